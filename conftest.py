@@ -1,0 +1,19 @@
+"""Hypothesis profiles and the examples in Markdown, for our own tests."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+# A slow machine is no fault of the code: no deadline anywhere.
+settings.register_profile("default", deadline=None, max_examples=100)
+settings.register_profile("ci", parent=settings.get_profile("default"), print_blob=True)
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()], patterns=["*.md"], excludes=["CHANGELOG.md"]
+).pytest()

@@ -1,0 +1,1 @@
+"""Reference convolution layers, and the verification of everybody else's."""

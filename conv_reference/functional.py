@@ -1,0 +1,273 @@
+"""The fast oracle: convolution as a sum over the kernel's taps, and its gradients in closed form.
+
+Each tap (a, b) of the kernel meets the input shifted by that tap: a slice. One matrix
+product sums over taps and channels. Only slices, products, matrix products and sums occur:
+nobody's convolution, unfold included, is called. The gradients are the two adjoints of
+that sum (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016,
+describe them as transposed convolutions); the second order follows from bilinearity.
+
+Every function works on any device, in the dtype of its operands, floating or integer.
+Float32 products follow torch's own setting (``torch.set_float32_matmul_precision``), so
+judge others by float64, or by integers small enough to be exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from jaxtyping import Num
+from torch import Tensor
+from torch.nn.functional import pad
+
+from conv_reference.geometry import Geometry, PaddingLike, PairLike, geometry_of
+
+
+def conv2d(
+    input: Num[Tensor, "*n c h w"],
+    weight: Num[Tensor, "o c_per_group kh kw"],
+    bias: Num[Tensor, " o"] | None = None,
+    stride: PairLike = 1,
+    padding: PaddingLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> Num[Tensor, "*n o oh ow"]:
+    """Y, with the signature of ``torch.nn.functional.conv2d``; autograd differentiates it.
+
+    Args:
+        input: X, (N, C, H, W) or, for a single sample, (C, H, W).
+        weight: K, (O, C/groups, kh, kw), of the input's dtype and device.
+        bias: one number for each output channel, or None.
+        stride: at least 1.
+        padding: at least 0, or ``"valid"`` or ``"same"``.
+        dilation: at least 1.
+        groups: at least 1; divides C and O.
+
+    Raises:
+        ValueError: when the operands do not fit each other or no convolution has these sizes.
+        TypeError: when dtypes differ or are neither floating nor integer, or an option is
+            not an integer.
+    """
+    if input.dim() == 3:
+        return conv2d(input[None], weight, bias, stride, padding, dilation, groups)[0]
+    geometry = geometry_of(
+        input.shape,
+        weight.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+    Y = output(input, weight, geometry)
+    if bias is None:
+        return Y
+    _require("bias", bias, (geometry.out_channels,), like=input)
+    return Y + bias[:, None, None]
+
+
+def output(
+    input: Num[Tensor, "n c h w"], weight: Num[Tensor, "o c_per_group kh kw"], geometry: Geometry
+) -> Num[Tensor, "n o oh ow"]:
+    """Y[n,o,i,j] = Σ_{c,a,b} K[o,c,a,b] · X[n, c, s·i + d·a - p, …], without a bias.
+
+    Args:
+        input: X, of shape ``geometry.input_shape``.
+        weight: K, of shape ``geometry.weight_shape``.
+        geometry: the sizes.
+
+    Raises:
+        ValueError: when an operand has another shape, or they lie on different devices.
+        TypeError: when dtypes differ, or are neither floating nor integer.
+    """
+    _require("input", input, geometry.input_shape)
+    _require("weight", weight, geometry.weight_shape, like=input)
+    return _matmul(_kernel_matrix(weight, geometry), _patches(input, geometry)).reshape(
+        geometry.output_shape
+    )
+
+
+def grad_input(
+    grad_output: Num[Tensor, "n o oh ow"],
+    weight: Num[Tensor, "o c_per_group kh kw"],
+    geometry: Geometry,
+) -> Num[Tensor, "n c h w"]:
+    """dX, the adjoint of ``output`` in X: each tap adds Kᵀ·G where it read X.
+
+    Args:
+        grad_output: G, of shape ``geometry.output_shape``.
+        weight: K, of shape ``geometry.weight_shape``.
+        geometry: the sizes.
+
+    Raises:
+        ValueError, TypeError: as ``output`` does.
+    """
+    _require("grad_output", grad_output, geometry.output_shape)
+    _require("weight", weight, geometry.weight_shape, like=grad_output)
+    G = grad_output.reshape(
+        geometry.batch, geometry.groups, geometry.group_channels[1], _outputs(geometry)
+    )
+    K = _kernel_matrix(weight, geometry)
+    contributions = _matmul(K.transpose(-1, -2), G).reshape(
+        geometry.batch,
+        geometry.in_channels,
+        geometry.kernel_size[0] * geometry.kernel_size[1],
+        *geometry.output_size,
+    )
+    padded = grad_output.new_zeros(geometry.batch, geometry.in_channels, *geometry.padded_size)
+    for index, tap in enumerate(_taps(geometry)):
+        padded[:, :, tap.rows, tap.columns] += contributions[:, :, index]
+    (top, _), (left, _) = geometry.padding
+    height, width = geometry.input_size
+    return padded[:, :, top : top + height, left : left + width].contiguous()
+
+
+def grad_weight(
+    grad_output: Num[Tensor, "n o oh ow"], input: Num[Tensor, "n c h w"], geometry: Geometry
+) -> Num[Tensor, "o c_per_group kh kw"]:
+    """dK, the adjoint of ``output`` in K: each tap's product of G with what it read of X.
+
+    Args:
+        grad_output: G, of shape ``geometry.output_shape``.
+        input: X, of shape ``geometry.input_shape``.
+        geometry: the sizes.
+
+    Raises:
+        ValueError, TypeError: as ``output`` does.
+    """
+    _require("grad_output", grad_output, geometry.output_shape)
+    _require("input", input, geometry.input_shape, like=grad_output)
+    G = grad_output.reshape(
+        geometry.batch, geometry.groups, geometry.group_channels[1], _outputs(geometry)
+    )
+    patches = _patches(input, geometry)
+    by_sample = _matmul(G, patches.transpose(-1, -2))
+    return by_sample.sum(0, dtype=by_sample.dtype).reshape(geometry.weight_shape)
+
+
+def grad_bias(grad_output: Num[Tensor, "n o oh ow"]) -> Num[Tensor, " o"]:
+    """db, the sum of G over samples and positions.
+
+    Args:
+        grad_output: G, (N, O, H', W').
+    """
+    return grad_output.sum((0, 2, 3), dtype=grad_output.dtype)
+
+
+@dataclass(frozen=True)
+class DoubleBackward:
+    """Gradients of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩ with respect to what the backward pass read."""
+
+    grad_output: Num[Tensor, "n o oh ow"]  # with respect to G
+    input: Num[Tensor, "n c h w"]  # with respect to X
+    weight: Num[Tensor, "o c_per_group kh kw"]  # with respect to K
+
+
+def double_backward(
+    grad_output: Num[Tensor, "n o oh ow"],
+    input: Num[Tensor, "n c h w"],
+    weight: Num[Tensor, "o c_per_group kh kw"],
+    geometry: Geometry,
+    *,
+    grad_grad_input: Num[Tensor, "n c h w"],
+    grad_grad_weight: Num[Tensor, "o c_per_group kh kw"],
+    grad_grad_bias: Num[Tensor, " o"] | None = None,
+) -> DoubleBackward:
+    """The second order: what a double backward pass hands back.
+
+    By bilinearity ⟨V, dX⟩ = ⟨G, Y(V, K)⟩ and ⟨W, dK⟩ = ⟨G, Y(X, W)⟩, so each term is
+    again one of the functions above.
+
+    Args:
+        grad_output: G, of shape ``geometry.output_shape``.
+        input: X, of shape ``geometry.input_shape``.
+        weight: K, of shape ``geometry.weight_shape``.
+        geometry: the sizes.
+        grad_grad_input: V, the upstream gradient of dX.
+        grad_grad_weight: W, the upstream gradient of dK.
+        grad_grad_bias: v, the upstream gradient of db, or None without a bias.
+
+    Raises:
+        ValueError, TypeError: as ``output`` does.
+    """
+    with_respect_to_G = output(grad_grad_input, weight, geometry) + output(
+        input, grad_grad_weight, geometry
+    )
+    if grad_grad_bias is not None:
+        _require("grad_grad_bias", grad_grad_bias, (geometry.out_channels,), like=grad_output)
+        with_respect_to_G = with_respect_to_G + grad_grad_bias[:, None, None]
+    return DoubleBackward(
+        grad_output=with_respect_to_G,
+        input=grad_input(grad_output, grad_grad_weight, geometry),
+        weight=grad_weight(grad_output, grad_grad_input, geometry),
+    )
+
+
+@dataclass(frozen=True)
+class _Tap:
+    """The rows and columns of the padded input that one position in the kernel reads."""
+
+    rows: slice
+    columns: slice
+
+
+def _taps(geometry: Geometry) -> Iterator[_Tap]:
+    (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    for a, b in product(range(kh), range(kw)):
+        yield _Tap(
+            rows=slice(dh * a, dh * a + sh * (oh - 1) + 1, sh),
+            columns=slice(dw * b, dw * b + sw * (ow - 1) + 1, sw),
+        )
+
+
+def _outputs(geometry: Geometry) -> int:
+    return geometry.output_size[0] * geometry.output_size[1]
+
+
+def _patches(input: Tensor, geometry: Geometry) -> Tensor:
+    """What each output position reads: (N, groups, C/groups · kh · kw, H' · W')."""
+    (top, bottom), (left, right) = geometry.padding
+    padded = pad(input, (left, right, top, bottom))
+    shifted = [padded[:, :, tap.rows, tap.columns] for tap in _taps(geometry)]
+    return torch.stack(shifted, dim=2).reshape(
+        geometry.batch,
+        geometry.groups,
+        geometry.group_channels[0] * len(shifted),
+        _outputs(geometry),
+    )
+
+
+def _kernel_matrix(weight: Tensor, geometry: Geometry) -> Tensor:
+    """K as (groups, O/groups, C/groups · kh · kw)."""
+    _, group_channels, kh, kw = geometry.weight_shape
+    return weight.reshape(geometry.groups, geometry.group_channels[1], group_channels * kh * kw)
+
+
+def _matmul(left: Tensor, right: Tensor) -> Tensor:
+    if left.is_floating_point() or left.device.type == "cpu":
+        return left @ right
+    return _products_summed(left, right)
+
+
+def _products_summed(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right`` where accelerators have no integer matrix product."""
+    return (left[..., :, :, None] * right[..., None, :, :]).sum(-2, dtype=left.dtype)
+
+
+def _require(
+    name: str, tensor: Tensor, shape: tuple[int, ...], *, like: Tensor | None = None
+) -> None:
+    if tuple(tensor.shape) != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(tensor.shape)}")
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name} must be floating or integer, got {tensor.dtype}")
+    if like is not None and tensor.dtype != like.dtype:
+        raise TypeError(
+            f"{name} must have the other operand's dtype {like.dtype}, got {tensor.dtype}"
+        )
+    if like is not None and tensor.device != like.device:
+        raise ValueError(
+            f"{name} must be on the other operand's device {like.device}, got {tensor.device}"
+        )

@@ -1,0 +1,144 @@
+"""Operands of one convolution: X, K, b and G, integer-valued and exact by construction.
+
+When the sum of the absolute products stays at or below the largest integer up to which a
+dtype holds every integer (2^24 in float32), each product and each partial sum is exact in
+any order of summation, so a correct direct algorithm has one possible answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import Literal
+
+import torch
+from jaxtyping import Num
+from torch import Tensor
+
+from conv_reference.geometry import Geometry
+
+Role = Literal["input", "weight", "grad_output"]
+
+# Bits that a lopsided operand carries where the dtype allows it: more than TF32's 11.
+_HEAVY_BITS = 13
+
+
+@dataclass(frozen=True)
+class Operands:
+    """What one forward and backward pass reads."""
+
+    input: Num[Tensor, "n c h w"]  # X
+    weight: Num[Tensor, "o c_per_group kh kw"]  # K
+    bias: Num[Tensor, " o"]  # b
+    grad_output: Num[Tensor, "n o oh ow"]  # G
+
+
+@dataclass(frozen=True)
+class Magnitudes:
+    """The greatest absolute value of each operand's elements; at least 1."""
+
+    input: int
+    weight: int
+    grad_output: int
+
+
+def largest_exact_integer(dtype: torch.dtype) -> int:
+    """The integer up to which the dtype holds every integer: 2^24 in float32.
+
+    >>> [largest_exact_integer(d) for d in (torch.float16, torch.bfloat16, torch.int8)]
+    [2048, 256, 127]
+
+    Args:
+        dtype: floating or integer.
+    """
+    if dtype.is_floating_point:
+        return round(2 / torch.finfo(dtype).eps)
+    return torch.iinfo(dtype).max
+
+
+def exact_magnitudes(
+    geometry: Geometry, dtype: torch.dtype, *, heavy: Role | None = None
+) -> Magnitudes:
+    """How large integers may be so that Y, dX, dK and db are exact in any order.
+
+    Args:
+        geometry: the sizes; they say how many products each sum has.
+        dtype: floating or integer.
+        heavy: the operand that carries as many bits as fit while the others stay small, so
+            that a silent downcast of it shows; None shares the range evenly.
+
+    Raises:
+        ValueError: when even ones would sum past the dtype's exact integers.
+    """
+    largest = largest_exact_integer(dtype)
+    room = largest // _longest_sum(geometry)
+    if room < 1:
+        raise ValueError(
+            f"no integers are exact in {dtype} for {geometry}: "
+            f"a sum of {_longest_sum(geometry)} products, at most {largest} accepted"
+        )
+    even = isqrt(room)
+    if heavy is None:
+        return Magnitudes(even, even, even)
+    light = max(1, min(even, room >> _HEAVY_BITS))
+    sizes: dict[Role, int] = {"input": light, "weight": light, "grad_output": light}
+    return Magnitudes(**{**sizes, heavy: room // light})
+
+
+def exact_operands(
+    geometry: Geometry, dtype: torch.dtype, *, seed: int, heavy: Role | None = None
+) -> Operands:
+    """Integer-valued operands without a zero, uniform up to ``exact_magnitudes``.
+
+    Args:
+        geometry: the sizes.
+        dtype: floating or integer.
+        seed: of the generator; at least 0.
+        heavy: see ``exact_magnitudes``.
+
+    Raises:
+        ValueError: when even ones would sum past the dtype's exact integers.
+    """
+    magnitudes = exact_magnitudes(geometry, dtype, heavy=heavy)
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(shape: tuple[int, ...], magnitude: int) -> Tensor:
+        size = torch.randint(1, magnitude + 1, shape, generator=generator)
+        sign = torch.randint(0, 2, shape, generator=generator) * 2 - 1
+        return (size * sign).to(dtype)
+
+    return Operands(
+        input=draw(geometry.input_shape, magnitudes.input),
+        weight=draw(geometry.weight_shape, magnitudes.weight),
+        # One more term of the longest sum: the bias is no larger than one product.
+        bias=draw((geometry.out_channels,), magnitudes.input),
+        grad_output=draw(geometry.output_shape, magnitudes.grad_output),
+    )
+
+
+def real_operands(geometry: Geometry, dtype: torch.dtype, *, seed: int) -> Operands:
+    """Operands drawn from the standard normal distribution.
+
+    Args:
+        geometry: the sizes.
+        dtype: floating.
+        seed: of the generator; at least 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    return Operands(
+        input=draw(geometry.input_shape),
+        weight=draw(geometry.weight_shape),
+        bias=draw((geometry.out_channels,)),
+        grad_output=draw(geometry.output_shape),
+    )
+
+
+def _longest_sum(geometry: Geometry) -> int:
+    """The most products that one element of Y (with its bias), dX, dK or db sums."""
+    (group_in, group_out), (kh, kw) = geometry.group_channels, geometry.kernel_size
+    positions = geometry.batch * geometry.output_size[0] * geometry.output_size[1]
+    return max(group_in * kh * kw + 1, group_out * kh * kw, positions)
