@@ -19,9 +19,6 @@ from conv_reference.geometry import Geometry
 
 Role = Literal["input", "weight", "grad_output"]
 
-# Bits that a lopsided operand carries where the dtype allows it: more than TF32's 11.
-_HEAVY_BITS = 13
-
 
 @dataclass(frozen=True)
 class Operands:
@@ -31,6 +28,15 @@ class Operands:
     weight: Num[Tensor, "o c_per_group kh kw"]  # K
     bias: Num[Tensor, " o"]  # b
     grad_output: Num[Tensor, "n o oh ow"]  # G
+
+    def to(self, device: torch.device) -> Operands:
+        """The same operands on another device."""
+        return Operands(
+            input=self.input.to(device),
+            weight=self.weight.to(device),
+            bias=self.bias.to(device),
+            grad_output=self.grad_output.to(device),
+        )
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,22 @@ def exact_magnitudes(
     even = isqrt(room)
     if heavy is None:
         return Magnitudes(even, even, even)
-    light = max(1, min(even, room >> _HEAVY_BITS))
+    # Five sixths of the dtype's own bits where there is room, 20 in float32: far more than
+    # the dtype below it holds, so that hardly an element survives a downcast unchanged.
+    heavy_bits = (largest.bit_length() - 1) * 5 // 6
+    light = max(1, min(even, room >> heavy_bits))
     sizes: dict[Role, int] = {"input": light, "weight": light, "grad_output": light}
     return Magnitudes(**{**sizes, heavy: room // light})
+
+
+def can_be_exact(geometry: Geometry, dtype: torch.dtype) -> bool:
+    """Whether there are integers for which Y and its gradients are exact in the dtype.
+
+    Args:
+        geometry: the sizes.
+        dtype: floating or integer.
+    """
+    return _longest_sum(geometry) <= largest_exact_integer(dtype)
 
 
 def exact_operands(

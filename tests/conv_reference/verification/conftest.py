@@ -1,0 +1,8 @@
+"""The faulty implementations as a module that targets can name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
