@@ -101,7 +101,7 @@ def _add_verify(commands: _Commands) -> None:
     )
     parser.add_argument("--seed", type=int, metavar="N", help="repeat the run with this seed")
     parser.add_argument(
-        "--budget", type=float, default=20, metavar="SECONDS", help="begin nothing after it (20)"
+        "--budget", type=float, default=20.0, metavar="SECONDS", help="begin nothing after it (20)"
     )
     parser.add_argument(
         "--require",

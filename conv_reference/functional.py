@@ -28,7 +28,7 @@ from conv_reference.geometry import Geometry, PaddingLike, PairLike, geometry_of
 def conv2d(
     input: Num[Tensor, "*n c h w"],
     weight: Num[Tensor, "o c_per_group kh kw"],
-    bias: Num[Tensor, " o"] | None = None,
+    bias: Num[Tensor, " channels"] | None = None,
     stride: PairLike = 1,
     padding: PaddingLike = 0,
     dilation: PairLike = 1,

@@ -41,7 +41,7 @@ class ConvLayer_1(nn.Module):  # noqa: N801 (the chapter's own name)
     [[[1.0, 12.0], [34.0, 45.0]]]
     """
 
-    def __init__(self, kernel_size: Pair, *, init: Init = "unit") -> None:
+    def __init__(self, kernel_size: Pair, *, init: Init | str = "unit") -> None:
         super().__init__()
         # A geometry just large enough validates the kernel's size, in the usual words.
         Geometry(input_size=kernel_size, kernel_size=kernel_size)

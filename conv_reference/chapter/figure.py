@@ -47,9 +47,7 @@ def draw(image: Float[Tensor, "h w"], learned: Float[Tensor, "3 3"]) -> Figure:
     ):
         drawn = axes.imshow(filtered, cmap=_DIVERGING, vmin=-largest, vmax=largest)
         axes.set_title(title)
-    figure.colorbar(
-        drawn, ax=list(lower[1:]), shrink=0.8, label="darker ← above / below → brighter"
-    )
+    figure.colorbar(drawn, ax=list(lower[1:]), shrink=0.8, label="brightness below - above")
     for axes in lower:
         axes.set_axis_off()
     return figure

@@ -68,7 +68,7 @@ def test_torch_is_right_in_dtypes_that_hold_few_integers(dtype: torch.dtype) -> 
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_fault_is_found_in_just_what_it_breaks_and_reduced(
     implementation: Callable[..., Any], quantities: set[str], geometry: str | None, seed: int
 ) -> None:

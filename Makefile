@@ -1,0 +1,33 @@
+# Two commands do everything, set-up included: make verify, make test.
+PYTHON ?= python3
+BIN := .venv/bin
+# One thread for each process: the tests already run on every core.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: verify test lint format clean
+
+verify: .venv/installed
+	$(BIN)/conv-reference verify torch.nn.functional:conv2d
+	$(BIN)/python -m analytic
+
+test: lint
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e ".[chapter]"
+	touch $@

@@ -1,0 +1,29 @@
+"""The arrows of the design: rooms import only downwards, and the derivation stands alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_rooms_import_only_in_the_direction_of_the_design() -> None:
+    linter = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as main; main()",
+    ]
+    done = subprocess.run(linter, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Contracts: 3 kept, 0 broken." in done.stdout
+
+
+def test_the_derivation_loads_no_torch_and_nothing_of_the_reference() -> None:
+    program = (
+        "import sys, analytic; "
+        "print([name for name in sys.modules if name.split('.')[0] in ('torch', 'conv_reference')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
