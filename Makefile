@@ -8,7 +8,6 @@ export OMP_NUM_THREADS ?= 1
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
-	$(BIN)/python -m analytic
 
 test: lint
 	$(BIN)/python -m pytest -n auto

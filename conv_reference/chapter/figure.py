@@ -38,14 +38,14 @@ def draw(image: Float[Tensor, "h w"], learned: Float[Tensor, "3 3"]) -> Figure:
     _kernel(upper[0], fixed, "The fixed kernel K")
     _kernel(upper[1], learned, "The learned kernel")
     _kernel(upper[2], learned - fixed, "Learned - fixed")
-    lower[0].imshow(image, cmap="gray", vmin=0, vmax=1)
+    lower[0].imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
     lower[0].set_title("An image")
     largest = float(by_fixed.abs().max())
     for axes, filtered, title in (
         (lower[1], by_fixed, "Filtered with K"),
         (lower[2], by_learned, "Filtered with the learned kernel"),
     ):
-        drawn = axes.imshow(filtered, cmap=_DIVERGING, vmin=-largest, vmax=largest)
+        drawn = axes.imshow(filtered.numpy(), cmap=_DIVERGING, vmin=-largest, vmax=largest)
         axes.set_title(title)
     figure.colorbar(drawn, ax=list(lower[1:]), shrink=0.8, label="brightness below - above")
     for axes in lower:
@@ -65,7 +65,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _kernel(axes: Axes, kernel: Tensor, title: str) -> None:
-    axes.imshow(kernel, cmap=_DIVERGING, vmin=-1.25, vmax=1.25)
+    axes.imshow(kernel.numpy(), cmap=_DIVERGING, vmin=-1.25, vmax=1.25)
     axes.set_title(title)
     axes.set_xticks([])
     axes.set_yticks([])

@@ -66,7 +66,8 @@ class Run:
 
 def edge_detector(layer_class: type[ConvLayer_1] = FastConvLayer_1) -> ConvLayer_1:
     """The target: the chapter's fixed kernel, with gradients off."""
-    layer = layer_class((3, 3))
+    with torch.random.fork_rng(devices=[]):  # it draws a kernel, of which nothing stays
+        layer = layer_class((3, 3))
     layer.kernel = nn.Parameter(torch.tensor(EDGE_DETECTOR), requires_grad=False)
     return layer
 

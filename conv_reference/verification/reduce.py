@@ -12,8 +12,8 @@ from conv_reference.geometry import Geometry, Pair
 def smallest_failing(geometry: Geometry, fails: Callable[[Geometry], bool]) -> Geometry:
     """Make one size after another smaller for as long as the geometry fails.
 
-    The result fails, and no single step from it (a size to its least, its half or one
-    less; two sizes at once where they must agree) fails as well.
+    The result fails, and no single step from it (one size smaller; two at once where they
+    must agree) fails as well.
 
     Args:
         geometry: one that fails.
@@ -82,5 +82,5 @@ def _pairs_below(pair: Pair, least: int) -> Iterator[Pair]:
 
 
 def _below(size: int, least: int) -> Iterator[int]:
-    """The least, the half and one less, each once and below the size."""
-    yield from sorted({least, max(least, size // 2), size - 1} & set(range(least, size)))
+    """Smaller sizes, smallest first: all the small ones, for a fault may want an even one."""
+    yield from sorted({*range(least, min(size, 17)), size // 2, size - 1} & {*range(least, size)})

@@ -67,22 +67,22 @@ def _table_row(
 
 
 def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Findings that differ in nothing but the dtype, together."""
-    groups: dict[tuple[str, Verdict, str], list[Finding]] = {}
+    """Findings with one cause, together: the same in another dtype, or thrown by one call."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        key = finding.quantity, finding.verdict, finding.geometry
-        groups.setdefault(key, []).append(finding)
+        what = finding.explanation if finding.verdict == Verdict.RAISED else finding.quantity
+        groups.setdefault((finding.verdict, finding.geometry, what), []).append(finding)
     return list(groups.values())
 
 
 def _finding(alike: Sequence[Finding]) -> Iterator[str]:
-    finding = alike[0]
-    index = str(list(finding.index)).replace(" ", "") if finding.index else ""
-    where = f"{finding.quantity}{index} in {finding.dtype} on {finding.geometry}"
-    yield f"{finding.verdict.upper()}: {where}"
-    yield f"  {finding.explanation}"
-    others = ", ".join(other.dtype for other in alike[1:])
+    first = alike[0]
+    index = str(list(first.index)).replace(" ", "") if first.index else ""
+    quantities = ", ".join(dict.fromkeys(finding.quantity for finding in alike))
+    yield f"{first.verdict.upper()}: {quantities}{index} in {first.dtype} on {first.geometry}"
+    yield f"  {first.explanation}"
+    others = ", ".join(dict.fromkeys(f.dtype for f in alike if f.dtype != first.dtype))
     if others:
         yield f"  and likewise in {others}"
-    yield f"  {finding.reproduce}"
+    yield f"  {first.reproduce}"
     yield ""
