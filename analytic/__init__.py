@@ -1,0 +1,1 @@
+"""The derivation of convolution's gradients, in symbols; sympy only."""
