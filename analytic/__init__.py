@@ -1,1 +1,20 @@
-"""The derivation of convolution's gradients, in symbols; sympy only."""
+"""The derivation of convolution's gradients, by symbolic differentiation of its definition.
+
+Independent of everything it is compared with: of all packages, sympy only.
+
+Example:
+    >>> from analytic import Geometry, derive
+    >>> derivation = derive(Geometry(input=(2, 3), kernel=(1, 2)))
+    >>> derivation.output[0, 0, 1, 1]
+    K_{0,0}*X_{1,1} + K_{0,1}*X_{1,2}
+    >>> derivation.gradient_input.elements[0, 0, 1, 1]
+    G_{1,0}*K_{0,1} + G_{1,1}*K_{0,0}
+    >>> derivation.holds
+    True
+"""
+
+from analytic.derivation import Derivation, derive
+from analytic.geometry import Geometry, GeometryError
+from analytic.notation import NameClashError, Names
+
+__all__ = ["Derivation", "Geometry", "GeometryError", "NameClashError", "Names", "derive"]

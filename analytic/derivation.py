@@ -1,0 +1,185 @@
+"""The derivation of one geometry's gradients, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product as cartesian
+from typing import TYPE_CHECKING
+
+from analytic import closed_form, exposition
+from analytic.closed_form import ClosedForm, check
+from analytic.geometry import Geometry, Pair
+from analytic.jacobian import Jacobian, chain_rule, differentiate
+from analytic.notation import Elements, Expr, Names, Tensor, product, total
+from analytic.second_order import SecondOrder, second_order
+
+if TYPE_CHECKING:
+    from analytic.document import Document, Step
+
+
+@dataclass(frozen=True)
+class Case:
+    """The pixels of one channel that take part in the same number of output positions."""
+
+    count: int
+    pixels: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """One gradient of the cost."""
+
+    elements: Elements  # by the chain rule, from the Jacobian
+    closed_form: ClosedForm  # what it turns out to be
+
+
+@dataclass(frozen=True, repr=False)
+class Derivation:
+    """From the definition of Y to its gradients, for one geometry; made by `derive`.
+
+    Tensors and elements are indexed in full: X by (n, c, u, v), K by (o, c, a, b), Y and G by
+    (n, o, i, j), b by (o,). All numbers start from zero.
+    """
+
+    geometry: Geometry
+    names: Names
+    X: Tensor
+    K: Tensor
+    Y: Tensor
+    G: Tensor  # ∂C/∂Y
+    b: Tensor | None  # None where the geometry has no bias
+    output: Elements  # Y, from the definition
+    jacobian_kernel: Jacobian  # ∂Y/∂K
+    jacobian_input: Jacobian  # ∂Y/∂X
+    jacobian_bias: Jacobian | None  # ∂Y/∂b
+    cases: tuple[Case, ...]  # by rising number of outputs; together, every pixel once
+    gradient_kernel: Gradient  # ∂C/∂K
+    gradient_input: Gradient  # ∂C/∂X
+    gradient_bias: Gradient | None  # ∂C/∂b
+
+    @cached_property
+    def second_order(self) -> SecondOrder:
+        """What double backward needs; computed when first asked for."""
+        names, every = self.names, self.names.all_indices
+        V = Tensor.make(names.input_upstream, self.X.shape, all_indices=every)
+        W = Tensor.make(names.kernel_upstream, self.K.shape, all_indices=every)
+        Z = None if self.b is None else Tensor.make(names.bias_upstream, self.b.shape)
+        return second_order(
+            self.geometry,
+            (self.X, self.K, self.G),
+            (V, W, Z),
+            (
+                self.gradient_input.elements,
+                self.gradient_kernel.elements,
+                None if self.gradient_bias is None else self.gradient_bias.elements,
+            ),
+        )
+
+    @cached_property
+    def document(self) -> Document:
+        """The whole derivation as steps with a title, for the renderers."""
+        return exposition.explain(self)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, in the order in which they are read."""
+        return self.document.steps
+
+    @property
+    def holds(self) -> bool:
+        """Whether every closed form was confirmed, those of the second order included."""
+        second = self.second_order
+        first = (self.gradient_kernel, self.gradient_input, self.gradient_bias)
+        return all(gradient.closed_form.holds for gradient in first if gradient is not None) and (
+            second.upstream_form.holds and second.input_form.holds and second.kernel_form.holds
+        )
+
+    def __repr__(self) -> str:
+        return f"derive({self.geometry!r})"
+
+
+def derive(geometry: Geometry, *, names: Names | None = None) -> Derivation:
+    """Derive the gradients of a convolution from its definition.
+
+    Args:
+        geometry: The sizes.
+        names: The letters to use; X, K, Y, G and b by default.
+
+    Example:
+        >>> derivation = derive(Geometry((2, 3), (1, 2)))
+        >>> derivation.gradient_input.closed_form.holds
+        True
+    """
+    names = names or Names()
+    every = names.all_indices
+    N, O, I = geometry.batch, geometry.out_channels, geometry.in_channels
+    X = Tensor.make(names.input, (N, I, *geometry.input), all_indices=every)
+    K = Tensor.make(names.kernel, (O, geometry.group_inputs, *geometry.kernel), all_indices=every)
+    Y = Tensor.make(names.output, (N, O, *geometry.output), all_indices=every)
+    G = Tensor.make(names.upstream, (N, O, *geometry.output), all_indices=every)
+    b = Tensor.make(names.bias, (O,)) if geometry.bias else None
+
+    output = definition(geometry, X, K, b)
+    by_kernel = differentiate(output, Y, K)
+    by_input = differentiate(output, Y, X)
+    kernel_elements = chain_rule(G, by_kernel)
+    input_elements = chain_rule(G, by_input)
+    by_bias = gradient_bias = None
+    if b is not None:
+        by_bias = differentiate(output, Y, b)
+        bias_elements = chain_rule(G, by_bias)
+        bias_claim = closed_form.bias_gradient(geometry, G)
+        gradient_bias = Gradient(bias_elements, check(bias_claim, bias_elements))
+    kernel_claim = closed_form.kernel_gradient(geometry, X, G)
+    input_claim = closed_form.input_gradient(geometry, G, K)
+    return Derivation(
+        geometry,
+        names,
+        X,
+        K,
+        Y,
+        G,
+        b,
+        output,
+        by_kernel,
+        by_input,
+        by_bias,
+        cases(geometry),
+        Gradient(kernel_elements, check(kernel_claim, kernel_elements)),
+        Gradient(input_elements, check(input_claim, input_elements)),
+        gradient_bias,
+    )
+
+
+def definition(geometry: Geometry, X: Tensor, K: Tensor, bias: Tensor | None) -> Elements:
+    """Y[n,o,i,j] = Σ K[o,c,a,b] X[n, c, s·i + d·a - p, ...]: padding is zero and leaves no term."""
+    rows, columns = geometry.rows, geometry.columns
+
+    def parts(n: int, o: int, i: int, j: int) -> Iterator[Expr]:
+        for channel in range(geometry.group_inputs):
+            c = geometry.input_channel(o, channel)
+            for a, b in cartesian(rows.taps(i), columns.taps(j)):
+                yield product(K[o, channel, a, b], X[n, c, rows.pixel(i, a), columns.pixel(j, b)])
+        if bias is not None:
+            yield bias[o,]
+
+    places = map(range, (geometry.batch, geometry.out_channels, *geometry.output))
+    return {index: total(parts(*index)) for index in cartesian(*places)}
+
+
+def cases(geometry: Geometry) -> tuple[Case, ...]:
+    """Split the pixels by the number of output positions in which each takes part.
+
+    Example:
+        >>> cases(Geometry((2, 3), (1, 2)))[1]
+        Case(count=2, pixels=((0, 1), (1, 1)))
+    """
+    across = [len(geometry.columns.participation(v)) for v in range(geometry.input[1])]
+    down = [len(geometry.rows.participation(u)) for u in range(geometry.input[0])]
+    found: dict[int, list[Pair]] = {}
+    for u, rows in enumerate(down):
+        for v, columns in enumerate(across):
+            found.setdefault(rows * columns, []).append((u, v))
+    return tuple(Case(count, tuple(found[count])) for count in sorted(found))

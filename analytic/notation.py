@@ -1,0 +1,171 @@
+"""Symbols with indices, and sums and products of them in the order in which we write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from itertools import product as cartesian
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from sympy import Add, Mul, S
+from sympy import Expr as _SympyExpr
+from sympy import Symbol as _SympySymbol
+
+# sympy carries no types; its objects pass through ours under these two names.
+Expr: TypeAlias = Any
+Symbol: TypeAlias = Any
+
+Index: TypeAlias = tuple[int, ...]
+Elements: TypeAlias = Mapping[Index, Expr]
+
+#: The cost; what double backward differentiates; and the letters that count in the general formulas.
+COST = "C"
+PAIRING = "S"  # ⟨V, ∂C/∂X⟩ + ⟨W, ∂C/∂K⟩, which double backward differentiates
+INDICES = ("n", "o", "c", "i", "j", "u", "v", "a", "b")
+
+
+class NameClashError(ValueError):
+    """Two things would be written with one letter; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The letters of a derivation, which the user may choose.
+
+    A letter is a letter, Latin or Greek, or a short word of letters.
+
+    Raises:
+        NameClashError: A name is used twice, or for something else already.
+    """
+
+    input: str = "X"
+    kernel: str = "K"
+    output: str = "Y"
+    upstream: str = "G"  # ∂C/∂Y
+    bias: str = "b"
+    # What comes down from above in double backward, one for each first gradient.
+    input_upstream: str = "V"
+    kernel_upstream: str = "W"
+    bias_upstream: str = "Z"
+    all_indices: bool = False  # write the indices of a single sample and channel, too
+
+    def __post_init__(self) -> None:
+        used = {
+            COST: "the cost",
+            PAIRING: "the sum that double backward differentiates",
+        } | dict.fromkeys(INDICES, "an index")
+        # The bias always carries an index, so that b₀ cannot be taken for the tap index b.
+        if self.bias == "b":
+            del used["b"]
+        for field in fields(self):
+            name = getattr(self, field.name)
+            if field.name == "all_indices":
+                continue
+            role = "the " + field.name.replace("_", "'s ")
+            if not (isinstance(name, str) and name.isalpha()):
+                raise NameClashError(f"the name of {role} must be letters only, not {name!r}")
+            if name in used:
+                raise NameClashError(
+                    f"the names must differ: {name!r} is both {used[name]} and {role}"
+                )
+            used[name] = role
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The symbols of one tensor, by full index: X by (n, c, u, v), b by (o,)."""
+
+    name: str
+    shape: Index
+    written: tuple[bool, ...]  # which indices the symbols show
+    symbols: Mapping[Index, Symbol]
+
+    @classmethod
+    def make(cls, name: str, shape: Index, *, all_indices: bool = False) -> Tensor:
+        """Name the elements; leading indices of size one are not written unless asked.
+
+        Example:
+            >>> Tensor.make("X", (1, 1, 2, 3))[0, 0, 1, 2]
+            X_{1,2}
+        """
+        leading = len(shape) - 2
+        written = tuple(
+            all_indices or place >= leading or size > 1 for place, size in enumerate(shape)
+        )
+        symbols = {
+            index: _SympySymbol(
+                f"{name}_{{{','.join(str(i) for i, w in zip(index, written, strict=True) if w)}}}"
+            )
+            for index in cartesian(*map(range, shape))
+        }
+        return cls(name, shape, written, symbols)
+
+    def __getitem__(self, index: Index) -> Symbol:
+        return self.symbols[index]
+
+    def __iter__(self) -> Iterator[Index]:
+        return iter(self.symbols)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def items(self) -> Iterable[tuple[Index, Symbol]]:
+        """Index and symbol, in the order of the indices."""
+        return self.symbols.items()
+
+    @cached_property
+    def indices(self) -> Mapping[Symbol, Index]:
+        """The full index of each symbol."""
+        return {symbol: index for index, symbol in self.symbols.items()}
+
+
+def split(symbol: Symbol) -> tuple[str, Index]:
+    """The letter and the written indices of a symbol.
+
+    Example:
+        >>> split(_SympySymbol("X_{0,12}"))
+        ('X', (0, 12))
+    """
+    match = re.fullmatch(r"(.+)_\{([\d,]+)\}", symbol.name)
+    if match is None:
+        return symbol.name, ()
+    return match[1], tuple(map(int, match[2].split(",")))
+
+
+class Partial(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
+    """A partial derivative as it is written, not to be carried out: ∂C/∂K."""
+
+    def _latex(self, printer: Any) -> str:
+        of, by = map(printer.doprint, self.args)
+        return rf"\frac{{\partial {of}}}{{\partial {by}}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        of, by = map(printer.doprint, self.args)
+        return f"∂{of}/∂{by}"
+
+
+@lru_cache(maxsize=1 << 16)  # the chain rule and the closed forms meet the same products
+def product(*symbols: Symbol) -> Expr:
+    """A product of distinct symbols, equal to what sympy's own ``*`` gives but several times sooner.
+
+    sympy orders symbols by name, and so does this.
+    """
+    if len(symbols) < 2:
+        return symbols[0] if symbols else S.One
+    return Mul(*sorted(symbols, key=attrgetter("name")), evaluate=False)
+
+
+def total(terms: Iterable[Expr]) -> Expr:
+    """A sum in the order given, which is the order in which it is to be read."""
+    listed = list(terms)
+    if len(listed) < 2:
+        return listed[0] if listed else S.Zero
+    return Add(*listed, evaluate=False)
+
+
+def terms(expression: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum; none for zero."""
+    return () if expression is S.Zero else tuple(Add.make_args(expression))
