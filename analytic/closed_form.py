@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from sympy import S, expand
 
-from analytic.geometry import Axis, Geometry, Pair
+from analytic.axis import Axis, Pair
+from analytic.geometry import Geometry
 from analytic.notation import Elements, Expr, Index, Tensor, terms, total
 from analytic.plane import Plane, Sides, collect, correlate, flip, pad, spread
 

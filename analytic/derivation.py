@@ -9,9 +9,10 @@ from itertools import product as cartesian
 from typing import TYPE_CHECKING
 
 from analytic import closed_form, exposition
+from analytic.axis import Pair
 from analytic.closed_form import ClosedForm, check
-from analytic.geometry import Geometry, Pair
-from analytic.jacobian import Jacobian, chain_rule, differentiate
+from analytic.differentiation import Jacobian, chain_rule, differentiate
+from analytic.geometry import Geometry
 from analytic.notation import Elements, Expr, Names, Tensor, product, total
 from analytic.second_order import SecondOrder, second_order
 

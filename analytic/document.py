@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from analytic.geometry import Pair
-from analytic.jacobian import Jacobian
+from analytic.axis import Pair
+from analytic.differentiation import Jacobian
 from analytic.message import Message
 from analytic.notation import Expr
 

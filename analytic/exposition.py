@@ -24,7 +24,7 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.formulas import cost, entry, whole
+from analytic.formulas import cost, whole
 from analytic.message import Message, _
 from analytic.notation import PAIRING, Elements, Index, Partial, Tensor
 from analytic.plane import Plane

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from sympy import Add, IndexedBase, Integer, Mod, Mul, Rational, Sum, floor, symbols
 from sympy import Symbol as _SympySymbol
 
+from analytic.axis import Axis
 from analytic.document import Formula
-from analytic.geometry import Axis, Geometry
+from analytic.geometry import Geometry
 from analytic.notation import COST, Expr, Partial, Symbol, Tensor
 
 n, o, c, i, j, u, v, a, b = symbols("n o c i j u v a b", integer=True)
 cost = _SympySymbol(COST)
+
+#: The counting letter, its first and its last value, for each sum.
+Limits: TypeAlias = tuple[tuple[Symbol, Expr, Expr], ...]
 
 
 def entry(tensor: Tensor, *index: Expr) -> Expr:
@@ -36,7 +42,7 @@ def definition(geometry: Geometry, X: Tensor, K: Tensor, Y: Tensor, bias: Tensor
     """Y[i,j] = Σ K[a,b] X[s·i + d·a - p, ...]."""
     pixel = (_pixel(geometry.rows, i, a), _pixel(geometry.columns, j, b))
     term = _times(entry(K, o, c, a, b), entry(X, n, _input_channel(geometry), *pixel))
-    limits = ((a, 0, geometry.kernel[0] - 1), (b, 0, geometry.kernel[1] - 1))
+    limits: Limits = ((a, 0, geometry.kernel[0] - 1), (b, 0, geometry.kernel[1] - 1))
     if K.written[1]:
         limits = ((c, 0, geometry.group_inputs - 1), *limits)
     right = Sum(term, *limits)
@@ -87,7 +93,7 @@ def input_gradient(geometry: Geometry, X: Tensor, K: Tensor, G: Tensor) -> Formu
     inputs, outputs = geometry.group_inputs, geometry.group_outputs
     channel = c if geometry.groups == 1 else Mod(c, inputs)
     term = _times(entry(G, n, o, *place), entry(K, o, channel, a, b))
-    limits = ((a, 0, geometry.kernel[0] - 1), (b, 0, geometry.kernel[1] - 1))
+    limits: Limits = ((a, 0, geometry.kernel[0] - 1), (b, 0, geometry.kernel[1] - 1))
     if G.written[1]:
         first = outputs * _quotient(c, inputs) if geometry.groups > 1 else Integer(0)
         limits = ((o, first, first + outputs - 1), *limits)
@@ -106,9 +112,7 @@ def _between(index: Expr, size: int) -> Formula:
     return Formula((Integer(0), index, Integer(size - 1)), ("≤", "≤"))
 
 
-def _output_limits(
-    geometry: Geometry, G: Tensor, *, channel: bool
-) -> tuple[tuple[Symbol, Expr, Expr], ...]:
+def _output_limits(geometry: Geometry, G: Tensor, *, channel: bool) -> Limits:
     limits = [(i, 0, geometry.output[0] - 1), (j, 0, geometry.output[1] - 1)]
     if channel and G.written[1]:
         limits.insert(0, (o, 0, geometry.out_channels - 1))

@@ -21,7 +21,7 @@ Symbol: TypeAlias = Any
 Index: TypeAlias = tuple[int, ...]
 Elements: TypeAlias = Mapping[Index, Expr]
 
-#: The cost; what double backward differentiates; and the letters that count in the general formulas.
+#: The cost; what double backward differentiates; the letters that count in general formulas.
 COST = "C"
 PAIRING = "S"  # ⟨V, ∂C/∂X⟩ + ⟨W, ∂C/∂K⟩, which double backward differentiates
 INDICES = ("n", "o", "c", "i", "j", "u", "v", "a", "b")
@@ -149,7 +149,7 @@ class Partial(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
 
 @lru_cache(maxsize=1 << 16)  # the chain rule and the closed forms meet the same products
 def product(*symbols: Symbol) -> Expr:
-    """A product of distinct symbols, equal to what sympy's own ``*`` gives but several times sooner.
+    """A product of distinct symbols, equal to sympy's own ``*`` but several times sooner.
 
     sympy orders symbols by name, and so does this.
     """

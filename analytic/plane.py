@@ -12,7 +12,7 @@ from itertools import product as cartesian
 
 from sympy import S
 
-from analytic.geometry import Pair
+from analytic.axis import Pair
 from analytic.notation import Expr, Index, Tensor, product
 
 #: Top, bottom, left, right.

@@ -18,8 +18,8 @@ from analytic.closed_form import (
     kernel_gradient,
     totals,
 )
+from analytic.differentiation import gradient
 from analytic.geometry import Geometry
-from analytic.jacobian import gradient
 from analytic.notation import Elements, Expr, Tensor, product, terms
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analytic.axis import Pair
 from analytic.closed_form import ClosedForm, input_gradient_sides, kernel_gradient_size
 from analytic.document import Formula
 from analytic.formulas import whole
-from analytic.geometry import Geometry, Pair
+from analytic.geometry import Geometry
 from analytic.message import Message, _, _n
 from analytic.notation import Symbol, Tensor
 from analytic.plane import Sides

@@ -19,7 +19,7 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.jacobian import Jacobian
+from analytic.differentiation import Jacobian
 from analytic.message import Message, _n
 from analytic.notation import Expr
 from analytic.render._layout import (
