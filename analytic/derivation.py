@@ -15,6 +15,7 @@ from analytic.differentiation import Jacobian, chain_rule, differentiate
 from analytic.geometry import Geometry
 from analytic.notation import Elements, Expr, Names, Tensor, product, total
 from analytic.second_order import SecondOrder, second_order
+from analytic.tensors import Tensors
 
 if TYPE_CHECKING:
     from analytic.document import Document, Step
@@ -114,13 +115,8 @@ def derive(geometry: Geometry, *, names: Names | None = None) -> Derivation:
         True
     """
     names = names or Names()
-    every = names.all_indices
-    N, O, I = geometry.batch, geometry.out_channels, geometry.in_channels
-    X = Tensor.make(names.input, (N, I, *geometry.input), all_indices=every)
-    K = Tensor.make(names.kernel, (O, geometry.group_inputs, *geometry.kernel), all_indices=every)
-    Y = Tensor.make(names.output, (N, O, *geometry.output), all_indices=every)
-    G = Tensor.make(names.upstream, (N, O, *geometry.output), all_indices=every)
-    b = Tensor.make(names.bias, (O,)) if geometry.bias else None
+    tensors = Tensors.make(geometry, names)
+    X, K, Y, G, b = tensors.X, tensors.K, tensors.Y, tensors.G, tensors.b
 
     output = definition(geometry, X, K, b)
     by_kernel = differentiate(output, Y, K)

@@ -147,6 +147,20 @@ class Partial(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
         return f"∂{of}/∂{by}"
 
 
+class SecondPartial(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
+    """A second partial derivative as it is written: ∂²Y/∂K∂X."""
+
+    def _latex(self, printer: Any) -> str:
+        of, by, at = map(printer.doprint, self.args)
+        return rf"\frac{{\partial^{{2}} {of}}}{{\partial {by}\,\partial {at}}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        of, by, at = map(printer.doprint, self.args)
+        return f"∂²{of}/∂{by}∂{at}"
+
+    _unicode = _sympystr
+
+
 @lru_cache(maxsize=1 << 16)  # the chain rule and the closed forms meet the same products
 def product(*symbols: Symbol) -> Expr:
     """A product of distinct symbols, equal to sympy's own ``*`` but several times sooner.
