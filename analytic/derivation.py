@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from gettext import NullTranslations
+from html import escape
 from itertools import product as cartesian
 from typing import TYPE_CHECKING
 
-from analytic import closed_form, exposition
+from analytic import closed_form, exposition, figures
 from analytic.axis import Pair
 from analytic.closed_form import ClosedForm, check
 from analytic.differentiation import Jacobian, chain_rule, differentiate
 from analytic.geometry import Geometry
 from analytic.notation import Elements, Expr, Names, Tensor, product, total
+from analytic.numeric import Evaluation, evaluate_elements, evaluate_jacobian, numbers_of
+from analytic.render import FormatError, renderer
 from analytic.second_order import SecondOrder, second_order
 from analytic.tensors import Tensors
 
 if TYPE_CHECKING:
     from analytic.document import Document, Step
+    from analytic.values import Values
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,49 @@ class Derivation:
         return all(gradient.closed_form.holds for gradient in first if gradient is not None) and (
             second.upstream_form.holds and second.input_form.holds and second.kernel_form.holds
         )
+
+    def evaluate(self, values: Values) -> Evaluation:
+        """Output, Jacobians and gradients in exact numbers.
+
+        Example:
+            >>> from analytic.values import Values
+            >>> chapter = Geometry((2, 3), (1, 2))
+            >>> derive(chapter).evaluate(Values.of(chapter, G=[[1, 1], [1, 1]])).gradient_input
+            {(0, 0, 0, 0): Fraction(1, 1), ...}
+        """
+        numbers = numbers_of(self, values)
+        by_bias, bias = self.jacobian_bias, self.gradient_bias
+        return Evaluation(
+            evaluate_elements(self.output, numbers),
+            evaluate_jacobian(self.jacobian_kernel, numbers),
+            evaluate_jacobian(self.jacobian_input, numbers),
+            None if by_bias is None else evaluate_jacobian(by_bias, numbers),
+            evaluate_elements(self.gradient_kernel.elements, numbers),
+            evaluate_elements(self.gradient_input.elements, numbers),
+            None if bias is None else evaluate_elements(bias.elements, numbers),
+        )
+
+    def with_values(self, values: Values) -> Document:
+        """The document with numbers plugged in: formula and figures side by side."""
+        return figures.plug_in(self.document, numbers_of(self, values))
+
+    def _repr_html_(self) -> str | None:
+        """How a notebook shows it: a page in a frame, so that neither's styles reach the other."""
+        page = self._printed("html")
+        if page is None:
+            return None
+        style = "width: 100%; height: 80vh; border: 0"
+        return f'<iframe srcdoc="{escape(page)}" style="{style}"></iframe>'
+
+    def _repr_latex_(self) -> str | None:
+        """How a notebook that becomes a LaTeX document shows it."""
+        return self._printed("latex", fragment=True)
+
+    def _printed(self, name: str, *, fragment: bool = False) -> str | None:
+        try:
+            return renderer(name, fragment=fragment)(self.document, NullTranslations())
+        except FormatError:
+            return None  # a library is missing: the notebook goes on with the next format
 
     def __repr__(self) -> str:
         return f"derive({self.geometry!r})"

@@ -113,3 +113,10 @@ class Document:
     steps: tuple[Step, ...]
     facts: tuple[Message, ...] = ()  # the sizes, in a few words each
     derivation: Derivation | None = None  # the data behind, for formats that give it out
+
+    @property
+    def has_one_digit_indices(self) -> bool:
+        """Whether every index is one digit, so that X₀₁ can be read in one way only."""
+        derivation = self.derivation
+        tensors = () if derivation is None else (derivation.X, derivation.K, derivation.Y)
+        return all(size <= 10 for tensor in tensors for size in tensor.shape)

@@ -55,7 +55,7 @@ def explain(derivation: Derivation) -> Document:
 def _definition(d: Derivation) -> Step:
     X, K, Y, G = d.X, d.K, d.Y, d.G
     blocks: list[Block] = [
-        Grids((*_planes("X", X), *_planes("K", K))),
+        Grids((*_planes("X", X), *_planes("K", K), *_row(d.b))),
         Paragraph(wording.definition(d.geometry, whole(X), whole(K), whole(Y))),
         Formulas((formulas.definition(d.geometry, X, K, Y, d.b),)),
     ]
@@ -203,6 +203,7 @@ def _second_order(d: Derivation) -> Step:
         Paragraph(wording.second_order(S, whole(G), whole(X), whole(K))),
         Formulas((Formula((S, pairing)),)),
         Paragraph(_("where each product is summed over all elements.")),
+        Grids((*_planes("", V), *_planes("", W), *_row(Z))),
     ]
     for tensor, elements, form, statement in (
         (G, second.by_upstream, second.upstream_form, wording.by_upstream(whole(G), pairs)),
@@ -223,6 +224,11 @@ def _planes(quantity: str, tensor: Tensor) -> Iterator[Grid]:
     for leading in cartesian(*map(range, tensor.shape[:2])):
         label = formulas.plane_label(tensor, *leading)
         yield Grid(label, Plane.of(tensor, *leading).grid(), quantity, leading)
+
+
+def _row(bias: Tensor | None) -> Iterator[Grid]:
+    if bias is not None:
+        yield Grid(whole(bias), (tuple(bias.symbols.values()),))
 
 
 def _gradient(

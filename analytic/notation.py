@@ -161,6 +161,23 @@ class SecondPartial(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
     _unicode = _sympystr
 
 
+class Figure(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
+    """A number in the place of a symbol: not multiplied out, in parentheses where it needs them."""
+
+    is_commutative = True
+
+    def _write(self, printer: Any) -> str:
+        (number,) = self.args
+        text = str(printer.doprint(number))
+        return text if number.is_Integer and number >= 0 else f"({text})"
+
+    def _latex(self, printer: Any) -> str:
+        text = self._write(printer)
+        return rf"\left({text[1:-1]}\right)" if text.startswith("(") else text
+
+    _sympystr = _unicode = _write
+
+
 @lru_cache(maxsize=1 << 16)  # the chain rule and the closed forms meet the same products
 def product(*symbols: Symbol) -> Expr:
     """A product of distinct symbols, equal to sympy's own ``*`` but several times sooner.

@@ -21,9 +21,9 @@ def reading(expression: Expr) -> Expr:
 
     Example:
         >>> from sympy import symbols
-        >>> i, p, s, u = symbols("i p_{1} s_{1} u")
-        >>> reading(-i * s + p + u).args
-        (u, p_{1}, -s_{1}*i)
+        >>> i, p, u = symbols("i p_{1} u")
+        >>> reading(-2 * i + p + u).args
+        (u, p_{1}, -2*i)
     """
     if not expression.args or isinstance(expression, IndexedBase):
         return expression
