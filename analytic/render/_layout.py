@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -10,32 +12,65 @@ WIDTH = 80
 MARGIN = "    "
 ROOM = WIDTH - len(MARGIN)
 GAP = "    "
+#: Printed as a space, but no place to break a line.
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+_MAY_BREAK = "\v"  # for textwrap a space; not printed
 
 Cells = Sequence[Sequence[str]]
 _T = TypeVar("_T")
 
 
 def wrap(text: str, hanging: int = 0) -> list[str]:
-    """Break a paragraph into lines, the further ones indented."""
-    return textwrap.wrap(
-        text,
+    """Break a paragraph into lines, the further ones indented.
+
+    What must not break does so only where it would not fit into a line of its own: a product
+    before a factor, a factor where it must.
+    """
+    hanging = hanging if hanging <= ROOM // 3 else 2 * len(MARGIN)
+    room = ROOM - hanging
+    lines = textwrap.wrap(
+        " ".join(_breakable(word, room) for word in text.split(" ")),
         ROOM,
-        subsequent_indent=" " * min(hanging, ROOM // 2),
+        subsequent_indent=" " * hanging,
+        replace_whitespace=False,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(_MAY_BREAK, "") for line in lines]
 
 
-def shorten(items: Sequence[_T], most: int, mark: _T, last: int = 1) -> list[_T]:
-    """The first and the last items, with a mark for those between where they are too many."""
+def _breakable(word: str, room: int) -> str:
+    if len(word) <= room:
+        return word
+    factors = re.split(r"(?<=]·)", word)
+    return _MAY_BREAK.join(
+        factor if len(factor) <= room else factor.replace(NO_BREAK, " ") for factor in factors
+    )
+
+
+def printed_width(text: str) -> int:
+    """The number of columns; the marks that turn the direction of writing take none."""
+    return len(text) - sum(unicodedata.category(sign) == "Cf" for sign in text)
+
+
+def shorten(
+    items: Sequence[_T], most: int, mark: _T, *, first: int | None = None, last: int = 1
+) -> list[_T]:
+    """The first and the last items, with a mark for those between where they are too many.
+
+    Example:
+        >>> shorten("abcdefg", 4, "…")
+        ['a', 'b', '…', 'g']
+    """
     if len(items) <= most:
         return list(items)
-    return [*items[: most - last - 1], mark, *items[-last:]]
+    return [*items[: most - last - 1 if first is None else first], mark, *items[-last:]]
 
 
 def shorten_cells(cells: Cells, room: int, most_rows: int = 10) -> list[list[str]]:
     """Leave out columns until the rows fit, and rows above a number."""
-    rows = [list(row) for row in shorten(list(cells), most_rows, [])]
+    rows = [list(row) for row in shorten(list(cells), most_rows, [], first=3)]
     columns = len(cells[0])
     rows = [row or ["⋮"] * columns for row in rows]
     kept = columns

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sympy import Integer
 from sympy.printing.str import StrPrinter as _StrPrinter
 
+from analytic.message import Message
 from analytic.notation import Expr, split
+from analytic.render._expressions import Product, is_loose, summands
+from analytic.render._layout import NO_BREAK
+from analytic.render._words import AND, IF, OTHERWISE
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-#: Printed as a space, but no place to break a line.
-NO_BREAK = "\N{NO-BREAK SPACE}"
-#: A longer sum is printed with its middle left out.
-MOST_TERMS = 16
+#: Around formulas in prose that is written from right to left; neither is printed.
+LEFT_TO_RIGHT, POP = "\N{LEFT-TO-RIGHT ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+_NO_SPACES = str.maketrans("", "", f" {NO_BREAK}")
+_RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥"}
 
 
 class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
@@ -25,8 +30,9 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
     # Not sympy's own `_sympystr`, by which its objects would write themselves.
     printmethod = "_unicode"
 
-    def __init__(self, *, compact: bool = True) -> None:
+    def __init__(self, word: Callable[[Message], str], *, compact: bool = True) -> None:
         super().__init__({"order": "none"})
+        self._word = word
         self._compact = compact
 
     def _print_Symbol(self, symbol: Expr) -> str:  # noqa: N802  # sympy's protocol
@@ -38,31 +44,32 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
         return f"{letter}[{','.join(map(str, index))}]"
 
     def _print_Add(self, expression: Expr, order: Any = None) -> str:  # noqa: ARG002, N802
-        terms: list[Any] = list(expression.args)
-        if len(terms) > MOST_TERMS:
-            terms[5:-2] = [None]
-        result = ""
-        for term in terms:
+        result = ""  # a line breaks before a sign, not behind it
+        for term in summands(expression):
             text = "…" if term is None else self._print(term)
             if text.startswith("−"):
-                result += f" − {text[1:]}" if result else text
+                result += f" −{NO_BREAK}{text[1:]}" if result else text
             else:
-                result += f" + {text}" if result else text
+                result += f" +{NO_BREAK}{text}" if result else text
         return result
 
     def _print_Mul(self, expression: Expr) -> str:  # noqa: N802
-        number, rest = expression.as_coeff_Mul()
-        # as_coeff_Mul leaves the order as it is where there is no number.
-        factors = expression.args if number == 1 else rest.args if rest.is_Mul else (rest,)
-        body = "·".join(
-            f"({self._print(factor)})" if factor.is_Add else self._print(factor)
-            for factor in factors
-        )
-        sign = "−" if number < 0 else ""
-        above = abs(number.p)
-        if above != 1:
-            body = f"{above}{body}"
-        return f"{sign}{body}" if number.q == 1 else f"{sign}{body}/{number.q}"
+        product = Product.of(expression)
+        above, below = self._factors(product.factors), self._factors(product.divisors)
+        if len(product.divisors) > 1:
+            below = f"({below})"
+        return f"{'−' if product.negative else ''}{above}{f'/{below}' if below else ''}"
+
+    def _factors(self, factors: Iterable[Expr]) -> str:
+        written = ""
+        before: Expr = None
+        for factor in factors:
+            text = self._print(factor)
+            if written and not (before.is_Number and not factor.is_Number):
+                written += "·"
+            written += f"({text})" if is_loose(factor) else text
+            before = factor
+        return written
 
     def _print_Integer(self, number: Expr) -> str:  # noqa: N802
         return f"−{-number.p}" if number.p < 0 else str(number.p)
@@ -80,15 +87,35 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
 
     def _print_Sum(self, expression: Expr) -> str:  # noqa: N802
         limits = f",{NO_BREAK}".join(
-            f"{self._print(index)}={self._print(low)}…{self._print(high)}".replace(" ", "")
+            f"{self._print(index)}={self._print(low)}…{self._print(high)}".translate(_NO_SPACES)
             for index, low, high in expression.limits
         )
         body = self._print(expression.function)
         return f"Σ({limits}) {f'({body})' if expression.function.is_Add else body}"
 
+    def _print_KroneckerDelta(self, expression: Expr) -> str:  # noqa: N802
+        return f"δ[{', '.join(map(self._print, expression.args))}]".replace(" ", NO_BREAK)
+
+    def _print_Relational(self, expression: Expr) -> str:  # noqa: N802
+        left, right = map(self._print, expression.args)
+        sign = _RELATIONS.get(expression.rel_op, expression.rel_op)
+        return f"{left} {sign} {right}".replace(" ", NO_BREAK)
+
+    def _print_And(self, expression: Expr) -> str:  # noqa: N802
+        return f" {self._word(AND)} ".join(map(self._print, expression.args))
+
+    def _print_Piecewise(self, expression: Expr) -> str:  # noqa: N802
+        return "; ".join(
+            f"{self._print(value)} {self._word(OTHERWISE)}"
+            if condition == True  # noqa: E712  # sympy's true, too
+            else f"{self._print(value)} {self._word(IF)} {self._print(condition)}"
+            for value, condition in expression.args
+        )
+
     def _print_floor(self, expression: Expr) -> str:
         return f"⌊{self._print(expression.args[0])}⌋"
 
     def _print_Mod(self, expression: Expr) -> str:  # noqa: N802
-        value, modulus = map(self._print, expression.args)
-        return f"{value} mod {modulus}"
+        value, modulus = expression.args
+        text = self._print(value)
+        return f"{f'({text})' if value.is_Add else text} mod {self._print(modulus)}"

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from gettext import NullTranslations
 
 from analytic.document import (
-    Block,
     CaseTable,
     Check,
     Document,
@@ -19,22 +18,25 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.differentiation import Jacobian
-from analytic.message import Message, _n
+from analytic.locale import is_right_to_left
+from analytic.message import Message
 from analytic.notation import Expr
 from analytic.render._layout import (
     MARGIN,
+    NO_BREAK,
     ROOM,
     WIDTH,
     bracketed,
     labelled,
+    printed_width,
     shorten,
     shorten_cells,
     side_by_side,
     table,
     wrap,
 )
-from analytic.render._unicode import NO_BREAK, UnicodePrinter
+from analytic.render._unicode import LEFT_TO_RIGHT, POP, UnicodePrinter
+from analytic.render._writer import BlockWriter, more, pixels, relations, selected, sparse
 
 MOST_FORMULAS = 24
 MOST_GRIDS = 6
@@ -46,149 +48,139 @@ MOST_CELLS = 300
 
 def render(document: Document, translations: NullTranslations) -> str:
     """Write the document as plain text."""
-    return _Text(document, translations).document()
+    return _Text(document, translations).text()
 
 
-class _Text:
+class _Text(BlockWriter[list[str]]):
     def __init__(self, document: Document, translations: NullTranslations) -> None:
-        derivation = document.derivation
-        tensors = () if derivation is None else (derivation.X, derivation.K, derivation.Y)
-        # One digit for each index, or the subscripts could be read in two ways.
-        self._printer = UnicodePrinter(
-            compact=all(size <= 10 for tensor in tensors for size in tensor.shape)
-        )
-        self._document = document
-        self._translations = translations
+        super().__init__(document, translations)
+        self._printer = UnicodePrinter(self.say, compact=document.has_one_digit_indices)
+        self._right_to_left = is_right_to_left(translations)
 
-    def document(self) -> str:
-        title = self._say(self._document.title)
-        lines = [*wrap(title), "═" * min(len(title), WIDTH)]
-        if self._document.facts:
-            lines += wrap(" · ".join(map(self._say, self._document.facts)))
-        for number, step in enumerate(self._document.steps, start=1):
-            lines += ["", f"{number}. {self._say(step.title)}", ""]
+    def text(self) -> str:
+        title = self.say(self.document.title)
+        lines = [*wrap(title), "═" * min(printed_width(title), WIDTH)]
+        if self.document.facts:
+            lines += wrap(" · ".join(map(self.say, self.document.facts)))
+        for number, step in enumerate(self.document.steps, start=1):
+            lines += ["", *wrap(f"{number}. {self.say(step.title)}", 3), ""]
             lines += [(MARGIN + line).rstrip() for line in self._step(step)]
         return "\n".join(lines).replace(NO_BREAK, " ") + "\n"
 
     def _step(self, step: Step) -> list[str]:
         lines: list[str] = []
         for block in step.blocks:
-            lines += [*self._block(block), ""]
+            lines += [*self.block(block), ""]
         for condition in step.conditions:
-            lines += [*wrap(self._say(condition)), ""]
+            lines += [*wrap(self.say(condition)), ""]
         return lines[:-1]
 
-    def _block(self, block: Block) -> list[str]:
-        match block:
-            case Paragraph(text):
-                return wrap(self._say(text))
-            case Formulas(formulas):
-                return self._formulas(formulas)
-            case Grids(grids):
-                return self._grids(grids)
-            case Matrix(label, jacobian):
-                return self._matrix(label, jacobian)
-            case CaseTable():
-                return self._cases(block)
-            case Items(items):
-                return [line for item in items for line in wrap(f"– {self._say(item)}", 2)]
-            case Check(verdict, holds):
-                return wrap(f"{'✓' if holds else '✗'} {self._say(verdict)}", 2)
+    def paragraph(self, block: Paragraph) -> list[str]:
+        return wrap(self.say(block.text))
 
-    def _formulas(self, formulas: tuple[Formula, ...]) -> list[str]:
-        shown: list[Formula | None] = list(formulas)
-        if len(formulas) > MOST_FORMULAS:
-            shown = [*formulas[:6], None, *formulas[-2:]]
+    def formulas(self, block: Formulas) -> list[str]:
+        shown = shorten(block.formulas, MOST_FORMULAS, None, first=6, last=2)
         heads = [self._write(f.sides[0]) for f in shown if f is not None]
         width = max(map(len, heads), default=0)
         lines: list[str] = []
         for formula in shown:
             if formula is None:
-                left_out = len(formulas) - len(shown) + 1
-                lines.append(f"{'⋮':^{width}} {self._say(_more(left_out))}")
+                left_out = len(block.formulas) - len(shown) + 1
+                lines.append(f"{'⋮':^{width}} {self.say(more(left_out))}")
                 continue
-            lines += wrap(self._formula(formula, width), width + 3)
+            lines += self._lines(formula, width)
         return lines
 
-    def _grids(self, grids: tuple[Grid, ...]) -> list[str]:
-        lines = side_by_side([self._grid(grid) for grid in grids[:MOST_GRIDS]])
-        if len(grids) > MOST_GRIDS:
-            lines += ["", f"⋮ {self._say(_more(len(grids) - MOST_GRIDS))}"]
+    def _lines(self, formula: Formula, width: int) -> list[str]:
+        """A formula on one line; where it is too long, each side on its own."""
+        whole = self._formula(formula, width)
+        if len(whole) <= ROOM or len(formula.sides) == 2:
+            return wrap(whole, width + 3)
+        head, *_rest = whole.split(" ", 1)
+        lines: list[str] = []
+        for sign, side in zip(relations(formula), formula.sides[1:], strict=True):
+            lines += wrap(f"{'' if lines else head:<{width}} {sign} {self._write(side)}", width + 3)
+        return lines
+
+    def grids(self, block: Grids) -> list[str]:
+        shown = selected(block.grids, MOST_GRIDS)
+        lines = side_by_side([self._grid(grid) for grid in shown])
+        if len(shown) < len(block.grids):
+            lines += ["", f"⋮ {self.say(more(len(block.grids) - len(shown)))}"]
         return lines
 
     def _grid(self, grid: Grid) -> list[str]:
-        is_message = isinstance(grid.label, Message)
-        name = self._say(grid.label) if is_message else self._write(grid.label)
-        label = f"{name}: " if is_message else f"{name} = "
         cells = [[self._write(cell) for cell in row] for row in grid.cells]
+        if not isinstance(grid.label, Message):
+            label = f"{self._write(grid.label)} = "
+        elif self._right_to_left:
+            # On one line with the numbers, such a label would turn them round.
+            name = self.say(grid.label) + ":"
+            body = bracketed(shorten_cells(cells, ROOM - 4))
+            room = max(printed_width(name), len(body[0]))
+            return [line.ljust(room) for line in (name, *body)]
+        else:
+            label = f"{self.say(grid.label)}: "
         return labelled(label, bracketed(shorten_cells(cells, ROOM - len(label) - 4)))
 
-    def _matrix(self, label: Expr, jacobian: Jacobian) -> list[str]:
+    def matrix(self, block: Matrix) -> list[str]:
+        jacobian = block.jacobian
         rows, columns = jacobian.shape
         if rows * columns > MOST_CELLS:
-            return self._entries(label, jacobian)
+            return self._entries(block)
         cells = [
             [self._write(entries[c]) if c in entries else "0" for c in jacobian.by]
             for entries in jacobian.rows.values()
         ]
         row_labels = [self._write(jacobian.of[index]) for index in jacobian.of]
         column_labels = [self._write(jacobian.by[index]) for index in jacobian.by]
-        return [f"{self._write(label)}:", "", *table(row_labels, column_labels, cells)]
+        return [f"{self._write(block.label)}:", "", *table(row_labels, column_labels, cells)]
 
-    def _entries(self, label: Expr, jacobian: Jacobian) -> list[str]:
-        rows, columns = jacobian.shape
-        text = _n(
-            "{label} has {rows} × {columns} elements. All but {number} are 0:",
-            "{label} has {rows} × {columns} elements. All but {number} are 0:",
-            len(jacobian.entries),
-            label=label,
-            rows=rows,
-            columns=columns,
-        )
-        lines = [*wrap(self._say(text)), ""]
+    def _entries(self, block: Matrix) -> list[str]:
+        jacobian = block.jacobian
+        lines = [*wrap(self.say(sparse(block))), ""]
         listed = list(jacobian.entries.items())
-        for place in shorten(range(len(listed)), MOST_ENTRIES, -1, 3):
-            if place < 0:
-                lines.append(f"⋮ {self._say(_more(len(listed) - MOST_ENTRIES + 1))}")
+        for item in shorten(listed, MOST_ENTRIES, None, last=3):
+            if item is None:
+                lines.append(f"⋮ {self.say(more(len(listed) - MOST_ENTRIES + 1))}")
                 continue
-            (row, column), entry = listed[place]
+            (row, column), entry = item
             by = self._write(jacobian.by[column])
             lines.append(f"∂{self._write(jacobian.of[row])}/∂{by} = {self._write(entry)}")
         return lines
 
-    def _cases(self, block: CaseTable) -> list[str]:
-        names = [f"{self._say(name)}:" for name, _pixels in block.cases]
+    def cases(self, block: CaseTable) -> list[str]:
+        names = [f"{self.say(name)}:" for name, _pixels in block.cases]
         width = max(map(len, names))
         lines: list[str] = []
-        for name, (_name, pixels) in zip(names, block.cases, strict=True):
-            lines += wrap(f"{name:<{width}} {self._list(pixels)}", width + 1)
+        for name, (_name, members) in zip(names, block.cases, strict=True):
+            lines += wrap(f"{name:<{width}} {self._list(members)}", width + 1)
         return [*lines, "", *self._grid(block.counts)]
 
-    def _list(self, pixels: Iterable[Expr]) -> str:
-        listed = list(pixels)
-        shown = shorten(listed, MOST_PIXELS, None, 2)
+    def items(self, block: Items) -> list[str]:
+        return [line for item in block.items for line in wrap(f"– {self.say(item)}", 2)]
+
+    def check(self, block: Check) -> list[str]:
+        return wrap(f"{'✓' if block.holds else '✗'} {self.say(block.verdict)}", 2)
+
+    def _list(self, members: Iterable[Expr]) -> str:
+        listed = list(members)
+        shown = shorten(listed, MOST_PIXELS, None, last=2)
         text = ", ".join("…" if pixel is None else self._write(pixel) for pixel in shown)
-        if len(shown) == len(listed):
-            return text
-        counted = _n("{number} pixel", "{number} pixels", len(listed))
-        return f"{text} ({self._say(counted)})"
+        if self._right_to_left:
+            text = f"{LEFT_TO_RIGHT}{text}{POP}"
+        return text if len(shown) == len(listed) else f"{text} ({self.say(pixels(len(listed)))})"
 
-    def _say(self, message: Message) -> str:
-        return message.translate(self._translations, self._inline)
-
-    def _inline(self, value: Formula | Expr) -> str:
+    def inline(self, value: Formula | Expr) -> str:
         text = self._formula(value) if isinstance(value, Formula) else self._write(value)
+        if self._right_to_left:
+            text = f"{LEFT_TO_RIGHT}{text}{POP}"
         return text.replace(" ", NO_BREAK)
 
     def _formula(self, formula: Formula, width: int = 0) -> str:
         head, *rest = map(self._write, formula.sides)
-        relations = formula.relations or ("=",) * len(rest)
-        tail = (f"{r} {side}" for r, side in zip(relations, rest, strict=True))
+        tail = (f"{sign} {side}" for sign, side in zip(relations(formula), rest, strict=True))
         return " ".join([f"{head:<{width}}", *tail])
 
     def _write(self, expression: Expr) -> str:
         return str(self._printer.doprint(expression))
-
-
-def _more(number: int) -> Message:
-    return _n("({number} more)", "({number} more)", number)

@@ -1,0 +1,84 @@
+"""Markdown with dollar mathematics: GitHub, Jupyter, GitLab, Obsidian, pandoc."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from gettext import NullTranslations
+
+from analytic.document import CaseTable, Check, Document, Formula, Items, Paragraph, Step
+from analytic.message import Message
+from analytic.notation import Expr
+from analytic.render._latex_writer import LatexWriter
+from analytic.render._writer import pixels
+
+
+def render(document: Document, translations: NullTranslations) -> str:
+    """Write the document as Markdown."""
+    return _Markdown(document, translations).text()
+
+
+class _Markdown(LatexWriter):
+    def text(self) -> str:
+        parts = [f"# {self.say(self.document.title)}"]
+        if self.document.facts:
+            parts.append(" · ".join(map(self.say, self.document.facts)))
+        for number, step in enumerate(self.document.steps, start=1):
+            parts += [f"## {number}. {self.say(step.title)}", *self._step(step)]
+        return "\n\n".join(parts) + "\n"
+
+    def _step(self, step: Step) -> list[str]:
+        return [*map(self.block, step.blocks), *map(self.say, step.conditions)]
+
+    def paragraph(self, block: Paragraph) -> str:
+        return self.say(block.text)
+
+    def cases(self, block: CaseTable) -> str:
+        lines = []
+        for name, members in block.cases:
+            listed = ", ".join(self._dollars(pixel) for pixel in self.pixels(members))
+            if r"\dots" in listed:
+                listed += f" ({self.say(pixels(len(members)))})"
+            lines.append(f"- **{self.say(name)}:** {listed}")
+        return "\n".join(lines) + "\n\n" + self.display(self.grid(block.counts)[0])
+
+    def items(self, block: Items) -> str:
+        return "\n".join(f"- {self.say(item)}" for item in block.items)
+
+    def check(self, block: Check) -> str:
+        return f"{'✓' if block.holds else '✗'} {self.say(block.verdict)}"
+
+    def display(self, mathematics: str) -> str:
+        return f"$$\n{_safe(mathematics)}\n$$"
+
+    def aligned(self, rows: Sequence[str]) -> str:
+        body = " \\\\\n".join(rows)
+        return self.display(f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}")
+
+    def words(self, message: Message) -> str:
+        return rf"\text{{{self.say(message)}}}"
+
+    def inline(self, value: Formula | Expr) -> str:
+        return self._dollars(self.inline_math(value))
+
+    @staticmethod
+    def _dollars(mathematics: str) -> str:
+        return f"${_safe(mathematics)}$"
+
+    def escape(self, text: str) -> str:
+        return re.sub(r"([\\`*_{}\[\]<>#$|])", r"\\\1", text)
+
+
+def _safe(mathematics: str) -> str:
+    r"""The same without a backslash before punctuation, which some readers of Markdown eat.
+
+    Example:
+        >>> print(_safe(r"a\, b \\ c\ d"))
+        a\thinspace b \cr c~d
+    """
+    return (
+        mathematics.replace(r"\\", r"\cr")
+        .replace(r"\,", r"\thinspace ")
+        .replace(r"\ ", "~")
+        .replace(r"\thinspace  ", r"\thinspace ")
+    )
