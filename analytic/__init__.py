@@ -11,10 +11,29 @@ Example:
     G_{1,0}*K_{0,1} + G_{1,1}*K_{0,0}
     >>> derivation.holds
     True
+
+Beside `derive` there are, for one geometry, `jacobian` (a sparse symbolic matrix), `generate` (a
+function of numpy or torch) and `Derivation.evaluate` and `Derivation.with_values` (numbers, from
+`Values` or `parse_values`); for all of them at once, `analytic.theorem`.
 """
 
 from analytic.derivation import Derivation, derive
+from analytic.differentiation import jacobian
+from analytic.generation import generate
 from analytic.geometry import Geometry, GeometryError
 from analytic.notation import NameClashError, Names
+from analytic.values import Values, ValuesError, parse_values
 
-__all__ = ["Derivation", "Geometry", "GeometryError", "NameClashError", "Names", "derive"]
+__all__ = [
+    "Derivation",
+    "Geometry",
+    "GeometryError",
+    "NameClashError",
+    "Names",
+    "Values",
+    "ValuesError",
+    "derive",
+    "generate",
+    "jacobian",
+    "parse_values",
+]

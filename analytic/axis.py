@@ -55,6 +55,13 @@ class Axis:
         last = (start + self.input - 1) // self.dilation
         return range(max(first, 0), min(last, self.kernel - 1) + 1)
 
+    def outputs(self, tap: int) -> range:
+        """The outputs that see a pixel of the input, not padding, through a tap."""
+        start = self.before - self.dilation * tap
+        first = -(-start // self.stride)
+        last = (start + self.input - 1) // self.stride
+        return range(max(first, 0), min(last, self.output - 1) + 1)
+
     def participation(self, pixel: int) -> tuple[Pair, ...]:
         """The (output, tap) pairs in which a pixel takes part, by rising output.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from gettext import NullTranslations
 from html import escape
-from itertools import product as cartesian
 from typing import TYPE_CHECKING
 
 from analytic import closed_form, exposition, figures
 from analytic.axis import Pair
 from analytic.closed_form import ClosedForm, check
+from analytic.definition import definition
 from analytic.differentiation import Jacobian, chain_rule, differentiate
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Expr, Names, Tensor, product, total
+from analytic.notation import Elements, Names, Tensor
 from analytic.numeric import Evaluation, evaluate_elements, evaluate_jacobian, numbers_of
 from analytic.render import FormatError, renderer
 from analytic.second_order import SecondOrder, second_order
@@ -196,22 +195,6 @@ def derive(geometry: Geometry, *, names: Names | None = None) -> Derivation:
         Gradient(input_elements, check(input_claim, input_elements)),
         gradient_bias,
     )
-
-
-def definition(geometry: Geometry, X: Tensor, K: Tensor, bias: Tensor | None) -> Elements:
-    """Y[n,o,i,j] = Σ K[o,c,a,b] X[n, c, s·i + d·a - p, ...]: padding is zero and leaves no term."""
-    rows, columns = geometry.rows, geometry.columns
-
-    def parts(n: int, o: int, i: int, j: int) -> Iterator[Expr]:
-        for channel in range(geometry.group_inputs):
-            c = geometry.input_channel(o, channel)
-            for a, b in cartesian(rows.taps(i), columns.taps(j)):
-                yield product(K[o, channel, a, b], X[n, c, rows.pixel(i, a), columns.pixel(j, b)])
-        if bias is not None:
-            yield bias[o,]
-
-    places = map(range, (geometry.batch, geometry.out_channels, *geometry.output))
-    return {index: total(parts(*index)) for index in cartesian(*places)}
 
 
 def cases(geometry: Geometry) -> tuple[Case, ...]:

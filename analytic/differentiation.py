@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import ImmutableSparseMatrix, Mul, S
+from sympy import Mul, S, SparseMatrix
 
-from analytic.notation import Elements, Expr, Index, Symbol, Tensor, product, terms, total
+from analytic.definition import definition
+from analytic.geometry import Geometry
+from analytic.notation import Elements, Expr, Index, Names, Symbol, Tensor, product, terms, total
+from analytic.tensors import Tensors
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,13 @@ class Jacobian:
             result[column][row] = entry
         return result
 
-    @cached_property
+    @property
     def matrix(self) -> Expr:
-        """The same as a sparse matrix of sympy's, rows and columns in order of the indices."""
+        """The same as a new sparse matrix of sympy's, rows and columns in order of the indices."""
         row_of = {index: place for place, index in enumerate(self.of)}
         column_of = {index: place for place, index in enumerate(self.by)}
-        return ImmutableSparseMatrix(
+        # Not the immutable kind, which sorts its entries to be made: that takes 25 times as long.
+        return SparseMatrix(
             *self.shape, {(row_of[r], column_of[c]): e for (r, c), e in self.entries.items()}
         )
 
@@ -99,3 +103,36 @@ def chain_rule(upstream: Tensor, jacobian: Jacobian) -> dict[Index, Expr]:
         )
         for column, entries in jacobian.columns.items()
     }
+
+
+def jacobian(geometry: Geometry, by: str, *, names: Names | None = None) -> Expr:
+    """The derivatives of Y by one tensor, as a sparse symbolic matrix.
+
+    Args:
+        geometry: The sizes.
+        by: "X", "K" or, where the geometry has a bias, "b".
+        names: The letters to use; X, K, Y, G and b by default.
+
+    Returns:
+        sympy's `SparseMatrix`: a row for each element of Y, a column for each of X, K or b, both
+        in the order of their indices.
+
+    Raises:
+        ValueError: There is no such tensor.
+
+    Example:
+        >>> jacobian(Geometry((2, 3), (1, 2)), "K")
+        Matrix([
+        [X_{0,0}, X_{0,1}],
+        [X_{0,1}, X_{0,2}],
+        [X_{1,0}, X_{1,1}],
+        [X_{1,1}, X_{1,2}]])
+    """
+    tensors = Tensors.make(geometry, names or Names())
+    variables = {"X": tensors.X, "K": tensors.K, "b": tensors.b}
+    variable = variables.get(by)
+    if variable is None:
+        accepted = ", ".join(letter for letter, tensor in variables.items() if tensor is not None)
+        raise ValueError(f"by must be one of {accepted}, not {by!r}")
+    output = definition(geometry, tensors.X, tensors.K, tensors.b)
+    return differentiate(output, tensors.Y, variable).matrix

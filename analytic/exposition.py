@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sympy import Add, Integer, symbols
 
-from analytic import closed_form, formulas, wording
+from analytic import closed_form, formulas, recipe, wording
 from analytic.closed_form import ClosedForm
 from analytic.document import (
     Block,
@@ -124,7 +124,7 @@ def _kernel_gradient(d: Derivation) -> Step:
             Formulas(tuple(_gradient(K, d.gradient_kernel.elements, K))),
             Paragraph(wording.kernel_statement(whole(X), whole(G))),
             Formulas((formulas.kernel_gradient(d.geometry, X, K, G),)),
-            *_items(wording.kernel_construction(d.geometry, whole(X), whole(G))),
+            *_items(recipe.kernel_construction(d.geometry, whole(X), whole(G))),
             _check(form),
         ),
     )
@@ -148,7 +148,7 @@ def _input_gradient(d: Derivation) -> Step:
         Paragraph(wording.input_statement(whole(G), whole(K))),
         Formulas((formulas.input_gradient(d.geometry, X, K, G),)),
         Paragraph(wording.input_condition(whole(G), formulas.output_places(d.geometry))),
-        *_items(wording.input_construction(d.geometry, whole(G), whole(K))),
+        *_items(recipe.input_construction(d.geometry, whole(G), whole(K))),
         *_operands(d),
         _check(form),
     ]

@@ -180,13 +180,15 @@ class Figure(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
 
 @lru_cache(maxsize=1 << 16)  # the chain rule and the closed forms meet the same products
 def product(*symbols: Symbol) -> Expr:
-    """A product of distinct symbols, equal to sympy's own ``*`` but several times sooner.
+    """A product of distinct symbols, equal to sympy's own ``*`` but many times sooner.
 
     sympy orders symbols by name, and so does this.
     """
     if len(symbols) < 2:
         return symbols[0] if symbols else S.One
-    return Mul(*sorted(symbols, key=attrgetter("name")), evaluate=False)
+    ordered = sorted(symbols, key=attrgetter("name"))
+    # What Mul(..., evaluate=False) comes to once it has looked at every argument again.
+    return Mul._from_args(ordered, is_commutative=True)  # noqa: SLF001
 
 
 def total(terms: Iterable[Expr]) -> Expr:
@@ -194,7 +196,7 @@ def total(terms: Iterable[Expr]) -> Expr:
     listed = list(terms)
     if len(listed) < 2:
         return listed[0] if listed else S.Zero
-    return Add(*listed, evaluate=False)
+    return Add._from_args(listed, is_commutative=True)  # noqa: SLF001
 
 
 def terms(expression: Expr) -> tuple[Expr, ...]:

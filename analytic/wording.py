@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analytic.axis import Pair
-from analytic.closed_form import ClosedForm, input_gradient_sides, kernel_gradient_size
+from analytic.closed_form import ClosedForm
 from analytic.document import Formula
 from analytic.formulas import whole
 from analytic.geometry import Geometry
@@ -18,19 +18,19 @@ def title(geometry: Geometry) -> Message:
     """What is derived."""
     return _(
         "The gradients of a convolution: input {input}, kernel {kernel}",
-        input=_size(geometry.input),
-        kernel=_size(geometry.kernel),
+        input=size_text(geometry.input),
+        kernel=size_text(geometry.kernel),
     )
 
 
 def facts(geometry: Geometry) -> Iterator[Message]:
     """The sizes that are not the plainest."""
     if geometry.stride != (1, 1):
-        yield _("stride {size}", size=_both(geometry.stride))
+        yield _("stride {size}", size=both(geometry.stride))
     if any(geometry.padding):
         yield _padding(geometry.padding)
     if geometry.dilation != (1, 1):
-        yield _("dilation {size}", size=_both(geometry.dilation))
+        yield _("dilation {size}", size=both(geometry.dilation))
     if geometry.batch > 1:
         yield _n("{number} sample", "{number} samples", geometry.batch)
     if geometry.in_channels > 1 or geometry.out_channels > 1:
@@ -40,7 +40,7 @@ def facts(geometry: Geometry) -> Iterator[Message]:
         yield _n("{number} group", "{number} groups", geometry.groups)
     if geometry.bias:
         yield _("with bias")
-    yield _("output {size}", size=_size(geometry.output))
+    yield _("output {size}", size=size_text(geometry.output))
 
 
 def definition(geometry: Geometry, X: Symbol, K: Symbol, Y: Symbol) -> Message:
@@ -116,36 +116,6 @@ def kernel_statement(X: Symbol, G: Symbol) -> Message:
     return _("This is the cross-correlation of {X} with {G}:", X=X, G=G)
 
 
-def kernel_construction(geometry: Geometry, X: Symbol, G: Symbol) -> list[Message]:
-    """How to carry it out, where there is more to it than sliding one over the other."""
-    result = []
-    if any(geometry.padding):
-        result.append(_("Pad {X} as in the forward pass.", X=X))
-    if geometry.stride != (1, 1):
-        result.append(_spread(geometry, G))
-    if geometry.dilation != (1, 1):
-        result.append(
-            _(
-                "Slide it over {X} in steps of the dilation, {size}.",
-                X=X,
-                size=_both(geometry.dilation),
-            )
-        )
-    elif result:
-        result.append(_("Slide it over {X} in steps of one.", X=X))
-    stops = kernel_gradient_size(geometry)
-    if stops != geometry.kernel:
-        result.append(
-            _(
-                "Of the {stops} stops keep the first {kernel}: the rest comes of the pixels that "
-                "the stride leaves over.",
-                stops=_size(stops),
-                kernel=_size(geometry.kernel),
-            )
-        )
-    return result
-
-
 def input_statement(G: Symbol, K: Symbol) -> Message:
     """What the input's gradient turns out to be."""
     return _(
@@ -164,43 +134,6 @@ def input_condition(G: Symbol, places: tuple[Formula, Formula]) -> Message:
         rows=places[0],
         columns=places[1],
     )
-
-
-def input_construction(geometry: Geometry, G: Symbol, K: Symbol) -> list[Message]:
-    """How to carry it out."""
-    result = []
-    if geometry.stride != (1, 1):
-        result.append(_spread(geometry, G))
-    if geometry.dilation != (1, 1):
-        result.append(
-            _(
-                "Spread {K} by the dilation: {rows} between its rows, {columns} between its "
-                "columns.",
-                K=K,
-                rows=_zeros(geometry.dilation[0] - 1),
-                columns=_zeros(geometry.dilation[1] - 1),
-            )
-        )
-    top, bottom, left, right = input_gradient_sides(geometry)
-    result.append(
-        _(
-            "Pad {G}: {top} at the top, {bottom} at the bottom, {left} on the left, {right} on the "
-            "right.",
-            G=G,
-            top=top,
-            bottom=bottom,
-            left=left,
-            right=right,
-        )
-    )
-    if min(top, bottom, left, right) < 0:
-        result.append(_("A negative number crops: there, {G} saw nothing but padding.", G=G))
-    if any(axis.remainder > axis.after for axis in (geometry.rows, geometry.columns)):
-        result.append(
-            _("Beyond the last stop of {K} there are zeros: there, the gradient is 0.", K=K)
-        )
-    result.append(_("Flip {K} in both directions and slide it over, in steps of one.", K=K))
-    return result
 
 
 def bias_statement(G: Symbol) -> Message:
@@ -258,18 +191,20 @@ def verdict(form: ClosedForm) -> Message:
     return _("Refuted: the elements above are others.")
 
 
-def _size(size: Pair) -> str:
+def size_text(size: Pair) -> str:
+    """Rows × columns."""
     return f"{size[0]}×{size[1]}"
 
 
-def _both(size: Pair) -> str:
-    return str(size[0]) if size[0] == size[1] else _size(size)
+def both(size: Pair) -> str:
+    """One number where rows and columns agree."""
+    return str(size[0]) if size[0] == size[1] else size_text(size)
 
 
 def _padding(sides: Sides) -> Message:
     top, bottom, left, right = sides
     if (top, left) == (bottom, right):
-        return _("padding {size}", size=_both((top, left)))
+        return _("padding {size}", size=both((top, left)))
     return _(
         "padding {top} at the top, {bottom} at the bottom, {left} on the left, {right} on the "
         "right",
@@ -277,17 +212,4 @@ def _padding(sides: Sides) -> Message:
         bottom=bottom,
         left=left,
         right=right,
-    )
-
-
-def _zeros(number: int) -> Message:
-    return _n("{number} zero", "{number} zeros", number)
-
-
-def _spread(geometry: Geometry, G: Symbol) -> Message:
-    return _(
-        "Spread {G} by the stride: {rows} between its rows, {columns} between its columns.",
-        G=G,
-        rows=_zeros(geometry.stride[0] - 1),
-        columns=_zeros(geometry.stride[1] - 1),
     )
