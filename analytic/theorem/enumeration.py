@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product as cartesian
 
 from analytic.closed_form import equal
-from analytic.derivation import definition
+from analytic.definition import definition
 from analytic.differentiation import chain_rule, differentiate
 from analytic.geometry import Geometry, GeometryError
 from analytic.notation import Names
