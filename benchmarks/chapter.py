@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from conv_reference.chapter.data import load_images
-from conv_reference.chapter.training import EDGE_DETECTOR, Settings, train
+from conv_reference.chapter.data import load
+from conv_reference.chapter.targets import EDGE_DETECTOR
+from conv_reference.chapter.training import Run, Settings
 
 ROUNDS = 5
 
@@ -39,19 +40,18 @@ def train_with_torch(images: Tensor, settings: Settings) -> Tensor:
 
 
 def main() -> None:
-    images = load_images()
+    images = load().images()
     ratios = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        train(images, Settings())
+        Run(images, Settings()).finish()
         middle = time.perf_counter()
         train_with_torch(images, Settings())
         ratios.append((middle - start) / (time.perf_counter() - middle))
     print(f"one epoch: {median(ratios):.2f} times torch's (median of {ROUNDS})")
     for seed in range(10):
-        run = train(images, Settings(seed=seed))
-        difference = (run.kernel - torch.tensor(EDGE_DETECTOR)).abs().max()
-        print(f"seed {seed}: loss {run.final_loss:.2e}, greatest difference {difference:.3f}")
+        run = Run(images, Settings(seed=seed)).finish()
+        print(f"seed {seed}: loss {run.final_loss:.2e}, greatest difference {run.error:.3f}")
 
 
 if __name__ == "__main__":

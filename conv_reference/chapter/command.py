@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from conv_reference.chapter.training import Progress, Run
+from conv_reference.chapter import output
 
-FIGURE = "edge-detector.png"
-_NOTE = (
-    "K subtracts the rows above from the rows below: it answers to horizontal edges,\n"
-    "though the chapter calls it a detector of vertical ones."
-)
+if TYPE_CHECKING:
+    from conv_reference.chapter.training import Run, Settings
+
+# The target's figure, in the folder of --output.
+FIGURES = {"edge": "edge-detector.png"}
+DIVERGED = 1
+INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the experiment."""
     parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of Fashion-MNIST")
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="learn from the first N images only"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -30,10 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("chapter-output"),
         help="where the figure is written (chapter-output)",
     )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(0)")
     parser.add_argument("--lr", type=float, default=0.1, help="the learning rate (0.1)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="(64)")
     parser.add_argument("--epochs", type=int, default=1, metavar="N", help="(1)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(0)")
+    parser.add_argument(
+        "--kernel-size",
+        type=_size,
+        default=(3, 3),
+        metavar="N|HxW",
+        help="of both kernels; a larger one holds the filter in its middle (3)",
+    )
     parser.add_argument(
         "--init",
         choices=["unit", "scaled"],
@@ -41,101 +49,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the first kernel: U[0, 1], or exercise 2's U[-1/√K, 1/√K] (unit)",
     )
     parser.add_argument(
-        "--images", type=int, metavar="N", help="learn from the first N images only"
+        "--target",
+        choices=["edge", "sobel", "laplacian", "blur", "sharpen"],
+        default="edge",
+        help="the filter to be learned (edge)",
     )
     parser.add_argument(
-        "--literal",
-        action="store_true",
-        help="compute each position by itself, as the chapter writes it; slow",
+        "--layer",
+        choices=["chapter", "literal", "reference", "torch"],
+        default="chapter",
+        help="what computes both filters: the chapter's layer, all positions at once; the same "
+        "position by position, as the chapter writes it, which is slow; this package's "
+        "reference; torch.nn.Conv2d (chapter)",
     )
+    parser.add_argument(
+        "--raw", action="store_true", help="exercise 1: leave the pixels as they are, 0..255"
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    return int(height), int(width or height)
+
+
+_size.__name__ = "size"  # argparse names it when it refuses a value
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the experiment out.
 
     Returns:
-        0.
+        0; 1 when it diverged; 130 when it was interrupted, with what was reached printed.
 
     Raises:
         ValueError: when an option is outside its range, or a file is not what it should be.
         OSError: when data are missing or the folder cannot be written.
         ImportError: when matplotlib is missing.
     """
-    from conv_reference.chapter.data import load_images
-    from conv_reference.chapter.training import Settings, train
+    from conv_reference.chapter.data import load
+    from conv_reference.chapter.summary import summary
+    from conv_reference.chapter.training import Run
 
-    settings = Settings(
+    settings = _settings(arguments)
+    if find_spec("matplotlib") is None:
+        raise ImportError('the figures need matplotlib: pip install "conv-reference[chapter]"')
+    output.require_writable(arguments.output)
+    images = load(arguments.data).images(arguments.images)
+    trained = Run(images * 255 if arguments.raw else images, settings)
+    interrupted = _train(trained)
+    if trained.done == 0:
+        raise KeyboardInterrupt
+    print(summary(trained))
+    if trained.diverged:
+        return DIVERGED
+
+    from conv_reference.chapter.figures import chapter, files
+
+    path = arguments.output / FIGURES.get(settings.target, f"{settings.target}.png")
+    figure = chapter.draw(images[0], trained.kernel, settings.fixed_kernel(), settings.target)
+    output.write_whole(path, files.png(figure))
+    print(f"\nThe figure: {path}")
+    return INTERRUPTED if interrupted else 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from conv_reference.chapter.training import Settings
+
+    return Settings(
         learning_rate=arguments.lr,
         batch_size=arguments.batch_size,
         epochs=arguments.epochs,
+        kernel_size=arguments.kernel_size,
         init=arguments.init,
+        target=arguments.target,
+        layer=arguments.layer,
         seed=arguments.seed,
-        literal=arguments.literal,
-    )
-    if find_spec("matplotlib") is None:
-        raise ImportError('the figure needs matplotlib: pip install "conv-reference[chapter]"')
-    _require_writable(arguments.output)
-    images = load_images(arguments.data)
-    if arguments.images is not None:
-        if not 1 <= arguments.images <= len(images):
-            raise ValueError(f"--images must be from 1 to {len(images)}, got {arguments.images}")
-        images = images[: arguments.images]
-
-    from conv_reference.chapter import figure
-
-    with _progress() as progress:
-        result = train(images, settings, progress)
-    path = arguments.output / FIGURE
-    figure.save(figure.draw(images[0], result.kernel), path)
-    print(_summary(result))
-    print(f"\nThe figure: {path}")
-    return 0
-
-
-def _require_writable(folder: Path) -> None:
-    """Find out now, not after minutes of training."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-
-
-def _summary(result: Run) -> str:
-    from conv_reference.chapter.training import EDGE_DETECTOR
-
-    learned = result.kernel.tolist()
-    rows = [
-        "  ".join(f"{value:+9.5f}" for value in row)
-        + "      "
-        + " ".join(f"{value:+.0f}".replace("+0", " 0") for value in fixed)
-        for row, fixed in zip(learned, EDGE_DETECTOR, strict=True)
-    ]
-    difference = max(
-        abs(a - b)
-        for row, fixed in zip(learned, EDGE_DETECTOR, strict=True)
-        for a, b in zip(row, fixed, strict=True)
-    )
-    last = min(100, len(result.losses))
-    return "\n".join(
-        (
-            f"{result.images} images, {len(result.losses)} minibatches, "
-            f"learning rate {result.settings.learning_rate:g}, seed {result.settings.seed}",
-            f"loss: {result.losses[0]:.4f} at first, {result.final_loss:.3g} "
-            f"over the last {last} minibatches",
-            "",
-            f"{'learned kernel':^31}      {'K':^8}".rstrip(),
-            *rows,
-            "",
-            f"greatest difference: {difference:.3g}",
-            _NOTE,
-        )
     )
 
 
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
+def _train(run: Run) -> bool:
+    """Train with a progress bar.
+
+    Returns:
+        Whether it was interrupted.
+    """
+    try:
+        _train_to_the_end(run)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _train_to_the_end(run: Run) -> None:
     """A bar on a terminal where rich is installed; nothing in a pipe or a log."""
     if find_spec("rich") is None:
-        yield None
+        run.finish()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -149,9 +157,6 @@ def _progress() -> Iterator[Progress | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("training", total=None, loss=float("nan"))
-
-        def show(done: int, total: int, loss: float) -> None:
-            bar.update(task, completed=done, total=total, loss=loss)
-
-        yield show
+        task = bar.add_task("training", total=run.of, loss=float("nan"))
+        for step in run:
+            bar.update(task, completed=run.done, loss=step.loss)

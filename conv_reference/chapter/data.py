@@ -1,36 +1,66 @@
 """Fashion-MNIST's 60,000 training images, found on this machine or fetched.
 
 Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
-Learning Algorithms", 2017. The files are in the idx format of LeCun's MNIST page: two zero
-bytes, the element's type, the number of dimensions, each size as a big-endian 32-bit
-integer, then the elements.
+Learning Algorithms", 2017.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import hashlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from conv_reference.chapter.idx import read_images
+
 NAME = "train-images-idx3-ubyte"
-_SIDE = 28
-_UNSIGNED_BYTE = 0x08
-_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-_CHECKSUM = "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"  # as the data set's own page gives it
+SIDE = 28
+URL = f"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/{NAME}.gz"
+# Of the archive at that address, whose MD5 the data set's own page gives as
+# 8d4fb7e6c68d591d4c3dfef9ec88bf0d. Debian's archive differs in its gzip header alone.
+ARCHIVE = "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+# Of the 60,000·28·28 pixels themselves, whoever compressed them.
+_PIXELS = "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012"
 
-# Where the Debian package and torchvision's downloader leave the files.
-_DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-_USUAL = (_DEBIAN, Path("data"), Path("~/data"), Path("~/datasets"))
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+# Where Debian's package and torchvision's downloader leave the files.
+USUAL = (DEBIAN, Path("data"), Path("~/data"), Path("~/datasets"))
 
 
-def load_images(folder: Path | None = None) -> Float[Tensor, "n 28 28"]:
-    """The training images in float32, scaled to 0..1.
+@dataclass(frozen=True)
+class Dataset:
+    """Images, and where they come from."""
+
+    path: Path  # the file that they were read from
+    pixels: UInt8[np.ndarray, "n 28 28"]  # 0..255
+
+    def images(self, count: int | None = None) -> Float[Tensor, "m 28 28"]:
+        """The first images in float32, scaled to 0..1.
+
+        Args:
+            count: how many, 1..n; all by default.
+
+        Raises:
+            ValueError: when there are not so many.
+        """
+        available = len(self.pixels)
+        if count is not None and not 1 <= count <= available:
+            raise ValueError(f"--images must be from 1 to {available}, got {count}")
+        return torch.from_numpy(self.pixels[:count]).to(torch.float32) / 255
+
+    def is_fashion_mnist(self) -> bool:
+        """Whether these are the 60,000 training images, to the last pixel."""
+        return hashlib.sha256(self.pixels.tobytes()).hexdigest() == _PIXELS
+
+
+def load(folder: Path | None = None) -> Dataset:
+    """Read the training images.
 
     Args:
         folder: where the file lies, itself or as torchvision leaves it
@@ -40,48 +70,26 @@ def load_images(folder: Path | None = None) -> Float[Tensor, "n 28 28"]:
     Raises:
         FileNotFoundError: when there is no such file, and none can be fetched.
         ValueError: when the file is truncated, damaged or another one.
+        OSError: when it cannot be read.
     """
-    path = _fetched() if folder is None else find(folder)
+    path = _found_or_fetched() if folder is None else find(folder)
     if path is None:
-        raise FileNotFoundError(f"no {NAME}[.gz] in {folder} or its FashionMNIST/raw")
-    images = read_images(path)
-    return torch.from_numpy(images).to(torch.float32) / 255
+        raise FileNotFoundError(
+            f"no {NAME}[.gz] in {folder}, nor in its FashionMNIST/raw or raw"
+            + ("" if folder is not None and folder.is_dir() else ": it is not a folder")
+        )
+    pixels = read_images(path)
+    if pixels.shape[1:] != (SIDE, SIDE):
+        height, width = pixels.shape[1:]
+        raise ValueError(
+            f"{path} holds {len(pixels)} images of {height}×{width}, accepted is {SIDE}×{SIDE}"
+        )
+    return Dataset(path, pixels)
 
 
 def find(folder: Path) -> Path | None:
     """The file with the training images in a folder, or None."""
     return next((path for path in _candidates(folder) if path.is_file()), None)
-
-
-def read_images(path: Path) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
-    """Read an idx file of 28×28 images, compressed when its name ends in ``.gz``.
-
-    Returns:
-        The pixels, 0..255, of shape (n, 28, 28).
-
-    Raises:
-        ValueError: when the file is truncated, damaged or holds something else.
-    """
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is truncated or damaged: {error}") from error
-    magic, header = content[:4], content[4:16]
-    if len(header) < 12 or magic != bytes((0, 0, _UNSIGNED_BYTE, 3)):
-        raise ValueError(
-            f"{path} is not an idx file of images: it begins with {magic.hex(' ')!r}, "
-            "accepted is '00 00 08 03'"
-        )
-    count, height, width = (int(size) for size in np.frombuffer(header, dtype=">u4"))
-    if (height, width) != (_SIDE, _SIDE) or count < 1:
-        raise ValueError(f"{path} holds {count} images of {height}×{width}, accepted is 28×28")
-    if len(content) != 16 + count * height * width:
-        raise ValueError(
-            f"{path} should hold {count} images in {16 + count * height * width} bytes, "
-            f"but has {len(content)}"
-        )
-    # A copy: torch wants memory that it may write to.
-    return np.frombuffer(content, dtype=np.uint8, offset=16).reshape(count, height, width).copy()
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -90,33 +98,40 @@ def _candidates(folder: Path) -> Iterator[Path]:
             yield place / f"{NAME}{suffix}"
 
 
-def _fetched() -> Path:
-    found = (find(folder.expanduser()) for folder in _USUAL)
-    return next((path for path in found if path is not None), None) or _download()
+def _found_or_fetched() -> Path:
+    # Not Path.expanduser, which raises where there is no home.
+    found = (find(Path(os.path.expanduser(folder))) for folder in USUAL)  # noqa: PTH111
+    return next((path for path in found if path is not None), None) or _fetch()
 
 
-def _download() -> Path:
+def _fetch() -> Path:
+    """The file in pooch's cache, put there first if it is not."""
     try:
         import pooch
     except ImportError:
-        raise FileNotFoundError(f"{_not_found()}, and pooch is not installed to fetch it") from None
+        raise FileNotFoundError(
+            f'{_not_found()} or pip install "conv-reference[chapter]" to have it fetched'
+        ) from None
     try:
         path: str = pooch.retrieve(
-            _URL + f"{NAME}.gz",
-            known_hash=_CHECKSUM,
-            fname=f"{NAME}.gz",
-            path=pooch.os_cache("conv-reference"),
-            progressbar=False,
+            URL, known_hash=ARCHIVE, fname=f"{NAME}.gz", path=pooch.os_cache("conv-reference")
         )
     except (OSError, ValueError) as error:  # offline, or not the file with this checksum
-        cause = " ".join(str(error).split())[:100]
-        raise FileNotFoundError(f"{_not_found()}, and it cannot be fetched: {cause}") from error
+        raise FileNotFoundError(
+            f"{_not_found()}; {URL} cannot be fetched either: {_cause(error)}"
+        ) from error
     return Path(path)
 
 
 def _not_found() -> str:
-    places = ", ".join(str(folder) for folder in _USUAL)
+    places = ", ".join(str(folder) for folder in USUAL)
     return (
-        f"no {NAME}[.gz] in {places} (name its folder with --data, "
-        "or install Debian's package dataset-fashion-mnist)"
+        f"no {NAME}[.gz] in {places}: "
+        "apt-get install dataset-fashion-mnist, or name its folder with --data DIR"
     )
+
+
+def _cause(error: Exception) -> str:
+    """One short line; what a network library says is long, and told inside out."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:80]}{'...' if len(words) > 80 else ''}"

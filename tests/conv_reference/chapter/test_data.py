@@ -11,14 +11,30 @@ import pytest
 import torch
 
 from conv_reference.chapter import data
-from conv_reference.chapter.data import NAME, find, load_images, read_images
+from conv_reference.chapter.data import NAME, find, load
+from conv_reference.chapter.idx import read_images
 
 
 def test_images_are_read_and_scaled(folder: Path, pixels: Any) -> None:
     assert np.array_equal(read_images(folder / NAME), pixels)
-    images = load_images(folder)
-    assert images.dtype == torch.float32
-    assert torch.equal(images, torch.from_numpy(pixels).float() / 255)
+    dataset = load(folder)
+    assert dataset.path == folder / NAME
+    assert dataset.images().dtype == torch.float32
+    assert torch.equal(dataset.images(), torch.from_numpy(pixels).float() / 255)
+    assert torch.equal(dataset.images(3), dataset.images()[:3])
+    assert not dataset.is_fashion_mnist()
+
+
+@pytest.mark.parametrize("count", [0, 257, -1])
+def test_more_images_than_there_are_is_refused(folder: Path, count: int) -> None:
+    with pytest.raises(ValueError, match=f"^--images must be from 1 to 256, got {count}$"):
+        load(folder).images(count)
+
+
+def test_debians_file_is_fashion_mnist_to_the_last_pixel() -> None:
+    dataset = load(data.DEBIAN)
+    assert len(dataset.pixels) == 60_000
+    assert dataset.is_fashion_mnist()
 
 
 @pytest.mark.parametrize("place", [".", "FashionMNIST/raw", "raw"])
@@ -31,12 +47,14 @@ def test_a_folder_is_searched_as_debian_and_torchvision_leave_it(
     path.write_bytes(gzip.compress(encode(pixels)) if compressed else encode(pixels))
 
     assert find(tmp_path) == path
-    assert load_images(tmp_path).shape == pixels.shape
+    assert load(tmp_path).pixels.shape == pixels.shape
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"^no {NAME}.* in .* or its FashionMNIST/raw$"):
-        load_images(tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=f"^no {NAME}.* in .*, nor in its FashionMNIST/raw or raw$"
+    ):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +63,18 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         (lambda content: content[:-1], "should hold 256 images in 200720 bytes, but has 200719"),
         (lambda content: content + b"\0", "should hold 256 images in 200720 bytes, but has 200721"),
         (lambda content: content[:10], "is not an idx file of images"),
-        (lambda content: b"", "is not an idx file of images: it begins with ''"),
-        (lambda content: b"\0\0\x08\x01" + content[4:], "begins with '00 00 08 01', accepted"),
-        (lambda content: content[:8] + b"\0\0\0\x20" + content[12:], "256 images of 32×28"),
+        (lambda content: b"", "is empty"),
+        (lambda content: b"\0\0\x08\x01" + content[4:], "begins with '00 00 08 01' and"),
+        (
+            lambda content: content[:8] + b"\0\0\0\x0e\0\0\0\x38" + content[16:],
+            "256 images of 14×56, accepted is 28×28",
+        ),
+        (
+            lambda content: content[:4] + b"\0" * 4 + content[8:],
+            "holds no pixel: its shape is .0, 28, 28.",
+        ),
     ],
-    ids=["truncated", "longer", "header only", "empty", "labels", "another size"],
+    ids=["truncated", "longer", "header only", "empty", "labels", "another size", "no image"],
 )
 def test_a_foreign_or_truncated_file_is_refused(
     folder: Path, change: Callable[[bytes], bytes], message: str
@@ -58,7 +83,7 @@ def test_a_foreign_or_truncated_file_is_refused(
     path.write_bytes(change(path.read_bytes()))
 
     with pytest.raises(ValueError, match=message) as caught:
-        load_images(folder)
+        load(folder)
     assert str(path) in str(caught.value)
 
 
@@ -70,13 +95,13 @@ def test_a_truncated_archive_is_refused(
     (tmp_path / f"{NAME}.gz").write_bytes(whole[: int(len(whole) * keep)])
 
     with pytest.raises(ValueError, match="is truncated or damaged"):
-        load_images(tmp_path)
+        load(tmp_path)
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.gz").write_bytes(b"<html>not found</html>")
     with pytest.raises(ValueError, match="is truncated or damaged"):
-        load_images(tmp_path)
+        load(tmp_path)
 
 
 def test_the_file_is_fetched_with_its_checksum_when_nothing_is_found(
@@ -88,12 +113,12 @@ def test_the_file_is_fetched_with_its_checksum_when_nothing_is_found(
         asked.update(url=url, known_hash=known_hash)
         return str(folder / NAME)
 
-    monkeypatch.setattr(data, "_USUAL", ())
+    monkeypatch.setattr(data, "USUAL", ())
     monkeypatch.setattr("pooch.retrieve", retrieve)
 
-    assert load_images().shape == (256, 28, 28)
+    assert load().pixels.shape == (256, 28, 28)
     assert asked["url"].endswith(f"/{NAME}.gz")
-    assert asked["known_hash"].startswith("md5:")
+    assert asked["known_hash"].startswith("sha256:")
 
 
 @pytest.mark.parametrize("error", [ConnectionError("no\nroute"), ValueError("wrong hash")])
@@ -103,15 +128,17 @@ def test_offline_says_in_one_line_what_to_do(
     def retrieve(*arguments: Any, **options: Any) -> str:
         raise error
 
-    monkeypatch.setattr(data, "_USUAL", ())
+    monkeypatch.setattr(data, "USUAL", ())
     monkeypatch.setattr("pooch.retrieve", retrieve)
-    with pytest.raises(FileNotFoundError, match="--data.*dataset-fashion-mnist.*fetched") as caught:
-        load_images()
+    with pytest.raises(
+        FileNotFoundError, match="dataset-fashion-mnist.*--data.*cannot be fetched either"
+    ) as caught:
+        load()
     assert "\n" not in str(caught.value)
 
 
 def test_without_pooch_the_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "_USUAL", ())
+    monkeypatch.setattr(data, "USUAL", ())
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(FileNotFoundError, match="pooch is not installed"):
-        load_images()
+    with pytest.raises(FileNotFoundError, match="pip install .* to have it fetched"):
+        load()

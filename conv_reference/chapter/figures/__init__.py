@@ -1,0 +1,1 @@
+"""The figures of the chapter: numbers in, a matplotlib figure out."""

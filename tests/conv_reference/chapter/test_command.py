@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conv_reference.chapter import training
+from conv_reference.cli import main
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lr", "nan"], "the learning rate must be finite and more than 0, got nan"),
+        (["--data", "/nowhere"], "no train-images-idx3-ubyte"),
+        (["--kernel-size", "29"], "it has 29×29 and they have 28×28"),
+        (["--kernel-size", "2x3"], "the kernel must be at least 3×3"),
+        (["--kernel-size", "3xx"], "--kernel-size: invalid size value: '3xx'"),
+        (["--output", "file/folder"], "the folder file/folder cannot be written: Not a directory"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_carried_out_is_one_line_and_exit_2(
+    options: list[str],
+    message: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "file").touch()
+    try:
+        status = main(["chapter", "--data", ".", *options])
+    except SystemExit as error:  # argparse's own way
+        status = int(str(error.code))
+    captured = capsys.readouterr()
+
+    assert status == 2
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_the_summary_names_the_filter_and_the_figure_is_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--target", "blur", "--kernel-size", "3x5", "--layer", "torch"]
+    assert main(["chapter", "--data", str(folder), "--output", str(folder), *options]) == 0
+    printed = capsys.readouterr().out
+
+    assert "256 images, 4 minibatches, learning rate 0.1, seed 0" in printed
+    assert printed.count("     0 +0.111 +0.111 +0.111      0\n") == 3
+    assert "vertical" not in printed  # what is said of the chapter's own K
+    assert (folder / "blur.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_raw_pixels_diverge_with_a_word_and_exit_1(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["chapter", "--data", str(folder), "--output", str(folder / "o"), "--raw"]
+
+    assert main([*command, "--batch-size", "8"]) == 1
+    assert "diverged: the loss was" in capsys.readouterr().out
+    assert list((folder / "o").iterdir()) == []
+
+
+def test_interrupted_it_prints_what_was_reached_and_that_the_next_run_begins_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = training.descend
+
+    def until_ctrl_c(*arguments: object) -> object:
+        for number, step in enumerate(whole(*arguments)):  # type: ignore[arg-type]
+            if number == 2:
+                raise KeyboardInterrupt
+            yield step
+
+    monkeypatch.setattr(training, "descend", until_ctrl_c)
+    assert main(["chapter", "--data", str(folder), "--output", str(folder)]) == 130
+    printed = capsys.readouterr().out
+    assert "interrupted: 2 minibatches of 4 are done" in printed
+    assert "the next run begins anew" in printed
+    assert (folder / "edge-detector.png").exists()
