@@ -296,6 +296,8 @@ def _require_integers(geometry: Geometry) -> None:
 
 
 def _integer(name: str, value: Any) -> int:
+    if type(value) is int:  # nearly always, and much sooner than the protocol says
+        return value
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     return index(value)

@@ -1,61 +1,240 @@
-"""Which geometries are tried: sizes at which convolutions really go wrong.
+"""What can vary, as named factors with levels; a covering array and an enumeration over them.
 
 The levels follow what shipped faults were guarded by: sizes of one and two, H ≠ W, kh ≠ kw,
-a stride larger than the kernel and one that leaves a remainder, padding up to and past the
-kernel, taps and outputs that see only padding, groups together with strides, depthwise.
+channel counts beside a vector's width, a stride larger than the kernel and one that leaves a
+remainder, padding up to and past the kernel, taps and outputs that see only padding, groups
+together with strides, depthwise, every layout of every operand, every subset of gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from random import Random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any
 
-from conv_reference.geometry import Geometry, Pair
+import torch
+from covertable import criteria, make
 
-_BATCH = (1, 2, 3, 5)
-_GROUPS = (1, 1, 2, 3, 4)
-_GROUP_CHANNELS = (1, 1, 2, 3, 4, 6)
-_OUTPUT = (1, 2, 3, 5)
-_KERNEL = (1, 2, 3, 4, 5)
-_STRIDE = (1, 1, 2, 3, 4)
-_PADDING = (0, 0, 1, 2, 3, 5)
-_DILATION = (1, 1, 2, 3)
+from conv_reference.geometry import Geometry
+from conv_reference.verification.case import (
+    EXACT_VALUES,
+    SUBSETS,
+    Case,
+    Layout,
+    Values,
+    dtype_name,
+    dtype_named,
+)
+from conv_reference.verification.result import Coverage
+from conv_reference.verification.target import Target
+
+Levels = Mapping[str, Any]
+
+# Of one axis. The output's size is counted from the least that leaves a pixel of input, so
+# that padding, kernel and stride can take any level beside it.
+_AXIS: Mapping[str, tuple[Any, ...]] = {
+    "kernel": (1, 2, 3, 4),
+    "stride": (1, 2, 3),
+    "dilation": (1, 2, 3),
+    "padding": ("none", "one", "kernel"),
+    "output": ("least", "one more", "two more"),
+    "remainder": ("none", "most"),
+}
+_CHANNELS = (1, 2, 3, 4, 6, 8, 9)
+_FACTORS: Mapping[str, tuple[Any, ...]] = {
+    "batch": (1, 2, 3, 4),
+    "groups": (1, 2, 3, 4),
+    "group_in": _CHANNELS,
+    "group_out": _CHANNELS,
+    **{f"{name}_h": levels for name, levels in _AXIS.items()},
+    **{f"{name}_w": levels for name, levels in _AXIS.items()},
+    "bias": ("bias", "nobias"),
+    "requires_grad": tuple(subset or "none" for subset in SUBSETS),
+    "input_layout": tuple(layout.value for layout in Layout),
+    "weight_layout": tuple(layout.value for layout in Layout),
+    "grad_output_layout": tuple(layout.value for layout in Layout),
+    "values": tuple(values.value for values in EXACT_VALUES),
+}
+# The factors that a target without the option has at their first level alone.
+_OF_OPTION = {
+    "bias": ("bias",),
+    "stride": ("stride_h", "stride_w", "remainder_h", "remainder_w"),
+    "padding": ("padding_h", "padding_w"),
+    "dilation": ("dilation_h", "dilation_w"),
+    "groups": ("groups",),
+}
 
 
-def random_geometries(seed: int) -> Iterator[Geometry]:
-    """An endless sequence of geometries, the same for the same seed.
+def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
+    """The factors with those of their levels that this target can be asked for."""
+    factors = {**_FACTORS, "dtype": tuple(dtype_name(dtype) for dtype in dtypes)}
+    single = [
+        f for option, names in _OF_OPTION.items() if option not in target.options for f in names
+    ]
+    if not target.has_channels:
+        single += ["groups", "group_in", "group_out"]
+    if target.fixed:
+        single += [f"{name}_{axis}" for name in ("kernel", "stride", "dilation") for axis in "hw"]
+        single += ["groups", "group_in", "group_out", "padding_h", "padding_w"]
+    for name in single:
+        factors[name] = factors[name][:1]
+    if "bias" not in target.options:
+        factors["bias"] = ("bias" if target.always_biased else "nobias",)
+    if factors["bias"] == ("nobias",):
+        factors["requires_grad"] = tuple(s for s in factors["requires_grad"] if "b" not in s)
+    if target.fixed and target.fixed["stride"] != (1, 1):
+        for axis in "hw":
+            factors[f"remainder_{axis}"] = ("none",)
+    return factors
+
+
+def covering_array(
+    factors: Mapping[str, tuple[Any, ...]], *, strength: int, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of levels in which every pair (or triple) that can occur together does occur.
 
     Args:
-        seed: any integer.
+        factors: levels by name.
+        strength: 2 or 3.
+        seed: of the order, from which the array follows.
     """
-    random = Random(f"geometries {seed}")
-    while True:
-        yield _geometry(random)
+    varied = {name: list(levels) for name, levels in factors.items() if len(levels) > 1}
+    fixed = {name: levels[0] for name, levels in factors.items() if len(levels) == 1}
+    rows = make(
+        varied,
+        strength=min(strength, len(varied)),
+        criterion=criteria.simple,
+        salt=str(seed),
+        constraints=_constraints(varied),
+    )
+    return [{**fixed, **row} for row in rows]
 
 
-def _geometry(random: Random) -> Geometry:
-    groups = random.choice(_GROUPS)
-    kernel, stride, dilation, padding = (
-        _pair(random, levels) for levels in (_KERNEL, _STRIDE, _DILATION, _PADDING)
-    )
-    height, width = (
-        # The output and the remainder are chosen, and the input follows: of at least one
-        # pixel, for with so much padding the output just grows.
-        max(1, (random.choice(_OUTPUT) - 1) * s + d * (k - 1) + 1 - 2 * p + random.randrange(s))
-        for s, d, k, p in zip(stride, dilation, kernel, padding, strict=True)
-    )
-    return Geometry(
-        batch=random.choice(_BATCH),
-        in_channels=groups * random.choice(_GROUP_CHANNELS),
-        input_size=(height, width),
-        out_channels=groups * random.choice(_GROUP_CHANNELS),
-        kernel_size=kernel,
-        stride=stride,
-        padding=((padding[0], padding[0]), (padding[1], padding[1])),
-        dilation=dilation,
+def _constraints(varied: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A remainder needs a stride; a gradient of the bias needs a bias."""
+    rules = [(f"stride_{axis}", 1, f"remainder_{axis}", ("none",)) for axis in "hw"] + [
+        ("bias", "nobias", "requires_grad", tuple(s or "none" for s in SUBSETS if "b" not in s))
+    ]
+    return [
+        {
+            "operator": "or",
+            "conditions": [
+                {"operator": "ne", "left": factor, "value": level},
+                {"operator": "in", "left": other, "values": list(accepted)},
+            ],
+        }
+        for factor, level, other, accepted in rules
+        if factor in varied and other in varied
+    ]
+
+
+def can_occur(levels: Levels) -> bool:
+    """Whether some of the levels, given by factor, can occur together."""
+    for axis in "hw":
+        if levels.get(f"stride_{axis}") == 1 and levels.get(f"remainder_{axis}") == "most":
+            return False
+    return not (levels.get("bias") == "nobias" and "b" in levels.get("requires_grad", ""))
+
+
+def coverage(factors: Mapping[str, tuple[Any, ...]], rows: Sequence[Levels]) -> Coverage:
+    """How many pairs and triples of levels the rows hold, of those that can occur together."""
+    counts: list[int] = []
+    for strength in (2, 3):
+        possible = covered = 0
+        for names in combinations(factors, strength):
+            met = {tuple(row[name] for name in names) for row in rows}
+            covered += len(met)
+            possible += _possible(factors, names)
+        counts += [covered, possible]
+    return Coverage(*counts)
+
+
+def _possible(factors: Mapping[str, tuple[Any, ...]], names: tuple[str, ...]) -> int:
+    levels = product(*(factors[name] for name in names))
+    if not _CONSTRAINED.intersection(names):
+        count = 1
+        for name in names:
+            count *= len(factors[name])
+        return count
+    return sum(can_occur(dict(zip(names, chosen, strict=True))) for chosen in levels)
+
+
+_CONSTRAINED = frozenset(
+    {"stride_h", "stride_w", "remainder_h", "remainder_w", "bias", "requires_grad"}
+)
+
+
+def case_of(levels: Levels, target: Target, check: str) -> Case:
+    """The case that a row of levels describes, as the target can be asked for it.
+
+    Args:
+        levels: one of each factor.
+        target: what it is put to.
+        check: the name of the check.
+    """
+    groups = levels["groups"]
+    height, width = (_axis(levels, axis) for axis in "hw")
+    geometry = Geometry(
+        batch=levels["batch"],
+        in_channels=groups * levels["group_in"],
+        out_channels=groups * levels["group_out"],
         groups=groups,
+        input_size=(height.input, width.input),
+        kernel_size=(levels["kernel_h"], levels["kernel_w"]),
+        stride=(levels["stride_h"], levels["stride_w"]),
+        padding=((height.padding,) * 2, (width.padding,) * 2),
+        dilation=(levels["dilation_h"], levels["dilation_w"]),
     )
+    subset = levels["requires_grad"]
+    case = Case(
+        check=check,
+        dtype=dtype_named(levels["dtype"]),
+        geometry=geometry,
+        values=Values(levels["values"]),
+        input_layout=Layout(levels["input_layout"]),
+        weight_layout=Layout(levels["weight_layout"]),
+        grad_output_layout=Layout(levels["grad_output_layout"]),
+        requires_grad="" if subset == "none" else subset,
+        bias=levels["bias"] == "bias",
+    )
+    return target.restrict(case)
 
 
-def _pair(random: Random, levels: tuple[int, ...]) -> Pair:
-    return random.choice(levels), random.choice(levels)
+@dataclass(frozen=True)
+class AxisSizes:
+    """The sizes of one axis that follow from its levels."""
+
+    input: int
+    padding: int
+
+
+def axis_sizes(
+    *, kernel: int, stride: int, dilation: int, padding: int, outputs: int, remainder: int
+) -> AxisSizes:
+    """The input's size for an output that is so much larger than the least possible one.
+
+    Args:
+        kernel: at least 1.
+        stride: at least 1.
+        dilation: at least 1.
+        padding: of each side, at least 0.
+        outputs: how many more than the fewest that leave a pixel of input, at least 0.
+        remainder: what the last stride does not reach, 0..stride - 1.
+    """
+    span = dilation * (kernel - 1) + 1
+    # (o - 1)·stride + span + remainder - 2·padding is at least one pixel.
+    least = max(0, -(-(1 - span - remainder + 2 * padding) // stride)) + 1
+    return AxisSizes((least + outputs - 1) * stride + span + remainder - 2 * padding, padding)
+
+
+def _axis(levels: Levels, axis: str) -> AxisSizes:
+    kernel, stride = levels[f"kernel_{axis}"], levels[f"stride_{axis}"]
+    return axis_sizes(
+        kernel=kernel,
+        stride=stride,
+        dilation=levels[f"dilation_{axis}"],
+        padding={"none": 0, "one": 1, "kernel": kernel}[levels[f"padding_{axis}"]],
+        outputs=_AXIS["output"].index(levels[f"output_{axis}"]),
+        remainder=0 if levels[f"remainder_{axis}"] == "none" else stride - 1,
+    )

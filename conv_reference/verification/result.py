@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -11,35 +11,49 @@ class Verdict(StrEnum):
     """What was seen, from best to worst."""
 
     EXACT = "exact"  # agrees bit for bit with the oracle
-    ROUNDED = "rounded"  # not exact, within the derived rounding bound
+    ROUNDED = "rounded"  # not exact, within a derived rounding bound
     UNSUPPORTED = "unsupported"  # said so; neither right nor wrong
     RAISED = "raised"  # threw on a valid geometry
-    WRONG = "wrong"  # outside the bound
+    WRONG = "wrong"  # outside the bound, or a law or a mode is broken
+    CRASHED = "crashed"  # killed the process, or did not return in time
+
+
+FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})
+_ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The worst of the verdicts; unsupported where there is none, for nothing was checked."""
-    order = list(Verdict)
-    return max(verdicts, key=order.index, default=Verdict.UNSUPPORTED)
+    return max(verdicts, key=_ORDER.__getitem__, default=Verdict.UNSUPPORTED)
+
+
+def is_worse(verdict: Verdict, than: Verdict) -> bool:
+    """Whether one verdict is strictly worse than another."""
+    return _ORDER[verdict] > _ORDER[than]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One discrepancy, on the smallest geometry that still shows it."""
+    """One discrepancy, on the smallest case that still shows it."""
 
     check: str
     dtype: str
     verdict: Verdict
-    quantity: str  # Y, dX, dK or db
+    quantity: str  # Y, dX, dK, db, or what else the check names
     geometry: str  # its text form
-    layout: str
+    layout: str  # "contiguous", or what differs from it: "input=sliced grad_output=expanded"
     seed: int
     index: tuple[int, ...]  # the first element that differs; () for a whole tensor
     expected: str
     actual: str
-    explanation: str
+    explanation: str  # may have several lines
     reproduce: str  # a command that shows the same finding
-    known: str | None = None
+    known: str | None = None  # the known defect that it is: its name in the registry
+    case: str = ""  # the text form of the whole case
+    snippet: str = ""  # a few lines of Python that show it
+    cause: str = ""  # a guess, worded as one; empty without
+    occurrences: int = 1  # cases of the run that failed in this way
+    grids: str = ""  # X, K and G of the smallest case as text, the element marked
 
 
 @dataclass(frozen=True)
@@ -50,8 +64,24 @@ class CheckResult:
     dtype: str
     verdict: Verdict
     geometries: int  # judged
-    effective_bits: float | None  # None where every element was exact
+    effective_bits: float | None  # the least; None where every element was exact
     miss_bound: float | None  # of one geometry's certificate, the weakest; None without one
+    cases: int = 0  # judged: a geometry in one layout, with one choice of values
+    bound: str | None = None  # where rounded: "componentwise" or "normwise"
+    expected_bits: float | None = None  # what the dtype should give, where bits are reported
+    reason: str = ""  # why it is unsupported
+    known: bool = False  # every failure in it is a known defect
+    real: bool = False  # over real operands, where rounded within the direct bound is the best
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many combinations of factor levels a run met, of those that can occur together."""
+
+    pairs: int
+    possible_pairs: int
+    triples: int
+    possible_triples: int  # estimated where there are too many to enumerate: see the report
 
 
 @dataclass(frozen=True)
@@ -62,18 +92,32 @@ class Report:
     environment: dict[str, str]
     seed: int
     require: Verdict  # the worst verdict that still counts as right: rounded or exact
-    planned: int  # geometries
-    judged: int  # fewer than planned where the budget cut the run
+    planned: int  # cases
+    judged: int  # fewer than planned where the budget, or an interrupt, cut the run
     checks: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
+    coverage: Coverage | None = None
+    notes: tuple[str, ...] = ()  # what was observed and not judged, what was not reached
+    interrupted: bool = False
+    stale: tuple[str, ...] = ()  # known defects that should have shown and did not
+    seconds: float = field(default=0.0, compare=False)  # of wall clock
 
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of the checks that ran; unsupported when none did."""
-        verdicts = (check.verdict for check in self.checks)
+        verdicts = (_counted(check) for check in self.checks)
         return worst(verdict for verdict in verdicts if verdict != Verdict.UNSUPPORTED)
 
     @property
     def passed(self) -> bool:
-        """Whether a check ran, and all that did are at least as good as required."""
-        return self.verdict in {Verdict.EXACT, self.require}
+        """Whether a check ran, and all that did are as good as required or known defects."""
+        if self.verdict == Verdict.UNSUPPORTED:
+            return False
+        accepted = {Verdict.EXACT, self.require, Verdict.UNSUPPORTED}
+        return all(check.known or _counted(check) in accepted for check in self.checks)
+
+
+def _counted(check: CheckResult) -> Verdict:
+    """Over real operands nobody is exact: there the direct algorithm's bound is the best."""
+    at_best = check.real and check.verdict == Verdict.ROUNDED and check.bound == "componentwise"
+    return Verdict.EXACT if at_best else check.verdict

@@ -1,1 +1,23 @@
-"""What is asked of an implementation: one module for each family of checks."""
+"""The checks: each a small function that says what it asserts, why, and what fault it finds.
+
+A new check is one function in one module here, under ``@check``; nothing else names it.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from conv_reference.verification.checks.registry import REGISTRY, Check, Row, Sample, check
+
+
+@cache
+def all_checks() -> dict[str, Check]:
+    """Every check by its name, in the order of their modules' names and lines."""
+    for module in pkgutil.iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return dict(REGISTRY)
+
+
+__all__ = ["Check", "Row", "Sample", "all_checks", "check"]

@@ -1,0 +1,186 @@
+"""One thing to try: a geometry, and everything else that can vary, with a text form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import Role
+
+
+class Layout(StrEnum):
+    """How an operand lies in memory; gaps around and between its elements hold NaN."""
+
+    CONTIGUOUS = "contiguous"
+    CHANNELS_LAST = "channels_last"
+    TRANSPOSED = "transposed"  # height and width exchanged
+    SLICED = "sliced"  # out of a larger tensor, with a storage offset
+    SLICED_CHANNELS_LAST = "sliced_channels_last"  # the first channels of such a tensor
+    STRIDED = "strided"  # every second row and column of a larger tensor
+    EXPANDED = "expanded"  # with a stride of 0, as `.sum()` makes its upstream gradient
+
+
+class Values(StrEnum):
+    """How the operands' elements are chosen."""
+
+    BALANCED = "balanced"  # dense integers, the range shared evenly: gives the miss bound
+    HEAVY_INPUT = "heavy_input"  # X carries so many bits that a downcast of it shows
+    HEAVY_WEIGHT = "heavy_weight"
+    HEAVY_GRAD_OUTPUT = "heavy_grad_output"
+    SPARSE = "sparse"  # few elements of ±1: for sums too long for dense integers
+    ONES = "ones"
+    COUNTING = "counting"  # 1, 2, 3, ... through each operand
+    REAL = "real"  # of varied scale; sums round
+
+    @property
+    def heavy(self) -> Role | None:
+        """The operand that carries more bits than the others."""
+        return _HEAVY.get(self)
+
+
+_HEAVY: dict[Values, Role] = {
+    Values.HEAVY_INPUT: "input",
+    Values.HEAVY_WEIGHT: "weight",
+    Values.HEAVY_GRAD_OUTPUT: "grad_output",
+}
+EXACT_VALUES = (
+    Values.BALANCED,
+    Values.HEAVY_INPUT,
+    Values.HEAVY_WEIGHT,
+    Values.HEAVY_GRAD_OUTPUT,
+)
+ALL_LEAVES = "XKb"
+_FLAGS = {"bias": True, "nobias": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing to try.
+
+    The text form, ``str(case)``, parses back; only what is not the default is written:
+
+    >>> case = Case.parse("certificate float32 h2 w3 k1x2 X=sliced grad=XK nobias")
+    >>> case.input_layout, case.requires_grad
+    (<Layout.SLICED: 'sliced'>, 'XK')
+    >>> str(case)
+    'certificate float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1 X=sliced grad=XK nobias'
+
+    Raises:
+        ValueError: when ``requires_grad`` is no part of ``"XKb"``.
+    """
+
+    check: str  # the name of the function in `checks` that judges it
+    geometry: Geometry
+    dtype: torch.dtype = torch.float32
+    values: Values = Values.BALANCED
+    input_layout: Layout = Layout.CONTIGUOUS
+    weight_layout: Layout = Layout.CONTIGUOUS
+    grad_output_layout: Layout = Layout.CONTIGUOUS
+    requires_grad: str = ALL_LEAVES  # which of X, K and b, in this order
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        if self.requires_grad not in SUBSETS:
+            raise ValueError(
+                f"requires_grad must be a part of {ALL_LEAVES!r}, got {self.requires_grad!r}"
+            )
+
+    @property
+    def layout(self) -> str:
+        """The layouts that are not contiguous, or "contiguous"."""
+        named = {
+            "input": self.input_layout,
+            "weight": self.weight_layout,
+            "grad_output": self.grad_output_layout,
+        }
+        parts = [f"{n}={layout}" for n, layout in named.items() if layout != Layout.CONTIGUOUS]
+        return " ".join(parts) or Layout.CONTIGUOUS.value
+
+    def __str__(self) -> str:
+        words = [self.check, dtype_name(self.dtype), str(self.geometry)]
+        for letter, layout in (
+            ("X", self.input_layout),
+            ("K", self.weight_layout),
+            ("G", self.grad_output_layout),
+        ):
+            if layout != Layout.CONTIGUOUS:
+                words.append(f"{letter}={layout}")
+        if self.values != Values.BALANCED:
+            words.append(f"values={self.values}")
+        if self.requires_grad != ALL_LEAVES:
+            words.append(f"grad={self.requires_grad}")
+        return " ".join(words if self.bias else [*words, "nobias"])
+
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        """Read the text form; the check and the dtype come first.
+
+        Raises:
+            ValueError: when the text is no case; says which part.
+        """
+        check, _, rest = text.strip().partition(" ")
+        dtype, _, rest = rest.strip().partition(" ")
+        changes: dict[str, Any] = {}
+        sizes = []
+        for word in rest.split():
+            key, equals, value = word.partition("=")
+            if word in _FLAGS:
+                changes["bias"] = _FLAGS[word]
+            elif equals and key in _FIELDS:
+                name, kind = _FIELDS[key]
+                changes[name] = _member(kind, value, text)
+            else:
+                sizes.append(word)
+        return cls(
+            check=check,
+            dtype=dtype_named(dtype),
+            geometry=Geometry.parse(" ".join(sizes)),
+            **changes,
+        )
+
+    def on(self, geometry: Geometry) -> Case:
+        """The same case with another geometry."""
+        return replace(self, geometry=geometry)
+
+
+SUBSETS = ("", "X", "K", "b", "XK", "Xb", "Kb", "XKb")
+_FIELDS: dict[str, tuple[str, Any]] = {
+    "X": ("input_layout", Layout),
+    "K": ("weight_layout", Layout),
+    "G": ("grad_output_layout", Layout),
+    "values": ("values", Values),
+    "grad": ("requires_grad", str),
+}
+DTYPES: dict[str, torch.dtype] = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """The floating dtype of this name.
+
+    Raises:
+        ValueError: when it is none of ``DTYPES``.
+    """
+    if name not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {name!r}")
+    return DTYPES[name]
+
+
+def _member(kind: Any, value: str, text: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"not one of {', '.join(kind)}: {value!r} in the case {text!r}") from None

@@ -1,0 +1,73 @@
+"""What a check is, and the decorator that registers one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conv_reference.verification.checks.trial import Trial
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.target import Target
+
+
+class Sample(StrEnum):
+    """How many cases a check is put to, and which."""
+
+    ALL = "all"  # the covering array, the enumeration and everything else
+    MODES = "modes"  # a few dozen of the covering array's cases, in every dtype
+    FEW = "few"  # a handful, for it is slow
+    SMALL = "small"  # a few dozen small contiguous cases: its own variations are the point
+    OWN = "own"  # it brings its geometries: the case's is ignored but for the dtype
+    REQUEST = "request"  # none unless asked for by name
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report, and of ``conv-reference checks``."""
+
+    name: str
+    asserts: str  # one sentence
+    why: str  # one sentence
+    fault: str  # a real fault that it stands for, with its thread
+
+
+@dataclass(frozen=True)
+class Check:
+    """One function that judges a case, and the rows that its judgements belong to."""
+
+    name: str
+    rows: tuple[Row, ...]
+    run: Callable[[Trial], Iterator[Judgement]]
+    sample: Sample
+    unsupported: Callable[[Target], str | None]  # why a target cannot be asked, or None
+    real: bool = False  # over real operands, where nobody is exact
+
+
+REGISTRY: dict[str, Check] = {}
+Run = Callable[[Trial], Iterator[Judgement]]
+
+
+def check(
+    *rows: Row,
+    sample: Sample,
+    unsupported: Callable[[Target], str | None] = lambda _: None,
+    real: bool = False,
+) -> Callable[[Run], Run]:
+    """Register a function as a check of the function's own name.
+
+    Args:
+        *rows: at least one; a judgement names the row that it belongs to.
+        sample: which cases it is put to.
+        unsupported: says why a target cannot be asked at all.
+        real: whether its operands are real, so that rounding is no flaw.
+    """
+
+    def register(run: Run) -> Run:
+        name: str = run.__name__
+        assert rows, f"{name} names no row"
+        assert name not in REGISTRY, f"two checks are called {name}"
+        REGISTRY[name] = Check(name, rows, run, sample, unsupported, real)
+        return run
+
+    return register

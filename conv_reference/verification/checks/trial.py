@@ -1,0 +1,149 @@
+"""One case put to one target: what every check is handed, and how it calls foreign code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference import functional
+from conv_reference.geometry import Geometry
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Case
+from conv_reference.verification.judge import Expected
+from conv_reference.verification.target import Call, Target
+from conv_reference.verification.values import arrange, case_operands
+
+FIRST_ORDER = ("Y", "dX", "dK", "db")
+
+
+class TargetRaised(Exception):
+    """The target threw where it should have answered; the cause is its own error."""
+
+    def __init__(self, error: BaseException, quantity: str) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.error = error
+        self.quantity = quantity
+
+
+@contextmanager
+def target_code(quantity: str) -> Iterator[None]:
+    """Around every call into foreign code: what it throws is an observation, not our fault.
+
+    Args:
+        quantity: what was asked for, for the report.
+
+    Raises:
+        TargetRaised: in place of whatever was thrown, ``SystemExit`` included.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise TargetRaised(error, quantity) from error
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One case put to one target."""
+
+    target: Target
+    case: Case
+    seed: int  # of the run
+    device: torch.device
+    allowed_bits: int | None = None  # the precision that the user allows
+
+    @cached_property
+    def operands(self) -> Operands:
+        """The judge's private copies: contiguous, on the CPU, never shown to the target."""
+        return case_operands(self.case, self.seed)
+
+    def call(self, operands: Operands | None = None, **changes: Any) -> Call:
+        """A call on fresh copies, arranged as the case says.
+
+        Args:
+            operands: in place of the case's own; contiguous, on the CPU.
+            **changes: of the case, such as another layout or ``requires_grad``.
+
+        Raises:
+            TargetRaised: when a layer cannot be constructed.
+        """
+        case = replace(self.case, **changes) if changes else self.case
+        arranged = arrange(self.operands if operands is None else operands, case, self.device)
+        with target_code("Y"):
+            return self.target.prepare(case, arranged)
+
+    def expect(
+        self, operands: Operands | None = None, *, only: tuple[str, ...] = FIRST_ORDER
+    ) -> dict[str, Expected]:
+        """The oracle's Y, dX, dK and db, in the target's own shapes, as float64 on the CPU.
+
+        Args:
+            operands: in place of the case's own.
+            only: those of the four that are wanted.
+        """
+        given = self.operands if operands is None else operands
+        geometry, target = self.case.geometry, self.target
+        X, K, b, G = (
+            tensor.to(torch.float64)
+            for tensor in (given.input, given.weight, given.bias, given.grad_output)
+        )
+        bias = b if self.case.bias else None
+        shapes = own_shapes(target, geometry)
+        terms = term_counts(geometry)
+
+        def scale(name: str) -> Tensor:
+            absolute = None if bias is None else bias.abs()
+            value = _QUANTITIES[name](X.abs(), K.abs(), absolute, G.abs(), geometry)
+            return value.reshape(shapes[name])
+
+        return {
+            name: Expected(
+                value=_QUANTITIES[name](X, K, bias, G, geometry).reshape(shapes[name]),
+                scale=partial(scale, name),
+                terms=terms[name],
+                dtype=self.case.dtype,
+                device=self.device,
+            )
+            for name in only
+            if name != "db" or bias is not None
+        }
+
+
+def own_shapes(target: Target, geometry: Geometry) -> dict[str, tuple[int, ...]]:
+    """The shapes that Y, dX, dK and db have for this target."""
+    return {
+        "Y": target.own_shape(geometry.output_shape),
+        "dX": target.own_shape(geometry.input_shape),
+        "dK": target.weight_shape(geometry),
+        "db": (geometry.out_channels,),
+    }
+
+
+def term_counts(geometry: Geometry) -> dict[str, int]:
+    """The most products behind one element of each quantity, at least 1."""
+    (group_in, group_out), (kh, kw) = geometry.group_channels, geometry.kernel_size
+    positions = max(1, geometry.batch * geometry.output_size[0] * geometry.output_size[1])
+    return {
+        "Y": group_in * kh * kw + 1,
+        "dX": group_out * kh * kw,
+        "dK": positions,
+        "db": positions,
+    }
+
+
+def _output(X: Tensor, K: Tensor, b: Tensor | None, _: Tensor, geometry: Geometry) -> Tensor:
+    Y = functional.output(X, K, geometry)
+    return Y if b is None else Y + b[:, None, None]
+
+
+_QUANTITIES: Mapping[str, Any] = {
+    "Y": _output,
+    "dX": lambda X, K, b, G, geometry: functional.grad_input(G, K, geometry),
+    "dK": lambda X, K, b, G, geometry: functional.grad_weight(G, X, geometry),
+    "db": lambda X, K, b, G, geometry: functional.grad_bias(G),
+}

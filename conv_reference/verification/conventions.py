@@ -1,0 +1,270 @@
+"""The calling conventions: functions, autograd Functions, layers and adapters, under one."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from conv_reference.geometry import Geometry, geometry_of, resolve_padding
+from conv_reference.operands import Operands
+from conv_reference.verification.adapter import function_of, is_adapter
+from conv_reference.verification.case import Case
+from conv_reference.verification.target import OPTIONS, Call, Target, TargetError
+
+_ACCEPTED = (
+    "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "
+    "dilation, groups), an nn.Module class or instance, or an adapter with forward and vjp"
+)
+
+
+def as_target(implementation: Any, *, name: str | None = None) -> Target:
+    """Bring an implementation under the one convention.
+
+    Args:
+        implementation: a callable with a leading part of the signature of
+            ``torch.nn.functional.conv2d`` (or some of its options, by their names), a
+            ``torch.autograd.Function``, an ``nn.Module`` class or instance, or an adapter.
+        name: shown in reports; by default the implementation's own.
+
+    Raises:
+        TargetError: when it is none of these, or its parameters cannot be told.
+    """
+    if isinstance(implementation, Target):
+        return implementation
+    importable = name is not None
+    if name is None:
+        name, importable = _own_name(implementation)
+    return replace(_adapted(implementation, name), importable=importable)
+
+
+def _own_name(implementation: Any) -> tuple[str, bool]:
+    """module:attribute where that leads back to the implementation, else what it is called."""
+    module = getattr(implementation, "__module__", None) or "torch"
+    shown = getattr(implementation, "__qualname__", type(implementation).__qualname__)
+    for attribute in (shown, getattr(implementation, "__name__", shown)):
+        try:
+            found = attrgetter(attribute)(sys.modules.get(module))
+        except AttributeError:
+            continue
+        if found is implementation and module != "__main__":
+            return f"{module}:{attribute}", True
+    return shown, False
+
+
+def _adapted(implementation: Any, name: str) -> Target:
+    if isinstance(implementation, nn.Module):
+        return _of_instance(implementation, name)
+    if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
+        return _of_class(implementation, name)
+    if is_adapter(implementation):
+        return _of_callable(function_of(implementation), name)
+    if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
+        implementation = implementation.apply
+    if inspect.isclass(implementation) or not callable(implementation):
+        raise TargetError(
+            f"cannot verify {name!r} of type {type(implementation).__name__}; {_ACCEPTED}"
+        )
+    return _of_callable(implementation, name)
+
+
+def _of_callable(function: Callable[..., Any], name: str) -> Target:
+    parameters = _positional_parameters(function, name)
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        given = _conv2d_options(case.geometry)
+
+        def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+            options = given | {"bias": b}
+            return function(X, K, *(options.get(p, default) for p, default in parameters.items()))
+
+        return Call(
+            function=call,
+            X=_leaf(operands.input, case, "X"),
+            K=_leaf(operands.weight, case, "K"),
+            b=_leaf(operands.bias, case, "b") if case.bias else None,
+            G=operands.grad_output,
+        )
+
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset(parameters) & frozenset(OPTIONS),
+        words=function is torch.nn.functional.conv2d or _takes_words(function),
+    )
+
+
+def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The parameters after input and weight, with their defaults."""
+    owner: Any = getattr(function, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    try:
+        signature = inspect.signature(owner.forward if is_apply else function)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return dict.fromkeys(OPTIONS)
+    parameters = list(signature.parameters.values())
+    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
+        parameters = parameters[1:]  # ctx
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return dict.fromkeys(OPTIONS)
+    positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
+    keyword = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if len(positional) < 2 or foreign or keyword:
+        raise TargetError(f"cannot call {name!r} with the signature {signature}; {_ACCEPTED}")
+    return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
+
+
+def _takes_words(function: Callable[..., Any]) -> bool:
+    """Whether the annotation of ``padding`` admits text, as ``"same"`` is."""
+    annotation = getattr(function, "__annotations__", {}).get("padding")
+    return annotation is not None and ("str" in str(annotation) or "same" in str(annotation))
+
+
+def _of_class(layer: type[nn.Module], name: str) -> Target:
+    parameters = inspect.signature(layer).parameters
+    if "kernel_size" not in parameters:
+        raise TargetError(
+            f"cannot construct {name!r} with the signature {inspect.signature(layer)}; "
+            "accepted is a layer with a parameter kernel_size"
+        )
+
+    def construct(geometry: Geometry, *, bias: bool) -> nn.Module:
+        given = {
+            "in_channels": geometry.in_channels,
+            "out_channels": geometry.out_channels,
+            "kernel_size": geometry.kernel_size,
+            **_conv2d_options(geometry),
+            "bias": bias,
+        }
+        return layer(**{key: value for key, value in given.items() if key in parameters})
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        return _module_call(construct(case.geometry, bias=case.bias), case, operands)
+
+    try:
+        probe = construct(Geometry(input_size=(2, 2), kernel_size=(2, 2)), bias=True)
+    except Exception as error:
+        raise TargetError(f"cannot construct {name!r}: {type(error).__name__}: {error}") from error
+    kernel, bias = _parameters(probe, name)
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset(parameters) & frozenset(OPTIONS if bias is not None else OPTIONS[1:]),
+        has_channels=kernel[1].dim() == 4,
+        is_module=True,
+        words=issubclass(layer, nn.Conv2d),
+    )
+
+
+def _of_instance(layer: nn.Module, name: str) -> Target:
+    kernel, bias = _parameters(layer, name)
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        return _module_call(copy.deepcopy(layer), case, operands)
+
+    if getattr(layer, "padding_mode", "zeros") != "zeros":
+        raise TargetError(f"cannot verify {name!r}: padding_mode must be 'zeros'")
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset(),
+        always_biased=bias is not None,
+        has_channels=kernel[1].dim() == 4,
+        is_module=True,
+        fixed=_sizes_of(layer, kernel[1]),
+    )
+
+
+def _sizes_of(layer: nn.Module, kernel: Tensor) -> dict[str, Any]:
+    """The fields of Geometry that an instance has settled."""
+    shape = kernel.shape if kernel.dim() == 4 else (1, 1, *kernel.shape)
+    kernel_size = (shape[2], shape[3])
+    groups = getattr(layer, "groups", 1)
+    # A geometry just large enough brings integers, pairs and words into one form.
+    padding, dilation = getattr(layer, "padding", 0), getattr(layer, "dilation", 1)
+    plain = geometry_of(
+        (1, shape[1] * groups, 4096, 4096),
+        shape,
+        stride=getattr(layer, "stride", 1),
+        dilation=dilation,
+        groups=groups,
+    )
+    return {
+        "in_channels": plain.in_channels,
+        "out_channels": plain.out_channels,
+        "kernel_size": kernel_size,
+        "stride": plain.stride,
+        "padding": resolve_padding(padding, kernel_size, plain.stride, plain.dilation),
+        "dilation": plain.dilation,
+        "groups": groups,
+    }
+
+
+Named = tuple[str, Tensor]
+
+
+def _parameters(layer: nn.Module, name: str) -> tuple[Named, Named | None]:
+    """The kernel (2 or 4 dimensions) and the bias (1) among the layer's parameters."""
+    parameters = list(layer.named_parameters())
+    kernels = [(n, p) for n, p in parameters if p.dim() in {2, 4}]
+    biases = [(n, p) for n, p in parameters if p.dim() == 1]
+    if len(kernels) != 1 or len(biases) > 1 or len(parameters) != len(kernels) + len(biases):
+        shapes = [tuple(p.shape) for _, p in parameters]
+        raise TargetError(
+            f"cannot tell kernel and bias of {name!r} from parameters of shapes {shapes}; "
+            "accepted is one kernel (o, c/groups, kh, kw) or (kh, kw), and at most one bias (o)"
+        )
+    return kernels[0], biases[0] if biases else None
+
+
+def _module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
+    layer = layer.to(operands.input.device, operands.input.dtype)
+    (kernel_name, kernel), bias = _parameters(layer, type(layer).__qualname__)
+    flat = kernel.dim() == 2
+    X, G = (t[:, 0] if flat else t for t in (operands.input, operands.grad_output))
+    K = nn.Parameter(operands.weight[0, 0] if flat else operands.weight, "K" in case.requires_grad)
+    _set(layer, kernel_name, K)
+    b = None
+    if bias is not None:
+        b = nn.Parameter(operands.bias, "b" in case.requires_grad)
+        _set(layer, bias[0], b)
+
+    def call(X: Tensor, weight: Tensor, given: Tensor | None) -> Any:
+        if weight is K and given is b:
+            return layer(X)  # as its users call it
+        replaced = {kernel_name: weight} | ({} if bias is None else {bias[0]: given})
+        return functional_call(layer, replaced, (X,))
+
+    return Call(function=call, X=_leaf(X, case, "X"), K=K, b=b, G=G)
+
+
+def _set(layer: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    path, _, attribute = name.rpartition(".")
+    setattr(layer.get_submodule(path), attribute, parameter)
+
+
+def _leaf(tensor: Tensor, case: Case, letter: str) -> Tensor:
+    return tensor.detach().requires_grad_(letter in case.requires_grad)
+
+
+def _conv2d_options(geometry: Geometry) -> dict[str, Any]:
+    (top, bottom), (left, right) = geometry.padding
+    if (top, left) != (bottom, right):
+        raise TargetError(
+            f"the padding of {geometry} differs between opposite sides; accepted are equal sides"
+        )
+    return {
+        "stride": geometry.stride,
+        "padding": (top, left),
+        "dilation": geometry.dilation,
+        "groups": geometry.groups,
+    }

@@ -1,0 +1,84 @@
+"""Carrying cases out: one case in this process, whatever the target does to it."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from conv_reference.verification.case import Case
+from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.checks.trial import TargetRaised, Trial
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.result import Verdict
+from conv_reference.verification.support import is_unsupported
+from conv_reference.verification.target import Target
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What stays the same for all cases of a run."""
+
+    seed: int
+    device: str
+    allowed_bits: int | None = None
+
+
+def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
+    """Put one case to the target; what it throws is judged, too."""
+    check = all_checks()[case.check]
+    trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
+    judgements: list[Judgement] = []
+    with _guarded():
+        try:
+            judgements.extend(check.run(trial))
+        except TargetRaised as raised:
+            judgements.append(_raised(check, raised))
+    return tuple(judgements)
+
+
+def _raised(check: Check, raised: TargetRaised) -> Judgement:
+    message = " ".join(f"{type(raised.error).__name__}: {raised.error}".split())
+    unsupported = is_unsupported(raised.error)
+    return Judgement(
+        check=_row_of(check, raised.quantity),
+        quantity=raised.quantity,
+        verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
+        expected="an answer",
+        actual=message[:300],
+        explanation=f"raised {message[:300]}",
+    )
+
+
+def _row_of(check: Check, quantity: str) -> str:
+    """The certificate's rows are named by quantity; elsewhere the first row speaks."""
+    rows = {"Y": "forward", "dX": "grad_input", "dK": "grad_weight", "db": "grad_bias"}
+    names = [row.name for row in check.rows]
+    return rows[quantity] if rows.get(quantity) in names else names[0]
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Undo what a target may have done to the process, and silence what it warns of."""
+    dtype, grad, threads = (
+        torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    )  # fmt: skip
+    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002 (the global one is what a target may use)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        torch.set_rng_state(torch_state)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

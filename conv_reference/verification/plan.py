@@ -1,0 +1,323 @@
+"""Which cases a run puts to its target: chosen before it starts, in an order that is fixed.
+
+A plan follows from the target, the dtypes, the seed and the budget alone; the clock only cuts
+a run that overruns. In turn: a covering array over the factors, then for each check of modes
+a sample of that array, then small geometries, enumerated and sampled by the ten thousand, then
+sizes large enough to switch an algorithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from random import Random
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.checks import Check, Sample, all_checks
+from conv_reference.verification.factors import (
+    case_of,
+    coverage,
+    covering_array,
+    factors_of,
+)
+from conv_reference.verification.geometries import (
+    enumerated_geometries,
+    large_geometry,
+    small_geometry,
+)
+from conv_reference.verification.networks import network_geometries
+from conv_reference.verification.result import Coverage
+from conv_reference.verification.target import Target
+
+CERTIFICATE = "certificate"
+THREE_WAY_BUDGET = 300.0  # seconds, from which on triples are covered, not only pairs
+
+
+class Sweep(StrEnum):
+    """Which geometries the certificate is put to."""
+
+    DEFAULT = "default"  # everything below but the networks, and the checks of modes
+    SMALL = "small"  # small geometries, enumerated and sampled
+    RANDOM = "random"  # large and small ones
+    NETWORKS = "networks"  # the layers of known networks
+    EXHAUSTIVE = "exhaustive"  # every small geometry up to the budget, smallest first
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cases of a run, and what they cover."""
+
+    cases: tuple[Case, ...]
+    coverage: Coverage | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is to try."""
+
+    dtypes: tuple[torch.dtype, ...]
+    seed: int
+    budget: float  # seconds
+    sweep: Sweep = Sweep.DEFAULT
+    checks: tuple[str, ...] = ()  # names of checks or rows; all but those on request where empty
+    geometry: Geometry | None = None  # only this one
+    case: Case | None = None  # only this one
+
+
+def plan(target: Target, request: Request) -> Plan:
+    """Choose the cases.
+
+    Args:
+        target: what they are put to; they are restricted to what it can be asked for.
+        request: see ``Request``.
+
+    Raises:
+        ValueError: when a check is unknown, or the target cannot be asked for the geometry.
+    """
+    chosen = {check.name: check for check in selected_checks(target, request.checks)}
+    if request.case is not None:
+        return Plan((_possible(target, request.case),), None)
+    if request.geometry is not None:
+        return Plan(tuple(_on_geometry(target, request, chosen)), None)
+    scale = request.budget / 20
+    strength = 3 if request.budget >= THREE_WAY_BUDGET else 2
+    factors = factors_of(target, request.dtypes)
+    rows = covering_array(factors, strength=strength, seed=request.seed)
+    covering = [case_of(row, target, CERTIFICATE) for row in rows]
+    cases: list[Case] = []
+    if CERTIFICATE in chosen:
+        cases += _certificates(target, request, covering, scale)
+    if request.sweep == Sweep.DEFAULT:
+        cases += _modes(target, request, chosen.values(), covering, scale)
+    covered = coverage(factors, rows) if request.sweep == Sweep.DEFAULT else None
+    return Plan(tuple(dict.fromkeys(cases)), covered)
+
+
+def selected_checks(target: Target, names: Sequence[str]) -> list[Check]:
+    """The checks that are asked for and that the target can be put to.
+
+    Raises:
+        ValueError: when a name is neither that of a check nor that of a row.
+    """
+    known = all_checks()
+    by_row = {row.name: check for check in known.values() for row in check.rows}
+    unknown = [name for name in names if name not in known and name not in by_row]
+    if unknown:
+        accepted = ", ".join(sorted({*known, *by_row}))
+        raise ValueError(f"no check {unknown[0]!r}; accepted are {accepted}")
+    if names:
+        wanted = {(known.get(name) or by_row[name]).name for name in names}
+    else:
+        wanted = {c.name for c in known.values() if c.sample != Sample.REQUEST}
+    return [c for c in known.values() if c.name in wanted and c.unsupported(target) is None]
+
+
+def _certificates(
+    target: Target, request: Request, covering: Sequence[Case], scale: float
+) -> Iterator[Case]:
+    seed, dtypes = request.seed, request.dtypes
+    match request.sweep:
+        case Sweep.DEFAULT:
+            yield from covering
+            yield from large_cases(target, dtypes, seed, round(100 * scale))
+            yield from small_cases(target, dtypes, seed, round(11_000 * scale))
+        case Sweep.SMALL:
+            yield from small_cases(target, dtypes, seed, round(16_000 * scale))
+        case Sweep.RANDOM:
+            yield from large_cases(target, dtypes, seed, round(400 * scale))
+            yield from small_cases(target, dtypes, seed, round(8_000 * scale), enumerated=0)
+        case Sweep.NETWORKS:
+            yield from network_cases(target, dtypes)
+        case Sweep.EXHAUSTIVE:
+            count = round(16_000 * scale)
+            yield from small_cases(target, dtypes, seed, count, enumerated=count)
+
+
+def _modes(
+    target: Target,
+    request: Request,
+    chosen: Iterable[Check],
+    covering: Sequence[Case],
+    scale: float,
+) -> Iterator[Case]:
+    random = Random(f"modes {request.seed}")
+    counts = {Sample.MODES: 24, Sample.FEW: 4, Sample.SMALL: 16, Sample.OWN: 1}
+    for check in chosen:
+        count = counts.get(check.sample, 3)
+        if check.name == CERTIFICATE:
+            continue
+        for dtype in request.dtypes:
+            number = count if check.sample == Sample.OWN else max(1, round(count * scale))
+            for case in _sampled(target, check, covering, random, number):
+                yield target.restrict(_of_check(case, check, dtype))
+
+
+def _of_check(case: Case, check: Check, dtype: torch.dtype) -> Case:
+    values = Values.REAL if check.real else case.values
+    return replace(case, check=check.name, dtype=dtype, values=values)
+
+
+def _sampled(
+    target: Target, check: Check, covering: Sequence[Case], random: Random, count: int
+) -> list[Case]:
+    if check.sample == Sample.MODES:
+        all_leaves = [replace(case, requires_grad="XKb") for case in covering]
+        return random.sample(all_leaves, min(count, len(all_leaves)))
+    if check.sample == Sample.OWN:
+        return [Case(check=check.name, geometry=Geometry(input_size=(4, 5), kernel_size=(2, 3)))]
+    return [
+        Case(check=check.name, geometry=small_geometry(random), bias=random.random() < 0.7)
+        for _ in range(count)
+    ]
+
+
+def _possible(target: Target, case: Case) -> Case:
+    """The case, where the target can be asked for it."""
+    known = {check.name for check in selected_checks(target, ())} | set(all_checks())
+    if case.check not in known:
+        raise ValueError(f"no check {case.check!r}; accepted are {', '.join(sorted(known))}")
+    reason = all_checks()[case.check].unsupported(target)
+    if reason is not None:
+        raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
+    nearest = target.restrict(case)
+    if nearest != case:
+        raise ValueError(
+            f"{target.name} cannot be asked for {case}; the nearest that it can is {nearest}"
+        )
+    return case
+
+
+def _on_geometry(target: Target, request: Request, chosen: Mapping[str, Check]) -> Iterator[Case]:
+    """Everything on one geometry: each check in each dtype, the certificate in every variation."""
+    geometry = request.geometry
+    assert geometry is not None
+    nearest = target.restrict_geometry(geometry)
+    if nearest != geometry:
+        raise ValueError(
+            f"{target.name} cannot be asked for {geometry}; the nearest that it can is {nearest}"
+        )
+    for dtype in request.dtypes:
+        exact = can_be_exact(geometry, dtype)
+        for check in chosen.values():
+            plain = Case(check=check.name, geometry=geometry, dtype=dtype)
+            if check.name != CERTIFICATE:
+                values = Values.REAL if check.real else Values.BALANCED
+                if exact or check.real or check.sample == Sample.OWN:
+                    yield target.restrict(replace(plain, values=values))
+                continue
+            for case in _variations(plain) if exact else [replace(plain, values=Values.SPARSE)]:
+                yield target.restrict(case)
+
+
+def _variations(case: Case) -> Iterator[Case]:
+    """One thing changed at a time: the values, a layout, the gradients asked for, the bias."""
+    for values in EXACT_VALUES:
+        yield replace(case, values=values)
+    for layout in Layout:
+        yield replace(case, input_layout=layout)
+        yield replace(case, weight_layout=layout)
+        yield replace(case, grad_output_layout=layout)
+    for subset in SUBSETS:
+        yield replace(case, requires_grad=subset)
+    yield replace(case, bias=False, requires_grad="XK")
+
+
+def small_cases(
+    target: Target,
+    dtypes: Sequence[torch.dtype],
+    seed: int,
+    count: int,
+    *,
+    enumerated: int | None = None,
+) -> Iterator[Case]:
+    """Small geometries: the smallest ones one after another, then a sample of all of them.
+
+    Dtypes and layouts go round; so do the gradients asked for and the values.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+        seed: of the run.
+        count: of cases, altogether.
+        enumerated: how many come from the enumeration; by default a third.
+    """
+    random = Random(f"small {seed}")
+    first = count // 3 if enumerated is None else enumerated
+    geometries = enumerated_geometries()
+    for place in range(count):
+        if place < first:
+            geometry = next(geometries)
+        else:
+            geometry = small_geometry(random)
+        geometry = target.restrict_geometry(geometry)
+        dtype = dtypes[place % len(dtypes)]
+        if can_be_exact(geometry, dtype):
+            yield target.restrict(_small_case(geometry, dtype, random))
+
+
+def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
+    """Half of the cases are contiguous; most ask for every gradient."""
+    layouts = [
+        random.choice(tuple(Layout)) if random.random() < 0.3 else Layout.CONTIGUOUS
+        for _ in range(3)
+    ]
+    return Case(
+        check=CERTIFICATE,
+        geometry=geometry,
+        dtype=dtype,
+        values=random.choice(EXACT_VALUES),
+        input_layout=layouts[0],
+        weight_layout=layouts[1],
+        grad_output_layout=layouts[2],
+        requires_grad=random.choice(SUBSETS) if random.random() < 0.15 else "XKb",
+        bias=random.random() < 0.75,
+    )
+
+
+def large_cases(
+    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
+) -> Iterator[Case]:
+    """Sizes at which libraries change their algorithm: channels, pixels and batches.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+        seed: of the run.
+        count: of cases, altogether.
+    """
+    random = Random(f"large {seed}")
+    for place in range(count):
+        geometry = target.restrict_geometry(large_geometry(random))
+        yield _large_case(target, geometry, dtypes[place % len(dtypes)], random)
+
+
+def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
+    """The layers of known networks.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+    """
+    random = Random("networks")
+    for geometry in network_geometries():
+        for dtype in dtypes:
+            yield _large_case(target, target.restrict_geometry(geometry), dtype, random)
+
+
+def _large_case(target: Target, geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
+    """Dense where the dtype has room for it, sparse where sums are too long."""
+    exact = can_be_exact(geometry, dtype)
+    case = Case(
+        check=CERTIFICATE,
+        geometry=geometry,
+        dtype=dtype,
+        values=random.choice(EXACT_VALUES) if exact else Values.SPARSE,
+        input_layout=Layout.CHANNELS_LAST if random.random() < 0.25 else Layout.CONTIGUOUS,
+        bias=random.random() < 0.75,
+    )
+    return target.restrict(case)

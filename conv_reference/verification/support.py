@@ -1,0 +1,35 @@
+"""Telling "this mode is not defined here" from "it failed"."""
+
+from __future__ import annotations
+
+# What torch says of a custom Function without a rule for the mode that it is asked for, or of
+# an operator that a dtype or backend lacks. Matched in lower case.
+_PHRASES = (
+    "once_differentiable",
+    "twice a function that was marked",
+    "not implemented for",
+    "is not implemented",
+    "not yet implemented",
+    "not currently implemented",
+    "does not have vmap support",
+    "does not have a batching rule",
+    "batching rule not implemented",
+    "it must override the setup_context",
+    "override the setup_context staticmethod",
+    "you must implement the jvp function",
+    "you must implement either the backward or vjp",
+    "does not support forward mode",
+    "forward ad with",
+    "does not support it because it has not been implemented",
+    "generate_vmap_rule",
+    "not supported by autograd",
+    "does not require grad and does not have a grad_fn",
+)
+
+
+def is_unsupported(error: BaseException) -> bool:
+    """Whether the error says that the target does not define this, rather than that it failed."""
+    if isinstance(error, NotImplementedError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(phrase in text for phrase in _PHRASES)
