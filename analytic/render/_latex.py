@@ -10,7 +10,7 @@ from typing import Any
 from sympy.printing.latex import LatexPrinter as _LatexPrinter
 
 from analytic.message import Message
-from analytic.notation import Expr, Partial, split
+from analytic.notation import Expr, Figure, Partial, split
 from analytic.render._expressions import Product, is_loose, summands
 from analytic.render._words import AND, IF, OTHERWISE
 
@@ -76,6 +76,11 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
     def _print_Partial(self, expression: Expr) -> str:  # noqa: N802
         of, by = map(self._print, expression.args)
         return rf"\frac{{\partial {of}}}{{\partial {by}}}"
+
+    def _print_Figure(self, expression: Expr) -> str:  # noqa: N802
+        (number,) = expression.args
+        text = self._print(number)
+        return text if number.is_Integer and number >= 0 else self._parenthesized(text)
 
     def _print_SecondPartial(self, expression: Expr) -> str:  # noqa: N802
         of, by, at = map(self._print, expression.args)
@@ -144,7 +149,7 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
 
 def _between(left: Expr, right: Expr) -> str:
     """What stands between two factors: a dot before a number, nothing in 2i, else a thin space."""
-    if right.is_Number:
+    if right.is_Number or isinstance(right, Figure):
         return r" \cdot "
     return " " if left.is_Number else r"\, "
 
@@ -193,6 +198,7 @@ def measure(latex: str) -> float:
     """About how wide it is printed, in letters: indices are small, commands are one sign."""
     plain = re.sub(r"\\(left|right|frac|partial|,|text|mathit|begin|end)", "", latex)
     plain = re.sub(r"_\{(\w)\}", r"\1", plain)
+    plain = re.sub(r"\\sum_\{[^{}]*\}\^\{[^{}]*\}", "xx", plain)
     indices = "".join(re.findall(r"_\{([^{}]*)\}", plain))
     body = re.sub(r"_\{[^{}]*\}", "", plain)
     body = re.sub(r"\\[A-Za-z]+", "x", body)
