@@ -13,10 +13,12 @@ MOST_TERMS = 16
 _FIRST, _LAST = 5, 2
 
 
-def summands(expression: Expr) -> list[Expr | None]:
+def summands(expression: Expr, most: int | None = MOST_TERMS) -> list[Expr | None]:
     """The terms of a sum in the order given; None for those left out of a long one."""
     terms = list(expression.args)
-    return terms if len(terms) <= MOST_TERMS else [*terms[:_FIRST], None, *terms[-_LAST:]]
+    if most is None or len(terms) <= most:
+        return terms
+    return [*terms[:_FIRST], None, *terms[-_LAST:]]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sympy.printing.latex import LatexPrinter as _LatexPrinter
 
 from analytic.message import Message
 from analytic.notation import Expr, Figure, Partial, split
-from analytic.render._expressions import Product, is_loose, summands
+from analytic.render._expressions import MOST_TERMS, Product, is_loose, summands
 from analytic.render._words import AND, IF, OTHERWISE
 
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∣": r"\mid", "≡": r"\equiv"}
@@ -22,13 +22,17 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
 
     Args:
         word: Gives a word in the reader's language.
+        most_terms: A longer sum is printed with its middle left out; None for never.
     """
 
     # Symbols write themselves here, not by what sympy takes their names for.
     printmethod = "_analytic_latex"
 
-    def __init__(self, word: Callable[[Message], str]) -> None:
+    def __init__(
+        self, word: Callable[[Message], str], *, most_terms: int | None = MOST_TERMS
+    ) -> None:
         super().__init__({"order": "none"})
+        self._most_terms = most_terms
         self._word = word
         self._is_low = False  # no higher than a line: in an index, in a sentence
 
@@ -46,7 +50,7 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
 
     def terms(self, expression: Expr) -> list[str]:
         """The terms of a sum, or the expression itself, each with its minus if it has one."""
-        listed = summands(expression) if expression.is_Add else [expression]
+        listed = summands(expression, self._most_terms) if expression.is_Add else [expression]
         return [r"\cdots" if term is None else self._print(term) for term in listed]
 
     def _print_Mul(self, expression: Expr) -> str:  # noqa: N802

@@ -10,7 +10,7 @@ from sympy.printing.str import StrPrinter as _StrPrinter
 
 from analytic.message import Message
 from analytic.notation import Expr, split
-from analytic.render._expressions import Product, is_loose, summands
+from analytic.render._expressions import MOST_TERMS, Product, is_loose, summands
 from analytic.render._layout import NO_BREAK
 from analytic.render._words import AND, IF, OTHERWISE
 
@@ -30,8 +30,15 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
     # Not sympy's own `_sympystr`, by which its objects would write themselves.
     printmethod = "_unicode"
 
-    def __init__(self, word: Callable[[Message], str], *, compact: bool = True) -> None:
+    def __init__(
+        self,
+        word: Callable[[Message], str],
+        *,
+        compact: bool = True,
+        most_terms: int | None = MOST_TERMS,
+    ) -> None:
         super().__init__({"order": "none"})
+        self._most_terms = most_terms
         self._word = word
         self._compact = compact
 
@@ -45,7 +52,7 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
 
     def _print_Add(self, expression: Expr, order: Any = None) -> str:  # noqa: ARG002, N802
         result = ""  # a line breaks before a sign, not behind it
-        for term in summands(expression):
+        for term in summands(expression, self._most_terms):
             text = "…" if term is None else self._print(term)
             if text.startswith("−"):
                 result += f" −{NO_BREAK}{text[1:]}" if result else text

@@ -1,0 +1,173 @@
+"""What can be asked for on the command line, and how it is written."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from analytic.locale import ENGLISH, languages
+from analytic.render import formats
+
+#: The default letters, by which the user refers to what they stand for.
+LETTERS = {
+    "X": "input",
+    "K": "kernel",
+    "Y": "output",
+    "G": "upstream",
+    "b": "bias",
+    "V": "input_upstream",
+    "W": "kernel_upstream",
+    "Z": "bias_upstream",
+}
+
+#: What describes one geometry: the option, and the word for it in `Geometry`.
+SIZES = ("input", "kernel", "stride", "padding", "dilation", "batch", "channels", "groups", "bias")
+
+#: The format that a file's name asks for.
+SUFFIXES = {".txt": "text", ".tex": "latex", ".md": "markdown", ".html": "html", ".json": "json"}
+
+EXAMPLES = """\
+examples:
+  python -m analytic
+      the chapter's case: a 2×3 input and a 1×2 kernel
+  python -m analytic --input 5 --kernel 3
+      sizes are ROWSxCOLUMNS, or one number for both
+  python -m analytic --input 7x6 --kernel 3x2 --stride 2x1 --padding 1
+      pixels that the stride skips, or that only padding surrounds, get a case of their own
+  python -m analytic --input 5 --kernel 2 --padding 1x0x0x1
+      padding on each side: top, bottom, left, right
+  python -m analytic --input 3 --kernel 2 --channels 4x6 --groups 2 --batch 2 --bias
+      a grouped layer; one number of channels is for input and output
+  python -m analytic --values "X=1,2,3;4,5,6 K=1,-1 G=1"
+      formula and figures side by side: commas within a row, semicolons between
+      rows; what is not given counts up from one
+  python -m analytic --theorem
+      every convolution at once: the general formulas, their proof and conditions
+  python -m analytic --input 5 --kernel 3 --stride 2 --padding 1 --output page.html
+      a page to explain by pointing; .txt, .tex, .md, .html and .json name the format
+  python -m analytic --output derivation.tex && pdflatex derivation.tex
+      a printed PDF
+  python -m analytic --format latex --fragment --output derivation.tex
+      to \\input into a document of one's own
+  python -m analytic --language he --output page.html
+      in Hebrew
+  python -m analytic --symbols X=A,K=B
+      other letters
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers a mistake with one line, and takes -2x3 for a size, if a wrong one."""
+
+    def parse_known_args(  # type: ignore[override]  # its overloads differ in the namespace alone
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Tie a negative size to its option: argparse would take it for an option of its own."""
+        joined: list[str] = []
+        for argument in sys.argv[1:] if args is None else args:
+            if joined and re.match(r"-[0-9]", argument) and re.fullmatch(r"--\w+", joined[-1]):
+                joined[-1] += f"={argument}"
+            else:
+                joined.append(argument)
+        return super().parse_known_args(joined, namespace or argparse.Namespace())
+
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser() -> Parser:
+    """The options; what describes a geometry is absent from the result unless given."""
+    result = Parser(
+        prog="python -m analytic",
+        description="Derive the gradients of a two-dimensional convolution, and print how.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_sizes(result)
+    _add_content(result)
+    _add_form(result)
+    return result
+
+
+def _add_sizes(to: Parser) -> None:
+    group = to.add_argument_group("the geometry", argument_default=argparse.SUPPRESS)
+    add = group.add_argument
+    add("--input", type=_size, metavar="HxW", help="default: 2x3")
+    add("--kernel", type=_size, metavar="HxW", help="default: 1x2")
+    add("--stride", type=_size, metavar="N", help="N or ROWSxCOLUMNS; default: 1")
+    add(
+        "--padding",
+        type=_size,
+        metavar="N",
+        help="N, ROWSxCOLUMNS or TOPxBOTTOMxLEFTxRIGHT; default: 0",
+    )
+    add("--dilation", type=_size, metavar="N", help="N or ROWSxCOLUMNS; default: 1")
+    add("--batch", type=_number, metavar="N", help="number of samples; default: 1")
+    add("--channels", type=_channels, metavar="INxOUT", help="N or INxOUT; default: 1")
+    add("--groups", type=_number, metavar="N", help="groups of channels; default: 1")
+    add("--bias", action="store_true", help="add a bias to each output channel")
+
+
+def _add_content(to: Parser) -> None:
+    add = to.add_argument_group("what is told").add_argument
+    add("--theorem", action="store_true", help="for every geometry, in place of one")
+    add("--values", metavar='"X=1,2;3,4 ..."', help="numbers beside the formulas")
+    add(
+        "--symbols",
+        type=_symbols,
+        metavar="X=A,...",
+        help=f"other letters for any of {', '.join(LETTERS)}",
+    )
+    add("--all-indices", action="store_true", help="write the indices of sample and channel, too")
+
+
+def _add_form(to: Parser) -> None:
+    add = to.add_argument_group("how it is written").add_argument
+    add("--format", choices=formats(), help="default: as FILE is named, or text")
+    add("--fragment", action="store_true", help="LaTeX to include, not a whole document")
+    add("--language", choices=languages(), default=ENGLISH, help=f"default: {ENGLISH}")
+    add("--output", type=Path, metavar="FILE", help="default: standard output")
+
+
+def _size(text: str) -> int | tuple[int, ...]:
+    if not re.fullmatch(r"-?[0-9]+([x×]-?[0-9]+)*", text, re.ASCII | re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"a size is written 2 or 2x3, not {text!r}")
+    numbers = tuple(map(int, re.split("[x×]", text.lower())))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _number(text: str) -> int:
+    size = _size(text)
+    if not isinstance(size, int):
+        raise argparse.ArgumentTypeError(f"this is one number, not {text!r}")
+    return size
+
+
+def _channels(text: str) -> tuple[int, int]:
+    size = _size(text)
+    if isinstance(size, int):
+        return size, size
+    if len(size) != 2:
+        raise argparse.ArgumentTypeError(f"channels are written 4 or 4x6 (in x out), not {text!r}")
+    return size[0], size[1]
+
+
+def _symbols(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        letter, equals, name = part.strip().partition("=")
+        if not equals or letter not in LETTERS or LETTERS[letter] in found:
+            raise argparse.ArgumentTypeError(
+                f"symbols are written X=A,K=B, each of {', '.join(LETTERS)} at most once, "
+                f"not {text!r}"
+            )
+        found[LETTERS[letter]] = name
+    return found
