@@ -41,7 +41,9 @@ def equal(left: Expr, right: Expr) -> bool:
     The same terms in another order settle it at once; sympy's `expand` settles the rest.
     """
     one, other = terms(left), terms(right)
-    if one == other or Counter(one) == Counter(other):
+    if len(one) == len(other) == len({*map(id, one)} & {*map(id, other)}):
+        return True  # the very same objects, which spares looking into them
+    if Counter(one) == Counter(other):
         return True
     return expand(left - right) is S.Zero
 

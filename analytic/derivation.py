@@ -166,14 +166,12 @@ def derive(geometry: Geometry, *, names: Names | None = None) -> Derivation:
     X, K, Y, G, b = tensors.X, tensors.K, tensors.Y, tensors.G, tensors.b
 
     output = definition(geometry, X, K, b)
-    by_kernel = differentiate(output, Y, K)
-    by_input = differentiate(output, Y, X)
+    by_kernel, by_input, *by_bias = differentiate(output, Y, (K, X) if b is None else (K, X, b))
     kernel_elements = chain_rule(G, by_kernel)
     input_elements = chain_rule(G, by_input)
-    by_bias = gradient_bias = None
+    gradient_bias = None
     if b is not None:
-        by_bias = differentiate(output, Y, b)
-        bias_elements = chain_rule(G, by_bias)
+        bias_elements = chain_rule(G, by_bias[0])
         bias_claim = closed_form.bias_gradient(geometry, G)
         gradient_bias = Gradient(bias_elements, check(bias_claim, bias_elements))
     kernel_claim = closed_form.kernel_gradient(geometry, X, G)
@@ -189,7 +187,7 @@ def derive(geometry: Geometry, *, names: Names | None = None) -> Derivation:
         output,
         by_kernel,
         by_input,
-        by_bias,
+        by_bias[0] if by_bias else None,
         cases(geometry),
         Gradient(kernel_elements, check(kernel_claim, kernel_elements)),
         Gradient(input_elements, check(input_claim, input_elements)),

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
-from sympy import Mul, S, SparseMatrix
+from sympy import S, SparseMatrix
 
 from analytic.definition import definition
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Expr, Index, Names, Symbol, Tensor, product, terms, total
+from analytic.notation import (
+    Elements,
+    Expr,
+    Index,
+    Names,
+    Symbol,
+    Tensor,
+    ordered_product,
+    product,
+    terms,
+    total,
+)
 from analytic.tensors import Tensors
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -54,44 +68,58 @@ class Jacobian:
         )
 
 
-def derivative(term: Expr, symbol: Symbol) -> Expr:
-    """The derivative of one term by one symbol.
-
-    The product rule, where the term is a product of symbols among which this one is found once:
-    its derivative is the product of the others. Equal to ``term.diff(symbol)``, which takes any
-    other term, but fifty times sooner.
-    """
-    factors = Mul.make_args(term)
-    others = [factor for factor in factors if factor is not symbol]
-    if len(others) == len(factors) - 1 and all(factor.is_Symbol for factor in others):
-        return product(*others)
-    return term.diff(symbol)
-
-
-def gradient(listed: Iterable[Expr], variables: Mapping[Symbol, Index]) -> dict[Index, Expr]:
-    """The derivatives of a sum, given by its terms, by those variables that occur in it.
-
-    The work is that of the terms and of the symbols that they hold, however many variables
-    there are.
-    """
-    slopes: dict[Index, list[Expr]] = {}
+def gradients(listed: Iterable[Expr], by: Sequence[Tensor]) -> list[dict[Index, Expr]]:
+    """The derivatives of a sum, given by its terms, by every element of each tensor."""
+    variables = _variables(by)
+    slopes: list[dict[Index, list[Expr]]] = [{index: [] for index in tensor} for tensor in by]
     for term in listed:
-        for symbol in term.free_symbols:
-            index = variables.get(symbol)
-            if index is not None:
-                slopes.setdefault(index, []).append(derivative(term, symbol))
-    return {index: total(slopes[index]) for index in sorted(slopes)}
+        for (place, index), slope in derivatives(term, variables):
+            slopes[place][index].append(slope)
+    return [{index: total(slope) for index, slope in found.items()} for found in slopes]
 
 
-def differentiate(outputs: Elements, of: Tensor, by: Tensor) -> Jacobian:
-    """Differentiate every element of `outputs`, named by `of`, by every symbol of `by`."""
-    variables = by.indices
-    entries = {
-        (row, column): entry
-        for row, expression in outputs.items()
-        for column, entry in gradient(terms(expression), variables).items()
+def derivatives(term: Expr, variables: Mapping[Symbol, _Key]) -> Iterator[tuple[_Key, Expr]]:
+    """The derivatives of one term by each variable that it holds, each with the variable's key.
+
+    By the product rule where the term is a product of symbols: at each of its places, the product
+    of the others. Together equal to ``term.diff(symbol)``, which takes any other term, but many
+    times sooner.
+    """
+    factors = term.args if term.is_Mul else (term,)
+    if all(factor.is_Symbol for factor in factors):
+        for place, symbol in enumerate(factors):
+            key = variables.get(symbol)
+            if key is not None:
+                yield key, ordered_product(*factors[:place], *factors[place + 1 :])
+    else:
+        for symbol in term.free_symbols & variables.keys():
+            yield variables[symbol], term.diff(symbol)
+
+
+def differentiate(outputs: Elements, of: Tensor, by: Sequence[Tensor]) -> list[Jacobian]:
+    """Differentiate every element of `outputs`, named by `of`, by every element of each tensor.
+
+    The work is that of the terms and their symbols, however many variables there are.
+    """
+    variables = _variables(by)
+    entries: list[dict[tuple[Index, Index], Expr]] = [{} for _tensor in by]
+    for row, expression in outputs.items():
+        slopes: dict[tuple[int, Index], list[Expr]] = {}
+        for term in terms(expression):
+            for key, slope in derivatives(term, variables):
+                slopes.setdefault(key, []).append(slope)
+        for place, column in sorted(slopes):
+            entries[place][row, column] = total(slopes[place, column])
+    return [Jacobian(of, tensor, found) for tensor, found in zip(by, entries, strict=True)]
+
+
+def _variables(by: Sequence[Tensor]) -> dict[Symbol, tuple[int, Index]]:
+    """Which tensor each symbol belongs to, and its index there."""
+    return {
+        symbol: (place, index)
+        for place, tensor in enumerate(by)
+        for index, symbol in tensor.items()
     }
-    return Jacobian(of, by, entries)
 
 
 def chain_rule(upstream: Tensor, jacobian: Jacobian) -> dict[Index, Expr]:
@@ -135,4 +163,4 @@ def jacobian(geometry: Geometry, by: str, *, names: Names | None = None) -> Expr
         accepted = ", ".join(letter for letter, tensor in variables.items() if tensor is not None)
         raise ValueError(f"by must be one of {accepted}, not {by!r}")
     output = definition(geometry, tensors.X, tensors.K, tensors.b)
-    return differentiate(output, tensors.Y, variable).matrix
+    return differentiate(output, tensors.Y, [variable])[0].matrix

@@ -84,6 +84,7 @@ class Tensor:
     symbols: Mapping[Index, Symbol]
 
     @classmethod
+    @lru_cache(maxsize=64)  # the same symbols each time: sympy compares identical ones at once
     def make(cls, name: str, shape: Index, *, all_indices: bool = False) -> Tensor:
         """Name the elements; leading indices of size one are not written unless asked.
 
@@ -178,17 +179,40 @@ class Figure(_SympyExpr):  # type: ignore[misc]  # sympy is untyped
     _sympystr = _unicode = _write
 
 
-@lru_cache(maxsize=1 << 16)  # the chain rule and the closed forms meet the same products
 def product(*symbols: Symbol) -> Expr:
     """A product of distinct symbols, equal to sympy's own ``*`` but many times sooner.
 
     sympy orders symbols by name, and so does this.
+
+    Example:
+        >>> product(_SympySymbol("X"), _SympySymbol("K")).args
+        (K, X)
     """
+    if len(symbols) == 2:
+        left, right = symbols
+        return _pair(left, right) if left.name < right.name else _pair(right, left)
+    return ordered_product(*sorted(symbols, key=attrgetter("name")))
+
+
+def ordered_product(*symbols: Symbol) -> Expr:
+    """The same of symbols that are in the order of their names already."""
+    if len(symbols) == 2:
+        return _pair(*symbols)
     if len(symbols) < 2:
         return symbols[0] if symbols else S.One
-    ordered = sorted(symbols, key=attrgetter("name"))
-    # What Mul(..., evaluate=False) comes to once it has looked at every argument again.
-    return Mul._from_args(ordered, is_commutative=True)  # noqa: SLF001
+    return Mul._from_args(symbols, is_commutative=True)  # noqa: SLF001
+
+
+@lru_cache(maxsize=1 << 16)  # the chain rule, the closed forms and the second order meet them again
+def _pair(left: Symbol, right: Symbol) -> Expr:
+    # What Mul(..., evaluate=False) comes to once it has looked at both arguments again.
+    return Mul._from_args((left, right), is_commutative=True)  # noqa: SLF001
+
+
+def clear_caches() -> None:
+    """Forget products and tensors: for measurements, and to give memory back."""
+    _pair.cache_clear()
+    Tensor.make.cache_clear()
 
 
 def total(terms: Iterable[Expr]) -> Expr:

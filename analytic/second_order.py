@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import S
-
 from analytic.closed_form import (
     ClosedForm,
     check,
@@ -18,9 +16,9 @@ from analytic.closed_form import (
     kernel_gradient,
     totals,
 )
-from analytic.differentiation import gradient
+from analytic.differentiation import gradients
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Expr, Tensor, product, terms
+from analytic.notation import Elements, Tensor, product, terms
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def second_order(
     geometry: Geometry,
     tensors: tuple[Tensor, Tensor, Tensor],
     upstreams: tuple[Tensor, Tensor, Tensor | None],
-    gradients: tuple[Elements, Elements, Elements | None],
+    first: tuple[Elements, Elements, Elements | None],
 ) -> SecondOrder:
     """Differentiate S and check the closed forms.
 
@@ -50,25 +48,23 @@ def second_order(
         geometry: The sizes.
         tensors: X, K and G.
         upstreams: V, W and Z; Z is None without a bias.
-        gradients: ∂C/∂X, ∂C/∂K and ∂C/∂b, by the chain rule.
+        first: ∂C/∂X, ∂C/∂K and ∂C/∂b, by the chain rule.
     """
     X, K, G = tensors
     V, W, Z = upstreams
     scalar = [
         product(upstream[index], *term.args) if term.args else product(upstream[index], term)
-        for upstream, elements in zip(upstreams, gradients, strict=True)
+        for upstream, elements in zip(upstreams, first, strict=True)
         if upstream is not None and elements is not None
         for index, expression in elements.items()
         for term in terms(expression)
     ]
-    by_upstream = _complete(scalar, G)
+    by_upstream, by_input, by_kernel = gradients(scalar, (G, X, K))
     claim = forward(geometry, V, K)
     for index, listed in forward(geometry, X, W).items():
         claim[index].extend(listed)
         if Z is not None:
             claim[index].append(Z[index[1:2]])
-    by_input = _complete(scalar, X)
-    by_kernel = _complete(scalar, K)
     return SecondOrder(
         V,
         W,
@@ -80,8 +76,3 @@ def second_order(
         check(input_gradient(geometry, G, W), by_input),
         check(kernel_gradient(geometry, V, G), by_kernel),
     )
-
-
-def _complete(scalar: list[Expr], by: Tensor) -> Elements:
-    found = gradient(scalar, by.indices)
-    return {index: found.get(index, S.Zero) for index in by}

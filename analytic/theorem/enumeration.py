@@ -36,7 +36,7 @@ def agrees(geometry: Geometry, names: Names | None = None) -> bool:
     tensors = Tensors.make(geometry, names)
     X, K, Y, G = tensors.X, tensors.K, tensors.Y, tensors.G
     output = definition(geometry, X, K, tensors.b)
-    by_kernel, by_input = differentiate(output, Y, K), differentiate(output, Y, X)
+    by_kernel, by_input = differentiate(output, Y, (K, X))
     gradient = chain_rule(G, by_input)
     return (
         instance.jacobian_kernel.entries == by_kernel.entries
