@@ -101,6 +101,8 @@ class LatexWriter(BlockWriter[str]):
         lines: list[list[str]] = []
         taken = ROOM
         for grid in shown:
+            if self.right_to_left and isinstance(grid.label, Message):
+                return self._captioned(shown)
             written, width = self.grid(grid)
             if taken + width > ROOM:
                 lines.append([])
@@ -113,13 +115,21 @@ class LatexWriter(BlockWriter[str]):
             displays.append(self.display(rf"\vdots \quad {left_out}"))
         return "\n\n".join(displays)
 
-    def grid(self, grid: Grid) -> tuple[str, float]:
-        """A grid with its label, and its width."""
-        label = (
-            rf"{self.words(grid.label)}\colon\ "
-            if isinstance(grid.label, Message)
-            else f"{self.write(grid.label)} = "
+    def _captioned(self, grids: Sequence[Grid]) -> str:
+        """Each label in a line of its own: prose from the right has no place in a formula."""
+        return "\n\n".join(
+            f"{self.say(grid.label)}:\n\n{self.display(self.grid(grid, label='')[0])}"
+            for grid in grids
         )
+
+    def grid(self, grid: Grid, *, label: str | None = None) -> tuple[str, float]:
+        """A grid with its label, and its width."""
+        if label is None:
+            label = (
+                rf"{self.words(grid.label)}\colon\ "
+                if isinstance(grid.label, Message)
+                else f"{self.write(grid.label)} = "
+            )
         cells = [list(map(self.write, row)) for row in grid.cells]
         widest = max(measure(cell) for row in cells for cell in row) + _GAP
         kept = max(3, int((ROOM - measure(label) - 2) / widest))

@@ -15,8 +15,6 @@ from analytic.render._layout import NO_BREAK
 from analytic.render._words import AND, IF, OTHERWISE
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-#: Around formulas in prose that is written from right to left; neither is printed.
-LEFT_TO_RIGHT, POP = "\N{LEFT-TO-RIGHT ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 _NO_SPACES = str.maketrans("", "", f" {NO_BREAK}")
 _RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥"}
 

@@ -22,10 +22,14 @@ from analytic.document import (
     Matrix,
     Paragraph,
 )
+from analytic.locale import is_right_to_left
 from analytic.message import Message, Value, _n
 from analytic.notation import Expr
 
 T = TypeVar("T")
+
+#: Around what stays from left to right in prose from right to left; neither is printed.
+LEFT_TO_RIGHT, POP = "\N{LEFT-TO-RIGHT ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 class BlockWriter(ABC, Generic[T]):
@@ -34,6 +38,7 @@ class BlockWriter(ABC, Generic[T]):
     def __init__(self, document: Document, translations: NullTranslations) -> None:
         self.document = document
         self.translations = translations
+        self.right_to_left = is_right_to_left(translations)
 
     def block(self, block: Block) -> T:
         """Write one block of any kind."""
@@ -98,7 +103,11 @@ class BlockWriter(ABC, Generic[T]):
             held.append(self.inline(value))
             return f"\ue000{len(held) - 1}\ue001"  # private characters, which nothing escapes
 
-        prose = self.escape(message.translate(self.translations, hold))
+        text = message.translate(self.translations, hold)
+        if self.right_to_left:
+            # Or a reader from the right would take 2×3 for three rows of two.
+            text = re.sub(r"[0-9]+(×[0-9]+)+", rf"{LEFT_TO_RIGHT}\g<0>{POP}", text)
+        prose = self.escape(text)
         return re.sub("\ue000([0-9]+)\ue001", lambda place: held[int(place[1])], prose)
 
 

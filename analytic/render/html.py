@@ -25,7 +25,7 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.locale import is_right_to_left, language_of
+from analytic.locale import language_of
 from analytic.message import Message
 from analytic.notation import COST, Expr, Partial
 from analytic.picture import picture
@@ -65,7 +65,7 @@ class _Html(BlockWriter[Markup]):
         template = self._environment.get_template("page.html.j2")
         return template.render(
             language=language_of(self.translations),
-            direction="rtl" if is_right_to_left(self.translations) else "ltr",
+            direction="rtl" if self.right_to_left else "ltr",
             title=Markup(self.say(self.document.title)),
             facts=[Markup(self.say(fact)) for fact in self.document.facts],
             steps=[self._step(step) for step in self.document.steps],
@@ -224,8 +224,9 @@ class _Html(BlockWriter[Markup]):
 def mathml(latex: str) -> Markup:
     """LaTeX as MathML that flows with the text, its fractions and sums at full height."""
     written = convert(latex, display="block").replace('display="block"', 'displaystyle="true"', 1)
-    # A stroke between two derivatives stands closer than MathML puts it.
-    return Markup(written.replace("<mo>&#x0002F;</mo>", '<mo lspace="0" rspace="0">/</mo>'))
+    for sign in ("&#x0002F;", "&#x02202;"):  # / and ∂ stand closer than MathML puts them
+        written = written.replace(f"<mo>{sign}</mo>", f'<mo lspace="0" rspace="0">{sign}</mo>')
+    return Markup(written)
 
 
 def _gradient_of(formula: Formula) -> str:

@@ -11,15 +11,15 @@ from analytic.document import (
     Check,
     Document,
     Formula,
+    Grids,
     Items,
     Paragraph,
     Step,
 )
-from analytic.locale import is_right_to_left
 from analytic.message import Message
 from analytic.notation import Expr
 from analytic.render._latex_writer import LatexWriter
-from analytic.render._writer import pixels
+from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
 
 _LEFT_TO_RIGHT_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}
@@ -38,6 +38,7 @@ _RIGHT_TO_LEFT_PREAMBLE = r"""% !TeX program = lualatex
 \usepackage[bidi=basic]{babel}
 \babelprovide[import,main]{hebrew}
 \usepackage{fontspec}
+\renewcommand{\labelitemi}{$\bullet$}
 \newif\iffontfound
 \makeatletter
 \@for\name:=Frank Ruehl CLM,David CLM,FreeSerif,Noto Serif Hebrew,Times New Roman,DejaVu Sans\do{%
@@ -58,15 +59,15 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "×": r"\ensuremath{\times}",
     "⋮": r"\ensuremath{\vdots}",
+    LEFT_TO_RIGHT: r"{\textdir TLT ",
+    POP: "}",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 
 
 def render(document: Document, translations: NullTranslations) -> str:
     """Write a whole document: for pdflatex, or for lualatex where it is written from the right."""
     writer = _Latex(document, translations)
-    preamble = (
-        _RIGHT_TO_LEFT_PREAMBLE if is_right_to_left(translations) else _LEFT_TO_RIGHT_PREAMBLE
-    )
+    preamble = _RIGHT_TO_LEFT_PREAMBLE if writer.right_to_left else _LEFT_TO_RIGHT_PREAMBLE
     title = rf"\begin{{center}}\LARGE {writer.say(document.title)}\end{{center}}"
     lines = [r"\begin{document}", title, "", writer.body(), r"\end{document}", ""]
     return preamble + _COMMON_PREAMBLE + "\n".join(lines)
@@ -98,12 +99,15 @@ class _Latex(LatexWriter):
     def cases(self, block: CaseTable) -> str:
         lines = []
         for name, members in block.cases:
-            listed = ", ".join(f"${pixel}$" for pixel in self.pixels(members))
-            if r"\dots" in listed:
+            shown = self.pixels(members)
+            listed = ", ".join(f"${pixel}$" for pixel in shown)
+            if self.right_to_left:
+                listed = self.escape(LEFT_TO_RIGHT) + listed + self.escape(POP)
+            if len(shown) < len(members):
                 listed += f" ({self.say(pixels(len(members)))})"
             lines.append(rf"\item[{self.say(name)}:] {listed}")
         listing = "\n".join([r"\begin{description}", *lines, r"\end{description}"])
-        return f"{listing}\n\n{self.display(self.grid(block.counts)[0])}"
+        return f"{listing}\n\n{self.grids(Grids((block.counts,)))}"
 
     def items(self, block: Items) -> str:
         lines = [rf"\item {self.say(item)}" for item in block.items]
@@ -126,4 +130,4 @@ class _Latex(LatexWriter):
         return f"${self.inline_math(value)}$"
 
     def escape(self, text: str) -> str:
-        return re.sub(r"[\\~^×⋮&%$#_{}]", lambda sign: _SPECIAL[sign[0]], text)
+        return re.sub("|".join(map(re.escape, _SPECIAL)), lambda sign: _SPECIAL[sign[0]], text)

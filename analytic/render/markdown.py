@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from gettext import NullTranslations
 
-from analytic.document import CaseTable, Check, Document, Formula, Items, Paragraph, Step
+from analytic.document import CaseTable, Check, Document, Formula, Grids, Items, Paragraph, Step
 from analytic.message import Message
 from analytic.notation import Expr
 from analytic.render._latex_writer import LatexWriter
-from analytic.render._writer import pixels
+from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
 
 
 def render(document: Document, translations: NullTranslations) -> str:
@@ -36,11 +36,14 @@ class _Markdown(LatexWriter):
     def cases(self, block: CaseTable) -> str:
         lines = []
         for name, members in block.cases:
-            listed = ", ".join(self._dollars(pixel) for pixel in self.pixels(members))
-            if r"\dots" in listed:
+            shown = self.pixels(members)
+            listed = ", ".join(map(self._dollars, shown))
+            if self.right_to_left:
+                listed = LEFT_TO_RIGHT + listed + POP
+            if len(shown) < len(members):
                 listed += f" ({self.say(pixels(len(members)))})"
             lines.append(f"- **{self.say(name)}:** {listed}")
-        return "\n".join(lines) + "\n\n" + self.display(self.grid(block.counts)[0])
+        return "\n".join(lines) + "\n\n" + self.grids(Grids((block.counts,)))
 
     def items(self, block: Items) -> str:
         return "\n".join(f"- {self.say(item)}" for item in block.items)

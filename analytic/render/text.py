@@ -18,7 +18,6 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.locale import is_right_to_left
 from analytic.message import Message
 from analytic.notation import Expr
 from analytic.render._layout import (
@@ -35,8 +34,17 @@ from analytic.render._layout import (
     table,
     wrap,
 )
-from analytic.render._unicode import LEFT_TO_RIGHT, POP, UnicodePrinter
-from analytic.render._writer import BlockWriter, more, pixels, relations, selected, sparse
+from analytic.render._unicode import UnicodePrinter
+from analytic.render._writer import (
+    LEFT_TO_RIGHT,
+    POP,
+    BlockWriter,
+    more,
+    pixels,
+    relations,
+    selected,
+    sparse,
+)
 
 MOST_FORMULAS = 24
 MOST_GRIDS = 6
@@ -55,7 +63,6 @@ class _Text(BlockWriter[list[str]]):
     def __init__(self, document: Document, translations: NullTranslations) -> None:
         super().__init__(document, translations)
         self._printer = UnicodePrinter(self.say, compact=document.has_one_digit_indices)
-        self._right_to_left = is_right_to_left(translations)
 
     def text(self) -> str:
         title = self.say(self.document.title)
@@ -113,7 +120,7 @@ class _Text(BlockWriter[list[str]]):
         cells = [[self._write(cell) for cell in row] for row in grid.cells]
         if not isinstance(grid.label, Message):
             label = f"{self._write(grid.label)} = "
-        elif self._right_to_left:
+        elif self.right_to_left:
             # On one line with the numbers, such a label would turn them round.
             name = self.say(grid.label) + ":"
             body = bracketed(shorten_cells(cells, ROOM - 4))
@@ -167,13 +174,13 @@ class _Text(BlockWriter[list[str]]):
         listed = list(members)
         shown = shorten(listed, MOST_PIXELS, None, last=2)
         text = ", ".join("…" if pixel is None else self._write(pixel) for pixel in shown)
-        if self._right_to_left:
+        if self.right_to_left:
             text = f"{LEFT_TO_RIGHT}{text}{POP}"
         return text if len(shown) == len(listed) else f"{text} ({self.say(pixels(len(listed)))})"
 
     def inline(self, value: Formula | Expr) -> str:
         text = self._formula(value) if isinstance(value, Formula) else self._write(value)
-        if self._right_to_left:
+        if self.right_to_left:
             text = f"{LEFT_TO_RIGHT}{text}{POP}"
         return text.replace(" ", NO_BREAK)
 

@@ -99,16 +99,23 @@
     if (terms.length > MOST) add(make("mo", "+"), make("mo", "⋯"));
     return nodes;
   }
-  const partial = (by) => [
-    make("mfrac", make("mrow", make("mo", "∂"), make("mi", "C")), make("mrow", make("mo", "∂"), by)),
-  ];
+  function del(of) {
+    const sign = make("mo", "∂");
+    sign.setAttribute("lspace", "0");
+    sign.setAttribute("rspace", "0");
+    return make("mrow", sign, of);
+  }
+  const partial = (by) => [make("mfrac", del(make("mi", "C")), del(by))];
 
   // What the panel says.
   function entry(list, word, ...content) {
     const dt = document.createElement("dt");
     const dd = document.createElement("dd");
     dt.textContent = data.words[word];
-    dd.append(...content);
+    const line = document.createElement("span");
+    if (content.some((part) => part.nodeType)) line.dir = "ltr"; // mathematics, in any language
+    line.append(...content);
+    dd.append(line);
     list.append(dt, dd);
   }
   function cells(role, met) {
