@@ -1,28 +1,72 @@
-"""The report as one JSON object; keys may be added, none removed."""
+"""The report as one JSON object, which `schema.json` beside this module describes.
+
+Keys may be added, none removed: see ``SCHEMA``.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import asdict
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
 
-from conv_reference.verification.result import Report
+from conv_reference.verification.result import CheckResult, Report
 
 SCHEMA = 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def render(report: Report) -> str:
-    """The report as JSON, ending with a newline."""
-    content = {
+    """The report as JSON, ending with a newline; apart from environment and times repeatable."""
+    return dumps(content(report))
+
+
+def content(report: Report) -> dict[str, Any]:
+    """What the JSON says, as plain objects."""
+    return {
         "schema": SCHEMA,
         "target": report.target,
-        "verdict": report.verdict,
+        "verdict": report.verdict.value,
         "passed": report.passed,
-        "environment": report.environment,
+        "environment": dict(report.environment),
         "seed": report.seed,
-        "require": report.require,
+        "require": report.require.value,
         "planned": report.planned,
         "judged": report.judged,
-        "checks": [asdict(check) for check in report.checks],
+        "interrupted": report.interrupted,
+        "seconds": _number(report.seconds),
+        "coverage": None if report.coverage is None else asdict(report.coverage),
+        "checks": [_check(check) for check in report.checks],
         "findings": [asdict(finding) for finding in report.findings],
+        "notes": list(report.notes),
+        "stale": list(report.stale),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def dumps(value: Any) -> str:
+    """Any plain object as JSON that every reader accepts: no NaN, no lone surrogate."""
+    written = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return _SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", written) + "\n"
+
+
+@lru_cache(maxsize=1)
+def schema() -> dict[str, Any]:
+    """The published JSON schema."""
+    text = files(__package__).joinpath("schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _check(check: CheckResult) -> dict[str, Any]:
+    fields = asdict(check)
+    for name in ("effective_bits", "expected_bits", "miss_bound"):
+        fields[name] = _number(fields[name])
+    return fields
+
+
+def _number(value: float | None) -> float | None:
+    """JSON knows no NaN and no infinity: null, as where there is no such number."""
+    return value if value is not None and math.isfinite(value) else None

@@ -2,87 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator
 
-from conv_reference.verification.result import CheckResult, Finding, Report, Verdict
+from conv_reference.verification.report._groups import Group, grouped
+from conv_reference.verification.report._plain import one_line, printable
+from conv_reference.verification.report._summary import (
+    Table,
+    chunks,
+    counted,
+    headline,
+    provenance,
+    remarks,
+    table,
+    unsupported,
+)
+from conv_reference.verification.result import Finding, Report
 
-_ASSUMPTION = (
-    "A fault in an exact quantity passes one geometry's balanced trial with at most the\n"
-    "probability shown, if the implementation computes a bilinear map, too."
-)
-_NOT_CHECKED = (
-    "Not checked: memory layouts, second derivatives, forward mode, vmap, non-finite\n"
-    "values, repeated calls."
-)
+WIDTH = 100
+_COLUMNS = 4  # dtypes beside one another
+_MOST_NAME = 22
+_CELL = 15
+_MOST_GROUPS = 20
 
 
 def render(report: Report) -> str:
-    """The report as text of at most 100 columns, commands aside."""
+    """The report as text, its table in at most 100 columns."""
     return "\n".join(_lines(report)) + "\n"
 
 
+def render_findings(findings: Iterable[Finding]) -> str:
+    """Findings alone, grouped by cause, for a message that names the rest itself."""
+    return "\n".join(_findings(findings)).strip("\n") + "\n"
+
+
 def _lines(report: Report) -> Iterator[str]:
-    yield f"{report.target}: {_headline(report)}"
+    yield f"{one_line(report.target)}: {headline(report)}"
     yield ""
-    yield _table_row("check", "dtype", "verdict", "geometries", "effective bits", "miss bound")
-    yield from (_row(check) for check in report.checks)
-    yield ""
-    for alike in _grouped(report.findings):
-        yield from _finding(alike)
-    if any(check.miss_bound is not None for check in report.checks):
-        yield _ASSUMPTION
-    yield _NOT_CHECKED
-    if report.judged < report.planned:
-        yield f"The budget cut the run: {report.judged} of {report.planned} geometries were judged."
-    environment = ", ".join(f"{key} {value}" for key, value in report.environment.items())
-    yield f"seed {report.seed}; {environment}"
+    checks = table(report)
+    if checks.rows:
+        yield from _table(checks)
+        yield ""
+    yield from _findings(report.findings)
+    reasons = unsupported(report)
+    if reasons:
+        yield "unsupported, so neither right nor wrong:"
+        for reason, names in reasons:
+            yield from _wrapped(f"{names}: {reason}", "  ")
+        yield ""
+    for remark in (*checks.footnotes, *remarks(report)):
+        yield from _wrapped(remark)
+    yield from _wrapped(provenance(report))
 
 
-def _headline(report: Report) -> str:
-    if report.passed:
-        exact = report.verdict == Verdict.EXACT
-        word = "bit for bit" if exact else "within the rounding bound"
-        unsupported = {c.name for c in report.checks if c.verdict == Verdict.UNSUPPORTED}
-        exception = f" (not checked: {', '.join(sorted(unsupported))})" if unsupported else ""
-        return f"right, {word}, on {report.judged} geometries{exception}"
-    if report.verdict == Verdict.ROUNDED:
-        return f"not exact, which was required, on {report.judged} geometries"
-    if not report.findings:
-        return "nothing was checked"
-    count = len(report.findings)
-    return f"{report.verdict} ({count} finding{'s' if count > 1 else ''})"
+def _table(checks: Table) -> Iterator[str]:
+    width = min(_MOST_NAME, max(len("check"), *(len(name) for name, _, _ in checks.rows)))
+    for start, dtypes in enumerate(chunks(checks.dtypes, _COLUMNS)):
+        columns = slice(start * _COLUMNS, (start + 1) * _COLUMNS)
+        shown = [cells[columns] for _, cells, _ in checks.rows]
+        widths = [
+            max(len(dtype), *(len(str(cells[i])) for cells in shown))
+            for i, dtype in enumerate(dtypes)
+        ]
+        widths = [min(w, _CELL + 1) for w in widths]
+        yield _row("check", width, dtypes, widths, "cases")
+        for (name, _, cases), cells in zip(checks.rows, shown, strict=True):
+            yield _row(name, width, map(str, cells), widths, f"{cases:,}")
 
 
-def _row(check: CheckResult) -> str:
-    bits = "" if check.effective_bits is None else f"{check.effective_bits:.1f}"
-    miss = "" if check.miss_bound is None else f"{check.miss_bound:.1e}"
-    return _table_row(check.name, check.dtype, check.verdict, str(check.geometries), bits, miss)
+def _row(name: str, width: int, cells: Iterable[str], widths: Iterable[int], cases: str) -> str:
+    short = name if len(name) <= width else name[: width - 1] + "…"
+    middle = "  ".join(f"{c:<{w}}" for c, w in zip(cells, widths, strict=True))
+    return f"  {short:<{width}}  {middle}  {cases:>7}"
 
 
-def _table_row(
-    name: str, dtype: str, verdict: str, geometries: str, bits: str, miss_bound: str
-) -> str:
-    left = f"  {name:<12} {dtype:<9} {verdict:<12}"
-    return f"{left} {geometries:>10}  {bits:>14}  {miss_bound:>10}".rstrip()
+def _findings(findings: Iterable[Finding]) -> Iterator[str]:
+    groups = grouped(findings)
+    for group in groups[:_MOST_GROUPS]:
+        yield from _group(group)
+        yield ""
+    if len(groups) > _MOST_GROUPS:
+        more = counted(len(groups) - _MOST_GROUPS, "further finding")
+        yield f"… and {more}; the formats json and html show them all."
+        yield ""
 
 
-def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Findings with one cause, together: the same in another dtype, or thrown by one call."""
-    groups: dict[tuple[str, ...], list[Finding]] = {}
-    for finding in findings:
-        what = finding.explanation if finding.verdict == Verdict.RAISED else finding.quantity
-        groups.setdefault((finding.verdict, finding.geometry, what), []).append(finding)
-    return list(groups.values())
+def _group(group: Group) -> Iterator[str]:
+    first = group.first
+    word = first.verdict.upper() if first.known is None else f"KNOWN, {first.verdict}"
+    yield f"{word}: {group.title}"
+    if first.known is not None:
+        yield f"  a known defect: {one_line(first.known)}"
+    yield from _indented(first.explanation)
+    if first.grids:
+        yield from _indented(first.grids, "    ")
+    if first.cause:
+        yield from _wrapped(one_line(first.cause), "  ")
+    for line in group.likewise:
+        yield f"  and likewise in {line}"
+    yield f"  seen in {counted(group.occurrences, 'case')}, by {', '.join(group.rows)}"
+    if first.reproduce:
+        yield "  to see it again:"
+        yield from _indented(first.reproduce, "    ")
+    if first.snippet:
+        yield "  or in Python:"
+        yield from _indented(first.snippet, "    ")
 
 
-def _finding(alike: Sequence[Finding]) -> Iterator[str]:
-    first = alike[0]
-    index = str(list(first.index)).replace(" ", "") if first.index else ""
-    quantities = ", ".join(dict.fromkeys(finding.quantity for finding in alike))
-    yield f"{first.verdict.upper()}: {quantities}{index} in {first.dtype} on {first.geometry}"
-    yield f"  {first.explanation}"
-    others = ", ".join(dict.fromkeys(f.dtype for f in alike if f.dtype != first.dtype))
-    if others:
-        yield f"  and likewise in {others}"
-    yield f"  {first.reproduce}"
-    yield ""
+def _indented(text: str, margin: str = "  ") -> Iterator[str]:
+    lines = printable(text).strip("\n").split("\n")
+    return ((margin + line).rstrip() for line in lines)
+
+
+def _wrapped(text: str, margin: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,184 @@
+"""What every format says in the same words: the verdict, the table of checks, the remarks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from conv_reference.verification.report._groups import grouped
+from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.result import FAILURES, CheckResult, Report, Verdict
+
+ASSUMPTION = (
+    "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
+    "implementation computes a multilinear map, too."
+)
+BITS = "effective bits / bits that the dtype should give"
+NORMWISE = (
+    "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound of "
+    "a direct algorithm."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one check saw in one dtype."""
+
+    verdict: str  # "" where it was not put to this dtype
+    detail: str = ""  # the bound, or the bits
+    known: bool = False
+    right: bool = True
+
+    def __str__(self) -> str:
+        verdict = self.verdict if self.right else self.verdict.upper()
+        known = "(known)" if self.known else ""
+        return " ".join(word for word in (verdict, known, self.detail) if word)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The checks as rows, the dtypes as columns."""
+
+    dtypes: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...], int], ...]  # name, cells, cases
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """What the details in the cells mean, as far as they occur."""
+        details = [cell.detail for _, cells, _ in self.rows for cell in cells]
+        notes = []
+        if any("/" in detail for detail in details):
+            notes.append(f"a/b: {BITS}.")
+        if any("*" in detail for detail in details):
+            notes.append(NORMWISE)
+        if any("≤" in detail for detail in details):
+            notes.append(ASSUMPTION)
+        return tuple(notes)
+
+
+def is_right(check: CheckResult, report: Report) -> bool:
+    """Whether a check is as good as required, known to be bad, or unsupported."""
+    return (
+        check.verdict == Verdict.UNSUPPORTED
+        or check.known
+        or replace(report, checks=(check,)).passed
+    )
+
+
+def headline(report: Report) -> str:
+    """The verdict in one line."""
+    parts = [_verdict(report)]
+    if report.verdict != Verdict.UNSUPPORTED:
+        parts.append(f", on {counted(report.judged, 'case')}")
+    known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
+    if known:
+        parts.append(f", but for {counted(known, 'known defect')}" if report.passed else "")
+    if report.interrupted:
+        parts.append(" (interrupted: this is what is known so far)")
+    return "".join(parts)
+
+
+def _verdict(report: Report) -> str:
+    right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
+    if report.passed:
+        unknown = [check for check in report.checks if not check.known]
+        verdict = replace(report, checks=tuple(unknown)).verdict.value
+        return f"right, {right.get(verdict, 'as far as it was checked')}"
+    if report.verdict == Verdict.UNSUPPORTED:
+        return "nothing was checked"
+    failing = [check for check in report.checks if not is_right(check, report)]
+    if not any(check.verdict in FAILURES for check in failing):
+        return "not exact, which was required"
+    causes = [group for group in grouped(report.findings) if group.first.known is None]
+    word = replace(report, checks=tuple(failing)).verdict.value
+    return f"{word} ({counted(len(causes), 'finding')})" if causes else word
+
+
+def table(report: Report) -> Table:
+    """The checks that ran in at least one dtype, in the report's order."""
+    dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in report.checks))
+    found: dict[str, dict[str, CheckResult]] = {}
+    for check in report.checks:
+        found.setdefault(one_line(check.name), {})[one_line(check.dtype)] = check
+    rows = []
+    for name, by_dtype in found.items():
+        if all(check.verdict == Verdict.UNSUPPORTED for check in by_dtype.values()):
+            continue
+        cells = tuple(
+            _cell(by_dtype[dtype], report) if dtype in by_dtype else Cell("") for dtype in dtypes
+        )
+        cases = sum(check.cases or check.geometries for check in by_dtype.values())
+        rows.append((name, cells, cases))
+    return Table(dtypes, tuple(rows))
+
+
+def _cell(check: CheckResult, report: Report) -> Cell:
+    known = check.known and check.verdict in FAILURES
+    right = is_right(check, report)
+    return Cell(check.verdict.value, _detail(check), known=known, right=right)
+
+
+def _detail(check: CheckResult) -> str:
+    if check.verdict == Verdict.ROUNDED and check.effective_bits is not None:
+        expected = "" if check.expected_bits is None else f"/{check.expected_bits:g}"
+        return f"{check.effective_bits:.1f}{expected}{'*' if check.bound == 'normwise' else ''}"
+    if check.verdict == Verdict.EXACT and check.miss_bound is not None:
+        return f"≤{check.miss_bound:.0e}"
+    return ""
+
+
+def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
+    """What was not checked and why: a reason, and the checks that it keeps from being asked."""
+    dtypes = {check.dtype for check in report.checks}
+    where: dict[tuple[str, str], list[str]] = {}
+    for check in report.checks:
+        if check.verdict == Verdict.UNSUPPORTED:
+            reason = one_line(check.reason) or "no reason given"
+            where.setdefault((reason, one_line(check.name)), []).append(one_line(check.dtype))
+    reasons: dict[str, list[str]] = {}
+    for (reason, name), among in where.items():
+        part = "" if set(among) >= dtypes else f" ({', '.join(among)})"
+        reasons.setdefault(reason, []).append(name + part)
+    return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
+
+
+def remarks(report: Report) -> Iterator[str]:
+    """What else is to be said of a run, a line each."""
+    yield from (one_line(note) for note in report.notes)
+    if report.judged < report.planned:
+        cut = "The interrupt" if report.interrupted else "The budget"
+        yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
+    if report.coverage is not None:
+        c = report.coverage
+        pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
+        yield f"Covered of what can occur together: {pairs} pairs and {triples} triples of levels."
+    for name in report.stale:
+        yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"
+
+
+def provenance(report: Report) -> str:
+    """What a repetition needs: the seed, the time taken, the environment."""
+    took = f", {report.seconds:.1f} s" if math.isfinite(report.seconds) and report.seconds else ""
+    environment = ", ".join(f"{key} {value}" for key, value in report.environment.items())
+    return one_line(f"seed {report.seed}{took}; {environment}")
+
+
+def share(part: int, whole: int) -> str:
+    """How many of how many, with the percentage where it is not all."""
+    if part >= whole:
+        return f"all {whole:,}"
+    return f"{part:,} of {whole:,} ({100 * part / whole:.1f} %)"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 case``, ``2,000 cases``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def chunks(dtypes: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    """The dtypes in as many tables as the page's width asks for."""
+    left = tuple(dtypes)
+    while left:
+        yield left[:size]
+        left = left[size:]

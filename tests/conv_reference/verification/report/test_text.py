@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made_reports import FAULTY, RIGHT, finding, hostile, of_size, row
+from syrupy.assertion import SnapshotAssertion
+
+from conv_reference.verification.report import text
+from conv_reference.verification.result import Report, Verdict
+
+
+@pytest.mark.parametrize("report", [RIGHT, FAULTY], ids=["right", "faulty"])
+def test_printed(report: Report, snapshot: SnapshotAssertion) -> None:
+    assert text.render(report) == snapshot
+
+
+def test_nothing_wrong_is_short_and_says_so_first() -> None:
+    lines = text.render(RIGHT).splitlines()
+
+    assert lines[0] == "my_kernels:conv2d: right, bit for bit, on 11,300 cases"
+    assert len(lines) < 25
+
+
+@pytest.mark.parametrize("report", [RIGHT, FAULTY, hostile()], ids=["right", "faulty", "hostile"])
+def test_the_table_and_the_remarks_fit_in_100_columns(report: Report) -> None:
+    shown = text.render(replace(report, findings=(), target="t", notes=(), stale=()))
+    lines = [line for line in shown.splitlines() if "alert" not in line]
+
+    assert max(map(len, lines)) <= 100
+
+
+def test_eight_dtypes_make_two_tables() -> None:
+    checks = tuple(row("forward", f"float{i}", Verdict.WRONG, known=True) for i in range(8))
+    shown = text.render(replace(RIGHT, checks=checks))
+
+    headers = [line.split() for line in shown.splitlines() if line.startswith("  check")]
+    assert headers == [
+        ["check", "float0", "float1", "float2", "float3", "cases"],
+        ["check", "float4", "float5", "float6", "float7", "cases"],
+    ]
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_the_miss_bound_comes_with_its_assumption() -> None:
+    shown = " ".join(text.render(RIGHT).split())
+
+    assert "exact ≤2e-07" in shown
+    assert "if the implementation computes a multilinear map, too." in shown
+
+
+def test_no_bound_no_assumption() -> None:
+    assert "multilinear" not in text.render(replace(RIGHT, checks=(row("shapes"),)))
+
+
+def test_effective_bits_stand_beside_the_expected_ones() -> None:
+    shown = text.render(FAULTY)
+
+    assert "rounded 16.4/24*" in shown
+    assert "*: within the normwise bound" in shown
+
+
+def test_one_cause_in_two_dtypes_is_one_finding() -> None:
+    shown = text.render(FAULTY)
+
+    assert shown.count("\nWRONG: ") == 1
+    assert "and likewise in float64\n" in shown
+    assert "and likewise in float32 on n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1, input=sliced\n" in shown
+    assert "seen in 1,607 cases, by grad_input, adjointness" in shown
+
+
+def test_different_causes_are_different_findings() -> None:
+    other = finding(cause="Perhaps swapped axes.", geometry="n1 c1 h1 w1 o1 k1", explanation="?")
+    shown = text.render(replace(FAULTY, findings=(finding(), other)))
+
+    assert shown.count("\nWRONG: ") == 2
+    assert "wrong (2 findings)" in shown.splitlines()[0]
+
+
+def test_a_known_defect_is_not_grouped_with_an_unknown_fault_and_comes_last() -> None:
+    shown = text.render(replace(FAULTY, findings=(finding(known="D"), finding())))
+
+    assert shown.index("WRONG: dX[0,0,1,1]") < shown.index("KNOWN, wrong: dX[0,0,1,1]")
+    assert "a known defect: D\n" in shown
+
+
+def test_known_defects_alone_are_right_but_for_them() -> None:
+    known = row("nonfinite", "float32", Verdict.RAISED, known=True)
+    report = replace(RIGHT, checks=(row("shapes"), known), findings=(finding(known="D"),))
+
+    assert text.render(report).splitlines()[0] == (
+        "my_kernels:conv2d: right, bit for bit, on 11,300 cases, but for 1 known defect"
+    )
+
+
+def test_a_rounded_answer_fails_where_exact_was_required() -> None:
+    rounded = row("forward", "float32", Verdict.ROUNDED, effective_bits=20.0)
+    report = replace(RIGHT, checks=(rounded,), require=Verdict.EXACT)
+
+    assert "not exact, which was required, on 11,300 cases" in text.render(report).splitlines()[0]
+
+
+def test_nothing_checked_is_not_right() -> None:
+    report = replace(RIGHT, checks=tuple(c for c in RIGHT.checks if c.name == "vmap"))
+
+    shown = text.render(report)
+    assert shown.startswith("my_kernels:conv2d: nothing was checked\n")
+    assert "  vmap: it has no vmap rule\n" in shown
+
+
+def test_what_is_unsupported_in_one_dtype_names_it() -> None:
+    assert "  jvp (float64): it has no jvp rule\n" in text.render(FAULTY)
+
+
+def test_what_the_budget_cut_is_said() -> None:
+    assert "The budget cut the run: 9,000 of 11,300 cases were judged." in text.render(FAULTY)
+    assert "cut the run" not in text.render(RIGHT)
+
+
+def test_an_interrupt_is_said() -> None:
+    shown = text.render(replace(FAULTY, interrupted=True))
+
+    assert "(interrupted: this is what is known so far)" in shown.splitlines()[0]
+    assert "The interrupt cut the run" in shown
+
+
+def test_a_stale_defect_is_named() -> None:
+    assert "The known defect large-batch-2023 should have shown" in text.render(FAULTY)
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    shown = text.render(hostile())
+
+    assert all(character.isprintable() or character in "\n\t" for character in shown)
+    shown.encode()  # no lone surrogates
+    assert r"\x1b[31m\x00" in shown
+
+
+def test_thousands_of_findings_are_cut_and_counted() -> None:
+    shown = text.render(of_size(5_000))
+
+    assert "wrong (5,000 findings)" in shown
+    assert "… and 4,980 further findings; the formats json and html show them all." in shown
+    assert len(shown.splitlines()) < 800
+
+
+def test_findings_alone() -> None:
+    shown = text.render_findings([finding()])
+
+    assert shown.startswith("WRONG: dX[0,0,1,1] in float32 on n1 c1 h2 w2")
+    assert "conv-reference verify my_kernels:conv2d" in shown
