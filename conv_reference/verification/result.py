@@ -72,6 +72,7 @@ class CheckResult:
     reason: str = ""  # why it is unsupported
     known: bool = False  # every failure in it is a known defect
     real: bool = False  # over real operands, where rounded within the direct bound is the best
+    families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
 
 
 @dataclass(frozen=True)

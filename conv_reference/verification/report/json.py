@@ -64,6 +64,7 @@ def _check(check: CheckResult) -> dict[str, Any]:
     fields = asdict(check)
     for name in ("effective_bits", "expected_bits", "miss_bound"):
         fields[name] = _number(fields[name])
+    fields["families"] = dict(check.families)
     return fields
 
 
