@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 PROGRAM = "conv-reference"
@@ -58,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_verify(commands)
+    _add_checks(commands)
     _add_chapter(commands)
     return parser
 
@@ -69,74 +69,27 @@ def _version() -> str:
 
 
 def _add_verify(commands: _Commands) -> None:
+    from conv_reference.verification import command
+
     parser = commands.add_parser(
         "verify",
-        help="compare an implementation's output and gradients with the oracle, bit for bit",
+        help="is an implementation right, in every mode, and if not, where and how?",
         description=(
-            "Compare an implementation's Y, dX, dK and db with the oracle, bit for bit, over "
-            "random geometries. The target is imported and called in this process."
+            "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
+            "It runs in child processes, which may crash or hang."
         ),
-        epilog=(
-            "examples: conv-reference verify torch.nn.functional:conv2d; "
-            "conv-reference verify my_conv.py:conv2d --dtype float64 --format json"
-        ),
+        epilog=command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "target",
-        metavar="TARGET",
-        help="package.module:attribute or path/file.py:attribute; a function like "
-        "torch.nn.functional.conv2d, or an nn.Module class or instance",
-    )
-    parser.add_argument(
-        "--dtype",
-        action="append",
-        choices=["float64", "float32", "float16", "bfloat16"],
-        help="may be repeated; float32 and float64 by default",
-    )
-    parser.add_argument("--device", default="cpu", help="where the target runs (cpu)")
-    parser.add_argument(
-        "--geometry",
-        metavar="TEXT",
-        help='check only this one, like "n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"',
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="repeat the run with this seed")
-    parser.add_argument(
-        "--budget", type=float, default=20.0, metavar="SECONDS", help="begin nothing after it (20)"
-    )
-    parser.add_argument(
-        "--require",
-        choices=["rounded", "exact"],
-        default="rounded",
-        help="the least that passes (rounded)",
-    )
-    parser.add_argument("--format", choices=["text", "json"], default="text")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the report there")
-    parser.set_defaults(run=_verify)
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    import torch
+def _add_checks(commands: _Commands) -> None:
+    from conv_reference.verification import command
 
-    from conv_reference.geometry import Geometry
-    from conv_reference.verification import Verdict, load_target, verify
-    from conv_reference.verification.report import json, text
-
-    geometry = None if arguments.geometry is None else Geometry.parse(arguments.geometry)
-    report = verify(
-        load_target(arguments.target),
-        dtypes=[getattr(torch, name) for name in arguments.dtype or ("float32", "float64")],
-        device=arguments.device,
-        seed=arguments.seed,
-        budget=arguments.budget,
-        geometry=geometry,
-        require=Verdict(arguments.require),
-    )
-    rendered = {"text": text.render, "json": json.render}[arguments.format](report)
-    if arguments.output is None:
-        print(rendered, end="")
-    else:
-        arguments.output.write_text(rendered, encoding="utf-8")
-    return 0 if report.passed else 1
+    parser = commands.add_parser("checks", help="what is checked, and why")
+    parser.set_defaults(run=command.list_checks)
 
 
 def _add_chapter(commands: _Commands) -> None:

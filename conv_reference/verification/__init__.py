@@ -1,0 +1,59 @@
+"""Is this implementation of convolution right, in every mode, and if not, where and how?
+
+>>> import torch
+>>> report = verify(torch.nn.functional.conv2d, dtypes=[torch.float64], seed=0, budget=1)
+>>> str(report.verdict), report.passed
+('exact', True)
+
+The names below are imported when they are first used: the pytest plugin and ``--help`` are
+loaded by everybody, torch only by those who verify.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conv_reference.verification.case import Case, Layout, Values
+    from conv_reference.verification.conventions import as_target
+    from conv_reference.verification.loading import load_target
+    from conv_reference.verification.plan import Sweep
+    from conv_reference.verification.result import CheckResult, Coverage, Finding, Report, Verdict
+    from conv_reference.verification.runner import assert_correct, verify
+    from conv_reference.verification.target import Target, TargetError
+
+__all__ = [
+    "Case",
+    "CheckResult",
+    "Coverage",
+    "Finding",
+    "Layout",
+    "Report",
+    "Sweep",
+    "Target",
+    "TargetError",
+    "Values",
+    "Verdict",
+    "as_target",
+    "assert_correct",
+    "load_target",
+    "verify",
+]
+
+_MODULES = {
+    "case": ("Case", "Layout", "Values"),
+    "conventions": ("as_target",),
+    "loading": ("load_target",),
+    "plan": ("Sweep",),
+    "result": ("CheckResult", "Coverage", "Finding", "Report", "Verdict"),
+    "runner": ("assert_correct", "verify"),
+    "target": ("Target", "TargetError"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

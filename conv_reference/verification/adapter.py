@@ -27,11 +27,9 @@ class Adapter(Protocol):
 
 def is_adapter(implementation: Any) -> bool:
     """Whether this is an adapter, and neither a class nor anything of torch's."""
-    return (
-        isinstance(implementation, Adapter)
-        and not inspect.isclass(implementation)
-        and not isinstance(implementation, torch.nn.Module)
-    )
+    if inspect.isclass(implementation) or isinstance(implementation, torch.nn.Module):
+        return False
+    return isinstance(implementation, Adapter)
 
 
 def function_of(adapter: Adapter) -> Callable[..., Any]:
@@ -47,7 +45,7 @@ def function_of(adapter: Adapter) -> Callable[..., Any]:
             return _tensor(adapter.forward(*ctx.arrays, **options), input.device)
 
         @staticmethod
-        @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+        @torch.autograd.function.once_differentiable
         def backward(ctx: Any, grad_output: Tensor) -> Any:
             gradients = adapter.vjp(_array(grad_output), *ctx.arrays, **ctx.options)
             return *(_tensor(gradient, ctx.device) for gradient in gradients), None

@@ -241,7 +241,9 @@ def _module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
     def call(X: Tensor, weight: Tensor, given: Tensor | None) -> Any:
         if weight is K and given is b:
             return layer(X)  # as its users call it
-        replaced = {kernel_name: weight} | ({} if bias is None else {bias[0]: given})
+        replaced = {kernel_name: weight}
+        if bias is not None and given is not None:
+            replaced[bias[0]] = given
         return functional_call(layer, replaced, (X,))
 
     return Call(function=call, X=_leaf(X, case, "X"), K=K, b=b, G=G)

@@ -34,7 +34,7 @@ def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgemen
     check = all_checks()[case.check]
     trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
     judgements: list[Judgement] = []
-    with _guarded():
+    with guarded():
         try:
             judgements.extend(check.run(trial))
         except TargetRaised as raised:
@@ -63,13 +63,13 @@ def _row_of(check: Check, quantity: str) -> str:
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
+def guarded() -> Iterator[None]:
     """Undo what a target may have done to the process, and silence what it warns of."""
     dtype, grad, threads = (
         torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     )  # fmt: skip
     torch_state, python_state = torch.get_rng_state(), random.getstate()
-    numpy_state = np.random.get_state()  # noqa: NPY002 (the global one is what a target may use)
+    numpy_state = np.random.get_state()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -81,4 +81,4 @@ def _guarded() -> Iterator[None]:
             torch.set_num_threads(threads)
         torch.set_rng_state(torch_state)
         random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+        np.random.set_state(numpy_state)

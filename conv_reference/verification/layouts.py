@@ -15,9 +15,6 @@ from torch import Tensor
 from conv_reference.verification.case import Layout
 
 
-_C = torch.contiguous_format
-
-
 def lay_out(
     tensor: Float[Tensor, "n c h w"], layout: Layout, *, whole: bool = False
 ) -> Float[Tensor, "n c h w"]:
@@ -28,28 +25,30 @@ def lay_out(
         layout: how the copy lies.
         whole: see ``collapse``.
     """
-    if layout == Layout.CONTIGUOUS:
-        return tensor.clone()
     match layout:
-        case Layout.CHANNELS_LAST:
-            # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
-            return tensor.permute(0, 2, 3, 1).clone(memory_format=_C).permute(0, 3, 1, 2)
-        case Layout.TRANSPOSED:
-            return tensor.transpose(2, 3).clone(memory_format=_C).transpose(2, 3)
-        case Layout.SLICED:
-            n, c, h, w = tensor.shape
-            room = tensor.new_full((n, c + 1, h + 2, w + 3), math.nan)
-            return _placed(tensor, room[:, 1:, 1:-1, 1:-2])
-        case Layout.SLICED_CHANNELS_LAST:
-            n, c, h, w = tensor.shape
-            room = tensor.new_full((n, h, w, c + 1), math.nan).permute(0, 3, 1, 2)
-            return _placed(tensor, room[:, :c])
-        case Layout.STRIDED:
-            n, c, h, w = tensor.shape
-            room = tensor.new_full((n, c, 2 * h, 2 * w), math.nan)
-            return _placed(tensor, room[:, :, ::2, 1::2])
         case Layout.EXPANDED:
             return _first(tensor, whole=whole).clone().expand(tensor.shape)
+        case Layout.CHANNELS_LAST:
+            # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
+            place = tensor.new_empty([tensor.shape[d] for d in (0, 2, 3, 1)]).permute(0, 3, 1, 2)
+        case Layout.TRANSPOSED:
+            place = tensor.new_empty([tensor.shape[d] for d in (0, 1, 3, 2)]).transpose(2, 3)
+        case Layout.SLICED:
+            n, c, h, w = tensor.shape
+            place = _gaps(tensor, n, c + 1, h + 2, w + 3)[:, 1:, 1:-1, 1:-2]
+        case Layout.SLICED_CHANNELS_LAST:
+            n, c, h, w = tensor.shape
+            place = _gaps(tensor, n, h, w, c + 1).permute(0, 3, 1, 2)[:, :c]
+        case Layout.STRIDED:
+            n, c, h, w = tensor.shape
+            place = _gaps(tensor, n, c, 2 * h, 2 * w)[:, :, ::2, 1::2]
+        case _:
+            place = torch.empty_like(tensor)
+    return place.copy_(tensor)
+
+
+def _gaps(tensor: Tensor, *shape: int) -> Tensor:
+    return tensor.new_full(shape, math.nan)
 
 
 def collapse(
@@ -75,8 +74,3 @@ def _first(tensor: Tensor, *, whole: bool) -> Tensor:
     longer = (dim for dim, size in enumerate(tensor.shape) if size > 1)
     dim = next(longer, None)
     return tensor if dim is None else tensor.narrow(dim, 0, 1)
-
-
-def _placed(tensor: Tensor, place: Tensor) -> Tensor:
-    place.copy_(tensor)
-    return place

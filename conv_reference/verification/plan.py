@@ -98,23 +98,35 @@ def plan(target: Target, request: Request) -> Plan:
     return Plan(tuple(dict.fromkeys(cases)), covered)
 
 
-def selected_checks(target: Target, names: Sequence[str]) -> list[Check]:
-    """The checks that are asked for and that the target can be put to.
+def require_known(names: Sequence[str]) -> None:
+    """Refuse a name that is neither a check's nor a row's.
 
     Raises:
-        ValueError: when a name is neither that of a check nor that of a row.
+        ValueError: when there is one; says which, and what is accepted.
     """
-    known = all_checks()
-    by_row = {row.name: check for check in known.values() for row in check.rows}
-    unknown = [name for name in names if name not in known and name not in by_row]
-    if unknown:
-        accepted = ", ".join(sorted({*known, *by_row}))
-        raise ValueError(f"no check {unknown[0]!r}; accepted are {accepted}")
-    if names:
-        wanted = {(known.get(name) or by_row[name]).name for name in names}
-    else:
-        wanted = {c.name for c in known.values() if c.sample != Sample.REQUEST}
-    return [c for c in known.values() if c.name in wanted and c.unsupported(target) is None]
+    accepted = {name for check in all_checks().values() for name in _names(check)}
+    for name in names:
+        if name not in accepted:
+            raise ValueError(f"no check {name!r}; accepted are {', '.join(sorted(accepted))}")
+
+
+def selected_checks(target: Target, names: Sequence[str]) -> list[Check]:
+    """The checks that are asked for, by their name or a row's, and that the target can be put to.
+
+    Args:
+        target: what they are put to.
+        names: empty for all but those on request.
+    """
+    return [
+        check
+        for check in all_checks().values()
+        if (_names(check) & set(names) if names else check.sample != Sample.REQUEST)
+        and check.unsupported(target) is None
+    ]
+
+
+def _names(check: Check) -> set[str]:
+    return {check.name, *(row.name for row in check.rows)}
 
 
 def _certificates(
@@ -153,7 +165,7 @@ def _modes(
             continue
         for dtype in request.dtypes:
             number = count if check.sample == Sample.OWN else max(1, round(count * scale))
-            for case in _sampled(target, check, covering, random, number):
+            for case in _sampled(check, covering, random, number):
                 yield target.restrict(_of_check(case, check, dtype))
 
 
@@ -162,9 +174,7 @@ def _of_check(case: Case, check: Check, dtype: torch.dtype) -> Case:
     return replace(case, check=check.name, dtype=dtype, values=values)
 
 
-def _sampled(
-    target: Target, check: Check, covering: Sequence[Case], random: Random, count: int
-) -> list[Case]:
+def _sampled(check: Check, covering: Sequence[Case], random: Random, count: int) -> list[Case]:
     if check.sample == Sample.MODES:
         all_leaves = [replace(case, requires_grad="XKb") for case in covering]
         return random.sample(all_leaves, min(count, len(all_leaves)))
@@ -178,10 +188,10 @@ def _sampled(
 
 def _possible(target: Target, case: Case) -> Case:
     """The case, where the target can be asked for it."""
-    known = {check.name for check in selected_checks(target, ())} | set(all_checks())
+    known = all_checks()
     if case.check not in known:
         raise ValueError(f"no check {case.check!r}; accepted are {', '.join(sorted(known))}")
-    reason = all_checks()[case.check].unsupported(target)
+    reason = known[case.check].unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
     nearest = target.restrict(case)
@@ -250,10 +260,7 @@ def small_cases(
     first = count // 3 if enumerated is None else enumerated
     geometries = enumerated_geometries()
     for place in range(count):
-        if place < first:
-            geometry = next(geometries)
-        else:
-            geometry = small_geometry(random)
+        geometry = next(geometries) if place < first else small_geometry(random)
         geometry = target.restrict_geometry(geometry)
         dtype = dtypes[place % len(dtypes)]
         if can_be_exact(geometry, dtype):

@@ -1,4 +1,4 @@
-"""From a failing geometry to the smallest one that still fails."""
+"""From a failing case to the smallest and simplest one that still fails."""
 
 from __future__ import annotations
 
@@ -7,26 +7,64 @@ from dataclasses import replace
 from typing import Any
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.verification.case import EXACT_VALUES, Case, Layout, Values
+
+MOST_TRIES = 800
+# The simplest first: with ones a wrong element is a wrong count, with counting numbers one can
+# see which were taken.
+_SIMPLER = (Values.ONES, Values.COUNTING)
+_LEAF = {"dX": "X", "dK": "K", "db": "b"}
 
 
-def smallest_failing(geometry: Geometry, fails: Callable[[Geometry], bool]) -> Geometry:
-    """Make one size after another smaller for as long as the geometry fails.
+def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -> Case:
+    """Make one thing after another smaller or simpler for as long as the case fails.
 
     The result fails, and no single step from it (one size smaller; two at once where they
-    must agree) fails as well.
+    must agree; one layout contiguous; fewer gradients) fails as well, unless the tries ran out.
 
     Args:
-        geometry: one that fails.
-        fails: whether a geometry fails; must be repeatable.
+        case: one that fails.
+        quantity: Y, dX, dK, db or another: a gradient that is not asked for cannot fail.
+        fails: whether a case fails; must be repeatable.
     """
+    tries = 0
     improved = True
     while improved:
         improved = False
-        for candidate in _smaller(geometry):
+        for candidate in _simpler(case, quantity):
+            tries += 1
+            if tries > MOST_TRIES:
+                return case
             if fails(candidate):
-                geometry, improved = candidate, True
+                case, improved = candidate, True
                 break
-    return geometry
+    return case
+
+
+def _simpler(case: Case, quantity: str) -> Iterator[Case]:
+    """Cases one step simpler: first what is not a size, then the sizes, then the values."""
+    contiguous: dict[str, Any] = {
+        name: Layout.CONTIGUOUS
+        for name in ("input_layout", "weight_layout", "grad_output_layout")
+        if getattr(case, name) != Layout.CONTIGUOUS
+    }
+    if len(contiguous) > 1:
+        yield replace(case, **contiguous)
+    for name, layout in contiguous.items():
+        yield replace(case, **{name: layout})
+    if case.bias and quantity != "db":
+        yield replace(case, bias=False, requires_grad=case.requires_grad.replace("b", ""))
+    leaf = _LEAF.get(quantity, "")
+    if case.requires_grad not in {"", leaf} and leaf in case.requires_grad:
+        yield replace(case, requires_grad=leaf)
+    for geometry in _smaller(case.geometry):
+        yield replace(case, geometry=geometry)
+    if case.values in EXACT_VALUES:
+        simpler = _SIMPLER if case.values == Values.BALANCED else (*_SIMPLER, Values.BALANCED)
+        for values in simpler:
+            yield replace(case, values=values)
+    elif case.values == Values.COUNTING:
+        yield replace(case, values=Values.ONES)
 
 
 def _smaller(geometry: Geometry) -> Iterator[Geometry]:

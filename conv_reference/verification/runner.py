@@ -1,36 +1,39 @@
-"""Target and geometries to a report: every case judged, failures reduced and gathered."""
+"""Target and request to a report: the plan carried out, failures taken apart and gathered."""
 
 from __future__ import annotations
 
-import platform
+import os
 import secrets
-import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import can_be_exact, exact_magnitudes
-from conv_reference.verification.checks.gradients import CHECKS, expect, observe
-from conv_reference.verification.factors import random_geometries
-from conv_reference.verification.judge import Judgement, judge
-from conv_reference.verification.reduce import smallest_failing
+from conv_reference.operands import exact_magnitudes
+from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case
+from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.environment import environment, usable_device
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.findings import Lab, known_failures
+from conv_reference.verification.isolation import Backend, Children, Here
+from conv_reference.verification.known import SHIPPED, Defect, load
+from conv_reference.verification.plan import Plan, Request, Sweep, plan, require_known
 from conv_reference.verification.report import text
-from conv_reference.verification.result import CheckResult, Finding, Report, Verdict, worst
-from conv_reference.verification.target import Target, as_target
-from conv_reference.verification.values import TRIALS, miss_bound, trial_operands
+from conv_reference.verification.result import CheckResult, Report, Verdict
+from conv_reference.verification.tally import Failure, Tally
+from conv_reference.verification.target import Target, TargetError
 
-_FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG})
-
-DEFAULT_DTYPES = (torch.float32, torch.float64)
+DEFAULT_DTYPES = tuple(DTYPES.values())
 DEFAULT_BUDGET = 20.0  # seconds
-DEFAULT_GEOMETRIES = 1_000
+MOST_WORKERS = 4  # by default: each is a process with torch in it
+OVERRUN = 1.5  # times the budget, after which the clock cuts the plan short
 
-Progress = Callable[[int, int], None]  # geometries judged, geometries planned
+Progress = Callable[[int, int], None]  # cases judged, cases planned
 
 
 def verify(
@@ -40,66 +43,64 @@ def verify(
     device: str | torch.device = "cpu",
     seed: int | None = None,
     budget: float = DEFAULT_BUDGET,
-    geometries: int = DEFAULT_GEOMETRIES,
-    geometry: Geometry | None = None,
-    require: Verdict = Verdict.ROUNDED,
+    checks: Sequence[str] = (),
+    sweep: Sweep | str = Sweep.DEFAULT,
+    geometry: Geometry | str | None = None,
+    case: Case | str | None = None,
+    require: Verdict | str = Verdict.ROUNDED,
+    allowed_bits: int | None = None,
+    isolate: bool = False,
+    workers: int | None = None,
+    known: Path | str | None = SHIPPED,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare Y, dX, dK and db with the oracle over random geometries, exactly.
-
-    Not checked so far: memory layouts, second derivatives, forward mode and vmap,
-    non-finite values, repeated calls.
+    """Is this implementation right, in every mode, and if not, where and how is it wrong?
 
     Args:
         implementation: a callable with a leading part of the signature of
-            ``torch.nn.functional.conv2d``, or an ``nn.Module`` class or instance.
+            ``torch.nn.functional.conv2d``, an ``nn.Module`` class or instance, an adapter
+            with ``forward`` and ``vjp``; or a name, ``package.module:attribute``.
         dtypes: floating; at least one.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
-        budget: seconds, above 0, after which no further geometry is begun.
-        geometries: how many random ones to try, at least 1.
-        geometry: only this one, in place of random ones.
+        budget: seconds, above 0, from which the number of cases follows. The clock cuts a
+            run that takes half as long again.
+        checks: names of checks or of their rows; all but those on request where empty.
+        sweep: which geometries the certificate is put to; see ``Sweep``.
+        geometry: only this one, in every variation.
+        case: only this one, or its text form.
         require: the worst verdict that still passes: rounded or exact.
-        progress: told after each geometry.
+        allowed_bits: the precision that is allowed in place of the dtype's, at least 1.
+        isolate: call it in child processes, which may crash or hang; it must be importable.
+        workers: how many child processes; by default one for each core, up to four.
+        known: the registry of known defects, a file; None takes none for known.
+        progress: told now and then how many cases are judged, of how many.
 
     Raises:
-        TargetError: when the implementation is none of the above.
+        TargetError: when the implementation is none of the above, or cannot be imported.
         ValueError: when an argument is outside its range, or the implementation cannot be
-            asked for ``geometry``.
+            asked for the geometry or the case.
     """
-    target = as_target(implementation)
-    seed = secrets.randbits(32) if seed is None else seed
-    _require_arguments(dtypes, seed, budget, geometries, require)
-    if geometry is not None:
-        _require_possible(target, geometry, dtypes)
-    plan = [geometry] if geometry is not None else _plan(target, seed, geometries)
-    run = _Run(target, _device(device), seed)
-    tallies = {(name, dtype): _Tally() for dtype in dtypes for name in CHECKS}
-    judged = 0
-    deadline = time.monotonic() + budget
-    for case in plan:
-        if time.monotonic() > deadline:
-            break
-        for dtype in dtypes:
-            for quantity, judgement in run.judge_geometry(case, dtype):
-                tallies[quantity, dtype].add(case, judgement)
-        judged += 1
-        if progress is not None:
-            progress(judged, len(plan))
-    return Report(
-        target=target.name,
-        environment=_environment(run.device),
-        seed=seed,
-        require=require,
-        planned=len(plan),
-        judged=judged,
-        checks=tuple(tally.result(quantity, dtype) for (quantity, dtype), tally in tallies.items()),
-        findings=tuple(
-            run.finding(quantity, dtype, *tally.failure)
-            for (quantity, dtype), tally in tallies.items()
-            if tally.failure is not None
-        ),
+    begun = time.monotonic()
+    wanted = Request(
+        dtypes=tuple(dtypes),
+        seed=secrets.randbits(32) if seed is None else seed,
+        budget=budget,
+        sweep=_sweep(sweep),
+        checks=tuple(checks),
+        geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
+        case=Case.parse(case) if isinstance(case, str) else case,
     )
+    required = _required(require)
+    _require_arguments(wanted, allowed_bits, workers)
+    settings = Settings(wanted.seed, usable_device(device), allowed_bits)
+    defects = _defects(known)
+    with closing(_backend(implementation, isolate=isolate, workers=workers)) as backend:
+        target = backend.describe()
+        _require_exact(wanted)
+        chosen = plan(target, wanted)
+        run = _Run(target, backend, settings, defects, begun)
+        return run.report(chosen, wanted, required, progress)
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:
@@ -118,157 +119,163 @@ def assert_correct(implementation: Any, **options: Any) -> None:
         raise AssertionError(text.render(report))
 
 
-@dataclass(frozen=True)
 class _Run:
     """What stays the same over one run."""
 
-    target: Target
-    device: torch.device
-    seed: int
+    def __init__(
+        self,
+        target: Target,
+        backend: Backend,
+        settings: Settings,
+        defects: Sequence[Defect],
+        begun: float,
+    ) -> None:
+        self._target = target
+        self._backend = backend
+        self._settings = settings
+        self._environment = environment(settings.device)
+        self._defects = [d for d in defects if d.applies(target.name, self._environment)]
+        self._begun = begun
 
-    def judge_geometry(
-        self, geometry: Geometry, dtype: torch.dtype
-    ) -> Iterator[tuple[str, Judgement]]:
-        """Each quantity of each trial; nothing where no integers are exact in the dtype."""
-        if not can_be_exact(geometry, dtype):
-            return
-        for trial in TRIALS:
-            with_bias = self.target.has_bias(trial.with_bias)
-            operands = trial_operands(geometry, dtype, trial, seed=self.seed).to(self.device)
-            observed = observe(self.target, geometry, operands, with_bias=with_bias)
-            expected = expect(self.target, geometry, operands, with_bias=with_bias)
-            for quantity, actual in observed.items():
-                yield quantity, judge(quantity, actual, expected[quantity])
-
-    def finding(
-        self, quantity: str, dtype: torch.dtype, geometry: Geometry, judgement: Judgement
-    ) -> Finding:
-        """The finding of a failure, on the smallest geometry with the same verdict."""
-
-        def failure(candidate: Geometry) -> Judgement | None:
-            if self.target.restrict(candidate) != candidate:
-                return None
-            return next(
-                (
-                    found
-                    for name, found in self.judge_geometry(candidate, dtype)
-                    if name == quantity and found.verdict == judgement.verdict
-                ),
-                None,
-            )
-
-        smallest = smallest_failing(geometry, lambda candidate: failure(candidate) is not None)
-        # Not repeatable: then the first sight of it is all there is to show.
-        shown = failure(smallest) or judgement
-        return Finding(
-            check=CHECKS[quantity],
-            dtype=_name(dtype),
-            verdict=shown.verdict,
-            quantity=quantity,
-            geometry=str(smallest),
-            layout="contiguous",
-            seed=self.seed,
-            index=shown.index,
-            expected=shown.expected,
-            actual=shown.actual,
-            explanation=shown.explanation,
-            reproduce=self._reproduce(dtype, smallest),
+    def report(
+        self, chosen: Plan, wanted: Request, require: Verdict, progress: Progress | None
+    ) -> Report:
+        results, interrupted = self._judged(chosen, wanted, progress)
+        named = {case.check for case in chosen.cases} | {c.name for c in _asked(wanted)}
+        checks = [check for check in all_checks().values() if check.name in named]
+        tally = Tally(checks, wanted.dtypes)
+        for case, result in zip(chosen.cases, results, strict=True):
+            if result is not None:
+                tally.add(case, result)
+        failures = tally.failures()
+        known = list(known_failures(failures, self._defects))
+        lab = Lab(
+            self._target, self._backend, self._settings, self._defects,
+            in_process=isinstance(self._backend, Here),
+        )  # fmt: skip
+        judged = sum(result is not None for result in results)
+        return Report(
+            target=self._target.name,
+            environment=self._environment,
+            seed=self._settings.seed,
+            require=require,
+            planned=len(chosen.cases),
+            judged=judged,
+            checks=(*tally.results(known), *_not_asked(self._target, checks)),
+            findings=tuple([] if interrupted else lab.findings(failures)),
+            coverage=chosen.coverage if judged == len(chosen.cases) else None,
+            notes=(*tally.notes, *_unreached(chosen, results)),
+            interrupted=interrupted,
+            stale=self._stale(chosen, known),
+            seconds=time.monotonic() - self._begun,
         )
 
-    def _reproduce(self, dtype: torch.dtype, geometry: Geometry) -> str:
-        if not self.target.importable:
-            return (
-                f"verify({self.target.name}, dtypes=[{dtype}], seed={self.seed}, "
-                f'geometry=Geometry.parse("{geometry}"))'
-            )
-        words = ["conv-reference", "verify", self.target.name, "--dtype", _name(dtype)]
-        if self.device.type != "cpu":
-            words += ["--device", str(self.device)]
-        return shlex.join([*words, "--geometry", str(geometry), "--seed", str(self.seed)])
+    def _judged(
+        self, chosen: Plan, wanted: Request, progress: Progress | None
+    ) -> tuple[list[Any], bool]:
+        """The result of each case, None where it was not reached; and whether by an interrupt."""
+        results: list[Any] = [None] * len(chosen.cases)
+        single = wanted.case is not None or wanted.geometry is not None
+        deadline = None if single else self._begun + OVERRUN * wanted.budget
+        done = 0
+        try:
+            for number, result in self._backend.run(
+                judge_case, chosen.cases, self._settings, deadline=deadline
+            ):
+                results[number] = result
+                done += 1
+                if progress is not None:
+                    progress(done, len(results))
+        except KeyboardInterrupt:
+            return results, True
+        return results, False
 
-
-@dataclass
-class _Tally:
-    """What one check has seen so far in one dtype."""
-
-    verdicts: set[Verdict] = field(default_factory=set)
-    geometries: dict[Geometry, None] = field(default_factory=dict)  # an ordered set
-    effective_bits: list[float] = field(default_factory=list)
-    failure: tuple[Geometry, Judgement] | None = None  # the first of the worst
-
-    def add(self, geometry: Geometry, judgement: Judgement) -> None:
-        if judgement.verdict in _FAILURES and (
-            self.failure is None
-            or worst([self.failure[1].verdict, judgement.verdict]) != self.failure[1].verdict
-        ):
-            self.failure = geometry, judgement
-        self.verdicts.add(judgement.verdict)
-        self.geometries[geometry] = None
-        if judgement.effective_bits is not None:
-            self.effective_bits.append(judgement.effective_bits)
-
-    def result(self, quantity: str, dtype: torch.dtype) -> CheckResult:
-        verdict = worst(self.verdicts)
-        return CheckResult(
-            name=CHECKS[quantity],
-            dtype=_name(dtype),
-            verdict=verdict,
-            geometries=len(self.geometries),
-            effective_bits=min(self.effective_bits, default=None),
-            miss_bound=(
-                max(miss_bound(geometry, dtype, quantity) for geometry in self.geometries)
-                if verdict == Verdict.EXACT
-                else None
-            ),
+    def _stale(self, chosen: Plan, known: Sequence[Failure]) -> tuple[str, ...]:
+        """Known defects that cases of this run should have shown, and did not."""
+        return tuple(
+            defect.name
+            for defect in self._defects
+            if any(defect.concerns(case) for case in chosen.cases)
+            and not any(defect.matches(f.case, f.judgement) for f in known)
         )
 
 
-def _plan(target: Target, seed: int, count: int) -> list[Geometry]:
-    drawn = islice(random_geometries(seed), count)
-    return list(dict.fromkeys(target.restrict(geometry) for geometry in drawn))
+def _asked(wanted: Request) -> list[Check]:
+    """The checks that the request names, or all that are not on request."""
+    known = all_checks()
+    if not wanted.checks:
+        return [check for check in known.values() if check.sample != "request"]
+    rows = set(wanted.checks)
+    return [c for c in known.values() if c.name in rows or rows & {row.name for row in c.rows}]
 
 
-def _require_possible(target: Target, geometry: Geometry, dtypes: Sequence[torch.dtype]) -> None:
-    nearest = target.restrict(geometry)
-    if nearest != geometry:
-        raise ValueError(
-            f"{target.name} cannot be asked for {geometry}; the nearest that it can is {nearest}"
+def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
+    """The rows that the target cannot be put to, with the reason."""
+    return [
+        CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
+        for check in checks
+        if (reason := check.unsupported(target)) is not None
+        for row in check.rows
+    ]
+
+
+def _unreached(chosen: Plan, results: Sequence[Any]) -> list[str]:
+    """What the clock, or an interrupt, did not let it get to."""
+    missed: dict[str, int] = {}
+    for case, result in zip(chosen.cases, results, strict=True):
+        if result is None:
+            missed[case.check] = missed.get(case.check, 0) + 1
+    return [f"not reached: {number} cases of {name}" for name, number in missed.items()]
+
+
+def _backend(implementation: Any, *, isolate: bool, workers: int | None) -> Backend:
+    count = min(MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
+    if isinstance(implementation, str) and isolate:
+        return Children(implementation, count)
+    target = as_target(implementation)
+    if not isolate:
+        return Here(target)
+    if not target.importable:
+        raise TargetError(
+            f"isolate needs a target that a child process can import; {target.name!r} cannot be"
         )
-    for dtype in dtypes:
-        exact_magnitudes(geometry, dtype)  # raises where there are none
+    return Children(target.name, count)
 
 
-def _require_arguments(
-    dtypes: Sequence[torch.dtype], seed: int, budget: float, geometries: int, require: Verdict
-) -> None:
-    if not dtypes or not all(dtype.is_floating_point for dtype in dtypes):
-        raise ValueError(f"dtypes must be one or more floating dtypes, got {list(dtypes)}")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
-    if not budget > 0:
-        raise ValueError(f"budget must be more than 0 seconds, got {budget}")
-    if geometries < 1:
-        raise ValueError(f"geometries must be at least 1, got {geometries}")
+def _defects(known: Path | str | None) -> tuple[Defect, ...]:
+    return () if known is None else load(Path(known))
+
+
+def _sweep(sweep: Sweep | str) -> Sweep:
+    try:
+        return Sweep(sweep)
+    except ValueError:
+        raise ValueError(f"sweep must be one of {', '.join(Sweep)}, got {sweep!r}") from None
+
+
+def _required(require: Verdict | str) -> Verdict:
     if require not in {Verdict.EXACT, Verdict.ROUNDED}:
         raise ValueError(f"require must be 'exact' or 'rounded', got {require!r}")
+    return Verdict(require)
 
 
-def _device(device: str | torch.device) -> torch.device:
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:  # torch's own words, the first line of them
-        raise ValueError(f"no device {str(device)!r} here: {str(error).splitlines()[0]}") from error
+def _require_arguments(wanted: Request, allowed_bits: int | None, workers: int | None) -> None:
+    if not wanted.dtypes or not set(wanted.dtypes) <= set(DTYPES.values()):
+        raise ValueError(
+            f"dtypes must be one or more of {', '.join(DTYPES)}, got {list(wanted.dtypes)}"
+        )
+    if wanted.seed < 0:
+        raise ValueError(f"seed must be at least 0, got {wanted.seed}")
+    if not 0 < wanted.budget < float("inf"):
+        raise ValueError(f"budget must be finite and more than 0 seconds, got {wanted.budget}")
+    if allowed_bits is not None and allowed_bits < 1:
+        raise ValueError(f"allowed_bits must be at least 1, got {allowed_bits}")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    require_known(wanted.checks)
 
 
-def _environment(device: torch.device) -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "machine": platform.machine(),
-        "device": str(device),
-        "threads": str(torch.get_num_threads()),
-    }
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+def _require_exact(wanted: Request) -> None:
+    """A single case must leave room for integers that are exact."""
+    if wanted.case is not None and wanted.case.values in EXACT_VALUES:
+        exact_magnitudes(wanted.case.geometry, wanted.case.dtype)

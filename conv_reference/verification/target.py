@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -94,56 +90,6 @@ class Target:
     def weight_shape(self, geometry: Geometry) -> tuple[int, ...]:
         """The shape of K for this target."""
         return geometry.weight_shape if self.has_channels else geometry.kernel_size
-
-
-def load_target(name: str) -> Target:
-    """Import what ``package.module:attribute`` or ``path/file.py:attribute`` names.
-
-    Raises:
-        TargetError: when the name has another form, or cannot be imported or called.
-    """
-    from conv_reference.verification.conventions import as_target
-
-    place, separator, attribute = name.rpartition(":")
-    if not separator or not place or not attribute:
-        raise TargetError(
-            f"not a target: {name!r}; accepted is package.module:attribute "
-            "or path/file.py:attribute"
-        )
-    value: Any = _import(place)
-    for part in attribute.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError:
-            raise TargetError(f"cannot import {name!r}: {place} has no {part!r}") from None
-    return as_target(value, name=name)
-
-
-def _import(place: str) -> ModuleType:
-    try:
-        if place.endswith(".py"):
-            return _import_file(Path(place))
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
-        return importlib.import_module(place)
-    except TargetError:
-        raise
-    except (Exception, SystemExit) as error:
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        raise TargetError(f"cannot import {place!r}: {cause}") from error
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise TargetError(f"cannot import {str(path)!r}: no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    # Its own neighbours, as when Python runs a file.
-    sys.path.insert(0, str(path.resolve().parent))
-    spec.loader.exec_module(module)
-    return module
 
 
 def _enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:

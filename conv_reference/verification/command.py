@@ -1,0 +1,189 @@
+"""``conv-reference verify`` and ``conv-reference checks``: options, effects, what is printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conv_reference.verification import Report
+    from conv_reference.verification.runner import Progress
+
+EXAMPLES = """\
+examples:
+  conv-reference verify torch.nn.functional:conv2d
+      is torch's own convolution right, in every mode?
+  conv-reference verify my_conv.py:conv2d --dtype float32 --budget 60
+      a function of yours, in one dtype, tried for longer
+  conv-reference verify my_conv.py:conv2d --geometry "n1 c1 h2 w3 o1 k1x2"
+      everything on one geometry
+  conv-reference verify my_conv.py:Layer --format json --output report.json
+  conv-reference checks
+      what is checked, why, and which real fault each check stands for
+"""
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+SWEEPS = ("default", "small", "random", "networks", "exhaustive")
+FORMATS = ("text", "json", "junit", "markdown", "html")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``verify``."""
+    add = parser.add_argument
+    add(
+        "target",
+        metavar="TARGET",
+        help="package.module:attribute or path/file.py:attribute; a function like "
+        "torch.nn.functional.conv2d, an nn.Module class or instance, or an adapter",
+    )
+    add(
+        "--dtype",
+        action="append",
+        choices=DTYPES,
+        metavar="D",
+        help=f"may be repeated; of {', '.join(DTYPES)}, all by default",
+    )
+    add("--device", default="cpu", metavar="D", help="where the target runs (cpu)")
+    add("--sweep", choices=SWEEPS, default="default", help="which geometries (default)")
+    add(
+        "--geometry",
+        metavar="TEXT",
+        help='only this one, like "n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"',
+    )
+    add("--case", metavar="TEXT", help="only this one, as a finding names it")
+    add(
+        "--check",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this check, or one that runs on request; may be repeated (see checks)",
+    )
+    add("--seed", type=int, metavar="N", help="repeat the run with this seed")
+    add(
+        "--budget",
+        type=float,
+        default=20.0,
+        metavar="SECONDS",
+        help="the number of cases follows from it; the clock cuts at half as much again (20)",
+    )
+    add(
+        "--require",
+        choices=["rounded", "exact"],
+        default="rounded",
+        help="the least that passes (rounded)",
+    )
+    add(
+        "--require-modes",
+        action="store_true",
+        help="fail where a mode is unsupported, too",
+    )
+    add(
+        "--allow-bits",
+        type=int,
+        metavar="N",
+        help="accept a precision of N bits, as of TF32 (10), in place of the dtype's",
+    )
+    add("--known", metavar="FILE", help="another registry of known defects, or none")
+    add(
+        "--in-process",
+        action="store_true",
+        help="call the target in this process, for debuggers; a crash then ends the run",
+    )
+    add("--workers", type=int, metavar="N", help="child processes (one a core, up to 4)")
+    add("--format", choices=FORMATS, default="text", help="(text)")
+    add("--output", type=Path, metavar="FILE", help="write the report there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify, and write the report.
+
+    Returns:
+        0 nothing wrong, 1 something is wrong, 130 interrupted.
+
+    Raises:
+        ValueError: when an argument is outside its range, or the target cannot be imported.
+        OSError: when a file cannot be read or written.
+    """
+    import torch
+
+    from conv_reference.verification import verify
+    from conv_reference.verification.known import SHIPPED
+    from conv_reference.verification.report import renderer
+
+    if arguments.output is not None and not arguments.output.parent.is_dir():
+        raise FileNotFoundError(f"--output: no folder {str(arguments.output.parent)!r}")
+    known = {None: SHIPPED, "none": None}.get(arguments.known, arguments.known)
+    with _progress() as progress:
+        report = verify(
+            arguments.target,
+            dtypes=[getattr(torch, name) for name in arguments.dtype or DTYPES],
+            device=arguments.device,
+            seed=arguments.seed,
+            budget=arguments.budget,
+            sweep=arguments.sweep,
+            checks=arguments.check,
+            geometry=arguments.geometry,
+            case=arguments.case,
+            require=arguments.require,
+            allowed_bits=arguments.allow_bits,
+            isolate=not arguments.in_process,
+            workers=arguments.workers,
+            known=known,
+            progress=progress,
+        )
+    rendered = renderer(arguments.format)(report)
+    if arguments.output is None:
+        sys.stdout.write(rendered)
+    else:
+        arguments.output.write_text(rendered, encoding="utf-8")
+    if report.interrupted:
+        return 130
+    return 0 if report.passed and _has_modes(report, arguments.require_modes) else 1
+
+
+def _has_modes(report: Report, required: bool) -> bool:
+    return not required or all(check.verdict != "unsupported" for check in report.checks)
+
+
+def list_checks(_: argparse.Namespace) -> int:
+    """Print what is checked, why, and which real fault each check stands for."""
+    from conv_reference.verification.checks import Sample, all_checks
+
+    for check in all_checks().values():
+        for row in check.rows:
+            request = ", on request" if check.sample == Sample.REQUEST else ""
+            heading = row.name if row.name == check.name else f"{row.name} ({check.name})"
+            print(f"{heading}{request}")
+            for label, words in (("", row.asserts), ("why: ", row.why), ("fault: ", row.fault)):
+                print(textwrap.indent(textwrap.fill(label + words, 92), "    "))
+            print()
+    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A bar on a terminal where rich is installed; nothing in a pipe or a log."""
+    if find_spec("rich") is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("cases"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("cases", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show

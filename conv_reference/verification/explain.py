@@ -1,0 +1,180 @@
+"""Why a case fails, in symbols: what was computed beside what should have been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from conv_reference.verification.case import Case
+from conv_reference.verification.causes import guess
+from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.checks.trial import TargetRaised, Trial
+from conv_reference.verification.derived import can_derive, derived_terms, participation
+from conv_reference.verification.execution import Settings, guarded
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.readout import (
+    FACTORS,
+    LETTERS,
+    Index,
+    Readout,
+    Terms,
+    can_read_out,
+    read_out,
+)
+from conv_reference.verification.target import Target
+
+MOST_TERMS = 9
+MOST_CELLS = 12  # rows or columns of a grid
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be said about one failing case."""
+
+    text: str = ""  # formulas side by side
+    cause: str = ""  # a guess
+    grids: str = ""
+
+
+def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement]) -> Explanation:
+    """Read the target out on a failing case, and compare with the derivation.
+
+    Args:
+        target: the implementation.
+        case: the smallest that fails.
+        argument: the run's settings, and the judgement to be explained.
+    """
+    settings, judgement = argument
+    if judgement.check not in ROWS.values():
+        return Explanation()
+    trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
+    with guarded():
+        cause = guess(trial, judgement.quantity)
+        if not judgement.index:
+            return Explanation(cause=cause)
+        try:
+            text = _formulas(trial, judgement.quantity, judgement.index)
+        except TargetRaised as raised:
+            text = f"over impulses it raised {raised}"
+    return Explanation(text, cause, _grids(trial, judgement.quantity, judgement.index))
+
+
+def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
+    geometry, index = trial.case.geometry, _full_index(trial, quantity, own_index)
+    if not can_derive(geometry):
+        return ""
+    should = derived_terms(geometry, quantity, index, bias=trial.case.bias)
+    lines = []
+    if quantity == "dX":
+        count = participation(geometry, index)
+        outputs = "1 output position" if count == 1 else f"{count} output positions"
+        lines.append(f"{quantity}{_text(own_index)}: takes part in {outputs}")
+    else:
+        lines.append(f"{quantity}{_text(own_index)}:")
+    lines.append(f"  should be {_sum(trial, quantity, should)}")
+    if can_read_out(trial, quantity):
+        lines += _actual(trial, quantity, should, read_out(trial, quantity, own_index))
+    return "\n".join(lines)
+
+
+def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Iterator[str]:
+    if found.terms == should:
+        yield "  over impulses it is just that: the fault shows on other values only"
+        return
+    yield f"  is        {_sum(trial, quantity, found.terms)}"
+    missing = {key: value for key, value in should.items() if key not in found.terms}
+    extra = {key: v for key, v in found.terms.items() if should.get(key, 0) != v}
+    if missing and len(should) > 2:
+        yield f"  lacks     {_sum(trial, quantity, missing)}"
+    if extra and len(found.terms) > 2:
+        yield f"  adds      {_sum(trial, quantity, extra)}"
+    if not found.explains:
+        yield "  (read out by impulses; on the values above it answers something else again)"
+
+
+def _full_index(trial: Trial, quantity: str, index: Index) -> Index:
+    """The index with the channels that a target over (N, H, W) does not have."""
+    if trial.target.has_channels or quantity == "db":
+        return index
+    return (0, 0, *index) if quantity == "dK" else (index[0], 0, *index[1:])
+
+
+def _sum(trial: Trial, quantity: str, terms: Terms) -> str:
+    if not terms:
+        return "0"
+    listed = [_term(trial, quantity, key, value) for key, value in sorted(terms.items())]
+    if len(listed) > MOST_TERMS:
+        listed = [*listed[: MOST_TERMS - 2], f"… ({len(listed)} terms)", listed[-1]]
+    return " + ".join(listed).replace("+ -", "- ")
+
+
+def _term(trial: Trial, quantity: str, key: tuple[Index, Index], value: float) -> str:
+    first, second = FACTORS[quantity]
+    a, b = key
+    if second and not b:
+        body = f"b{_text(a)}"
+    else:
+        factors = [(first, a)] + ([(second, b)] if second else [])
+        body = "·".join(f"{LETTERS[r]}{_short(trial, r, i)}" for r, i in factors)
+    if value == 1:
+        return body
+    return f"-{body}" if value == -1 else f"{value:g}·{body}"
+
+
+def _short(trial: Trial, role: str, index: Index) -> str:
+    """Without the leading indices whose dimension has a single place."""
+    shape = getattr(trial.operands, role).shape
+    kept = [i for place, i in enumerate(index) if place >= len(index) - 2 or shape[place] > 1]
+    return _text(tuple(kept))
+
+
+def _text(index: Index) -> str:
+    return "[" + ",".join(map(str, index)) + "]"
+
+
+def _grids(trial: Trial, quantity: str, own_index: Index) -> str:
+    """The planes of the operands that the element reads, those elements in brackets."""
+    geometry = trial.case.geometry
+    if not can_derive(geometry):
+        return ""
+    index = _full_index(trial, quantity, own_index)
+    terms = derived_terms(geometry, quantity, index, bias=trial.case.bias)
+    blocks = []
+    for place, role in enumerate(FACTORS[quantity]):
+        if not role:
+            continue
+        marked = {key[place] for key in terms if len(key[place]) == 4}
+        leading = min((m[:2] for m in marked), default=(0, 0))
+        plane = getattr(trial.operands, role)[leading]
+        if max(plane.shape) > MOST_CELLS:
+            continue
+        rows = [
+            [
+                f"[{value:g}]" if (*leading, r, c) in marked else f" {value:g} "
+                for c, value in enumerate(row)
+            ]
+            for r, row in enumerate(plane.tolist())
+        ]
+        width = max(len(cell) for row in rows for cell in row)
+        label = (
+            f"{LETTERS[role]}{_text(leading)}"
+            if sum(size > 1 for size in getattr(trial.operands, role).shape[:2])
+            else LETTERS[role]
+        )
+        body = ["".join(f"{cell:>{width}}" for cell in row) for row in rows]
+        blocks.append([label, *body])
+    return _beside(blocks)
+
+
+def _beside(blocks: list[list[str]]) -> str:
+    height = max((len(block) for block in blocks), default=0)
+    widths = [max(map(len, block)) for block in blocks]
+    return "\n".join(
+        "   ".join(
+            f"{block[line] if line < len(block) else '':<{width}}"
+            for block, width in zip(blocks, widths, strict=True)
+        ).rstrip()
+        for line in range(height)
+    )

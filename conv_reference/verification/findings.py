@@ -1,0 +1,173 @@
+"""From failures to findings: the smallest case of each, explained, with a way to see it again."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.explain import Explanation, explain_case
+from conv_reference.verification.isolation import Backend, Crash
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.known import Defect, first_match
+from conv_reference.verification.reduce import smallest_failing
+from conv_reference.verification.result import Finding, Verdict
+from conv_reference.verification.snippet import snippet
+from conv_reference.verification.tally import Failure
+from conv_reference.verification.target import Target
+from conv_reference.verification.values import case_operands, is_exact
+
+MOST_REDUCED = 12  # findings; further ones are shown as they were met
+PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where failures are taken apart."""
+
+    target: Target
+    backend: Backend
+    settings: Settings
+    defects: Sequence[Defect]  # those that apply here
+    in_process: bool  # whether the target was called where verify was
+
+    def findings(self, failures: Iterable[Failure]) -> list[Finding]:
+        """One finding for each row, quantity, verdict and known defect; in every dtype."""
+        groups: dict[tuple[str, str, str, str, str], list[Failure]] = {}
+        for failure in failures:
+            defect = first_match(self.defects, failure.case, failure.judgement)
+            judgement = failure.judgement
+            key = (
+                judgement.check,
+                judgement.quantity,
+                judgement.verdict.value,
+                dtype_name(failure.case.dtype),
+                "" if defect is None else defect.name,
+            )
+            groups.setdefault(key, []).append(failure)
+        deadline = time.monotonic() + PATIENCE
+        found: list[Finding] = []
+        smallest: dict[tuple[str, ...], Case] = {}
+        for number, (key, group) in enumerate(groups.items()):
+            first = min(group, key=_size)
+            reducible = not key[4] and number < MOST_REDUCED and time.monotonic() < deadline
+            shown = self._reduced(first, smallest.get(key[:3]), deadline) if reducible else first
+            smallest.setdefault(key[:3], shown.case)
+            found.append(self._finding(shown, key[4] or None, len(group), explained=reducible))
+        return found
+
+    def _reduced(self, failure: Failure, elsewhere: Case | None, deadline: float) -> Failure:
+        """The failure on the smallest case: perhaps on that of another dtype."""
+        wanted = failure.judgement
+        shown = [failure]
+
+        def fails(candidate: Case) -> bool:
+            again = self._again(candidate, wanted, deadline)
+            if again is not None:
+                shown[0] = again
+            return again is not None
+
+        if elsewhere is not None and fails(replace(elsewhere, dtype=failure.case.dtype)):
+            return shown[0]
+        if not fails(failure.case):
+            # Not repeatable: then the first sight of it is all there is to show.
+            return failure
+        smallest_failing(failure.case, wanted.quantity, fails)
+        return shown[0]
+
+    def _again(self, case: Case, wanted: Judgement, deadline: float) -> Failure | None:
+        """The same failure on another case, if it fails there too."""
+        if time.monotonic() > deadline or not self._possible(case):
+            return None
+        for _, result in self.backend.run(judge_case, [case], self.settings):
+            if isinstance(result, Crash):
+                crashed = wanted.verdict == Verdict.CRASHED
+                return Failure(case, replace(wanted, actual=result.how)) if crashed else None
+            for judgement in result:
+                alike = (judgement.check, judgement.quantity, judgement.verdict) == (
+                    wanted.check,
+                    wanted.quantity,
+                    wanted.verdict,
+                )
+                if alike:
+                    known = first_match(self.defects, case, judgement)
+                    return None if known else Failure(case, judgement)
+        return None
+
+    def _possible(self, case: Case) -> bool:
+        """Whether the target can be asked for it, with values that prove something."""
+        if self.target.restrict(case) != case:
+            return False
+        if case.values in {Values.ONES, Values.COUNTING}:
+            return is_exact(case, case_operands(case, self.settings.seed))
+        dense = case.values not in {Values.REAL, Values.SPARSE}
+        return not dense or can_be_exact(case.geometry, case.dtype)
+
+    def _explained(self, failure: Failure) -> Explanation:
+        if failure.judgement.check not in ROWS.values():
+            return Explanation()
+        if failure.judgement.verdict != Verdict.WRONG:
+            return Explanation()
+        argument = (self.settings, failure.judgement)
+        for _, result in self.backend.run(explain_case, [failure.case], argument):
+            if isinstance(result, Explanation):
+                return result
+        return Explanation()
+
+    def _finding(
+        self, failure: Failure, known: str | None, occurrences: int, *, explained: bool
+    ) -> Finding:
+        case, judgement = failure.case, failure.judgement
+        explanation = self._explained(failure) if explained else Explanation()
+        text = "\n".join(filter(None, (judgement.explanation, explanation.text)))
+        return Finding(
+            check=judgement.check,
+            dtype=dtype_name(case.dtype),
+            verdict=judgement.verdict,
+            quantity=judgement.quantity,
+            geometry=str(case.geometry),
+            layout=case.layout,
+            seed=self.settings.seed,
+            index=judgement.index,
+            expected=judgement.expected,
+            actual=judgement.actual,
+            explanation=text,
+            reproduce=self._reproduce(case),
+            known=known,
+            case=str(case),
+            snippet=snippet(self.target, failure.case, judgement, self.settings),
+            cause=explanation.cause,
+            occurrences=occurrences,
+            grids=explanation.grids,
+        )
+
+    def _reproduce(self, case: Case) -> str:
+        """A command, or for what cannot be imported a call, that shows the same."""
+        if not self.target.importable:
+            return f'verify({self.target.name}, case="{case}", seed={self.settings.seed})'
+        words = ["conv-reference", "verify", self.target.name, "--case", str(case)]
+        if self.settings.device != "cpu":
+            words += ["--device", self.settings.device]
+        if self.in_process:
+            words += ["--in-process"]
+        return shlex.join([*words, "--seed", str(self.settings.seed)])
+
+
+def known_failures(failures: Iterable[Failure], defects: Sequence[Defect]) -> Iterator[Failure]:
+    """Those that are a known defect."""
+    for failure in failures:
+        if first_match(defects, failure.case, failure.judgement) is not None:
+            yield failure
+
+
+def _size(failure: Failure) -> tuple[int, int]:
+    """Small and plain cases first: they are reduced sooner."""
+    g = failure.case.geometry
+    o, c, kh, kw = g.weight_shape
+    products = g.batch * g.output_size[0] * g.output_size[1] * o * c * kh * kw
+    return products * 4 + g.input_size[0] * g.input_size[1], len(failure.case.layout)

@@ -1,0 +1,285 @@
+"""Work in child processes: a crash or a hang costs one case, and the run goes on.
+
+Memory that the children allocate is filled with a pattern first (glibc's ``MALLOC_PERTURB_``),
+so that a result that was never written shows: 0x7F in every byte is a NaN in float16 and a
+huge number in the other dtypes, which no sum hides. glibc's per-thread cache is turned off,
+for what it hands out again is not filled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import IO, Any
+
+from conv_reference.verification.target import Target, TargetError
+from conv_reference.verification.worker import Start, Work
+
+START_LIMIT = 120.0  # seconds to import torch and the target
+_POLL = 0.1  # seconds
+_PERTURB = {"MALLOC_PERTURB_": "128", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+
+Item = Any
+Result = Any
+
+
+@dataclass(frozen=True)
+class Crash:
+    """What became of an item that took its process along."""
+
+    how: str  # "killed by SIGSEGV", "did not return within 20 s", "left with status 3"
+    said: str = ""  # the end of what it wrote to standard error
+
+
+class _Child:
+    """One process, and the work that it has."""
+
+    def __init__(self, target: str) -> None:
+        ours, theirs = socket.socketpair()
+        self._shared = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
+        self._shared.write(bytes(8))
+        self._shared.flush()
+        self._place = mmap.mmap(self._shared.fileno(), 8)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as above)
+        fds = (theirs.fileno(), self._shared.fileno())
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "conv_reference.verification.worker", *map(str, fds)],
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            env={**os.environ, **_PERTURB, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # Ctrl-C is ours to answer
+        )
+        theirs.close()
+        self.connection = Connection(ours.detach())
+        self.connection.send(Start(target, tuple(sys.path)))
+        self.begun = time.monotonic()
+        self.ready = False
+        self.piece: _Piece | None = None
+        self._seen = -1
+
+    def assign(self, piece: _Piece, work: Work) -> None:
+        """Send a piece of work."""
+        self.piece, self._seen = piece, -1
+        self._place[:] = bytes(8)
+        self.begun = time.monotonic()
+        self.connection.send(work)
+
+    def current(self) -> int:
+        """The number of the item that it is at; a new one starts the clock again."""
+        number = int.from_bytes(self._place[:], "little")
+        if number != self._seen:
+            self._seen, self.begun = number, time.monotonic()
+        return number
+
+    def ended(self) -> Crash:
+        """How the process ended."""
+        status = self.process.wait()
+        with contextlib.suppress(ValueError):
+            if status < 0:
+                return Crash(f"killed by {signal.Signals(-status).name}", self._said())
+        return Crash(f"left the process with status {status}", self._said())
+
+    def stop(self) -> None:
+        """End it, and what it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.connection.close()
+        self._place.close()
+        self._shared.close()
+        self._errors.close()
+
+    def _said(self) -> str:
+        self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, self._errors.tell() - 2000))
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+@dataclass
+class _Piece:
+    """Items that travel together, with the results so far."""
+
+    first: int  # the number of its first item among all
+    items: tuple[Item, ...]
+    done: int = 0
+
+
+@dataclass
+class Children:
+    """A few child processes that share the work on one target.
+
+    Raises:
+        TargetError: when the target cannot be imported there.
+    """
+
+    target_name: str
+    count: int
+    limit: float = 20.0  # seconds for each item
+    _children: list[_Child] = field(default_factory=list)
+    _target: Target | None = None
+
+    def describe(self) -> Target:
+        """The target, without what can be called."""
+        self._fill(self.count)
+        while self._target is None:
+            self._await()
+        return self._target
+
+    def run(
+        self,
+        function: Callable[[Target, Any, Any], Any],
+        items: Sequence[Item],
+        argument: Any,
+        *,
+        deadline: float | None = None,
+        size: int = 64,
+    ) -> Iterator[tuple[int, Result | Crash]]:
+        """Results by their item's number, in the order in which they come.
+
+        Args:
+            function: called as ``function(target, item, argument)``; importable.
+            items: what it is called with; picklable.
+            argument: the same for all.
+            deadline: of ``time.monotonic``, after which no further piece is begun.
+            size: how many items travel together.
+        """
+        waiting = [
+            _Piece(first, tuple(items[first : first + size]))
+            for first in range(0, len(items), size)
+        ][::-1]
+        self._fill(min(self.count, len(waiting)))
+        while True:
+            if deadline is not None and time.monotonic() > deadline:
+                waiting.clear()
+            for child in self._children:
+                if child.ready and child.piece is None and waiting:
+                    piece = waiting.pop()
+                    child.assign(piece, Work(function, piece.items, argument))
+            if not waiting and all(child.piece is None for child in self._children):
+                return
+            yield from self._await(waiting)
+
+    def close(self) -> None:
+        """End all processes."""
+        for child in self._children:
+            child.stop()
+        self._children.clear()
+
+    def _fill(self, count: int) -> None:
+        while len(self._children) < count:
+            self._children.append(_Child(self.target_name))
+
+    def _await(self, waiting: list[_Piece] | None = None) -> list[tuple[int, Result | Crash]]:
+        """Wait for a moment, and gather what has come, crashes included."""
+        results: list[tuple[int, Result | Crash]] = []
+        by_connection = {child.connection: child for child in self._children}
+        for connection in wait(list(by_connection), timeout=_POLL):
+            child = by_connection[connection]  # type: ignore[index]
+            try:
+                message = child.connection.recv()
+            except (EOFError, ConnectionResetError):
+                results += self._lost(child, child.ended(), waiting)
+                continue
+            results += self._received(child, message)
+        for child in list(self._children):
+            results += self._overdue(child, waiting)
+        return results
+
+    def _received(self, child: _Child, message: Any) -> list[tuple[int, Result]]:
+        if isinstance(message, TargetError):
+            raise message
+        if isinstance(message, Target):
+            self._target, child.ready = message, True
+            return []
+        piece = child.piece
+        assert piece is not None
+        first = piece.first + piece.done
+        piece.done += len(message)
+        if piece.done == len(piece.items):
+            child.piece = None
+        return list(enumerate(message, start=first))
+
+    def _overdue(
+        self, child: _Child, waiting: list[_Piece] | None
+    ) -> list[tuple[int, Result | Crash]]:
+        if not child.ready:
+            if time.monotonic() - child.begun > START_LIMIT:
+                self._drop(child)
+                raise TargetError(
+                    f"cannot import {self.target_name!r}: not done within {START_LIMIT:.0f} s"
+                )
+            return []
+        if child.piece is None:
+            return []
+        child.current()
+        if time.monotonic() - child.begun <= self.limit:
+            return []
+        return self._lost(child, Crash(f"did not return within {self.limit:g} s"), waiting)
+
+    def _lost(
+        self, child: _Child, crash: Crash, waiting: list[_Piece] | None
+    ) -> list[tuple[int, Result | Crash]]:
+        """A process is gone: its item is to blame, the others of its piece go to another."""
+        piece = child.piece
+        at = child.current() if piece is not None else 0
+        self._drop(child)
+        if piece is None and child.ready:  # it died while it had nothing to do
+            self._fill(self.count)
+            return []
+        if piece is None:
+            said = f": {crash.said}" if crash.said else ""
+            raise TargetError(f"cannot import {self.target_name!r}: {crash.how}{said}")
+        for start, stop in ((piece.done, at), (at + 1, len(piece.items))):
+            if start < stop and waiting is not None:
+                waiting.append(_Piece(piece.first + start, piece.items[start:stop]))
+        self._fill(self.count)
+        return [(piece.first + at, crash)]
+
+    def _drop(self, child: _Child) -> None:
+        self._children.remove(child)
+        child.stop()
+
+
+@dataclass
+class Here:
+    """The same, in this process: for functions that cannot be imported, and for debuggers."""
+
+    target: Target
+
+    def describe(self) -> Target:
+        """The target itself."""
+        return self.target
+
+    def run(
+        self,
+        function: Callable[[Target, Any, Any], Any],
+        items: Sequence[Item],
+        argument: Any,
+        *,
+        deadline: float | None = None,
+        size: int = 64,  # noqa: ARG002 (the children's protocol)
+    ) -> Iterator[tuple[int, Result | Crash]]:
+        """See ``Children.run``; here, a crash is everybody's."""
+        for number, item in enumerate(items):
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            yield number, function(self.target, item, argument)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+Backend = Children | Here

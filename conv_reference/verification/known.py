@@ -1,0 +1,175 @@
+"""Known defects of released libraries: a readable registry, and what matches it.
+
+An entry of ``known.toml`` says under which conditions a finding is the defect that it
+describes; every condition that it names must hold. The predicates are as narrow as the
+evidence in ``docs/found``.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.case import Case, dtype_name
+from conv_reference.verification.judge import Judgement
+
+SHIPPED = Path(__file__).with_name("known.toml")
+
+
+class KnownError(ValueError):
+    """A registry that cannot be read; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One known defect; an empty condition always holds."""
+
+    name: str
+    summary: str  # one sentence
+    link: str  # of the record in docs/found, or of the public thread
+    date: str  # on which it was last seen, year-month-day
+    targets: tuple[str, ...]  # beginnings of target names
+    checks: tuple[str, ...] = ()  # rows of the report
+    quantities: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ()  # each "input=sliced"; one of them must occur in the case
+    torch: tuple[str, ...] = ()  # beginnings of versions, "2.13."
+    environment: tuple[str, ...] = ()  # each "key=text": the text occurs in that entry
+    geometry: str = ""  # over n c h w o kh kw sh sw ph pw dh dw g oh ow rh rw
+
+    def applies(self, target: str, environment: Mapping[str, str]) -> bool:
+        """Whether it is to be expected of this target, here."""
+        version = environment.get("torch", "")
+        return (
+            target.startswith(self.targets)
+            and (not self.torch or version.startswith(self.torch))
+            and all(
+                text in environment.get(key, "")
+                for key, _, text in (entry.partition("=") for entry in self.environment)
+            )
+        )
+
+    def matches(self, case: Case, judgement: Judgement) -> bool:
+        """Whether a failure of a target that it applies to is this defect."""
+        return self.concerns(case) and all(
+            not accepted or value in accepted
+            for accepted, value in (
+                (self.checks, judgement.check),
+                (self.quantities, judgement.quantity),
+                (self.verdicts, judgement.verdict.value),
+            )
+        )
+
+    def concerns(self, case: Case) -> bool:
+        """Whether the case lies where the defect was seen."""
+        if self.dtypes and dtype_name(case.dtype) not in self.dtypes:
+            return False
+        if self.layouts and not set(self.layouts) & _layouts(case):
+            return False
+        return not self.geometry or bool(evaluate(self.geometry, _sizes(case.geometry)))
+
+
+def load(path: Path) -> tuple[Defect, ...]:
+    """Read a registry.
+
+    Raises:
+        KnownError: when it is no TOML, or an entry lacks a field, has a foreign one or a
+            predicate that is no comparison of sizes.
+        OSError: when it cannot be read.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("defect", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise KnownError(f"{path} is no TOML: {error}") from error
+    return tuple(_defect(path, entry) for entry in entries)
+
+
+def _defect(path: Path, entry: Any) -> Defect:
+    names = {field.name for field in fields(Defect)}
+    if not isinstance(entry, dict) or not set(entry) <= names:
+        foreign = sorted(set(entry) - names) if isinstance(entry, dict) else entry
+        raise KnownError(f"{path}: not a field of a known defect: {foreign}")
+    values: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else str(v) for k, v in entry.items()
+    }
+    try:
+        defect = Defect(**values)
+    except TypeError as error:
+        raise KnownError(f"{path}: {error}") from error
+    if defect.geometry:
+        evaluate(defect.geometry, _sizes(Geometry(input_size=(1, 1), kernel_size=(1, 1))))
+    return defect
+
+
+def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> Defect | None:
+    """The first defect that a failure is, if any."""
+    return next((defect for defect in defects if defect.matches(case, judgement)), None)
+
+
+def _layouts(case: Case) -> set[str]:
+    return {
+        f"input={case.input_layout}",
+        f"weight={case.weight_layout}",
+        f"grad_output={case.grad_output_layout}",
+    }
+
+
+def _sizes(g: Geometry) -> dict[str, int]:
+    return {
+        "n": g.batch, "c": g.in_channels, "h": g.input_size[0], "w": g.input_size[1],
+        "o": g.out_channels, "kh": g.kernel_size[0], "kw": g.kernel_size[1],
+        "sh": g.stride[0], "sw": g.stride[1], "ph": g.padding[0][0], "pw": g.padding[1][0],
+        "dh": g.dilation[0], "dw": g.dilation[1], "g": g.groups,
+        "oh": g.output_size[0], "ow": g.output_size[1],
+        "rh": g.remainder[0], "rw": g.remainder[1],
+    }  # fmt: skip
+
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+
+
+def evaluate(text: str, sizes: Mapping[str, int]) -> int:
+    """Evaluate a predicate over sizes: comparisons, and, or, not, and integer arithmetic.
+
+    >>> evaluate("n > 1 and g == c", {"n": 2, "g": 3, "c": 3})
+    1
+
+    Raises:
+        KnownError: when the text holds anything else.
+    """
+    try:
+        return int(_value(ast.parse(text, mode="eval").body, sizes))
+    except (SyntaxError, KeyError, ZeroDivisionError) as error:
+        raise KnownError(f"not a predicate over sizes: {text!r}") from error
+
+
+def _value(node: ast.expr, sizes: Mapping[str, int]) -> int:
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return sizes[name]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return int(_OPERATORS[type(op)](_value(left, sizes), _value(right, sizes)))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return int(not _value(operand, sizes))
+        case ast.BoolOp(op=op, values=values):
+            found = [_value(value, sizes) for value in values]
+            return int(all(found) if isinstance(op, ast.And) else any(found))
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            sides = [_value(side, sizes) for side in (left, *comparators)]
+            pairs = zip(ops, sides, sides[1:], strict=False)
+            return int(all(_OPERATORS[type(op)](a, b) for op, a, b in pairs))
+    raise KeyError(ast.dump(node))

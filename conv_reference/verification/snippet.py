@@ -1,0 +1,88 @@
+"""A few lines of Python that show a finding without this project, where that is possible."""
+
+from __future__ import annotations
+
+from math import prod
+
+from torch import Tensor
+
+from conv_reference.verification.case import Case, Layout, Values
+from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.target import OPTIONS, Target
+from conv_reference.verification.values import case_operands
+
+MOST_ELEMENTS = 24  # of a tensor that is written out
+
+
+def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+    """Under ten lines: with torch alone for a plain call, otherwise through ``verify``."""
+    if not target.importable or target.name.partition(":")[0].endswith(".py"):
+        return _through_verify(target, case, settings)
+    contiguous = case.layout == Layout.CONTIGUOUS.value
+    first_order = judgement.check in ROWS.values()
+    if target.is_module or not first_order or not contiguous or settings.device != "cpu":
+        return _through_verify(target, case, settings)
+    return _plain(target, case, judgement, settings)
+
+
+def _through_verify(target: Target, case: Case, settings: Settings) -> str:
+    name = repr(target.name) if target.importable else target.name
+    return "\n".join(
+        (
+            "from conv_reference.verification import load_target, verify",
+            f"target = load_target({name})" if target.importable else f"target = {name}",
+            f'report = verify(target, case="{case}", seed={settings.seed}, isolate=True)',
+            "print(report.findings[0].explanation)",
+        )
+    )
+
+
+def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+    module, _, attribute = target.name.partition(":")
+    operands = case_operands(case, settings.seed)
+    g = case.geometry
+    given = {
+        "bias": "b" if case.bias else "None",
+        "stride": str(g.stride),
+        "padding": str((g.padding[0][0], g.padding[1][0])),
+        "dilation": str(g.dilation),
+        "groups": str(g.groups),
+    }
+    options = [given[name] for name in OPTIONS if name in target.options]
+    if target.options != frozenset(OPTIONS):
+        options = [f"{name}={given[name]}" for name in OPTIONS if name in target.options]
+    lines = [
+        "import torch",
+        f"import {module}",
+        f"X = {_tensor(operands.input, case, 'X')}",
+        f"K = {_tensor(operands.weight, case, 'K')}",
+    ]
+    if case.bias:
+        lines.append(f"b = {_tensor(operands.bias, case, 'b')}")
+    lines.append(f"Y = {module}.{attribute}({', '.join(['X', 'K', *options])})")
+    shown = "Y"
+    if judgement.quantity != "Y":
+        lines.append(f"Y.backward({_tensor(operands.grad_output, case, '')})")
+        shown = f"{judgement.quantity[1]}.grad"
+    index = str(list(judgement.index)) if judgement.index else ""
+    lines.append(f"print({shown}{index})  # should be {judgement.expected}, is {judgement.actual}")
+    return "\n".join(lines)
+
+
+def _tensor(tensor: Tensor, case: Case, letter: str) -> str:
+    shape = tuple(tensor.shape)
+    count = prod(shape)
+    dtype = f"dtype={case.dtype}"
+    if case.values == Values.ONES:
+        body = f"torch.ones({shape}, {dtype})"
+    elif case.values == Values.COUNTING:
+        body = f"torch.arange(1, {count + 1}, {dtype}).reshape({shape})"
+    elif count <= MOST_ELEMENTS:
+        body = f"torch.tensor({tensor.tolist()}, {dtype})"
+    else:
+        flat = [int(v) for v in tensor.flatten().tolist()]
+        body = f"torch.tensor({flat}, {dtype}).reshape({shape})"
+    asks = letter != "" and letter in case.requires_grad
+    return f"{body}.requires_grad_()" if asks else body

@@ -1,0 +1,154 @@
+"""Results gathered: what each row of the report has seen in each dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.checks import Check, Row
+from conv_reference.verification.isolation import Crash
+from conv_reference.verification.judge import COMPONENTWISE, NORMWISE, Judgement, full_bits
+from conv_reference.verification.result import (
+    FAILURES,
+    CheckResult,
+    Verdict,
+    worst,
+)
+from conv_reference.verification.values import miss_bound
+
+_QUANTITY = {"forward": "Y", "grad_input": "dX", "grad_weight": "dK", "grad_bias": "db"}
+OBSERVED = "observed: "  # how the explanation of something that is not judged begins
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One judgement that is a fault, with its case."""
+
+    case: Case
+    judgement: Judgement
+
+
+@dataclass
+class _Seen:
+    verdicts: set[Verdict] = field(default_factory=set)
+    geometries: dict[Geometry, None] = field(default_factory=dict)
+    balanced: dict[Geometry, None] = field(default_factory=dict)
+    cases: int = 0
+    bits: list[float] = field(default_factory=list)
+    bounds: set[str] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    reason: str = ""
+
+
+@dataclass
+class Tally:
+    """What was seen, by row and dtype; fed in the order of the plan."""
+
+    checks: Sequence[Check]
+    dtypes: Sequence[torch.dtype]
+    notes: dict[str, None] = field(default_factory=dict)  # observed, not judged
+    _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
+
+    def add(self, case: Case, result: Sequence[Judgement] | Crash) -> None:
+        """Take the judgements of one case, or that it took its process along."""
+        if isinstance(result, Crash):
+            result = [_crashed(self._check(case), result)]
+        touched = set()
+        for judgement in result:
+            seen = self._seen.setdefault((judgement.check, case.dtype), _Seen())
+            if judgement.check not in touched:
+                touched.add(judgement.check)
+                seen.cases += 1
+                seen.geometries[case.geometry] = None
+                if case.values == Values.BALANCED:
+                    seen.balanced[case.geometry] = None
+            self._take(seen, case, judgement)
+
+    def _take(self, seen: _Seen, case: Case, judgement: Judgement) -> None:
+        seen.verdicts.add(judgement.verdict)
+        if judgement.effective_bits is not None:
+            seen.bits.append(judgement.effective_bits)
+        if judgement.bound is not None:
+            seen.bounds.add(judgement.bound)
+        if judgement.verdict in FAILURES:
+            seen.failures.append(Failure(case, judgement))
+        elif judgement.verdict == Verdict.UNSUPPORTED:
+            seen.reason = seen.reason or judgement.actual or judgement.explanation
+        elif judgement.explanation.startswith(OBSERVED):
+            self.notes[judgement.explanation.removeprefix(OBSERVED)] = None
+
+    def _check(self, case: Case) -> Check:
+        return next(check for check in self.checks if check.name == case.check)
+
+    def failures(self) -> list[Failure]:
+        """Every fault, in the order of the rows."""
+        return [f for seen in self._seen.values() for f in seen.failures]
+
+    def results(self, known: Iterable[Failure]) -> list[CheckResult]:
+        """One result for each row and dtype that anything was seen of.
+
+        Args:
+            known: the failures that are known defects.
+        """
+        excused = {id(failure) for failure in known}
+        order = {row.name: (i, c) for i, (c, row) in enumerate(_rows(self.checks))}
+        place = {dtype: i for i, dtype in enumerate(self.dtypes)}
+        keys = sorted(self._seen, key=lambda key: (order[key[0]][0], place.get(key[1], 99)))
+        return [self._result(*key, order[key[0]][1], excused) for key in keys]
+
+    def _result(self, row: str, dtype: torch.dtype, check: Check, excused: set[int]) -> CheckResult:
+        seen = self._seen[row, dtype]
+        verdicts = seen.verdicts
+        # A mode that some cases have and others do not is judged by those that do.
+        verdict = worst(verdicts - {Verdict.UNSUPPORTED})
+        return CheckResult(
+            name=row,
+            dtype=dtype_name(dtype),
+            verdict=verdict,
+            geometries=len(seen.geometries),
+            effective_bits=min(seen.bits, default=None),
+            miss_bound=_weakest(row, dtype, seen) if verdict == Verdict.EXACT else None,
+            cases=seen.cases,
+            bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
+            expected_bits=float(full_bits(dtype)) if seen.bits else None,
+            reason=seen.reason if verdict == Verdict.UNSUPPORTED else "",
+            known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
+            real=check.real,
+        )
+
+
+def _rows(checks: Sequence[Check]) -> list[tuple[Check, Row]]:
+    first = sorted(checks, key=lambda check: check.name != "certificate")
+    return [(check, row) for check in first for row in check.rows]
+
+
+def _bound(bounds: set[str]) -> str | None:
+    if NORMWISE in bounds:
+        return NORMWISE
+    return COMPONENTWISE if bounds else None
+
+
+def _weakest(row: str, dtype: torch.dtype, seen: _Seen) -> float | None:
+    quantity = _QUANTITY.get(row)
+    exact = [g for g in seen.balanced if g.batch and can_be_exact(g, dtype)]
+    if quantity is None or not exact:
+        return None
+    return max(miss_bound(geometry, dtype, quantity) for geometry in exact)
+
+
+def _crashed(check: Check, crash: Crash) -> Judgement:
+    said = f": {crash.said}" if crash.said else ""
+    row = "forward" if check.name == "certificate" else check.rows[0].name
+    return Judgement(
+        row,
+        "Y",
+        Verdict.CRASHED,
+        expected="an answer",
+        actual=crash.how,
+        explanation=f"{crash.how}{said}",
+    )

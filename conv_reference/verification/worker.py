@@ -1,0 +1,87 @@
+"""The child process: it imports the target, and does the pieces of work that it is sent.
+
+Run by ``isolation``, with the file descriptors of a socket and of a small shared file. Its
+answers go through the socket, so that a target may print what it likes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from conv_reference.verification.target import Target, TargetError
+
+FLUSH = 0.2  # seconds between two messages with results
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message: what to import, and how."""
+
+    target: str
+    path: tuple[str, ...]  # entries of sys.path
+
+
+@dataclass(frozen=True)
+class Work:
+    """Calls of one function, ``function(target, item, argument)`` for each item."""
+
+    function: Callable[[Target, Any, Any], Any]
+    items: tuple[Any, ...]
+    argument: Any
+
+
+def nowhere(*_: Any) -> Any:
+    """Stands for the target's own function where only its description has travelled."""
+    raise TargetError("this is a description of a target; it cannot be called here")
+
+
+def main(socket: int, shared: int) -> None:
+    """Serve until the parent closes the socket."""
+    connection = Connection(socket)
+    place = mmap.mmap(shared, 8)
+    start: Start = connection.recv()
+    sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
+    # Torch, and all that comes with it, only when the path is set.
+    from conv_reference.verification.loading import load_target  # noqa: PLC0415
+
+    try:
+        target = load_target(start.target)
+    except TargetError as error:
+        connection.send(error)
+        return
+    connection.send(replace(target, prepare=nowhere))
+    while True:
+        try:
+            work: Work = connection.recv()
+        except EOFError:
+            return
+        _serve(connection, place, target, work)
+
+
+def _serve(connection: Connection, place: mmap.mmap, target: Target, work: Work) -> None:
+    """Do the work; tell in the shared file which item is begun, now and then send results."""
+    buffer: list[Any] = []
+    last = time.monotonic()
+    for number, item in enumerate(work.items):
+        place[:] = number.to_bytes(8, "little")
+        buffer.append(work.function(target, item, work.argument))
+        if time.monotonic() - last > FLUSH:
+            connection.send(buffer)
+            buffer, last = [], time.monotonic()
+    if buffer:
+        connection.send(buffer)
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]), int(sys.argv[2]))
+    finally:
+        sys.stdout.flush()
+        os._exit(0)  # a target's threads and exit handlers must not keep it
