@@ -14,7 +14,7 @@ from analytic.closed_form import ClosedForm, check
 from analytic.definition import definition
 from analytic.differentiation import Jacobian, chain_rule, differentiate
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Names, Tensor
+from analytic.notation import Elements, Names, Tensor, sharing_products
 from analytic.numeric import Evaluation, evaluate_elements, evaluate_jacobian, numbers_of
 from analytic.render import FormatError, renderer
 from analytic.second_order import SecondOrder, second_order
@@ -149,6 +149,7 @@ class Derivation:
         return f"derive({self.geometry!r})"
 
 
+@sharing_products
 def derive(geometry: Geometry, *, names: Names | None = None) -> Derivation:
     """Derive the gradients of a convolution from its definition.
 

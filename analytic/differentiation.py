@@ -20,6 +20,7 @@ from analytic.notation import (
     Tensor,
     ordered_product,
     product,
+    sharing_products,
     terms,
     total,
 )
@@ -133,6 +134,7 @@ def chain_rule(upstream: Tensor, jacobian: Jacobian) -> dict[Index, Expr]:
     }
 
 
+@sharing_products
 def jacobian(geometry: Geometry, by: str, *, names: Names | None = None) -> Expr:
     """The derivatives of Y by one tensor, as a sparse symbolic matrix.
 

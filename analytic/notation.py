@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from itertools import product as cartesian
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from sympy import Add, Mul, S
 from sympy import Expr as _SympyExpr
@@ -17,6 +17,9 @@ from sympy import Symbol as _SympySymbol
 # sympy carries no types; its objects pass through ours under these two names.
 Expr: TypeAlias = Any
 Symbol: TypeAlias = Any
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Index: TypeAlias = tuple[int, ...]
 Elements: TypeAlias = Mapping[Index, Expr]
@@ -84,7 +87,7 @@ class Tensor:
     symbols: Mapping[Index, Symbol]
 
     @classmethod
-    @lru_cache(maxsize=64)  # the same symbols each time: sympy compares identical ones at once
+    @lru_cache(maxsize=16)  # the same symbols each time: sympy compares identical ones at once
     def make(cls, name: str, shape: Index, *, all_indices: bool = False) -> Tensor:
         """Name the elements; leading indices of size one are not written unless asked.
 
@@ -203,16 +206,26 @@ def ordered_product(*symbols: Symbol) -> Expr:
     return Mul._from_args(symbols, is_commutative=True)  # noqa: SLF001
 
 
-@lru_cache(maxsize=1 << 16)  # the chain rule, the closed forms and the second order meet them again
+@lru_cache(maxsize=1 << 20)
 def _pair(left: Symbol, right: Symbol) -> Expr:
     # What Mul(..., evaluate=False) comes to once it has looked at both arguments again.
     return Mul._from_args((left, right), is_commutative=True)  # noqa: SLF001
 
 
-def clear_caches() -> None:
-    """Forget products and tensors: for measurements, and to give memory back."""
-    _pair.cache_clear()
-    Tensor.make.cache_clear()
+def sharing_products(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make equal products one object within a call, and forget them after it.
+
+    The chain rule and the closed forms meet the same ones; this spares making and comparing them.
+    """
+
+    @wraps(function)
+    def shared(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _pair.cache_clear()
+
+    return shared
 
 
 def total(terms: Iterable[Expr]) -> Expr:

@@ -18,7 +18,7 @@ from analytic.closed_form import (
 )
 from analytic.differentiation import gradients
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Tensor, product, terms
+from analytic.notation import Elements, Tensor, product, sharing_products, terms
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class SecondOrder:
     kernel_form: ClosedForm  # the kernel's gradient, with V for the input
 
 
+@sharing_products
 def second_order(
     geometry: Geometry,
     tensors: tuple[Tensor, Tensor, Tensor],

@@ -16,9 +16,9 @@ from statistics import linear_regression, median
 from sympy import Matrix
 from sympy.core.cache import clear_cache
 
-from analytic import Geometry, derive, notation
+from analytic import Geometry, derive
 from analytic.definition import definition
-from analytic.notation import Names
+from analytic.notation import Names, Tensor
 from analytic.tensors import Tensors
 
 KERNEL = 3
@@ -31,7 +31,7 @@ SIDES = (16, 32, 64, 128)
 def seconds(function: Callable[[], object]) -> float:
     """Processor time, from empty caches and, as in `timeit`, without garbage collection."""
     clear_cache()
-    notation.clear_caches()
+    Tensor.make.cache_clear()
     gc.collect()
     gc.disable()
     start = time.process_time()
@@ -80,13 +80,13 @@ def compare() -> None:
     fit = linear_regression([log(side) for side, _ in last], [log(took) for _, took in last])
     predicted = [exp(fit.intercept) * side**fit.slope for side, _ in last]
     worst = max(abs(p / took - 1) for p, (_, took) in zip(predicted, last, strict=True))
-    extrapolated = exp(fit.intercept) * TARGET**fit.slope
+    fitted = exp(fit.intercept) * TARGET**fit.slope
     print(
         f"  fit over the last {len(last)}: {exp(fit.intercept):.2e} s · side^{fit.slope:.2f}, "
         f"off by {worst:.0%} at most"
     )
-    how = "measured" if measured[-1][0] >= TARGET else "extrapolated"
-    print(f"  {TARGET}×{TARGET} {how}: {extrapolated:.0f} s, {extrapolated / ours:.0f} times ours")
+    how = "within" if measured[-1][0] >= TARGET else "extrapolated"
+    print(f"  {TARGET}×{TARGET} by the fit ({how}): {fitted:.0f} s, {fitted / ours:.0f} times ours")
 
 
 def growth() -> None:
@@ -102,7 +102,7 @@ def growth() -> None:
         took = min(seconds(run) for _ in range(3 if side < 64 else 1))
         each.append(took / entries)
         print(
-            f"  {side:>3}×{side:<3} {entries:>7} entries {took:7.2f} s {each[-1] * 1e6:5.1f} µs each"
+            f"  {side:>3}×{side:<3} {entries:>7} entries {took:6.2f} s {each[-1] * 1e6:.1f} µs each"
         )
     print(f"  an entry of the largest takes {each[-1] / each[0]:.2f} times one of the smallest")
 

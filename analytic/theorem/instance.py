@@ -17,7 +17,17 @@ from sympy import Indexed, lambdify
 from analytic.differentiation import Jacobian
 from analytic.formulas import a, b, i, j, n, o, u, v
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Expr, Index, Names, Symbol, Tensor, product, total
+from analytic.notation import (
+    Elements,
+    Expr,
+    Index,
+    Names,
+    Symbol,
+    Tensor,
+    product,
+    sharing_products,
+    total,
+)
 from analytic.tensors import Tensors
 from analytic.theorem.general import (
     General,
@@ -50,6 +60,7 @@ class Instance:
     gradient_input: Elements  # ∂C/∂X, a term for each tap
 
 
+@sharing_products
 def instantiate(geometry: Geometry, *, names: Names | None = None) -> Instance:
     """Put a geometry's sizes into the theorem.
 

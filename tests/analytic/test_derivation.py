@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import pytest
+
+from analytic import Derivation, Geometry, Names, Values, derive
+from analytic.closed_form import ClosedForm
+from analytic.derivation import Case, cases
+from analytic.notation import Elements
+
+CHAPTER = derive(Geometry((2, 3), (1, 2)))
+
+
+def written(elements: Elements) -> dict[str, str]:
+    return {"".join(map(str, index[2:])): str(e) for index, e in elements.items()}
+
+
+def test_the_exercise_of_the_chapter() -> None:
+    """Worked out by hand."""
+    assert written(CHAPTER.gradient_kernel.elements) == {
+        "00": "G_{0,0}*X_{0,0} + G_{0,1}*X_{0,1} + G_{1,0}*X_{1,0} + G_{1,1}*X_{1,1}",
+        "01": "G_{0,0}*X_{0,1} + G_{0,1}*X_{0,2} + G_{1,0}*X_{1,1} + G_{1,1}*X_{1,2}",
+    }
+    assert written(CHAPTER.gradient_input.elements) == {
+        "00": "G_{0,0}*K_{0,0}",
+        "01": "G_{0,0}*K_{0,1} + G_{0,1}*K_{0,0}",
+        "02": "G_{0,1}*K_{0,1}",
+        "10": "G_{1,0}*K_{0,0}",
+        "11": "G_{1,0}*K_{0,1} + G_{1,1}*K_{0,0}",
+        "12": "G_{1,1}*K_{0,1}",
+    }
+    assert CHAPTER.cases == (
+        Case(1, ((0, 0), (0, 2), (1, 0), (1, 2))),
+        Case(2, ((0, 1), (1, 1))),
+    )
+    assert CHAPTER.holds
+
+
+def test_the_jacobians_of_the_chapter() -> None:
+    by_kernel = CHAPTER.jacobian_kernel.matrix
+    assert [str(entry) for entry in by_kernel[3, :]] == ["X_{1,1}", "X_{1,2}"]
+    by_input = CHAPTER.jacobian_input.matrix
+    assert [str(entry) for entry in by_input[1, :]] == ["0", "K_{0,0}", "K_{0,1}", "0", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "counts"),
+    [
+        # A stride of 3 skips pixels, and the last one is in the remainder.
+        (
+            Geometry((1, 6), (1, 2), stride=(1, 3)),
+            {0: [(0, 2), (0, 5)], 1: [(0, 0), (0, 1), (0, 3), (0, 4)]},
+        ),
+        (
+            Geometry(3, 2),
+            {1: [(0, 0), (0, 2), (2, 0), (2, 2)], 2: [(0, 1), (1, 0), (1, 2), (2, 1)], 4: [(1, 1)]},
+        ),
+        # Dilation steps over the pixel in the middle.
+        (Geometry((1, 3), (1, 2), dilation=2), {0: [(0, 1)], 1: [(0, 0), (0, 2)]}),
+        (Geometry((2, 1), (2, 1), padding=(1, 0)), {2: [(0, 0), (1, 0)]}),
+    ],
+    ids=["stride", "corners and edges", "dilation", "padding"],
+)
+def test_cases_split_the_pixels_by_participation(
+    geometry: Geometry, counts: dict[int, list[tuple[int, int]]]
+) -> None:
+    assert {case.count: list(case.pixels) for case in cases(geometry)} == counts
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [Geometry(5, 3, stride=2, padding=1), Geometry(6, 2, stride=(3, 1), dilation=(1, 2))],
+    ids=["padded", "dilated"],
+)
+def test_a_pixels_case_is_the_number_of_entries_in_its_column(geometry: Geometry) -> None:
+    derivation = derive(geometry)
+    pixels = [pixel for case in derivation.cases for pixel in case.pixels]
+    assert sorted(pixels) == sorted(index[2:] for index in derivation.X)
+    for case in derivation.cases:
+        for pixel in case.pixels:
+            assert len(derivation.jacobian_input.columns[0, 0, *pixel]) == case.count
+
+
+def test_without_a_bias_there_is_nothing_of_it() -> None:
+    assert CHAPTER.b is None
+    assert CHAPTER.jacobian_bias is None
+    assert CHAPTER.gradient_bias is None
+    assert CHAPTER.second_order.bias_upstream is None
+
+
+def test_the_bias_gradient_is_the_sum_of_its_channel() -> None:
+    derivation = derive(Geometry((1, 2), 1, batch=2, out_channels=2, bias=True))
+    assert derivation.gradient_bias is not None
+    assert str(derivation.gradient_bias.elements[1,]) == (
+        "G_{0,1,0,0} + G_{0,1,0,1} + G_{1,1,0,0} + G_{1,1,0,1}"
+    )
+
+
+def test_the_letters_can_be_chosen() -> None:
+    derivation = derive(Geometry(2, 1), names=Names(input="I", kernel="F", upstream="D"))
+    assert str(derivation.gradient_input.elements[0, 0, 1, 0]) == "D_{1,0}*F_{0,0}"
+
+
+@pytest.mark.parametrize("name", ["gradient_kernel", "gradient_input"])
+def test_a_derivation_with_a_refuted_claim_does_not_hold(name: str) -> None:
+    gradient = getattr(CHAPTER, name)
+    refuted = dataclasses.replace(
+        gradient, closed_form=ClosedForm(gradient.closed_form.elements, holds=False)
+    )
+    assert not dataclasses.replace(CHAPTER, **{name: refuted}).holds
+
+
+def test_a_derivation_names_its_geometry() -> None:
+    assert repr(CHAPTER).startswith("derive(Geometry(rows=Axis(input=2,")
+
+
+def test_evaluation_is_exact() -> None:
+    half = Fraction(1, 2)
+    values = Values.of(CHAPTER.geometry, K=[[half, -3]], G=[[1, 10], [100, 1000]])
+    found = CHAPTER.evaluate(values)
+    assert found.output == {
+        (0, 0, 0, 0): half - 6,
+        (0, 0, 0, 1): 1 - 9,
+        (0, 0, 1, 0): 2 - 15,
+        (0, 0, 1, 1): 5 * half - 18,
+    }
+    assert found.gradient_kernel == {(0, 0, 0, 0): 5421, (0, 0, 0, 1): 6532}
+    assert found.gradient_input[0, 0, 0, 1] == 10 * half - 3
+    assert found.jacobian_input.entries[(0, 0, 1, 1), (0, 0, 1, 2)] == -3
+    assert found.jacobian_kernel.entries[(0, 0, 1, 1), (0, 0, 0, 0)] == 5
+    assert found.gradient_bias is None
+
+
+def test_a_notebook_shows_a_page_in_a_frame() -> None:
+    page = CHAPTER._repr_html_()
+    assert page is not None
+    assert page.startswith('<iframe srcdoc="')
+    # One attribute: no quote or tag of the page's own gets out of it.
+    assert page.count('"') == 4
+    assert page.count("<") == 2
+
+
+def test_a_notebook_that_becomes_latex_gets_a_fragment() -> None:
+    source = CHAPTER._repr_latex_()
+    assert source is not None
+    assert r"\partial" in source
+    assert r"\documentclass" not in source
+
+
+def test_a_notebook_goes_on_where_a_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytic.render.formats", lambda: ("text",))
+    assert CHAPTER._repr_html_() is None
+    assert CHAPTER._repr_latex_() is None
+
+
+def test_derivations_are_data() -> None:
+    assert isinstance(CHAPTER, Derivation)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CHAPTER.cases = ()  # type: ignore[misc]
