@@ -22,6 +22,8 @@ _PHRASES = (
     "forward ad with",
     "does not support it because it has not been implemented",
     "generate_vmap_rule",
+    # An accumulator that is not mapped over cannot take what is: the function cannot be mapped.
+    "vmap: inplace arithmetic",
     "not supported by autograd",
     "does not require grad and does not have a grad_fn",
 )

@@ -1,0 +1,215 @@
+"""Forward mode: the tangent of Y is Y(V, K) + Y(X, W) + v, and its mixtures with reverse mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Layout
+from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Expected, Judgement, judge
+from conv_reference.verification.target import Call
+
+
+@dataclass(frozen=True)
+class _Tangents:
+    """A point and a direction: V, W and v beside X, K and b."""
+
+    operands: Operands
+    V: Tensor
+    W: Tensor
+    v: Tensor | None
+
+    @classmethod
+    def drawn(cls, trial: Trial) -> _Tangents | None:
+        integers = Integers.of(trial, terms=2)
+        if integers is None:
+            return None
+        v = integers.bias() if trial.case.bias else None
+        return cls(integers.operands(), integers.input(), integers.weight(), v)
+
+    def along(self, subset: str) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """The direction with only those of X, K and b moving."""
+        return (
+            self.V if "X" in subset else None,
+            self.W if "K" in subset else None,
+            self.v if "b" in subset else None,
+        )
+
+    def own(self, trial: Trial, subset: str) -> dict[str, Tensor]:
+        """The tangents that the target is handed, by the letter of what moves."""
+        V, W, v = self.along(subset)
+        given = {"X": own(trial, "dX", V), "K": own(trial, "dK", W), "b": own(trial, "db", v)}
+        return {letter: tensor for letter, tensor in given.items() if tensor is not None}
+
+
+def _call(trial: Trial, point: _Tangents) -> Call:
+    """A call without a graph. Dual numbers refuse an expanded primal, whosever function it is."""
+    case = trial.case
+    whole = {
+        name: Layout.CONTIGUOUS
+        for name in ("input_layout", "weight_layout")
+        if getattr(case, name) == Layout.EXPANDED
+    }
+    return trial.call(point.operands, requires_grad="", **whole)
+
+
+def _subsets(trial: Trial) -> tuple[str, ...]:
+    return ("XKb", "X", "K", "b", "XK") if trial.case.bias else ("XK", "X", "K")
+
+
+def _expected_tangent(trial: Trial, point: _Tangents, subset: str) -> Expected:
+    oracle = Oracle(trial.case.geometry)
+    operands = point.operands
+    return answer(trial, "Y", oracle.tangent, operands.input, operands.weight, *point.along(subset))
+
+
+def _quantity(subset: str) -> str:
+    return f"tangent of Y along {', '.join(subset)}"
+
+
+@check(
+    Row(
+        "jvp",
+        "torch.func.jvp gives Y(V, K) + Y(X, W) + v along every subset of X, K and b.",
+        "A jvp rule is written by hand, term by term, and each term can be forgotten.",
+        "the tangent of a grouped convolution had a wrong size (pytorch#75219)",
+    ),
+    sample=Sample.MODES,
+)
+def jvp(trial: Trial) -> Iterator[Judgement]:
+    """The tangent through torch.func."""
+    point = _Tangents.drawn(trial)
+    if point is None:
+        return
+    for subset in _subsets(trial):
+        call = _call(trial, point)
+        tangents = point.own(trial, subset)
+        with target_code(_quantity(subset)):
+            actual = torch.func.jvp(
+                _function_of(call, tangents), _primals(call, tangents), tuple(tangents.values())
+            )[1]
+        expected = _expected_tangent(trial, point, subset)
+        yield judge("jvp", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits)
+
+
+def _function_of(call: Call, moving: dict[str, Tensor]) -> Any:
+    """Y as a function of the operands that move, the others held."""
+
+    def function(*primals: Tensor) -> Any:
+        given = {"X": call.X, "K": call.K, "b": call.b}
+        given.update(zip(moving, primals, strict=True))
+        return call.function(given["X"], given["K"], given["b"])  # type: ignore[arg-type]
+
+    return function
+
+
+def _primals(call: Call, moving: dict[str, Tensor]) -> tuple[Any, ...]:
+    held = {"X": call.X, "K": call.K, "b": call.b}
+    return tuple(held[letter] for letter in moving)
+
+
+@check(
+    Row(
+        "dual_numbers",
+        "Dual numbers (torch.autograd.forward_ad) carry the same tangent as the product rule.",
+        "They take another way through torch than torch.func.jvp does.",
+        "no forward derivative through a depthwise convolution (pytorch#81111)",
+    ),
+    sample=Sample.MODES,
+)
+def dual_numbers(trial: Trial) -> Iterator[Judgement]:
+    """The tangent through dual numbers."""
+    point = _Tangents.drawn(trial)
+    if point is None:
+        return
+    for subset in _subsets(trial):
+        call = _call(trial, point)
+        tangents = point.own(trial, subset)
+        held = {"X": call.X, "K": call.K, "b": call.b}
+        with target_code(_quantity(subset)), forward_ad.dual_level():
+            for letter, tangent in tangents.items():
+                held[letter] = forward_ad.make_dual(held[letter].detach(), tangent)  # type: ignore[union-attr, no-untyped-call]
+            Y = call.function(held["X"], held["K"], held["b"])  # type: ignore[arg-type]
+            actual = forward_ad.unpack_dual(Y).tangent  # type: ignore[no-untyped-call]
+            actual = actual if actual is None else actual.clone()
+        expected = _expected_tangent(trial, point, subset)
+        yield judge(
+            "dual_numbers", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits
+        )
+
+
+@check(
+    Row(
+        "forward_over_reverse",
+        "The tangents of dX and dK are dX(G, W) and dK(G, V), of db zero.",
+        "Hessian-vector products are computed so; it differentiates the backward pass forward.",
+        "the tangent of dW of a depthwise convolution had a wrong size (pytorch#75219)",
+    ),
+    sample=Sample.MODES,
+)
+def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
+    """The forward derivative of the backward pass."""
+    point = _Tangents.drawn(trial)
+    if point is None:
+        return
+    call = _call(trial, point)
+    tangents = point.own(trial, "XKb")
+
+    def gradients(*primals: Tensor) -> Any:
+        return torch.func.vjp(_function_of(call, tangents), *primals)[1](call.G)
+
+    names = [f"tangent of d{letter}" for letter in tangents]
+    with target_code(names[0]):
+        actual = torch.func.jvp(gradients, _primals(call, tangents), tuple(tangents.values()))[1]
+    yield from _second_order(trial, point, "forward_over_reverse", names, actual)
+
+
+@check(
+    Row(
+        "reverse_over_forward",
+        "The gradients of ⟨G, tangent of Y⟩ are dX(G, W), dK(G, V) and, for b, zero.",
+        "It differentiates the jvp rule backward; a rule that detaches a factor shows only here.",
+        "forward-over-reverse raised for grouped convolutions (pytorch#75219)",
+    ),
+    sample=Sample.MODES,
+)
+def reverse_over_forward(trial: Trial) -> Iterator[Judgement]:
+    """The backward derivative of the tangent."""
+    point = _Tangents.drawn(trial)
+    if point is None:
+        return
+    call = _call(trial, point)
+    tangents = point.own(trial, "XKb")
+
+    def tangent(*primals: Tensor) -> Any:
+        return torch.func.jvp(_function_of(call, tangents), primals, tuple(tangents.values()))[1]
+
+    names = [f"gradient of the tangent in {letter}" for letter in tangents]
+    with target_code(names[0]):
+        actual = torch.func.vjp(tangent, *_primals(call, tangents))[1](call.G)
+    yield from _second_order(trial, point, "reverse_over_forward", names, actual)
+
+
+def _second_order(
+    trial: Trial, point: _Tangents, row: str, names: list[str], actual: tuple[Any, ...]
+) -> Iterator[Judgement]:
+    """dX(G, W), dK(G, V) and zero for b, as both mixtures give them."""
+    oracle = Oracle(trial.case.geometry)
+    G = point.operands.grad_output
+    expected = [
+        answer(trial, "dX", oracle.grad_input, G, point.W),
+        answer(trial, "dK", oracle.grad_weight, G, point.V),
+        answer(trial, "db", torch.zeros_like, point.operands.bias),
+    ]
+    # Without a bias there are only two.
+    for name, found, wanted in zip(names, actual, expected, strict=False):
+        yield judge(row, name, found, wanted, allowed_bits=trial.allowed_bits)

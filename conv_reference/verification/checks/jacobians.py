@@ -1,0 +1,146 @@
+"""Whole Jacobians, element by element, and products with the Hessian of ⟨G, Y⟩."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, own_shapes, target_code
+from conv_reference.verification.judge import Expected, Judgement, judge
+from conv_reference.verification.target import Call
+
+_MOST_ELEMENTS = 256  # of X, and of K: each is a basis vector for the oracle
+_MOST_ENTRIES = 2**15  # of one Jacobian
+
+Transform = Callable[..., Any]
+
+
+@check(
+    Row(
+        "jacrev",
+        "torch.func.jacrev gives ∂Y/∂X, ∂Y/∂K and ∂Y/∂b, every entry.",
+        "Agreement on a basis is a proof for this geometry; it maps the backward pass.",
+        "a few wrong entries in a large Jacobian pass gradcheck's fast mode (pytorch#57166)",
+    ),
+    sample=Sample.FEW,
+)
+def jacrev(trial: Trial) -> Iterator[Judgement]:
+    """The Jacobians by rows."""
+    yield from _jacobians(trial, "jacrev", torch.func.jacrev)
+
+
+@check(
+    Row(
+        "jacfwd",
+        "torch.func.jacfwd gives ∂Y/∂X, ∂Y/∂K and ∂Y/∂b, every entry.",
+        "It maps the jvp rule.",
+        "no forward derivative through a depthwise convolution (pytorch#81111)",
+    ),
+    sample=Sample.FEW,
+)
+def jacfwd(trial: Trial) -> Iterator[Judgement]:
+    """The Jacobians by columns."""
+    yield from _jacobians(trial, "jacfwd", torch.func.jacfwd)
+
+
+def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgement]:
+    shapes = own_shapes(trial.target, trial.case.geometry)
+    sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items()}
+    integers = Integers.of(trial, terms=1)
+    largest = max(sizes["dX"], sizes["dK"])
+    if integers is None or largest > _MOST_ELEMENTS or largest * sizes["Y"] > _MOST_ENTRIES:
+        return
+    operands = integers.operands()
+    call = trial.call(operands, requires_grad="")
+    names = ("dX", "dK", "db") if call.b is not None else ("dX", "dK")
+    with target_code("∂Y/∂X"):
+        function, primals = _function_of(call)
+        found = transform(function, argnums=tuple(range(len(primals))))(*primals)
+    for name, actual in zip(names, found, strict=True):
+        expected = _expected(trial, name, operands.input, operands.weight)
+        quantity = f"∂Y/∂{name[1]}"
+        yield judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+
+
+def _function_of(call: Call) -> tuple[Any, tuple[Tensor, ...]]:
+    """Y as a function of X, K and, where there is one, b."""
+    if call.b is None:
+        return (lambda X, K: call.function(X, K, None)), (call.X, call.K)
+    return call.function, (call.X, call.K, call.b)
+
+
+def _expected(trial: Trial, name: str, X: Tensor, K: Tensor) -> Expected:
+    """The oracle's Jacobian: what it answers to each basis vector."""
+    geometry = trial.case.geometry
+    shapes = {
+        "dX": geometry.input_shape,
+        "dK": geometry.weight_shape,
+        "db": (geometry.out_channels,),
+    }
+    oracle = Oracle(geometry)
+
+    def columns(X: Tensor, K: Tensor) -> Tensor:
+        size = torch.Size(shapes[name]).numel()
+        basis = torch.eye(size, dtype=torch.float64).reshape(size, *shapes[name])
+        of_basis: dict[str, Callable[[Tensor], Tensor]] = {
+            "dX": lambda e: oracle.output(e, K),
+            "dK": lambda e: oracle.output(X, e),
+            "db": lambda e: oracle.output(None, None, e),
+        }
+        return torch.stack([of_basis[name](vector) for vector in basis], dim=-1)
+
+    own_shape = own_shapes(trial.target, geometry)
+    return answer(trial, "Y", columns, X, K, trail=own_shape[name])
+
+
+@check(
+    Row(
+        "hessian_vector",
+        "Products with the Hessian of ⟨G, Y⟩ are dX(G, W) and dK(G, V), by every nesting.",
+        "Second-order optimisers and influence functions are made of them.",
+        "double backward treats G as a constant",
+    ),
+    sample=Sample.FEW,
+)
+def hessian_vector(trial: Trial) -> Iterator[Judgement]:
+    """Hessian-vector products: forward over reverse, and reverse over reverse."""
+    integers = Integers.of(trial, terms=2)
+    if integers is None:
+        return
+    operands = integers.operands()
+    V, W = integers.input(), integers.weight()
+    directions = own(trial, "dX", V), own(trial, "dK", W)
+    answers: list[tuple[str, Any]] = []
+    for how in ("jvp of grad", "vjp of grad"):
+        call = trial.call(operands, requires_grad="")
+        gradient = torch.func.grad(_weighted_sum(call), argnums=(0, 1))
+        primals = (call.X, call.K)
+        quantity = f"Hessian-vector product ({how}) in X"
+        with target_code(quantity):
+            if how == "jvp of grad":
+                found = torch.func.jvp(gradient, primals, directions)[1]
+            else:
+                found = torch.func.vjp(gradient, *primals)[1](directions)
+        answers += [(quantity, found[0]), (f"Hessian-vector product ({how}) in K", found[1])]
+    oracle, G = Oracle(trial.case.geometry), operands.grad_output
+    expected = {
+        "X": answer(trial, "dX", oracle.grad_input, G, W),
+        "K": answer(trial, "dK", oracle.grad_weight, G, V),
+    }
+    for quantity, actual in answers:
+        wanted = expected[quantity[-1]]
+        yield judge("hessian_vector", quantity, actual, wanted, allowed_bits=trial.allowed_bits)
+
+
+def _weighted_sum(call: Call) -> Any:
+    """⟨G, Y⟩ as a function of X and K; its own value may round, its derivatives do not."""
+
+    def function(X: Tensor, K: Tensor) -> Any:
+        return (call.function(X, K, call.b) * call.G).sum()
+
+    return function

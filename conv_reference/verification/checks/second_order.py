@@ -1,0 +1,162 @@
+"""The second order: every cross term of the double backward pass against its closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.gradcheck import GradcheckError
+
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Layout
+from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Expected, Judgement, judge, whole
+from conv_reference.verification.result import Verdict
+
+# What a gradient of the first order is a function of; db depends on G alone.
+_READS = {"dX": "GK", "dK": "GX", "db": "G"}
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Operands, and the upstream gradients V of dX, W of dK and v of db."""
+
+    operands: Operands
+    upstream: dict[str, Tensor]
+
+    def expected(self, trial: Trial, letter: str, asked: tuple[str, ...]) -> Expected:
+        """The gradient in G, X or K of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩, over those asked for."""
+        V, W, v = (self.upstream[n] if n in asked else None for n in ("dX", "dK", "db"))
+        X, K, G = self.operands.input, self.operands.weight, self.operands.grad_output
+        oracle = Oracle(trial.case.geometry)
+        match letter:
+            case "G":
+                return answer(trial, "Y", oracle.tangent, X, K, V, W, v)
+            case "X":
+                return answer(trial, "dX", oracle.grad_input, G, W)
+            case _:
+                return answer(trial, "dK", oracle.grad_weight, G, V)
+
+
+def _asked(trial: Trial) -> list[tuple[str, ...]]:
+    """Each gradient of the first order alone, and all together."""
+    names = ("dX", "dK", "db") if trial.case.bias else ("dX", "dK")
+    return [names, *((name,) for name in names)]
+
+
+def _terms(asked: tuple[str, ...]) -> str:
+    return " + ".join({"dX": "⟨V, dX⟩", "dK": "⟨W, dK⟩", "db": "⟨v, db⟩"}[n] for n in asked)
+
+
+@check(
+    Row(
+        "double_backward",
+        "The gradients of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩ in G, X and K equal the closed forms.",
+        "Each of the cross terms has a line of its own in a double backward pass.",
+        "double backward treats G as a constant",
+    ),
+    sample=Sample.MODES,
+)
+def double_backward(trial: Trial) -> Iterator[Judgement]:
+    """Every cross term, asked for together and one by one."""
+    integers = Integers.of(trial, terms=2)
+    if integers is None:
+        return
+    upstream = {"dX": integers.input(), "dK": integers.weight(), "db": integers.bias()}
+    point = _Point(integers.operands(), upstream)
+    for asked in _asked(trial):
+        # Only those leaves ask for a gradient: the masks of both backward passes.
+        masks = {"".join(name[1] for name in asked), "XKb" if trial.case.bias else "XK"}
+        for mask in sorted(masks):
+            yield from _first_order(trial, point, asked, mask)
+
+
+def _first_order(
+    trial: Trial, point: _Point, asked: tuple[str, ...], mask: str
+) -> Iterator[Judgement]:
+    """Differentiate the asked gradients in what they read, together and each alone."""
+    call = trial.call(point.operands, requires_grad=mask)
+    G = call.G.detach().requires_grad_()
+    upstream = [own(trial, name, point.upstream[name]) for name in asked]
+    quantity = f"gradient of {_terms(asked)}"
+    with target_code(quantity):
+        Y = call.forward()
+        gradients = torch.autograd.grad(
+            Y, [call.leaves[n] for n in asked], G, create_graph=True, allow_unused=True
+        )
+        missing = any(gradient is None for gradient in gradients)
+    if missing:
+        return  # told by requires_grad
+    inputs = {"G": G} | {leaf[1]: tensor for leaf, tensor in call.leaves.items() if leaf != "db"}
+    answers = []
+    for letters in _requests(tuple(inputs), asked):
+        with target_code(quantity):
+            found = torch.autograd.grad(
+                gradients,
+                [inputs[letter] for letter in letters],
+                upstream,
+                retain_graph=True,
+                allow_unused=True,
+            )
+        answers += list(zip(letters, found, strict=True))
+    expected = {letter: point.expected(trial, letter, asked) for letter in inputs}
+    for letter, actual in answers:
+        constant = not any(letter in _READS[name] for name in asked)
+        if actual is None and constant:
+            yield Judgement("double_backward", letter, Verdict.EXACT)
+            continue
+        name = f"{quantity} in {letter}"
+        wanted = expected[letter]
+        yield judge("double_backward", name, actual, wanted, allowed_bits=trial.allowed_bits)
+
+
+def _requests(inputs: tuple[str, ...], asked: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """All in one pass; and each in a pass of its own, where all terms are present."""
+    return [inputs] if len(asked) == 1 else [inputs, *combinations(inputs, 1)]
+
+
+# A numerical Jacobian costs two calls for each element.
+_MOST_ELEMENTS = 64
+
+
+@check(
+    Row(
+        "gradgradcheck",
+        "torch.autograd.gradgradcheck, in float64, finds the second order consistent.",
+        "Finite differences know nothing of our closed forms.",
+        "gradgradcheck failed for a convolution without oneDNN (pytorch#14036)",
+    ),
+    sample=Sample.FEW,
+)
+def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
+    """Torch's own check of the second order by finite differences."""
+    if trial.case.dtype != torch.float64:
+        return
+    integers = Integers(trial, 3, torch.Generator().manual_seed(trial.seed))
+    plain = {f"{name}_layout": Layout.CONTIGUOUS for name in ("input", "weight", "grad_output")}
+    call = trial.call(integers.operands(), requires_grad="XKb", **plain)
+    leaves = list(call.leaves.values())
+    sizes = [t.numel() for t in (*leaves, call.G)]
+
+    def function(X: Tensor, K: Tensor, b: Tensor | None = None) -> Any:
+        return call.function(X, K, b)
+
+    with target_code("second order"):
+        try:
+            torch.autograd.gradgradcheck(
+                function, leaves, call.G, fast_mode=sum(sizes) > _MOST_ELEMENTS, nondet_tol=1e-9
+            )
+        except GradcheckError as error:
+            said = " ".join(str(error).split())[:200]
+        else:
+            said = ""
+    if said:
+        yield whole("gradgradcheck", "second order", "consistent with finite differences", said)
+    else:
+        yield Judgement("gradgradcheck", "second order", Verdict.EXACT)

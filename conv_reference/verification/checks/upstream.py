@@ -1,0 +1,253 @@
+"""Upstream gradients of every kind: signs, zero, expanded, strided, undefined, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Layout
+from conv_reference.verification.checks.integers import Integers, own
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Judgement, judge, whole
+from conv_reference.verification.layouts import collapse, lay_out
+from conv_reference.verification.result import Verdict
+from conv_reference.verification.target import Call
+
+_GRADIENTS = ("dX", "dK", "db")
+
+
+def _call(trial: Trial, operands: Operands) -> Call:
+    return trial.call(operands, requires_grad="XKb" if trial.case.bias else "XK")
+
+
+def _backward(call: Call, G: Tensor) -> dict[str, Any]:
+    """The gradient of every leaf, or None where there is none."""
+    leaves = call.leaves
+    with target_code("dX"):
+        Y = call.forward()
+        gradients = torch.autograd.grad(Y, list(leaves.values()), G, allow_unused=True)
+    return dict(zip(leaves, gradients, strict=True))
+
+
+def _judged(
+    trial: Trial, row: str, operands: Operands, found: Mapping[str, Any], how: str
+) -> Iterator[Judgement]:
+    """Each gradient against the oracle's for the upstream gradient among the operands."""
+    expected = trial.expect(operands, only=_GRADIENTS)
+    for name, wanted in expected.items():
+        judgement = judge(row, name, found[name], wanted, allowed_bits=trial.allowed_bits)
+        explained = f"with {how}: {judgement.explanation}" if judgement.explanation else ""
+        yield replace(judgement, explanation=explained)
+
+
+def _kinds(G: Tensor) -> dict[str, Tensor]:
+    return {
+        "G of both signs": G,
+        "G all negative": -G.abs(),
+        "G all positive": G.abs(),
+        "G zero": torch.zeros_like(G),
+    }
+
+
+@check(
+    Row(
+        "upstream_signs",
+        "dX, dK and db are right for a G of both signs, all negative, all positive and zero.",
+        "gradcheck feeds positive ones alone, and passes a backward pass that clamps G at zero.",
+        "a fused activation's mask applied to the upstream gradient",
+    ),
+    sample=Sample.MODES,
+)
+def upstream_signs(trial: Trial) -> Iterator[Judgement]:
+    """The gradients for each sign of G."""
+    integers = Integers.of(trial, terms=1)
+    if integers is None:
+        return
+    operands = integers.operands()
+    for how, G in _kinds(operands.grad_output).items():
+        given = replace(operands, grad_output=G)
+        call = _call(trial, given)
+        yield from _judged(trial, "upstream_signs", given, _backward(call, call.G), how)
+
+
+@check(
+    Row(
+        "upstream_layouts",
+        "A G that is transposed, sliced, strided or expanded gives the same gradients.",
+        "G comes from foreign code: .sum() makes one with strides of 0, a permutation any other.",
+        "expanded upstream gradients read as if contiguous (candle#3735, pytorch#82060)",
+    ),
+    sample=Sample.SMALL,
+)
+def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
+    """The gradients for each memory layout of G."""
+    integers = Integers.of(trial, terms=1)
+    if integers is None:
+        return
+    operands = integers.operands()
+    for layout in Layout:
+        G = collapse(operands.grad_output, layout, whole=True)
+        given = replace(operands, grad_output=G)
+        call = _call(trial, given)
+        handed = lay_out(G.to(trial.device), layout, whole=True)
+        handed = handed if trial.target.has_channels else handed[:, 0]
+        how = f"G {layout.value.replace('_', ' ')}"
+        yield from _judged(trial, "upstream_layouts", given, _backward(call, handed), how)
+
+
+@check(
+    Row(
+        "upstream_accumulated",
+        "Y.sum().backward() and later backward passes add up in .grad.",
+        "Training calls it so: an expanded G of ones, into a .grad that already holds some.",
+        "a gradient handed out as a view of a buffer that the next pass overwrites",
+    ),
+    sample=Sample.MODES,
+)
+def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
+    """The real .sum().backward(), three times into the same leaves."""
+    integers = Integers.of(trial, terms=4)
+    if integers is None:
+        return
+    operands = integers.operands()
+    G, ones = operands.grad_output, torch.ones_like(operands.grad_output)
+    call = _call(trial, operands)
+    steps: tuple[tuple[str, Callable[[Any], Any], Tensor], ...] = (
+        ("Y.sum().backward()", lambda Y: Y.sum().backward(), ones),
+        ("then (-Y).sum().backward()", lambda Y: (-Y).sum().backward(), torch.zeros_like(ones)),
+        ("then Y.backward(G)", lambda Y: Y.backward(call.G), G),
+        ("then Y.backward(G) again", lambda Y: Y.backward(call.G), 2 * G),
+    )
+    for how, backward, total in steps:
+        with target_code("dX"):
+            backward(call.forward())
+        found = {
+            name: None if leaf.grad is None else leaf.grad.clone()
+            for name, leaf in call.leaves.items()
+        }
+        given = replace(operands, grad_output=total)
+        yield from _judged(trial, "upstream_accumulated", given, found, how)
+
+
+_POWER = 4
+
+
+@check(
+    Row(
+        "upstream_linear",
+        "The backward pass is linear: of G + H it is the sum, of 2^k · G it is 2^k times as much.",
+        "Needs no oracle; a clipped, clamped or normalised gradient breaks it.",
+        "gradients clipped on their way by a debugging hook that stayed",
+    ),
+    sample=Sample.MODES,
+)
+def upstream_linear(trial: Trial) -> Iterator[Judgement]:
+    """Linearity in G, exactly."""
+    integers = Integers.of(trial, terms=2)
+    if integers is None:
+        return
+    operands = integers.operands()
+    H = own(trial, "Y", integers.grad_output())
+
+    def gradients(G: Tensor) -> dict[str, Any]:
+        return _backward(_call(trial, operands), G)
+
+    G = _call(trial, operands).G
+    of_G, of_H, of_sum = gradients(G), gradients(H), gradients(G + H)
+    yield from _law("of G + H", of_sum, of_G, of_H)
+    for power in (2.0**_POWER, 2.0**-_POWER):
+        scaled = {name: None if t is None else t * power for name, t in of_G.items()}
+        yield from _law(f"of {power:g} · G", gradients(G * power), scaled)
+
+
+def _law(what: str, found: Mapping[str, Any], *parts: Mapping[str, Any]) -> Iterator[Judgement]:
+    """Whether a gradient is the sum of the parts; those that are missing are told elsewhere."""
+    for name, actual in found.items():
+        addends = [part[name] for part in parts]
+        if actual is None or any(addend is None for addend in addends):
+            continue
+        wanted = sum(addends[1:], start=addends[0])
+        if actual.shape == wanted.shape and torch.equal(actual, wanted):
+            yield Judgement("upstream_linear", name, Verdict.EXACT)
+            continue
+        yield from _unequal(name, what, actual, wanted)
+
+
+def _unequal(name: str, what: str, actual: Tensor, wanted: Tensor) -> Iterator[Judgement]:
+    # A transform rounds: up to the normwise bound of the second tier that is no broken law.
+    error = (actual.double() - wanted.double()).abs().max()
+    unit = torch.finfo(wanted.dtype).eps / 2
+    relative = float(error / wanted.double().abs().max())
+    if actual.shape == wanted.shape and relative <= unit * _LAW_GROWTH:
+        yield Judgement("upstream_linear", name, Verdict.ROUNDED)
+        return
+    index = tuple(int(i) for i in (actual != wanted).nonzero()[0])
+    should, found = float(wanted[index]), float(actual[index])
+    yield Judgement(
+        "upstream_linear",
+        name,
+        Verdict.WRONG,
+        index=index,
+        expected=f"{should:.17g}",
+        actual=f"{found:.17g}",
+        explanation=f"{what} it should be the sum of the parts, {should:.17g}, is {found:.17g}",
+    )
+
+
+_LAW_GROWTH = 2.0**10
+
+
+class _Undefined(torch.autograd.Function):
+    """The identity, whose backward pass hands back no gradient at all."""
+
+    @staticmethod
+    def forward(ctx: Any, Y: Tensor) -> Tensor:  # noqa: ARG004
+        return Y.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> None:  # noqa: ARG004
+        return None
+
+
+@check(
+    Row(
+        "upstream_undefined",
+        "Where no gradient reaches Y, none or zeros come back; beside a defined one, it counts.",
+        "A branch that stops gradients hands None to the backward pass, or zeros in its place.",
+        "None met a kernel where set_materialize_grads(False) was asked for",
+    ),
+    sample=Sample.SMALL,
+)
+def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
+    """A G that is undefined, alone and beside a defined one."""
+    integers = Integers.of(trial, terms=1)
+    if integers is None:
+        return
+    operands = integers.operands()
+    call = _call(trial, operands)
+    leaves = call.leaves
+    with target_code("dX"):
+        stopped = _Undefined.apply(call.forward())  # type: ignore[no-untyped-call]
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            stopped, list(leaves.values()), call.G, allow_unused=True
+        )
+    for name, actual in zip(leaves, found, strict=True):
+        if actual is None or (actual.shape == leaves[name].shape and not actual.any()):
+            yield Judgement("upstream_undefined", name, Verdict.EXACT)
+        else:
+            yield whole("upstream_undefined", name, "none or zeros for an undefined G", "neither")
+    call = _call(trial, operands)
+    with target_code("dX"):
+        Y = call.forward()
+        both = (Y, _Undefined.apply(Y))  # type: ignore[no-untyped-call]
+        gradients = torch.autograd.grad(
+            both, list(call.leaves.values()), (call.G, call.G), allow_unused=True
+        )
+    given = dict(zip(call.leaves, gradients, strict=True))
+    yield from _judged(trial, "upstream_undefined", operands, given, "an undefined G beside G")

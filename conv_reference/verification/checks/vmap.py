@@ -1,0 +1,243 @@
+"""torch.func.vmap: one call over many inputs, kernels or biases equals a loop of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.checks.integers import Integers, Oracle, answer
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, own_shapes, target_code
+from conv_reference.verification.judge import Expected, Judgement, judge
+from conv_reference.verification.target import Call
+
+_SIZE = 2  # of the dimension that is mapped over
+_OUTER = 3  # and of a second one around it
+Stacks = dict[str, tuple[Tensor, ...]]  # by letter: the slices of what is mapped over
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """X, K, b and G, and for each of them the slices that a mapped dimension holds."""
+
+    operands: Operands
+    stacks: Stacks
+
+    @classmethod
+    def drawn(cls, trial: Trial, size: int = _SIZE) -> _Mapped | None:
+        integers = Integers.of(trial, terms=1)
+        if integers is None:
+            return None
+        draws: dict[str, Callable[[], Tensor]] = {
+            "X": integers.input,
+            "K": integers.weight,
+            "b": integers.bias,
+            "G": integers.grad_output,
+        }
+        if not trial.case.bias:
+            del draws["b"]
+        operands = integers.operands()
+        return cls(operands, {k: tuple(draw() for _ in range(size)) for k, draw in draws.items()})
+
+    def slice(self, letters: str, place: int) -> dict[str, Tensor | None]:
+        """X, K, b and G with those letters taken from one place of their stacks."""
+        plain = {
+            "X": self.operands.input,
+            "K": self.operands.weight,
+            "b": self.operands.bias if "b" in self.stacks else None,
+            "G": self.operands.grad_output,
+        }
+        return plain | {letter: self.stacks[letter][place] for letter in letters}
+
+    def call(self, trial: Trial) -> Call:
+        """Without a graph; what is not mapped over lies as the case says."""
+        return trial.call(self.operands, requires_grad="")
+
+    def handed(self, trial: Trial, letter: str, dim: int) -> Tensor:
+        """The stack that the target is handed, its mapped dimension there."""
+        like = {"X": "dX", "K": "dK", "b": "db", "G": "Y"}[letter]
+        shape = own_shapes(trial.target, trial.case.geometry)[like]
+        stacked = torch.stack([t.reshape(shape) for t in self.stacks[letter]], dim)
+        return stacked.to(trial.device)
+
+
+def _stacked(
+    trial: Trial,
+    like: str,
+    value: Callable[..., Tensor],
+    argument_sets: Sequence[tuple[Tensor | None, ...]],
+) -> Expected:
+    """The loop: the oracle on each slice, one after another."""
+    width = len(argument_sets[0])
+
+    def loop(*flat: Tensor | None) -> Tensor:
+        return torch.stack([value(*flat[i : i + width]) for i in range(0, len(flat), width)])
+
+    flat = [tensor for arguments in argument_sets for tensor in arguments]
+    return answer(trial, like, loop, *flat, lead=(len(argument_sets),))
+
+
+def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noqa: N802
+    slices = [mapped.slice(letters, place) for place in range(_SIZE)]
+    arguments = [(s["X"], s["K"], s["b"]) for s in slices]
+    return _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
+
+
+def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
+    """Every dimension for one letter; for several, two choices that go with the seed."""
+    shapes = own_shapes(trial.target, trial.case.geometry)
+    ranks = {"X": len(shapes["dX"]), "K": len(shapes["dK"]), "b": 1}
+    alone = len(letters) == 1
+    for first in range(ranks[letters] + 1 if alone else 2):
+        yield {
+            letter: (first if alone else trial.seed + 3 * first + shift) % (ranks[letter] + 1)
+            for shift, letter in enumerate(letters)
+        }
+
+
+def _subsets(trial: Trial) -> Iterator[str]:
+    letters = "XKb" if trial.case.bias else "XK"
+    for size in range(1, len(letters) + 1):
+        for chosen in combinations(letters, size):
+            yield "".join(chosen)
+
+
+@check(
+    Row(
+        "vmap",
+        "vmap over X, K, b and all their subsets, along any dimension, equals a loop of calls.",
+        "A batching rule folds the mapped dimension into batch, channels or groups by hand.",
+        "the rule exchanged groups and channels of the weight (functorch PR#345)",
+    ),
+    sample=Sample.SMALL,
+)
+def vmap(trial: Trial) -> Iterator[Judgement]:
+    """Y mapped over each subset of its arguments, with every in_dims and out_dims."""
+    mapped = _Mapped.drawn(trial)
+    if mapped is None:
+        return
+    answers: list[tuple[str, str, Any]] = []
+    ranks = len(own_shapes(trial.target, trial.case.geometry)["Y"]) + 1
+    for letters in _subsets(trial):
+        for out_dim, dims in enumerate(_in_dims(trial, letters)):
+            call = mapped.call(trial)
+            given: dict[str, Any] = {"X": call.X, "K": call.K, "b": call.b}
+            given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}
+            in_dims = tuple(dims.get(letter) for letter in given)
+            where = ", ".join(f"{letter} (in_dims {dim})" for letter, dim in dims.items())
+            quantity = f"vmap of Y over {where}"
+            with target_code(quantity):
+                mapping = torch.func.vmap(call.function, in_dims, out_dim % ranks)
+                actual = mapping(*given.values())
+            if isinstance(actual, Tensor):
+                actual = actual.movedim(out_dim % ranks, 0)
+            answers.append((letters, quantity, actual))
+    expected = {letters: _expected_Y(trial, mapped, letters) for letters in _subsets(trial)}
+    for letters, quantity, actual in answers:
+        yield judge("vmap", quantity, actual, expected[letters], allowed_bits=trial.allowed_bits)
+
+
+@check(
+    Row(
+        "vmap_nested",
+        "vmap over K inside vmap over X, and the other way round, equals two nested loops.",
+        "An ensemble over samples is two mapped dimensions at once.",
+        "a batching rule that reads the batch's size from the wrong level",
+    ),
+    sample=Sample.SMALL,
+)
+def vmap_nested(trial: Trial) -> Iterator[Judgement]:
+    """Two mapped dimensions."""
+    inner, outer = _Mapped.drawn(trial), _Mapped.drawn(trial, _OUTER)
+    if inner is None or outer is None:
+        return
+    for first, second in ("XK", "KX"):
+        call = inner.call(trial)
+        given: dict[str, Any] = {"X": call.X, "K": call.K, "b": call.b}
+        given[first] = outer.handed(trial, first, 0)
+        given[second] = inner.handed(trial, second, 1)
+        quantity = f"vmap of Y over {first} around vmap over {second} (in_dims 1)"
+        with target_code(quantity):
+            within = torch.func.vmap(call.function, tuple(_at(n, second, 1) for n in given))
+            around = torch.func.vmap(within, tuple(_at(n, first, 0) for n in given))
+            actual = around(*given.values())
+        if isinstance(actual, Tensor) and actual.shape[:2] == (_OUTER, _SIZE):
+            actual = actual.flatten(0, 1)
+        arguments = []
+        for i in range(_OUTER):
+            for j in range(_SIZE):
+                s = inner.slice("", 0) | {
+                    first: outer.stacks[first][i],
+                    second: inner.stacks[second][j],
+                }
+                arguments.append((s["X"], s["K"], s["b"]))
+        expected = _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
+        yield judge("vmap_nested", quantity, actual, expected, allowed_bits=trial.allowed_bits)
+
+
+def _at(name: str, mapped: str, dim: int) -> int | None:
+    return dim if name == mapped else None
+
+
+@check(
+    Row(
+        "vmap_gradients",
+        "dX, dK and db mapped over X, K or G (per-sample gradients) equal a loop.",
+        "Differential privacy and influence functions rest on per-sample gradients.",
+        "vmap of a convolution's vjp without a bias was wrong (functorch#338)",
+    ),
+    sample=Sample.SMALL,
+)
+def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
+    """The backward pass mapped over what it reads."""
+    mapped = _Mapped.drawn(trial)
+    if mapped is None:
+        return
+    answers: list[tuple[str, str, Any]] = []
+    for letters in ("X", "K", "G", "XG", "XKG"):
+        call = mapped.call(trial)
+        given = {"X": call.X, "K": call.K, "b": call.b, "G": call.G}
+        given |= {letter: mapped.handed(trial, letter, 0) for letter in letters}
+        in_dims = tuple(0 if letter in letters else None for letter in given)
+        where = f"mapped over {', '.join(letters)}"
+        with target_code(f"dX {where}"):
+            found = torch.func.vmap(_gradients_of(call), in_dims)(*given.values())
+        answers += [
+            (letters, name, actual) for name, actual in zip(("dX", "dK", "db"), found, strict=False)
+        ]
+    expected = {letters: _expected_gradients(trial, mapped, letters) for letters, *_ in answers}
+    for letters, name, actual in answers:
+        quantity = f"{name} mapped over {', '.join(letters)}"
+        wanted = expected[letters][name]
+        yield judge("vmap_gradients", quantity, actual, wanted, allowed_bits=trial.allowed_bits)
+
+
+def _gradients_of(call: Call) -> Any:
+    """dX, dK and, with a bias, db as a function of X, K, b and G."""
+
+    def gradients(X: Tensor, K: Tensor, b: Tensor | None, G: Tensor) -> Any:
+        if b is None:
+            return torch.func.vjp(lambda X, K: call.function(X, K, None), X, K)[1](G)
+        return torch.func.vjp(call.function, X, K, b)[1](G)
+
+    return gradients
+
+
+def _expected_gradients(trial: Trial, mapped: _Mapped, letters: str) -> dict[str, Expected]:
+    slices = [mapped.slice(letters, place) for place in range(_SIZE)]
+    oracle = Oracle(trial.case.geometry)
+
+    def bias_gradient(G: Tensor) -> Tensor:
+        return G.sum((0, 2, 3))
+
+    return {
+        "dX": _stacked(trial, "dX", oracle.grad_input, [(s["G"], s["K"]) for s in slices]),
+        "dK": _stacked(trial, "dK", oracle.grad_weight, [(s["G"], s["X"]) for s in slices]),
+        "db": _stacked(trial, "db", bias_gradient, [(s["G"],) for s in slices]),
+    }
