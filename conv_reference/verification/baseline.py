@@ -80,8 +80,8 @@ def baseline_of(report: Report, parameters: Parameters) -> Baseline:
 def dumps(baseline: Baseline) -> str:
     """The file's content; the same baseline gives the same bytes."""
     lines = ["{", f' "schema": {SCHEMA},']
-    for name in ("target", "seed", "planned"):
-        lines.append(f" {_json(name)}: {_json(getattr(baseline, name))},")
+    names = ("target", "seed", "planned")
+    lines += [f" {_json(name)}: {_json(getattr(baseline, name))}," for name in names]
     lines.append(f' "parameters": {_json(asdict(baseline.parameters))},')
     lines.append(' "environment": {')
     lines += _joined(f"  {_json(k)}: {_json(v)}" for k, v in sorted(baseline.environment.items()))

@@ -178,9 +178,9 @@ def _losses(was: Row, now: Row, margin: float, report: Report) -> Iterator[Chang
         return
     if now.verdict != was.verdict:
         return
-    if (was.bound, now.bound) == ("componentwise", "normwise"):
-        yield _change(Kind.PRECISION, now, _shown(was), _shown(now))
-    elif was.bits is not None and now.bits is not None and now.bits < was.bits - margin:
+    worse_bound = (was.bound, now.bound) == ("componentwise", "normwise")
+    fewer_bits = was.bits is not None and now.bits is not None and now.bits < was.bits - margin
+    if worse_bound or fewer_bits:
         yield _change(Kind.PRECISION, now, _shown(was), _shown(now))
     judged = dict(now.families)
     for family, count in was.families:

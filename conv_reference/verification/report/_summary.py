@@ -10,6 +10,8 @@ from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.result import FAILURES, CheckResult, Report, Verdict
 
+_UNREACHED = "not reached: "
+NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
     "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
     "implementation computes a multilinear map, too."
@@ -97,9 +99,10 @@ def _verdict(report: Report) -> str:
 
 def table(report: Report) -> Table:
     """The checks that ran in at least one dtype, in the report's order."""
-    dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in report.checks))
+    ran = [check for check in report.checks if check.dtype != NO_DTYPE]
+    dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in ran))
     found: dict[str, dict[str, CheckResult]] = {}
-    for check in report.checks:
+    for check in ran:
         found.setdefault(one_line(check.name), {})[one_line(check.dtype)] = check
     rows = []
     for name, by_dtype in found.items():
@@ -130,7 +133,7 @@ def _detail(check: CheckResult) -> str:
 
 def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     """What was not checked and why: a reason, and the checks that it keeps from being asked."""
-    dtypes = {check.dtype for check in report.checks}
+    dtypes = {check.dtype for check in report.checks} - {NO_DTYPE}
     where: dict[tuple[str, str], list[str]] = {}
     for check in report.checks:
         if check.verdict == Verdict.UNSUPPORTED:
@@ -138,14 +141,17 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
             where.setdefault((reason, one_line(check.name)), []).append(one_line(check.dtype))
     reasons: dict[str, list[str]] = {}
     for (reason, name), among in where.items():
-        part = "" if set(among) >= dtypes else f" ({', '.join(among)})"
+        part = "" if {*among} >= dtypes or among == [NO_DTYPE] else f" ({', '.join(among)})"
         reasons.setdefault(reason, []).append(name + part)
     return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
 
 
 def remarks(report: Report) -> Iterator[str]:
     """What else is to be said of a run, a line each."""
-    yield from (one_line(note) for note in report.notes)
+    unreached = [note for note in report.notes if note.startswith(_UNREACHED)]
+    yield from (one_line(note) for note in report.notes if note not in unreached)
+    if unreached:
+        yield one_line(_UNREACHED + ", ".join(n.removeprefix(_UNREACHED) for n in unreached))
     if report.judged < report.planned:
         cut = "The interrupt" if report.interrupted else "The budget"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from conv_reference.verification.result import CheckResult, Report
+from conv_reference.verification.result import CheckResult, Finding, Report
 
 SCHEMA = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,10 +40,15 @@ def content(report: Report) -> dict[str, Any]:
         "seconds": _number(report.seconds),
         "coverage": None if report.coverage is None else asdict(report.coverage),
         "checks": [_check(check) for check in report.checks],
-        "findings": [asdict(finding) for finding in report.findings],
+        "findings": [finding(found) for found in report.findings],
         "notes": list(report.notes),
         "stale": list(report.stale),
     }
+
+
+def finding(found: Finding) -> dict[str, Any]:
+    """One finding as a plain object."""
+    return asdict(found)
 
 
 def dumps(value: Any) -> str:

@@ -136,8 +136,7 @@ FAULTY = replace(
         row("adjointness", "float32", WRONG),
         row("nonfinite", "float32", Verdict.RAISED, known=True),
         row("jvp", "float64", UNSUPPORTED, geometries=0, cases=0, reason="it has no jvp rule"),
-        row("vmap", "float32", UNSUPPORTED, geometries=0, cases=0, reason="it has no vmap rule"),
-        row("vmap", "float64", UNSUPPORTED, geometries=0, cases=0, reason="it has no vmap rule"),
+        row("vmap", "-", UNSUPPORTED, geometries=0, cases=0, reason="it has no vmap rule"),
     ),
     findings=(
         _KNOWN,
