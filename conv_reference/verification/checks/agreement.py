@@ -1,0 +1,70 @@
+"""Two answers of one target that must be the same: judged without the oracle's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.checks.trial import FIRST_ORDER, Trial
+from conv_reference.verification.judge import Judgement, judge
+from conv_reference.verification.result import Verdict
+
+
+def agree(
+    trial: Trial,
+    row: str,
+    actual: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    said: str,
+    *,
+    operands: Operands | None = None,
+) -> Iterator[Judgement]:
+    """Whether two answers to one question agree: bit for bit, or else up to rounding.
+
+    Args:
+        trial: the question; its geometry says how far rounding may reach.
+        row: of the report.
+        actual: Y and gradients, as ``observe`` returns them.
+        reference: the same by another route, or at another time. What is not a tensor in it
+            is left to the certificate.
+        said: what should agree with what: "a second pass agrees with the first".
+        operands: in place of the trial's own.
+    """
+    for quantity in FIRST_ORDER:
+        wanted = reference.get(quantity)
+        if isinstance(wanted, Tensor):
+            judgement = _agreement(trial, row, quantity, actual.get(quantity), wanted, operands)
+            yield told(judgement, said)
+
+
+def told(judgement: Judgement, said: str) -> Judgement:
+    """The judgement; one that is wrong says what should have held."""
+    if judgement.verdict != Verdict.WRONG:
+        return judgement
+    return replace(judgement, explanation=f"{said}: {judgement.explanation}")
+
+
+def observed(row: str, quantity: str, what: str) -> Judgement:
+    """What is told in the report's notes and judged neither right nor wrong."""
+    return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
+
+
+def _agreement(
+    trial: Trial, row: str, quantity: str, actual: Any, wanted: Tensor, operands: Operands | None
+) -> Judgement:
+    if isinstance(actual, Tensor) and actual.dtype == wanted.dtype and torch.equal(actual, wanted):
+        return Judgement(row, quantity, Verdict.EXACT)
+    oracle = trial.expect(operands, only=(quantity,))[quantity]
+    expected = replace(
+        oracle,
+        value=wanted.detach().to("cpu", torch.float64),
+        dtype=wanted.dtype,
+        # Either answer may round.
+        terms=2 * oracle.terms,
+    )
+    return judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)

@@ -1,0 +1,197 @@
+"""Bilinearity and adjointness: the two laws that make a convolution and its gradients one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands, can_be_exact
+from conv_reference.verification.checks.agreement import agree
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.laws import contiguous
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import NORMWISE, Judgement, growth, whole
+from conv_reference.verification.result import Verdict
+
+
+@check(
+    Row(
+        "additivity",
+        "Y(X + X', K) = Y(X, K) + Y(X', K), and the same in K.",
+        "What is not additive is no convolution, whatever it answers on one trial.",
+        "taps skipped where the kernel is zero (a class of FAULTS: NANINF)",
+    ),
+    sample=Sample.SMALL,
+)
+def additivity(trial: Trial) -> Iterator[Judgement]:
+    """One operand as a sum of two."""
+    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+        return
+    given = _without_bias(trial)
+    for role in ("input", "weight"):
+        first, second = _summands(getattr(given, role), trial.seed)
+        total = replace(given, **{role: first + second})
+        parts = [_forward(trial, replace(given, **{role: part})) for part in (first, second)]
+        if not all(isinstance(part, Tensor) for part in parts):
+            return  # told by the certificate
+        letter = "X" if role == "input" else "K"
+        # The sum of absolute products that bounds the rounding of both parts.
+        bounding = replace(given, **{role: first.abs() + second.abs()})
+        yield from agree(
+            trial,
+            "additivity",
+            {"Y": _forward(trial, total)},
+            {"Y": parts[0] + parts[1]},
+            f"Y of {letter} + {letter}' is the sum of its parts'",
+            operands=bounding,
+        )
+
+
+@check(
+    Row(
+        "homogeneity",
+        "Y(-2X, K) = -2 Y(X, K) = Y(X, -2K), and dX and dK likewise.",
+        "Clamps and downcasts in mid-sum depend on size and sign.",
+        "a backward pass that clamps at zero passes a checker that feeds positive numbers",
+    ),
+    sample=Sample.SMALL,
+)
+def homogeneity(trial: Trial) -> Iterator[Judgement]:
+    """Operands times -2, which is exact in any dtype."""
+    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+        return
+    given = _without_bias(trial)
+    plain = _answers(trial, given)
+    for role, scaled in (
+        ("input", ("Y", "dK")),
+        ("weight", ("Y", "dX")),
+        ("grad_output", ("dX", "dK", "db")),
+    ):
+        operands = replace(given, **{role: getattr(given, role) * -2})
+        reference = {
+            name: value * -2 if name in scaled else value
+            for name, value in plain.items()
+            if isinstance(value, Tensor)
+        }
+        yield from agree(
+            trial,
+            "homogeneity",
+            _answers(trial, operands),
+            reference,
+            f"-2 times the {role} has answers of -2 times",
+            operands=operands,
+        )
+
+
+@check(
+    Row(
+        "adjointness",
+        "⟨G, Y - b⟩ = ⟨dX, X⟩ = ⟨dK, K⟩, and ⟨db, b⟩ is the bias's part of ⟨G, Y⟩.",
+        "It ties each gradient to the forward pass, and needs no reference.",
+        "the adjoint had another shape where a remainder was dropped (pytorch#5057)",
+    ),
+    sample=Sample.SMALL,
+)
+def adjointness(trial: Trial) -> Iterator[Judgement]:
+    """Inner products, in exact arithmetic."""
+    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+        return
+    given = trial.operands
+    found = _answers(trial, given)
+    bare = _forward(trial, _without_bias(trial))
+    if not isinstance(bare, Tensor) or not isinstance(found.get("Y"), Tensor):
+        return  # told by the certificate
+    G = given.grad_output.reshape(bare.shape)
+    forward, with_bias = _inner(G, bare), _inner(G, found["Y"])
+    sides = {
+        "dX": (given.input, forward, "⟨G, Y⟩ without bias"),
+        "dK": (given.weight, forward, "⟨G, Y⟩ without bias"),
+        "db": (given.bias, _difference(with_bias, forward), "⟨G, Y⟩ less the same without bias"),
+    }
+    for name, (operand, wanted, said) in sides.items():
+        gradient = found.get(name)
+        if isinstance(gradient, Tensor) and gradient.numel() == operand.numel():
+            side = _inner(gradient, operand.reshape(gradient.shape))
+            yield _sides_agree(trial, name, side, wanted, said)
+
+
+def _sides_agree(
+    trial: Trial, quantity: str, side: Fraction | None, wanted: Fraction | None, said: str
+) -> Judgement:
+    law = f"⟨{quantity}, {quantity[1:]}⟩ should be {said}"
+    if side is None or wanted is None:
+        return whole(
+            "adjointness", quantity, "finite", "a NaN or an infinity", f"{law}: not finite"
+        )
+    if side == wanted:
+        return Judgement("adjointness", quantity, Verdict.EXACT)
+    scale = trial.expect(only=("Y",))["Y"].scale()
+    absolute = trial.operands.grad_output.to(torch.float64).abs().reshape(scale.shape)
+    relative = abs(float(side - wanted)) / float((scale * absolute).sum())
+    unit = torch.finfo(trial.case.dtype).eps / 2
+    allowed = max(unit * growth(trial.case.dtype), 2.0 ** (1 - (trial.allowed_bits or 1024)))
+    if relative <= allowed:
+        bits = -math.log2(relative)
+        return Judgement("adjointness", quantity, Verdict.ROUNDED, bits, NORMWISE)
+    should, found = f"{float(wanted):.17g}", f"{float(side):.17g}"
+    explanation = f"{law}: should be {should}, is {found}"
+    return whole("adjointness", quantity, should, found, explanation)
+
+
+def _inner(left: Tensor, right: Tensor) -> Fraction | None:
+    """Σ left · right without rounding; None where an element is not finite."""
+    pairs = zip(
+        left.detach().cpu().flatten().tolist(), right.detach().cpu().flatten().tolist(), strict=True
+    )
+    try:
+        total = Fraction(0)
+        whole_number = 0
+        for a, b in pairs:
+            if a.is_integer() and b.is_integer():
+                whole_number += int(a) * int(b)
+            else:
+                total += Fraction(a) * Fraction(b)
+    except (OverflowError, ValueError):  # an infinity, a NaN
+        return None
+    return total + whole_number
+
+
+def _difference(left: Fraction | None, right: Fraction | None) -> Fraction | None:
+    return None if left is None or right is None else left - right
+
+
+def _summands(tensor: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Two integer-valued tensors whose sum, like each of them, is no larger than the tensor."""
+    half = int(tensor.abs().max()) // 2 if tensor.numel() else 0
+    generator = torch.Generator().manual_seed(seed)
+    if half == 0:  # room for signs only: each element goes to one of the two
+        mask = torch.randint(0, 2, tensor.shape, generator=generator).to(tensor.dtype)
+        return tensor * mask, tensor * (1 - mask)
+    first, second = (
+        torch.randint(-half, half + 1, tensor.shape, generator=generator).to(tensor.dtype)
+        for _ in range(2)
+    )
+    return first, second
+
+
+def _without_bias(trial: Trial) -> Operands:
+    return replace(trial.operands, bias=torch.zeros_like(trial.operands.bias))
+
+
+def _answers(trial: Trial, operands: Operands) -> dict[str, Any]:
+    plain = replace(trial, case=contiguous(trial))
+    return observe(plain, plain.call(operands))
+
+
+def _forward(trial: Trial, operands: Operands) -> Any:
+    call = replace(trial, case=contiguous(trial)).call(operands, requires_grad="")
+    with target_code("Y"):
+        Y = call.forward()
+    return Y if isinstance(Y, Tensor) and Y.shape == call.G.shape else None

@@ -1,0 +1,311 @@
+"""Laws that need no oracle: two routes through the implementation lead to the same numbers.
+
+A convolution that shares a fault with its reference still breaks a law (Paddle PR#21225 had
+the same fault in both). Over integers that are exact in any order, laws hold bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import Operands, can_be_exact
+from conv_reference.verification.case import Layout
+from conv_reference.verification.checks.agreement import agree
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.target import Target
+
+Answers = dict[str, Any]  # Y, dX, dK and db, as `observe` returns them
+
+
+@dataclass(frozen=True)
+class _Route:
+    """Another question, and how its answers become those of the first."""
+
+    geometry: Geometry
+    operands: Operands
+    back: Callable[[Answers], Answers]
+
+
+def _lacks(option: str, target: Target) -> str | None:
+    return None if option in target.options else f"no parameter {option}"
+
+
+def _lacks_channels(target: Target) -> str | None:
+    return None if target.has_channels else "no channel dimensions"
+
+
+@check(
+    Row(
+        "batch_independence",
+        "Each sample alone has the answers that it has in its batch; dK and db add up.",
+        "Layers are trained in batches and used on single samples.",
+        "the last batch % 32 samples wrong (neon#361)",
+    ),
+    sample=Sample.SMALL,
+)
+def batch_independence(trial: Trial) -> Iterator[Judgement]:
+    """One sample at a time."""
+    geometry, given = trial.case.geometry, trial.operands
+    if geometry.batch < 2 or not _has_room(trial):
+        return
+    alone = replace(geometry, batch=1)
+    parts = [
+        _answers(
+            trial,
+            alone,
+            replace(given, input=given.input[n : n + 1], grad_output=given.grad_output[n : n + 1]),
+        )
+        for n in range(geometry.batch)
+    ]
+    joined = _joined(parts, {"Y": torch.cat, "dX": torch.cat, "dK": sum, "db": sum})
+    whole = _answers(trial, geometry, given)
+    yield from agree(
+        trial, "batch_independence", whole, joined, "a batch agrees with its samples one by one"
+    )
+
+
+@check(
+    Row(
+        "group_decomposition",
+        "Each group is a convolution of its own, with one group.",
+        "The commonest class of reported faults confuses the groups' channels.",
+        "dX up to 56 times off for groups > 1 with stride > 1 (mlx PR#3800)",
+    ),
+    sample=Sample.SMALL,
+    unsupported=partial(_lacks, "groups"),
+)
+def group_decomposition(trial: Trial) -> Iterator[Judgement]:
+    """One group at a time."""
+    geometry, given = trial.case.geometry, trial.operands
+    if geometry.groups == 1 or not _has_room(trial):
+        return
+    group_in, group_out = geometry.group_channels
+    alone = replace(geometry, groups=1, in_channels=group_in, out_channels=group_out)
+    parts = []
+    for group in range(geometry.groups):
+        inputs = slice(group * group_in, (group + 1) * group_in)
+        outputs = slice(group * group_out, (group + 1) * group_out)
+        operands = Operands(
+            input=given.input[:, inputs],
+            weight=given.weight[outputs],
+            bias=given.bias[outputs],
+            grad_output=given.grad_output[:, outputs],
+        )
+        parts.append(_answers(trial, alone, operands))
+    channels = partial(torch.cat, dim=1)
+    joined = _joined(parts, {"Y": channels, "dX": channels, "dK": torch.cat, "db": torch.cat})
+    whole = _answers(trial, geometry, given)
+    yield from agree(
+        trial, "group_decomposition", whole, joined, "groups agree with one convolution for each"
+    )
+
+
+@check(
+    Row(
+        "explicit_padding",
+        "Padding does what zeros around the input do.",
+        "Padding is handled by bounds checks that differ from kernel to kernel.",
+        "padding greater than the kernel: Y, dX and dW wrong (MIOpen#55)",
+    ),
+    sample=Sample.SMALL,
+    unsupported=partial(_lacks, "padding"),
+)
+def explicit_padding(trial: Trial) -> Iterator[Judgement]:
+    """Zeros written out."""
+    geometry, given = trial.case.geometry, trial.operands
+    (top, bottom), (left, right) = geometry.padding
+    if not any((top, bottom, left, right)):
+        return
+    (height, width), padded = geometry.input_size, geometry.padded_size
+    route = _Route(
+        replace(geometry, input_size=padded, padding=((0, 0), (0, 0))),
+        replace(given, input=pad(given.input, (left, right, top, bottom))),
+        lambda found: _changed(
+            found, dX=lambda dX: dX[..., top : top + height, left : left + width]
+        ),
+    )
+    yield from _two_routes(trial, "explicit_padding", route, "padding agrees with explicit zeros")
+
+
+@check(
+    Row(
+        "explicit_dilation",
+        "Dilation does what zeros between the kernel's taps do.",
+        "It is ignored in one place only, and the shape is right all the same.",
+        "dilation ignored, the shape right (tensorflow#18454)",
+    ),
+    sample=Sample.SMALL,
+    unsupported=partial(_lacks, "dilation"),
+)
+def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
+    """A kernel with zeros between its taps."""
+    geometry, given = trial.case.geometry, trial.operands
+    (dh, dw), span = geometry.dilation, geometry.span
+    if (dh, dw) == (1, 1) or "kernel_size" in trial.target.fixed:
+        return
+    K = given.weight.new_zeros(*given.weight.shape[:2], *span)
+    K[:, :, ::dh, ::dw] = given.weight
+    route = _Route(
+        replace(geometry, kernel_size=span, dilation=(1, 1)),
+        replace(given, weight=K),
+        lambda found: _changed(found, dK=lambda dK: dK[..., ::dh, ::dw]),
+    )
+    said = "dilation agrees with zeros between the taps"
+    yield from _two_routes(trial, "explicit_dilation", route, said)
+
+
+@check(
+    Row(
+        "stride_subsampling",
+        "A stride picks every s-th output of stride 1, and G acts from there.",
+        "A stride with a remainder is where gradients most often lose their edge.",
+        "dX wrong at the edge for 32×32, kernel 5, stride 3 (pytorch#25101)",
+    ),
+    sample=Sample.SMALL,
+    unsupported=partial(_lacks, "stride"),
+)
+def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
+    """Every output computed, some of them picked."""
+    geometry, given = trial.case.geometry, trial.operands
+    (sh, sw), dense = geometry.stride, replace(geometry, stride=(1, 1))
+    if (sh, sw) == (1, 1):
+        return
+    G = given.grad_output.new_zeros(dense.output_shape)
+    G[:, :, ::sh, ::sw] = given.grad_output
+    route = _Route(
+        dense,
+        replace(given, grad_output=G),
+        lambda found: _changed(found, Y=lambda Y: Y[..., ::sh, ::sw]),
+    )
+    said = "a stride agrees with every s-th output of stride 1"
+    yield from _two_routes(trial, "stride_subsampling", route, said)
+
+
+@check(
+    Row(
+        "translation",
+        "As many zero rows and columns as the stride, before the input, move Y by one.",
+        "Offsets into the input are computed in many places, each of its own accord.",
+        "Y shifted by one pixel, its shape right (keras PR#22876)",
+    ),
+    sample=Sample.SMALL,
+)
+def translation(trial: Trial) -> Iterator[Judgement]:
+    """The input moved by one stride."""
+    geometry, given = trial.case.geometry, trial.operands
+    (height, width), (sh, sw) = geometry.input_size, geometry.stride
+    route = _Route(
+        replace(geometry, input_size=(height + sh, width + sw)),
+        replace(
+            given,
+            input=pad(given.input, (sw, 0, sh, 0)),
+            grad_output=pad(given.grad_output, (1, 0, 1, 0)),
+        ),
+        lambda found: _changed(found, Y=lambda Y: Y[..., 1:, 1:], dX=lambda dX: dX[..., sh:, sw:]),
+    )
+    said = "an input moved by one stride has an output moved by one"
+    yield from _two_routes(trial, "translation", route, said)
+
+
+@check(
+    Row(
+        "channel_permutation",
+        "Channels in another order, within their groups, have their answers in that order.",
+        "Blocked kernels treat the last channels by other code than the first.",
+        "wrong for 6 channels, right for 8, 12 and 16 (pytorch#21597)",
+    ),
+    sample=Sample.SMALL,
+    unsupported=_lacks_channels,
+)
+def channel_permutation(trial: Trial) -> Iterator[Judgement]:
+    """The channels of every group backwards: the first become the last."""
+    geometry, given = trial.case.geometry, trial.operands
+    group_in, group_out = geometry.group_channels
+    if (group_in, group_out) == (1, 1):
+        return
+    inputs = _reversed_within(geometry.in_channels, group_in)
+    outputs = _reversed_within(geometry.out_channels, group_out)
+
+    def kernel(K: Tensor) -> Tensor:
+        return K[outputs].flip(1)
+
+    route = _Route(
+        geometry,
+        Operands(
+            input=given.input[:, inputs],
+            weight=kernel(given.weight),
+            bias=given.bias[outputs],
+            grad_output=given.grad_output[:, outputs],
+        ),
+        lambda found: _changed(
+            found,
+            Y=lambda Y: Y[:, outputs],
+            dX=lambda dX: dX[:, inputs],
+            dK=kernel,
+            db=lambda db: db[outputs],
+        ),
+    )
+    said = "reversed channels have their answers reversed"
+    yield from _two_routes(trial, "channel_permutation", route, said)
+
+
+def _two_routes(trial: Trial, row: str, route: _Route, said: str) -> Iterator[Judgement]:
+    if not _has_room(trial):
+        return
+    direct = _answers(trial, trial.case.geometry, trial.operands)
+    around = route.back(_answers(trial, route.geometry, route.operands))
+    yield from agree(trial, row, direct, around, said)
+
+
+def _has_room(trial: Trial) -> bool:
+    """Whether sums are exact; every sum of the other routes is a part of one of these."""
+    return can_be_exact(trial.case.geometry, trial.case.dtype)
+
+
+def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
+    """What the target answers; nothing where Y has another shape, which the certificate tells."""
+    other = replace(trial, case=contiguous(trial).on(geometry))
+    found = observe(other, other.call(operands))
+    Y = found["Y"]
+    return (
+        found
+        if isinstance(Y, Tensor) and Y.dim() == (4 if trial.target.has_channels else 3)
+        else {}
+    )
+
+
+def contiguous(trial: Trial) -> Any:
+    """The case with every operand contiguous: an expanded one cannot hold other values."""
+    plain = Layout.CONTIGUOUS
+    return replace(trial.case, input_layout=plain, weight_layout=plain, grad_output_layout=plain)
+
+
+def _changed(found: Answers, **changes: Callable[[Tensor], Tensor]) -> Answers:
+    return {
+        name: changes[name](value) if name in changes and isinstance(value, Tensor) else value
+        for name, value in found.items()
+    }
+
+
+def _joined(parts: list[Answers], how: dict[str, Callable[..., Any]]) -> Answers:
+    joined = {}
+    for name, join in how.items():
+        values = [part.get(name) for part in parts]
+        if all(isinstance(value, Tensor) for value in values):
+            joined[name] = join(values)
+    return joined
+
+
+def _reversed_within(channels: int, group: int) -> Tensor:
+    return torch.arange(channels).reshape(-1, group).flip(1).flatten()
