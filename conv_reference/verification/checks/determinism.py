@@ -1,0 +1,160 @@
+"""Determinism: the same question has the same answer, the twentieth time and on dirty memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Layout
+from conv_reference.verification.checks.agreement import agree, told
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import FIRST_ORDER, Trial, own_shapes
+from conv_reference.verification.judge import Judgement, judge
+from conv_reference.verification.result import Verdict
+from conv_reference.verification.target import Call
+
+_REPETITIONS = 16  # "right on the first ten calls" and "every seventh is wrong" show
+_DIRTY_BLOCKS = 3  # of each size: a result may be the second block that is taken
+
+
+@check(
+    Row(
+        "repetition",
+        "Many calls with the same arguments agree bit for bit.",
+        "Races and uninitialised memory are wrong on some runs only.",
+        "dX NaN in some of 1000 runs (NNlib.jl PR#45)",
+    ),
+    sample=Sample.MODES,
+)
+def repetition(trial: Trial) -> Iterator[Judgement]:
+    """Sixteen calls, on fresh arguments and on the same ones in turn."""
+    call = trial.call()
+    first = observe(trial, call)
+    for count in range(2, _REPETITIONS + 1):
+        found = observe(trial, call if count % 2 else trial.call())
+        said = f"call {count} with the same arguments agrees with the first"
+        differing = [j for j in agree(trial, "repetition", found, first, said) if not j.is_exact]
+        if differing:
+            yield from differing
+            return
+    yield Judgement("repetition", "", Verdict.EXACT)
+
+
+@check(
+    Row(
+        "dirty_memory",
+        "Freed memory full of NaN shows in no result.",
+        "A result that is not wholly written holds whatever was there before.",
+        "dX pixels never written where the kernel is smaller than the stride (MIOpen PR#566)",
+    ),
+    sample=Sample.MODES,
+)
+def dirty_memory(trial: Trial) -> Iterator[Judgement]:
+    """NaN in freed blocks of every size in question, just before each pass."""
+    shapes = own_shapes(trial.target, trial.case.geometry)
+    call = trial.call()
+    _soil(trial, shapes)
+    found = observe(trial, _soiling(trial, call, shapes))
+    expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in found))
+    for name, value in found.items():
+        if value is None or name not in expected:
+            continue  # told by the certificate
+        judgement = judge(
+            "dirty_memory", name, value, expected[name], allowed_bits=trial.allowed_bits
+        )
+        yield told(judgement, "on freed memory full of NaN")
+        expected[name].value.fill_(math.nan)
+
+
+def _soiling(trial: Trial, call: Call, shapes: dict[str, tuple[int, ...]]) -> Call:
+    """The same call, which soils the memory once more between its passes."""
+
+    def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+        Y = call.function(X, K, b)
+        _soil(trial, {name: shape for name, shape in shapes.items() if name != "Y"})
+        return Y
+
+    return replace(call, function=function)
+
+
+def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Allocate blocks of these sizes, fill them with NaN and free them all at once."""
+    geometry = trial.case.geometry
+    unfolded = (
+        *(geometry.batch, geometry.in_channels, *geometry.kernel_size),
+        *geometry.output_size,
+    )
+    padded = (geometry.batch, geometry.in_channels, *geometry.padded_size)
+    blocks = [
+        torch.full(shape, math.nan, dtype=trial.case.dtype, device=trial.device)
+        for shape in (*shapes.values(), unfolded, padded)
+        for _ in range(_DIRTY_BLOCKS)
+    ]
+    blocks.clear()
+
+
+@check(
+    Row(
+        "fresh_values",
+        "Other values in the same storage have their own answers, and the first ones theirs again.",
+        "An answer that is remembered by address or by shape is right once.",
+        "a generated kernel that remembers its first answers",
+    ),
+    sample=Sample.MODES,
+)
+def fresh_values(trial: Trial) -> Iterator[Judgement]:
+    """The arguments overwritten, and restored."""
+    plain = _writable(trial)
+    call = plain.call()
+    given = plain.operands
+    if set(observe(plain, call)) == {"Y"} and call.leaves:
+        return  # no Y of the right shape: told by the certificate
+    other = Operands(
+        input=given.input.roll(1, -1).neg(),
+        weight=given.weight.roll(1, -1),
+        bias=given.bias.neg(),
+        grad_output=given.grad_output.roll(1, -1),
+    )
+    for operands, said in ((other, "new values in the same storage"), (given, "the old again")):
+        _overwrite(call, operands)
+        found = observe(plain, call)
+        expected = plain.expect(operands, only=tuple(n for n in FIRST_ORDER if n in found))
+        for name, value in found.items():
+            if value is None or name not in expected:
+                continue
+            judgement = judge(
+                "fresh_values", name, value, expected[name], allowed_bits=trial.allowed_bits
+            )
+            yield told(judgement, f"{said} have answers of their own")
+            expected[name].value.fill_(math.nan)
+
+
+def _writable(trial: Trial) -> Trial:
+    """Without expanded operands, whose elements cannot be written one by one."""
+    case = trial.case
+    layouts = {
+        name: Layout.CONTIGUOUS
+        for name in ("input_layout", "weight_layout", "grad_output_layout")
+        if getattr(case, name) == Layout.EXPANDED
+    }
+    return replace(trial, case=replace(case, **layouts))
+
+
+def _overwrite(call: Call, operands: Operands) -> None:
+    pairs = (
+        (call.X, operands.input),
+        (call.K, operands.weight),
+        (call.b, operands.bias),
+        (call.G, operands.grad_output),
+    )
+    with torch.no_grad():
+        for tensor, values in pairs:
+            if tensor is not None:
+                tensor.copy_(values.reshape(tensor.shape))

@@ -1,0 +1,130 @@
+"""What lies around a call: other threads, and the state of the whole process."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conv_reference.verification.checks.agreement import agree
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import TargetRaised, Trial
+from conv_reference.verification.judge import Judgement, whole
+from conv_reference.verification.result import Verdict
+from conv_reference.verification.target import Call
+
+_ROUNDS = 6
+
+
+@check(
+    Row(
+        "threads",
+        "Two threads at once get the answers that one gets.",
+        "Servers and data loaders call one layer from several threads.",
+        "dW wrong on some calls of the multithreaded path (NNlib.jl#197)",
+    ),
+    sample=Sample.FEW,
+)
+def threads(trial: Trial) -> Iterator[Judgement]:
+    """One function, one layer, two threads with different inputs."""
+    call = trial.call()
+    other_way = {
+        "X": (-call.X.detach()).requires_grad_(call.X.requires_grad),
+        "G": -call.G,
+    }
+    calls = (call, replace(call, **other_way))
+    alone = [observe(trial, one) for one in calls]
+    together = _together(trial, calls)
+    said = "two threads at once agree with one"
+    seen = False
+    for rounds, reference in zip(together, alone, strict=True):
+        operands = trial.operands if thread == 0 else None
+        for answers in rounds:
+            for judgement in agree(trial, "threads", answers, reference, said, operands=operands):
+                if judgement.verdict != Verdict.EXACT:
+                    seen = True
+                    yield judgement
+            if seen:
+                return
+    yield Judgement("threads", "", Verdict.EXACT)
+
+
+def _together(trial: Trial, calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
+    """Each call in a thread of its own, several times over, with switches as often as can be."""
+    barrier = threading.Barrier(len(calls))
+    answers: list[list[dict[str, Any]]] = [[] for _ in calls]
+    errors: list[TargetRaised] = []
+
+    def work(place: int) -> None:
+        barrier.wait()
+        try:
+            for _ in range(_ROUNDS):
+                answers[place].append(observe(trial, calls[place]))
+        except TargetRaised as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=work, args=(place,)) for place in range(len(calls))]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(interval)
+    if errors:
+        raise errors[0]
+    return answers
+
+
+_STATES: dict[str, Callable[[], Any]] = {
+    "default dtype": torch.get_default_dtype,
+    "gradient mode": torch.is_grad_enabled,
+    "inference mode": torch.is_inference_mode_enabled,
+    "torch's random state": torch.get_rng_state,
+    "Python's random state": random.getstate,
+    "numpy's random state": lambda: np.random.get_state()[1:3],
+    "number of threads": torch.get_num_threads,
+    "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
+    "float32 precision": torch.get_float32_matmul_precision,
+    "anomaly mode": torch.is_anomaly_enabled,
+    "autocast": lambda: torch.is_autocast_enabled("cpu"),
+}
+
+
+@check(
+    Row(
+        "global_state",
+        "Default dtype, gradient mode, random state, thread count and the like are left alone.",
+        "A layer that reseeds makes dropout and shuffling repeat themselves.",
+        "a result that depends on a fixed seed, set on every call",
+    ),
+    sample=Sample.FEW,
+)
+def global_state(trial: Trial) -> Iterator[Judgement]:
+    """The process's state before and after; the engine restores it."""
+    call = trial.call()
+    before = {name: state() for name, state in _STATES.items()}
+    observe(trial, call)
+    changed = [name for name, state in _STATES.items() if not _same(before[name], state())]
+    for name in changed:
+        yield whole("global_state", name, "left alone", "changed by the call")
+    if not changed:
+        yield Judgement("global_state", "", Verdict.EXACT)
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, Tensor):
+        return torch.equal(before, after)
+    if isinstance(before, tuple):
+        return len(before) == len(after) and all(map(_same, before, after))
+    return np.array_equal(before, after) if isinstance(before, np.ndarray) else before == after
