@@ -47,8 +47,7 @@ def definition(geometry: Geometry, X: Tensor, K: Tensor, Y: Tensor, bias: Tensor
         limits = ((c, 0, geometry.group_inputs - 1), *limits)
     right = Sum(term, *limits)
     if bias is not None:
-        channel = o if geometry.out_channels > 1 else 0
-        right = Add(right, entry(bias, channel), evaluate=False)
+        right = Add(right, entry(bias, _bias_channel(Y)), evaluate=False)
     return Formula((entry(Y, n, o, i, j), right))
 
 
@@ -69,10 +68,10 @@ def input_chain(geometry: Geometry, X: Tensor, Y: Tensor, G: Tensor) -> Formula:
 
 def bias_chain(geometry: Geometry, bias: Tensor, Y: Tensor, G: Tensor) -> Formula:
     """∂C/∂b[o] = Σ G[i,j], since every ∂Y[i,j]/∂b[o] is one."""
-    channel = o if geometry.out_channels > 1 else Integer(0)
+    channel = _bias_channel(Y)
     by = entry(bias, channel)
     limits = _output_limits(geometry, G, channel=False)
-    derivative = Partial(entry(Y, n, o, i, j), by)
+    derivative = Partial(entry(Y, n, channel, i, j), by)
     upstream = entry(G, n, channel, i, j)
     return Formula(
         (Partial(cost, by), Sum(_times(upstream, derivative), *limits), Sum(upstream, *limits))
@@ -119,6 +118,11 @@ def _output_limits(geometry: Geometry, G: Tensor, *, channel: bool) -> Limits:
     if G.written[0]:
         limits.insert(0, (n, 0, geometry.batch - 1))
     return tuple(limits)
+
+
+def _bias_channel(Y: Tensor) -> Expr:
+    """The index of the bias, which is always written: 0 where that of Y's channel is not."""
+    return o if Y.written[1] else Integer(0)
 
 
 def _input_channel(geometry: Geometry) -> Expr:
