@@ -1,0 +1,1 @@
+"""What the chapter says in favour of a convolution, each claim measured in a module."""

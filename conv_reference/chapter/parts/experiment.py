@@ -1,0 +1,62 @@
+"""The training experiment, with its story."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from conv_reference.chapter.figures import story
+from conv_reference.chapter.parts.material import Gettext, Material
+from conv_reference.chapter.training import Run, descend
+from conv_reference.layer import ConvLayer_1
+
+_GARMENTS = (0, 1, 5, 7)  # an ankle boot, a T-shirt, a dress or a coat, a pullover
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The run, and the images that it is shown on."""
+
+    run: Run
+    garments: Float[Tensor, "m h w"]
+
+    @classmethod
+    def compute(cls, material: Material) -> Experiment:
+        """Train.
+
+        Raises:
+            ValueError: when the run diverges, since nothing of it can be shown.
+        """
+        images = material.images()
+        run = Run(images, material.settings).finish()
+        if run.diverged:
+            raise ValueError(
+                f"the run diverges after {run.done} minibatches at learning rate "
+                f"{run.settings.learning_rate:g}, so there is no page of it; "
+                "--only exercise-1 shows why"
+            )
+        return cls(run, images[[index for index in _GARMENTS if index < len(images)]])
+
+    @property
+    def layer_code(self) -> str:
+        """The chapter's forward pass, as it runs."""
+        return textwrap.dedent(inspect.getsource(ConvLayer_1.forward))
+
+    @property
+    def training_code(self) -> str:
+        """The training loop, as it runs."""
+        return inspect.getsource(descend)
+
+    def figures(self, _: Gettext) -> dict[str, Figure]:
+        """The loss, the kernel's frames, its weights over time, the garments."""
+        return {
+            "loss": story.loss_curve(self.run, _),
+            "frames": story.frames(self.run, _),
+            "weights": story.weights(self.run, _),
+            "garments": story.garments(self.garments, self.run, _),
+        }
