@@ -104,9 +104,10 @@ class BlockWriter(ABC, Generic[T]):
             return f"\ue000{len(held) - 1}\ue001"  # private characters, which nothing escapes
 
         text = message.translate(self.translations, hold)
+        text = re.sub(r"(?<!\w)-(?=[0-9])", "−", text)
         if self.right_to_left:
-            # Or a reader from the right would take 2×3 for three rows of two.
-            text = re.sub(r"[0-9]+(×[0-9]+)+", rf"{LEFT_TO_RIGHT}\g<0>{POP}", text)
+            # Or a reader from the right would take 2×3 for three rows of two, and −1 for 1−.
+            text = re.sub(r"−[0-9]+|[0-9]+(×[0-9]+)+", rf"{LEFT_TO_RIGHT}\g<0>{POP}", text)
         prose = self.escape(text)
         return re.sub("\ue000([0-9]+)\ue001", lambda place: held[int(place[1])], prose)
 

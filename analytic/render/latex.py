@@ -59,6 +59,7 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "×": r"\ensuremath{\times}",
     "⋮": r"\ensuremath{\vdots}",
+    "−": r"\ensuremath{-}",
     LEFT_TO_RIGHT: r"{\textdir TLT ",
     POP: "}",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -101,8 +102,6 @@ class _Latex(LatexWriter):
         for name, members in block.cases:
             shown = self.pixels(members)
             listed = ", ".join(f"${pixel}$" for pixel in shown)
-            if self.right_to_left:
-                listed = self.escape(LEFT_TO_RIGHT) + listed + self.escape(POP)
             if len(shown) < len(members):
                 listed += f" ({self.say(pixels(len(members)))})"
             lines.append(rf"\item[{self.say(name)}:] {listed}")

@@ -72,15 +72,23 @@ class _Markdown(LatexWriter):
         return re.sub(r"([\\`*_{}\[\]<>#$|])", r"\\\1", text)
 
 
+#: A word with its index, which may hold braces itself.
+_INDEXED_WORD = re.compile(r"\\mathit\{(\w+)\}_\{((?:[^{}]|\{[^{}]*\})*)\}")
+
+
 def _safe(mathematics: str) -> str:
-    r"""The same without a backslash before punctuation, which some readers of Markdown eat.
+    r"""The same without what some readers of Markdown take for theirs.
+
+    That is a backslash before punctuation, which they eat, and an underscore that follows
+    punctuation, with which emphasis may begin.
 
     Example:
-        >>> print(_safe(r"a\, b \\ c\ d"))
-        a\thinspace b \cr c~d
+        >>> print(_safe(r"a\, b \\ c\ d \mathit{Up}_{0}"))
+        a\thinspace b \cr c~d \mathit{Up_{0}}
     """
     return (
-        mathematics.replace(r"\\", r"\cr")
+        _INDEXED_WORD.sub(r"\\mathit{\1_{\2}}", mathematics)
+        .replace(r"\\", r"\cr")
         .replace(r"\,", r"\thinspace ")
         .replace(r"\ ", "~")
         .replace(r"\thinspace  ", r"\thinspace ")
