@@ -81,6 +81,12 @@ def _patterns(
     if value.dim() == 4 and zero and value.shape[0] > 1:
         last[-1] = False
         yield "the last sample or channel is left out", not bool(last.any())
+    for rows, columns, words in _SHIFTS:
+        if value.dim() >= 2 and quantity in {"Y", "dX"}:
+            yield (
+                f"the result is shifted by one {words}",
+                _is_shifted(value, expected, rows, columns),
+            )
     for words, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
         yield (
             f"operands are rounded to {words} on the way",
@@ -90,6 +96,32 @@ def _patterns(
         "operands are rounded to ten bits on the way, as TF32 does",
         trial.case.dtype == torch.float32 and _downcast(trial, quantity, value, None),
     )
+
+
+_SHIFTS = (
+    (1, 0, "row, downwards"),
+    (-1, 0, "row, upwards"),
+    (0, 1, "column, to the right"),
+    (0, -1, "column, to the left"),
+)
+
+
+def _is_shifted(value: Tensor, expected: Tensor, rows: int, columns: int) -> bool:
+    """Whether all but what a shift brings in from outside is as it should be, one place on."""
+    height, width = value.shape[-2:]
+    if height <= abs(rows) or width <= abs(columns) or not bool(expected.any()):
+        return False
+    moved = value[
+        ...,
+        max(rows, 0) : height + min(rows, 0),
+        max(columns, 0) : width + min(columns, 0),
+    ]
+    original = expected[
+        ...,
+        max(-rows, 0) : height + min(-rows, 0),
+        max(-columns, 0) : width + min(-columns, 0),
+    ]
+    return torch.equal(moved, original) and bool(original.any())
 
 
 def _downcast(trial: Trial, quantity: str, value: Tensor, dtype: torch.dtype | None) -> bool:

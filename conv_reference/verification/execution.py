@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from conv_reference.verification.case import Case
@@ -64,12 +62,12 @@ def _row_of(check: Check, quantity: str) -> str:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Undo what a target may have done to the process, and silence what it warns of."""
+    """Undo what a target may have set in the process, and silence what it warns of."""
     dtype, grad, threads = (
-        torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
-    )  # fmt: skip
-    torch_state, python_state = torch.get_rng_state(), random.getstate()
-    numpy_state = np.random.get_state()
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.get_num_threads(),
+    )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -79,6 +77,3 @@ def guarded() -> Iterator[None]:
         torch.set_grad_enabled(grad)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        torch.set_rng_state(torch_state)
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)

@@ -9,7 +9,7 @@ import torch
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.causes import guess
-from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.checks.certificate import ROWS, observe
 from conv_reference.verification.checks.trial import TargetRaised, Trial
 from conv_reference.verification.derived import can_derive, derived_terms, participation
 from conv_reference.verification.execution import Settings, guarded
@@ -26,6 +26,7 @@ from conv_reference.verification.readout import (
 from conv_reference.verification.target import Target
 
 MOST_TERMS = 9
+MOST_ELEMENTS = 3
 MOST_CELLS = 12  # rows or columns of a grid
 
 
@@ -55,10 +56,23 @@ def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement
         if not judgement.index:
             return Explanation(cause=cause)
         try:
-            text = _formulas(trial, judgement.quantity, judgement.index)
+            indices = _wrong_indices(trial, judgement)
+            text = "\n".join(_formulas(trial, judgement.quantity, index) for index in indices)
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"
     return Explanation(text, cause, _grids(trial, judgement.quantity, judgement.index))
+
+
+def _wrong_indices(trial: Trial, judgement: Judgement) -> list[Index]:
+    """The element of the judgement, and the next few that are wrong: together they show more."""
+    quantity = judgement.quantity
+    actual = observe(trial, trial.call()).get(quantity)
+    expected = trial.expect(only=(quantity,))[quantity].value
+    found = [judgement.index]
+    if isinstance(actual, torch.Tensor) and actual.shape == expected.shape:
+        wrong = (actual.detach().to("cpu", torch.float64) != expected).nonzero().tolist()
+        found += [tuple(index) for index in wrong if tuple(index) != judgement.index]
+    return found[:MOST_ELEMENTS]
 
 
 def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:

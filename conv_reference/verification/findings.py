@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.case import EXACT_VALUES, Case, Values, dtype_name
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.explain import Explanation, explain_case
 from conv_reference.verification.isolation import Backend, Crash
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import Defect, first_match
+from conv_reference.verification.plan import CERTIFICATE
 from conv_reference.verification.reduce import smallest_failing
-from conv_reference.verification.result import Finding, Verdict
+from conv_reference.verification.result import FAILURES, Finding, Verdict
 from conv_reference.verification.snippet import snippet
 from conv_reference.verification.tally import Failure
 from conv_reference.verification.target import Target
@@ -24,6 +25,20 @@ from conv_reference.verification.values import case_operands, is_exact
 
 MOST_REDUCED = 12  # findings; further ones are shown as they were met
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
+
+
+_FIRST = frozenset({"shapes", *ROWS.values()})
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What failures have in common that are told as one."""
+
+    row: str
+    quantity: str
+    verdict: str
+    dtype: str
+    known: str  # the known defect, or empty
 
 
 @dataclass(frozen=True)
@@ -37,29 +52,58 @@ class Lab:
     in_process: bool  # whether the target was called where verify was
 
     def findings(self, failures: Iterable[Failure]) -> list[Finding]:
-        """One finding for each row, quantity, verdict and known defect; in every dtype."""
-        groups: dict[tuple[str, str, str, str, str], list[Failure]] = {}
-        for failure in failures:
-            defect = first_match(self.defects, failure.case, failure.judgement)
-            judgement = failure.judgement
-            key = (
-                judgement.check,
-                judgement.quantity,
-                judgement.verdict.value,
-                dtype_name(failure.case.dtype),
-                "" if defect is None else defect.name,
-            )
-            groups.setdefault(key, []).append(failure)
+        """One finding for each row, quantity, verdict and known defect; in every dtype.
+
+        What fails in another check on a case that fails its certificate, too, is no finding of
+        its own: it is told with that of the certificate.
+        """
+        groups: dict[_Key, list[Failure]] = {}
+        also: dict[_Key, dict[str, None]] = {}
+        for failure in sorted(failures, key=lambda f: f.judgement.check not in _FIRST):
+            groups.setdefault(self._key(failure), []).append(failure)
         deadline = time.monotonic() + PATIENCE
+        for key in [key for key in groups if key.row not in _FIRST and not key.known]:
+            primary = self._certificate_failure(min(groups[key], key=_size), deadline)
+            if primary is not None:
+                del groups[key]
+                groups.setdefault(self._key(primary), []).append(primary)
+                also.setdefault(self._key(primary), {})[key.row] = None
         found: list[Finding] = []
-        smallest: dict[tuple[str, ...], Case] = {}
+        smallest: dict[tuple[str, str, str], Case] = {}
         for number, (key, group) in enumerate(groups.items()):
             first = min(group, key=_size)
-            reducible = not key[4] and number < MOST_REDUCED and time.monotonic() < deadline
-            shown = self._reduced(first, smallest.get(key[:3]), deadline) if reducible else first
-            smallest.setdefault(key[:3], shown.case)
-            found.append(self._finding(shown, key[4] or None, len(group), explained=reducible))
+            alike = (key.row, key.quantity, key.verdict)
+            explained = not key.known and number < MOST_REDUCED and time.monotonic() < deadline
+            shown = self._reduced(first, smallest.get(alike), deadline) if explained else first
+            smallest.setdefault(alike, shown.case)
+            finding = self._finding(shown, key.known or None, len(group), explained=explained)
+            found.append(replace(finding, also=tuple(also.get(key, ()))))
         return found
+
+    def _key(self, failure: Failure) -> _Key:
+        judgement = failure.judgement
+        defect = first_match(self.defects, failure.case, judgement)
+        return _Key(
+            judgement.check,
+            judgement.quantity,
+            judgement.verdict.value,
+            dtype_name(failure.case.dtype),
+            "" if defect is None else defect.name,
+        )
+
+    def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
+        """How the certificate of the same case fails, if it does."""
+        values = failure.case.values if failure.case.values in EXACT_VALUES else Values.BALANCED
+        case = self.target.restrict(replace(failure.case, check=CERTIFICATE, values=values))
+        if time.monotonic() > deadline or not self._possible(case):
+            return None
+        for _, result in self.backend.run(judge_case, [case], self.settings):
+            if isinstance(result, Crash):
+                return None
+            for judgement in result:
+                if judgement.verdict in FAILURES and judgement.check in _FIRST:
+                    return Failure(case, judgement)
+        return None
 
     def _reduced(self, failure: Failure, elsewhere: Case | None, deadline: float) -> Failure:
         """The failure on the smallest case: perhaps on that of another dtype."""

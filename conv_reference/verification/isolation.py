@@ -27,7 +27,12 @@ from conv_reference.verification.worker import Start, Work
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 _POLL = 0.1  # seconds
-_PERTURB = {"MALLOC_PERTURB_": "128", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+_PERTURB = {
+    "MALLOC_PERTURB_": "128",
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+    # Threads that spin while they wait take the processor from the other children.
+    "OMP_WAIT_POLICY": "passive",
+}
 
 Item = Any
 Result = Any

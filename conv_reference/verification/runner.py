@@ -176,7 +176,7 @@ class _Run:
         """The result of each case, None where it was not reached; and whether by an interrupt."""
         results: list[Any] = [None] * len(chosen.cases)
         single = wanted.case is not None or wanted.geometry is not None
-        deadline = None if single else self._begun + OVERRUN * wanted.budget
+        deadline = None if single else time.monotonic() + OVERRUN * wanted.budget
         done = 0
         try:
             for number, result in self._backend.run(

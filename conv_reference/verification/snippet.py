@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from pathlib import Path
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ MOST_ELEMENTS = 24  # of a tensor that is written out
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
     """Under ten lines: with torch alone for a plain call, otherwise through ``verify``."""
-    if not target.importable or target.name.partition(":")[0].endswith(".py"):
+    if not target.importable:
         return _through_verify(target, case, settings)
     contiguous = case.layout == Layout.CONTIGUOUS.value
     first_order = judgement.check in ROWS.values()
@@ -40,7 +41,8 @@ def _through_verify(target: Target, case: Case, settings: Settings) -> str:
 
 
 def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
-    module, _, attribute = target.name.partition(":")
+    place, _, attribute = target.name.rpartition(":")
+    module = Path(place).stem if place.endswith(".py") else place
     operands = case_operands(case, settings.seed)
     g = case.geometry
     given = {
@@ -55,6 +57,7 @@ def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings)
         options = [f"{name}={given[name]}" for name in OPTIONS if name in target.options]
     lines = [
         "import torch",
+        *_on_path(place),
         f"import {module}",
         f"X = {_tensor(operands.input, case, 'X')}",
         f"K = {_tensor(operands.weight, case, 'K')}",
@@ -69,6 +72,14 @@ def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings)
     index = str(list(judgement.index)) if judgement.index else ""
     lines.append(f"print({shown}{index})  # should be {judgement.expected}, is {judgement.actual}")
     return "\n".join(lines)
+
+
+def _on_path(place: str) -> list[str]:
+    """What makes a file importable that does not lie in the current folder."""
+    folder = str(Path(place).parent)
+    if not place.endswith(".py") or folder == ".":
+        return []
+    return [f"import sys; sys.path.insert(0, {folder!r})"]
 
 
 def _tensor(tensor: Tensor, case: Case, letter: str) -> str:

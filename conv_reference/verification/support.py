@@ -24,6 +24,11 @@ _PHRASES = (
     "generate_vmap_rule",
     # An accumulator that is not mapped over cannot take what is: the function cannot be mapped.
     "vmap: inplace arithmetic",
+    # Control flow that follows a number in the tensor.
+    "vmap: it looks like you're",
+    # Code outside torch (numpy, ctypes, a kernel of its own) met a tensor of a transform.
+    "cannot access data pointer of tensor that doesn't have storage",
+    "cannot access storage of",
     "not supported by autograd",
     "does not require grad and does not have a grad_fn",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -82,6 +82,12 @@ class Target:
             return geometry
         return _enlarged(geometry, changes)
 
+    def described(self) -> Target:
+        """The same without what can be called: it travels between processes."""
+        named = (field.name for field in fields(self))
+        callables = {name: _nowhere for name in named if callable(getattr(self, name))}
+        return replace(self, **callables)
+
     def own_shape(self, shape: tuple[int, int, int, int]) -> tuple[int, ...]:
         """The shape that X, Y or a gradient of that kind has for this target."""
         n, c, h, w = shape
@@ -90,6 +96,10 @@ class Target:
     def weight_shape(self, geometry: Geometry) -> tuple[int, ...]:
         """The shape of K for this target."""
         return geometry.weight_shape if self.has_channels else geometry.kernel_size
+
+
+def _nowhere(*_: Any, **__: Any) -> Any:
+    raise TargetError("this is a target's description; it cannot be called here")
 
 
 def _enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:

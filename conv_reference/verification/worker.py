@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -37,11 +37,6 @@ class Work:
     argument: Any
 
 
-def nowhere(*_: Any) -> Any:
-    """Stands for the target's own function where only its description has travelled."""
-    raise TargetError("this is a description of a target; it cannot be called here")
-
-
 def main(socket: int, shared: int) -> None:
     """Serve until the parent closes the socket."""
     connection = Connection(socket)
@@ -56,7 +51,7 @@ def main(socket: int, shared: int) -> None:
     except TargetError as error:
         connection.send(error)
         return
-    connection.send(replace(target, prepare=nowhere))
+    connection.send(target.described())
     while True:
         try:
             work: Work = connection.recv()

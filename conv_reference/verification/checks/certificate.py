@@ -18,6 +18,7 @@ from conv_reference.verification.checks.trial import FIRST_ORDER, TargetRaised, 
 from conv_reference.verification.judge import Expected, Judgement, judge, kind_mismatch, whole
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Call
+from conv_reference.verification.values import repetitions
 
 ROWS: Mapping[str, str] = {
     "Y": "forward",
@@ -73,7 +74,12 @@ ROWS: Mapping[str, str] = {
     sample=Sample.ALL,
 )
 def certificate(trial: Trial) -> Iterator[Judgement]:
-    """Y, dX, dK and db of one case against the oracle."""
+    """Y, dX, dK and db of one case against the oracle; where values are few, several times."""
+    for repetition in range(repetitions(trial.case)):
+        yield from _once(replace(trial, seed=trial.seed + repetition))
+
+
+def _once(trial: Trial) -> Iterator[Judgement]:
     call = trial.call()
     observed = observe(trial, call)
     # The oracle runs after the target, which so cannot find the answer in freed memory.

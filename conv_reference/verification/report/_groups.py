@@ -41,7 +41,8 @@ class Group:
     @property
     def rows(self) -> tuple[str, ...]:
         """The checks that it shows in."""
-        return tuple(dict.fromkeys(one_line(finding.check) for finding in self.findings))
+        names = (name for f in self.findings for name in (f.check, *f.also))
+        return tuple(dict.fromkeys(map(one_line, names)))
 
     @property
     def likewise(self) -> tuple[str, ...]:
