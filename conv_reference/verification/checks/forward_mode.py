@@ -16,6 +16,7 @@ from conv_reference.verification.checks.integers import Integers, Oracle, answer
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial, target_code
 from conv_reference.verification.judge import Expected, Judgement, judge
+from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Call
 
 
@@ -62,6 +63,32 @@ def _call(trial: Trial, point: _Tangents) -> Call:
     return trial.call(point.operands, requires_grad="", **whole)
 
 
+def carries_no_tangent(call: Call) -> bool:
+    """Whether Y has no tangent at all where every operand has one.
+
+    Torch takes an operator without a forward derivative for a constant, and says nothing.
+    """
+    with target_code("tangent of Y"), forward_ad.dual_level():
+        X, K, b = (
+            None if t is None else forward_ad.make_dual(t.detach(), torch.ones_like(t))  # type: ignore[no-untyped-call]
+            for t in (call.X, call.K, call.b)
+        )
+        Y = call.function(X, K, b)  # type: ignore[arg-type]
+        return forward_ad.unpack_dual(Y).tangent is None  # type: ignore[no-untyped-call]
+
+
+def no_forward_mode(row: str) -> Judgement:
+    """What is said of such a target."""
+    return Judgement(
+        row,
+        "tangent of Y",
+        Verdict.UNSUPPORTED,
+        expected="a tangent",
+        actual="none",
+        explanation="Y carries no tangent: the implementation has no forward mode",
+    )
+
+
 def _subsets(trial: Trial) -> tuple[str, ...]:
     return ("XKb", "X", "K", "b", "XK") if trial.case.bias else ("XK", "X", "K")
 
@@ -97,6 +124,9 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
             actual = torch.func.jvp(
                 _function_of(call, tangents), _primals(call, tangents), tuple(tangents.values())
             )[1]
+        if isinstance(actual, Tensor) and not actual.any() and carries_no_tangent(call):
+            yield no_forward_mode("jvp")
+            return
         expected = _expected_tangent(trial, point, subset)
         yield judge("jvp", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits)
 
@@ -141,6 +171,9 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
             Y = call.function(held["X"], held["K"], held["b"])  # type: ignore[arg-type]
             actual = forward_ad.unpack_dual(Y).tangent  # type: ignore[no-untyped-call]
             actual = actual if actual is None else actual.clone()
+        if actual is None and carries_no_tangent(call):
+            yield no_forward_mode("dual_numbers")
+            return
         expected = _expected_tangent(trial, point, subset)
         yield judge(
             "dual_numbers", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits

@@ -18,6 +18,7 @@ from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial, target_code
 from conv_reference.verification.judge import Expected, Judgement, judge, whole
 from conv_reference.verification.result import Verdict
+from conv_reference.verification.target import Call
 
 # What a gradient of the first order is a function of; db depends on G alone.
 _READS = {"dX": "GK", "dK": "GX", "db": "G"}
@@ -104,6 +105,9 @@ def _first_order(
                 retain_graph=True,
                 allow_unused=True,
             )
+            if any(answer is None for answer in found):
+                # What is once differentiable is cut off from G, and says so only when reached.
+                torch.autograd.backward(gradients, upstream, retain_graph=True)
         answers += list(zip(letters, found, strict=True))
     expected = {letter: point.expected(trial, letter, asked) for letter in inputs}
     for letter, actual in answers:
@@ -119,6 +123,21 @@ def _first_order(
 def _requests(inputs: tuple[str, ...], asked: tuple[str, ...]) -> list[tuple[str, ...]]:
     """All in one pass; and each in a pass of its own, where all terms are present."""
     return [inputs] if len(asked) == 1 else [inputs, *combinations(inputs, 1)]
+
+
+def require_second_order(call: Call) -> None:
+    """Differentiate twice, through every leaf.
+
+    Raises:
+        TargetRaised: where the target is differentiable once. Only a pass that goes all the
+            way says so; others take the gradients for constants.
+    """
+    G = call.G.detach().requires_grad_()
+    with target_code("second order"):
+        gradients = torch.autograd.grad(
+            call.forward(), list(call.leaves.values()), G, create_graph=True
+        )
+        torch.autograd.backward(gradients, [gradient.detach() for gradient in gradients])
 
 
 # A numerical Jacobian costs two calls for each element.
@@ -147,6 +166,7 @@ def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     def function(X: Tensor, K: Tensor, b: Tensor | None = None) -> Any:
         return call.function(X, K, b)
 
+    require_second_order(call)
     with target_code("second order"):
         try:
             torch.autograd.gradgradcheck(

@@ -1,0 +1,239 @@
+"""The second tier: over real operands nobody is exact, so errors are held against bounds.
+
+A direct algorithm keeps the componentwise bound, Winograd and FFT the normwise one (``judge``
+applies both and says which is kept); arithmetic in fewer bits than the dtype has keeps neither.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference import functional
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Values, dtype_name
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, own_shapes, term_counts
+from conv_reference.verification.judge import Expected, Judgement, full_bits, judge
+from conv_reference.verification.layouts import collapse
+from conv_reference.verification.result import Verdict
+
+_ROWS: Mapping[str, str] = {
+    "Y": "precision_forward",
+    "dX": "precision_grad_input",
+    "dK": "precision_grad_weight",
+    "db": "precision_grad_bias",
+}
+_WHY = "Integers say that a result is right; over reals, how many of its bits are."
+
+
+@check(
+    Row(
+        "precision_forward",
+        "Y keeps a direct algorithm's bound over reals of varied scale, or a transform's.",
+        _WHY,
+        "a bfloat16 path taken silently (pytorch#148973)",
+    ),
+    Row(
+        "precision_grad_input",
+        "dX keeps such a bound, too.",
+        _WHY,
+        "the same sample alone and in a batch differed by 0.07: TF32 (pytorch#106749)",
+    ),
+    Row(
+        "precision_grad_weight",
+        "dK keeps such a bound, too.",
+        _WHY,
+        "dW by 0.15 off in half precision for a batch of 1024 (torch-xpu-ops#3975)",
+    ),
+    Row(
+        "precision_grad_bias",
+        "db keeps such a bound, too.",
+        _WHY,
+        "db summed in half precision",
+    ),
+    sample=Sample.MODES,
+    real=True,
+)
+def precision(trial: Trial) -> Iterator[Judgement]:
+    """Effective bits of Y, dX, dK and db over reals of varied scale and sign."""
+    trial = replace(trial, case=replace(trial.case, values=Values.REAL))
+    yield from _judged(trial, trial.operands, _ROWS, real=True)
+
+
+@check(
+    Row(
+        "precision_coherent",
+        "Y, dX, dK and db keep their bits where every rounding to fewer errs in one direction.",
+        "Among random signs the errors of ten-bit arithmetic average out; here they add up.",
+        "TF32 on by default (pytorch#106749, #131985)",
+    ),
+    sample=Sample.MODES,
+    real=True,
+)
+def precision_coherent(trial: Trial) -> Iterator[Judgement]:
+    """Positive operands, each just under half a unit of every shorter significand."""
+    if trial.case.dtype not in _RESIDUES:
+        return  # there is no shorter significand in use
+    trial = replace(trial, case=replace(trial.case, values=Values.REAL))
+    rows = dict.fromkeys(_ROWS, "precision_coherent")
+    # The bound must not grow with the number of terms, or ten bits would pass for long sums;
+    # of random significands, a direct sum's own errors do not add up, either.
+    yield from _judged(trial, _coherent(trial), rows, real=False)
+
+
+# A significand below the first seven bits, which are drawn. Cut to 7 bits (bfloat16), 10 (TF32,
+# float16) or 23 (float32), whether rounded to nearest or chopped, it loses just under half a
+# unit, every time.
+_RESIDUES: Mapping[torch.dtype, str] = {
+    torch.float32: "0110" + "1" * 12,
+    torch.float64: "0110" + "1" * 12 + "0" + "1" * 28,
+}
+_LEADING = 7
+
+
+def _coherent(trial: Trial) -> Operands:
+    """Operands in [1, 2), with such significands."""
+    case, generator = trial.case, torch.Generator().manual_seed(trial.seed)
+    residue = _RESIDUES[case.dtype]
+    low = int(residue, 2) * 2.0 ** -(_LEADING + len(residue))
+
+    def draw(shape: tuple[int, ...]) -> Tensor:
+        leading = torch.randint(0, 2**_LEADING, shape, generator=generator).to(torch.float64)
+        value: Tensor = leading / 2**_LEADING + (1 + low)
+        return value.to(case.dtype)
+
+    geometry = case.geometry
+    return Operands(
+        input=collapse(draw(geometry.input_shape), case.input_layout),
+        weight=collapse(draw(geometry.weight_shape), case.weight_layout),
+        bias=draw((geometry.out_channels,)),
+        grad_output=collapse(draw(geometry.output_shape), case.grad_output_layout, whole=True),
+    )
+
+
+def _judged(
+    trial: Trial, operands: Operands, rows: Mapping[str, str], *, real: bool
+) -> Iterator[Judgement]:
+    observed = observe(trial, trial.call(operands))
+    for name, expected in _expected(trial, operands).items():
+        actual = observed.get(name)
+        if actual is None:
+            continue  # not asked for, or told by requires_grad
+        judgement = judge(
+            rows[name], name, actual, expected, allowed_bits=trial.allowed_bits, real=real
+        )
+        yield _explained(judgement, actual, expected)
+
+
+def _explained(judgement: Judgement, actual: Any, expected: Expected) -> Judgement:
+    """With the bits that were kept, where an element is wrong."""
+    if judgement.verdict != Verdict.WRONG or not judgement.index:
+        return judgement
+    error: Tensor = (actual.detach().to("cpu", torch.float64) - expected.value).abs().max()
+    relative = float(error / expected.scale().max())
+    if not 0 < relative < 1:
+        return judgement
+    kept, full = -math.log2(relative), full_bits(expected.dtype)
+    return replace(
+        judgement,
+        explanation=(
+            f"{judgement.explanation}; keeps {kept:.1f} of the {full} bits of "
+            f"{dtype_name(expected.dtype)}, relative to the greatest sum of absolute products"
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Split:
+    """A tensor as the exact sum of its leading bits, on one grid, and the rest."""
+
+    high: Tensor
+    low: Tensor
+
+    @classmethod
+    def of(cls, tensor: Tensor, bits: int) -> _Split:
+        """Split at so many bits below the greatest element."""
+        value = tensor.to("cpu", torch.float64)
+        greatest = float(value.abs().max()) if value.numel() else 0.0
+        unit = 2.0 ** (math.frexp(greatest)[1] - bits)
+        high = (value / unit).round() * unit
+        return cls(high, value - high)
+
+    @property
+    def whole(self) -> Tensor:
+        return self.high + self.low
+
+    def abs(self) -> _Split:
+        return _Split(self.high.abs(), self.low.abs())
+
+
+def _expected(trial: Trial, operands: Operands) -> dict[str, Expected]:
+    """The oracle, more accurate than float64 itself, which is judged as well.
+
+    A product of leading bits is exact and so is the sum of them (Ozaki, Ogita, Oishi and Rump,
+    "Error-free transformations of matrix multiplication", 2012). What is left is some 2^20
+    times smaller, so that its rounding does not matter; for a proof, it counts into the scale.
+    """
+    geometry = trial.case.geometry
+    counts = term_counts(geometry)
+    bits = (53 - max(counts.values()).bit_length()) // 2 - 1
+    X, K, G, b = (
+        _Split.of(tensor, bits)
+        for tensor in (operands.input, operands.weight, operands.grad_output, operands.bias)
+    )
+    products: dict[str, tuple[Callable[..., Tensor], _Split, _Split]] = {
+        "Y": (partial(functional.output, geometry=geometry), X, K),
+        "dX": (partial(functional.grad_input, geometry=geometry), G, K),
+        "dK": (partial(functional.grad_weight, geometry=geometry), G, X),
+    }
+    shapes = own_shapes(trial.target, geometry)
+
+    def expected(name: str, value: Tensor, scale: Callable[[], Tensor]) -> Expected:
+        return Expected(
+            value=value.reshape(shapes[name]),
+            scale=lambda: scale().reshape(shapes[name]),
+            # Two more for the roundings of our own: of the value, and of the bias into it.
+            terms=counts[name] + 2,
+            dtype=trial.case.dtype,
+            device=trial.device,
+        )
+
+    answers = {}
+    for name, (function, left, right) in products.items():
+        bias = b.whole[:, None, None] if name == "Y" and trial.case.bias else None
+        answers[name] = expected(
+            name,
+            _product(function, left, right, bias),
+            partial(_scale, function, left, right, bias),
+        )
+    if trial.case.bias:
+        total = functional.grad_bias(G.high) + functional.grad_bias(G.low)
+        answers["db"] = expected("db", total, lambda: functional.grad_bias(G.whole.abs()))
+    return answers
+
+
+def _product(
+    function: Callable[..., Tensor], left: _Split, right: _Split, bias: Tensor | None
+) -> Tensor:
+    rest = function(left.high, right.low) + function(left.low, right.whole)
+    if bias is not None:
+        rest = rest + bias
+    return function(left.high, right.high) + rest
+
+
+def _scale(
+    function: Callable[..., Tensor], left: _Split, right: _Split, bias: Tensor | None
+) -> Tensor:
+    """The sum of the absolute products, with those of the parts that round."""
+    left, right = left.abs(), right.abs()
+    rest = function(left.high, right.low) + function(left.low, right.whole)
+    products = function(left.high + left.low, right.high + right.low)
+    return products + rest if bias is None else products + rest + bias.abs()
