@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from typing import IO, Any
 
 from conv_reference.verification.target import Target, TargetError
-from conv_reference.verification.worker import Start, Work
+from conv_reference.verification.worker import Broken, Start, Work
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 _POLL = 0.1  # seconds
@@ -209,6 +209,9 @@ class Children:
         if isinstance(message, Target):
             self._target, child.ready = message, True
             return []
+        for result in message:
+            if isinstance(result, Broken):
+                raise RuntimeError(f"the engine itself failed on {result.traceback}")
         piece = child.piece
         assert piece is not None
         first = piece.first + piece.done

@@ -156,7 +156,7 @@ def _modes(
     scale: float,
 ) -> Iterator[Case]:
     random = Random(f"modes {request.seed}")
-    counts = {Sample.MODES: 24, Sample.FEW: 4, Sample.SMALL: 16, Sample.OWN: 1}
+    counts = {Sample.MODES: 16, Sample.FEW: 4, Sample.SMALL: 12, Sample.OWN: 1}
     for check in chosen:
         count = counts.get(check.sample, 3)
         if check.name == CERTIFICATE:

@@ -10,6 +10,7 @@ import mmap
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -35,6 +36,13 @@ class Work:
     function: Callable[[Target, Any, Any], Any]
     items: tuple[Any, ...]
     argument: Any
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A mistake of the engine's own, which ends the run."""
+
+    traceback: str
 
 
 def main(socket: int, shared: int) -> None:
@@ -66,7 +74,10 @@ def _serve(connection: Connection, place: mmap.mmap, target: Target, work: Work)
     last = time.monotonic()
     for number, item in enumerate(work.items):
         place[:] = number.to_bytes(8, "little")
-        buffer.append(work.function(target, item, work.argument))
+        try:
+            buffer.append(work.function(target, item, work.argument))
+        except Exception:  # what a target throws is caught long before: this is our own mistake
+            buffer.append(Broken(f"{item}\n{traceback.format_exc()}"))
         if time.monotonic() - last > FLUSH:
             connection.send(buffer)
             buffer, last = [], time.monotonic()
@@ -75,8 +86,5 @@ def _serve(connection: Connection, place: mmap.mmap, target: Target, work: Work)
 
 
 if __name__ == "__main__":
-    try:
-        main(int(sys.argv[1]), int(sys.argv[2]))
-    finally:
-        sys.stdout.flush()
-        os._exit(0)  # a target's threads and exit handlers must not keep it
+    main(int(sys.argv[1]), int(sys.argv[2]))
+    os._exit(0)  # a target's threads and exit handlers must not keep it
