@@ -34,24 +34,25 @@ EXAMPLES = """\
 examples:
   python -m analytic
       the chapter's case: a 2×3 input and a 1×2 kernel
-  python -m analytic --input 5 --kernel 3
+  python -m analytic --input 5x4 --kernel 3x2 --stride 2 --padding 1
       sizes are ROWSxCOLUMNS, or one number for both
-  python -m analytic --input 7x6 --kernel 3x2 --stride 2x1 --padding 1
-      pixels that the stride skips, or that only padding surrounds, get a case of their own
+  python -m analytic --input 5 --kernel 1 --stride 2
+      pixels that the stride skips are a case of their own
   python -m analytic --input 5 --kernel 2 --padding 1x0x0x1
       padding on each side: top, bottom, left, right
-  python -m analytic --input 3 --kernel 2 --channels 4x6 --groups 2 --batch 2 --bias
+  python -m analytic --input 3 --kernel 2 --channels 4x6 --groups 2 --bias
       a grouped layer; one number of channels is for input and output
   python -m analytic --values "X=1,2,3;4,5,6 K=1,-1 G=1"
-      formula and figures side by side: commas within a row, semicolons between
-      rows; what is not given counts up from one
+      formula and figures side by side: commas within a row, semicolons
+      between rows; what is not given counts up from one
   python -m analytic --theorem
-      every convolution at once: the general formulas, their proof and conditions
-  python -m analytic --input 5 --kernel 3 --stride 2 --padding 1 --output page.html
-      a page to explain by pointing; .txt, .tex, .md, .html and .json name the format
+      every convolution at once: the general formulas, proof and conditions
+  python -m analytic --input 5 --kernel 3 --stride 2 --output page.html
+      a page that explains by pointing; .txt, .md, .tex, .html and .json
+      name the format
   python -m analytic --output derivation.tex && pdflatex derivation.tex
-      a printed PDF
-  python -m analytic --format latex --fragment --output derivation.tex
+      a printed PDF; in Hebrew, lualatex makes it
+  python -m analytic --fragment --output derivation.tex
       to \\input into a document of one's own
   python -m analytic --language he --output page.html
       in Hebrew

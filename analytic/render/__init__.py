@@ -51,8 +51,9 @@ def renderer(name: str, *, fragment: bool = False) -> Renderer:
     try:
         module = import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
+        library = (error.name or "a library").partition(".")[0]
         raise FormatError(
-            f"the format {name} needs {error.name}: pip install 'conv-reference[{name}]'"
+            f"the format {name} needs {library}: pip install 'conv-reference[{name}]'"
         ) from error
     found = getattr(module, "fragment" if fragment else "render", None)
     if found is None:
