@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # The target's figure, in the folder of --output.
 FIGURES = {"edge": "edge-detector.png"}
+ANIMATION = "kernel.gif"
 DIVERGED = 1
 INTERRUPTED = 130
 
@@ -63,6 +64,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "reference; torch.nn.Conv2d (chapter)",
     )
     parser.add_argument(
+        "--animation",
+        action="store_true",
+        help="also make a moving picture of the kernel's way, kernel.gif, or in the page",
+    )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="OUT",
+        help="build the illustrated page of the whole chapter: every claim, run; a few minutes",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="with --html: fewer images, rougher numbers"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PART",
+        choices=[
+            "experiment",
+            "filters",
+            "exercise-1",
+            "exercise-2",
+            "exercise-3",
+            "advantages",
+        ],
+        help="with --html: one part of the page; may be repeated",
+    )
+    parser.add_argument("--language", choices=["en", "he"], default="en", help="of the page (en)")
+    parser.add_argument(
         "--raw", action="store_true", help="exercise 1: leave the pixels as they are, 0..255"
     )
 
@@ -86,13 +117,84 @@ def run(arguments: argparse.Namespace) -> int:
         OSError: when data are missing or the folder cannot be written.
         ImportError: when matplotlib is missing.
     """
-    from conv_reference.chapter.data import load
-    from conv_reference.chapter.summary import summary
-    from conv_reference.chapter.training import Run
+    import torch
 
     settings = _settings(arguments)
     if find_spec("matplotlib") is None:
         raise ImportError('the figures need matplotlib: pip install "conv-reference[chapter]"')
+    threads = torch.get_num_threads()
+    # The tensors are small: a second thread costs more than it gains, and changes the rounding.
+    torch.set_num_threads(1)
+    try:
+        if arguments.html is not None:
+            return _page(arguments, settings)
+        return _experiment(arguments, settings)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _page(arguments: argparse.Namespace, settings: Settings) -> int:
+    if find_spec("latex2mathml") is None:
+        raise ImportError('the page needs latex2mathml: pip install "conv-reference[chapter]"')
+    if arguments.raw:
+        raise ValueError("--raw goes without --html: the page's exercise 1 is about raw pixels")
+    from conv_reference.chapter import building
+    from conv_reference.chapter.data import load
+
+    path = building.destination(arguments.html)
+    output.require_writable(path.parent)
+    request = building.Request(
+        settings=settings,
+        images=arguments.images,
+        quick=arguments.quick,
+        language=arguments.language,
+        only=arguments.only,
+        animated=arguments.animation,
+        options=_given(arguments),
+    )
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        html = building.build(load(arguments.data), request, report)
+    except building.Interrupted as interrupted:
+        print(interrupted)
+        return INTERRUPTED
+    output.write_whole(path, html.encode())
+    print(f"The page: {path}")
+    return 0
+
+
+def _given(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The options that differ from their defaults, as they are typed; of the run alone."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words: list[str] = []
+    for option in (
+        "data",
+        "images",
+        "seed",
+        "lr",
+        "batch_size",
+        "epochs",
+        "init",
+        "target",
+        "layer",
+    ):
+        value = getattr(arguments, option)
+        if value != parser.get_default(option):
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    if arguments.kernel_size != parser.get_default("kernel_size"):
+        words += ["--kernel-size", "x".join(map(str, arguments.kernel_size))]
+    return tuple(words)
+
+
+def _experiment(arguments: argparse.Namespace, settings: Settings) -> int:
+    from conv_reference.chapter.data import load
+    from conv_reference.chapter.summary import summary
+    from conv_reference.chapter.training import Run
+
     output.require_writable(arguments.output)
     images = load(arguments.data).images(arguments.images)
     trained = Run(images * 255 if arguments.raw else images, settings)
@@ -109,6 +211,12 @@ def run(arguments: argparse.Namespace) -> int:
     figure = chapter.draw(images[0], trained.kernel, settings.fixed_kernel(), settings.target)
     output.write_whole(path, files.png(figure))
     print(f"\nThe figure: {path}")
+    if arguments.animation:
+        from conv_reference.chapter.figures import animation
+
+        moving = arguments.output / ANIMATION
+        output.write_whole(moving, animation.gif(trained))
+        print(f"The moving picture: {moving}")
     return INTERRUPTED if interrupted else 0
 
 

@@ -31,6 +31,11 @@ class Element:
     oracle: int  # functional's closed form
 
     @property
+    def latex(self) -> str:
+        """The element's equation: formula, numbers, value."""
+        return f"{sp.latex(self.formula)} = {self.plugged} = {self.symbolic}"
+
+    @property
     def agrees(self) -> bool:
         """Whether all three are the same integer."""
         return self.symbolic == self.autograd == self.oracle

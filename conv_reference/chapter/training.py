@@ -85,7 +85,7 @@ def descend(images: Float[Tensor, "n h w"], settings: Settings) -> Iterator[Step
     Raises:
         ValueError: when the kernel does not fit into the images.
     """
-    _require_fit(images, settings)
+    require_fit(images, settings)
     target = make_filter(settings.layer, settings.fixed_kernel(), learns=False)
     mine = make_filter(settings.layer, settings.first_kernel())
     optimizer = torch.optim.SGD([mine.weight], lr=settings.learning_rate)
@@ -129,7 +129,7 @@ class Run:
     kernels: list[Float[Tensor, "kh kw"]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        _require_fit(self.images, self.settings)
+        require_fit(self.images, self.settings)
         self.kernels.append(self.settings.first_kernel())
 
     def __iter__(self) -> Iterator[Step]:
@@ -194,7 +194,12 @@ class Run:
         return float((self.kernel - self.settings.fixed_kernel()).abs().max())
 
 
-def _require_fit(images: Tensor, settings: Settings) -> None:
+def require_fit(images: Float[Tensor, "n h w"], settings: Settings) -> None:
+    """Refuse images smaller than the kernel.
+
+    Raises:
+        ValueError: names both sizes.
+    """
     (kh, kw), (height, width) = settings.kernel_size, images.shape[1:]
     if kh > height or kw > width:
         raise ValueError(

@@ -46,13 +46,13 @@ def loss_curve(run: Run, _: Gettext) -> Figure:
     return figure
 
 
-def moments_shown(done: int, count: int = 7) -> list[int]:
+def moments_shown(done: int, count: int = 7, *, ratio: float = 3) -> list[int]:
     """After how many minibatches the kernel is shown: at first closely, then rarely.
 
     >>> moments_shown(938)
     [0, 4, 11, 34, 102, 309, 938]
     """
-    later = [done / 3**place for place in range(count - 1)]
+    later = [done / ratio**place for place in range(count - 1)]
     return sorted({0, *(round(step) for step in later)})
 
 

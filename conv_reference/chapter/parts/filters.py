@@ -42,8 +42,7 @@ class Filters:
 
     @property
     def greatest_difference(self) -> float:
-        """Between an element of any two layers' kernels at any moment; they are compared
-        with the chapter's own."""
+        """Between an element of another layer's kernel and of the chapter's, at any moment."""
         first = self.layers[0]
         return max(
             float((mine - other).abs().max())

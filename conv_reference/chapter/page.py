@@ -1,0 +1,106 @@
+"""The chapter's page: the parts' numbers and figures in one self-contained HTML file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from gettext import NullTranslations
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from conv_reference.chapter import writing
+from conv_reference.chapter.figures.theme import page_style, svg
+from conv_reference.chapter.language import LANGUAGES, translations
+from conv_reference.chapter.parts.material import Gettext, Part
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is on the page, beside its parts."""
+
+    language: str
+    options: tuple[str, ...]  # of the command, those that differ from the defaults
+    images: int
+    quick: bool
+    source: str  # where the images come from
+    genuine: bool  # whether they are Fashion-MNIST, to the last pixel
+    minutes: float  # that the computation took
+    versions: str
+    animation: str | None = None  # a data URI
+    sections: Mapping[str, Part] = field(default_factory=dict)
+
+    def command(self, part: str | None = None, *, html: bool = True, extra: str = "") -> str:
+        """The command that repeats the page or one of its parts."""
+        words = ["conv-reference", "chapter", *self.options]
+        if html:
+            words += ["--html", f"{part or 'chapter'}.html"]
+            words += ["--quick"] if self.quick else []
+            words += ["--language", self.language] if self.language != "en" else []
+        if html and part is not None:
+            words += ["--only", part]
+        return " ".join(filter(None, (shlex.join(words), extra)))
+
+
+def render(page: Page) -> str:
+    """The page as HTML.
+
+    Raises:
+        ValueError: when the language is unknown.
+    """
+    catalogue = translations(page.language)
+    environment = _environment(catalogue)
+    with page_style():
+        drawings = {
+            name: {
+                figure: svg(drawn, f"{name}-{figure}")
+                for figure, drawn in part.figures(catalogue.gettext).items()
+            }
+            for name, part in page.sections.items()
+        }
+    template = environment.get_template("page.html")
+    return template.render(
+        page=page,
+        direction=LANGUAGES[page.language],
+        drawings=drawings,
+        sections=list(page.sections.items()),
+    )
+
+
+def titles(_: Gettext) -> dict[str, str]:
+    """The parts' titles."""
+    return {
+        "experiment": _("The experiment"),
+        "filters": _("Other filters, other layers"),
+        "exercise-1": _("Exercise 1: raw pixels"),
+        "exercise-2": _("Exercise 2: the first kernel"),
+        "exercise-3": _("Exercise 3: the gradients of one patch"),
+        "advantages": _("The four advantages"),
+    }
+
+
+def _environment(catalogue: NullTranslations) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("conv_reference.chapter", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    i18n: Any = environment
+    i18n.install_gettext_translations(catalogue, newstyle=True)
+    environment.globals |= {
+        "n": writing.number,
+        "plain": writing.plain_number,
+        "percent": writing.percent,
+        "code": writing.code,
+        "math": writing.formula,
+        "described": writing.described,
+        "titles": titles(catalogue.gettext),
+        "Markup": Markup,
+    }
+    return environment

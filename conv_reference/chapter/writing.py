@@ -1,0 +1,66 @@
+"""Numbers and formulas as a page shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from latex2mathml.converter import convert
+from markupsafe import Markup, escape
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def plain_number(value: float, digits: int = 3) -> str:
+    """A number to so many significant digits, for attributes and text.
+
+    >>> plain_number(0.000275), plain_number(60000), plain_number(-0.5), plain_number(8.31e-6)
+    ('0.000275', '60,000', '−0.5', '8.31×10⁻⁶')
+    """
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    text = f"{value:.{digits}g}"
+    mantissa, _, exponent = text.partition("e")
+    if exponent:
+        return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−", 1)
+    return text.replace("-", "−")
+
+
+def number(value: float, digits: int = 3) -> Markup:
+    """The same, kept left to right inside a sentence of either direction."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(plain_number(value, digits))
+
+
+def percent(value: float, digits: int = 2) -> Markup:
+    """A share in per cent, with its sign where it is a deviation.
+
+    >>> str(percent(-0.0123))
+    '<bdi dir="ltr">−1.2%</bdi>'
+    """
+    text = f"{plain_number(100 * value, digits)}%"
+    return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+
+
+def code(text: str) -> Markup:
+    """Text as it is typed, left to right."""
+    return Markup('<code dir="ltr">{}</code>').format(text)
+
+
+def formula(expression: Any, *, block: bool = False) -> Markup:
+    """LaTeX, or an expression of sympy, as native MathML; left to right in any language."""
+    latex = expression if isinstance(expression, str) else sp.latex(expression)
+    display = "block" if block else "inline"
+    mathml = convert(latex, display=display).replace("<math ", '<math dir="ltr" ', 1)
+    if block:
+        return (
+            Markup('<div class="formula" dir="ltr" tabindex="0">')
+            + Markup(mathml)
+            + Markup("</div>")
+        )
+    return Markup(mathml)
+
+
+def described(svg: str, description: str) -> Markup:
+    """A drawing with its alternative text."""
+    label = escape(description)
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
