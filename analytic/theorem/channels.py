@@ -65,7 +65,8 @@ def channels(x: General, names: Names) -> Step:
             _("On the rows and the columns the conditions are those above."),
             _(
                 "The channel's index is in the kernel's grid: {within}. That is to say, {same}: "
-                "both channels belong to one group.",
+                "both channels belong to one group, and {o} runs through it.",
+                o=o,
                 within=statement.between(group.index, group.size),
                 same=Formula((reading(floor(o / M)), reading(floor(w / L)))),
             ),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from sympy import KroneckerDelta
 
 from analytic.document import Formula, Formulas, Paragraph, Step
-from analytic.formulas import a, b
+from analytic.formulas import a, b, i, u
 from analytic.message import _
 from analytic.notation import Partial, SecondPartial
 from analytic.theorem import statement
-from analytic.theorem.general import General, e, f
+from analytic.theorem.general import General, d, e, f, p, s
 from analytic.theorem.reading import reading
 
 
@@ -60,7 +60,14 @@ def by_input(x: General) -> Step:
         (
             Paragraph(_("Deltas again, now of the index at which the pixel is read:")),
             Formulas((Formula((rule.of, reading(rule.deltas))),)),
-            Paragraph(_("The lemma, once for the rows and once for the columns, leaves one term:")),
+            Paragraph(
+                _(
+                    "Since {shifted} is {alone}, the lemma, once for the rows and once for the "
+                    "columns, leaves one term:",
+                    shifted=reading(KroneckerDelta(s[0] * i + d[0] * a - p[0], u)),
+                    alone=reading(KroneckerDelta(d[0] * a, u + p[0] - s[0] * i)),
+                )
+            ),
             Formulas((Formula((rule.of, reading(rule.value))),)),
         ),
         (
