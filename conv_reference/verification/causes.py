@@ -36,22 +36,48 @@ class Candidate:
 def guess(trial: Trial, quantity: str) -> str:
     """The known fault that fits, as a sentence; empty where none or no answer does."""
     dense = _dense(trial)
-    try:
-        actual = observe(dense, dense.call()).get(quantity)
-    except TargetRaised:
+    value = _answer(dense, quantity)
+    if value is None:
         return ""
-    if not isinstance(actual, Tensor):
-        return ""
-    value = actual.detach().to("cpu", torch.float64)
     expected = dense.expect(only=(quantity,))[quantity].value
-    if value.shape != expected.shape or torch.equal(value, expected):
-        return ""
-    for words, fits in _patterns(dense, quantity, value, expected):
+    if value.shape != expected.shape:
+        return _of_another_shape(dense, quantity, value)
+    return "" if torch.equal(value, expected) else _of_this_shape(dense, quantity, value, expected)
+
+
+def _answer(trial: Trial, quantity: str) -> Tensor | None:
+    try:
+        actual = observe(trial, trial.call()).get(quantity)
+    except TargetRaised:
+        return None
+    return actual.detach().to("cpu", torch.float64) if isinstance(actual, Tensor) else None
+
+
+def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor) -> str:
+    for words, fits in _patterns(trial, quantity, value, expected):
         if fits:
             return f"Perhaps {words}."
-    for candidate in candidates(dense):
-        if _fits(dense, quantity, candidate, value):
+    for candidate in candidates(trial):
+        if _fits(trial, quantity, candidate, value):
             return f"Perhaps {candidate.words}."
+    return ""
+
+
+def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> str:
+    """Which mistaken argument gives Y just this shape, and these values."""
+    if quantity != "Y":
+        return ""
+    o = trial.operands
+    X, K, b = (t.to(torch.float64) for t in (o.input, o.weight, o.bias))
+    for words, changes in _other_geometries(trial.case.geometry):
+        try:
+            Y = functional.output(X, K, replace(trial.case.geometry, **changes))
+        except ValueError:  # no such convolution
+            continue
+        if trial.case.bias:
+            Y = Y + b[:, None, None]
+        if Y.numel() == value.numel() and torch.equal(Y.reshape(value.shape), value):
+            return f"Perhaps {words}."
     return ""
 
 
@@ -107,21 +133,19 @@ _SHIFTS = (
 
 
 def _is_shifted(value: Tensor, expected: Tensor, rows: int, columns: int) -> bool:
-    """Whether all but what a shift brings in from outside is as it should be, one place on."""
-    height, width = value.shape[-2:]
-    if height <= abs(rows) or width <= abs(columns) or not bool(expected.any()):
-        return False
-    moved = value[
+    """Whether it is what it should be, one place on, with zeros behind."""
+    moved = torch.zeros_like(expected)
+    height, width = expected.shape[-2:]
+    moved[
         ...,
         max(rows, 0) : height + min(rows, 0),
         max(columns, 0) : width + min(columns, 0),
-    ]
-    original = expected[
+    ] = expected[
         ...,
         max(-rows, 0) : height + min(-rows, 0),
         max(-columns, 0) : width + min(-columns, 0),
     ]
-    return torch.equal(moved, original) and bool(original.any())
+    return bool(moved.any()) and torch.equal(value, moved)
 
 
 def _downcast(trial: Trial, quantity: str, value: Tensor, dtype: torch.dtype | None) -> bool:

@@ -9,7 +9,7 @@ import torch
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.causes import guess
-from conv_reference.verification.checks.certificate import ROWS, observe
+from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.trial import TargetRaised, Trial
 from conv_reference.verification.derived import can_derive, derived_terms, participation
 from conv_reference.verification.execution import Settings, guarded
@@ -48,8 +48,6 @@ def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement
         argument: the run's settings, and the judgement to be explained.
     """
     settings, judgement = argument
-    if judgement.check not in ROWS.values():
-        return Explanation()
     trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
     with guarded():
         cause = guess(trial, judgement.quantity)

@@ -153,7 +153,7 @@ class Lab:
         return not dense or can_be_exact(case.geometry, case.dtype)
 
     def _explained(self, failure: Failure) -> Explanation:
-        if failure.judgement.check not in ROWS.values():
+        if failure.judgement.check not in _FIRST:
             return Explanation()
         if failure.judgement.verdict != Verdict.WRONG:
             return Explanation()

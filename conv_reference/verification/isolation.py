@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import IO, Any
 
+from conv_reference.verification.messages import Broken, Start, Work
 from conv_reference.verification.target import Target, TargetError
-from conv_reference.verification.worker import Broken, Start, Work
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 _POLL = 0.1  # seconds

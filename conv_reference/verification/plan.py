@@ -163,25 +163,39 @@ def _modes(
             continue
         for dtype in request.dtypes:
             number = count if check.sample == Sample.OWN else max(1, round(count * scale))
-            for case in _sampled(check, covering, random, number):
-                yield target.restrict(_of_check(case, check, dtype))
+            yield from _sampled(target, check, dtype, covering, random, number)
 
 
-def _of_check(case: Case, check: Check, dtype: torch.dtype) -> Case:
-    values = Values.REAL if check.real else case.values
-    return replace(case, check=check.name, dtype=dtype, values=values)
+def _sampled(
+    target: Target,
+    check: Check,
+    dtype: torch.dtype,
+    covering: Sequence[Case],
+    random: Random,
+    count: int,
+) -> Iterator[Case]:
+    """Cases for a check of modes, each with room for exact integers in the dtype."""
 
+    def adapted(case: Case) -> Case:
+        values = Values.REAL if check.real else case.values
+        case = replace(case, check=check.name, dtype=dtype, values=values, requires_grad="XKb")
+        return target.restrict(case)
 
-def _sampled(check: Check, covering: Sequence[Case], random: Random, count: int) -> list[Case]:
-    if check.sample == Sample.MODES:
-        all_leaves = [replace(case, requires_grad="XKb") for case in covering]
-        return random.sample(all_leaves, min(count, len(all_leaves)))
     if check.sample == Sample.OWN:
-        return [Case(check=check.name, geometry=Geometry(input_size=(4, 5), kernel_size=(2, 3)))]
-    return [
-        Case(check=check.name, geometry=small_geometry(random), bias=random.random() < 0.7)
-        for _ in range(count)
-    ]
+        geometry = Geometry(input_size=(4, 5), kernel_size=(2, 3))
+        yield adapted(Case(check=check.name, geometry=geometry))
+        return
+    if check.sample == Sample.MODES:
+        usable = [c for c in map(adapted, covering) if can_be_exact(c.geometry, dtype)]
+        yield from random.sample(usable, min(count, len(usable)))
+        return
+    found = 0
+    while found < count:
+        bias = random.random() < 0.7
+        case = adapted(Case(check=check.name, geometry=small_geometry(random), bias=bias))
+        if can_be_exact(case.geometry, dtype):
+            found += 1
+            yield case
 
 
 def _possible(target: Target, case: Case) -> Case:

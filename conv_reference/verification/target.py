@@ -58,6 +58,8 @@ class Target:
     is_module: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     words: bool = False  # whether padding may be "same" or "valid"
+    # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
+    call_with: Callable[..., Any] | None = None
 
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target can be asked for."""
@@ -85,7 +87,9 @@ class Target:
     def described(self) -> Target:
         """The same without what can be called: it travels between processes."""
         named = (field.name for field in fields(self))
-        callables = {name: _nowhere for name in named if callable(getattr(self, name))}
+        callables: dict[str, Any] = {
+            name: _nowhere for name in named if callable(getattr(self, name))
+        }
         return replace(self, **callables)
 
     def own_shape(self, shape: tuple[int, int, int, int]) -> tuple[int, ...]:

@@ -11,38 +11,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from conv_reference.verification.messages import Broken, Start, Work
 from conv_reference.verification.target import Target, TargetError
 
 FLUSH = 0.2  # seconds between two messages with results
-
-
-@dataclass(frozen=True)
-class Start:
-    """The first message: what to import, and how."""
-
-    target: str
-    path: tuple[str, ...]  # entries of sys.path
-
-
-@dataclass(frozen=True)
-class Work:
-    """Calls of one function, ``function(target, item, argument)`` for each item."""
-
-    function: Callable[[Target, Any, Any], Any]
-    items: tuple[Any, ...]
-    argument: Any
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A mistake of the engine's own, which ends the run."""
-
-    traceback: str
 
 
 def main(socket: int, shared: int) -> None:

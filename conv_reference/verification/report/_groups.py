@@ -68,7 +68,7 @@ def grouped(findings: Iterable[Finding]) -> tuple[Group, ...]:
     """The findings by cause, in their order; those that are known defects come last.
 
     Two have one cause when they are the same thing in another dtype, when one case explains both
-    in the same words, or when both carry the same guess in the same check and quantity.
+    in the same words, or when both carry the same guess.
     """
     groups: list[list[Finding]] = []
     places: dict[Hashable, int] = {}
@@ -88,7 +88,7 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
     yield (*kind, "dtype", finding.check, finding.quantity, _place(finding))
     yield (*kind, "words", _place(finding), finding.explanation)
     if finding.cause:
-        yield (*kind, "cause", finding.check, finding.quantity, finding.cause)
+        yield (*kind, "cause", finding.cause)
 
 
 def _place(finding: Finding) -> tuple[str, str]:

@@ -1,0 +1,33 @@
+"""What a child process and its parent say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conv_reference.verification.target import Target
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message: what to import, and how."""
+
+    target: str
+    path: tuple[str, ...]  # entries of sys.path
+
+
+@dataclass(frozen=True)
+class Work:
+    """Calls of one function, ``function(target, item, argument)`` for each item."""
+
+    function: Callable[[Target, Any, Any], Any]
+    items: tuple[Any, ...]
+    argument: Any
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A mistake of the engine's own, which ends the run."""
+
+    traceback: str
