@@ -83,7 +83,15 @@ def _planes(
             [math(tensor[(*leading, row, column)]) if is_named else "" for column in range(width)]
             for row in range(height)
         ]
-        planes.append({"leading": leading, "label": math(label), "rows": rows, "named": is_named})
+        planes.append(
+            {
+                "leading": leading,
+                "label": math(label),
+                "rows": rows,
+                "named": is_named,
+                "sides": max(height, width),
+            }
+        )
     return planes, left
 
 

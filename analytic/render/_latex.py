@@ -75,7 +75,11 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         return written
 
     def _parenthesized(self, text: str) -> str:
-        return f"({text})" if self._is_low else rf"\left({text}\right)"
+        if text.startswith("-"):
+            text = f"{{{text}}}"  # a sign, which MathML would else take for a difference
+        # \left( spaces more widely, which only something tall is worth.
+        is_tall = re.search(r"\\(frac|sum|begin|left)", text) is not None
+        return rf"\left({text}\right)" if is_tall else f"({text})"
 
     def _print_Partial(self, expression: Expr) -> str:  # noqa: N802
         of, by = map(self._print, expression.args)

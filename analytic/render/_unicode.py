@@ -79,6 +79,9 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
     def _print_Integer(self, number: Expr) -> str:  # noqa: N802
         return f"−{-number.p}" if number.p < 0 else str(number.p)
 
+    def _print_Rational(self, number: Expr) -> str:  # noqa: N802
+        return f"{self._print_int(number.p)}/{number.q}"
+
     def _print_int(self, number: int) -> str:
         return self._print_Integer(Integer(number))
 

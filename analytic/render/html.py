@@ -116,7 +116,8 @@ class _Html(BlockWriter[Markup]):
         """A side of a formula in pieces, between which a narrow page may break."""
         for number, term in enumerate(self._printer.terms(side)):
             if number == 0:
-                yield mathml(f"{{}} {sign} {term}")
+                # In braces a minus is a sign, not a difference.
+                yield mathml(f"{{}} {sign} {{{term}}}" if term[0] == "-" else f"{{}} {sign} {term}")
             elif term.startswith("-"):
                 yield mathml(f"{{}} - {term[1:]}")
             else:

@@ -6,7 +6,7 @@
   const data = JSON.parse(source.textContent);
   const panel = document.getElementById("panel");
   const nothing = panel.innerHTML;
-  const MOST = 36; // terms and cells that the panel lists
+  const MOST = 25; // terms and cells that the panel lists
   const MATHML = "http://www.w3.org/1998/Math/MathML";
   let lit = []; // [element, class] to be put out
   let pinned = null; // the cell that the keyboard or a tap chose
