@@ -95,7 +95,8 @@ def input_gradient(geometry: Geometry, X: Tensor, K: Tensor, G: Tensor) -> Formu
     limits: Limits = ((a, 0, geometry.kernel[0] - 1), (b, 0, geometry.kernel[1] - 1))
     if G.written[1]:
         first = outputs * _quotient(c, inputs) if geometry.groups > 1 else Integer(0)
-        limits = ((o, first, first + outputs - 1), *limits)
+        last = _sum(first, Integer(outputs - 1))
+        limits = ((o, first, last), *limits)
     return Formula((Partial(cost, entry(X, n, c, u, v)), Sum(term, *limits)))
 
 
