@@ -1,0 +1,270 @@
+"""The checks as pytest items: which there are, one run for each dtype, and how an item ends.
+
+Loaded only where ``--conv`` names a target; the options are in ``_conv_reference_pytestplugin``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conv_reference.verification.case import DTYPES, dtype_named
+from conv_reference.verification.checks import Row, Sample, all_checks
+from conv_reference.verification.plan import require_known
+from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report._summary import is_right, remarks
+from conv_reference.verification.report.text import render_findings
+from conv_reference.verification.result import Report, Verdict
+from conv_reference.verification.runner import DEFAULT_BUDGET, verify
+from conv_reference.verification.shared import shared_report
+from conv_reference.verification.target import TargetError
+
+NAME = "conv-reference-suite"
+PARAMETER = "conv_item"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of the checks in one dtype on one device."""
+
+    row: Row
+    dtype: str
+    device: str
+
+    @property
+    def id(self) -> str:
+        """What pytest shows in brackets."""
+        return f"{self.row.name}-{self.dtype}-{self.device.replace(':', '')}"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One line of a skip or xfail file."""
+
+    text: str
+    reason: str
+
+    def matches(self, identifier: str) -> bool:
+        """Whether it means the item of this id; ``*`` and ``?`` stand for anything."""
+        return fnmatchcase(identifier, self.text)
+
+
+def read_patterns(path: Path) -> tuple[Pattern, ...]:
+    """The patterns of a file: one a line, each with its reason behind a ``#``.
+
+    Args:
+        path: of the file; a whole id, ``...::test_check[forward-float32-cpu]``, is accepted, too.
+    """
+    patterns = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text, _, comment = line.partition("#")
+        text = text.strip()
+        if "[" in text:
+            text = text.partition("[")[2].removesuffix("]")
+        if text:
+            patterns.append(Pattern(text, comment.strip() or f"listed in {path.name}"))
+    return tuple(patterns)
+
+
+class Suite:
+    """One target under pytest: its items, and one run for each dtype, made when first needed."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        option = config.getoption
+        self._config = config
+        self.target: str = option("--conv")
+        self.device: str = option("--conv-device")
+        self.dtypes: tuple[str, ...] = tuple(option("--conv-dtype") or DTYPES)
+        for name in self.dtypes:
+            dtype_named(name)
+        self.checks: Sequence[str] = option("--conv-check")
+        require_known(self.checks)
+        self.budget: float = option("--conv-budget") or DEFAULT_BUDGET
+        self.seed: int = _seed(config)
+        self._skips = _patterns(option("--conv-skips"))
+        self._xfails = _patterns(option("--conv-xfails"))
+        self._reports: dict[str, Report] = {}
+
+    def items(self) -> Iterator[Item]:
+        """Every item there is, in the order of the checks."""
+        wanted = {*self.checks}
+        for check in all_checks().values():
+            for row in check.rows:
+                named = check.name in wanted or row.name in wanted
+                if named or (not wanted and check.sample != Sample.REQUEST):
+                    for dtype in self.dtypes:
+                        yield Item(row, dtype, self.device)
+
+    def unmatched(self) -> Iterator[str]:
+        """The patterns that mean no check in any dtype, worded as warnings."""
+        known = [
+            Item(row, dtype, self.device).id
+            for check in all_checks().values()
+            for row in check.rows
+            for dtype in DTYPES
+        ]
+        for option, patterns in (("skips", self._skips), ("xfails", self._xfails)):
+            for pattern in patterns:
+                if not any(map(pattern.matches, known)):
+                    yield f"--conv-{option}: {pattern.text!r} matches no check"
+
+    def pytest_report_header(self) -> str:
+        """What is verified, and how to repeat it."""
+        dtypes = ", ".join(self.dtypes)
+        return (
+            f"conv: {one_line(self.target)} in {dtypes} on {self.device}, "
+            f"--conv-seed {self.seed}, {self.budget:g} s"
+        )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Every worker of pytest-xdist takes the same seed."""
+        node.workerinput["conv_seed"] = self.seed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Mark what the skip and xfail files name."""
+        for test in items:
+            item = _item(test)
+            if item is None:
+                continue
+            for pattern in self._skips:
+                if pattern.matches(item.id):
+                    test.add_marker(pytest.mark.skip(reason=pattern.reason))
+            for pattern in self._xfails:
+                if pattern.matches(item.id):
+                    test.add_marker(pytest.mark.xfail(reason=pattern.reason, strict=True))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """What no item shows: cases that were not reached, known defects that are gone."""
+        lines = [
+            f"{dtype}: {remark}"
+            for dtype, report in self._reports.items()
+            for remark in remarks(report)
+            if report.judged < report.planned or report.stale
+        ]
+        if lines:
+            terminalreporter.section("conv-reference", sep="-")
+            for line in lines:
+                terminalreporter.write_line(line)
+
+    def report(self, session: pytest.Session, dtype: str) -> Report:
+        """The run of one dtype, for all rows that are selected; made once."""
+        if dtype not in self._reports:
+            rows = [
+                item.row.name
+                for test in session.items
+                if (item := _item(test)) is not None
+                and item.dtype == dtype
+                and test.get_closest_marker("skip") is None
+            ]
+            self._reports[dtype] = shared_report(
+                self._config, f"{dtype}-{self.device}", lambda: self._verify(dtype, rows)
+            )
+        report = self._reports[dtype]
+        if report.interrupted:
+            raise KeyboardInterrupt
+        return report
+
+    def _verify(self, dtype: str, rows: Sequence[str]) -> Report:
+        isolate = not self._config.getoption("--conv-in-process")
+        try:
+            return verify(
+                self.target if isolate else _loaded(self.target),
+                dtypes=[dtype_named(dtype)],
+                device=self.device,
+                seed=self.seed,
+                budget=self.budget / len(self.dtypes),
+                checks=rows,
+                isolate=isolate,
+                workers=1 if hasattr(self._config, "workerinput") else None,
+            )
+        except TargetError as error:
+            pytest.exit(f"--conv: {one_line(str(error))}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+    def judge(self, session: pytest.Session, item: Item) -> None:
+        """End the running test as its row ended; return where it is right."""
+        report = self.report(session, item.dtype)
+        results = [c for c in report.checks if c.name == item.row.name]
+        result = next((c for c in results if c.dtype in {item.dtype, "-"}), None)
+        if result is None:
+            cut = report.judged < report.planned
+            pytest.skip("not reached within the budget" if cut else f"not asked in {item.dtype}")
+        if result.verdict == Verdict.UNSUPPORTED:
+            pytest.skip(f"unsupported: {one_line(result.reason) or 'no reason given'}")
+        findings = [f for f in report.findings if f.check == result.name]
+        if is_right(result, report) and not result.known:
+            return
+        if result.known:
+            names = ", ".join(dict.fromkeys(f.known for f in findings if f.known))
+            pytest.xfail(f"known defect: {one_line(names)}")
+        shown = render_findings(f for f in findings if f.known is None)
+        pytest.fail(
+            f"{one_line(report.target)}: {result.verdict} in {result.dtype}, seed {report.seed}\n"
+            f"{item.row.name}: {item.row.asserts}\n{item.row.why}\n\n{shown}",
+            pytrace=False,
+        )
+
+
+def register(config: pytest.Config) -> None:
+    """Make the suite known to a pytest run.
+
+    Raises:
+        pytest.UsageError: when an option is no good; one line.
+    """
+    try:
+        suite = Suite(config)
+    except (ValueError, OSError) as error:
+        raise pytest.UsageError(f"--conv: {one_line(str(error))}") from None
+    config.pluginmanager.register(suite, NAME)
+    if not hasattr(config, "workerinput"):
+        for warning in suite.unmatched():
+            config.issue_config_time_warning(pytest.PytestConfigWarning(warning), stacklevel=2)
+
+
+def suite_of(config: pytest.Config) -> Suite:
+    """The suite of this run.
+
+    Raises:
+        pytest.UsageError: when no target was named.
+    """
+    suite = config.pluginmanager.get_plugin(NAME)
+    if suite is None:
+        raise pytest.UsageError("conv_reference.verification.suite needs --conv TARGET")
+    assert isinstance(suite, Suite)
+    return suite
+
+
+def _item(test: pytest.Item) -> Item | None:
+    callspec = getattr(test, "callspec", None)
+    found = None if callspec is None else callspec.params.get(PARAMETER)
+    return found if isinstance(found, Item) else None
+
+
+def _seed(config: pytest.Config) -> int:
+    handed: int | None = getattr(config, "workerinput", {}).get("conv_seed")
+    given: int | None = config.getoption("--conv-seed")
+    if given is not None and given < 0:
+        raise ValueError(f"the seed must be at least 0, got {given}")
+    if handed is not None:
+        return handed
+    return secrets.randbits(32) if given is None else given
+
+
+def _patterns(path: str | None) -> tuple[Pattern, ...]:
+    return () if path is None else read_patterns(Path(path))
+
+
+def _loaded(name: str) -> Any:
+    from conv_reference.verification.loading import load_target  # noqa: PLC0415
+
+    return load_target(name)
+
+
+__all__ = ["Item", "Pattern", "Suite", "read_patterns", "register", "suite_of"]
