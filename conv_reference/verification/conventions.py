@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
@@ -99,7 +99,25 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
         prepare=prepare,
         options=frozenset(parameters) & frozenset(OPTIONS),
         words=function is torch.nn.functional.conv2d or _takes_words(function),
+        call_with=_with_options(function, parameters),
     )
+
+
+def _with_options(
+    function: Callable[..., Any], parameters: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """The function with options as they are given: by keyword, but for an `apply` by position."""
+    by_position = inspect.isclass(getattr(function, "__self__", None))
+
+    def call(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+        given = {name: value for name, value in options.items() if name in parameters}
+        if "bias" in parameters:
+            given["bias"] = b
+        if by_position:
+            return function(X, K, *(given.get(p, default) for p, default in parameters.items()))
+        return function(X, K, **given)
+
+    return call
 
 
 def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -150,6 +168,22 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
     def prepare(case: Case, operands: Operands) -> Call:
         return _module_call(construct(case.geometry, bias=case.bias), case, operands)
 
+    def call_with(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+        shape = K.shape if K.dim() == 4 else (1, 1, *K.shape)
+        given = {
+            "in_channels": shape[1] * options.get("groups", 1),
+            "out_channels": shape[0],
+            "kernel_size": tuple(shape[2:]),
+            **options,
+            "bias": b is not None,
+        }
+        module = layer(**{key: value for key, value in given.items() if key in parameters})
+        kernel, bias = _parameters(module, name)
+        _set(module, kernel[0], nn.Parameter(K))
+        if bias is not None and b is not None:
+            _set(module, bias[0], nn.Parameter(b))
+        return module(X)
+
     try:
         probe = construct(Geometry(input_size=(2, 2), kernel_size=(2, 2)), bias=True)
     except Exception as error:
@@ -162,6 +196,7 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
         has_channels=kernel[1].dim() == 4,
         is_module=True,
         words=issubclass(layer, nn.Conv2d),
+        call_with=call_with,
     )
 
 

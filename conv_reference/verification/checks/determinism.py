@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.agreement import agree, told
 from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.plain import writable
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import FIRST_ORDER, Trial, own_shapes
 from conv_reference.verification.judge import Judgement, judge
@@ -111,7 +111,7 @@ def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
 )
 def fresh_values(trial: Trial) -> Iterator[Judgement]:
     """The arguments overwritten, and restored."""
-    plain = _writable(trial)
+    plain = writable(trial)
     call = plain.call()
     given = plain.operands
     if set(observe(plain, call)) == {"Y"} and call.leaves:
@@ -134,17 +134,6 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
             )
             yield told(judgement, f"{said} have answers of their own")
             expected[name].value.fill_(math.nan)
-
-
-def _writable(trial: Trial) -> Trial:
-    """Without expanded operands, whose elements cannot be written one by one."""
-    case = trial.case
-    layouts = {
-        name: Layout.CONTIGUOUS
-        for name in ("input_layout", "weight_layout", "grad_output_layout")
-        if getattr(case, name) == Layout.EXPANDED
-    }
-    return replace(trial, case=replace(case, **layouts))
 
 
 def _overwrite(call: Call, operands: Operands) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.agreement import agree, told
+from conv_reference.verification.checks.plain import writable
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import TargetRaised, Trial, target_code
 from conv_reference.verification.judge import Judgement, judge, whole
@@ -123,7 +123,7 @@ def two_backwards(trial: Trial) -> Iterator[Judgement]:
 )
 def saved_tensors(trial: Trial) -> Iterator[Judgement]:
     """An argument negated in between."""
-    plain = _writable(trial)
+    plain = writable(trial)
     for role in ("X", "K"):
         call = plain.call()
         Y = _forward(call)
@@ -158,12 +158,12 @@ def saved_tensors(trial: Trial) -> Iterator[Judgement]:
 )
 def updated_arguments(trial: Trial) -> Iterator[Judgement]:
     """Another call on the same storage with other values."""
-    plain = _writable(trial)
+    plain = writable(trial)
     call = plain.call(requires_grad="")
     if _forward(call) is None:
         return
     given = plain.operands
-    updates = (
+    updates: tuple[tuple[str, Callable[[], Any], Operands], ...] = (
         # As an optimiser does, and as `layer.weight.data.copy_()` does: no version is counted.
         ("K", call.K.neg_, replace(given, weight=-given.weight)),
         ("K", call.K.data.neg_, given),
@@ -214,9 +214,14 @@ def _watch(trial: Trial) -> dict[str, Any]:
 
 def _gone(tensor: Tensor) -> Any:
     """Neither the object nor its storage, which a detached copy shares, may live on."""
-    reference, storage = weakref.ref(tensor), StorageWeakRef(tensor.untyped_storage())
+    reference, storage = weakref.ref(tensor), StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
     empty = tensor.numel() == 0
-    return lambda: reference() is None and (empty or storage.expired())
+    return lambda: (
+        reference() is None
+        and (
+            empty or storage.expired()  # type: ignore[no-untyped-call]
+        )
+    )
 
 
 def _arguments(call: Call) -> dict[str, Tensor]:
@@ -241,8 +246,8 @@ def _backward(call: Call, Y: Tensor, *, retain_graph: bool = False) -> dict[str,
             allow_unused=True,
             retain_graph=retain_graph,
         )
-    named = zip(leaves, gradients, strict=True)
-    return {name: value for name, value in named if value is not None}
+    named: dict[str, Tensor | None] = dict(zip(leaves, gradients, strict=True))
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _results(call: Call) -> dict[str, Tensor]:
@@ -261,16 +266,6 @@ def _negated(operands: Operands) -> Operands:
         bias=-operands.bias,
         grad_output=-operands.grad_output,
     )
-
-
-def _writable(trial: Trial) -> Trial:
-    """Without expanded operands, whose elements cannot be written one by one."""
-    changes = {
-        name: Layout.CONTIGUOUS
-        for name in ("input_layout", "weight_layout")
-        if getattr(trial.case, name) == Layout.EXPANDED
-    }
-    return replace(trial, case=replace(trial.case, **changes))
 
 
 def _overlap(left: Tensor, right: Tensor) -> bool:

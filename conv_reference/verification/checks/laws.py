@@ -17,9 +17,9 @@ from torch.nn.functional import pad
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
-from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.agreement import agree
 from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.plain import contiguous
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.judge import Judgement
@@ -283,12 +283,6 @@ def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
         if isinstance(Y, Tensor) and Y.dim() == (4 if trial.target.has_channels else 3)
         else {}
     )
-
-
-def contiguous(trial: Trial) -> Any:
-    """The case with every operand contiguous: an expanded one cannot hold other values."""
-    plain = Layout.CONTIGUOUS
-    return replace(trial.case, input_layout=plain, weight_layout=plain, grad_output_layout=plain)
 
 
 def _changed(found: Answers, **changes: Callable[[Tensor], Tensor]) -> Answers:

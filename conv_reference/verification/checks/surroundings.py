@@ -36,19 +36,15 @@ _ROUNDS = 6
 def threads(trial: Trial) -> Iterator[Judgement]:
     """One function, one layer, two threads with different inputs."""
     call = trial.call()
-    other_way = {
-        "X": (-call.X.detach()).requires_grad_(call.X.requires_grad),
-        "G": -call.G,
-    }
-    calls = (call, replace(call, **other_way))
+    X = (-call.X.detach()).requires_grad_(call.X.requires_grad)
+    calls = (call, replace(call, X=X, G=-call.G))
     alone = [observe(trial, one) for one in calls]
     together = _together(trial, calls)
     said = "two threads at once agree with one"
     seen = False
     for rounds, reference in zip(together, alone, strict=True):
-        operands = trial.operands if thread == 0 else None
         for answers in rounds:
-            for judgement in agree(trial, "threads", answers, reference, said, operands=operands):
+            for judgement in agree(trial, "threads", answers, reference, said):
                 if judgement.verdict != Verdict.EXACT:
                     seen = True
                     yield judgement
@@ -92,7 +88,7 @@ _STATES: dict[str, Callable[[], Any]] = {
     "inference mode": torch.is_inference_mode_enabled,
     "torch's random state": torch.get_rng_state,
     "Python's random state": random.getstate,
-    "numpy's random state": lambda: np.random.get_state()[1:3],
+    "numpy's random state": lambda: tuple(np.random.get_state())[1:3],
     "number of threads": torch.get_num_threads,
     "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
     "float32 precision": torch.get_float32_matmul_precision,

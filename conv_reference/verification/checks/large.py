@@ -1,0 +1,105 @@
+"""Large sizes: past the limits of narrow indices, and where libraries change their algorithm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.case import Values
+from conv_reference.verification.checks.degenerate import certified
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.result import Verdict
+
+# Each row's geometries: small in everything but what it is about.
+_ALL = (
+    (
+        Row(
+            "large_batch",
+            "More samples than 16 bits count.",
+            "Grids of accelerators have a limit of 65,535 in two of three directions.",
+            "rows past 65,535 are zero (tensorflow#9870)",
+        ),
+        ("n65537 c1 h1 w1 o1 k1", "n32769 c1 h1 w2 o1 k1x2"),
+    ),
+    (
+        Row(
+            "large_channels",
+            "More input or output channels than 16 bits count.",
+            "A channel index is often narrower than a pixel's.",
+            "more than 65,536 output channels: the tail of Y zero or wrong (pytorch#129207)",
+        ),
+        ("n1 c1 h1 w1 o65537 k1", "n1 c65537 h1 w1 o1 k1"),
+    ),
+    (
+        Row(
+            "large_plane",
+            "More pixels than 15 and 16 bits count, in a row, a column and a plane.",
+            "Flat indices overflow at the end of the tensor, where no one looks.",
+            "Y wrong in the tail past a limit of its index (mlx#3248)",
+        ),
+        ("n1 c1 h1 w65543 o1 k1x3", "n1 c1 h32771 w1 o1 k2x1 s2x1", "n1 c1 h258 w257 o1 k3x2 p1"),
+    ),
+    (
+        Row(
+            "algorithm_switch",
+            "Enough samples and channels that libraries take another algorithm or another block.",
+            "Winograd, FFT and blocked kernels start at sizes that no unit test has.",
+            "wrong from 16 channels and a width below 17 on (fujitsu/oneDNN#43)",
+        ),
+        (
+            "n17 c33 h9 w9 o34 k3 p1",
+            "n2 c64 h14 w13 o65 k3 s2 p1",
+            "n3 c128 h5 w5 o129 k1",
+            "n2 c65 h12 w12 o65 k3 p1 g65",
+            "n16 c8 h12 w12 o8 k5 p2",
+        ),
+    ),
+)
+# A thirtieth of each row's size.
+_PROBES = {
+    "large_batch": "n2049 c1 h1 w1 o1 k1",
+    "large_channels": "n1 c1 h1 w1 o2049 k1",
+    "large_plane": "n1 c1 h1 w2049 o1 k1x3",
+    "algorithm_switch": "n4 c8 h9 w9 o8 k3 p1",
+}
+_PATIENCE = 0.1  # seconds
+
+
+@check(*(row for row, _ in _ALL), sample=Sample.OWN)
+def large(trial: Trial) -> Iterator[Judgement]:
+    """The certificate of each; sparse operands where dense sums would not be exact."""
+    done = set()
+    for row, geometries in _ALL:
+        if _is_slow(trial, _PROBES[row.name]):
+            reason = "too slow for such sizes: some 2,000 positions take more than 0.1 s"
+            yield Judgement(row.name, "Y", Verdict.UNSUPPORTED, explanation=reason)
+            continue
+        for text in geometries:
+            case = trial.target.restrict(trial.case.on(Geometry.parse(text)))
+            if case.geometry in done:
+                continue
+            done.add(case.geometry)
+            if not can_be_exact(case.geometry, case.dtype):
+                case = replace(case, values=Values.SPARSE)
+            yield from certified(replace(trial, case=case), row.name)
+
+
+def _is_slow(trial: Trial, text: str) -> bool:
+    """Whether a thirtieth of the size already takes long, as a loop in Python over pixels does."""
+    case = trial.target.restrict(trial.case.on(Geometry.parse(text)))
+    probe = replace(trial, case=replace(case, values=Values.SPARSE))
+    seconds = []
+    for _ in range(2):  # the first call may set a library up
+        call = probe.call()
+        start = time.perf_counter()
+        with target_code("Y"):
+            call.forward()
+        seconds.append(time.perf_counter() - start)
+        if seconds[-1] < _PATIENCE:
+            return False
+    return True

@@ -1,0 +1,283 @@
+"""Non-finite values: where a NaN or an infinity must appear, where it must not, and the rest.
+
+The definition settles which products an element sums. It is silent about zeros that are not in
+it: padding, and the gaps that a stride leaves when a gradient is computed as a convolution. An
+implementation may multiply those by the poison or leave them out (pytorch#164125); what it
+does there is not judged.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference import functional
+from conv_reference.geometry import Geometry
+from conv_reference.operands import Operands, can_be_exact
+from conv_reference.verification.checks.agreement import observed, told
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.plain import contiguous
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Expected, Judgement, judge, kind_mismatch, whole
+from conv_reference.verification.result import Verdict
+
+_LETTERS = {"input": "X", "weight": "K", "grad_output": "G"}
+
+
+@check(
+    Row(
+        "nonfinite_input",
+        "A NaN or an infinity in X reaches every output that reads it, and no other.",
+        "A NaN that vanishes hides divergence; one that spreads spoils what was right.",
+        "Y without a NaN for an input that is NaN (tensorflow#63391)",
+    ),
+    Row(
+        "nonfinite_kernel",
+        "A NaN or an infinity in K reaches every output whose window reads it, and one channel.",
+        "A diverged weight must show.",
+        "Y without a NaN for a weight that is NaN (pytorch#12484)",
+    ),
+    Row(
+        "nonfinite_upstream",
+        "A NaN or an infinity in G reaches the gradients that it takes part in, and no other.",
+        "Loss scaling watches for infinities in gradients.",
+        "a transform that turns an infinity into NaN in the whole tile (a class of FAULTS: NANINF)",
+    ),
+    sample=Sample.SMALL,
+)
+def nonfinite(trial: Trial) -> Iterator[Judgement]:
+    """One poisoned element in each operand in turn: a NaN or an infinity."""
+    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+        return
+    plain = replace(trial, case=contiguous(trial))
+    for role, row in (
+        ("input", "nonfinite_input"),
+        ("weight", "nonfinite_kernel"),
+        ("grad_output", "nonfinite_upstream"),
+    ):
+        yield from _poisoned(plain, row, role)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """What a poisoned element does to one quantity, in the quantity's own shape."""
+
+    sure: Tensor  # the definition multiplies it into these elements
+    open: Tensor  # an implementation may, with a zero that is not in the definition
+
+
+def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
+    given, geometry = trial.operands, trial.case.geometry
+    tensor = getattr(given, role)
+    if tensor.numel() == 0:
+        return
+    drawn = int(torch.randint(2 * tensor.numel(), (1,), generator=_generator(trial, row)))
+    place, poison = drawn // 2, (math.nan, math.inf)[drawn % 2]
+    marks = torch.zeros_like(tensor, dtype=torch.float64)
+    marks.view(-1)[place] = 1
+    poisoned = replace(given, **{role: tensor.masked_fill(marks == 1, poison)})
+    found = observe(trial, trial.call(poisoned))
+    harmless = replace(given, **{role: tensor.masked_fill(marks == 1, 0)})
+    for quantity, wanted in trial.expect(harmless).items():
+        value = found.get(quantity)
+        if kind_mismatch(row, quantity, value, wanted) is not None:
+            continue  # told by the certificate
+        reach = _reach(quantity, role, marks, geometry)
+        said = f"{poison} in one element of {_LETTERS[role]}"
+        yield from _judged(trial, row, quantity, value, wanted, reach, said)
+
+
+def _generator(trial: Trial, row: str) -> torch.Generator:
+    """Another place and another poison for each case."""
+    own = zlib.crc32(f"{trial.seed} {row} {trial.case}".encode())
+    return torch.Generator().manual_seed(own)
+
+
+def _judged(
+    trial: Trial,
+    row: str,
+    quantity: str,
+    value: Any,
+    wanted: Expected,
+    reach: _Reach,
+    said: str,
+) -> Iterator[Judgement]:
+    actual = value.detach().to("cpu")
+    if reach.sure.dim() > 1:
+        reach = _Reach(reach.sure.reshape(actual.shape), reach.open.reshape(actual.shape))
+    missing = (reach.sure & actual.isfinite()).nonzero()
+    if len(missing):
+        index = tuple(int(i) for i in missing[0])
+        shown = f"{float(actual[index]):.17g}"
+        explanation = f"{said} reaches {quantity}{list(index)}: should not be finite, is {shown}"
+        wrong = whole(row, quantity, "not finite", shown, explanation)
+        yield replace(wrong, index=index)
+        return
+    # What is reached cannot be compared; everything else must be what it is without the poison.
+    reached = reach.sure | reach.open
+    rest = torch.where(reached, wanted.value.to(actual.dtype), actual)
+    judgement = judge(
+        row, quantity, rest, replace(wanted, device=rest.device), allowed_bits=trial.allowed_bits
+    )
+    yield told(judgement, f"{said} does not take part in this element of {quantity}")
+    spread = reach.open & ~reach.sure
+    if bool((spread & ~actual.isfinite()).any()):
+        yield observed(row, quantity, f"zeros outside the definition are multiplied in {quantity}")
+
+
+def _reach(quantity: str, role: str, marks: Tensor, geometry: Geometry) -> _Reach:
+    """The oracle over zeros and ones: which elements have a product with the marked one."""
+    X, K, G = (
+        marks if role == name else torch.ones(shape, dtype=torch.float64)
+        for name, shape in (
+            ("input", geometry.input_shape),
+            ("weight", geometry.weight_shape),
+            ("grad_output", geometry.output_shape),
+        )
+    )
+    factors = {"Y": ("input", "weight"), "dX": ("weight", "grad_output"), "db": ("grad_output",)}
+    if role not in factors.get(quantity, ("input", "grad_output")):
+        touched = torch.zeros(1)
+    elif quantity == "Y":
+        touched = functional.output(X, K, geometry)
+    elif quantity == "dX":
+        touched = functional.grad_input(G, K, geometry)
+    elif quantity == "dK":
+        touched = functional.grad_weight(G, X, geometry)
+    else:
+        touched = functional.grad_bias(G)
+    sure = touched != 0
+    possible = sure.clone()
+    marked = [int(i) for i in marks.nonzero()[0]]
+    possible[_open(quantity, role, marked, geometry)] = True
+    return _Reach(sure, possible)
+
+
+def _open(quantity: str, role: str, marked: list[int], geometry: Geometry) -> Any:
+    """Where zeros outside the definition may meet the marked element: in its own channels."""
+    group_in, group_out = geometry.group_channels
+    match quantity, role:
+        case "Y", "weight":  # padding
+            return slice(None), marked[0]
+        case "dX", "weight":  # gaps in G between strides, and around it
+            return slice(None), marked[0] // group_out * group_in + marked[1]
+        case "dK", "input":  # gaps in G between strides
+            group = marked[1] // group_in
+            return slice(group * group_out, (group + 1) * group_out), marked[1] % group_in
+        case "dK", "grad_output":  # padding
+            return marked[1]
+        case _:
+            return slice(0, 0)
+
+
+@check(
+    Row(
+        "zero_times_infinity",
+        "A zero kernel element times an infinity is NaN, as in every floating arithmetic.",
+        "Skipping taps that are zero is an optimisation that changes the answer.",
+        "taps skipped where the kernel is zero (a class of FAULTS: NANINF)",
+    ),
+    Row(
+        "signed_zeros",
+        "Observed only: whether a sum of negative zeros stays negative.",
+        "No written rule says.",
+        "(none: it is not judged)",
+    ),
+    Row(
+        "subnormals",
+        "Numbers below the smallest normal one are kept, or flushed to zero: which is observed.",
+        "Flushing is a setting of the process; anything else than these two is wrong.",
+        "(none known; two answers are accepted)",
+    ),
+    sample=Sample.FEW,
+)
+def extremes(trial: Trial) -> Iterator[Judgement]:
+    """Infinity times zero, negative zeros and subnormals."""
+    plain = replace(trial, case=replace(contiguous(trial), requires_grad=""))
+    yield from _zero_times_infinity(plain)
+    geometry = trial.case.geometry
+    ones = Operands(
+        input=torch.ones(geometry.input_shape, dtype=trial.case.dtype),
+        weight=torch.zeros(geometry.weight_shape, dtype=trial.case.dtype),
+        bias=torch.zeros(geometry.out_channels, dtype=trial.case.dtype),
+        grad_output=torch.ones(geometry.output_shape, dtype=trial.case.dtype),
+    )
+    yield from _signed_zeros(plain, ones)
+    yield from _subnormals(plain, ones)
+
+
+def _forward(trial: Trial, operands: Operands) -> Tensor | None:
+    call = trial.call(operands)
+    with target_code("Y"):
+        Y = call.forward()
+    usable = isinstance(Y, Tensor) and Y.shape == call.G.shape and Y.dtype == trial.case.dtype
+    return Y.detach().to("cpu") if usable else None
+
+
+def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
+    """Every other tap zero, one infinity in X: NaN where a zero meets it."""
+    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+        return
+    given, geometry = trial.operands, trial.case.geometry
+    K = given.weight.clone()
+    K.view(-1)[::2] = 0
+    X = given.input.clone()
+    middle = X.numel() // 2
+    X.view(-1)[middle] = math.inf
+    Y = _forward(trial, replace(given, input=X, weight=K))
+    if Y is None:
+        return
+    marks = torch.zeros_like(X, dtype=torch.float64)
+    marks.view(-1)[middle] = 1
+    meets_zero = functional.output(marks, (K == 0).to(torch.float64), geometry) != 0
+    missing = (meets_zero.reshape(Y.shape) & ~Y.isnan()).nonzero()
+    if len(missing):
+        index = tuple(int(i) for i in missing[0])
+        shown = f"{float(Y[index]):.17g}"
+        explanation = f"0 times an infinity is a term of Y{list(index)}: should be nan, is {shown}"
+        yield replace(whole("zero_times_infinity", "Y", "nan", shown, explanation), index=index)
+    else:
+        yield Judgement("zero_times_infinity", "Y", Verdict.EXACT)
+
+
+def _signed_zeros(trial: Trial, ones: Operands) -> Iterator[Judgement]:
+    """(-0) · 1 in every product."""
+    zeros = replace(
+        ones,
+        input=-torch.zeros_like(ones.input),
+        weight=torch.ones_like(ones.weight),
+        bias=-ones.bias,
+    )
+    Y = _forward(trial, zeros)
+    if Y is not None and bool((Y == 0).all()):
+        kept = "keep" if bool(Y.signbit().all()) else "do not keep"
+        yield observed("signed_zeros", "Y", f"sums of negative zeros {kept} the sign")
+
+
+def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
+    """One tap reads a subnormal: a quarter of the smallest normal number."""
+    small = torch.finfo(trial.case.dtype).tiny / 4
+    K = ones.weight.clone()
+    K[:, 0, 0, 0] = 1
+    X = ones.input * small
+    Y = _forward(trial, replace(ones, input=X, weight=K))
+    if Y is None:
+        return
+    kept = functional.output(X.to(torch.float64), K.to(torch.float64), trial.case.geometry)
+    value, kept = Y.to(torch.float64), kept.reshape(Y.shape)
+    if torch.equal(value, kept):
+        yield observed("subnormals", "Y", "subnormal numbers are kept in Y")
+    elif bool(((value == kept) | (value == 0)).all()):
+        yield observed("subnormals", "Y", "subnormal numbers are flushed to zero in Y")
+    else:
+        index = tuple(int(i) for i in ((value != kept) & (value != 0)).nonzero()[0])
+        should, shown = f"{float(kept[index]):.17g}", f"{float(value[index]):.17g}"
+        explanation = f"a subnormal times 1: should be {should} or 0, is {shown}"
+        yield replace(whole("subnormals", "Y", should, shown, explanation), index=index)

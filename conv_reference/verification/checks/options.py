@@ -1,0 +1,287 @@
+"""Arguments: other ways to write the same ones, and those that must be refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.checks.agreement import observed, told
+from conv_reference.verification.checks.plain import contiguous
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import TargetRaised, Trial, target_code
+from conv_reference.verification.judge import Judgement, judge, whole
+from conv_reference.verification.result import Verdict
+from conv_reference.verification.target import Target
+
+_NAMES = ("stride", "padding", "dilation")
+
+
+def _cannot(target: Target) -> str | None:
+    if target.call_with is None:
+        return "its arguments are settled when it is made"
+    return None
+
+
+def _no_pairs(target: Target) -> str | None:
+    return _cannot(target) or (None if target.options & {*_NAMES} else "no option of two axes")
+
+
+def _no_words(target: Target) -> str | None:
+    takes_words = target.words and "padding" in target.options
+    return _cannot(target) or (None if takes_words else "padding takes no words")
+
+
+@check(
+    Row(
+        "integers_for_pairs",
+        "An integer means the same for both axes; so do sequences of one element, where taken.",
+        "Every caller of torch's conv2d writes stride=2.",
+        "the first element used for every axis (Paddle PR#21225)",
+    ),
+    sample=Sample.FEW,
+    unsupported=_no_pairs,
+)
+def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
+    """The same square options as pairs, lists, integers and sequences of one."""
+    plain = _square(trial)
+    if plain is None:
+        return
+    geometry = plain.case.geometry
+    sizes = {
+        "stride": geometry.stride[0],
+        "padding": geometry.padding[0][0],
+        "dilation": geometry.dilation[0],
+    }
+    forms: dict[str, dict[str, Any]] = {
+        "pairs": {name: (size, size) for name, size in sizes.items()},
+        "lists": {name: [size, size] for name, size in sizes.items()},
+        "integers": dict(sizes),
+        "sequences of one": {name: (size,) for name, size in sizes.items()},
+    }
+    for form, given in forms.items():
+        options = {name: value for name, value in given.items() if name in trial.target.options}
+        try:
+            Y = _asked(plain, {**options, **_groups(plain)})
+        except TargetRaised:
+            if form == "pairs":  # the contract asks for no other form
+                raise
+            yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
+            continue
+        yield told(_judged(plain, "integers_for_pairs", Y), f"options given as {form}")
+
+
+@check(
+    Row(
+        "padding_words",
+        'padding="same" keeps the size, the odd element below and to the right; "valid" is none.',
+        "With an even kernel there are two sides to put the odd element on.",
+        "the extra element on the wrong side (Flux#2431)",
+    ),
+    sample=Sample.FEW,
+    unsupported=_no_words,
+)
+def padding_words(trial: Trial) -> Iterator[Judgement]:
+    """Both words, against the padding that they stand for."""
+    geometry = trial.case.geometry
+    (dh, dw), (kh, kw) = geometry.dilation, geometry.kernel_size
+    height, width = dh * (kh - 1), dw * (kw - 1)
+    same = ((height // 2, height - height // 2), (width // 2, width - width // 2))
+    input_size = (height + geometry.input_size[0], width + geometry.input_size[1])
+    for word, stride, padding in (
+        ("same", (1, 1), same),
+        ("valid", geometry.stride, ((0, 0), (0, 0))),
+    ):
+        if "stride" not in trial.target.options and stride != (1, 1):
+            continue
+        changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
+        if not can_be_exact(changed, trial.case.dtype):
+            continue
+        plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
+        given = {"stride": stride, "padding": word, "dilation": changed.dilation}
+        options = {name: value for name, value in given.items() if name in trial.target.options}
+        Y = _asked(plain, {**options, **_groups(plain)})
+        yield told(_judged(plain, "padding_words", Y), f"padding={word!r}")
+
+
+@dataclass(frozen=True)
+class _Impossible:
+    """Arguments for which there is no convolution."""
+
+    what: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    X: tuple[int, ...] = (1, 4, 5, 5)
+    K: tuple[int, ...] = (4, 4, 3, 3)
+    b: int | None = None
+    needs: frozenset[str] = frozenset()
+    channels: bool = False  # whether it is about channels
+
+
+def _of(option: str, value: Any, what: str) -> _Impossible:
+    return _Impossible(f"{what}: {option}={value}", {option: value}, needs=frozenset({option}))
+
+
+_IMPOSSIBLE = (
+    _Impossible("3 input channels for a kernel of 4", X=(1, 3, 5, 5), channels=True),
+    _Impossible("5 input channels for a kernel of 4", X=(1, 5, 5, 5), channels=True),
+    _Impossible("a kernel taller than its input", X=(1, 4, 1, 5)),
+    _Impossible("a kernel wider than its input", X=(1, 4, 5, 1)),
+    _Impossible(
+        "a dilated kernel larger than the padded input",
+        {"dilation": (5, 5), "padding": (1, 1)},
+        needs=frozenset({"dilation", "padding"}),
+    ),
+    _of("stride", (0, 0), "no stride"),
+    _of("stride", (1, 0), "no stride across"),
+    _of("stride", (-1, 1), "a negative stride"),
+    _of("dilation", (0, 0), "no dilation"),
+    _of("dilation", (1, 0), "no dilation across"),
+    _of("padding", (-1, -1), "negative padding"),
+    _of("padding", (0, -1), "negative padding across"),
+    _Impossible(
+        "groups that do not divide the input channels",
+        {"groups": 3},
+        K=(6, 1, 3, 3),
+        needs=frozenset({"groups"}),
+        channels=True,
+    ),
+    _Impossible(
+        "groups that do not divide the output channels",
+        {"groups": 2},
+        K=(3, 2, 3, 3),
+        needs=frozenset({"groups"}),
+        channels=True,
+    ),
+    _Impossible("no groups", {"groups": 0}, needs=frozenset({"groups"}), channels=True),
+    _Impossible("a bias that is too long", b=5, needs=frozenset({"bias"})),
+    _Impossible("a bias that is too short", b=3, needs=frozenset({"bias"})),
+    _Impossible("one bias for four channels", b=1, needs=frozenset({"bias"}), channels=True),
+)
+
+
+@check(
+    Row(
+        "refusals",
+        "Arguments for which there is no convolution are refused, not answered.",
+        "An answer to a question without one is believed.",
+        "dilation=0 accepted, Y silently wrong (tinygrad PR#14115)",
+    ),
+    sample=Sample.OWN,
+    unsupported=_cannot,
+)
+def refusals(trial: Trial) -> Iterator[Judgement]:
+    """Each impossibility that the target's parameters can express; any exception will do."""
+    target = trial.target
+    for impossible in _IMPOSSIBLE:
+        if not impossible.needs <= target.options or (
+            impossible.channels and not target.has_channels
+        ):
+            continue
+        answer = _answer(trial, impossible)
+        quantity = "Y"
+        if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
+            shown = f"an answer of shape {tuple(answer.shape)}"
+            said = f"{impossible.what}: should be refused, is answered with {shown[10:]}"
+            yield whole("refusals", quantity, "refused", shown, said)
+        elif isinstance(answer, Tensor) or answer is not None:
+            yield observed("refusals", quantity, f"{impossible.what}: answered without an element")
+        else:
+            yield Judgement("refusals", quantity, Verdict.EXACT)
+    yield from _mismatches(trial)
+
+
+def _answer(trial: Trial, impossible: _Impossible) -> Any:
+    """What the target answers; None where it refuses."""
+    ones = _ones(trial, impossible.X), _ones(trial, impossible.K)
+    X, K = ones if trial.target.has_channels else (ones[0][:, 0], ones[1][0, 0])
+    outputs = K.shape[0] if impossible.b is None else impossible.b
+    b = _ones(trial, (outputs,)) if "bias" in trial.target.options else None
+    return _attempt(trial, X, K, b, impossible.options)
+
+
+def _mismatches(trial: Trial) -> Iterator[Judgement]:
+    """Operands of two dtypes or devices: their convolution exists, so only a wrong one is judged.
+
+    The device without data is not judged at all: torch's own conv2d answers where the kernel
+    has none (see the notes of the report).
+    """
+    X, K = _ones(trial, (1, 1, 4, 4)), _ones(trial, (1, 1, 2, 2))
+    if not trial.target.has_channels:
+        X, K = X[0], K[0, 0]
+    b = _ones(trial, (1,)) if "bias" in trial.target.options else None
+    other = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
+    answer = _attempt(trial, X, K.to(other), b, {})
+    if isinstance(answer, Tensor):
+        value = 4.0 if b is None else 5.0
+        if bool((answer.detach().to("cpu", torch.float64) == value).all()):
+            yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
+        else:
+            said = f"a kernel of {other}: should be refused or {value}, is answered otherwise"
+            yield whole("refusals", "Y", "refused, or the convolution", "another answer", said)
+    answer = _attempt(trial, X, K.to("meta"), b, {})
+    if isinstance(answer, Tensor) and answer.device.type != "meta":
+        yield observed("refusals", "Y", "a kernel without data (on meta) is answered with numbers")
+
+
+def _attempt(
+    trial: Trial, X: Tensor, K: Tensor, b: Tensor | None, options: Mapping[str, Any]
+) -> Any:
+    try:
+        with target_code("Y"):
+            return _call_with(trial)(X, K, b, **options)
+    except TargetRaised:
+        return None
+
+
+def _call_with(trial: Trial) -> Any:
+    assert trial.target.call_with is not None  # or the check is unsupported
+    return trial.target.call_with
+
+
+def _ones(trial: Trial, shape: tuple[int, ...]) -> Tensor:
+    return torch.ones(shape, dtype=trial.case.dtype, device=trial.device)
+
+
+def _square(trial: Trial) -> Trial | None:
+    """The trial with equal options on both axes; None where it is not exact."""
+    geometry = trial.case.geometry
+    stride, dilation, (padding, _) = geometry.stride, geometry.dilation, geometry.padding
+    height, width = (
+        size + max(dilation) * (k - 1)
+        for size, k in zip(geometry.input_size, geometry.kernel_size, strict=True)
+    )
+    square = replace(
+        geometry,
+        input_size=(height, width),
+        stride=(stride[0], stride[0]),
+        dilation=(dilation[0], dilation[0]),
+        padding=(padding, padding),
+    )
+    if not can_be_exact(square, trial.case.dtype):
+        return None
+    return replace(trial, case=replace(contiguous(trial), geometry=square))
+
+
+def _groups(trial: Trial) -> dict[str, int]:
+    return {"groups": trial.case.geometry.groups} if "groups" in trial.target.options else {}
+
+
+def _asked(trial: Trial, options: Mapping[str, Any]) -> Any:
+    given, geometry, target = trial.operands.to(trial.device), trial.case.geometry, trial.target
+    X = given.input.reshape(target.own_shape(geometry.input_shape)).clone()
+    K = given.weight.reshape(target.weight_shape(geometry)).clone()
+    b = given.bias.clone() if trial.case.bias else None
+    with target_code("Y"):
+        return _call_with(trial)(X, K, b, **options)
+
+
+def _judged(trial: Trial, row: str, Y: Any) -> Judgement:
+    expected = trial.expect(only=("Y",))["Y"]
+    judgement = judge(row, "Y", Y, expected, allowed_bits=trial.allowed_bits)
+    expected.value.fill_(math.nan)
+    return judgement
