@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from conv_reference.verification import Report
@@ -94,7 +94,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="call the target in this process, for debuggers; a crash then ends the run",
     )
+    add(
+        "--memory",
+        metavar="DIR",
+        default=".hypothesis/examples",
+        help="where failing cases are remembered, to be tried first; or none "
+        "(.hypothesis/examples; none with --seed or --baseline, so that runs repeat)",
+    )
     add("--workers", type=int, metavar="N", help="child processes (one a core, up to 4)")
+    add("--baseline", type=Path, metavar="FILE", help="compare with what held, a committed file")
+    add(
+        "--update-baseline",
+        action="store_true",
+        help="write the baseline where there is none, or take what improved",
+    )
+    add(
+        "--accept-regressions",
+        action="store_true",
+        help="with --update-baseline: take what got worse, too",
+    )
+    add("--margin", type=float, metavar="BITS", help="precision that may be lost unnoticed (1)")
+    add(
+        "--on-found",
+        choices=["fail", "warn"],
+        help="what a fault does that only fresh cases show: it may always have been there (fail)",
+    )
     add("--format", choices=FORMATS, default="text", help="(text)")
     add("--output", type=Path, metavar="FILE", help="write the report there")
 
@@ -109,44 +133,55 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
-    import torch
-
-    from conv_reference.verification import verify
-    from conv_reference.verification.known import SHIPPED
+    from conv_reference.verification import gate_command, verify
     from conv_reference.verification.report import renderer
 
     if arguments.output is not None and not arguments.output.parent.is_dir():
         raise FileNotFoundError(f"--output: no folder {str(arguments.output.parent)!r}")
-    known = {None: SHIPPED, "none": None}.get(arguments.known, arguments.known)
     with _progress() as progress:
-        report = verify(
-            arguments.target,
-            dtypes=[getattr(torch, name) for name in arguments.dtype or DTYPES],
-            device=arguments.device,
-            seed=arguments.seed,
-            budget=arguments.budget,
-            sweep=arguments.sweep,
-            checks=arguments.check,
-            geometry=arguments.geometry,
-            case=arguments.case,
-            require=arguments.require,
-            allowed_bits=arguments.allow_bits,
-            isolate=not arguments.in_process,
-            workers=arguments.workers,
-            known=known,
-            progress=progress,
-        )
-    rendered = renderer(arguments.format)(report)
+        options = _options(arguments) | {"progress": progress}
+        if arguments.baseline is not None:
+            rendered, status = gate_command.run(arguments, options)
+        else:
+            gate_command.refuse_stray_options(arguments)
+            report = verify(arguments.target, **options)
+            rendered = renderer(arguments.format)(report)
+            passed = report.passed and _has_modes(report, required=arguments.require_modes)
+            status = 130 if report.interrupted else int(not passed)
     if arguments.output is None:
         sys.stdout.write(rendered)
     else:
         arguments.output.write_text(rendered, encoding="utf-8")
-    if report.interrupted:
-        return 130
-    return 0 if report.passed and _has_modes(report, arguments.require_modes) else 1
+    return status
 
 
-def _has_modes(report: Report, required: bool) -> bool:
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments of ``verify``."""
+    import torch
+
+    from conv_reference.verification.known import SHIPPED
+
+    repeatable = arguments.seed is not None or arguments.baseline is not None
+    remembers = arguments.memory != "none" and not repeatable
+    return {
+        "dtypes": [getattr(torch, name) for name in arguments.dtype or DTYPES],
+        "device": arguments.device,
+        "seed": arguments.seed,
+        "budget": arguments.budget,
+        "sweep": arguments.sweep,
+        "checks": arguments.check,
+        "geometry": arguments.geometry,
+        "case": arguments.case,
+        "require": arguments.require,
+        "allowed_bits": arguments.allow_bits,
+        "isolate": not arguments.in_process,
+        "workers": arguments.workers,
+        "known": {None: SHIPPED, "none": None}.get(arguments.known, arguments.known),
+        "memory": Path(arguments.memory) if remembers else None,
+    }
+
+
+def _has_modes(report: Report, *, required: bool) -> bool:
     return not required or all(check.verdict != "unsupported" for check in report.checks)
 
 

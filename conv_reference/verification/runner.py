@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.findings import Lab, known_failures
 from conv_reference.verification.isolation import Backend, Children, Here
 from conv_reference.verification.known import SHIPPED, Defect, load
-from conv_reference.verification.plan import Plan, Request, Sweep, plan, require_known
+from conv_reference.verification.memory import Memory
+from conv_reference.verification.plan import (
+    Plan,
+    Request,
+    Sweep,
+    plan,
+    require_known,
+    selected_checks,
+)
 from conv_reference.verification.report import text
 from conv_reference.verification.result import CheckResult, Report, Verdict
 from conv_reference.verification.tally import Failure, Tally
@@ -52,6 +61,7 @@ def verify(
     isolate: bool = False,
     workers: int | None = None,
     known: Path | str | None = SHIPPED,
+    memory: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Is this implementation right, in every mode, and if not, where and how is it wrong?
@@ -74,6 +84,8 @@ def verify(
         isolate: call it in child processes, which may crash or hang; it must be importable.
         workers: how many child processes; by default one for each core, up to four.
         known: the registry of known defects, a file; None takes none for known.
+        memory: a folder for what failed, which the next run tries first; None remembers
+            nothing, so that the same seed gives the same report.
         progress: told now and then how many cases are judged, of how many.
 
     Raises:
@@ -99,8 +111,13 @@ def verify(
         target = backend.describe()
         _require_exact(wanted)
         chosen = plan(target, wanted)
+        remembered = Memory(memory, target)
+        recalled = [] if _is_single(wanted) else _wanted(remembered.recall(), target, wanted)
+        chosen = replace(chosen, cases=tuple(dict.fromkeys((*recalled, *chosen.cases))))
         run = _Run(target, backend, settings, defects, begun)
-        return run.report(chosen, wanted, required, progress)
+        report = run.report(chosen, wanted, required, progress)
+        remembered.update((f.case for f in report.findings if not f.known), recalled)
+        return report
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:
@@ -175,8 +192,7 @@ class _Run:
     ) -> tuple[list[Any], bool]:
         """The result of each case, None where it was not reached; and whether by an interrupt."""
         results: list[Any] = [None] * len(chosen.cases)
-        single = wanted.case is not None or wanted.geometry is not None
-        deadline = None if single else time.monotonic() + OVERRUN * wanted.budget
+        deadline = None if _is_single(wanted) else time.monotonic() + OVERRUN * wanted.budget
         done = 0
         try:
             for number, result in self._backend.run(
@@ -198,6 +214,16 @@ class _Run:
             if any(defect.concerns(case) for case in chosen.cases)
             and not any(defect.matches(f.case, f.judgement) for f in known)
         )
+
+
+def _is_single(wanted: Request) -> bool:
+    return wanted.case is not None or wanted.geometry is not None
+
+
+def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
+    """Those in a dtype and of a check that are asked for."""
+    names = {check.name for check in selected_checks(target, wanted.checks)}
+    return [case for case in cases if case.dtype in wanted.dtypes and case.check in names]
 
 
 def _asked(wanted: Request) -> list[Check]:

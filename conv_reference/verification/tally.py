@@ -11,6 +11,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.case import Case, Values, dtype_name
 from conv_reference.verification.checks import Check, Row
+from conv_reference.verification.families import count_families
 from conv_reference.verification.isolation import Crash
 from conv_reference.verification.judge import COMPONENTWISE, NORMWISE, Judgement, full_bits
 from conv_reference.verification.result import (
@@ -119,6 +120,7 @@ class Tally:
             reason=seen.reason if verdict == Verdict.UNSUPPORTED else "",
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
+            families=count_families(seen.geometries),
         )
 
 

@@ -1,0 +1,133 @@
+"""``conv-reference verify --baseline FILE``: the gate's options, effects and exit status."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from conv_reference.verification import baseline as baselines
+from conv_reference.verification.case import dtype_name, dtype_named
+from conv_reference.verification.comparison import DEFAULT_MARGIN, updated
+from conv_reference.verification.gate import OnFound, run_gate
+from conv_reference.verification.gate_report import RENDERERS
+from conv_reference.verification.report import renderer
+from conv_reference.verification.result import Report
+from conv_reference.verification.runner import verify
+
+Options = Mapping[str, Any]
+
+
+def run(arguments: argparse.Namespace, options: Options) -> tuple[str, int]:
+    """Compare with the baseline, or make the first one.
+
+    Args:
+        arguments: of the command line, ``baseline`` among them.
+        options: the keyword arguments of ``verify`` that they amount to.
+
+    Returns:
+        What is to be printed, and the exit status.
+
+    Raises:
+        ValueError: when the baseline is corrupt, newer, of another target or absent, or an
+            option does not go with it.
+        OSError: when the file cannot be written.
+    """
+    path: Path = arguments.baseline
+    if arguments.geometry is not None or arguments.case is not None:
+        raise ValueError("--baseline goes with a whole run, not with --geometry or --case")
+    if arguments.update_baseline and not path.exists():
+        return _first(arguments, options, path)
+    return _compared(arguments, options, path)
+
+
+def refuse_stray_options(arguments: argparse.Namespace) -> None:
+    """Refuse what means nothing without a baseline.
+
+    Raises:
+        ValueError: when there is such an option.
+    """
+    stray = {
+        "--update-baseline": arguments.update_baseline,
+        "--accept-regressions": arguments.accept_regressions,
+        "--margin": arguments.margin is not None,
+        "--on-found": arguments.on_found is not None,
+    }
+    for name, given in stray.items():
+        if given:
+            raise ValueError(f"{name} goes with --baseline FILE")
+
+
+def _first(arguments: argparse.Namespace, options: Options, path: Path) -> tuple[str, int]:
+    """Write what holds now; a run that was cut short is no baseline."""
+    report = verify(arguments.target, **options)
+    if report.interrupted or report.judged == 0:
+        return renderer(arguments.format)(report), 130
+    baselines.write(path, baselines.baseline_of(report, _parameters(arguments, options)))
+    return renderer(arguments.format)(report), int(not report.passed)
+
+
+def _compared(arguments: argparse.Namespace, options: Options, path: Path) -> tuple[str, int]:
+    held = baselines.read(path, target=arguments.target)
+    if arguments.format not in RENDERERS:
+        raise ValueError(
+            f"--format with --baseline must be one of {', '.join(RENDERERS)}, "
+            f"got {arguments.format!r}"
+        )
+    planned = _as_planned(held.parameters)
+
+    def verify_once(seed: int) -> Report:
+        return verify(arguments.target, **{**options, **planned, "seed": seed})
+
+    margin = DEFAULT_MARGIN if arguments.margin is None else arguments.margin
+    result = run_gate(
+        verify_once,
+        held,
+        _fresh_seed(arguments.seed, held.seed),
+        OnFound(arguments.on_found or "fail"),
+        margin=margin,
+    )
+    if arguments.update_baseline and not result.repeated.interrupted:
+        taken = updated(
+            held,
+            result.repeated,
+            held.parameters,
+            margin=margin,
+            accept_regressions=arguments.accept_regressions,
+        )
+        baselines.write(path, taken)
+    return RENDERERS[arguments.format](result), result.status
+
+
+def _fresh_seed(wanted: int | None, held: int) -> int:
+    if wanted is not None:
+        return wanted
+    drawn = secrets.randbits(32)
+    return drawn if drawn != held else drawn + 1
+
+
+def _parameters(arguments: argparse.Namespace, options: Options) -> baselines.Parameters:
+    return baselines.Parameters(
+        dtypes=tuple(dtype_name(dtype) for dtype in options["dtypes"]),
+        device=str(torch.device(options["device"])),
+        budget=arguments.budget,
+        sweep=arguments.sweep,
+        checks=tuple(arguments.check),
+        require=arguments.require,
+    )
+
+
+def _as_planned(parameters: baselines.Parameters) -> dict[str, Any]:
+    """The plan is the baseline's: its cases are what is repeated."""
+    return {
+        "dtypes": [dtype_named(name) for name in parameters.dtypes],
+        "device": parameters.device,
+        "budget": parameters.budget,
+        "sweep": parameters.sweep,
+        "checks": parameters.checks,
+        "require": parameters.require,
+    }
