@@ -12,7 +12,8 @@ from analytic.notation import Expr, Partial, Symbol
 from analytic.theorem.general import General, Rule, d, h, k, m, p, r, s
 from analytic.theorem.reading import reading
 
-Texts = dict[str, object]
+#: What fills a message.
+Texts = dict[str, Expr]
 
 
 def letter(base: Expr) -> Symbol:

@@ -96,21 +96,23 @@ def test_the_output_size_is_that_of_the_axis() -> None:
 
 def test_the_outputs_that_see_a_pixel_are_those_that_the_proof_says() -> None:
     """Range, reach and divisibility; how far apart; and when there are none."""
-    conditions = statement.seen_by(0)
+    conditions, spacing = statement.seen_by(0), statement.spacing(0)
     for axis in AXES[::23]:
-        common = gcd(axis.stride, axis.dilation)
+        letters = {**numbers_of(axis), spacing["c"]: gcd(axis.stride, axis.dilation)}
+        assert spacing["s"].subs(letters) == axis.stride
+        assert spacing["d"].subs(letters) == axis.dilation
         for pixel in range(axis.input):
             seen = [output for output, _tap in axis.participation(pixel)]
-            letters = {**numbers_of(axis), u: pixel}
+            letters[u] = pixel
             assert seen == [
                 output
                 for output in range(-1, axis.output + 2)
                 if all(holds(condition, {**letters, i: output}) for condition in conditions)
             ]
-            if (pixel + axis.before) % common:
+            if spacing["place"].subs(letters) % letters[spacing["c"]]:
                 assert not seen
             steps = {later - sooner for sooner, later in pairwise(seen)}
-            assert steps <= {axis.dilation // common}
+            assert steps <= {spacing["step"].subs(letters)}
 
 
 def test_the_letters_can_be_chosen() -> None:
