@@ -1,0 +1,71 @@
+"""Under torch.autocast: the dtype of the answers, and their values to the precision of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.case import Values
+from conv_reference.verification.checks.integers import Integers
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Expected, Judgement, judge, kind_mismatch, whole
+
+_LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
+
+
+@check(
+    Row(
+        "autocast",
+        "Under autocast Y is in bfloat16 or float32, gradients in float32; both keep 8 bits.",
+        "Mixed precision casts the operands behind the implementation's back.",
+        "a custom backward pass met a bfloat16 G and a float32 kernel",
+    ),
+    sample=Sample.REQUEST,
+)
+def autocast(trial: Trial) -> Iterator[Judgement]:
+    """Integers that are exact in bfloat16, then reals to within its bound."""
+    if trial.case.dtype != torch.float32:
+        return
+    integers = Integers.of(trial, terms=1, dtype=_LOW)
+    if integers is not None:
+        yield from _under_autocast(trial, integers.operands(), real=False)
+    reals = replace(trial, case=replace(trial.case, values=Values.REAL))
+    yield from _under_autocast(reals, reals.operands, real=True)
+
+
+def _under_autocast(trial: Trial, operands: Operands, *, real: bool) -> Iterator[Judgement]:
+    call = trial.call(operands, requires_grad="XKb" if trial.case.bias else "XK")
+    leaves = call.leaves
+    with target_code("Y"), torch.autocast(trial.device.type, _LOW):
+        Y = call.forward()
+    found: dict[str, Any] = {"Y": Y}
+    if isinstance(Y, Tensor) and Y.requires_grad and Y.shape == call.G.shape:
+        with target_code("dX"):  # outside the context, as torch's manual has it
+            gradients = torch.autograd.grad(
+                Y, list(leaves.values()), call.G.to(Y.dtype), allow_unused=True
+            )
+        found |= dict(zip(leaves, gradients, strict=True))
+    for name, expected in trial.expect(operands).items():
+        if name not in found:
+            yield whole("autocast", name, "a gradient", "no gradient")
+            continue
+        yield _judged(trial, name, found[name], expected, real=real)
+
+
+def _judged(trial: Trial, name: str, actual: Any, expected: Expected, *, real: bool) -> Judgement:
+    """Of the right kind, and right to the precision of bfloat16."""
+    mismatch = kind_mismatch("autocast", name, actual, expected)
+    is_low = isinstance(actual, Tensor) and actual.dtype == _LOW
+    if mismatch is not None and not (name == "Y" and is_low):
+        return mismatch
+    # Each operand was rounded once before it was multiplied: two more roundings for each
+    # product, and one for the comparison in bfloat16.
+    wanted = replace(expected, dtype=_LOW, terms=expected.terms + 3)
+    bits = trial.allowed_bits
+    return judge("autocast", name, actual.to(_LOW), wanted, allowed_bits=bits, real=real)
