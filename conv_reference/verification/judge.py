@@ -16,12 +16,17 @@ from conv_reference.verification.result import Verdict
 COMPONENTWISE = "componentwise"
 NORMWISE = "normwise"
 # How much more than a direct algorithm a transform may lose, relative to the greatest element
-# of |X|*|K|. Float32 and float64: the largest tiles in use, F(6×6, 3×3) and FFT, lose about
-# eight bits (Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the
-# Accuracy of Winograd Convolution for Deep Neural Networks", 2020; NNPACK keeps 16 bits of
-# 24). In half precision only F(2×2, 3×3) is used (Lavin and Gray, "Fast Algorithms for
+# of |X|*|K|, in units of roundoff. In exact terms of its matrices A, G, B a Winograd algorithm
+# amplifies a rounding by up to max |A'|(|G||k| ⊙ |B'||x|) / (|x|*|k|) in each dimension (Barabasz,
+# Anderson, Soodhalter and Gregg, "Error Analysis and Improving the Accuracy of Winograd
+# Convolution for Deep Neural Networks", 2020): for 3×3 kernels of one tap that is 2^4 for
+# F(2×2), 2^9.7 for F(4×4), 2^10.6 for F(6×6). Measured over Y, dX and dK on 1500 geometries,
+# with reals, positive numbers, integers and impulses, in float32: F(2×2) 2^4.1, F(4×4) 2^6.5,
+# F(6×6) 2^8.5, FFT 2^3.8, NNPACK 2^8.9; ten-bit arithmetic on operands that err in one
+# direction (`checks/precision.py`) lies between 2^13.1 and 2^13.5 for any number of channels.
+# In half precision only F(2×2, 3×3) is used (Lavin and Gray, "Fast Algorithms for
 # Convolutional Neural Networks", 2016).
-_GROWTH = {torch.float64: 2.0**10, torch.float32: 2.0**10}
+_GROWTH = {torch.float64: 2.0**11, torch.float32: 2.0**11}
 _HALF_GROWTH = 2.0**3
 
 
@@ -57,7 +62,7 @@ class Judgement:
 
 
 def growth(dtype: torch.dtype) -> float:
-    """The growth factor of the normwise bound: 2^10 in float32 and float64, else 2^3."""
+    """The growth factor of the normwise bound: 2^11 in float32 and float64, else 2^3."""
     return _GROWTH.get(dtype, _HALF_GROWTH)
 
 
