@@ -9,6 +9,7 @@ from gettext import NullTranslations
 from typing import Any
 
 import jinja2
+import sympy as sp
 from markupsafe import Markup
 
 from conv_reference.chapter import writing
@@ -86,7 +87,6 @@ def _environment(catalogue: NullTranslations) -> jinja2.Environment:
         loader=jinja2.PackageLoader("conv_reference.chapter", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
@@ -99,6 +99,7 @@ def _environment(catalogue: NullTranslations) -> jinja2.Environment:
         "percent": writing.percent,
         "code": writing.code,
         "math": writing.formula,
+        "latex": sp.latex,
         "described": writing.described,
         "titles": titles(catalogue.gettext),
         "Markup": Markup,

@@ -31,9 +31,12 @@ class Element:
     oracle: int  # functional's closed form
 
     @property
-    def latex(self) -> str:
-        """The element's equation: formula, numbers, value."""
-        return f"{sp.latex(self.formula)} = {self.plugged} = {self.symbolic}"
+    def lines(self) -> tuple[str, ...]:
+        """The element's equation in LaTeX: formula, numbers, value; in two lines when long."""
+        formula, numbers = sp.latex(self.formula), f"= {self.plugged} = {self.symbolic}"
+        if len(sp.Add.make_args(self.formula)) > 2:
+            return formula, numbers
+        return (f"{formula} {numbers}",)
 
     @property
     def agrees(self) -> bool:

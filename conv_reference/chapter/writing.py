@@ -16,10 +16,14 @@ def plain_number(value: float, digits: int = 3) -> str:
 
     >>> plain_number(0.000275), plain_number(60000), plain_number(-0.5), plain_number(8.31e-6)
     ('0.000275', '60,000', '−0.5', '8.31×10⁻⁶')
+    >>> plain_number(1154.3), plain_number(2.66e12)
+    ('1,150', '2.66×10¹²')
     """
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
     text = f"{value:.{digits}g}"
+    if 1000 <= abs(value) < 1e6:
+        text = f"{float(text):,.0f}"
     mantissa, _, exponent = text.partition("e")
     if exponent:
         return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−", 1)

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from conv_reference.chapter.curvature import Curvature
-from conv_reference.chapter.figures.parts import show_kernel
+from conv_reference.chapter.figures.parts import show_filtered
 from conv_reference.chapter.figures.theme import COLOURS, GREY
 
 Gettext = Callable[[str], str]
@@ -32,9 +32,7 @@ def directions(bowl: Curvature, size: tuple[int, int], _: Gettext) -> Figure:
         # Its sign is arbitrary: the greatest element is shown positive.
         upright = vector * vector[vector.abs().argmax()].sign()
         below = figure.add_subplot(grid[1, place])
-        show_kernel(below, upright.reshape(size), limit, digits=1)
-        for text in below.texts:
-            text.set_fontsize(5.5)
+        show_filtered(below, upright.reshape(size), limit)
     return figure
 
 

@@ -19,15 +19,19 @@ Gettext = Callable[[str], str]
 
 
 def running_mean(values: Sequence[float], width: int) -> list[float]:
-    """The mean of up to `width` values, of each and of those before it.
+    """The geometric mean of up to `width` values more than 0, of each and of those before it.
 
-    >>> running_mean([1.0, 3.0, 5.0], 2)
-    [1.0, 2.0, 4.0]
+    On a logarithmic scale it follows the curve; the arithmetic mean remembers the first values
+    for all its width.
+
+    >>> running_mean([1.0, 4.0, 16.0], 2)
+    [1.0, 2.0, 8.0]
     """
-    sums = torch.tensor([0.0, *values], dtype=torch.float64).cumsum(dim=0)
+    logs = torch.tensor([1.0, *values], dtype=torch.float64).clamp(min=1e-300).log2()
+    sums = logs.cumsum(dim=0)
     ends = torch.arange(1, len(sums))
     starts = (ends - width).clamp(min=0)
-    means: list[float] = ((sums[ends] - sums[starts]) / (ends - starts)).tolist()
+    means: list[float] = ((sums[ends] - sums[starts]) / (ends - starts)).exp2().tolist()
     return means
 
 
