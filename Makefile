@@ -1,14 +1,15 @@
 # Two commands do everything, set-up included: make verify, make test.
 PYTHON ?= python3
 BIN := .venv/bin
-# One thread for each process: the tests already run on every core.
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: verify test lint format clean
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
+	$(BIN)/python -m analytic
 
+# One thread for each process: the tests already run on every core.
+test: export OMP_NUM_THREADS ?= 1
 test: lint
 	$(BIN)/python -m pytest -n auto
 
@@ -28,5 +29,5 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e ".[chapter]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e ".[chapter,html]"
 	touch $@

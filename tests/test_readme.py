@@ -1,0 +1,33 @@
+"""What README shows is what a run prints."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def _block(language: str, containing: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    return next(block for block in blocks if containing in block)
+
+
+def test_the_first_finding_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
+    (tmp_path / "my_conv.py").write_text(_block("python", "# my_conv.py"), encoding="utf-8")
+    command = _block("console", "--check certificate").removeprefix("$ ")
+    shown = _block("text", "WRONG: ")
+
+    words = shlex.split(command)[1:]
+    run = subprocess.run(
+        [sys.executable, "-m", "conv_reference.cli", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1, run.stderr
+    assert shown in run.stdout
