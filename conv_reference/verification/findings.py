@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.case import EXACT_VALUES, Case, Values, dtype_name
+from conv_reference.verification.case import Case, Values, dtype_name
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.explain import Explanation, explain_case
@@ -93,8 +93,9 @@ class Lab:
 
     def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
         """How the certificate of the same case fails, if it does."""
-        values = failure.case.values if failure.case.values in EXACT_VALUES else Values.BALANCED
-        case = self.target.restrict(replace(failure.case, check=CERTIFICATE, values=values))
+        given = failure.judgement.case or failure.case
+        values = Values.BALANCED if given.values == Values.REAL else given.values
+        case = self.target.restrict(replace(given, check=CERTIFICATE, values=values))
         if time.monotonic() > deadline or not self._possible(case):
             return None
         for _, result in self.backend.run(judge_case, [case], self.settings):

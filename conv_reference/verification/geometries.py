@@ -108,7 +108,7 @@ def _small(places: Sequence[int], *, wrap: bool = False) -> Geometry | None:
 class _Large:
     """Levels around the sizes at which libraries change their algorithm or block."""
 
-    batch: tuple[int, ...] = (1, 2, 3, 5, 16, 17, 33)
+    batch: tuple[int, ...] = (1, 1, 2, 3, 5, 16, 17, 33, 257)
     groups: tuple[int, ...] = (1, 1, 1, 2, 4)
     channels: tuple[int, ...] = (1, 3, 7, 8, 15, 16, 17, 24, 31, 32, 33, 64, 65)
     kernel: tuple[int, ...] = (1, 1, 2, 3, 3, 3, 5, 7)

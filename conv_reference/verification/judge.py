@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import largest_exact_integer
+from conv_reference.verification.case import Case
 from conv_reference.verification.result import Verdict
 
 COMPONENTWISE = "componentwise"
@@ -54,6 +55,7 @@ class Judgement:
     expected: str = ""
     actual: str = ""
     explanation: str = ""
+    case: Case | None = None  # the certificate that failed, where a check brings its geometries
 
     @property
     def is_exact(self) -> bool:

@@ -135,10 +135,12 @@ def certified(trial: Trial, row: str) -> Iterator[Judgement]:
     except TargetRaised as raised:
         judgements = [_raised(row, raised)]
     for judgement in judgements:
-        explanation = judgement.explanation
-        if judgement.verdict not in {Verdict.EXACT, Verdict.ROUNDED}:
-            explanation = f"{trial.case.geometry}: {explanation}"
-        yield replace(judgement, check=row, explanation=explanation)
+        if judgement.verdict in {Verdict.EXACT, Verdict.ROUNDED}:
+            yield replace(judgement, check=row)
+            continue
+        explanation = f"{trial.case.geometry}: {judgement.explanation}"
+        case = replace(trial.case, check=certificate.__name__)
+        yield replace(judgement, check=row, explanation=explanation, case=case)
 
 
 def _raised(row: str, raised: TargetRaised) -> Judgement:
