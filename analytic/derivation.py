@@ -132,6 +132,8 @@ class Derivation:
         page = self._printed("html")
         if page is None:
             return None
+        # Without it the page's links to its own steps would load the notebook into the frame.
+        page = page.replace("<head>", '<head><base href="about:srcdoc">', 1)
         style = "width: 100%; height: 80vh; border: 0"
         return f'<iframe srcdoc="{escape(page)}" style="{style}"></iframe>'
 

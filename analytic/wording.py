@@ -93,8 +93,8 @@ def cases(geometry: Geometry, X: Symbol) -> Message:
 def unseen() -> Message:
     """Why some pixels take part in no output."""
     return _(
-        "Some pixels lie between the kernel's elements at every stop, or beyond its last stop: no "
-        "output sees these."
+        "Some pixels lie under no element of the kernel at any stop: stride or dilation steps over "
+        "them, or the last stop ends before them. No output sees these."
     )
 
 
