@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.geometry import Geometry
 from conv_reference.operands import largest_exact_integer
 from conv_reference.verification.case import Case
 from conv_reference.verification.result import Verdict
@@ -40,6 +41,7 @@ class Expected:
     terms: int  # the most products behind one element, at least 1
     dtype: torch.dtype  # that the implementation should answer in
     device: torch.device
+    transform: bool = True  # whether a transform-domain algorithm could be used in this dtype
 
 
 @dataclass(frozen=True)
@@ -113,19 +115,21 @@ def judge(
     relative = float((error / scale).nan_to_num(nan=0.0, posinf=math.inf).max())
     bits = math.inf if relative == 0 else -math.log2(relative)
     gamma = _gamma(expected.terms + 1, unit)
+    factor = growth(expected.dtype) if expected.transform else 1.0
     if not real:
-        gamma = min(gamma, unit * growth(expected.dtype))
-    tiny = torch.finfo(expected.dtype).tiny
-    if bool((error <= gamma * scale + tiny).all()):
+        gamma = min(gamma, unit * factor)
+    # γ_n may be infinite in half precision: but not where there is nothing to sum.
+    bound = (gamma * scale).nan_to_num(nan=0.0, posinf=math.inf) + torch.finfo(expected.dtype).tiny
+    if bool((error <= bound).all()):
         return Judgement(check, quantity, Verdict.ROUNDED, bits, COMPONENTWISE)
-    allowed = unit * growth(expected.dtype)
+    allowed = unit * factor
     if allowed_bits is not None:
         allowed = max(allowed, 2.0 ** (1 - allowed_bits))
     normwise = float(error.max()) / largest if largest > 0 else math.inf
     if normwise <= allowed:  # False for NaN
         bits = math.inf if normwise == 0 else -math.log2(normwise)
         return Judgement(check, quantity, Verdict.ROUNDED, bits, NORMWISE)
-    return _elementwise(check, quantity, value, expected, error, gamma * scale + tiny)
+    return _elementwise(check, quantity, value, expected, error, bound)
 
 
 def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) -> Judgement | None:

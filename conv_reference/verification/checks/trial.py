@@ -15,7 +15,7 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.verification.case import Case
-from conv_reference.verification.judge import Expected
+from conv_reference.verification.judge import Expected, can_transform
 from conv_reference.verification.target import Call, Target
 from conv_reference.verification.values import arrange, case_operands
 
@@ -108,6 +108,7 @@ class Trial:
                 terms=terms[name],
                 dtype=self.case.dtype,
                 device=self.device,
+                transform=can_transform(geometry, self.case.dtype),
             )
             for name in only
             if name != "db" or bias is not None
