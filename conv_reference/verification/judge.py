@@ -70,6 +70,15 @@ def growth(dtype: torch.dtype) -> float:
     return _GROWTH.get(dtype, _HALF_GROWTH)
 
 
+def can_transform(geometry: Geometry, dtype: torch.dtype) -> bool:
+    """Whether a transform-domain algorithm is in use for such sizes in this dtype.
+
+    In half precision only F(2×2, 3×3) is: for 3×3 kernels with stride and dilation 1.
+    """
+    steps = (*geometry.stride, *geometry.dilation)
+    return dtype in _GROWTH or (geometry.kernel_size == (3, 3) and set(steps) == {1})
+
+
 def full_bits(dtype: torch.dtype) -> int:
     """The bits of the dtype's significand: 24 in float32."""
     return largest_exact_integer(dtype).bit_length() - 1

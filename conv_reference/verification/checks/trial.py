@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -22,7 +22,7 @@ from conv_reference.verification.values import arrange, case_operands
 FIRST_ORDER = ("Y", "dX", "dK", "db")
 
 
-class TargetRaised(Exception):
+class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ours)
     """The target threw where it should have answered; the cause is its own error."""
 
     def __init__(self, error: BaseException, quantity: str) -> None:
@@ -98,12 +98,12 @@ class Trial:
 
         def scale(name: str) -> Tensor:
             absolute = None if bias is None else bias.abs()
-            value = _QUANTITIES[name](X.abs(), K.abs(), absolute, G.abs(), geometry)
+            value = _quantity(name, X.abs(), K.abs(), absolute, G.abs(), geometry)
             return value.reshape(shapes[name])
 
         return {
             name: Expected(
-                value=_QUANTITIES[name](X, K, bias, G, geometry).reshape(shapes[name]),
+                value=_quantity(name, X, K, bias, G, geometry).reshape(shapes[name]),
                 scale=partial(scale, name),
                 terms=terms[name],
                 dtype=self.case.dtype,
@@ -137,14 +137,14 @@ def term_counts(geometry: Geometry) -> dict[str, int]:
     }
 
 
-def _output(X: Tensor, K: Tensor, b: Tensor | None, _: Tensor, geometry: Geometry) -> Tensor:
-    Y = functional.output(X, K, geometry)
-    return Y if b is None else Y + b[:, None, None]
-
-
-_QUANTITIES: Mapping[str, Any] = {
-    "Y": _output,
-    "dX": lambda X, K, b, G, geometry: functional.grad_input(G, K, geometry),
-    "dK": lambda X, K, b, G, geometry: functional.grad_weight(G, X, geometry),
-    "db": lambda X, K, b, G, geometry: functional.grad_bias(G),
-}
+def _quantity(
+    name: str, X: Tensor, K: Tensor, b: Tensor | None, G: Tensor, geometry: Geometry
+) -> Tensor:
+    if name == "Y":
+        Y = functional.output(X, K, geometry)
+        return Y if b is None else Y + b[:, None, None]
+    if name == "dX":
+        return functional.grad_input(G, K, geometry)
+    if name == "dK":
+        return functional.grad_weight(G, X, geometry)
+    return functional.grad_bias(G)
