@@ -76,6 +76,14 @@ def test_terms_with_one_variable_add_up() -> None:
     assert set(by_one.values()) == {S.Zero}
 
 
+def test_an_output_may_hold_a_variable_in_several_terms() -> None:
+    """A convolution's never does, but what is differentiated here need not be one."""
+    A, B = Tensor.make("A", (1, 1, 1, 1)), Tensor.make("B", (1, 1, 1, 1))
+    (a,) = A.symbols.values()
+    (jacobian_,) = differentiate({(0, 0, 0, 0): total([product(a, K), product(a, X)])}, B, [A])
+    assert jacobian_.entries == {((0, 0, 0, 0), (0, 0, 0, 0)): total([K, X])}
+
+
 def test_the_chain_rule_is_the_product_with_the_matrix() -> None:
     geometry = Geometry((3, 4), 2, stride=(1, 2), padding=1)
     tensors = Tensors.make(geometry, Names())
