@@ -19,6 +19,7 @@ from conv_reference.verification.comparison import (
     compare,
     found,
 )
+from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.result import Finding, Report
 
 
@@ -90,4 +91,8 @@ def run_gate(
 
 def _of_rows(report: Report, changes: tuple[Change, ...]) -> tuple[Finding, ...]:
     rows = {(change.check, change.dtype) for change in changes}
-    return tuple(f for f in report.findings if (f.check, f.dtype) in rows and f.known is None)
+    return tuple(
+        finding
+        for finding in report.findings
+        if finding.known is None and any((row, finding.dtype) in rows for row in rows_of(finding))
+    )

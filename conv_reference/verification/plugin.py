@@ -17,6 +17,7 @@ import pytest
 from conv_reference.verification.case import DTYPES, dtype_named
 from conv_reference.verification.checks import Row, Sample, all_checks
 from conv_reference.verification.plan import require_known
+from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import is_right, remarks
 from conv_reference.verification.report.text import render_findings
@@ -198,7 +199,7 @@ class Suite:
             pytest.skip("not reached within the budget" if cut else f"not asked in {item.dtype}")
         if result.verdict == Verdict.UNSUPPORTED:
             pytest.skip(f"unsupported: {one_line(result.reason) or 'no reason given'}")
-        findings = [f for f in report.findings if f.check == result.name]
+        findings = [f for f in report.findings if result.name in rows_of(f)]
         if is_right(result, report) and not result.known:
             return
         if result.known:

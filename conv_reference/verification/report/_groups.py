@@ -41,7 +41,7 @@ class Group:
     @property
     def rows(self) -> tuple[str, ...]:
         """The checks that it shows in."""
-        names = (name for f in self.findings for name in (f.check, *f.also))
+        names = (name for f in self.findings for name in rows_of(f))
         return tuple(dict.fromkeys(map(one_line, names)))
 
     @property
@@ -62,6 +62,11 @@ class Group:
         if len(lines) > _MOST_LIKEWISE:
             lines[_MOST_LIKEWISE:] = [f"{len(lines) - _MOST_LIKEWISE:,} more"]
         return tuple(lines)
+
+
+def rows_of(finding: Finding) -> tuple[str, ...]:
+    """The rows of the checks in which the finding shows."""
+    return (finding.check, *finding.also)
 
 
 def grouped(findings: Iterable[Finding]) -> tuple[Group, ...]:

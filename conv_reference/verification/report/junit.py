@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
+from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     NO_DTYPE,
@@ -44,7 +45,8 @@ def render(report: Report) -> str:
 def _cases(report: Report, target: str, device: str) -> Iterator[ET.Element]:
     by_row: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:
-        by_row.setdefault((finding.check, finding.dtype), []).append(finding)
+        for row in rows_of(finding):
+            by_row.setdefault((row, finding.dtype), []).append(finding)
     for check in report.checks:
         yield _case(report, target, device, check, by_row.pop((check.name, check.dtype), []))
     for (name, dtype), findings in by_row.items():  # of rows that the table lacks: not to be lost

@@ -1,0 +1,122 @@
+"""One self-contained page: no network, light and dark, and nothing of the target's is markup.
+
+Every text is escaped by the template; and a policy in the page's head lets no script run but the
+page's own, were one to slip through.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from conv_reference.verification.report._groups import Group, grouped, rows_of
+from conv_reference.verification.report._plain import one_line, printable
+from conv_reference.verification.report._summary import (
+    counted,
+    headline,
+    provenance,
+    remarks,
+    table,
+    unsupported,
+)
+from conv_reference.verification.result import Report, Verdict
+
+# An element that is marked, "[2]", and not the index of one, "G[2]".
+_MARKED = re.compile(r"(?<![\w)])(\[[^\[\]\n]{1,24}\])")
+
+
+def render(report: Report) -> str:
+    """The report as a page that needs nothing from elsewhere."""
+    unchecked = report.verdict == Verdict.UNSUPPORTED
+    groups = grouped(report.findings)
+    links: dict[tuple[str, str], str] = {}
+    for number, group in enumerate(groups, start=1):
+        for finding in group.findings:
+            for row in rows_of(finding):
+                links.setdefault((one_line(row), one_line(finding.dtype)), f"f{number}")
+    state = "unchecked" if unchecked else "right" if report.passed else "wrong"
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            policy=_policy(),
+            style=Markup(_part("style.css")),
+            script=Markup(_part("script.js")),
+            state=state,
+            mark={"unchecked": "not checked", "right": "right", "wrong": "not right"}[state],
+            target=one_line(report.target),
+            headline=headline(report),
+            table=table(report),
+            links=links,
+            groups=[_group(group) for group in groups],
+            unsupported=unsupported(report),
+            remarks=list(remarks(report)),
+            provenance=provenance(report),
+        )
+    )
+
+
+def _group(group: Group) -> dict[str, Any]:
+    first = group.first
+    codes = (
+        ("To see it again", "command", first.reproduce),
+        ("In Python", "python", first.snippet),
+    )
+    return {
+        "first": first,
+        "title": group.title,
+        "known": None if first.known is None else one_line(first.known),
+        "explanation": list(_marked(first.explanation)),
+        "grids": list(_marked(first.grids)),
+        "cause": one_line(first.cause),
+        "likewise": group.likewise,
+        "seen": counted(group.occurrences, "case"),
+        "rows": ", ".join(group.rows),
+        "codes": [
+            (label, kind, printable(code).strip("\n")) for label, kind, code in codes if code
+        ],
+    }
+
+
+def _marked(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in parts, each with whether it is to be marked."""
+    parts = _MARKED.split(printable(text).strip("\n"))
+    return ((place % 2 == 1, part) for place, part in enumerate(parts) if part)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("conv_reference.verification.report", "_html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _policy() -> str:
+    """Only this style and this script, and nothing from anywhere."""
+    style, script = (_hash(_part(name)) for name in ("style.css", "script.js"))
+    return (
+        f"default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _hash(content: str) -> str:
+    return f"sha256-{b64encode(sha256(content.encode()).digest()).decode()}"
+
+
+@cache
+def _part(name: str) -> str:
+    return files("conv_reference.verification.report").joinpath("_html", name).read_text("utf-8")

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from made_reports import FAULTY, RIGHT, finding, hostile, row
+
+from conv_reference.verification.report import html
+from conv_reference.verification.result import Report
+
+
+class Page(HTMLParser):
+    """The elements of a page, their attributes, and the text of each element."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._skipped = 0
+        self.feed(html.render(report))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._skipped += tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._skipped -= tag in {"script", "style"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._skipped:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_the_verdict_comes_first_and_nothing_is_folded_when_all_is_right() -> None:
+    page = Page(RIGHT)
+
+    words = " ".join(page.text.split())
+    assert words.startswith("right my_kernels:conv2d right my_kernels:conv2d right, bit for bit")
+    assert page.all("details") == []
+    assert page.all("body") == [{"class": "right"}]
+
+
+@pytest.mark.parametrize(
+    ("report", "state"),
+    [
+        (FAULTY, "wrong"),
+        (replace(RIGHT, checks=()), "unchecked"),
+        (replace(RIGHT, checks=(row("a", known=True),)), "right"),
+    ],
+)
+def test_the_state_of_the_page(report: Report, state: str) -> None:
+    assert Page(report).all("body") == [{"class": state}]
+
+
+def test_each_finding_has_its_grids_difference_guess_and_reproducers() -> None:
+    page = Page(FAULTY)
+
+    assert len(page.all("details")) == 2
+    assert "should be G[0]·K[1] + G[1]·K[0]," in page.text
+    assert "Perhaps the last column of the upstream gradient is lost." in page.text
+    assert "conv-reference verify my_kernels:conv2d --case" in page.text
+    assert "conv2d(X, K).backward(torch.tensor([[[[1.0], [2.0]]]]))" in page.text
+    assert "known defect: empty-batch-2024" in page.text
+    assert len(page.all("button")) == 2 + 1
+
+
+def test_the_marked_element_is_marked_and_an_index_is_not() -> None:
+    grids = "Y[0] G(1)[2]\n [1][2]  3 [-4]"
+    text = html.render(replace(FAULTY, findings=(finding(grids=grids, explanation="G[1]"),)))
+
+    assert re.findall("<mark>(.*?)</mark>", text) == ["[1]", "[2]", "[-4]"]
+
+
+def test_a_wrong_cell_leads_to_its_finding() -> None:
+    report = replace(FAULTY, findings=(finding(), finding(dtype="float64", also=("adjointness",))))
+    page = Page(replace(report, checks=(*report.checks[:4], row("adjointness", "float64"))))
+
+    targets = {attributes.get("id") for attributes in page.all("details")}
+    assert [a["href"] for a in page.all("a")] == ["#f1", "#f1", "#f1"]
+    assert targets == {"f1"}
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    page = Page(FAULTY)
+
+    assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {
+        tag for tag, _ in page.elements
+    }
+    assert all("src" not in attributes for _, attributes in page.elements)
+    assert all((attributes.get("href") or "#").startswith("#") for _, attributes in page.elements)
+    assert "url(" not in html.render(FAULTY)
+
+
+def test_nothing_of_the_targets_is_markup() -> None:
+    page, plain = Page(hostile()), Page(FAULTY)
+
+    assert {tag for tag, _ in page.elements} <= {tag for tag, _ in plain.elements}
+    assert len(page.all("script")) == 1
+    assert "</pre></script><script>alert('&\"')</script>\\x1b[31m\\x00" in page.text
+    names = {name for _, attributes in page.elements for name in attributes}
+    assert not any(name.startswith("on") for name in names)
+
+
+def test_a_policy_lets_nothing_but_the_pages_own_script_run() -> None:
+    (policy,) = (m["content"] for m in Page(FAULTY).all("meta") if m.get("http-equiv"))
+
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_the_page_can_be_written() -> None:
+    html.render(hostile()).encode()

@@ -1,0 +1,188 @@
+"""The page in a real browser. How long it takes is measured, not asserted: see benchmarks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from made_reports import FAULTY, RIGHT, hostile, of_size
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from conv_reference.verification.report import html
+from conv_reference.verification.result import Report
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-dev-shm-usage", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+Open = Callable[[Report], webdriver.Chrome]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("needs Debian's packages chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    with webdriver.Chrome(options=options, service=Service(driver)) as started:
+        yield started
+
+
+@pytest.fixture
+def show(browser: webdriver.Chrome, tmp_path: Path) -> Open:
+    emulate(browser)
+
+    def opened(report: Report) -> webdriver.Chrome:
+        path = tmp_path / "report.html"
+        path.write_text(html.render(report), encoding="utf-8")
+        browser.get(path.as_uri())
+        return browser
+
+    return opened
+
+
+def emulate(browser: webdriver.Chrome, width: int = 1100, scheme: str = "light") -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+
+
+def test_the_first_finding_is_open_and_the_keyboard_opens_the_next(show: Open) -> None:
+    page = show(FAULTY)
+    first, second = page.find_elements(By.TAG_NAME, "details")
+    assert first.get_attribute("open") == "true"
+    assert second.get_attribute("open") is None
+
+    page.execute_script("arguments[0].focus()", second.find_element(By.TAG_NAME, "summary"))
+    ActionChains(page).send_keys(Keys.ENTER).perform()
+    assert second.get_attribute("open") == "true"
+    assert "no kernel for an empty batch" in second.text
+
+
+def test_every_control_is_reached_with_the_tabulator(show: Open) -> None:
+    page = show(FAULTY)
+    reached = []
+    for _ in range(30):
+        ActionChains(page).send_keys(Keys.TAB).perform()
+        reached.append(page.switch_to.active_element.tag_name)
+
+    assert {"a", "summary", "button", "pre"} <= set(reached)
+
+
+def test_a_wrong_cell_opens_its_finding(show: Open) -> None:
+    page = show(FAULTY)
+    known = page.find_elements(By.TAG_NAME, "details")[1]
+    page.find_element(By.CSS_SELECTOR, "td.known a").click()
+
+    assert known.get_attribute("open") == "true"
+    assert page.switch_to.active_element == known.find_element(By.TAG_NAME, "summary")
+
+
+def test_a_click_copies_the_reproducer(show: Open) -> None:
+    page = show(FAULTY)
+    page.execute_script(
+        "window.got = null;navigator.clipboard.writeText = async (text) => { window.got = text; };"
+    )
+    button = page.find_element(By.CSS_SELECTOR, ".python .copy")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+
+    assert page.execute_script("return window.got") == FAULTY.findings[1].snippet
+    assert button.text == "Copied"
+
+
+@pytest.mark.parametrize("report", [RIGHT, FAULTY, hostile()], ids=["right", "faulty", "hostile"])
+@pytest.mark.parametrize("width", [375, 1100])
+def test_the_page_itself_never_scrolls_sideways(width: int, report: Report, show: Open) -> None:
+    page = show(report)
+    emulate(page, width)
+
+    wide, shown = page.execute_script(
+        "const root = document.documentElement; return [root.scrollWidth, root.clientWidth]"
+    )
+    assert wide <= shown
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "selector", [".badge", ".headline", "td.exact", "td.rounded", "td.bad", "td.known a", "mark",
+                 ".note", "td small", "li", "dd", "pre", "button"]
+)  # fmt: skip
+def test_text_stands_out_from_its_ground(scheme: str, selector: str, show: Open) -> None:
+    page = show(FAULTY)
+    emulate(page, scheme=scheme)
+    ink, ground = page.execute_script(
+        """
+        const element = document.querySelector(arguments[0]);
+        let at = element, ground = "";
+        while (at && (!ground || ground === "rgba(0, 0, 0, 0)")) {
+          ground = getComputedStyle(at).backgroundColor;
+          at = at.parentElement;
+        }
+        return [getComputedStyle(element).color, ground];
+        """,
+        selector,
+    )
+    assert contrast(ink, ground) >= 4.5  # WCAG 2, level AA
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_dark_and_light_differ(show: Open) -> None:
+    page = show(RIGHT)
+    grounds = set()
+    for scheme in ("light", "dark"):
+        emulate(page, scheme=scheme)
+        grounds.add(
+            page.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+        )
+
+    assert len(grounds) == 2
+
+
+def test_no_script_of_the_targets_runs_and_none_is_refused(show: Open) -> None:
+    page = show(hostile())
+
+    assert page.execute_script("return document.scripts.length") == 1
+    assert page.execute_script("return document.documentElement.className") == "js"
+    log = page.get_log("browser")  # type: ignore[no-untyped-call]
+    assert log == []  # the policy had nothing to refuse
+    assert "<script>alert('&\"')</script>" in page.find_element(By.TAG_NAME, "h1").text
+
+
+def test_printing_opens_every_finding_and_closes_it_again(show: Open) -> None:
+    page = show(FAULTY)
+    open_ = "return document.querySelectorAll('details[open]').length"
+    page.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert page.execute_script(open_) == 2
+
+    page.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert page.execute_script(open_) == 1
+
+
+def test_thousands_of_findings_open(show: Open) -> None:
+    page = show(of_size(5_000))
+
+    assert page.execute_script("return document.querySelectorAll('details').length") == 5_000
+    assert page.find_element(By.CSS_SELECTOR, "#findings").text == "Findings 5,000"
