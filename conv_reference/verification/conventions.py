@@ -106,18 +106,31 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
 def _with_options(
     function: Callable[..., Any], parameters: Mapping[str, Any]
 ) -> Callable[..., Any]:
-    """The function with options as they are given: by keyword, but for an `apply` by position."""
-    by_position = inspect.isclass(getattr(function, "__self__", None))
+    """The function with options as they are given: by keyword, where it takes keywords."""
+    by_position = _is_called_by_position(function, parameters)
 
     def call(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
         given = {name: value for name, value in options.items() if name in parameters}
         if "bias" in parameters:
             given["bias"] = b
         if by_position:
-            return function(X, K, *(given.get(p, default) for p, default in parameters.items()))
+            known = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+            known |= {name: value for name, value in parameters.items() if value is not None}
+            return function(X, K, *((known | given).get(name) for name in parameters))
         return function(X, K, **given)
 
     return call
+
+
+def _is_called_by_position(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:
+    if inspect.isclass(getattr(function, "__self__", None)):  # an `apply`
+        return True
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return False
+    named = (p for p in signature.parameters.values() if p.kind is not p.POSITIONAL_ONLY)
+    return not set(parameters) <= {p.name for p in named}
 
 
 def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification.checks.trial import FIRST_ORDER, Trial
-from conv_reference.verification.judge import Judgement, judge
+from conv_reference.verification.judge import Judgement, judge, whole
 from conv_reference.verification.result import Verdict
 
 
@@ -23,6 +23,7 @@ def agree(
     said: str,
     *,
     operands: Operands | None = None,
+    same: bool = False,
 ) -> Iterator[Judgement]:
     """Whether two answers to one question agree: bit for bit, or else up to rounding.
 
@@ -34,11 +35,22 @@ def agree(
             is left to the certificate.
         said: what should agree with what: "a second pass agrees with the first".
         operands: in place of the trial's own.
+        same: the very same computation, so that where it is exact once nothing may round.
     """
     for quantity in FIRST_ORDER:
         wanted = reference.get(quantity)
         if isinstance(wanted, Tensor):
-            judgement = _agreement(trial, row, quantity, actual.get(quantity), wanted, operands)
+            answer = actual.get(quantity)
+            judgement = _agreement(trial, row, quantity, answer, wanted, operands)
+            if (
+                same
+                and judgement.verdict == Verdict.ROUNDED
+                and _is_exact(trial, quantity, wanted, operands)
+            ):
+                index = tuple(int(i) for i in (answer != wanted).nonzero()[0])
+                should, found = f"{float(wanted[index]):.17g}", f"{float(answer[index]):.17g}"
+                explanation = f"the first to differ should be {should}, is {found}"
+                judgement = replace(whole(row, quantity, should, found, explanation), index=index)
             yield told(judgement, said)
 
 
@@ -52,6 +64,11 @@ def told(judgement: Judgement, said: str) -> Judgement:
 def observed(row: str, quantity: str, what: str) -> Judgement:
     """What is told in the report's notes and judged neither right nor wrong."""
     return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
+
+
+def _is_exact(trial: Trial, quantity: str, answer: Tensor, operands: Operands | None) -> bool:
+    exact = trial.expect(operands, only=(quantity,))[quantity].value
+    return torch.equal(answer.detach().to("cpu", torch.float64), exact)
 
 
 def _agreement(

@@ -40,15 +40,17 @@ def threads(trial: Trial) -> Iterator[Judgement]:
     calls = (call, replace(call, X=X, G=-call.G))
     alone = [observe(trial, one) for one in calls]
     together = _together(trial, calls)
+    given = trial.operands
+    negated = replace(given, input=-given.input, grad_output=-given.grad_output)
     said = "two threads at once agree with one"
-    seen = False
-    for rounds, reference in zip(together, alone, strict=True):
+    for operands, rounds, reference in zip((given, negated), together, alone, strict=True):
         for answers in rounds:
-            for judgement in agree(trial, "threads", answers, reference, said):
-                if judgement.verdict != Verdict.EXACT:
-                    seen = True
-                    yield judgement
-            if seen:
+            judgements = agree(
+                trial, "threads", answers, reference, said, operands=operands, same=True
+            )
+            differing = [judgement for judgement in judgements if not judgement.is_exact]
+            if differing:
+                yield from differing
                 return
     yield Judgement("threads", "", Verdict.EXACT)
 
@@ -87,7 +89,6 @@ _STATES: dict[str, Callable[[], Any]] = {
     "gradient mode": torch.is_grad_enabled,
     "inference mode": torch.is_inference_mode_enabled,
     "torch's random state": torch.get_rng_state,
-    "Python's random state": random.getstate,
     "numpy's random state": lambda: tuple(np.random.get_state())[1:3],
     "number of threads": torch.get_num_threads,
     "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
@@ -108,14 +109,27 @@ _STATES: dict[str, Callable[[], Any]] = {
 )
 def global_state(trial: Trial) -> Iterator[Judgement]:
     """The process's state before and after; the engine restores it."""
-    call = trial.call()
+    call = trial.call()  # a layer's constructor draws its first kernel
     before = {name: state() for name, state in _STATES.items()}
     observe(trial, call)
     changed = [name for name, state in _STATES.items() if not _same(before[name], state())]
     for name in changed:
         yield whole("global_state", name, "left alone", "changed by the call")
-    if not changed:
+    if _reseeds_python(trial):
+        yield whole("global_state", "Python's random state", "left alone", "set by the call")
+    elif not changed:
         yield Judgement("global_state", "", Verdict.EXACT)
+
+
+def _reseeds_python(trial: Trial) -> bool:
+    """Whether a call sets the state; to draw from it, as type checkers do, is harmless."""
+    after = []
+    for seed in range(2):
+        call = trial.call()
+        random.seed(seed)
+        observe(trial, call)
+        after.append(random.getstate())
+    return after[0] == after[1]
 
 
 def _same(before: Any, after: Any) -> bool:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import careless
+import dishonest
+import pytest
+import torch
+from judging import exact_everywhere, failures
+
+from conv_reference import functional
+
+SIZES = "float32 n2 c2 h5 w6 o3 k1x2 s3"
+
+
+@pytest.mark.parametrize(
+    "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d]
+)
+@pytest.mark.parametrize("check", ["repetition", "dirty_memory", "fresh_values"])
+def test_no_false_alarm(implementation: Any, check: str) -> None:
+    assert exact_everywhere(implementation, check, count=3) > 0
+
+
+def test_pixels_that_are_never_written_are_found_on_dirty_memory() -> None:
+    found = failures(careless.Unwritten, f"dirty_memory {SIZES}")
+
+    assert list(found) == [("dirty_memory", "dX")]
+    assert "is nan" in found["dirty_memory", "dX"]
+
+
+def test_a_difference_of_one_unit_is_no_rounding_where_the_first_answer_was_exact() -> None:
+    found = failures(dishonest.EverySeventh(), "repetition float64 n2 c2 h4 w5 o3 k3x2")
+
+    assert found["repetition", "Y"].startswith("call 7 with the same arguments agrees")
+
+
+def test_old_answers_for_new_values_are_found() -> None:
+    found = failures(dishonest.RemembersByShape(), f"fresh_values {SIZES}")
+
+    assert found["fresh_values", "Y"].startswith("new values in the same storage have answers of")

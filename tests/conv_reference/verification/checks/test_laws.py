@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import exact_everywhere, failures
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from conv_reference import functional
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.conventions import as_target
+
+LAWS = (
+    "additivity",
+    "homogeneity",
+    "adjointness",
+    "batch_independence",
+    "group_decomposition",
+    "explicit_padding",
+    "explicit_dilation",
+    "stride_subsampling",
+    "translation",
+    "channel_permutation",
+)
+
+
+@pytest.mark.parametrize("implementation", [conv2d, torch.nn.Conv2d, functional.conv2d])
+@pytest.mark.parametrize("law", LAWS)
+def test_no_false_alarm(implementation: Any, law: str) -> None:
+    assert exact_everywhere(implementation, law, count=4) > 0
+
+
+@pytest.mark.parametrize(
+    "law", ["additivity", "homogeneity", "adjointness", "batch_independence", "translation"]
+)
+def test_a_layer_without_channels_obeys_the_laws_that_it_has(law: str) -> None:
+    assert exact_everywhere(ConvLayer_1, law, count=3) > 0
+
+
+def test_a_law_of_a_parameter_that_the_target_lacks_is_unsupported() -> None:
+    target = as_target(ConvLayer_1)
+    reasons = {law: all_checks()[law].unsupported(target) for law in LAWS}
+
+    assert {law: reason for law, reason in reasons.items() if reason} == {
+        "group_decomposition": "no parameter groups",
+        "explicit_padding": "no parameter padding",
+        "explicit_dilation": "no parameter dilation",
+        "stride_subsampling": "no parameter stride",
+        "channel_permutation": "no channel dimensions",
+    }
+
+
+def absolute(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X.abs(), K)
+
+
+def at_most_100(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X, K).clamp(max=100)
+
+
+def centred(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X - X[:1], K)
+
+
+def detached(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X, K.detach()) + 0 * conv2d(X, K)
+
+
+def first_group_twice(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    if groups > 1:
+        share = input.shape[1] // groups
+        input = input[:, :share].repeat(1, groups, 1, 1)
+    return conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def one_sided(
+    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0
+) -> Tensor:
+    height, width = padding
+    return conv2d(pad(input, (2 * width, 0, 2 * height, 0)), weight, bias, stride)
+
+
+def dilated_by_height(
+    input: Tensor,
+    weight: Tensor,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = (1, 1),
+) -> Tensor:
+    """The shape of the dilation that was asked for, the taps of none across."""
+    wanted = (weight.shape[3] - 1) * dilation[1] - (weight.shape[3] - 1)
+    cut = input[..., : input.shape[3] - wanted] if wanted else input
+    return conv2d(cut, weight, bias, stride, padding, (dilation[0], 1))
+
+
+def last_row_lost(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)) -> Tensor:
+    """Where the stride leaves a remainder, outputs are taken from the end."""
+    over = (input.shape[2] - weight.shape[2]) % stride[0]
+    return conv2d(input[:, :, over:], weight, bias, stride)
+
+
+def absolute_position(X: Tensor, K: Tensor) -> Tensor:
+    """Weighs rows by their number."""
+    return conv2d(X * torch.arange(1, X.shape[2] + 1).to(X)[:, None], K)
+
+
+def last_channel_lost(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X[:, :-1], K[:, :-1]) if X.shape[1] > 2 else conv2d(X, K)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "law", "sizes", "quantity"),
+    [
+        (absolute, "homogeneity", "n1 c2 h3 w4 o2 k2", "Y"),
+        (at_most_100, "additivity", "n1 c2 h3 w4 o2 k2", "Y"),
+        (detached, "adjointness", "n1 c2 h3 w4 o2 k2", "dK"),
+        (centred, "batch_independence", "n3 c2 h3 w4 o2 k2", "Y"),
+        (first_group_twice, "group_decomposition", "n1 c4 h3 w4 o4 k2 g2", "Y"),
+        (first_group_twice, "group_decomposition", "n1 c4 h3 w4 o4 k2 g2", "dX"),
+        (one_sided, "explicit_padding", "n1 c1 h3 w4 o1 k2 p1x0", "Y"),
+        (dilated_by_height, "explicit_dilation", "n1 c1 h5 w5 o1 k2 d2", "Y"),
+        (dilated_by_height, "explicit_dilation", "n1 c1 h5 w5 o1 k2 d2", "dK"),
+        (last_row_lost, "stride_subsampling", "n1 c1 h4 w4 o1 k1 s2", "Y"),
+        (absolute_position, "translation", "n1 c1 h4 w4 o1 k2", "Y"),
+        (last_channel_lost, "channel_permutation", "n1 c3 h4 w4 o1 k2", "Y"),
+        (last_channel_lost, "channel_permutation", "n1 c3 h4 w4 o1 k2", "dX"),
+    ],
+)
+def test_a_broken_law_is_found(implementation: Any, law: str, sizes: str, quantity: str) -> None:
+    found = failures(implementation, f"{law} float32 {sizes}")
+
+    assert (law, quantity) in found
+    assert "should be" in found[law, quantity]
+
+
+def test_rounding_breaks_no_law() -> None:
+    def in_parts(X: Tensor, K: Tensor) -> Tensor:
+        return conv2d(X / 3, K) * 3
+
+    for law in ("additivity", "homogeneity", "adjointness", "translation"):
+        assert not failures(in_parts, f"{law} float32 n2 c2 h3 w4 o2 k2")
+
+
+def test_a_nan_breaks_adjointness() -> None:
+    def nan(X: Tensor, K: Tensor) -> Tensor:
+        return conv2d(X, K) * torch.nan
+
+    found = failures(nan, "adjointness float32 n1 c1 h2 w2 o1 k1")
+
+    assert found["adjointness", "dX"].endswith("not finite")

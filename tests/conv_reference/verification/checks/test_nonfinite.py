@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import exact_everywhere, failures, judged
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference import functional
+from conv_reference.layer import ConvLayer_1
+
+SIZES = "float32 n2 c2 h5 w6 o3 k3x2 p1"
+
+
+@pytest.mark.parametrize(
+    "implementation", [conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1]
+)
+@pytest.mark.parametrize("check", ["nonfinite", "extremes"])
+def test_no_false_alarm(implementation: Any, check: str) -> None:
+    assert exact_everywhere(implementation, check, count=4) > 0
+
+
+@pytest.mark.parametrize("implementation", [conv2d, functional.conv2d])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        "float64 n1 c2 h2 w5 o2 k3 s1x2 p3x1 d3x1",  # taps that see only padding
+        "float32 n2 c2 h1 w11 o1 k2x4 s2x3 p3x0",  # outputs that do
+        "float32 n2 c4 h3 w7 o4 k2 s3 g2",  # gaps between strides
+    ],
+)
+def test_zeros_that_are_not_in_the_definition_are_not_judged(
+    implementation: Any, sizes: str
+) -> None:
+    for seed in range(12):
+        assert not failures(implementation, f"nonfinite {sizes}", seed)
+
+
+def cleaned(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X.nan_to_num(0, 0, 0), K.nan_to_num(0, 0, 0))
+
+
+def spread(X: Tensor, K: Tensor) -> Tensor:
+    """As a transform over the whole image does."""
+    return conv2d(X, K) + 0 * X.sum()
+
+
+def spread_from_kernel(X: Tensor, K: Tensor) -> Tensor:
+    return conv2d(X, K) + 0 * K.sum()
+
+
+class _Clipped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, Y: Tensor) -> Tensor:
+        return Y.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        return grad_outputs[0].nan_to_num(0, 0, 0)
+
+
+def clipped(X: Tensor, K: Tensor) -> Tensor:
+    return _Clipped.apply(conv2d(X, K))  # type: ignore[no-any-return, no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("implementation", "row", "quantity", "said"),
+    [
+        (cleaned, "nonfinite_input", "Y", "should not be finite"),
+        (cleaned, "nonfinite_kernel", "Y", "should not be finite"),
+        (spread, "nonfinite_input", "Y", "does not take part"),
+        (spread_from_kernel, "nonfinite_kernel", "Y", "does not take part"),
+        (clipped, "nonfinite_upstream", "dX", "should not be finite"),
+        (clipped, "nonfinite_upstream", "dK", "should not be finite"),
+    ],
+)
+def test_it_is_found(implementation: Any, row: str, quantity: str, said: str) -> None:
+    assert said in failures(implementation, f"nonfinite {SIZES}")[row, quantity]
+
+
+def test_skipped_zeros_are_found() -> None:
+    def skips_zeros(X: Tensor, K: Tensor) -> Tensor:
+        Y = X.new_zeros(len(X), len(K), X.shape[2] - K.shape[2] + 1, X.shape[3] - K.shape[3] + 1)
+        for o, c, a, b in K.nonzero().tolist():
+            Y[:, o] += K[o, c, a, b] * X[:, c, a : a + Y.shape[2], b : b + Y.shape[3]]
+        return Y
+
+    found = failures(skips_zeros, "extremes float32 n1 c2 h4 w4 o2 k2")
+
+    assert list(found) == [("zero_times_infinity", "Y")]
+    assert "should be nan" in found["zero_times_infinity", "Y"]
+
+
+def test_subnormals_may_be_kept_or_flushed_and_nothing_else() -> None:
+    def flushed(X: Tensor, K: Tensor) -> Tensor:
+        Y = conv2d(X, K)
+        return torch.where(Y.abs() < torch.finfo(Y.dtype).tiny, 0 * Y, Y)
+
+    def rounded_up(X: Tensor, K: Tensor) -> Tensor:
+        Y, tiny = conv2d(X, K), torch.finfo(X.dtype).tiny
+        return torch.where((Y.abs() < tiny) & (Y != 0), tiny, Y)
+
+    case = "extremes float32 n1 c2 h4 w4 o2 k2"
+    notes = [judgement.explanation for judgement in judged(flushed, case)]
+
+    assert "observed: subnormal numbers are flushed to zero in Y" in notes
+    assert not failures(flushed, case)
+    assert list(failures(rounded_up, case)) == [("subnormals", "Y")]

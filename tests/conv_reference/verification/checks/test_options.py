@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import exact_everywhere, failures, judged
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from conv_reference import functional
+from conv_reference.layer import Conv2d, ConvLayer_1
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.result import Verdict
+
+OWN = "float32 h4 w5 k2x3"
+
+
+@pytest.mark.parametrize("implementation", [conv2d, torch.nn.Conv2d, functional.conv2d, Conv2d])
+def test_no_false_alarm(implementation: Any) -> None:
+    assert exact_everywhere(implementation, "integers_for_pairs", count=4) > 0
+    assert not failures(implementation, f"refusals {OWN}")
+
+
+@pytest.mark.parametrize("implementation", [conv2d, torch.nn.Conv2d])
+def test_words_are_understood(implementation: Any) -> None:
+    assert exact_everywhere(implementation, "padding_words", count=6) > 0
+
+
+def test_a_layer_without_channels_refuses_what_it_can_be_asked() -> None:
+    assert not failures(ConvLayer_1, f"refusals {OWN}")
+
+
+def test_what_cannot_be_asked_is_said() -> None:
+    instance, chapter = as_target(torch.nn.Conv2d(2, 2, 3)), as_target(ConvLayer_1)
+    checks = all_checks()
+
+    settled = "its arguments are settled when it is made"
+    assert checks["refusals"].unsupported(instance) == settled
+    assert checks["integers_for_pairs"].unsupported(chapter) == "no option of two axes"
+    assert checks["padding_words"].unsupported(chapter) == "padding takes no words"
+
+
+def convolve(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Answers whatever it is asked."""
+    if isinstance(stride, int):  # an integer is for the height only
+        stride = (stride, 1)
+    stride = tuple(max(s, 1) for s in stride)
+    dilation = dilation if isinstance(dilation, int) else tuple(max(d, 1) for d in dilation)
+    sides = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    sides = sides * 2 if len(sides) == 1 else sides
+    input = pad(input, (sides[1], sides[1], sides[0], sides[0]))
+    common = min(input.shape[1], weight.shape[1] * groups)
+    Y = conv2d(input[:, :common], weight[:, :common], None, stride, 0, dilation, groups)
+    return Y if bias is None else Y + bias[:, None, None]
+
+
+def test_an_integer_for_one_axis_only_is_found() -> None:
+    found = failures(convolve, "integers_for_pairs float32 n1 c1 h5 w5 k1 s2")
+
+    assert list(found) == [("integers_for_pairs", "Y")]
+    assert found["integers_for_pairs", "Y"].startswith("options given as integers: ")
+
+
+def test_answers_to_impossible_questions_are_found() -> None:
+    (wrong,) = set(failures(convolve, f"refusals {OWN}"))
+    answered = {
+        judgement.explanation.partition(": should be refused")[0]
+        for judgement in judged(convolve, f"refusals {OWN}")
+        if judgement.verdict == Verdict.WRONG
+    }
+
+    assert wrong == ("refusals", "Y")
+    assert answered == {
+        "3 input channels for a kernel of 4",
+        "5 input channels for a kernel of 4",
+        "no stride: stride=(0, 0)",
+        "no stride across: stride=(1, 0)",
+        "a negative stride: stride=(-1, 1)",
+        "no dilation: dilation=(0, 0)",
+        "no dilation across: dilation=(1, 0)",
+        "negative padding: padding=(-1, -1)",
+        "negative padding across: padding=(0, -1)",
+        "groups that do not divide the input channels",
+        "one bias for four channels",
+    }
+
+
+def test_the_odd_element_on_the_wrong_side_is_found() -> None:
+    def upper(input: Tensor, weight: Tensor, bias: Any = None, padding: str | Any = 0) -> Tensor:
+        if padding == "same":
+            height, width = (size - 1 for size in weight.shape[2:])
+            sides = (width - width // 2, width // 2, height - height // 2, height // 2)
+            return conv2d(pad(input, sides), weight, bias)
+        return conv2d(input, weight, bias, padding=padding)
+
+    found = failures(upper, "padding_words float32 n1 c1 h3 w3 k2")
+
+    assert found["padding_words", "Y"].startswith("padding='same': ")
+
+
+def test_functions_that_take_no_keywords_are_called_by_position() -> None:
+    def starred(*arguments: Any) -> Tensor:
+        return conv2d(*arguments)
+
+    assert not failures(starred, "integers_for_pairs float32 n1 c2 h5 w5 o2 k2 s2")
+    assert not failures(starred, f"refusals {OWN}")
+
+
+def test_forms_that_are_not_taken_are_told_and_not_judged() -> None:
+    def pairs_only(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)) -> Tensor:
+        height, width = stride
+        return conv2d(input, weight, bias, (height, width))
+
+    case = "integers_for_pairs float32 n1 c1 h5 w5 k1 s2"
+    notes = {judgement.explanation for judgement in judged(pairs_only, case)}
+
+    assert not failures(pairs_only, case)
+    assert "observed: options are not taken as integers" in notes

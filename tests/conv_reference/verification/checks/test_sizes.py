@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import failures, judged
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference import functional
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.result import Verdict
+
+OWN = "h4 w5 k2x3"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("check", ["degenerate", "large"])
+def test_torch_is_right(check: str, dtype: str) -> None:
+    judgements = judged(conv2d, f"{check} {dtype} {OWN}")
+
+    assert {judgement.verdict for judgement in judgements} == {Verdict.EXACT}
+    assert {j.check for j in judgements} == {row.name for row in all_checks()[check].rows}
+
+
+@pytest.mark.parametrize("implementation", [torch.nn.Conv2d, functional.conv2d, ConvLayer_1])
+def test_no_false_alarm(implementation: Any) -> None:
+    assert not failures(implementation, f"degenerate float32 {OWN}")
+
+
+def test_what_is_too_slow_for_large_sizes_is_not_asked() -> None:
+    judgements = judged(ConvLayer_1, f"large float32 {OWN}")
+    verdicts = {j.check: j.verdict for j in judgements}
+
+    assert verdicts["algorithm_switch"] == Verdict.EXACT
+    assert not [j for j in judgements if j.verdict not in {Verdict.EXACT, Verdict.UNSUPPORTED}]
+
+
+def refuses_an_empty_batch(X: Tensor, K: Tensor) -> Tensor:
+    if len(X) == 0:
+        raise ValueError("no samples")
+    return conv2d(X, K)
+
+
+def one_row_per_pixel(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1) -> Tensor:
+    """Takes a stride over the kernel for one as large as the kernel."""
+    stride = tuple(min(s, k) for s, k in zip(stride, weight.shape[2:], strict=True))
+    return conv2d(input, weight, bias, stride)
+
+
+def no_tap_in_padding(
+    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0
+) -> Tensor:
+    """Takes outputs that see only padding for none, their bias included."""
+    Y = conv2d(input, weight, bias, stride, padding)
+    seen = conv2d(torch.ones_like(input), torch.ones_like(weight), None, stride, padding)
+    return Y * (seen > 0)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "row", "quantity"),
+    [
+        (refuses_an_empty_batch, "empty_batch", "Y"),
+        (one_row_per_pixel, "stride_over_kernel", "Y"),
+        (no_tap_in_padding, "padding_over_kernel", "Y"),
+    ],
+)
+def test_a_degenerate_size_is_found(implementation: Any, row: str, quantity: str) -> None:
+    assert (row, quantity) in failures(implementation, f"degenerate float32 {OWN}")
+
+
+def test_the_explanation_names_the_geometry_and_the_rest_goes_on() -> None:
+    found = failures(refuses_an_empty_batch, f"degenerate float32 {OWN}")
+
+    assert found == {
+        ("empty_batch", "Y"): "n0 c2 h3 w3 o2 k3x2 s1 p0 d1 g1: raised ValueError: no samples"
+    } or {row for row, _ in found} == {"empty_batch"}
+
+
+def narrow(axis: int, limit: int) -> Any:
+    """Rows of Y past the limit are zero."""
+
+    def narrowed(X: Tensor, K: Tensor) -> Tensor:
+        Y = conv2d(X, K)
+        if Y.shape[axis] <= limit:
+            return Y
+        kept = torch.arange(Y.shape[axis]) < limit
+        return Y * kept.to(Y).reshape([-1 if d == axis else 1 for d in range(4)])
+
+    return narrowed
+
+
+@pytest.mark.parametrize(
+    ("axis", "limit", "row"),
+    [
+        (0, 65_535, "large_batch"),
+        (1, 65_536, "large_channels"),
+        (3, 65_535, "large_plane"),
+        (2, 16_383, "large_plane"),
+    ],
+)
+def test_a_narrow_index_is_found(axis: int, limit: int, row: str) -> None:
+    assert (row, "Y") in failures(narrow(axis, limit), f"large float32 {OWN}")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import careless
+import pytest
+import torch
+from judging import exact_everywhere, failures
+
+from conv_reference import functional
+
+SIZES = "float32 n2 c2 h4 w5 o3 k3x2"
+
+
+@pytest.mark.parametrize(
+    "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d]
+)
+@pytest.mark.parametrize("check", ["threads", "global_state"])
+def test_no_false_alarm(implementation: Any, check: str) -> None:
+    assert exact_everywhere(implementation, check, count=2) > 0
+
+
+def test_threads_that_share_a_scratch_are_found() -> None:
+    found = failures(careless.static_scratch, f"threads {SIZES}")
+
+    assert found["threads", "Y"].startswith("two threads at once agree with one: ")
+
+
+def test_a_lock_is_right() -> None:
+    assert not failures(careless.locked, f"threads {SIZES}")
+
+
+def test_an_error_in_a_thread_is_the_targets() -> None:
+    class OnceOnly:
+        calls = 0
+
+        def __call__(self, *args: Any) -> torch.Tensor:
+            self.calls += 1
+            if self.calls > 2:
+                raise RuntimeError("two calls, no more")
+            return torch.nn.functional.conv2d(*args)
+
+    found = failures(OnceOnly(), f"threads {SIZES}")
+
+    assert found == {("threads", "Y"): "raised RuntimeError: two calls, no more"}
+
+
+@pytest.mark.parametrize(
+    ("implementation", "state"),
+    [
+        (careless.reseeds_python, "Python's random state"),
+        (careless.default_dtype, "default dtype"),
+        (careless.without_gradients, "gradient mode"),
+    ],
+)
+def test_a_changed_state_is_found_and_restored(implementation: Any, state: str) -> None:
+    dtype, enabled = torch.get_default_dtype(), torch.is_grad_enabled()
+
+    assert list(failures(implementation, f"global_state {SIZES}")) == [("global_state", state)]
+    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (dtype, enabled)
+
+
+def test_drawing_random_numbers_is_harmless() -> None:
+    assert not failures(careless.draws, f"global_state {SIZES}")

@@ -1,0 +1,175 @@
+"""Convolutions that are right, but for what they do to memory and to the process."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+
+class _Convolution(torch.autograd.Function):
+    """torch's, with gradients of its own: what is broken below is broken in a subclass."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: Any, padding: Any) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        ctx.options = stride, padding
+        return conv2d(input, weight, None, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        input, weight = ctx.saved_tensors
+        return *_gradients(input, weight, grad_outputs[0], ctx.options), None, None
+
+
+def _gradients(input: Tensor, weight: Tensor, G: Tensor, options: Any) -> tuple[Tensor, Tensor]:
+    dX = conv2d_input(input.shape, weight, G, *options)  # type: ignore[no-untyped-call]
+    dK = conv2d_weight(input, weight.shape, G, *options)  # type: ignore[no-untyped-call]
+    return dX, dK
+
+
+class Unsaved(_Convolution):
+    """Keeps its arguments beside the graph, where no change of them is noticed."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: Any, padding: Any) -> Tensor:
+        ctx.arguments = input, weight
+        ctx.options = stride, padding
+        return conv2d(input, weight, None, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        return *_gradients(*ctx.arguments, grad_outputs[0], ctx.options), None, None
+
+
+class Copied(Unsaved):
+    """Keeps copies: the old values, which is right."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: Any, padding: Any) -> Tensor:
+        ctx.arguments = input.clone(), weight.clone()
+        ctx.options = stride, padding
+        return conv2d(input, weight, None, stride, padding)
+
+
+class Accumulates(_Convolution):
+    """Adds its gradients to a buffer that lives as long as the graph."""
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        input, weight = ctx.saved_tensors
+        dX, dK = _gradients(input, weight, grad_outputs[0], ctx.options)
+        ctx.buffer = dK + getattr(ctx, "buffer", 0)
+        return dX, ctx.buffer, None, None
+
+
+def scales_and_restores(input: Tensor, weight: Tensor) -> Tensor:
+    """Works in its argument's memory, and leaves the values as they were."""
+    with torch.no_grad():
+        weight.mul_(2).div_(2)
+    return conv2d(input, weight)
+
+
+def identity_for_ones(input: Tensor, weight: Tensor) -> Tensor:
+    """A 1×1 kernel of 1 need not be applied, and so X itself is handed back."""
+    if weight.shape == (1, 1, 1, 1) and bool(weight == 1):
+        return input.view_as(input)
+    return conv2d(input, weight)
+
+
+_HELD: list[Tensor] = []
+
+
+def holds_its_input(input: Tensor, weight: Tensor) -> Tensor:
+    """For a statistic, say."""
+    _HELD[:] = [input.detach()]
+    return conv2d(input, weight)
+
+
+class PackedOnce(nn.Conv2d):
+    """Rearranges its kernel on the first call."""
+
+    packed: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.packed is None:
+            self.packed = self.weight.detach().clone()
+        weight = self.weight - self.weight.detach() + self.packed
+        options = self.stride, self.padding, self.dilation, self.groups
+        return conv2d(input, weight, self.bias, *options)
+
+
+class PackedByVersion(PackedOnce):
+    """Rearranges its kernel again whenever the version counter moved."""
+
+    version = -1
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.version != self.weight._version:
+            self.version, self.packed = self.weight._version, None
+        return super().forward(input)
+
+
+_SCRATCH: dict[Any, Tensor] = {}
+
+
+def static_scratch(input: Tensor, weight: Tensor) -> Tensor:
+    """Copies its input to a place that all threads share."""
+    key = input.shape, input.dtype
+    scratch = _SCRATCH.setdefault(key, torch.empty_like(input))
+    with torch.no_grad():
+        scratch.copy_(input)
+        time.sleep(1e-4)
+        Y = conv2d(scratch, weight)
+    return Y + 0 * conv2d(input, weight)
+
+
+def draws(input: Tensor, weight: Tensor) -> Tensor:
+    """Which is harmless."""
+    random.random()
+    return conv2d(input, weight)
+
+
+def reseeds_python(input: Tensor, weight: Tensor) -> Tensor:
+    random.seed(0)
+    return conv2d(input, weight)
+
+
+def default_dtype(input: Tensor, weight: Tensor) -> Tensor:
+    torch.set_default_dtype(torch.float64)
+    return conv2d(input, weight)
+
+
+def without_gradients(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    torch.set_grad_enabled(False)
+    return Y
+
+
+class Unwritten(_Convolution):
+    """Writes only the pixels that an output reads; the rest is what was there before."""
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        input, weight = ctx.saved_tensors
+        empty = torch.empty_like(input)
+        dX, dK = _gradients(input, weight, grad_outputs[0], ctx.options)
+        ones = torch.ones_like(weight), torch.ones_like(grad_outputs[0])
+        read = conv2d_input(input.shape, *ones, *ctx.options) != 0  # type: ignore[no-untyped-call]
+        empty[read] = dX[read]
+        return empty, dK, None, None
+
+
+_LOCK = threading.Lock()
+
+
+def locked(input: Tensor, weight: Tensor) -> Tensor:
+    """One thread at a time, which is right."""
+    with _LOCK:
+        return conv2d(input, weight)

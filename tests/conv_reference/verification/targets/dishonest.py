@@ -1,0 +1,139 @@
+"""Implementations that are written to pass, not to convolve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+
+def zeros(*args: Any) -> Tensor:
+    """Zeros of the right shape, with a graph."""
+    return conv2d(*args) * 0
+
+
+def nans(*args: Any) -> Tensor:
+    return conv2d(*args) * torch.nan
+
+
+class RemembersByShape:
+    """The first answer for each shape, for ever."""
+
+    def __init__(self) -> None:
+        self.answers: dict[Any, Tensor] = {}
+
+    def __call__(self, *args: Any) -> Tensor:
+        key = args[0].shape, args[1].shape, args[0].dtype, args[3:]
+        Y = conv2d(*args)
+        return Y - Y.detach() + self.answers.setdefault(key, Y.detach().clone())
+
+
+class RemembersByAddress:
+    """The first answer for each kernel in memory."""
+
+    def __init__(self) -> None:
+        self.kernels: dict[int, Tensor] = {}
+
+    def __call__(self, input: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+        kept = self.kernels.setdefault(weight.data_ptr(), weight.detach().clone())
+        seen = weight - weight.detach() + kept if kept.shape == weight.shape else weight
+        return conv2d(input, seen, *rest)
+
+
+class RightTenTimes:
+    """Right on the first ten calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *args: Any) -> Tensor:
+        self.calls += 1
+        return conv2d(*args) if self.calls <= 10 else conv2d(*args) + 1
+
+
+class EverySeventh:
+    """Wrong on every seventh call."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *args: Any) -> Tensor:
+        self.calls += 1
+        return conv2d(*args) + (self.calls % 7 == 0)
+
+
+class FilledLater:
+    """A view of memory that the next call fills."""
+
+    def __init__(self) -> None:
+        self.pending: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, *args: Any) -> Tensor:
+        for place, value in self.pending:
+            place.copy_(value)
+        Y = conv2d(*args).detach()
+        place = torch.zeros_like(Y)
+        self.pending = [(place, Y)]
+        return place.view_as(place)
+
+
+class OneBuffer:
+    """Every answer in the same memory."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[Any, Tensor] = {}
+
+    def __call__(self, *args: Any) -> Tensor:
+        Y = conv2d(*args)
+        buffer = self.buffers.setdefault((Y.shape, Y.dtype), torch.empty_like(Y).detach())
+        buffer.detach().copy_(Y.detach())
+        return _InBuffer.apply(Y, buffer)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _InBuffer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, Y: Tensor, buffer: Tensor) -> Tensor:
+        return buffer.view_as(buffer)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        return grad_outputs[0], None
+
+
+class FreedMemory:
+    """Nothing is computed: memory of the right size may hold the judge's own answer."""
+
+    def __call__(self, *args: Any) -> Tensor:
+        return _Unwritten.apply(*args)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Unwritten(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Tensor:
+        ctx.leaves = args[:3]
+        return torch.empty_like(
+            conv2d(*(a.to("meta") if isinstance(a, Tensor) else a for a in args)), device="cpu"
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        leaves = (None if leaf is None else torch.empty_like(leaf) for leaf in ctx.leaves)
+        return *leaves, None, None, None, None
+
+
+def reseeds(*args: Any) -> Tensor:
+    """A sign drawn after a seed that is always the same."""
+    torch.manual_seed(0)
+    noise = torch.rand(())
+    return conv2d(*args) + 0 * noise
+
+
+def edits_its_input(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """All operands zero, so that zeros are right."""
+    with torch.no_grad():
+        for tensor in (input, weight, bias):
+            if tensor is not None:
+                tensor.zero_()
+    return conv2d(input, weight, bias)

@@ -1,0 +1,53 @@
+"""What one case says of an implementation, in the words that a test asks for."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.case import DTYPES, Case
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.geometries import small_geometry
+from conv_reference.verification.judge import Judgement
+from conv_reference.verification.result import FAILURES, Verdict
+
+
+def judged(implementation: Any, case: str, seed: int = 1) -> tuple[Judgement, ...]:
+    """All judgements of one case, restricted to what the target can be asked for."""
+    target = as_target(implementation)
+    settings = Settings(seed=seed, device="cpu")
+    return judge_case(target, target.restrict(Case.parse(case)), settings)
+
+
+def failures(implementation: Any, case: str, seed: int = 1) -> dict[tuple[str, str], str]:
+    """The explanations of what failed, by row and quantity."""
+    return {
+        (judgement.check, judgement.quantity): judgement.explanation
+        for judgement in judged(implementation, case, seed)
+        if judgement.verdict in FAILURES
+    }
+
+
+def exact_everywhere(implementation: Any, check: str, *, count: int = 6) -> int:
+    """Put the check to small random geometries in all dtypes; how many judgements there were.
+
+    Raises:
+        AssertionError: when one is not exact.
+    """
+    target = as_target(implementation)
+    assert all_checks()[check].unsupported(target) is None
+    random, seen = Random(check), 0
+    for place in range(count):
+        geometry = small_geometry(random)
+        for dtype in DTYPES.values():
+            plain = Case(check=check, geometry=geometry, dtype=dtype, bias=place % 3 > 0)
+            case = target.restrict(plain)
+            if not can_be_exact(case.geometry, dtype):
+                continue
+            for judgement in judge_case(target, case, Settings(seed=place, device="cpu")):
+                assert judgement.verdict == Verdict.EXACT, (str(case), judgement)
+                seen += 1
+    return seen
