@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, product
 from typing import Any
 
@@ -100,16 +101,24 @@ def covering_array(
         strength: 2 or 3.
         seed: of the order, from which the array follows.
     """
-    varied = {name: list(levels) for name, levels in factors.items() if len(levels) > 1}
     fixed = {name: levels[0] for name, levels in factors.items() if len(levels) == 1}
-    rows = make(
-        varied,
-        strength=min(strength, len(varied)),
+    varied = tuple((name, levels) for name, levels in factors.items() if len(levels) > 1)
+    return [{**fixed, **row} for row in _covering_rows(varied, strength, seed)]
+
+
+@lru_cache(maxsize=16)  # a second's work, asked for again by the gate and by every pytest item
+def _covering_rows(
+    varied: tuple[tuple[str, tuple[Any, ...]], ...], strength: int, seed: int
+) -> list[dict[str, Any]]:
+    factors = {name: list(levels) for name, levels in varied}
+    rows: list[dict[str, Any]] = make(
+        factors,
+        strength=min(strength, len(factors)),
         criterion=criteria.simple,
         salt=str(seed),
-        constraints=_constraints(varied),
+        constraints=_constraints(factors),
     )
-    return [{**fixed, **row} for row in rows]
+    return rows
 
 
 def _constraints(varied: Mapping[str, Any]) -> list[dict[str, Any]]:

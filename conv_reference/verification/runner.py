@@ -23,6 +23,7 @@ from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.findings import Lab, known_failures
 from conv_reference.verification.isolation import Backend, Children, Here
 from conv_reference.verification.known import SHIPPED, Defect, load
+from conv_reference.verification.loading import load_target
 from conv_reference.verification.memory import Memory
 from conv_reference.verification.plan import (
     Plan,
@@ -258,7 +259,8 @@ def _backend(implementation: Any, *, isolate: bool, workers: int | None) -> Back
     count = min(MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
     if isinstance(implementation, str) and isolate:
         return Children(implementation, count)
-    target = as_target(implementation)
+    is_name = isinstance(implementation, str)
+    target = load_target(implementation) if is_name else as_target(implementation)
     if not isolate:
         return Here(target)
     if not target.importable:
