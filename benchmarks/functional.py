@@ -1,6 +1,6 @@
 """functional.conv2d beside torch's own, forward and with gradients, as ratios in one run.
 
-python benchmarks/functional.py
+python -m benchmarks.functional
 """
 
 from __future__ import annotations
@@ -26,12 +26,17 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object]) -> None:
+def compare(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    than: str = "torch's",
+) -> None:
     """Print the median ratio of calls in turn, after one round that does not count."""
     rounds = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS + 1)][1:]
     ratio = median(a / b for a, b in rounds)
     ms = median(a for a, _ in rounds) * 1e3
-    print(f"{name:<28} {ratio:5.2f} times torch's  ({ms:.2f} ms)")
+    print(f"{name:<28} {ratio:5.2f} times {than}  ({ms:.2f} ms)")
 
 
 def main() -> None:
