@@ -40,17 +40,10 @@ def agree(
     for quantity in FIRST_ORDER:
         wanted = reference.get(quantity)
         if isinstance(wanted, Tensor):
-            answer = actual.get(quantity)
+            answer: Any = actual.get(quantity)
             judgement = _agreement(trial, row, quantity, answer, wanted, operands)
-            if (
-                same
-                and judgement.verdict == Verdict.ROUNDED
-                and _is_exact(trial, quantity, wanted, operands)
-            ):
-                index = tuple(int(i) for i in (answer != wanted).nonzero()[0])
-                should, found = f"{float(wanted[index]):.17g}", f"{float(answer[index]):.17g}"
-                explanation = f"the first to differ should be {should}, is {found}"
-                judgement = replace(whole(row, quantity, should, found, explanation), index=index)
+            if same and judgement.verdict == Verdict.ROUNDED:
+                judgement = _not_rounded(trial, judgement, answer, wanted, operands)
             yield told(judgement, said)
 
 
@@ -66,9 +59,18 @@ def observed(row: str, quantity: str, what: str) -> Judgement:
     return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
 
 
-def _is_exact(trial: Trial, quantity: str, answer: Tensor, operands: Operands | None) -> bool:
-    exact = trial.expect(operands, only=(quantity,))[quantity].value
-    return torch.equal(answer.detach().to("cpu", torch.float64), exact)
+def _not_rounded(
+    trial: Trial, judgement: Judgement, answer: Tensor, wanted: Tensor, operands: Operands | None
+) -> Judgement:
+    """Wrong where the algorithm has been exact once; else the judgement."""
+    exact = trial.expect(operands, only=(judgement.quantity,))[judgement.quantity].value
+    if not torch.equal(wanted.detach().to("cpu", torch.float64), exact):
+        return judgement
+    index = tuple(int(i) for i in (answer != wanted).nonzero()[0])
+    should, found = f"{float(wanted[index]):.17g}", f"{float(answer[index]):.17g}"
+    explanation = f"the first to differ should be {should}, is {found}"
+    wrong = whole(judgement.check, judgement.quantity, should, found, explanation)
+    return replace(wrong, index=index)
 
 
 def _agreement(

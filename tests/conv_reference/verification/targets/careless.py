@@ -45,7 +45,8 @@ class Unsaved(_Convolution):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        return *_gradients(*ctx.arguments, grad_outputs[0], ctx.options), None, None
+        input, weight = ctx.arguments
+        return *_gradients(input, weight, grad_outputs[0], ctx.options), None, None
 
 
 class Copied(Unsaved):
@@ -101,8 +102,7 @@ class PackedOnce(nn.Conv2d):
         if self.packed is None:
             self.packed = self.weight.detach().clone()
         weight = self.weight - self.weight.detach() + self.packed
-        options = self.stride, self.padding, self.dilation, self.groups
-        return conv2d(input, weight, self.bias, *options)
+        return self._conv_forward(input, weight, self.bias)
 
 
 class PackedByVersion(PackedOnce):

@@ -113,9 +113,8 @@ class _Unwritten(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Tensor:
         ctx.leaves = args[:3]
-        return torch.empty_like(
-            conv2d(*(a.to("meta") if isinstance(a, Tensor) else a for a in args)), device="cpu"
-        )
+        meta: list[Any] = [a.to("meta") if isinstance(a, Tensor) else a for a in args]
+        return torch.empty_like(conv2d(*meta), device="cpu")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
