@@ -102,7 +102,8 @@ class PackedOnce(nn.Conv2d):
         if self.packed is None:
             self.packed = self.weight.detach().clone()
         weight = self.weight - self.weight.detach() + self.packed
-        return self._conv_forward(input, weight, self.bias)
+        Y: Tensor = self._conv_forward(input, weight, self.bias)
+        return Y
 
 
 class PackedByVersion(PackedOnce):
