@@ -19,7 +19,7 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, largest_exact_integer
 from conv_reference.verification.checks.trial import Trial, own_shapes, term_counts
-from conv_reference.verification.judge import Expected
+from conv_reference.verification.judge import Expected, can_transform
 from conv_reference.verification.layouts import collapse
 
 
@@ -113,6 +113,7 @@ def answer(
         terms=2 * term_counts(trial.case.geometry)[like],
         dtype=trial.case.dtype,
         device=trial.device,
+        transform=can_transform(trial.case.geometry, trial.case.dtype),
     )
 
 

@@ -21,7 +21,7 @@ from conv_reference.verification.case import Values, dtype_name
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial, own_shapes, term_counts
-from conv_reference.verification.judge import Expected, Judgement, full_bits, judge
+from conv_reference.verification.judge import Expected, Judgement, can_transform, full_bits, judge
 from conv_reference.verification.layouts import collapse
 from conv_reference.verification.result import Verdict
 
@@ -204,6 +204,7 @@ def _expected(trial: Trial, operands: Operands) -> dict[str, Expected]:
             terms=counts[name] + 2,
             dtype=trial.case.dtype,
             device=trial.device,
+            transform=can_transform(geometry, trial.case.dtype),
         )
 
     answers = {}

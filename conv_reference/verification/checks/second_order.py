@@ -95,8 +95,11 @@ def _first_order(
     if missing:
         return  # told by requires_grad
     inputs = {"G": G} | {leaf[1]: tensor for leaf, tensor in call.leaves.items() if leaf != "db"}
-    answers = []
-    for letters in _requests(tuple(inputs), asked):
+    answers: list[tuple[str, Any]] = []
+    # Whether there is a second order at all was told where all terms were asked for together.
+    lost = len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients)
+    answers += [(letter, None) for letter in inputs if lost]
+    for letters in () if lost else _requests(tuple(inputs), asked):
         with target_code(quantity):
             found = torch.autograd.grad(
                 gradients,

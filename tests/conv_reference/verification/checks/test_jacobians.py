@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from modes import (
+    ForgetsCrossTerm,
+    ForgetsWeightTangent,
+    GradientTakenForConstant,
+    Once,
+    Right,
+    ask,
+    dtypes_of,
+    verdicts,
+    wrong,
+)
+
+from conv_reference import functional, layer
+from conv_reference.verification.result import Verdict
+
+CHECKS = ("jacrev", "jacfwd", "hessian_vector", "hessian_vector_forward")
+SIZES = "n1 c2 h3 w4 o2 k2 g2"
+RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_what_is_right_is_exact(check: str, implementation: Any) -> None:
+    for dtype in dtypes_of(implementation):
+        assert verdicts(ask(implementation, check, dtype, SIZES)) == {Verdict.EXACT}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_function_with_every_rule_is_exact(check: str) -> None:
+    assert verdicts(ask(Right, check, "float32", "c2 h3 w4 o2 k2")) == {Verdict.EXACT}
+
+
+def test_a_jvp_rule_without_its_second_term_is_wrong_in_the_kernel() -> None:
+    assert wrong(ask(ForgetsWeightTangent, "jacfwd")) == {"∂Y/∂K"}
+    assert wrong(ask(ForgetsWeightTangent, "jacrev")) == set()
+
+
+def test_a_cross_term_that_is_lost_is_wrong_in_the_hessian() -> None:
+    lost = wrong(ask(ForgetsCrossTerm, "hessian_vector_forward"))
+    assert lost <= {"Hessian-vector product in X", "Hessian-vector product in K"}
+    assert wrong(ask(ForgetsCrossTerm, "hessian_vector")) == {"Hessian-vector product in K"}
+
+
+def test_the_upstream_gradient_is_a_constant_in_the_hessian() -> None:
+    assert wrong(ask(GradientTakenForConstant, "hessian_vector")) == set()
+
+
+def test_what_is_differentiable_once_is_unsupported() -> None:
+    assert verdicts(ask(Once, "hessian_vector")) == {Verdict.UNSUPPORTED}
+
+
+def test_a_jacobian_too_large_is_passed_over() -> None:
+    assert ask(torch.nn.functional.conv2d, "jacrev", "float64", "c8 h8 w8 k1") == ()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from modes import ask, by_fft, by_winograd, dtypes_of, seven_bits, ten_bits, verdicts, wrong
+from torch import Tensor
+
+from conv_reference import functional, layer
+from conv_reference.verification.result import Verdict
+
+CHECKS = ("precision", "precision_coherent")
+RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]
+AS_GOOD_AS_DIRECT = {Verdict.EXACT, Verdict.ROUNDED}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_a_direct_algorithm_keeps_its_bound(check: str, implementation: Any) -> None:
+    for dtype in dtypes_of(implementation):
+        judgements = ask(implementation, check, dtype, "n3 c6 h5 w6 o4 k3x2 p1 g2")
+        assert verdicts(judgements) <= AS_GOOD_AS_DIRECT
+        assert {judgement.bound for judgement in judgements} <= {None, "componentwise"}
+
+
+def test_the_bits_of_each_quantity_are_told() -> None:
+    judgements = ask(torch.nn.functional.conv2d, "precision", "float32")
+    assert [judgement.quantity for judgement in judgements] == ["Y", "dX", "dK", "db"]
+    assert all(22 < (judgement.effective_bits or 24) <= 27 for judgement in judgements)
+
+
+@pytest.mark.parametrize("implementation", [ten_bits, seven_bits], ids=lambda i: i.__name__)
+@pytest.mark.parametrize("channels", [1, 16, 256, 2048])
+def test_fewer_bits_are_wrong_for_any_number_of_channels(
+    implementation: Any, channels: int
+) -> None:
+    geometry = f"n1 c{channels} h5 w5 o2 k3"
+    judgements = ask(implementation, "precision_coherent", "float32", geometry)
+    assert wrong(judgements) == {"Y", "dX", "dK"}
+
+
+def test_the_bits_that_are_kept_are_told() -> None:
+    judgements = ask(ten_bits, "precision_coherent", "float32", "c64 h5 w5 k3")
+    (said,) = [j.explanation for j in judgements if j.quantity == "Y"]
+    assert "of the 24 bits of float32" in said
+    assert "keeps 10." in said
+
+
+def test_fewer_bits_may_be_allowed() -> None:
+    judgements = ask(ten_bits, "precision_coherent", "float32", "c64 h5 w5 k3", allowed_bits=10)
+    assert not wrong(judgements)
+
+
+def test_float32_is_too_little_for_float64() -> None:
+    def downcast(input: Tensor, weight: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(input.float(), weight.float()).double()
+
+    for check in CHECKS:
+        assert "Y" in wrong(ask(downcast, check, "float64"))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("implementation", [by_fft, by_winograd], ids=lambda i: i.__name__)
+@pytest.mark.parametrize("geometry", ["n2 c3 h8 w11 o2 k3", "n16 c32 h16 w9 o2 k3"])
+def test_a_transform_rounds(check: str, implementation: Any, geometry: str) -> None:
+    for dtype in ("float32", "float64"):
+        judgements = ask(implementation, check, dtype, geometry)
+        assert judgements[0].verdict == Verdict.ROUNDED
+        assert verdicts(judgements) <= AS_GOOD_AS_DIRECT
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_transforms_of_torch_itself_round(check: str) -> None:
+    def nnpack(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        with torch.backends.mkldnn.flags(enabled=False):
+            return torch.nn.functional.conv2d(input, weight, bias)
+
+    for kernel in ("k3", "k5"):
+        judgements = ask(nnpack, check, "float32", f"n16 c8 h14 w20 o4 {kernel}")
+        assert verdicts(judgements) <= AS_GOOD_AS_DIRECT

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from modes import (
+    Clamped,
+    Clipped,
+    Overwrites,
+    ReadsAsContiguous,
+    StaleWhereUndefined,
+    ask,
+    dtypes_of,
+    verdicts,
+    wrong,
+)
+
+from conv_reference import functional, layer
+from conv_reference.verification.result import Verdict
+
+CHECKS = (
+    "upstream_signs",
+    "upstream_layouts",
+    "upstream_accumulated",
+    "upstream_linear",
+    "upstream_undefined",
+)
+RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_what_is_right_is_exact(check: str, implementation: Any) -> None:
+    for dtype in dtypes_of(implementation):
+        assert verdicts(ask(implementation, check, dtype)) == {Verdict.EXACT}
+
+
+@pytest.mark.parametrize(
+    ("broken", "check", "quantity", "said"),
+    [
+        (Clamped, "upstream_signs", "dX", "with G all negative"),
+        (Clamped, "upstream_linear", "dX", "of G + H it should be the sum of the parts"),
+        (ReadsAsContiguous, "upstream_layouts", "dX", "with G transposed"),
+        (Overwrites, "upstream_accumulated", "dK", "with then"),
+        (Clipped, "upstream_linear", "dX", "of 16 · G"),
+    ],
+)
+def test_a_broken_backward_pass_is_wrong(broken: Any, check: str, quantity: str, said: str) -> None:
+    judgements = ask(broken, check)
+    assert quantity in wrong(judgements)
+    assert any(said in judgement.explanation for judgement in judgements)
+
+
+def test_an_answer_to_no_gradient_is_wrong() -> None:
+    assert wrong(ask(StaleWhereUndefined, "upstream_undefined")) == {"dX", "dK"}
+
+
+def test_a_positive_gradient_alone_shows_no_clamp() -> None:
+    said = [j.explanation for j in ask(Clamped, "upstream_signs") if j.verdict == Verdict.WRONG]
+    assert said
+    assert not any("all positive" in text or "zero" in text for text in said)
+
+
+def test_a_dtype_without_room_is_passed_over() -> None:
+    geometry = "n4 c1 h20 w20 o1 k1x1"
+    assert ask(torch.nn.functional.conv2d, "upstream_signs", "bfloat16", geometry) == ()

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from modes import Right, SharesGradients, WrongBatchingRule, ask, dtypes_of, verdicts, wrong
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference import functional, layer
+from conv_reference.verification.result import Verdict
+
+CHECKS = ("vmap", "vmap_nested", "vmap_gradients")
+RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, Right]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_what_is_right_is_exact(check: str, implementation: Any) -> None:
+    for dtype in dtypes_of(implementation):
+        assert verdicts(ask(implementation, check, dtype)) == {Verdict.EXACT}
+
+
+def test_a_rule_that_takes_one_kernel_for_all_is_wrong() -> None:
+    found = wrong(ask(WrongBatchingRule, "vmap"))
+    assert found
+    assert all("K (in_dims" in quantity for quantity in found)
+    assert wrong(ask(WrongBatchingRule, "vmap_nested"))
+
+
+def _groups_forgotten(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1
+) -> Tensor:
+    return _Grouped.apply(input, weight, groups)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _Grouped(Right):
+    """Folds what is mapped over X into its channels, and uses the first kernels again."""
+
+    generate_vmap_rule = False
+
+    @staticmethod
+    def forward(input: Tensor, weight: Tensor, groups: int) -> Tensor:
+        return conv2d(input, weight, None, 1, 0, 1, groups)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, X: Tensor, K: Tensor, groups: int) -> Any:
+        size = info.batch_size
+        X = X.expand(size, *X.shape) if in_dims[0] is None else X.movedim(in_dims[0], 0)
+        K = K.expand(size, *K.shape) if in_dims[1] is None else K.movedim(in_dims[1], 0)
+        folded = X.movedim(0, 1).flatten(1, 2)
+        kernels = K.transpose(0, 1).flatten(0, 1)  # interleaved: right for one output channel
+        Y = conv2d(folded, kernels, None, 1, 0, 1, groups * size)
+        return Y.unflatten(1, (size, -1)), 1
+
+
+def test_a_rule_that_mixes_up_groups_shows_where_there_are_some() -> None:
+    alone = ask(_groups_forgotten, "vmap", "float32", "n2 c1 h4 w4 o1 k2 nobias")
+    assert not wrong(alone)
+    assert wrong(ask(_groups_forgotten, "vmap", "float32", "n2 c2 h4 w4 o2 k2 g2 nobias"))
+
+
+def test_gradients_of_another_sample_are_wrong() -> None:
+    found = wrong(ask(SharesGradients, "vmap_gradients"))
+    assert found == {f"dK mapped over {letters}" for letters in ("X", "G", "X, G", "X, K, G")}
+
+
+def test_an_accumulator_that_cannot_be_mapped_is_unsupported() -> None:
+    for check in CHECKS:
+        assert verdicts(ask(layer.ConvLayer_1, check)) == {Verdict.UNSUPPORTED}
