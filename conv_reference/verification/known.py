@@ -11,7 +11,7 @@ import ast
 import operator
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,8 @@ def load(path: Path) -> tuple[Defect, ...]:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("defect", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise KnownError(f"{path} is no TOML: {error}") from error
+    if not isinstance(entries, list):
+        raise KnownError(f"{path}: not a list of known defects, [[defect]]: {entries!r}")
     return tuple(_defect(path, entry) for entry in entries)
 
 
@@ -96,13 +98,21 @@ def _defect(path: Path, entry: Any) -> Defect:
     if not isinstance(entry, dict) or not set(entry) <= names:
         foreign = sorted(set(entry) - names) if isinstance(entry, dict) else entry
         raise KnownError(f"{path}: not a field of a known defect: {foreign}")
-    values: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else str(v) for k, v in entry.items()
-    }
-    try:
-        defect = Defect(**values)
-    except TypeError as error:
-        raise KnownError(f"{path}: {error}") from error
+    values: dict[str, Any] = {}
+    for field in fields(Defect):
+        if field.name not in entry:
+            continue
+        value, listed = entry[field.name], field.type != "str"
+        texts = isinstance(value, list) and all(isinstance(text, str) for text in value)
+        if listed and not texts:
+            raise KnownError(f"{path}: {field.name} must be a list of texts, got {value!r}")
+        if not listed and isinstance(value, list):
+            raise KnownError(f"{path}: {field.name} must be text, got {value!r}")
+        values[field.name] = tuple(value) if listed else str(value)
+    lacking = [f.name for f in fields(Defect) if f.default is MISSING and f.name not in values]
+    if lacking:
+        raise KnownError(f"{path}: a known defect lacks {', '.join(lacking)}")
+    defect = Defect(**values)
     if defect.geometry:
         evaluate(defect.geometry, _sizes(Geometry(input_size=(1, 1), kernel_size=(1, 1))))
     return defect

@@ -91,6 +91,8 @@ def _steps(geometry: Geometry) -> Iterator[dict[str, Any]]:
         yield {"in_channels": g.groups * size}
     for size in _below(group_out, 1):
         yield {"out_channels": g.groups * size}
+    for groups in _below(g.groups, 1):
+        yield {"groups": groups}  # for a fault that wants channels, not groups
     for axis in (0, 1):
         for size in _below(g.padding[axis][0], 0):
             sides = [*g.padding]

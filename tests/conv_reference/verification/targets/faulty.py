@@ -1,151 +1,247 @@
-"""Convolutions broken on purpose, each as a real one was, behind the guard that hid it."""
+"""Convolutions with one plain fault each, for the tests of reduction, explanation and causes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from conv_reference import functional
-from conv_reference.geometry import geometry_of
+from conv_reference.geometry import Geometry, geometry_of
 
 Pair = tuple[int, int]
+Convolution = Callable[..., Tensor]
+Plain = Callable[[Tensor, Tensor, "Tensor | None", Geometry], Tensor]
 
 
-def flipped_kernel(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-) -> Tensor:
-    """The mathematician's convolution where a cross-correlation is meant."""
-    return conv2d(input, weight.flip(2, 3), bias, stride, padding, dilation, groups)
+def faulty(function: Plain) -> Convolution:
+    """With torch's signature, of a function of a geometry."""
+
+    def convolve(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        geometry = geometry_of(
+            input.shape,
+            weight.shape,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+        )
+        return function(input, weight, bias, geometry)
+
+    convolve.__name__ = convolve.__qualname__ = function.__name__
+    convolve.__module__ = function.__module__
+    return convolve
 
 
-def swapped_strides(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-) -> Tensor:
-    """Silent while s_h = s_w."""
-    return conv2d(input, weight, bias, (stride[1], stride[0]), padding, dilation, groups)
+def right(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry, **changes: Any) -> Tensor:
+    """Torch's own; with changes, of another size perhaps, cropped or filled up with zeros."""
+    options: dict[str, Any] = {
+        "stride": g.stride,
+        "padding": (g.padding[0][0], g.padding[1][0]),
+        "dilation": g.dilation,
+        "groups": g.groups,
+    }
+    Y = conv2d(X, K, b, **options | changes)
+    height, width = g.output_size
+    Y = Y[:, :, :height, :width]
+    return pad(Y, (0, width - Y.shape[3], 0, height - Y.shape[2]))
 
 
-def lost_bias_gradient(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = (1, 1)
-) -> Tensor:
+correct = faulty(right)
+
+
+@faulty
+def flipped_kernel(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K.flip(2, 3), b, g)
+
+
+@faulty
+def transposed_kernel(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    if g.kernel_size[0] != g.kernel_size[1]:
+        return right(X, K, b, g)
+    return right(X, K.transpose(2, 3), b, g)
+
+
+@faulty
+def exchanged_channels(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    if g.groups > 1 or g.in_channels != g.out_channels:
+        return right(X, K, b, g)
+    return right(X, K.transpose(0, 1), b, g)
+
+
+@faulty
+def exchanged_strides(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, b, g, stride=g.stride[::-1])
+
+
+@faulty
+def square_dilation(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    if g.dilation[0] > g.dilation[1]:
+        return right(X, K, b, g)
+    return right(X, K, b, g, dilation=g.dilation[0])
+
+
+@faulty
+def ignored_dilation(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, b, g, dilation=1)
+
+
+@faulty
+def padding_on_one_side(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    (top, _), (left, _) = g.padding
+    return right(pad(X, (left, left, 0, 2 * top)), K, b, g, padding=0)
+
+
+@faulty
+def first_group(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X[:, : g.group_channels[0]].repeat(1, g.groups, 1, 1), K, b, g)
+
+
+@faulty
+def first_sample(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X[:1].expand_as(X), K, b, g)
+
+
+@faulty
+def lost_sample(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    Y = right(X, K, b, g)
+    return torch.cat([Y[:-1], torch.zeros_like(Y[-1:])]) if g.batch > 1 else Y
+
+
+@faulty
+def lost_bias(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, None, g)
+
+
+@faulty
+def bias_twice(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, None if b is None else b + b, g)
+
+
+@faulty
+def lost_last_tap(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    mask = torch.ones_like(K[0, 0]).flatten()
+    mask[-1] = 0
+    return right(X, K * mask.reshape(g.kernel_size), b, g)
+
+
+@faulty
+def lost_last_column(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    mask = torch.ones(g.output_size[1], dtype=X.dtype)
+    mask[-1] = 0
+    return right(X, K, b, g) * mask
+
+
+@faulty
+def zeros(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, b, g) * 0
+
+
+@faulty
+def negative(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return -right(X, K, b, g)
+
+
+@faulty
+def twice(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return 2 * right(X, K, b, g)
+
+
+@faulty
+def shifted_down(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    Y = right(X, K, b, g)
+    return pad(Y, (0, 0, 1, 0))[:, :, :-1]
+
+
+@faulty
+def in_bfloat16(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X.bfloat16().to(X.dtype), K.bfloat16().to(X.dtype), b, g)
+
+
+@faulty
+def in_ten_bits(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """TF32: both operands lose all but ten bits behind the point."""
+    return right(_in_ten_bits(X), _in_ten_bits(K), b, g)
+
+
+def _in_ten_bits(tensor: Tensor) -> Tensor:
+    bits = tensor.detach().float().view(torch.int32)
+    rounded = ((bits + 0x1000) & ~0x1FFF).view(torch.float32).to(tensor.dtype)
+    return tensor + (rounded - tensor).detach()
+
+
+@faulty
+def ignores_the_strides_of_x(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    strides = torch.empty(X.shape, device="meta").stride()
+    return right(X.as_strided(X.shape, strides, X.storage_offset()), K, b, g)
+
+
+@faulty
+def unwritten(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """A result whose last column was never written."""
+    Y = right(X, K, b, g)
+    mask = torch.zeros(g.output_size[1], dtype=torch.bool)
+    mask[-1] = True
+    return Y.masked_fill(mask, torch.nan)
+
+
+@faulty
+def lost_bias_gradient(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """The bias is added, and forgotten by the backward pass."""
-    return conv2d(input, weight, None if bias is None else bias.detach(), stride)
+    return right(X, K, None if b is None else b.detach(), g)
 
 
 class _WrongGroups(torch.autograd.Function):
     """Forward right; dX uses group 0's kernel in every group where groups and stride meet."""
 
     @staticmethod
-    def forward(
-        ctx: Any, input: Tensor, weight: Tensor, stride: Pair, padding: Pair, groups: int
-    ) -> Tensor:
-        ctx.save_for_backward(input, weight)
-        ctx.options = stride, padding, groups
-        return conv2d(input, weight, None, stride, padding, 1, groups)
+    def forward(ctx: Any, X: Tensor, K: Tensor, g: Geometry) -> Tensor:
+        ctx.save_for_backward(X, K)
+        ctx.geometry = g
+        return right(X, K, None, g)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        (G,) = grad_outputs
-        input, weight = ctx.saved_tensors
-        stride, padding, groups = ctx.options
-        geometry = geometry_of(
-            input.shape, weight.shape, stride=stride, padding=padding, groups=groups
-        )
-        used = weight
-        if groups > 1 and stride != (1, 1):
-            used = weight[: len(weight) // groups].repeat(groups, 1, 1, 1)
-        dX = functional.grad_input(G, used, geometry)
-        return dX, functional.grad_weight(G, input, geometry), None, None, None
+        (G,), (X, K), g = grad_outputs, ctx.saved_tensors, ctx.geometry
+        used = K
+        if g.groups > 1 and g.stride != (1, 1):
+            used = K[: len(K) // g.groups].repeat(g.groups, 1, 1, 1)
+        return functional.grad_input(G, used, g), functional.grad_weight(G, X, g), None
 
 
-def wrong_groups(
-    input: Tensor,
-    weight: Tensor,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    groups: int = 1,
-) -> Tensor:
+@faulty
+def wrong_groups(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """mlx PR#3800: dX wrong where groups > 1 and stride > 1, and only there."""
-    result: Tensor = _WrongGroups.apply(input, weight, stride, padding, groups)  # type: ignore[no-untyped-call]
-    return result
+    Y: Tensor = _WrongGroups.apply(X, K, g)  # type: ignore[no-untyped-call]
+    return Y if b is None else Y + b[:, None, None]
 
 
-def dropped_sample(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Samples are taken four at a time, and a remainder of three loses its last."""
-    Y = conv2d(input, weight, bias)
-    if len(Y) % 4 == 3:
-        Y = torch.cat([Y[:-1], torch.zeros_like(Y[-1:])])
-    return Y
+@faulty
+def not_implemented(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    raise NotImplementedError("not on this machine")
 
 
-def ten_bits(input: Tensor, weight: Tensor) -> Tensor:
-    """TF32: both operands lose all but ten bits behind the point; the gradients too."""
-    return conv2d(_truncated(input), _truncated(weight))
+@faulty
+def detour(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """Right but not exact: Y takes a detour through two roundings."""
+    Y = right(X, K, b, g)
+    return Y + (Y / 1.1 * 1.1 - Y).detach()
 
 
-def _truncated(tensor: Tensor) -> Tensor:
-    """Rounded to TF32's ten bits, with a gradient that passes straight through."""
-    bits = tensor.detach().float().view(torch.int32)
-    rounded = ((bits + 0x1000) & ~0x1FFF).view(torch.float32).to(tensor.dtype)
-    return tensor + (rounded - tensor).detach()
-
-
-def wrong_shape(input: Tensor, weight: Tensor) -> Tensor:
-    """One row too many, filled with zeros."""
-    Y = conv2d(input, weight)
-    return torch.cat([Y, torch.zeros_like(Y[:, :, :1])], dim=2)
-
-
-def wrong_dtype(input: Tensor, weight: Tensor) -> Tensor:
-    return conv2d(input.double(), weight.double())
-
-
-def not_a_number(input: Tensor, weight: Tensor) -> Tensor:
-    return conv2d(input, weight) * torch.nan
-
-
-def nothing(input: Tensor, weight: Tensor) -> None:
-    """Forgot to return."""
-
-
-def raises_on_one_pixel(input: Tensor, weight: Tensor) -> Tensor:
-    Y = conv2d(input, weight)
-    if Y.shape[2:] == (1, 1):
-        raise RuntimeError("no engine found\nfor this problem")
-    return Y
-
-
-def exits(input: Tensor, weight: Tensor) -> Tensor:
-    raise SystemExit(0)
-
-
-def not_implemented(input: Tensor, weight: Tensor) -> Tensor:
-    raise NotImplementedError
-
-
-def edits_its_input(input: Tensor, weight: Tensor) -> Tensor:
+@faulty
+def edits_its_input(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """So that a comparison with the edited operands would hold."""
     with torch.no_grad():
-        input.zero_()
-    return conv2d(input, weight)
-
-
-def rounded(input: Tensor, weight: Tensor) -> Tensor:
-    """Right but not exact: Y takes a detour through two roundings."""
-    Y = conv2d(input, weight)
-    return Y + (Y / 1.1 * 1.1 - Y).detach()
+        X.zero_()
+    return right(X, K, b, g)

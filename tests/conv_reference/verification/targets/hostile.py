@@ -1,0 +1,135 @@
+"""Convolutions that do harm; each one to X of three columns only, and right elsewhere.
+
+So the case that an assault belongs to can be told from those that must still be judged.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+Assault = Callable[[Tensor, Tensor], Any]
+
+
+def hostile(assault: Assault) -> Assault:
+    """Right, but for X of three columns."""
+
+    def convolve(input: Tensor, weight: Tensor) -> Any:
+        return assault(input, weight) if input.shape[3] == 3 else conv2d(input, weight)
+
+    convolve.__name__ = convolve.__qualname__ = assault.__name__
+    return convolve
+
+
+@hostile
+def segfaults(input: Tensor, weight: Tensor) -> Any:
+    return ctypes.string_at(0)
+
+
+@hostile
+def leaves(input: Tensor, weight: Tensor) -> Any:
+    sys.stderr.write("the device is gone\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+@hostile
+def leaves_as_if_nothing_were_wrong(input: Tensor, weight: Tensor) -> Any:
+    os._exit(0)
+
+
+@hostile
+def exits(input: Tensor, weight: Tensor) -> Any:
+    sys.exit(0)
+
+
+@hostile
+def aborts(input: Tensor, weight: Tensor) -> Any:
+    os.abort()
+
+
+@hostile
+def hangs(input: Tensor, weight: Tensor) -> Any:
+    time.sleep(1_000)
+
+
+@hostile
+def interrupts(input: Tensor, weight: Tensor) -> Any:
+    raise KeyboardInterrupt
+
+
+@hostile
+def prints_megabytes(input: Tensor, weight: Tensor) -> Any:
+    for stream in (sys.stdout, sys.stderr):
+        stream.write("x" * 4_000_000 + "\n")
+    os.write(1, b"y" * 4_000_000)
+    return conv2d(input, weight)
+
+
+@hostile
+def closes_what_is_open(input: Tensor, weight: Tensor) -> Any:
+    for descriptor in range(3):
+        os.close(descriptor)
+    return conv2d(input, weight)
+
+
+@hostile
+def raises(input: Tensor, weight: Tensor) -> Any:
+    raise RuntimeError("no engine found\nfor this problem")
+
+
+@hostile
+def raises_something_of_its_own(input: Tensor, weight: Tensor) -> Any:
+    class UnpicklableError(Exception):  # its class is nowhere to be found
+        def __str__(self) -> str:
+            return "lambda"
+
+    raise UnpicklableError
+
+
+@hostile
+def returns_none(input: Tensor, weight: Tensor) -> Any:
+    return None
+
+
+@hostile
+def returns_a_list(input: Tensor, weight: Tensor) -> Any:
+    return conv2d(input, weight).tolist()
+
+
+@hostile
+def returns_another_shape(input: Tensor, weight: Tensor) -> Any:
+    return conv2d(input, weight)[..., None]
+
+
+@hostile
+def returns_another_dtype(input: Tensor, weight: Tensor) -> Any:
+    return conv2d(input, weight).to(torch.float64)
+
+
+@hostile
+def returns_nan(input: Tensor, weight: Tensor) -> Any:
+    return conv2d(input, weight) * torch.nan
+
+
+@hostile
+def changes_global_state(input: Tensor, weight: Tensor) -> Any:
+    torch.set_default_dtype(torch.float16)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    return conv2d(input, weight)
+
+
+@hostile
+def warns(input: Tensor, weight: Tensor) -> Any:
+    warnings.warn("slow path", stacklevel=1)
+    return conv2d(input, weight)
