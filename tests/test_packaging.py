@@ -1,0 +1,165 @@
+"""The wheel and the source distribution: what they hold, and that they work where installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# What the packages read beside their modules, and what others read in them.
+DATA = [
+    "analytic/py.typed",
+    "analytic/locale/he/LC_MESSAGES/analytic.mo",
+    "analytic/render/_html/page.html.j2",
+    "conv_reference/py.typed",
+    "conv_reference/verification/known.toml",
+    "conv_reference/verification/report/schema.json",
+    "conv_reference/verification/report/_html/report.html.j2",
+    "conv_reference/verification/report/_html/script.js",
+    "conv_reference/verification/report/_html/style.css",
+    "_conv_reference_pytestplugin.py",
+]
+KERNELS = """\
+from torch.nn.functional import conv2d
+
+
+def right(input, weight):
+    return conv2d(input, weight)
+
+
+def flipped(input, weight):
+    return conv2d(input, weight.flip(2, 3))
+"""
+GEOMETRY = "n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1"
+
+
+def run(
+    command: Sequence[object], folder: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PYTHONPATH"))}
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = run([sys.executable, "-m", "hatchling", "build", "-d", folder], ROOT)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a fresh environment with the wheel; what it depends on is lent by ours."""
+    folder = tmp_path_factory.mktemp("environment")
+    run([sys.executable, "-m", "venv", "--without-pip", folder], ROOT)
+    python = folder / "bin" / "python"
+    site = Path(
+        run([python, "-c", "import site; print(site.getsitepackages()[0])"], ROOT).stdout.strip()
+    )
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    done = run([*pip, "--no-deps", "--no-index", "--ignore-installed", wheel], ROOT)
+    assert done.returncode == 0, done.stderr
+    return folder / "bin"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Somebody's folder, with a right and a wrong convolution."""
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    return tmp_path
+
+
+def test_the_wheel_holds_every_module_and_what_they_read(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    # As git knows them: colleagues' unfinished ones may come and go.
+    listed = run(["git", "ls-files", "analytic/*.py", "conv_reference/*.py"], ROOT).stdout.split()
+    modules = {name for name in listed if ROOT.joinpath(name).exists()}
+
+    assert modules <= names
+    assert set(DATA) <= names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {
+        *("analytic", "conv_reference", "_conv_reference_pytestplugin.py"),
+    }
+
+
+def test_the_source_distribution_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    done = run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], source)
+    assert done.returncode == 0, done.stderr
+
+    (again,) = tmp_path.glob("*.whl")
+    (wheel,) = built.glob("*.whl")
+    assert again.read_bytes() == wheel.read_bytes()
+
+
+def test_the_command_is_used_from_the_fresh_environment(installed: Path, project: Path) -> None:
+    where = run(
+        [installed / "python", "-c", "import conv_reference as c; print(c.__file__)"], project
+    )
+    assert where.stdout.startswith(str(installed.parent))
+
+    command = [installed / "conv-reference", "verify"]
+    once = ["--geometry", GEOMETRY, "--dtype", "float32", "--check", "certificate"]
+    right = run([*command, "kernels.py:right", *once], project)
+    assert (right.returncode, right.stderr) == (0, "")
+    assert right.stdout.startswith("kernels.py:right: right, bit for bit")
+    wrong = run([*command, "kernels.py:flipped", *once, "--format", "html"], project)
+    assert wrong.returncode == 1
+    assert wrong.stdout.startswith("<!DOCTYPE html>")
+
+
+def test_the_plugin_is_used_from_the_fresh_environment(installed: Path, project: Path) -> None:
+    project.joinpath("test_mine.py").write_text(
+        "import kernels, pytest, torch\n"
+        f"CHOICE = dict(geometry={GEOMETRY!r}, dtypes=[torch.float32], checks=['certificate'])\n"
+        "def test_right(assert_correct_conv):\n"
+        "    assert_correct_conv(kernels.right, **CHOICE)\n"
+        "def test_flipped(assert_correct_conv):\n"
+        "    with pytest.raises(AssertionError, match='WRONG: Y'):\n"
+        "        assert_correct_conv(kernels.flipped, **CHOICE)\n"
+    )
+    pytest_ = [installed / "python", "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
+
+    done = run([*pytest_, "test_mine.py"], project, PYTHONPATH=".")
+    assert "2 passed" in done.stdout, done.stdout
+    listed = run(
+        [*pytest_, "--collect-only", "-q", "--conv", "kernels.py:right", "--conv-dtype", "float32",
+         "--pyargs", "conv_reference.verification.suite"],
+        project,
+    )  # fmt: skip
+    assert "test_check[forward-float32-cpu]" in listed.stdout, listed.stdout + listed.stderr
+
+
+def test_the_derivation_is_used_from_the_fresh_environment(installed: Path, project: Path) -> None:
+    done = run([installed / "python", "-m", "analytic", "--format", "json"], project)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("{")
