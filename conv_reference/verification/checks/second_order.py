@@ -173,7 +173,11 @@ def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     with target_code("second order"):
         try:
             torch.autograd.gradgradcheck(
-                function, leaves, call.G, fast_mode=sum(sizes) > _MOST_ELEMENTS, nondet_tol=1e-9
+                function,
+                leaves,
+                call.G.detach().requires_grad_(),  # as it is only then varied, too
+                fast_mode=sum(sizes) > _MOST_ELEMENTS,
+                nondet_tol=1e-9,
             )
         except GradcheckError as error:
             said = " ".join(str(error).split())[:200]

@@ -1,3 +1,6 @@
+# Functions of torch.autograd are untyped.
+# mypy: disable-error-code="no-untyped-call, no-any-return, override"
+
 from __future__ import annotations
 
 from typing import Any

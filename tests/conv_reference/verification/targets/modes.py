@@ -1,3 +1,6 @@
+# Functions of torch.autograd are untyped.
+# mypy: disable-error-code="no-untyped-call, no-any-return, override"
+
 """Convolutions whose modes of differentiation are broken, each in one line; and how to ask them."""
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import torch
+from modes import ask, verdicts, wrong
+from torch import Tensor
+
+from conv_reference.verification.result import Verdict
+
+SIZES = "n2 c2 h4 w5 o2 k3x2"
+
+
+def test_torch_compiled_is_exact() -> None:
+    judgements = ask(torch.nn.functional.conv2d, "compiled", "float32", SIZES)
+    assert verdicts(judgements) == {Verdict.EXACT}
+    assert [judgement.quantity for judgement in judgements] == ["Y", "dX", "dK", "db"]
+
+
+def test_a_fault_that_only_the_compiler_meets_is_wrong() -> None:
+    def doubled(input: Tensor, weight: Tensor) -> Tensor:
+        Y = torch.nn.functional.conv2d(input, weight)
+        return 2 * Y if torch.compiler.is_compiling() else Y
+
+    assert wrong(ask(doubled, "compiled", "float32", SIZES)) == {"Y", "dX", "dK"}
+
+
+def test_torch_exported_is_exact() -> None:
+    judgements = ask(torch.nn.functional.conv2d, "export", "float32", SIZES)
+    assert verdicts(judgements) == {Verdict.EXACT}
+
+
+def test_a_constant_that_is_baked_in_is_wrong() -> None:
+    def centred(input: Tensor, weight: Tensor) -> Tensor:
+        Y = torch.nn.functional.conv2d(input, weight)
+        return Y + 1 if torch.compiler.is_compiling() else Y
+
+    assert wrong(ask(centred, "export", "float32", SIZES)) == {"Y"}

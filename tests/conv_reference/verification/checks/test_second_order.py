@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from modes import (
+    ForgetsCrossTerm,
+    GradientTakenForConstant,
+    Once,
+    Right,
+    ask,
+    dtypes_of,
+    verdicts,
+    wrong,
+)
+
+from conv_reference import functional, layer
+from conv_reference.verification.result import Verdict
+
+RIGHT = [
+    torch.nn.functional.conv2d,
+    torch.nn.Conv2d,
+    functional.conv2d,
+    layer.ConvLayer_1,
+    Right,
+]
+
+
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_what_is_right_is_exact(implementation: Any) -> None:
+    for dtype in dtypes_of(implementation):
+        assert verdicts(ask(implementation, "double_backward", dtype)) == {Verdict.EXACT}
+    assert verdicts(ask(implementation, "gradgradcheck")) == {Verdict.EXACT}
+
+
+def test_groups_strides_and_dilation_are_exact() -> None:
+    judgements = ask(
+        torch.nn.functional.conv2d, "double_backward", "float32", "n2 c4 h7 w8 o6 k2x3 s2x3 d2x1 g2"
+    )
+    assert verdicts(judgements) == {Verdict.EXACT}
+
+
+def test_an_upstream_gradient_taken_for_a_constant_is_missed() -> None:
+    assert wrong(ask(GradientTakenForConstant, "double_backward")) == {
+        "gradient of ⟨V, dX⟩ + ⟨W, dK⟩ in G",
+        "gradient of ⟨V, dX⟩ in G",
+        "gradient of ⟨W, dK⟩ in G",
+    }
+    assert wrong(ask(GradientTakenForConstant, "gradgradcheck")) == {"second order"}
+
+
+def test_one_forgotten_term_is_named() -> None:
+    assert wrong(ask(ForgetsCrossTerm, "double_backward")) == {
+        "gradient of ⟨V, dX⟩ + ⟨W, dK⟩ in K",
+        "gradient of ⟨V, dX⟩ in K",
+    }
+
+
+@pytest.mark.parametrize("check", ["double_backward", "gradgradcheck"])
+def test_what_is_differentiable_once_is_unsupported(check: str) -> None:
+    assert verdicts(ask(Once, check)) == {Verdict.UNSUPPORTED}
+
+
+def test_finite_differences_need_float64() -> None:
+    assert ask(torch.nn.functional.conv2d, "gradgradcheck", "float32") == ()
