@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TypeVar
 
 from sympy import S, SparseMatrix
@@ -27,6 +28,7 @@ from analytic.notation import (
 from analytic.tensors import Tensors
 
 _Key = TypeVar("_Key")
+_IS_SYMBOL = attrgetter("is_Symbol")  # of many factors, quicker than a loop
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,32 @@ class Jacobian:
         )
 
 
-def gradients(listed: Iterable[Expr], by: Sequence[Tensor]) -> list[dict[Index, Expr]]:
-    """The derivatives of a sum, given by its terms, by every element of each tensor."""
-    variables = _variables(by)
+def gradients(
+    weighted: Iterable[tuple[Symbol, Expr]], by: Sequence[Tensor]
+) -> list[dict[Index, Expr]]:
+    """The derivatives of Σ weight·term by every element of each tensor; the weights are constant.
+
+    Args:
+        weighted: A symbol and a term, for each part of the sum.
+        by: The tensors; no weight is an element of theirs.
+    """
     slopes: list[dict[Index, list[Expr]]] = [{index: [] for index in tensor} for tensor in by]
-    for term in listed:
-        for (place, index), slope in derivatives(term, variables):
-            slopes[place][index].append(slope)
+    variables = {
+        symbol: found[index]
+        for tensor, found in zip(by, slopes, strict=True)
+        for index, symbol in tensor.items()
+    }
+    for weight, term in weighted:
+        for found, slope in derivatives(term, variables):
+            found.append(scaled(weight, slope))
     return [{index: total(slope) for index, slope in found.items()} for found in slopes]
+
+
+def scaled(weight: Symbol, slope: Expr) -> Expr:
+    """A symbol times a derivative."""
+    if slope.is_Symbol:
+        return product(weight, slope)
+    return weight if slope is S.One else weight * slope
 
 
 def derivatives(term: Expr, variables: Mapping[Symbol, _Key]) -> Iterator[tuple[_Key, Expr]]:
@@ -87,11 +107,12 @@ def derivatives(term: Expr, variables: Mapping[Symbol, _Key]) -> Iterator[tuple[
     times sooner.
     """
     factors = term.args if term.is_Mul else (term,)
-    if all(factor.is_Symbol for factor in factors):
+    if all(map(_IS_SYMBOL, factors)):
         for place, symbol in enumerate(factors):
             key = variables.get(symbol)
             if key is not None:
-                yield key, ordered_product(*factors[:place], *factors[place + 1 :])
+                others = factors[:place] + factors[place + 1 :]
+                yield key, others[0] if len(others) == 1 else ordered_product(*others)
     else:
         for symbol in term.free_symbols & variables.keys():
             yield variables[symbol], term.diff(symbol)
@@ -126,10 +147,7 @@ def _variables(by: Sequence[Tensor]) -> dict[Symbol, tuple[int, Index]]:
 def chain_rule(upstream: Tensor, jacobian: Jacobian) -> dict[Index, Expr]:
     """The upstream gradient times the Jacobian: the gradient by each column."""
     return {
-        column: total(
-            upstream[row] if entry is S.One else product(upstream[row], entry)
-            for row, entry in entries.items()
-        )
+        column: total(scaled(upstream[row], entry) for row, entry in entries.items())
         for column, entries in jacobian.columns.items()
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache, wraps
+from functools import cache, cached_property, lru_cache, wraps
 from itertools import product as cartesian
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeAlias, TypeVar
@@ -206,7 +206,7 @@ def ordered_product(*symbols: Symbol) -> Expr:
     return Mul._from_args(symbols, is_commutative=True)  # noqa: SLF001
 
 
-@lru_cache(maxsize=1 << 20)
+@cache  # see `sharing_products`, which empties it
 def _pair(left: Symbol, right: Symbol) -> Expr:
     # What Mul(..., evaluate=False) comes to once it has looked at both arguments again.
     return Mul._from_args((left, right), is_commutative=True)  # noqa: SLF001

@@ -18,7 +18,7 @@ from analytic.closed_form import (
 )
 from analytic.differentiation import gradients
 from analytic.geometry import Geometry
-from analytic.notation import Elements, Tensor, product, sharing_products, terms
+from analytic.notation import Elements, Tensor, sharing_products, terms
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def second_order(
     """
     X, K, G = tensors
     V, W, Z = upstreams
-    scalar = [
-        product(upstream[index], *term.args) if term.args else product(upstream[index], term)
+    scalar = (
+        (upstream[index], term)
         for upstream, elements in zip(upstreams, first, strict=True)
         if upstream is not None and elements is not None
         for index, expression in elements.items()
         for term in terms(expression)
-    ]
+    )
     by_upstream, by_input, by_kernel = gradients(scalar, (G, X, K))
     claim = forward(geometry, V, K)
     for index, listed in forward(geometry, X, W).items():

@@ -70,10 +70,19 @@ def test_a_repeated_factor_counts_at_each_of_its_places() -> None:
 def test_terms_with_one_variable_add_up() -> None:
     A = Tensor.make("A", (1, 1, 1, 2))
     first, second = A.symbols.values()
-    (by,) = gradients([product(first, K), product(G, first), product(second, K)], [A])
-    assert by == {(0, 0, 0, 0): total([K, G]), (0, 0, 0, 1): K}
-    (by_one,) = gradients([], [A])
-    assert set(by_one.values()) == {S.Zero}
+    weighted = [(K, first), (G, first), (K, second), (X, product(second, G))]
+    (by,) = gradients(weighted, [A])
+    assert by == {(0, 0, 0, 0): total([K, G]), (0, 0, 0, 1): total([K, product(G, X)])}
+    (by_none,) = gradients([], [A])
+    assert set(by_none.values()) == {S.Zero}
+
+
+def test_a_sum_may_be_differentiated_by_several_tensors_at_once() -> None:
+    A, B = Tensor.make("A", (1, 1, 1, 1)), Tensor.make("B", (1, 1, 1, 1))
+    a, b = A[0, 0, 0, 0], B[0, 0, 0, 0]
+    by_a, by_b = gradients([(K, product(a, b)), (X, 3 * a**2)], [A, B])
+    assert equal(by_a[0, 0, 0, 0], K * b + 6 * X * a)
+    assert by_b[0, 0, 0, 0] == product(K, a)
 
 
 def test_an_output_may_hold_a_variable_in_several_terms() -> None:
