@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +156,10 @@ def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str,
 
 def _takes_words(function: Callable[..., Any]) -> bool:
     """Whether the annotation of ``padding`` admits text, as ``"same"`` is."""
-    annotation = getattr(function, "__annotations__", {}).get("padding")
+    try:
+        annotation = get_type_hints(function).get("padding")
+    except (NameError, TypeError, AttributeError):  # a name that is not there at run time
+        annotation = getattr(function, "__annotations__", {}).get("padding")
     return annotation is not None and ("str" in str(annotation) or "same" in str(annotation))
 
 
