@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -108,6 +109,7 @@ class Trial:
                 terms=terms[name],
                 dtype=self.case.dtype,
                 device=self.device,
+                product=_product(name, X, K, G),
                 transform=can_transform(geometry, self.case.dtype),
             )
             for name in only
@@ -135,6 +137,11 @@ def term_counts(geometry: Geometry) -> dict[str, int]:
         "dK": positions,
         "db": positions,
     }
+
+
+def _product(name: str, X: Tensor, K: Tensor, G: Tensor) -> float:
+    factors = {"Y": (X, K), "dX": (G, K), "dK": (G, X), "db": (G,)}[name]
+    return math.prod(float(t.abs().max()) if t.numel() else 0.0 for t in factors)
 
 
 def _quantity(
