@@ -7,7 +7,8 @@ from typing import Any
 
 from conv_reference.verification.comparison import Change, Comparison
 from conv_reference.verification.gate import GateResult, OnFound
-from conv_reference.verification.report import json, markdown, text
+from conv_reference.verification.report import html, json, junit, markdown, text
+from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted
 
@@ -29,9 +30,40 @@ def render_json(result: GateResult) -> str:
     return json.dumps(content | {"gate": _content(result) | {"findings": findings}})
 
 
-#: The formats that the gate has of its own.
+def render_html(result: GateResult) -> str:
+    """One page: what changed above the table of the baseline's own cases."""
+    state = "wrong" if result.status else "unchecked" if result.found else "right"
+    mark = {"wrong": "red", "unchecked": "warning", "right": "green"}[state]
+    sections = [*_sections(result), ("Seeds", [_seeds(result)])]
+    top = html.Top(state, mark, headline(result), sections, result.findings)
+    return html.page(result.repeated, top)
+
+
+def render_junit(result: GateResult) -> str:
+    """A case for each change: what broke fails, what was found fails or is skipped."""
+    report = result.repeated
+    cases = [junit.case(report, "held", None)]
+    for kind, changes in (("broken", result.comparison.regressions), ("found", result.found)):
+        warned = kind == "found" and result.on_found == OnFound.WARN
+        for change in changes:
+            shown = [f for f in result.findings if f.dtype == change.dtype]
+            shown = [f for f in shown if change.check in rows_of(f)]
+            outcome = junit.Outcome(
+                "skipped" if warned else "failure",
+                kind,
+                one_line(str(change)),
+                text.render_findings(shown),
+            )
+            name = "-".join((kind, change.check, change.dtype, change.device))
+            cases.append(junit.case(report, name, outcome))
+    return junit.suite(report, cases, [headline(result), _seeds(result)])
+
+
+#: Every format, as the gate writes it.
 RENDERERS: Mapping[str, Callable[[GateResult], str]] = {
+    "html": render_html,
     "json": render_json,
+    "junit": render_junit,
     "markdown": render_markdown,
     "text": render_text,
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -27,22 +28,39 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
-from conv_reference.verification.result import Report, Verdict
+from conv_reference.verification.result import Finding, Report, Verdict
 
 # An element that is marked, "[2]", and not the index of one, "G[2]".
 _MARKED = re.compile(r"(?<![\w)])(\[[^\[\]\n]{1,24}\])")
 
 
+@dataclass(frozen=True)
+class Top:
+    """What stands above the table, and which findings below it, where a report is not alone."""
+
+    state: str  # right, wrong or unchecked: a colour
+    mark: str  # one or two words
+    headline: str
+    sections: Sequence[tuple[str, Sequence[str]]] = ()  # titles, and lines that are made printable
+    findings: Sequence[Finding] = ()
+
+
 def render(report: Report) -> str:
     """The report as a page that needs nothing from elsewhere."""
     unchecked = report.verdict == Verdict.UNSUPPORTED
-    groups = grouped(report.findings)
+    state = "unchecked" if unchecked else "right" if report.passed else "wrong"
+    mark = {"unchecked": "not checked", "right": "right", "wrong": "not right"}[state]
+    return page(report, Top(state, mark, headline(report), findings=report.findings))
+
+
+def page(report: Report, top: Top) -> str:
+    """A page about a report, with something above it."""
+    groups = grouped(top.findings)
     links: dict[tuple[str, str], str] = {}
     for number, group in enumerate(groups, start=1):
         for finding in group.findings:
             for row in rows_of(finding):
                 links.setdefault((one_line(row), one_line(finding.dtype)), f"f{number}")
-    state = "unchecked" if unchecked else "right" if report.passed else "wrong"
     return (
         _environment()
         .get_template("report.html.j2")
@@ -50,10 +68,11 @@ def render(report: Report) -> str:
             policy=_policy(),
             style=Markup(_part("style.css")),
             script=Markup(_part("script.js")),
-            state=state,
-            mark={"unchecked": "not checked", "right": "right", "wrong": "not right"}[state],
+            state=top.state,
+            mark=top.mark,
             target=one_line(report.target),
-            headline=headline(report),
+            headline=top.headline,
+            sections=[(title, lines) for title, lines in top.sections if lines],
             table=table(report),
             links=links,
             groups=[_group(group) for group in groups],

@@ -2,79 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
-from conv_reference.verification.report._summary import (
-    NO_DTYPE,
-    headline,
-    is_right,
-    remarks,
-)
+from conv_reference.verification.report._summary import NO_DTYPE, headline, is_right, remarks
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.result import CheckResult, Finding, Report, Verdict, worst
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case ended that did not simply pass."""
+
+    tag: str  # failure or skipped
+    kind: str
+    message: str
+    text: str = ""
 
 
 def render(report: Report) -> str:
     """The report as one suite: findings are failures, what is unsupported or known is skipped."""
     device = report.environment.get("device", "")
+    cases = []
+    for check, findings in _rows(report):
+        words = (check.name, check.dtype, device)
+        name = "-".join(word for word in words if word not in {NO_DTYPE, ""})
+        cases.append(case(report, name, _outcome(report, check, findings)))
+    return suite(report, cases, [headline(report), *remarks(report)])
+
+
+def suite(report: Report, cases: Sequence[ET.Element], said: Sequence[str]) -> str:
+    """The file: one suite with the report's seed and environment.
+
+    Args:
+        report: what it is about.
+        cases: made by ``case``.
+        said: lines that belong to no case.
+    """
     name = one_line(report.target)
-    cases = list(_cases(report, name, device))
-    outcomes = [child.tag for case in cases for child in case]
+    outcomes = [child.tag for element in cases for child in element]
     counts = {
         "tests": str(len(cases)),
         "failures": str(outcomes.count("failure")),
         "errors": "0",
         "skipped": str(outcomes.count("skipped")),
-        "time": f"{report.seconds:.3f}" if report.seconds < float("inf") else "0",
+        "time": f"{report.seconds:.3f}" if math.isfinite(report.seconds) else "0",
     }
     root = ET.Element("testsuites", {"name": "conv-reference", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": name, **counts})
-    properties = ET.SubElement(suite, "properties")
+    made = ET.SubElement(root, "testsuite", {"name": name, **counts})
+    properties = ET.SubElement(made, "properties")
     for key, value in {"seed": str(report.seed), **report.environment}.items():
         ET.SubElement(properties, "property", {"name": one_line(key), "value": one_line(value)})
-    suite.extend(cases)
-    said = "\n".join((headline(report), *remarks(report)))
-    ET.SubElement(suite, "system-out").text = printable(said)
+    made.extend(cases)
+    ET.SubElement(made, "system-out").text = printable("\n".join(said))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _cases(report: Report, target: str, device: str) -> Iterator[ET.Element]:
+def case(report: Report, name: str, outcome: Outcome | None) -> ET.Element:
+    """One test case; without an outcome it passed."""
+    names = {"classname": one_line(report.target), "name": one_line(name), "time": "0"}
+    element = ET.Element("testcase", names)
+    if outcome is not None:
+        said = {"type": outcome.kind, "message": one_line(outcome.message)}
+        ET.SubElement(element, outcome.tag, said).text = printable(outcome.text) or None
+    return element
+
+
+def _rows(report: Report) -> Iterator[tuple[CheckResult, list[Finding]]]:
+    """Each row of the checks with its findings."""
     by_row: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:
         for row in rows_of(finding):
             by_row.setdefault((row, finding.dtype), []).append(finding)
     for check in report.checks:
-        yield _case(report, target, device, check, by_row.pop((check.name, check.dtype), []))
+        yield check, by_row.pop((check.name, check.dtype), [])
     for (name, dtype), findings in by_row.items():  # of rows that the table lacks: not to be lost
         known = all(finding.known is not None for finding in findings)
         verdict = worst(finding.verdict for finding in findings)
-        check = CheckResult(name, dtype, verdict, 0, None, None, known=known)
-        yield _case(report, target, device, check, findings)
+        yield CheckResult(name, dtype, verdict, 0, None, None, known=known), findings
 
 
-def _case(
-    report: Report, target: str, device: str, check: CheckResult, findings: list[Finding]
-) -> ET.Element:
-    where = "-".join(one_line(w) for w in (check.name, check.dtype, device) if w != NO_DTYPE and w)
-    case = ET.Element("testcase", {"classname": target, "name": where, "time": "0"})
+def _outcome(report: Report, check: CheckResult, findings: list[Finding]) -> Outcome | None:
     if check.verdict == Verdict.UNSUPPORTED:
-        reason = one_line(check.reason) or "no reason given"
-        ET.SubElement(case, "skipped", {"type": "unsupported", "message": reason})
-    elif check.known and is_right(check, report):
-        names = ", ".join(dict.fromkeys(one_line(f.known) for f in findings if f.known))
-        message = f"known defect: {names}" if names else "known defect"
-        skipped = ET.SubElement(case, "skipped", {"type": "known", "message": message})
-        skipped.text = render_findings(findings)
-    elif not is_right(check, report):
+        return Outcome("skipped", "unsupported", check.reason or "no reason given")
+    if not is_right(check, report):
         unknown = [finding for finding in findings if finding.known is None]
-        ET.SubElement(
-            case, "failure", {"type": check.verdict.value, "message": _message(check, unknown)}
-        ).text = render_findings(unknown)
-    return case
+        message = _message(check, unknown)
+        return Outcome("failure", check.verdict.value, message, render_findings(unknown))
+    if check.known:
+        names = ", ".join(dict.fromkeys(f.known for f in findings if f.known))
+        message = f"known defect: {names}" if names else "known defect"
+        return Outcome("skipped", "known", message, render_findings(findings))
+    return None
 
 
 def _message(check: CheckResult, findings: list[Finding]) -> str:

@@ -5,16 +5,21 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
+from junitparser import JUnitXml
 from made_reports import FAULTY, RIGHT, finding, hostile, row
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.baseline import BaselineError, Parameters, baseline_of
 from conv_reference.verification.gate import GateResult, OnFound, run_gate
 from conv_reference.verification.gate_report import (
+    RENDERERS,
+    render_html,
     render_json,
+    render_junit,
     render_markdown,
     render_text,
 )
+from conv_reference.verification.report import formats
 from conv_reference.verification.report import json as report_json
 from conv_reference.verification.result import Report, Verdict
 
@@ -158,6 +163,50 @@ def test_the_red_json_names_what_broke() -> None:
     assert content["gate"]["environment"] == [{"key": "torch", "was": "2.13.0", "is": "2.14.0"}]
 
 
+def junit_outcomes(result: GateResult) -> dict[str, tuple[str, str] | None]:
+    (suite,) = JUnitXml.fromstring(render_junit(result).encode())
+    return {
+        case.name: (case.result[0].type, case.result[0].message) if case.result else None
+        for case in suite
+    }
+
+
+def test_junit_has_a_case_for_each_change() -> None:
+    assert junit_outcomes(changed_everywhere()) == {
+        "held": None,
+        "broken-grad_input-float32-cpu": (
+            "broken",
+            "grad_input in float32 on cpu: was exact, is wrong",
+        ),
+        "found-forward-float64-cpu": (
+            "found",
+            "forward in float64 on cpu: was exact, is raised",
+        ),
+    }
+    assert junit_outcomes(gate(RIGHT, RIGHT)) == {"held": None}
+
+
+def test_junit_fails_on_what_was_found_only_where_the_gate_does() -> None:
+    for on_found, failures in ((OnFound.FAIL, 1), (OnFound.WARN, 0)):
+        (suite,) = JUnitXml.fromstring(render_junit(gate(RIGHT, BROKEN, on_found)).encode())
+        assert (suite.tests, suite.failures, suite.skipped) == (2, failures, 1 - failures)
+
+
+def test_html_tells_what_changed_above_the_table() -> None:
+    page = render_html(changed_everywhere())
+
+    assert page.index("grad_input in float32 on cpu: was exact, is wrong") < page.index("<table>")
+    assert '<body class="wrong">' in page
+    assert '<a href="#f1">wrong</a>' in page
+    assert "there before" not in page
+    assert '<body class="right">' in render_html(gate(RIGHT, RIGHT))
+    assert '<body class="unchecked">' in render_html(gate(RIGHT, BROKEN, OnFound.WARN))
+
+
+def test_every_format_of_the_report_is_one_of_the_gates() -> None:
+    assert tuple(sorted(RENDERERS)) == formats()
+
+
 def test_hostile_text_stays_text() -> None:
     report = hostile()
     baseline = baseline_of(replace(report, checks=()), BASELINE.parameters)
@@ -169,6 +218,8 @@ def test_hostile_text_stays_text() -> None:
     assert "<script" not in outside_fences
     assert "@everyone" not in outside_fences
     jsonschema.validate(json.loads(render_json(result)), report_json.schema())
+    assert len(junit_outcomes(result)) == 1 + len(result.found)
+    assert "<script>alert" not in render_html(result)
 
 
 def test_a_fault_that_the_baseline_has_is_neither_broken_nor_found() -> None:
