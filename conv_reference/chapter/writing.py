@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def plain_number(value: float, digits: int = 3) -> str:
+def plain_number(value: float | int, digits: int = 3) -> str:
     """A number to so many significant digits, for attributes and text.
 
     >>> plain_number(0.000275), plain_number(60000), plain_number(-0.5), plain_number(8.31e-6)
@@ -30,12 +30,12 @@ def plain_number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
-def number(value: float, digits: int = 3) -> Markup:
+def number(value: float | int, digits: int = 3) -> Markup:
     """The same, kept left to right inside a sentence of either direction."""
     return Markup('<bdi dir="ltr">{}</bdi>').format(plain_number(value, digits))
 
 
-def percent(value: float, digits: int = 2) -> Markup:
+def percent(value: float | int, digits: int = 2) -> Markup:
     """A share in per cent, with its sign where it is a deviation.
 
     >>> str(percent(-0.0123))

@@ -41,7 +41,7 @@ def loss_curve(run: Run, _: Gettext) -> Figure:
     axes = figure.subplots()
     steps = range(1, run.done + 1)
     axes.plot(
-        steps, run.losses, color=COLOURS[0], alpha=0.4, linewidth=0.8, label=_("one minibatch")
+        steps, run.losses, color=COLOURS[0], alpha=0.6, linewidth=0.8, label=_("one minibatch")
     )
     axes.plot(steps, running_mean(run.losses, 50), color=COLOURS[1], label=_("mean of 50"))
     axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss"))
@@ -54,7 +54,7 @@ def moments_shown(done: int, count: int = 7, *, ratio: float = 3) -> list[int]:
     """After how many minibatches the kernel is shown: at first closely, then rarely.
 
     >>> moments_shown(938)
-    [0, 4, 11, 34, 102, 309, 938]
+    [0, 4, 12, 35, 104, 313, 938]
     """
     later = [done / ratio**place for place in range(count - 1)]
     return sorted({0, *(round(step) for step in later)})

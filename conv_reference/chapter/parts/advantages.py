@@ -35,7 +35,7 @@ class Advantages:
     canvases: Float[Tensor, "n h w"]  # 0..255
     answers: Float[Tensor, "n oh ow"]
     sleeve_difference: float  # between the answers, each looked at where the sleeve is
-    garment: Float[Tensor, "h w"]  # 0..255
+    garment: Float[Tensor, "gh gw"]  # 0..255
     equivariance: Equivariance
     dense_difference: float  # the same comparison for a dense map of random entries
     costs: tuple[Cost, ...]

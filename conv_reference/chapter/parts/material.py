@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
@@ -79,6 +79,7 @@ class Material:
         return self.pixels[:count].to(torch.float32) / 255
 
 
+@runtime_checkable
 class Part(Protocol):
     """One part of the page, computed."""
 

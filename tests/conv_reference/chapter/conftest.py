@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from conv_reference.chapter.data import DEBIAN, load
+from conv_reference.chapter.parts import PARTS
+from conv_reference.chapter.parts.material import Material, Part, Plan
+from conv_reference.chapter.training import Settings
 
 Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
@@ -30,3 +36,27 @@ def encode() -> Callable[[Pixels], bytes]:
 def folder(tmp_path: Path, pixels: Pixels) -> Path:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(pixels))
     return tmp_path
+
+
+# As little as shows everything; too little for numbers that mean something.
+TINY = Plan(
+    quick=True,
+    filter_images=320,
+    literal_images=64,
+    full_batch=8,
+    full_batch_steps=40,
+    minibatches={8: 320},
+    spread_sizes=(3, 5),
+    spread_draws=4,
+    spread_images=8,
+    run_sizes=(3,),
+    run_images=128,
+    sides=(8, 12),
+)
+
+
+@pytest.fixture(scope="session")
+def parts() -> Mapping[str, Part]:
+    """The parts of a page, of real images."""
+    material = Material(torch.from_numpy(load(DEBIAN).pixels[:640]), Settings(), TINY)
+    return {name: part.compute(material) for name, part in PARTS.items()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conv_reference.chapter import training
+from conv_reference.chapter import parts, training
 from conv_reference.cli import main
 
 
@@ -16,6 +16,14 @@ from conv_reference.cli import main
         (["--kernel-size", "29"], "it has 29×29 and they have 28×28"),
         (["--kernel-size", "2x3"], "the kernel must be at least 3×3"),
         (["--kernel-size", "3xx"], "--kernel-size: invalid size value: '3xx'"),
+        (["--html", "p.html", "--lr", "nan"], "the learning rate must be finite and more than 0"),
+        (["--html", "p.html", "--kernel-size", "29"], "it has 29×29 and they have 28×28"),
+        (["--html", "p.html", "--images", "257"], "--images must be from 1 to 256, got 257"),
+        (["--html", "p.html", "--raw"], "--raw goes without --html"),
+        (["--html", "p.html", "--data", "/nowhere"], "no train-images-idx3-ubyte"),
+        (["--html", "p.html", "--language", "tlh"], "--language: invalid choice: 'tlh'"),
+        (["--html", "p.html", "--only", "cost"], "--only: invalid choice: 'cost'"),
+        (["--html", "file/p.html"], "the folder file cannot be written"),
         (["--output", "file/folder"], "the folder file/folder cannot be written: Not a directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -81,3 +89,64 @@ def test_interrupted_it_prints_what_was_reached_and_that_the_next_run_begins_ane
     assert "interrupted: 2 minibatches of 4 are done" in printed
     assert "the next run begins anew" in printed
     assert (folder / "edge-detector.png").exists()
+
+
+def test_a_part_of_the_page_is_written_in_a_folder_or_a_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["chapter", "--data", str(folder), "--only", "exercise-3", "--html"]
+    assert main([*command, str(folder)]) == 0
+    assert main([*command, str(folder / "new" / "page.html"), "--language", "he"]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("part 1 of 1: exercise-3\n")
+    assert "--only exercise-3" in (folder / "chapter.html").read_text("utf-8")
+    hebrew = (folder / "new" / "page.html").read_text("utf-8")
+    assert 'dir="rtl"' in hebrew
+    assert f"--data {folder}" in hebrew
+
+
+def test_a_page_that_is_interrupted_says_what_is_lost(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ctrl_c(material: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts.PARTS["advantages"], "compute", ctrl_c)
+    only = ["--only", "exercise-3", "--only", "advantages"]
+    command = ["chapter", "--data", str(folder), "--html", str(folder / "p.html"), *only]
+
+    assert main(command) == 130
+    printed = capsys.readouterr().out
+    assert "interrupted in part 2 of 2, advantages: no page is written" in printed
+    assert "the 1 parts before it are lost" in printed
+    assert not (folder / "p.html").exists()
+
+
+def test_a_full_disk_is_one_line_at_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    command = ["chapter", "--data", str(folder), "--html", str(folder / "p.html")]
+    assert main([*command, "--only", "exercise-3"]) == 2
+    error = capsys.readouterr().err
+    assert error.endswith("p.html cannot be written: No space left on device\n")
+    assert error.count("\n") == 1
+
+
+def test_a_run_that_diverges_has_no_page_and_says_why(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--lr", "1e30", "--only", "experiment"]
+    command = ["chapter", "--data", str(folder), "--html", str(folder / "p.html"), *options]
+    assert main(command) == 2
+    assert "the run diverges after" in capsys.readouterr().err
+
+
+def test_the_animation_is_made_on_request(folder: Path) -> None:
+    command = ["chapter", "--data", str(folder), "--output", str(folder), "--animation"]
+    assert main(command) == 0
+    assert (folder / "kernel.gif").read_bytes().startswith(b"GIF8")

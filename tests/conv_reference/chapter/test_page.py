@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from conv_reference.chapter.language import LANGUAGES
+from conv_reference.chapter.page import Page, render
+from conv_reference.chapter.parts import PARTS
+from conv_reference.chapter.parts.material import Part
+from conv_reference.cli import _parser
+
+VOID = {"meta", "br", "img", "hr", "input", "link", "use", "path", "image"}
+
+
+class Elements(HTMLParser):
+    """The elements with their attributes and text; balance is checked on the way."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, list[str]] = {}
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.text.setdefault(self.open[-1], []).append(data)
+
+
+def page(parts: Mapping[str, Part], **changes: Any) -> Page:
+    return Page(
+        **{
+            "language": "en",
+            "options": (),
+            "images": 640,
+            "quick": True,
+            "source": "somewhere",
+            "genuine": False,
+            "minutes": 0.1,
+            "versions": "of the test",
+            "sections": parts,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="session", params=list(LANGUAGES))
+def html(parts: Mapping[str, Part], request: pytest.FixtureRequest) -> str:
+    return render(page(parts, language=request.param))
+
+
+def test_elements_are_balanced_and_identifiers_unique(html: str) -> None:
+    elements = Elements(html)
+    assert elements.open == []
+    identifiers = Counter(attrs["id"] for _, attrs in elements.found if "id" in attrs)
+    assert identifiers.most_common(1)[0][1] == 1
+    for tag, attrs in elements.found:
+        if tag == "a":
+            assert (attrs["href"] or "")[1:] in identifiers
+
+
+def test_the_page_is_self_contained(html: str) -> None:
+    for tag, attrs in Elements(html).found:
+        for name in ("src", "href", "xlink:href", "data", "action"):
+            value = attrs.get(name) or "#"
+            assert value.startswith(("#", "data:")), (tag, value)
+    assert "<script" not in html
+    assert "@import" not in html
+    assert not re.search(r"url\((?!#)", html)
+
+
+def test_every_figure_has_a_caption_and_alternative_text(html: str) -> None:
+    elements = Elements(html).found
+    drawings = [attrs for tag, attrs in elements if tag == "svg"]
+    assert len(drawings) == sum(tag == "figcaption" for tag, _ in elements) == 17
+    for attrs in drawings:
+        assert attrs["role"] == "img"
+        assert len(attrs["aria-label"] or "") > 40
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, flags=re.DOTALL)
+    assert min(len(caption.strip()) for caption in captions) > 40
+
+
+def test_every_command_on_the_page_is_one_that_the_parser_takes(html: str) -> None:
+    commands = [
+        text.strip() for text in Elements(html).text["code"] if text.startswith("conv-reference")
+    ]
+    assert len(commands) >= len(PARTS) + 5
+    for command in commands:
+        _parser().parse_args(command.split()[1:])
+    for name in PARTS:
+        assert any(f"--only {name}" in command for command in commands)
+
+
+def test_the_numbers_are_those_of_the_run(parts: Mapping[str, Any]) -> None:
+    html = render(page(parts))
+    run = parts["experiment"].run
+    first = parts["exercise-1"]
+
+    assert f">{run.final_loss:.3g}</bdi> (the mean" in html
+    assert f">{first.normalised.predicted:.4g}</bdi>" in html
+    assert f">{parts['exercise-3'].patch.by_kernel[0].symbolic:,}".replace("-", "−") in html
+    other = render(
+        page(
+            {
+                **parts,
+                "experiment": type(parts["experiment"])(
+                    parts["filters"].filters[1], parts["experiment"].garments
+                ),
+            }
+        )
+    )
+    assert "detector of vertical edges" in html
+    assert "detector of vertical edges" not in other  # said of the chapter's own K alone
+
+
+def test_quick_says_so_and_so_does_another_data_set(parts: Mapping[str, Part]) -> None:
+    few = {"exercise-3": parts["exercise-3"]}
+    quick, other, genuine = (
+        render(page(few, **changes))
+        for changes in (
+            {"quick": True},
+            {"quick": False},
+            {"quick": False, "genuine": True},
+        )
+    )
+    assert "This is the quick version" in quick
+    assert "--quick" in quick
+    assert "These are not the 60,000 images" in other
+    assert 'class="notice"' not in genuine
+    assert "--quick" not in genuine
+
+
+def test_what_comes_from_outside_is_escaped(parts: Mapping[str, Part]) -> None:
+    few = {"exercise-3": parts["exercise-3"]}
+    html = render(page(few, source="<b>&", options=("--data", "a b<i>")))
+
+    assert "&lt;b&gt;&amp;" in html
+    assert "--data &#39;a b&lt;i&gt;&#39;" in html
+    assert "<b>&" not in html
+    assert "<i>" not in html
+
+
+def test_hebrew_runs_from_right_to_left_and_formulas_do_not(parts: Mapping[str, Part]) -> None:
+    html = render(page(parts, language="he"))
+
+    assert '<html lang="he" dir="rtl">' in html
+    assert html.count('<math dir="ltr"') == html.count("<math") > 10
+    assert "Repeat it" not in html
+    assert "Repeat it" in render(page({"exercise-3": parts["exercise-3"]}))
+
+
+def test_the_animation_is_there_on_request_alone(parts: Mapping[str, Part]) -> None:
+    few = {"experiment": parts["experiment"]}
+    assert "data:image/gif;base64,AAAA" in render(page(few, animation="data:image/gif;base64,AAAA"))
+    assert "image/gif" not in render(page(few))

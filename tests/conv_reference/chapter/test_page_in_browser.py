@@ -1,0 +1,120 @@
+"""The page as a reader sees it: real Chromium, three widths, light and dark, both languages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conv_reference.chapter.language import LANGUAGES
+from conv_reference.chapter.page import Page, render
+from conv_reference.chapter.parts.material import Part
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no Chromium with its driver on this machine"
+)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield chromium
+    chromium.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(parts: Mapping[str, Part], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    written = {}
+    for language in LANGUAGES:
+        page = Page(
+            language=language,
+            options=("--data", "a-folder-with-a-rather-long-name/" * 4),
+            images=640,
+            quick=True,
+            source="a-folder-with-a-rather-long-name/" * 4,
+            genuine=False,
+            minutes=0.1,
+            versions="of the test",
+            sections=parts,
+        )
+        written[language] = folder / f"{language}.html"
+        written[language].write_text(render(page), encoding="utf-8")
+    return written
+
+
+MEASURE = """
+const luminance = colour => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const paper = luminance(getComputedStyle(document.body).backgroundColor);
+const contrast = element => {
+  const ink = luminance(getComputedStyle(element).color);
+  return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+};
+const outside = [...document.querySelectorAll("p, h1, h2, h3, pre, figure, figcaption, .table")]
+  .filter(e => e.getBoundingClientRect().left < -0.5
+    || e.getBoundingClientRect().right > innerWidth + 0.5);
+const drawings = [...document.querySelectorAll("svg")].map(e => e.getBoundingClientRect());
+return {
+  overflow: document.documentElement.scrollWidth - innerWidth,
+  outside: outside.map(e => e.tagName + " " + e.textContent.slice(0, 40)),
+  paper,
+  contrast: Math.min(...[...document.querySelectorAll("p, figcaption, a, td, code")].map(contrast)),
+  ink: contrast(document.querySelector("svg text")),
+  direction: getComputedStyle(document.querySelector("main p")).direction,
+  drawings: drawings.map(box => [box.width, box.height]),
+  formulas: [...document.querySelectorAll("math")].map(e => e.getBoundingClientRect().height),
+};
+"""
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 800, 1400])
+def test_the_page_is_readable(
+    driver: Any, pages: Mapping[str, Path], width: int, scheme: str, language: str
+) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(pages[language].as_uri())
+    seen = driver.execute_script(MEASURE)
+
+    assert seen["overflow"] <= 0
+    assert seen["outside"] == []
+    assert (seen["paper"] > 0.9) if scheme == "light" else (seen["paper"] < 0.02)
+    assert seen["contrast"] >= 4.5  # WCAG 2.2, level AA
+    assert seen["ink"] >= 7
+    assert seen["direction"] == LANGUAGES[language]
+    assert len(seen["drawings"]) == 17
+    for drawn_width, drawn_height in seen["drawings"]:
+        assert 300 < drawn_width <= max(width, 500)
+        assert 100 < drawn_height < 1.6 * drawn_width
+    assert min(seen["formulas"]) > 10
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
