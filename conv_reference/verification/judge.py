@@ -41,7 +41,8 @@ class Expected:
     terms: int  # the most products behind one element, at least 1
     dtype: torch.dtype  # that the implementation should answer in
     device: torch.device
-    product: float = 0.0  # the greatest one that two elements of the operands could make
+    # The greatest product that elements of the two operands could make.
+    product: Callable[[], float] = lambda: 0.0
     transform: bool = True  # whether a transform-domain algorithm could be used in this dtype
 
 
@@ -121,7 +122,7 @@ def judge(
     error = (value - expected.value).abs()
     scale = expected.scale()
     # Where nothing is to be summed a transform leaves the noise of what it has mixed in.
-    largest = float(scale.max()) or expected.product
+    largest = float(scale.max()) or expected.product()
     unit = torch.finfo(expected.dtype).eps / 2
     relative = float((error / scale).nan_to_num(nan=0.0, posinf=math.inf).max())
     bits = math.inf if relative == 0 else -math.log2(relative)

@@ -109,7 +109,7 @@ class Trial:
                 terms=terms[name],
                 dtype=self.case.dtype,
                 device=self.device,
-                product=_product(name, X, K, G),
+                product=partial(_product, name, X, K, G),
                 transform=can_transform(geometry, self.case.dtype),
             )
             for name in only
