@@ -28,9 +28,9 @@ def test_torch_exported_is_exact() -> None:
     assert verdicts(judgements) == {Verdict.EXACT}
 
 
-def test_a_constant_that_is_baked_in_is_wrong() -> None:
-    def centred(input: Tensor, weight: Tensor) -> Tensor:
+def test_a_fault_that_only_the_export_meets_is_wrong() -> None:
+    def doubled(input: Tensor, weight: Tensor) -> Tensor:
         Y = torch.nn.functional.conv2d(input, weight)
-        return Y + 1 if torch.compiler.is_compiling() else Y
+        return 2 * Y if torch.compiler.is_exporting() else Y
 
-    assert wrong(ask(centred, "export", "float32", SIZES)) == {"Y"}
+    assert wrong(ask(doubled, "export", "float32", SIZES)) == {"Y"}

@@ -35,7 +35,7 @@ def test_a_rule_that_takes_one_kernel_for_all_is_wrong() -> None:
 def _groups_forgotten(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1
 ) -> Tensor:
-    return _Grouped.apply(input, weight, groups)  # type: ignore[no-untyped-call, no-any-return]
+    return _Grouped.apply(input, weight, groups)
 
 
 class _Grouped(Right):

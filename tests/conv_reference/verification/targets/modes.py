@@ -114,7 +114,7 @@ class ForgetsCrossTerm(Right):
 
 class Once(Right):
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, G: Tensor) -> Any:
         X, K = ctx.saved_tensors
         return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
