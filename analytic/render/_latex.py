@@ -140,13 +140,14 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         return subscripted("δ", ",".join(map(self._lowered, expression.args)))
 
     def _print_And(self, expression: Expr) -> str:  # noqa: N802
-        return rf" \text{{ {self._word(AND)} }} ".join(map(self._print, expression.args))
+        # Spaces within \text would come to stand on the other side of a Hebrew word.
+        return rf"\ \text{{{self._word(AND)}}}\ ".join(map(self._print, expression.args))
 
     def _print_Piecewise(self, expression: Expr) -> str:  # noqa: N802
         rows = [
             rf"{self._print(value)} & \text{{{self._word(OTHERWISE)}}}"
             if condition == True  # noqa: E712  # sympy's true, too
-            else rf"{self._print(value)} & \text{{{self._word(IF)} }} {self._print(condition)}"
+            else rf"{self._print(value)} & \text{{{self._word(IF)}}}\ {self._print(condition)}"
             for value, condition in expression.args
         ]
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

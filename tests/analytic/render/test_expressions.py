@@ -93,7 +93,7 @@ CASES = {
     "a choice": (
         Piecewise((X[a], And(Eq(b, 0), a >= 1)), (0, True)),
         "X[a] if b = 0 and a ≥ 1; 0 otherwise",
-        r"\begin{cases} X_{a} & \text{if } b = 0 \text{ and } a \geq 1 "
+        r"\begin{cases} X_{a} & \text{if}\ b = 0\ \text{and}\ a \geq 1 "
         r"\\ 0 & \text{otherwise} \end{cases}",
     ),
 }

@@ -377,6 +377,22 @@ def test_wide_blocks_can_be_scrolled_by_keyboard(page: Page) -> None:
     assert all(block == [0, "region", "wide: scrolls sideways"] for block in wide)
 
 
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_of_a_wide_formula_the_beginning_is_seen_first(page: Page, language: str) -> None:
+    page.emulate(375)
+    page.open(STRIDED, language)
+
+    hidden = page.run(
+        "return [...document.querySelectorAll('.scroll')]"
+        ".filter(b => b.scrollWidth > b.clientWidth + 1)"
+        ".map(b => [b, b.firstElementChild].map(e => e.getBoundingClientRect().left))"
+        ".map(([frame, content]) => frame - content)"
+    )
+
+    assert hidden
+    assert max(hidden) <= 0
+
+
 def test_hebrew_runs_from_the_right_and_mathematics_from_the_left(page: Page) -> None:
     page.open(STRIDED, "he")
     left = "return arguments[0].getBoundingClientRect().left"
