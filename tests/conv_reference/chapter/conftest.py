@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from conv_reference.chapter.data import DEBIAN, load
+from conv_reference.chapter.language import LANGUAGES
+from conv_reference.chapter.page import Page, render
 from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.material import Material, Part, Plan
 from conv_reference.chapter.training import Settings
@@ -60,3 +62,24 @@ def parts() -> Mapping[str, Part]:
     """The parts of a page, of real images."""
     material = Material(torch.from_numpy(load(DEBIAN).pixels[:640]), Settings(), TINY)
     return {name: part.compute(material) for name, part in PARTS.items()}
+
+
+@pytest.fixture(scope="session")
+def pages(parts: Mapping[str, Part]) -> dict[str, str]:
+    """The whole page in each language, with a path too long for a line."""
+    return {
+        language: render(
+            Page(
+                language=language,
+                options=("--data", "a-folder-with-a-rather-long-name/" * 4),
+                images=640,
+                quick=True,
+                source="a-folder-with-a-rather-long-name/" * 4,
+                genuine=False,
+                minutes=0.1,
+                versions="of the test",
+                sections=parts,
+            )
+        )
+        for language in LANGUAGES
+    }

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from conv_reference.chapter.language import LANGUAGES
-from conv_reference.chapter.page import Page, render
-from conv_reference.chapter.parts.material import Part
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -45,24 +43,11 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def pages(parts: Mapping[str, Part], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(pages: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    written = {}
-    for language in LANGUAGES:
-        page = Page(
-            language=language,
-            options=("--data", "a-folder-with-a-rather-long-name/" * 4),
-            images=640,
-            quick=True,
-            source="a-folder-with-a-rather-long-name/" * 4,
-            genuine=False,
-            minutes=0.1,
-            versions="of the test",
-            sections=parts,
-        )
-        written[language] = folder / f"{language}.html"
-        written[language].write_text(render(page), encoding="utf-8")
-    return written
+    for language, html in pages.items():
+        (folder / f"{language}.html").write_text(html, encoding="utf-8")
+    return {language: folder / f"{language}.html" for language in pages}
 
 
 MEASURE = """
@@ -97,13 +82,13 @@ return {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800, 1400])
 def test_the_page_is_readable(
-    driver: Any, pages: Mapping[str, Path], width: int, scheme: str, language: str
+    driver: Any, files: Mapping[str, Path], width: int, scheme: str, language: str
 ) -> None:
     feature = {"name": "prefers-color-scheme", "value": scheme}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.get(pages[language].as_uri())
+    driver.get(files[language].as_uri())
     seen = driver.execute_script(MEASURE)
 
     assert seen["overflow"] <= 0
