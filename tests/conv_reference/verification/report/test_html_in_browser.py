@@ -1,4 +1,4 @@
-"""The page in a real browser. How long it takes is measured, not asserted: see benchmarks."""
+"""The page in a real browser. How long it takes is measured, not asserted: see `benchmarks.report`."""
 
 from __future__ import annotations
 
