@@ -1,4 +1,3 @@
-# ruff: noqa: D103, T201 (a script of its own, that prints)
 """Convolution whose output columns all see only padding: channels_last kills the process.
 
 Exits 1 where a child process dies, 0 where the defect does not show.

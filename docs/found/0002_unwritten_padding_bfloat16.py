@@ -1,4 +1,3 @@
-# ruff: noqa: D103, T201 (a script of its own, that prints)
 """dK in bfloat16, channels_last: taps that see only padding get what the memory held.
 
 Exits 1 where the gradient is wrong, 0 where the defect does not show. Run it with

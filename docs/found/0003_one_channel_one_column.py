@@ -1,4 +1,3 @@
-# ruff: noqa: D103, T201 (a script of its own, that prints)
 """Y of a one-channel channels_last input whose output is one column wide is wrong.
 
 Exits 1 where it is wrong, 0 where the defect does not show.
