@@ -47,7 +47,7 @@ def guess(trial: Trial, quantity: str) -> str:
 
 def _answer(trial: Trial, quantity: str) -> Tensor | None:
     try:
-        actual = observe(trial, trial.call()).get(quantity)
+        actual = observe(trial.call()).get(quantity)
     except TargetRaised:
         return None
     return actual.detach().to("cpu", torch.float64) if isinstance(actual, Tensor) else None

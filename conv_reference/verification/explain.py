@@ -55,7 +55,8 @@ def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement
             return Explanation(cause=cause)
         try:
             indices = _wrong_indices(trial, judgement)
-            text = "\n".join(_formulas(trial, judgement.quantity, index) for index in indices)
+            formulas = (_formulas(trial, judgement.quantity, index) for index in indices)
+            text = "\n".join(filter(None, formulas))
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"
     return Explanation(text, cause, _grids(trial, judgement.quantity, judgement.index))
@@ -64,7 +65,7 @@ def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement
 def _wrong_indices(trial: Trial, judgement: Judgement) -> list[Index]:
     """The element of the judgement, and the next few that are wrong: together they show more."""
     quantity = judgement.quantity
-    actual = observe(trial, trial.call()).get(quantity)
+    actual = observe(trial.call()).get(quantity)
     expected = trial.expect(only=(quantity,))[quantity].value
     found = [judgement.index]
     if isinstance(actual, torch.Tensor) and actual.shape == expected.shape:

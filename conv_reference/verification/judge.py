@@ -24,10 +24,10 @@ NORMWISE = "normwise"
 # Convolution for Deep Neural Networks", 2020): for 3×3 kernels of one tap that is 2^4 for
 # F(2×2), 2^9.7 for F(4×4), 2^10.6 for F(6×6). Measured over Y on 1500 geometries, over dX and dK
 # on 500, with reals, positive numbers, integers and impulses, in float32: F(2×2) 2^4.1,
-# F(4×4) 2^6.5, F(6×6) 2^8.5, FFT 2^3.8, NNPACK 2^8.9 (in Y alone); ten-bit arithmetic on operands that err in one
-# direction (`checks/precision.py`) lies between 2^13.1 and 2^13.5 for any number of channels.
-# In half precision only F(2×2, 3×3) is used (Lavin and Gray, "Fast Algorithms for
-# Convolutional Neural Networks", 2016).
+# F(4×4) 2^6.5, F(6×6) 2^8.5, FFT 2^3.8, NNPACK 2^8.9 (in Y alone); ten-bit arithmetic on
+# operands that err in one direction (`checks/precision.py`) lies between 2^13.1 and 2^13.5 for
+# any number of channels. In half precision only F(2×2, 3×3) is used (Lavin and Gray, "Fast
+# Algorithms for Convolutional Neural Networks", 2016).
 _GROWTH = {torch.float64: 2.0**11, torch.float32: 2.0**11}
 _HALF_GROWTH = 2.0**3
 

@@ -42,7 +42,7 @@ class Defect:
     layouts: tuple[str, ...] = ()  # each "input=sliced"; one of them must occur in the case
     torch: tuple[str, ...] = ()  # beginnings of versions, "2.13."
     environment: tuple[str, ...] = ()  # each "key=text": the text occurs in that entry
-    geometry: str = ""  # over n c h w o kh kw sh sw ph pw dh dw g oh ow rh rw
+    geometry: str = ""  # a predicate over sizes: the names are in `_sizes`
 
     def applies(self, target: str, environment: Mapping[str, str]) -> bool:
         """Whether it is to be expected of this target, here."""
@@ -132,6 +132,7 @@ def _layouts(case: Case) -> set[str]:
 
 
 def _sizes(g: Geometry) -> dict[str, int]:
+    rows, columns = (_blind(g, axis) for axis in (0, 1))
     return {
         "n": g.batch, "c": g.in_channels, "h": g.input_size[0], "w": g.input_size[1],
         "o": g.out_channels, "kh": g.kernel_size[0], "kw": g.kernel_size[1],
@@ -139,7 +140,22 @@ def _sizes(g: Geometry) -> dict[str, int]:
         "dh": g.dilation[0], "dw": g.dilation[1], "g": g.groups,
         "oh": g.output_size[0], "ow": g.output_size[1],
         "rh": g.remainder[0], "rw": g.remainder[1],
+        "blind_rows": rows[0], "blind_kernel_rows": rows[1],
+        "blind_columns": columns[0], "blind_kernel_columns": columns[1],
     }  # fmt: skip
+
+
+def _blind(g: Geometry, axis: int) -> tuple[int, int]:
+    """How many outputs, and how many taps, see nothing but padding along one axis."""
+    size, before = g.input_size[axis], g.padding[axis][0]
+    seen = {
+        (i, a)
+        for i in range(g.output_size[axis])
+        for a in range(g.kernel_size[axis])
+        if 0 <= g.stride[axis] * i + g.dilation[axis] * a - before < size
+    }
+    outputs, taps = {i for i, _ in seen}, {a for _, a in seen}
+    return g.output_size[axis] - len(outputs), g.kernel_size[axis] - len(taps)
 
 
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {

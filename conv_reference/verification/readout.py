@@ -96,7 +96,7 @@ def _indices(trial: Trial, role: str) -> list[Index]:
 
 
 def _element(trial: Trial, operands: Operands, quantity: str, index: Index) -> float:
-    observed = observe(trial, trial.call(operands)).get(quantity)
+    observed = observe(trial.call(operands)).get(quantity)
     if not isinstance(observed, torch.Tensor) or len(index) != observed.dim():
         raise TargetRaised(TypeError(f"no {quantity}"), quantity)
     return float(observed[index])

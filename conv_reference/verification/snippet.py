@@ -30,11 +30,12 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
 
 def _through_verify(target: Target, case: Case, settings: Settings) -> str:
     name = repr(target.name) if target.importable else target.name
+    isolate = ", isolate=True" if target.importable else ""
     return "\n".join(
         (
             "from conv_reference.verification import load_target, verify",
             f"target = load_target({name})" if target.importable else f"target = {name}",
-            f'report = verify(target, case="{case}", seed={settings.seed}, isolate=True)',
+            f'report = verify(target, case="{case}", seed={settings.seed}{isolate})',
             "print(report.findings[0].explanation)",
         )
     )

@@ -187,7 +187,7 @@ def _without_bias(trial: Trial) -> Operands:
 
 def _answers(trial: Trial, operands: Operands) -> dict[str, Any]:
     plain = replace(trial, case=contiguous(trial))
-    return observe(plain, plain.call(operands))
+    return observe(plain.call(operands))
 
 
 def _forward(trial: Trial, operands: Operands) -> Any:

@@ -81,7 +81,7 @@ def certificate(trial: Trial) -> Iterator[Judgement]:
 
 def _once(trial: Trial) -> Iterator[Judgement]:
     call = trial.call()
-    observed = observe(trial, call)
+    observed = observe(call)
     # The oracle runs after the target, which so cannot find the answer in freed memory.
     expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in observed))
     yield from _requires_grad(call, observed)
@@ -93,7 +93,7 @@ def _once(trial: Trial) -> Iterator[Judgement]:
         answer.value.fill_(torch.nan)  # freed memory must not hold the answer to a repetition
 
 
-def observe(trial: Trial, call: Call) -> dict[str, Any]:
+def observe(call: Call) -> dict[str, Any]:
     """Run the implementation forward and backward.
 
     Returns:
@@ -206,7 +206,7 @@ def _impulse(trial: Trial, judgement: Judgement, role: str, position: int) -> Ju
         **{role: impulse.reshape(tensor.shape)},
     )
     try:
-        observed = observe(trial, trial.call(operands))
+        observed = observe(trial.call(operands))
     except TargetRaised:
         return None
     quantity = judgement.quantity

@@ -40,7 +40,7 @@ def compiled(trial: Trial) -> Iterator[Judgement]:
     try:
         with target_code("Y"):
             function = torch.compile(call.function, backend=backend, dynamic=False)
-        observed = observe(trial, Call(function=function, X=call.X, K=call.K, b=call.b, G=call.G))
+        observed = observe(Call(function=function, X=call.X, K=call.K, b=call.b, G=call.G))
     finally:
         torch.compiler.reset()  # what was compiled for this call serves no other
     for name, expected in trial.expect(operands).items():

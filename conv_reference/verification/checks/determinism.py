@@ -36,9 +36,9 @@ _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each t
 def repetition(trial: Trial) -> Iterator[Judgement]:
     """Sixteen calls, on fresh arguments and on the same ones in turn."""
     call = trial.call()
-    first = observe(trial, call)
+    first = observe(call)
     for count in range(2, _REPETITIONS + 1):
-        found = observe(trial, call if count % 2 else trial.call())
+        found = observe(call if count % 2 else trial.call())
         said = f"call {count} with the same arguments agrees with the first"
         differing = [
             j for j in agree(trial, "repetition", found, first, said, same=True) if not j.is_exact
@@ -63,7 +63,7 @@ def dirty_memory(trial: Trial) -> Iterator[Judgement]:
     shapes = own_shapes(trial.target, trial.case.geometry)
     call = trial.call()
     _soil(trial, shapes)
-    found = observe(trial, _soiling(trial, call, shapes))
+    found = observe(_soiling(trial, call, shapes))
     expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in found))
     for name, value in found.items():
         if value is None or name not in expected:
@@ -116,7 +116,7 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
     plain = writable(trial)
     call = plain.call()
     given = plain.operands
-    if set(observe(plain, call)) == {"Y"} and call.leaves:
+    if set(observe(call)) == {"Y"} and call.leaves:
         return  # no Y of the right shape: told by the certificate
     other = Operands(
         input=given.input.roll(1, -1).neg(),
@@ -126,7 +126,7 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
     )
     for operands, said in ((other, "new values in the same storage"), (given, "the old again")):
         _overwrite(call, operands)
-        found = observe(plain, call)
+        found = observe(call)
         expected = plain.expect(operands, only=tuple(n for n in FIRST_ORDER if n in found))
         for name, value in found.items():
             if value is None or name not in expected:

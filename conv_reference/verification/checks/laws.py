@@ -276,7 +276,7 @@ def _has_room(trial: Trial) -> bool:
 def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
     """What the target answers; nothing where Y has another shape, which the certificate tells."""
     other = replace(trial, case=contiguous(trial).on(geometry))
-    found = observe(other, other.call(operands))
+    found = observe(other.call(operands))
     Y = found["Y"]
     return (
         found

@@ -83,7 +83,7 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
     marks = torch.zeros_like(tensor, dtype=torch.float64)
     marks.view(-1)[place] = 1
     poisoned = replace(given, **{role: tensor.masked_fill(marks == 1, poison)})
-    found = observe(trial, trial.call(poisoned))
+    found = observe(trial.call(poisoned))
     harmless = replace(given, **{role: tensor.masked_fill(marks == 1, 0)})
     for quantity, wanted in trial.expect(harmless).items():
         value = found.get(quantity)

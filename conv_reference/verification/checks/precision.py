@@ -122,7 +122,7 @@ def _coherent(trial: Trial) -> Operands:
 def _judged(
     trial: Trial, operands: Operands, rows: Mapping[str, str], *, real: bool
 ) -> Iterator[Judgement]:
-    observed = observe(trial, trial.call(operands))
+    observed = observe(trial.call(operands))
     for name, expected in _expected(trial, operands).items():
         actual = observed.get(name)
         if actual is None:

@@ -38,8 +38,8 @@ def threads(trial: Trial) -> Iterator[Judgement]:
     call = trial.call()
     X = (-call.X.detach()).requires_grad_(call.X.requires_grad)
     calls = (call, replace(call, X=X, G=-call.G))
-    alone = [observe(trial, one) for one in calls]
-    together = _together(trial, calls)
+    alone = [observe(one) for one in calls]
+    together = _together(calls)
     given = trial.operands
     negated = replace(given, input=-given.input, grad_output=-given.grad_output)
     said = "two threads at once agree with one"
@@ -55,7 +55,7 @@ def threads(trial: Trial) -> Iterator[Judgement]:
     yield Judgement("threads", "", Verdict.EXACT)
 
 
-def _together(trial: Trial, calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
+def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
     """Each call in a thread of its own, several times over, with switches as often as can be."""
     barrier = threading.Barrier(len(calls))
     answers: list[list[dict[str, Any]]] = [[] for _ in calls]
@@ -65,7 +65,7 @@ def _together(trial: Trial, calls: tuple[Call, ...]) -> list[list[dict[str, Any]
         barrier.wait()
         try:
             for _ in range(_ROUNDS):
-                answers[place].append(observe(trial, calls[place]))
+                answers[place].append(observe(calls[place]))
         except TargetRaised as error:
             errors.append(error)
 
@@ -111,7 +111,7 @@ def global_state(trial: Trial) -> Iterator[Judgement]:
     """The process's state before and after; the engine restores it."""
     call = trial.call()  # a layer's constructor draws its first kernel
     before = {name: state() for name, state in _STATES.items()}
-    observe(trial, call)
+    observe(call)
     changed = [name for name, state in _STATES.items() if not _same(before[name], state())]
     for name in changed:
         yield whole("global_state", name, "left alone", "changed by the call")
@@ -127,7 +127,7 @@ def _reseeds_python(trial: Trial) -> bool:
     for seed in range(2):
         call = trial.call()
         random.seed(seed)
-        observe(trial, call)
+        observe(call)
         after.append(random.getstate())
     return after[0] == after[1]
 
