@@ -112,6 +112,18 @@ def test_a_derivation_with_a_refuted_claim_does_not_hold(name: str) -> None:
     assert not dataclasses.replace(CHAPTER, **{name: refuted}).holds
 
 
+@pytest.mark.parametrize("name", ["upstream_form", "input_form", "kernel_form"])
+def test_nor_does_one_whose_second_order_is_refuted(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = CHAPTER.second_order
+    refuted = ClosedForm(getattr(second, name).elements, holds=False)
+    monkeypatch.setitem(
+        vars(CHAPTER), "second_order", dataclasses.replace(second, **{name: refuted})
+    )
+    assert not CHAPTER.holds
+
+
 def test_a_derivation_names_its_geometry() -> None:
     assert repr(CHAPTER).startswith("derive(Geometry(rows=Axis(input=2,")
 
