@@ -1,189 +1,85 @@
 from __future__ import annotations
 
-import functools
-import re
-from pathlib import Path
+import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conv_reference.geometry import Geometry
-from conv_reference.layer import Conv2d, ConvLayer_1
-from conv_reference.operands import exact_operands
-from conv_reference.verification.target import OPTIONS, TargetError, as_target, load_target
-
-EVERYTHING = Geometry.parse("n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1x2 g2")
-
-
-class WithContext(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
-        raise NotImplementedError
-
-
-class TwoKernels(nn.Module):
-    def __init__(self, kernel_size: tuple[int, int]) -> None:
-        super().__init__()
-        self.first = nn.Parameter(torch.ones(kernel_size))
-        self.second = nn.Parameter(torch.ones(kernel_size))
+from conv_reference.layer import ConvLayer_1
+from conv_reference.strategies import geometries
+from conv_reference.verification.case import Case
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.target import TargetError
 
 
 def only_stride(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
     return F.conv2d(input, weight, stride=stride)
 
 
-def with_an_option_of_its_own(
-    input: Tensor, weight: Tensor, fast: bool = True, groups: int = 1
-) -> Tensor:
-    assert fast
-    return F.conv2d(input, weight, groups=groups)
+INSTANCE = nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), groups=2)
+TARGETS = [as_target(target) for target in (F.conv2d, only_stride, INSTANCE, ConvLayer_1)]
+
+
+@settings(max_examples=50)
+@given(geometries(symmetric=True))
+def test_the_nearest_case_is_its_own_nearest(geometry: Geometry) -> None:
+    case = Case(check="certificate", geometry=geometry, dtype=torch.float64)
+    for target in TARGETS:
+        nearest = target.restrict(case)
+        assert target.restrict(nearest) == nearest
+        assert nearest.geometry.batch == geometry.batch
 
 
 @pytest.mark.parametrize(
-    ("implementation", "options"),
+    ("target", "nearest"),
     [
-        pytest.param(F.conv2d, set(OPTIONS), id="built in, without a signature"),
-        pytest.param(lambda input, weight: input, set(), id="input and weight only"),
-        pytest.param(only_stride, {"stride"}, id="some options"),
-        pytest.param(with_an_option_of_its_own, {"groups"}, id="a foreign option with a default"),
-        pytest.param(lambda *operands: operands, set(OPTIONS), id="any number of arguments"),
-        pytest.param(WithContext, {"stride"}, id="an autograd Function"),
-        pytest.param(WithContext.apply, {"stride"}, id="its apply"),
-        pytest.param(nn.Conv2d, set(OPTIONS), id="a layer class"),
-        pytest.param(ConvLayer_1, set(), id="the chapter's layer class"),
-        pytest.param(nn.Conv2d(2, 2, 3), set(), id="a layer"),
+        (TARGETS[0], "n5 c4 h3 w3 o2 k3x3 s3 p2x1 d1 g2"),
+        # Without groups a group's channels are left.
+        (TARGETS[1], "n5 c2 h3 w3 o1 k3x3 s3 p0 d1 g1"),
+        # Its own sizes; h + 2 and w hold its kernel.
+        (TARGETS[2], "n5 c4 h3 w3 o6 k3x2 s2x1 p1x0 d1 g2"),
+        (TARGETS[3], "n5 c1 h3 w3 o1 k3x3 s1 p0 d1 g1"),
     ],
+    ids=["everything", "a stride alone", "an instance", "no channels"],
 )
-def test_only_what_the_signature_has_is_varied(implementation: Any, options: set[str]) -> None:
-    assert as_target(implementation).options == options
+def test_what_the_target_lacks_takes_its_default(target: Any, nearest: str) -> None:
+    asked = Geometry.parse("n5 c4 h3 w3 o2 k3x3 s3 p2x1 d1 g2")
+    assert str(target.restrict_geometry(asked)) == nearest
 
 
-@pytest.mark.parametrize("implementation", [F.conv2d, nn.Conv2d, Conv2d])
-def test_a_full_target_is_called_with_every_option(implementation: Any) -> None:
-    target = as_target(implementation)
-    operands = exact_operands(EVERYTHING, torch.float64, seed=0)
-    call = target.prepare(EVERYTHING, operands, True)
-
-    Y = F.conv2d(operands.input, operands.weight, operands.bias, (2, 1), (1, 0), (1, 2), 2)
-
-    assert target.restrict(EVERYTHING) == EVERYTHING
-    assert torch.equal(call.forward(), Y)
+def test_an_input_too_small_without_its_padding_is_enlarged() -> None:
+    asked = Geometry.parse("h1 w2 k4 p3 d2")
+    # d·(k - 1) + 1 = 4 without dilation.
+    assert str(TARGETS[1].restrict_geometry(asked)) == "n1 c1 h4 w4 o1 k4x4 s1 p0 d1 g1"
 
 
-def test_an_instance_keeps_its_own_sizes() -> None:
-    layer = nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), groups=2)
-    asked = Geometry.parse("n5 c1 h1 w1 o1 k1")
-
-    assert str(as_target(layer).restrict(asked)) == "n5 c4 h1 w2 o6 k3x2 s2x1 p1x0 d1 g2"
-
-
-@pytest.mark.parametrize("bias", [True, False])
-def test_an_instance_has_its_bias_always_or_never(bias: bool) -> None:
-    target = as_target(nn.Conv2d(2, 2, 3, bias=bias))
-    assert [target.has_bias(wanted) for wanted in (True, False)] == [bias, bias]
+def test_a_target_without_a_bias_is_not_asked_for_its_gradient() -> None:
+    case = Case.parse("certificate float64 h3 w3 k2")
+    nearest = TARGETS[1].restrict(case)
+    assert (nearest.bias, nearest.requires_grad) == (False, "XK")
+    assert TARGETS[2].restrict(replace(case, bias=False, requires_grad="")).bias
 
 
-def test_an_instance_is_not_changed() -> None:
-    layer = nn.Conv2d(1, 1, 2)
-    before = layer.weight.detach().clone()
-    geometry = Geometry.parse("h3 w3 k2")
-
-    as_target(layer).prepare(geometry, exact_operands(geometry, torch.float32, seed=0), True)
-
-    assert torch.equal(layer.weight, before)
+def test_shapes_are_the_targets_own() -> None:
+    geometry = Geometry.parse("n3 h4 w5 k2x3")
+    assert TARGETS[0].own_shape(geometry.input_shape) == (3, 1, 4, 5)
+    assert TARGETS[3].own_shape(geometry.input_shape) == (3, 4, 5)
+    assert TARGETS[0].weight_shape(geometry) == (1, 1, 2, 3)
+    assert TARGETS[3].weight_shape(geometry) == (2, 3)
 
 
-def test_a_layer_without_channels_gets_images_without_channels() -> None:
-    geometry = Geometry.parse("n3 h4 w5 k2")
-    call = as_target(ConvLayer_1).prepare(
-        geometry, exact_operands(geometry, torch.float32, seed=0), False
-    )
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_description_travels_and_cannot_be_called(target: Any) -> None:
+    described = pickle.loads(pickle.dumps(target.described()))
+    case = Case.parse("certificate float64 h3 w3 k2")
 
-    assert call.X.shape == (3, 4, 5)
-    assert call.forward().shape == (3, 3, 4)
-
-
-@pytest.mark.parametrize(
-    "name", ["torch.nn.functional:conv2d", "torch.nn:Conv2d", "conv_reference.layer:Conv2d"]
-)
-def test_a_name_is_imported(name: str) -> None:
-    assert load_target(name).name == name
-
-
-def test_a_path_is_imported(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text("from torch.nn.functional import conv2d\n")
-
-    assert load_target(f"{file}:conv2d").options == set(OPTIONS)
-
-
-@pytest.mark.parametrize(
-    ("implementation", "name"),
-    [
-        pytest.param(nn.Conv2d, "torch.nn.modules.conv:Conv2d", id="a class"),
-        pytest.param(Conv2d(1, 1, 1), "Conv2d", id="an instance"),
-        pytest.param(functools.partial(only_stride, stride=1), "partial", id="a partial"),
-    ],
-)
-def test_a_target_is_named_so_that_it_can_be_found_where_that_is_possible(
-    implementation: Any, name: str
-) -> None:
-    target = as_target(implementation)
-    assert target.name == name
-    assert target.importable == (":" in name)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("torch", "not a target: 'torch'; accepted is package.module:attribute"),
-        (":conv2d", "not a target: ':conv2d'"),
-        ("no_such_module:conv2d", "cannot import 'no_such_module': ModuleNotFoundError"),
-        ("missing.py:conv2d", "cannot import 'missing.py': no such file"),
-        ("torch.nn:Nothing", "cannot import 'torch.nn:Nothing': torch.nn has no 'Nothing'"),
-        ("torch.nn:functional", "cannot verify 'torch.nn:functional' of type module"),
-    ],
-)
-def test_a_name_that_leads_nowhere_is_refused(name: str, message: str) -> None:
-    with pytest.raises(TargetError, match="^" + re.escape(message)):
-        load_target(name)
-
-
-@pytest.mark.parametrize(
-    "source", ["syntax error", "raise SystemExit(0)", "1 / 0"], ids=["syntax", "exit", "raises"]
-)
-def test_a_file_that_cannot_be_imported_is_refused_in_one_line(tmp_path: Path, source: str) -> None:
-    file = tmp_path / "broken.py"
-    file.write_text(source)
-
-    with pytest.raises(TargetError, match="^cannot import") as caught:
-        load_target(f"{file}:conv2d")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("implementation", "message"),
-    [
-        (lambda input: input, "cannot call '.*' with the signature"),
-        (lambda input, weight, mode: input, "cannot call '.*' with the signature"),
-        (lambda input, weight, *, mode: input, "cannot call '.*' with the signature"),
-        (nn.Linear, "cannot construct '.*' with the signature .*kernel_size"),
-        (TwoKernels, "cannot tell kernel and bias of '.*' from parameters of shapes"),
-        (nn.Conv2d(1, 1, 1, padding_mode="reflect"), "padding_mode must be 'zeros'"),
-        (3, "cannot verify 'int' of type int"),
-    ],
-)
-def test_what_is_no_convolution_by_its_signature_is_refused(
-    implementation: Any, message: str
-) -> None:
-    with pytest.raises(TargetError, match=message):
-        as_target(implementation)
-
-
-def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature() -> None:
-    geometry = Geometry.parse("h3 w3 k2 p1:0x0")
-    with pytest.raises(TargetError, match="differs between opposite sides"):
-        as_target(F.conv2d).prepare(geometry, exact_operands(geometry, torch.float32, seed=0), True)
+    assert described.restrict(case) == target.restrict(case)
+    assert (described.name, described.options) == (target.name, target.options)
+    with pytest.raises(TargetError, match="it cannot be called here"):
+        described.prepare(case, None)

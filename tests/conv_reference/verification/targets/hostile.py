@@ -18,10 +18,19 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 Assault = Callable[[Tensor, Tensor], Any]
+ASSAULTS: list[Assault] = []
+FIRST = 10  # columns of X
+
+
+def one_after_another(input: Tensor, weight: Tensor) -> Any:
+    """All of them, by the columns of X: the first to 10 columns, and so on."""
+    place = input.shape[3] - FIRST
+    return ASSAULTS[place](input, weight) if 0 <= place < len(ASSAULTS) else conv2d(input, weight)
 
 
 def hostile(assault: Assault) -> Assault:
     """Right, but for X of three columns."""
+    ASSAULTS.append(assault)
 
     def convolve(input: Tensor, weight: Tensor) -> Any:
         return assault(input, weight) if input.shape[3] == 3 else conv2d(input, weight)
@@ -50,11 +59,6 @@ def leaves_as_if_nothing_were_wrong(input: Tensor, weight: Tensor) -> Any:
 @hostile
 def exits(input: Tensor, weight: Tensor) -> Any:
     sys.exit(0)
-
-
-@hostile
-def aborts(input: Tensor, weight: Tensor) -> Any:
-    os.abort()
 
 
 @hostile
