@@ -98,7 +98,8 @@ def _add_chapter(commands: _Commands) -> None:
     parser = commands.add_parser(
         "chapter",
         help="the chapter's experiment: a kernel learns to be an edge detector",
-        description="The chapter's experiment: a kernel learns to be an edge detector.",
+        description="The chapter's experiment: a kernel learns to be an edge detector. With "
+        "--html, the whole chapter as an illustrated page, every claim of it run.",
     )
     command.add_arguments(parser)
     parser.set_defaults(run=command.run)
