@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_nor_does_one_whose_second_order_is_refuted(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = CHAPTER.second_order
-    refuted = ClosedForm(getattr(second, name).elements, holds=False)
+    refuted: Any = ClosedForm(getattr(second, name).elements, holds=False)
     monkeypatch.setitem(
         vars(CHAPTER), "second_order", dataclasses.replace(second, **{name: refuted})
     )
