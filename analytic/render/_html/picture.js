@@ -261,7 +261,7 @@
       const wide = block.scrollWidth > block.clientWidth + 1;
       if (wide) {
         block.tabIndex = 0;
-        block.setAttribute("role", "region");
+        block.setAttribute("role", "group");
         block.setAttribute("aria-label", word);
       } else if (block.hasAttribute("role")) {
         for (const name of ["tabindex", "role", "aria-label"]) block.removeAttribute(name);

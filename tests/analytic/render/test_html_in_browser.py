@@ -374,7 +374,7 @@ def test_wide_blocks_can_be_scrolled_by_keyboard(page: Page) -> None:
     )
 
     assert wide
-    assert all(block == [0, "region", "wide: scrolls sideways"] for block in wide)
+    assert all(block == [0, "group", "wide: scrolls sideways"] for block in wide)
 
 
 @pytest.mark.parametrize("language", ["en", "he"])
