@@ -128,6 +128,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.html is not None:
             return _page(arguments, settings)
+        if arguments.quick or arguments.only or arguments.language != "en":
+            raise ValueError("--quick, --only and --language go with --html")
         return _experiment(arguments, settings)
     finally:
         torch.set_num_threads(threads)
@@ -135,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _page(arguments: argparse.Namespace, settings: Settings) -> int:
     if find_spec("latex2mathml") is None:
-        raise ImportError('the page needs latex2mathml: pip install "conv-reference[chapter]"')
+        raise ImportError('the page needs latex2mathml: pip install "conv-reference[chapter,html]"')
     if arguments.raw:
         raise ValueError("--raw goes without --html: the page's exercise 1 is about raw pixels")
     from conv_reference.chapter import building

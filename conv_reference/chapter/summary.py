@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from conv_reference.chapter.curvature import curvature
 from conv_reference.chapter.training import Run
+
+_SAMPLE = 1000  # images that tell the greatest learning rate well enough
 
 _NOTE = (
     "K subtracts the rows above from the rows below: it answers to horizontal edges,\n"
@@ -28,7 +31,8 @@ def _head(run: Run) -> list[str]:
         return [
             *lines,
             f"diverged: the loss was {first:.4g} at first, and after {run.done} minibatches the "
-            "numbers left the range of float32; try a smaller learning rate",
+            "numbers left the range of float32; on these images the learning rate must stay below "
+            f"1/λmax = {_limit(run):.3g} (exercise 1 of --html says why)",
         ]
     lines.append(
         f"loss: {first:.4f} at first, {run.final_loss:.3g} "
@@ -40,6 +44,10 @@ def _head(run: Run) -> list[str]:
             "as it stood; the next run begins anew"
         )
     return lines
+
+
+def _limit(run: Run) -> float:
+    return curvature(run.images[:_SAMPLE], run.settings.kernel_size).threshold
 
 
 def _kernels(run: Run) -> list[str]:

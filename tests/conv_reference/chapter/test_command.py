@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from conv_reference.chapter import parts, training
+from conv_reference.chapter.curvature import curvature
+from conv_reference.chapter.data import load
 from conv_reference.cli import main
 
 
@@ -23,6 +26,8 @@ from conv_reference.cli import main
         (["--html", "p.html", "--data", "/nowhere"], "no train-images-idx3-ubyte"),
         (["--html", "p.html", "--language", "tlh"], "--language: invalid choice: 'tlh'"),
         (["--html", "p.html", "--only", "cost"], "--only: invalid choice: 'cost'"),
+        (["--quick"], "--quick, --only and --language go with --html"),
+        (["--only", "filters"], "--quick, --only and --language go with --html"),
         (["--html", "file/p.html"], "the folder file cannot be written"),
         (["--output", "file/folder"], "the folder file/folder cannot be written: Not a directory"),
     ],
@@ -68,7 +73,12 @@ def test_raw_pixels_diverge_with_a_word_and_exit_1(
     command = ["chapter", "--data", str(folder), "--output", str(folder / "o"), "--raw"]
 
     assert main([*command, "--batch-size", "8"]) == 1
-    assert "diverged: the loss was" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "diverged: the loss was" in printed
+    limit = re.search(r"must stay below 1/λmax = (\S+) ", printed)
+    assert limit is not None
+    images = load(folder).images() * 255
+    assert float(limit[1]) == pytest.approx(curvature(images, (3, 3)).threshold, rel=0.01)
     assert list((folder / "o").iterdir()) == []
 
 
