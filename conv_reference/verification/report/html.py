@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from json import dumps
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -30,6 +31,7 @@ from conv_reference.verification.report._summary import (
 )
 from conv_reference.verification.result import Finding, Report, Verdict
 
+MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for
 # An element that is marked, "[2]", and not the index of one, "G[2]".
 _MARKED = re.compile(r"(?<![\w)])(\[[^\[\]\n]{1,24}\])")
 
@@ -72,6 +74,7 @@ def page(report: Report, top: Top) -> str:
             mark=top.mark,
             target=one_line(report.target),
             headline=top.headline,
+            written=MOST_WRITTEN,
             sections=[(title, lines) for title, lines in top.sections if lines],
             table=table(report),
             links=links,
@@ -111,15 +114,23 @@ def _marked(text: str) -> Iterator[tuple[bool, str]]:
     return ((place % 2 == 1, part) for place, part in enumerate(parts) if part)
 
 
+def _data(markup: Markup) -> Markup:
+    """A string of JSON in an element that only its own end tag ends."""
+    written = dumps(str(markup), ensure_ascii=False)
+    return Markup(written.replace("</", "<\\/").replace("<!--", "\\u003c!--"))
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("conv_reference.verification.report", "_html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["data"] = _data
+    return environment
 
 
 @cache
