@@ -11,6 +11,8 @@ _PHRASES = (
     "is not implemented",
     "not yet implemented",
     "not currently implemented",
+    "unsupported dtype",
+    "dtypes not supported",
     "does not have vmap support",
     "does not have a batching rule",
     "batching rule not implemented",
