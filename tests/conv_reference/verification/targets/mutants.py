@@ -80,24 +80,29 @@ def flat_positions(z: Sizes, rows: Tensor, columns: Tensor) -> Tensor:
 def read(X: Tensor, z: Sizes, flat: Tensor) -> Tensor:
     """As ``direct.windows``, at these positions."""
     image = torch.cat([X.flatten(2), torch.zeros_like(X[:, :, 0, :1])], dim=2)
-    return image[:, :, flat].unflatten(1, (z.g, z.cg))
+    seen: Tensor = image[:, :, flat].unflatten(1, (z.g, z.cg))
+    return seen
 
 
 def give(shares: Tensor, z: Sizes, flat: Tensor) -> Tensor:
     """As ``direct.gathered``, at these positions."""
     shares = shares.permute(0, 1, 4, 5, 2, 3).flatten(2)
     image = torch.zeros_like(shares[:, :, :1]).expand(-1, -1, z.h * z.w + 1)
-    return image.index_add(2, flat.flatten(), shares)[:, :, :-1].unflatten(2, (z.h, z.w))
+    image = image.index_add(2, flat.flatten(), shares)[:, :, :-1]
+    dX: Tensor = image.unflatten(2, (z.h, z.w))
+    return dX
 
 
 def forward_of(windows: Tensor, K: Tensor, z: Sizes) -> Tensor:
     K = K.unflatten(0, (z.g, z.og))
-    return torch.einsum("ngcijab,gocab->ngoij", windows, K).flatten(1, 2)
+    Y: Tensor = torch.einsum("ngcijab,gocab->ngoij", windows, K).flatten(1, 2)
+    return Y
 
 
 def grad_weight_of(G: Tensor, windows: Tensor, z: Sizes) -> Tensor:
     G = G.unflatten(1, (z.g, z.og))
-    return torch.einsum("ngcijab,ngoij->gocab", windows, G).flatten(0, 1)
+    dK: Tensor = torch.einsum("ngcijab,ngoij->gocab", windows, G).flatten(0, 1)
+    return dK
 
 
 def forward_at(X: Tensor, K: Tensor, z: Sizes, rows: Tensor, columns: Tensor) -> Tensor:
@@ -144,11 +149,11 @@ def contiguous_strides(size: Sequence[int]) -> list[int]:
 
 def reinterpreted(tensor: Tensor, strides: Sequence[int], offset: int | None = None) -> Tensor:
     """The storage read by other strides, where it is large enough."""
-    offset = tensor.storage_offset() if offset is None else offset
-    last = offset + sum((n - 1) * s for n, s in zip(tensor.shape, strides, strict=True))
+    start = int(tensor.storage_offset()) if offset is None else offset
+    last = start + sum((n - 1) * s for n, s in zip(tensor.shape, strides, strict=True))
     if last >= tensor.untyped_storage().nbytes() // tensor.element_size():
         return tensor
-    return tensor.as_strided(tensor.size(), strides, offset)
+    return tensor.as_strided(tensor.size(), strides, start)
 
 
 def ten_bits(tensor: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Im2col(torch.autograd.Function):
                 input.shape[2:], padding, dilation, weight.shape[2:], stride, strict=True
             )
         ]
-        Y = (K @ columns).reshape(input.shape[0], weight.shape[0], *out)
+        Y: Tensor = (K @ columns).reshape(input.shape[0], weight.shape[0], *out)
         return Y if bias is None else Y + bias[:, None, None]
 
     @staticmethod
@@ -47,8 +47,8 @@ class Im2col(torch.autograd.Function):
         input: Tensor, weight: Tensor, stride: Pair, padding: Pair, dilation: Pair, groups: int
     ) -> Tensor:
         size = (weight.shape[2], weight.shape[3])
-        columns = unfold(input, size, dilation, padding, stride)
-        return columns.unflatten(1, (groups, -1))
+        columns: Tensor = unfold(input, size, dilation, padding, stride).unflatten(1, (groups, -1))
+        return columns
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -56,7 +56,7 @@ class Im2col(torch.autograd.Function):
         ctx.save_for_backward(input, weight)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> Any:
         input, weight = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.options
@@ -91,8 +91,7 @@ def fft(
     dtype = input.dtype
     if dtype in {torch.float16, torch.bfloat16}:
         wide = None if bias is None else bias.float()
-        Y = fft(input.float(), weight.float(), wide, stride, padding, dilation, groups)
-        return Y.to(dtype)
+        return fft(input.float(), weight.float(), wide, stride, padding, dilation, groups).to(dtype)
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
     X = pad(input, (pw, pw, ph, ph)).unflatten(1, (groups, -1))
     kh, kw = weight.shape[2:]
@@ -112,7 +111,7 @@ def fft(
     spectrum = torch.fft.rfft2(X)
     kernel = torch.fft.rfft2(K, s=size).unflatten(0, (groups, -1)).conj()
     product = torch.einsum("ngchw,gochw->ngohw", spectrum, kernel)
-    Y = torch.fft.irfft2(product, s=size)[..., :oh:sh, :ow:sw].flatten(1, 2)
+    Y: Tensor = torch.fft.irfft2(product, s=size)[..., :oh:sh, :ow:sw].flatten(1, 2)
     return Y if bias is None else Y + bias[:, None, None]
 
 
