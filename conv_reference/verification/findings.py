@@ -50,6 +50,7 @@ class Lab:
     settings: Settings
     defects: Sequence[Defect]  # those that apply here
     in_process: bool  # whether the target was called where verify was
+    patience: float = PATIENCE  # seconds; with 0, findings are shown as they were met
 
     def findings(self, failures: Iterable[Failure]) -> list[Finding]:
         """One finding for each row, quantity, verdict and known defect; in every dtype.
@@ -61,7 +62,7 @@ class Lab:
         also: dict[_Key, dict[str, None]] = {}
         for failure in sorted(failures, key=lambda f: f.judgement.check not in _FIRST):
             groups.setdefault(self._key(failure), []).append(failure)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         for key in [key for key in groups if key.row not in _FIRST and not key.known]:
             primary = self._certificate_failure(min(groups[key], key=_size), deadline)
             if primary is not None:
@@ -169,7 +170,9 @@ class Lab:
     ) -> Finding:
         case, judgement = failure.case, failure.judgement
         explanation = self._explained(failure) if explained else Explanation()
-        text = "\n".join(filter(None, (judgement.explanation, explanation.text)))
+        defect = next((d for d in self.defects if d.name == known), None)
+        record = "" if defect is None else f"{defect.summary} (see {defect.link})"
+        text = "\n".join(filter(None, (record, judgement.explanation, explanation.text)))
         return Finding(
             check=judgement.check,
             dtype=dtype_name(case.dtype),

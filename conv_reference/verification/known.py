@@ -42,6 +42,7 @@ class Defect:
     layouts: tuple[str, ...] = ()  # each "input=sliced"; one of them must occur in the case
     torch: tuple[str, ...] = ()  # beginnings of versions, "2.13."
     environment: tuple[str, ...] = ()  # each "key=text": the text occurs in that entry
+    shows: tuple[str, ...] = ()  # cases that show it, nearly always: they are tried in each run
     geometry: str = ""  # a predicate over sizes: the names are in `_sizes`
 
     def applies(self, target: str, environment: Mapping[str, str]) -> bool:
@@ -55,6 +56,11 @@ class Defect:
                 for key, _, text in (entry.partition("=") for entry in self.environment)
             )
         )
+
+    @property
+    def crashes(self) -> bool:
+        """Whether it takes the process along: then it is not provoked more often than needed."""
+        return self.verdicts == ("crashed",)
 
     def matches(self, case: Case, judgement: Judgement) -> bool:
         """Whether a failure of a target that it applies to is this defect."""
@@ -113,9 +119,20 @@ def _defect(path: Path, entry: Any) -> Defect:
     if lacking:
         raise KnownError(f"{path}: a known defect lacks {', '.join(lacking)}")
     defect = Defect(**values)
+    for text in defect.shows:
+        _shown_case(path, defect, text)
     if defect.geometry:
         evaluate(defect.geometry, _sizes(Geometry(input_size=(1, 1), kernel_size=(1, 1))))
     return defect
+
+
+def _shown_case(path: Path, defect: Defect, text: str) -> None:
+    try:
+        case = Case.parse(text)
+    except ValueError as error:
+        raise KnownError(f"{path}: {defect.name} shows no case: {error}") from error
+    if not defect.concerns(case):
+        raise KnownError(f"{path}: {defect.name} does not concern the case that shows it: {text}")
 
 
 def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> Defect | None:

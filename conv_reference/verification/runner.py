@@ -20,7 +20,7 @@ from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.environment import environment, usable_device
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.findings import Lab, known_failures
+from conv_reference.verification.findings import PATIENCE, Lab, known_failures
 from conv_reference.verification.isolation import Backend, Children, Here
 from conv_reference.verification.known import SHIPPED, Defect, load
 from conv_reference.verification.loading import load_target
@@ -33,9 +33,10 @@ from conv_reference.verification.plan import (
     require_known,
     selected_checks,
 )
+from conv_reference.verification.provoke import provoke, stale
 from conv_reference.verification.report import text
 from conv_reference.verification.result import CheckResult, Report, Verdict
-from conv_reference.verification.tally import Failure, Tally
+from conv_reference.verification.tally import Tally
 from conv_reference.verification.target import Target, TargetError
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
@@ -154,10 +155,17 @@ class _Run:
         self._environment = environment(settings.device)
         self._defects = [d for d in defects if d.applies(target.name, self._environment)]
         self._begun = begun
+        self._in_process = isinstance(backend, Here)
 
     def report(
         self, chosen: Plan, wanted: Request, require: Verdict, progress: Progress | None
     ) -> Report:
+        notes: tuple[str, ...] = ()
+        if not _is_single(wanted):
+            provoked = provoke(
+                chosen.cases, self._defects, self._target, wanted, isolated=not self._in_process
+            )
+            chosen, notes = replace(chosen, cases=provoked.cases), provoked.notes
         results, interrupted = self._judged(chosen, wanted, progress)
         named = {case.check for case in chosen.cases} | {c.name for c in _asked(wanted)}
         checks = [check for check in all_checks().values() if check.name in named]
@@ -168,23 +176,27 @@ class _Run:
         failures = tally.failures()
         known = list(known_failures(failures, self._defects))
         lab = Lab(
-            self._target, self._backend, self._settings, self._defects,
-            in_process=isinstance(self._backend, Here),
-        )  # fmt: skip
-        judged = sum(result is not None for result in results)
+            self._target,
+            self._backend,
+            self._settings,
+            self._defects,
+            in_process=self._in_process,
+            patience=0 if interrupted else PATIENCE,
+        )
+        tried = [c for c, r in zip(chosen.cases, results, strict=True) if r is not None]
         return Report(
             target=self._target.name,
             environment=self._environment,
             seed=self._settings.seed,
             require=require,
             planned=len(chosen.cases),
-            judged=judged,
+            judged=len(tried),
             checks=(*tally.results(known), *_not_asked(self._target, checks)),
-            findings=tuple([] if interrupted else lab.findings(failures)),
-            coverage=chosen.coverage if judged == len(chosen.cases) else None,
-            notes=(*tally.notes, *_unreached(chosen, results)),
+            findings=tuple(lab.findings(failures)),
+            coverage=chosen.coverage if len(tried) == len(chosen.cases) else None,
+            notes=(*notes, *tally.notes, *_unreached(chosen, results)),
             interrupted=interrupted,
-            stale=self._stale(chosen, known),
+            stale=stale(tried, known, self._defects),
             seconds=time.monotonic() - self._begun,
         )
 
@@ -206,15 +218,6 @@ class _Run:
         except KeyboardInterrupt:
             return results, True
         return results, False
-
-    def _stale(self, chosen: Plan, known: Sequence[Failure]) -> tuple[str, ...]:
-        """Known defects that cases of this run should have shown, and did not."""
-        return tuple(
-            defect.name
-            for defect in self._defects
-            if any(defect.concerns(case) for case in chosen.cases)
-            and not any(defect.matches(f.case, f.judgement) for f in known)
-        )
 
 
 def _is_single(wanted: Request) -> bool:

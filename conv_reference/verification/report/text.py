@@ -104,7 +104,7 @@ def _group(group: Group) -> Iterator[str]:
     if first.reproduce:
         yield "  to see it again:"
         yield from _indented(first.reproduce, "    ")
-    if first.snippet:
+    if first.snippet and first.known is None:
         yield "  or in Python:"
         yield from _indented(first.snippet, "    ")
 

@@ -1,0 +1,88 @@
+"""Known defects in a plan: each is provoked by the cases that show it, and crashes by no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conv_reference.verification.case import Case
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.known import Defect
+from conv_reference.verification.plan import Request
+from conv_reference.verification.tally import Failure
+from conv_reference.verification.target import Target
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """A plan's cases with known defects in mind."""
+
+    cases: tuple[Case, ...]
+    notes: tuple[str, ...] = ()
+
+
+def provoke(
+    cases: Sequence[Case],
+    defects: Sequence[Defect],
+    target: Target,
+    wanted: Request,
+    *,
+    isolated: bool,
+) -> Provoked:
+    """Put the cases that show known defects first; leave out others that would crash.
+
+    A crash costs a new process, so one that is known is met once and no more; and not at all
+    where the process is the caller's own.
+
+    Args:
+        cases: of the plan.
+        defects: those that apply to the target, here.
+        target: that the cases are put to.
+        wanted: of which only the dtypes and checks that it names are tried.
+        isolated: whether the target runs in child processes.
+    """
+    provoked = [defect for defect in defects if isolated or not defect.crashes]
+    first = [case for defect in provoked for case in _shown(defect, target, wanted)]
+    kept = [*dict.fromkeys((*first, *cases))]
+    notes = []
+    for defect in defects:
+        if not defect.crashes:
+            continue
+        spared = [case for case in kept if defect.concerns(case) and case not in first]
+        if spared:
+            notes.append(f"not tried: {len(spared)} cases where {defect.name} may crash")
+        kept = [case for case in kept if case not in set(spared)]
+    return Provoked(tuple(kept), tuple(notes))
+
+
+def stale(
+    cases: Sequence[Case], known: Sequence[Failure], defects: Sequence[Defect]
+) -> tuple[str, ...]:
+    """The defects that cases of this run should have shown, and did not.
+
+    Args:
+        cases: that were judged.
+        known: failures that are known defects.
+        defects: those that apply to the target, here.
+    """
+    judged = {str(case) for case in cases}
+    return tuple(
+        defect.name
+        for defect in defects
+        if defect.shows
+        and all(str(Case.parse(text)) in judged for text in defect.shows)
+        and not any(defect.matches(f.case, f.judgement) for f in known)
+    )
+
+
+def _shown(defect: Defect, target: Target, wanted: Request) -> list[Case]:
+    rows = set(wanted.checks)
+    found = []
+    for case in map(Case.parse, defect.shows):
+        check = all_checks().get(case.check)
+        asked = check is not None and (
+            not rows or check.name in rows or rows & {row.name for row in check.rows}
+        )
+        if asked and case.dtype in wanted.dtypes and target.restrict(case) == case:
+            found.append(case)
+    return found
