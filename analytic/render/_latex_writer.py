@@ -60,12 +60,14 @@ class LatexWriter(BlockWriter[str]):
         return self.aligned(rows)
 
     def _rows(self, formula: Formula) -> Iterator[str]:
-        """One formula; a sum that is too wide goes on in further rows."""
+        """One formula; a further side that does not fit, or the rest of a sum, goes below."""
         head, *sides = formula.sides
-        signs = _signs(formula)
         row = self.write(head) + " &"
         taken = measure(self.write(head))
-        for sign, side in zip(signs, sides, strict=True):
+        for place, (sign, side) in enumerate(zip(_signs(formula), sides, strict=True)):
+            if place and taken + measure(self.write(side)) > ROOM:
+                yield row.rstrip()
+                row, taken = "&", 4.0
             row += f"{sign} "
             for number, part in enumerate(self._parts(side, ROOM - taken)):
                 if number:
@@ -73,10 +75,7 @@ class LatexWriter(BlockWriter[str]):
                     row = r"&\quad "
                 row += part
             row += " "
-            taken = measure(row)
-            if taken > ROOM * 0.75 and side is not sides[-1]:
-                yield row.rstrip()
-                row, taken = "&", 2
+            taken = measure(row) + 4.0
         yield row.rstrip()
 
     def _parts(self, expression: Expr, room: float) -> Iterator[str]:

@@ -201,7 +201,7 @@
     table.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
     td.setAttribute("tabindex", "0");
     const { role, index } = locate(td);
-    if (!td.textContent.trim()) td.setAttribute("aria-label", nameOf(role, index).replace(/[_{}]/g, " "));
+    if (!td.textContent.trim()) td.setAttribute("aria-label", nameOf(role, index).replace("_{", " ").replace("}", ""));
   }
   const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   function target(td, event) {
