@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -10,58 +10,13 @@ import pytest
 from conv_reference.cli import main
 
 
-def test_verify_says_right_and_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", "torch.nn.functional:conv2d", "--geometry", "h2 w3 k1x2"]) == 0
-    assert capsys.readouterr().out.startswith(
-        "torch.nn.functional:conv2d: right, bit for bit, on 1 geometries"
-    )
-
-
-def test_verify_writes_json(tmp_path: Path) -> None:
-    output = tmp_path / "report.json"
-    options = ["--geometry", "h2 w3 k1x2", "--seed", "5", "--dtype", "float64"]
-    command = ["verify", "torch.nn:Conv2d", *options, "--format", "json", "--output", str(output)]
-
-    assert main(command) == 0
-    report = json.loads(output.read_text())
-    assert (report["schema"], report["verdict"], report["seed"]) == (1, "exact", 5)
-    assert {check["name"] for check in report["checks"]} == {
-        "forward",
-        "grad_input",
-        "grad_weight",
-        "grad_bias",
-    }
-
-
-def test_a_target_in_a_file_that_is_wrong_exits_1_with_a_finding(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(
-        "from torch.nn.functional import conv2d\n"
-        "def convolve(input, weight):\n"
-        "    return conv2d(input, weight.flip(2, 3))\n"
-    )
-    target = f"{file}:convolve"
-
-    assert main(["verify", target, "--geometry", "h1 w2 k1x2", "--format", "json"]) == 1
-    finding = json.loads(capsys.readouterr().out)["findings"][0]
-    assert finding["quantity"] == "Y"
-    assert finding["geometry"] == "n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1"
-    assert finding["known"] is None
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["verify", "nowhere:conv2d"], "cannot import 'nowhere'"),
-        (["verify", "torch.nn:Conv2d", "--geometry", "h2"], "the geometry 'h2' lacks w, k"),
-        (["verify", "torch.nn:Conv2d", "--dtype", "int8"], "invalid choice: 'int8'"),
-        (["verify", "torch.nn:Conv2d", "--seed", "-1"], "seed must be at least 0, got -1"),
-        (["verify", "torch.nn:Conv2d", "--budget", "0"], "budget must be more than 0"),
-        (["verify", "torch.nn:Conv2d", "--device", "x"], "no device 'x' here"),
         (["verify"], "the following arguments are required: TARGET"),
         ([], "the following arguments are required: COMMAND"),
+        (["verfy"], "argument COMMAND: invalid choice: 'verfy'"),
+        (["verify", "torch.nn:Conv2d", "--no-such-option"], "unrecognized arguments"),
         (["chapter", "--lr", "nan"], "the learning rate must be finite and more than 0, got nan"),
         (["chapter", "--data", "/nowhere"], "no train-images-idx3-ubyte"),
         (["chapter", "--images", "0"], "--images must be from 1 to 60000, got 0"),
@@ -113,14 +68,59 @@ def test_the_chapter_prints_the_kernels_and_writes_the_figure(
 def test_help_is_there_without_loading_torch() -> None:
     program = (
         "import sys\nfrom conv_reference.cli import main\n"
-        "try: main(['chapter', '--help'])\n"
-        "except SystemExit: print('torch' in sys.modules)\n"
+        "for command in ('chapter', 'verify', 'checks'):\n"
+        "    try: main([command, '--help'])\n"
+        "    except SystemExit: print('torch' in sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert "--batch-size" in done.stdout
-    assert done.stdout.endswith("False\n")
+    assert "--budget SECONDS" in done.stdout
+    assert [line for line in done.stdout.splitlines() if line in {"True", "False"}] == ["False"] * 3
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["--version"])
+    assert exited.value.code == 0
+    assert capsys.readouterr().out == f"conv-reference {version('conv-reference')}\n"
+
+
+@pytest.mark.parametrize(
+    ("thrown", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (ValueError("two\nlines"), 2, "conv-reference checks: error: two lines\n"),
+        (OSError(28, "No space left on device"), 2, "conv-reference checks: error: [Errno 28] "),
+        (ImportError("no matplotlib"), 2, "conv-reference checks: error: no matplotlib\n"),
+    ],
+    ids=["interrupt", "value", "disk", "import"],
+)
+def test_what_a_command_throws_is_a_status_and_a_line(
+    thrown: BaseException,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def throwing(_: object) -> int:
+        raise thrown
+
+    monkeypatch.setattr("conv_reference.verification.command.list_checks", throwing)
+    assert main(["checks"]) == status
+    captured = capsys.readouterr()
+    assert captured.err.startswith(said)
+    assert captured.err.count("\n") == (1 if said else 0)
+
+
+def test_a_mistake_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> int:
+        raise TypeError("ours")
+
+    monkeypatch.setattr("conv_reference.verification.command.list_checks", broken)
+    with pytest.raises(TypeError, match="ours"):
+        main(["checks"])
 
 
 def test_a_reader_that_stops_early_is_no_error() -> None:

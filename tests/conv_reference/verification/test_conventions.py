@@ -40,7 +40,7 @@ def only_stride(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
 
 
 def takes_words(input: Tensor, weight: Tensor, padding: int | str = 0) -> Tensor:
-    return F.conv2d(input, weight, padding=padding)  # type: ignore[arg-type]
+    return F.conv2d(input, weight, padding=padding)
 
 
 def with_an_option_of_its_own(

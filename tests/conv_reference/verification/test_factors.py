@@ -89,7 +89,11 @@ def test_a_default_run_covers_all_pairs_and_says_so(name: str) -> None:
 
 
 def test_triples_are_covered_where_they_are_asked_for() -> None:
-    factors = {"bias": ("bias", "nobias"), "stride_h": (1, 2), "remainder_h": ("none", "most")}
+    factors: dict[str, tuple[Any, ...]] = {
+        "bias": ("bias", "nobias"),
+        "stride_h": (1, 2),
+        "remainder_h": ("none", "most"),
+    }
     factors |= {"batch": (1, 2, 3)}
     rows = covering_array(factors, strength=3, seed=0)
     covered = coverage(factors, rows)

@@ -12,7 +12,6 @@ from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.isolation import Children, Crash, Here
-from conv_reference.verification.judge import Judgement
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Target, TargetError
 
@@ -160,8 +159,10 @@ def test_in_process_the_same_results_come_in_order() -> None:
     (first, judged), (second, failed) = backend.run(judge_case, [RIGHT, wrong], SETTINGS)
 
     assert (first, second) == (0, 1)
+    assert isinstance(judged, tuple)
+    assert isinstance(failed, tuple)
     assert all(judgement.is_exact for judgement in judged)
-    assert [j.actual for j in failed if isinstance(j, Judgement) and not j.is_exact] == ["NoneType"]
+    assert [judgement.actual for judgement in failed if not judgement.is_exact] == ["NoneType"]
     assert list(backend.run(judge_case, [RIGHT], SETTINGS, deadline=0.0)) == []
 
 

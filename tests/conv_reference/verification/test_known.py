@@ -192,16 +192,22 @@ def test_a_registry_is_read(tmp_path: Path) -> None:
         (ENTRY.replace("link", "#"), "known.toml: a known defect lacks link"),
         (ENTRY.replace("g == c", "g = c"), "not a predicate over sizes: 'n > 1 and g = c'"),
         (ENTRY.replace("g == c", "m == c"), "not a predicate over sizes: 'n > 1 and m == c'"),
+        (ENTRY + "shows = ['a float32']", "known.toml: depthwise shows no case: "),
+        (
+            ENTRY + "shows = ['certificate float32 h1 w1 k1']",
+            "known.toml: depthwise does not concern the case that shows it: certificate float32",
+        ),
         ("defect = 3", "known.toml: not a list of known defects, [[defect]]: 3"),
         (ENTRY.replace('["torch."]', '"torch."'), "known.toml: targets must be a list"),
         (ENTRY.replace('"n > 1 and g == c"', '["n > 1"]'), "known.toml: geometry must be text"),
         (ENTRY.replace('["torch."]', "[3]"), "known.toml: targets must be a list of texts"),
     ],
     ids=[
-        "no TOML", "a table in place of a list", "foreign field", "missing field", "no predicate",
-        "unknown size", "no list", "text for a list", "list for a text", "number",
+        *("no TOML", "a table in place of a list", "foreign field", "missing field"),
+        *("no predicate", "unknown size", "shows no case", "shows another", "no list"),
+        *("text for a list", "list for a text", "number"),
     ],
-)  # fmt: skip
+)
 def test_a_registry_that_cannot_be_read_is_refused_in_one_line(
     tmp_path: Path, text: str, message: str
 ) -> None:

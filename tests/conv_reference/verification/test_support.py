@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def twice(function: Any) -> None:
     torch.autograd.grad(dX.sum(), X)
 
 
-MODES = {
+MODES: dict[str, Callable[[Any], Any]] = {
     "vmap": lambda function: torch.func.vmap(function)(torch.ones(2, 2)),
     "forward mode": lambda function: torch.func.jvp(function, (torch.ones(2),), (torch.ones(2),)),
     "second order": twice,
