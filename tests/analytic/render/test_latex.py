@@ -48,9 +48,12 @@ def too_wide(log: str) -> list[str]:
     return [points for points in found if float(points) > 3]
 
 
-def test_document(samples: Samples, golden: Golden) -> None:
-    document = samples["chapter"].document()
+def test_printout(document: Document, golden: Golden) -> None:
     assert render(document, NullTranslations()) == golden("tex")
+
+
+def test_printout_in_hebrew(samples: Samples, golden: Golden) -> None:
+    assert render(samples["chapter"].document(), translations("he")) == golden("tex")
 
 
 def test_document_compiles_and_fits_the_page(document: Document, tmp_path: Path) -> None:

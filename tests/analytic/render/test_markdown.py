@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from gettext import NullTranslations
 from typing import Any
 
-import pytest
 from markdown_it import MarkdownIt
 from syrupy.assertion import SnapshotAssertion
 
@@ -21,9 +20,8 @@ Samples = Mapping[str, Any]
 MATHEMATICS = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["chapter", "strided and padded", "values"])
-def test_printout(samples: Samples, name: str, golden: Golden) -> None:
-    assert render(samples[name].document(), NullTranslations()) == golden("md")
+def test_printout(document: Document, golden: Golden) -> None:
+    assert render(document, NullTranslations()) == golden("md")
 
 
 def test_printout_in_hebrew(samples: Samples, golden: Golden) -> None:
