@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.nn.functional import conv2d
 
-from conv_reference.verification import Case, as_target
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.case import Case
+from conv_reference.verification.conventions import as_target
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import Defect
 from conv_reference.verification.plan import Request
@@ -11,49 +16,69 @@ from conv_reference.verification.provoke import provoke, stale
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.tally import Failure
 
-TARGET = as_target(torch.nn.functional.conv2d)
-SHOWN = "certificate float32 n1 c1 h2 w2 o1 k1x1 s2 p0 d1 g1"
-CRASH = Defect(
-    name="dies",
-    summary="",
-    link="",
-    date="",
-    targets=("torch",),
-    verdicts=("crashed",),
-    geometry="sh > 1",
-    shows=(SHOWN,),
+SHOWN = Case.parse("certificate float32 n2 c1 h1 w1 o1 k1x1 s1 p0 d1 g1")
+OTHER = Case.parse("certificate float32 n2 c1 h2 w2 o1 k1x1 s1 p0 d1 g1")
+ELSEWHERE = Case.parse("certificate float32 n1 c1 h2 w2 o1 k1x1 s1 p0 d1 g1")
+WRONG = Defect(
+    name="two samples",
+    summary="Y is wrong.",
+    link="docs/found/a.md",
+    date="2026-11-24",
+    targets=("",),
+    geometry="n == 2",
+    verdicts=("wrong",),
+    shows=(str(SHOWN),),
 )
-STRIDED = Case.parse("certificate float64 h5 w5 k1 s3")
-PLAIN = Case.parse("certificate float64 h5 w5 k1")
-WANTED = Request(dtypes=(torch.float32, torch.float64), seed=0, budget=1)
+CRASH = replace(WRONG, verdicts=("crashed",))
+TARGET = as_target(conv2d)
+WANTED = Request((torch.float32,), seed=0, budget=1.0)
+PLANNED = (ELSEWHERE, OTHER)
 
 
-def test_a_known_crash_is_met_once_in_a_child_and_never_here() -> None:
-    cases = (STRIDED, PLAIN)
-    child = provoke(cases, [CRASH], TARGET, WANTED, isolated=True)
-    assert child.cases == (Case.parse(SHOWN), PLAIN)
-    assert child.notes == ("not tried: 1 cases where dies may crash",)
+def test_what_shows_a_defect_is_tried_first_and_nothing_is_left_out() -> None:
+    for isolated in (True, False):
+        provoked = provoke(PLANNED, [WRONG], TARGET, WANTED, isolated=isolated)
+        assert (provoked.cases, provoked.notes) == ((SHOWN, ELSEWHERE, OTHER), ())
 
-    here = provoke((Case.parse(SHOWN), *cases), [CRASH], TARGET, WANTED, isolated=False)
-    assert here.cases == (PLAIN,)
+
+def test_a_known_crash_is_met_once_by_the_case_that_shows_it() -> None:
+    provoked = provoke(PLANNED, [CRASH], TARGET, WANTED, isolated=True)
+    assert provoked.cases == (SHOWN, ELSEWHERE)
+    assert provoked.notes == ("not tried: 1 cases where two samples may crash",)
+
+
+def test_in_the_callers_own_process_a_known_crash_is_never_met() -> None:
+    provoked = provoke((SHOWN, *PLANNED), [CRASH], TARGET, WANTED, isolated=False)
+    assert provoked.cases == (ELSEWHERE,)
+    assert provoked.notes == ("not tried: 2 cases where two samples may crash",)
 
 
 @pytest.mark.parametrize(
     "wanted",
     [
-        Request(dtypes=(torch.float64,), seed=0, budget=1),
-        Request(dtypes=(torch.float32,), seed=0, budget=1, checks=("jvp",)),
+        replace(WANTED, dtypes=(torch.float64,)),
+        replace(WANTED, checks=("vmap",)),
     ],
     ids=["another dtype", "another check"],
 )
 def test_only_what_is_asked_for_is_provoked(wanted: Request) -> None:
-    assert provoke((PLAIN,), [CRASH], TARGET, wanted, isolated=True).cases == (PLAIN,)
+    assert provoke(PLANNED, [WRONG], TARGET, wanted, isolated=True).cases == PLANNED
 
 
-def test_a_defect_is_stale_when_the_cases_that_show_it_pass() -> None:
-    shown = Case.parse(SHOWN)
-    crashed = Failure(shown, Judgement("forward", "Y", Verdict.CRASHED))
+def test_a_row_asks_for_its_check() -> None:
+    wanted = replace(WANTED, checks=("grad_input",))
+    assert provoke((), [WRONG], TARGET, wanted, isolated=True).cases == (SHOWN,)
 
-    assert stale([shown], [], [CRASH]) == ("dies",)
-    assert stale([shown], [crashed], [CRASH]) == ()
-    assert stale([STRIDED], [], [CRASH]) == ()
+
+def test_a_target_that_cannot_be_asked_for_the_case_is_not() -> None:
+    lacking = as_target(ConvLayer_1)
+    assert provoke((), [WRONG], lacking, WANTED, isolated=True).cases == ()
+
+
+def test_a_defect_is_stale_when_its_cases_were_judged_and_none_showed_it() -> None:
+    shown = Failure(SHOWN, Judgement("forward", "Y", Verdict.WRONG))
+
+    assert stale([SHOWN, OTHER], [], [WRONG]) == ("two samples",)
+    assert stale([SHOWN, OTHER], [shown], [WRONG]) == ()
+    assert stale([OTHER], [], [WRONG]) == ()
+    assert stale([SHOWN], [], [replace(WRONG, shows=())]) == ()
