@@ -73,11 +73,6 @@ def _first(arguments: argparse.Namespace, options: Options, path: Path) -> tuple
 
 def _compared(arguments: argparse.Namespace, options: Options, path: Path) -> tuple[str, int]:
     held = baselines.read(path, target=arguments.target)
-    if arguments.format not in RENDERERS:
-        raise ValueError(
-            f"--format with --baseline must be one of {', '.join(RENDERERS)}, "
-            f"got {arguments.format!r}"
-        )
     planned = _as_planned(held.parameters)
 
     def verify_once(seed: int) -> Report:
