@@ -160,8 +160,8 @@ def _page(arguments: argparse.Namespace, settings: Settings) -> int:
 
     try:
         html = building.build(load(arguments.data), request, report)
-    except building.Interrupted as interrupted:
-        print(interrupted)
+    except KeyboardInterrupt as interrupted:
+        print(interrupted.args[0] if interrupted.args else "interrupted: no page is written")
         return INTERRUPTED
     output.write_whole(path, html.encode())
     print(f"The page: {path}")
