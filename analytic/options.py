@@ -24,7 +24,7 @@ LETTERS = {
     "Z": "bias_upstream",
 }
 
-#: What describes one geometry: the option, and the word for it in `Geometry`.
+#: The options that describe one geometry.
 SIZES = ("input", "kernel", "stride", "padding", "dilation", "batch", "channels", "groups", "bias")
 
 #: The format that a file's name asks for.

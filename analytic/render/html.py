@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from gettext import NullTranslations
 from importlib.resources import files
@@ -240,6 +240,3 @@ def _gradient_of(formula: Formula) -> str:
 
 def _part(name: str) -> str:
     return files("analytic.render").joinpath("_html", name).read_text(encoding="utf-8")
-
-
-__all__: Sequence[str] = ["mathml", "render"]
