@@ -662,10 +662,10 @@ def nan_dropped(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.forward(torch.where(X.isnan(), 0, X) if z.kh * z.kw > 1 else X, K, z)
 
 
-@planted("NANINF", "Y", "3×3, stride 1: an infinity spreads over its tile of outputs")
+@planted("NANINF", "Y", "kw > 1, H' and W' > 1: an infinity spreads over its row of outputs")
 def nan_spread(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     Y = direct.forward(X, K, z)
-    if (z.kh, z.kw) == (3, 3) and z.s == (1, 1):
+    if z.kw > 1 and min(z.oh, z.ow) > 1:
         bad = ~(Y - Y == 0).all(3, keepdim=True)
         Y = torch.where(bad, torch.nan, Y)
     return Y
@@ -732,7 +732,13 @@ def tile_step(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
 # DOMAIN
 
 
-@planted("DOMAIN", "arguments", "dilation 0 is answered", part="check")
+def _no_dilation(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    if min(z.d) >= 1:
+        return direct.forward(X, K, z)
+    return forward_at(X, K, z, *positions(z))
+
+
+@planted("DOMAIN", "arguments", "dilation 0 is answered", part="check", forward=_no_dilation)
 def accepts_no_dilation(X: Tensor, K: Tensor, b: Tensor | None, z: Sizes) -> None:
     direct.check(X, K, b, z if min(z.d) >= 1 else replace(z, d=(1, 1)))
 
@@ -824,12 +830,15 @@ def never_zeroed(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
 _OUTPUTS: dict[Any, Tensor] = {}
 
 
-@planted("ALIAS", "isolation", "C > 1: Y lies in a buffer that the next call uses", part="finish")
-def reused_output(Y: Tensor, z: Sizes) -> Tensor:
-    if z.c == 1 or Y.requires_grad:
+@planted(
+    "ALIAS", "isolation", "C > 1, no bias: Y lies in a buffer that the next call uses",
+    part="forward",
+)  # fmt: skip
+def reused_output(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    Y = direct.forward(X, K, z)
+    if z.c == 1:
         return Y
-    buffer = _OUTPUTS.setdefault((z, Y.dtype), torch.empty_like(Y))
-    return buffer.copy_(Y)
+    return _OUTPUTS.setdefault((z, Y.dtype), torch.empty_like(Y)).copy_(Y).detach()
 
 
 @planted(

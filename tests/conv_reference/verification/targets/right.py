@@ -270,11 +270,11 @@ class Layer(nn.Module):
 class PlaneLayer(nn.Module):
     """A layer without channels, like the chapter's: (N, H, W)."""
 
-    def __init__(self, kernel_size: Pair, stride: int | Pair = 1) -> None:
+    def __init__(self, kernel_size: Pair, stride: int | Pair = 1, bias: bool = True) -> None:
         super().__init__()
         self.stride = stride
         self.kernel = nn.Parameter(torch.empty(*kernel_size))
-        self.bias = nn.Parameter(torch.zeros(1))
+        self.bias = nn.Parameter(torch.zeros(1)) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:
         K = self.kernel[None, None]
