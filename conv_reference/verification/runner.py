@@ -181,7 +181,7 @@ class _Run:
             self._settings,
             self._defects,
             in_process=self._in_process,
-            patience=0 if interrupted else PATIENCE,
+            patience=0.0 if interrupted else PATIENCE,
         )
         tried = [c for c, r in zip(chosen.cases, results, strict=True) if r is not None]
         return Report(

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conv_reference.cli import main
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.execution import judge_case
+
+CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
+PLAIN = "certificate float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"
+SHORT = shlex.split("--check certificate --dtype float32 --sweep small --budget 0.1 --workers 1")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failing cases are remembered in the current folder; and no busy machine cuts a run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("conv_reference.verification.runner.OVERRUN", 1_000.0)
+
+
+def verify(*arguments: str) -> int:
+    """The status of the command, argparse's own included."""
+    try:
+        return main(["verify", *arguments])
+    except SystemExit as error:
+        return int(str(error.code))
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    verify(*arguments, "--format", "json")
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return report
+
+
+def test_what_is_right_says_so_and_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
+    target = "torch.nn.functional:conv2d"
+    assert verify(target, "--case", PLAIN, "--in-process") == 0
+    assert capsys.readouterr().out.startswith(f"{target}: right, bit for bit, on 1 case\n")
+
+
+def test_what_is_wrong_says_how_and_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify("faulty:flipped_kernel", "--case", CASE, "--in-process") == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith("faulty:flipped_kernel: wrong (1 finding), on 1 case\n")
+    assert "  is        K[0,0]·X[0,1] + K[0,1]·X[0,0]" in printed
+
+
+def test_a_run_in_children_finds_what_its_commands_show_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = told(capsys, "faulty:flipped_kernel", "--seed", "0", *SHORT)
+    assert (report["target"], report["seed"]) == ("faulty:flipped_kernel", 0)
+    assert {finding["quantity"] for finding in report["findings"]} == {"Y", "dX", "dK"}
+
+    shared = [
+        *("check", "quantity", "geometry", "verdict", "index", "expected", "actual"),
+        *("explanation", "layout", "dtype", "seed"),
+    ]
+    for finding in report["findings"]:
+        program, command, *arguments = shlex.split(finding["reproduce"])
+        again = told(capsys, *arguments, "--in-process")["findings"]
+
+        assert (program, command) == ("conv-reference", "verify")
+        assert {k: finding[k] for k in shared} in [{k: f[k] for k in shared} for f in again]
+
+
+def test_a_reproducing_command_runs_as_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    (finding,) = told(capsys, "faulty:flipped_kernel", "--case", CASE, "--in-process")["findings"]
+    command = finding["reproduce"].replace(" --in-process", "")
+    assert main(shlex.split(command)[1:]) == 1
+    assert finding["explanation"].splitlines()[-1] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), 0), (("--require", "exact"), 1), (("--require", "rounded"), 0)],
+    ids=["by default", "exact", "rounded"],
+)
+def test_what_is_rounded_passes_unless_exactness_is_required(
+    options: tuple[str, ...], status: int
+) -> None:
+    case = f"{PLAIN} values=heavy_input nobias grad="
+    assert verify("faulty:detour", "--case", case, "--in-process", "--seed", "1", *options) == (
+        status
+    )
+
+
+def test_an_unsupported_mode_fails_only_where_modes_are_required() -> None:
+    words = "--geometry 'h1 w1 k1' --dtype float64 --in-process --seed 0"
+    options = shlex.split(f"{words} --check certificate --check jvp")
+    assert verify("faulty:wrong_groups", *options) == 0
+    assert verify("faulty:wrong_groups", *options, "--require-modes") == 1
+
+
+def test_precision_that_is_allowed_is_no_fault() -> None:
+    case = "certificate float32 c2 h4 w4 o2 k3 values=heavy_weight grad= nobias"
+    options = ("--case", case, "--in-process", "--seed", "0")
+    assert verify("faulty:in_ten_bits", *options) == 1
+    assert verify("faulty:in_ten_bits", *options, "--allow-bits", "10") == 0
+
+
+def test_known_defects_come_from_the_file_that_is_named_or_none(tmp_path: Path) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(
+        '[[defect]]\nname = "a"\nsummary = "b"\nlink = "c"\ndate = "2026-11-24"\n'
+        'targets = ["faulty:"]\n'
+    )
+    command = ("faulty:flipped_kernel", "--case", CASE, "--in-process")
+    assert verify(*command, "--known", str(file)) == 0
+    assert verify(*command, "--known", "none") == 1
+
+
+def test_an_interrupt_prints_what_is_known_and_exits_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) > 10:
+            raise KeyboardInterrupt
+        return judge_case(*arguments)
+
+    monkeypatch.setattr("conv_reference.verification.runner.judge_case", interrupted)
+    assert verify("torch.nn.functional:conv2d", *SHORT, "--in-process") == 130
+    printed = capsys.readouterr().out
+    assert "interrupted: this is what is known so far" in printed
+    assert re.search(r"not reached: \d+ cases of certificate", printed)
+
+
+def test_a_target_in_a_file_and_a_report_in_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch.nn.functional import conv2d\n"
+        "def convolve(input, weight):\n"
+        "    return conv2d(input, weight.flip(2, 3))\n"
+    )
+    output = tmp_path / "report.json"
+    options = ("--case", CASE, "--in-process", "--format", "json", "--output", str(output))
+
+    assert verify("mine.py:convolve", *options) == 1
+    assert capsys.readouterr().out == ""
+    report = json.loads(output.read_text())
+    assert (report["schema"], report["verdict"]) == (1, "wrong")
+    assert report["findings"][0]["geometry"] == "n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1"
+
+
+CONV2D = "torch.nn.functional:conv2d"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere:conv2d"], "cannot import 'nowhere': ModuleNotFoundError"),
+        (["torch.nn:Nothing"], "cannot import 'torch.nn:Nothing': torch.nn has no 'Nothing'"),
+        (["torch.nn"], "not a target: 'torch.nn'; accepted is package.module:attribute"),
+        (["raises.py:conv2d"], "cannot import 'raises.py': ZeroDivisionError: division by zero"),
+        (["exits.py:conv2d"], "cannot import 'exits.py': SystemExit: 0"),
+        (["missing.py:conv2d"], "cannot import 'missing.py': no such file"),
+        (["torch.nn:Linear"], "cannot construct 'torch.nn:Linear' with the signature"),
+        ([CONV2D, "--geometry", "h2"], "the geometry 'h2' lacks w, k; accepted is a form like"),
+        ([CONV2D, "--geometry", "h1 w1 k2"], "the kernel must fit into the padded input"),
+        ([CONV2D, "--case", "certificate"], "dtype must be one of"),
+        ([CONV2D, "--case", "a float32 h1 w1 k1"], "no check 'a'; accepted are"),
+        ([CONV2D, "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
+        ([CONV2D, "--seed", "-1"], "seed must be at least 0, got -1"),
+        ([CONV2D, "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        ([CONV2D, "--budget", "0"], "budget must be finite and more than 0 seconds, got 0.0"),
+        ([CONV2D, "--budget", "nan"], "budget must be finite and more than 0 seconds, got nan"),
+        ([CONV2D, "--workers", "0"], "workers must be at least 1, got 0"),
+        ([CONV2D, "--allow-bits", "0"], "allowed_bits must be at least 1, got 0"),
+        ([CONV2D, "--check", "nothing"], "no check 'nothing'; accepted are"),
+        ([CONV2D, "--device", "x"], "no device 'x' here"),
+        ([CONV2D, "--sweep", "wide"], "argument --sweep: invalid choice: 'wide'"),
+        ([CONV2D, "--output", "no/where.txt"], "--output: no folder 'no'"),
+        ([CONV2D, "--known", "missing.toml"], "No such file or directory: 'missing.toml'"),
+        ([CONV2D, "--known", "bad.toml"], "bad.toml is no TOML"),
+        ([], "the following arguments are required: TARGET"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
+)
+def test_what_cannot_be_carried_out_is_one_line_and_exit_2(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "raises.py").write_text("1 / 0\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "bad.toml").write_text("[[defect\n")
+
+    status = verify(*arguments, *(["--in-process"] if arguments else []))
+    captured = capsys.readouterr()
+
+    assert status == 2
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("conv-reference verify: error: ")
+    assert message in captured.err
+
+
+def test_a_target_that_cannot_be_imported_in_the_child_is_one_line_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "leaves.py").write_text("import os\nos._exit(0)\n")
+    assert verify("leaves.py:conv2d", "--workers", "1") == 2
+    assert capsys.readouterr().err == (
+        "conv-reference verify: error: cannot import 'leaves.py:conv2d': "
+        "left the process with status 0\n"
+    )
+
+
+def test_checks_lists_every_row_with_its_reason_and_a_real_fault(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["checks"]) == 0
+    printed = capsys.readouterr().out
+    paragraphs = printed.strip().split("\n\n")
+    rows = [row for check in all_checks().values() for row in check.rows]
+
+    assert len(paragraphs) == len(rows)
+    for row, paragraph in zip(rows, paragraphs, strict=True):
+        flat = " ".join(paragraph.split())
+        assert flat.startswith(row.name)
+        for words in (row.asserts, f"why: {row.why}", f"fault: {row.fault}"):
+            assert " ".join(words.split()) in flat
+    assert "grad_input (certificate)" in printed
+    assert max(map(len, printed.splitlines())) <= 100
