@@ -83,7 +83,8 @@ class Repository:
         return subprocess.run(
             ["bash", "-e", "-c", script],
             cwd=self.folder,
-            env=os.environ | {"PATH": path, "GITHUB_STEP_SUMMARY": summary},
+            env=os.environ
+            | {"PATH": path, "GITHUB_STEP_SUMMARY": summary, "GITHUB_ACTIONS": "true"},
             capture_output=True,
             text=True,
             check=False,
@@ -185,6 +186,7 @@ def test_a_gradient_broken_for_groups_turns_the_workflow_red_and_is_named(
     gate = repository.sh(steps["Gate"])
     assert gate.returncode == 1, gate.stdout + gate.stderr
 
+    assert gate.stdout.startswith("::error title=wrong%3A dK[")
     repository.sh(steps["Summary"])
     summary = (repository.folder / "summary.md").read_text()
     assert "BROKEN: 1 regression against the baseline" in summary

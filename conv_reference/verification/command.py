@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -134,24 +135,26 @@ def run(arguments: argparse.Namespace) -> int:
         OSError: when a file cannot be read or written.
     """
     from conv_reference.verification import gate_command, verify
-    from conv_reference.verification.report import renderer
+    from conv_reference.verification.report import markdown, renderer
 
     if arguments.output is not None and not arguments.output.parent.is_dir():
         raise FileNotFoundError(f"--output: no folder {str(arguments.output.parent)!r}")
     with _progress() as progress:
         options = _options(arguments) | {"progress": progress}
         if arguments.baseline is not None:
-            rendered, status = gate_command.run(arguments, options)
+            rendered, status, annotated = gate_command.run(arguments, options)
         else:
             gate_command.refuse_stray_options(arguments)
             report = verify(arguments.target, **options)
-            rendered = renderer(arguments.format)(report)
+            rendered, annotated = renderer(arguments.format)(report), markdown.annotations(report)
             passed = report.passed and _has_modes(report, required=arguments.require_modes)
             status = 130 if report.interrupted else int(not passed)
     if arguments.output is None:
         sys.stdout.write(rendered)
     else:
         arguments.output.write_text(rendered, encoding="utf-8")
+        if os.environ.get("GITHUB_ACTIONS") == "true":  # it shows these beside the code
+            sys.stdout.writelines(f"{line}\n" for line in annotated)
     return status
 
 

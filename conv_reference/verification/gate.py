@@ -54,9 +54,18 @@ class GateResult:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Those of what broke, then those of what was found; not those that were there before."""
-        broken = _of_rows(self.repeated, (*self.comparison.regressions, *self.comparison.appeared))
-        fresh = () if self.fresh is None else _of_rows(self.fresh, self.found)
-        return broken + fresh
+        return self.broken_findings + self.found_findings
+
+    @property
+    def broken_findings(self) -> tuple[Finding, ...]:
+        """Those of what broke."""
+        return _of_rows(self.repeated, self.comparison.regressions)
+
+    @property
+    def found_findings(self) -> tuple[Finding, ...]:
+        """Those of what was found."""
+        there = _of_rows(self.repeated, self.comparison.appeared)
+        return there + (() if self.fresh is None else _of_rows(self.fresh, self.found))
 
 
 def run_gate(

@@ -11,18 +11,18 @@ from typing import Any
 import torch
 
 from conv_reference.verification import baseline as baselines
+from conv_reference.verification import gate_report
 from conv_reference.verification.case import dtype_name, dtype_named
 from conv_reference.verification.comparison import DEFAULT_MARGIN, updated
 from conv_reference.verification.gate import OnFound, run_gate
-from conv_reference.verification.gate_report import RENDERERS
-from conv_reference.verification.report import renderer
+from conv_reference.verification.report import markdown, renderer
 from conv_reference.verification.result import Report
 from conv_reference.verification.runner import verify
 
 Options = Mapping[str, Any]
 
 
-def run(arguments: argparse.Namespace, options: Options) -> tuple[str, int]:
+def run(arguments: argparse.Namespace, options: Options) -> tuple[str, int, list[str]]:
     """Compare with the baseline, or make the first one.
 
     Args:
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, options: Options) -> tuple[str, int]:
         options: the keyword arguments of ``verify`` that they amount to.
 
     Returns:
-        What is to be printed, and the exit status.
+        What is to be printed, the exit status, and the annotations for GitHub.
 
     Raises:
         ValueError: when the baseline is corrupt, newer, of another target or absent, or an
@@ -62,16 +62,20 @@ def refuse_stray_options(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{name} goes with --baseline FILE")
 
 
-def _first(arguments: argparse.Namespace, options: Options, path: Path) -> tuple[str, int]:
+def _first(
+    arguments: argparse.Namespace, options: Options, path: Path
+) -> tuple[str, int, list[str]]:
     """Write what holds now; a run that was cut short is no baseline."""
     report = verify(arguments.target, **options)
     if report.interrupted or report.judged == 0:
-        return renderer(arguments.format)(report), 130
+        return renderer(arguments.format)(report), 130, markdown.annotations(report)
     baselines.write(path, baselines.baseline_of(report, _parameters(arguments, options)))
-    return renderer(arguments.format)(report), int(not report.passed)
+    return renderer(arguments.format)(report), int(not report.passed), markdown.annotations(report)
 
 
-def _compared(arguments: argparse.Namespace, options: Options, path: Path) -> tuple[str, int]:
+def _compared(
+    arguments: argparse.Namespace, options: Options, path: Path
+) -> tuple[str, int, list[str]]:
     held = baselines.read(path, target=arguments.target)
     planned = _as_planned(held.parameters)
 
@@ -95,7 +99,11 @@ def _compared(arguments: argparse.Namespace, options: Options, path: Path) -> tu
             accept_regressions=arguments.accept_regressions,
         )
         baselines.write(path, taken)
-    return RENDERERS[arguments.format](result), result.status
+    return (
+        gate_report.RENDERERS[arguments.format](result),
+        result.status,
+        gate_report.commands(result),
+    )
 
 
 def _fresh_seed(wanted: int | None, held: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from conv_reference.verification.comparison import Change, Comparison
@@ -57,6 +58,14 @@ def render_junit(result: GateResult) -> str:
             name = "-".join((kind, change.check, change.dtype, change.device))
             cases.append(junit.case(report, name, outcome))
     return junit.suite(report, cases, [headline(result), _seeds(result)])
+
+
+def commands(result: GateResult) -> list[str]:
+    """Workflow commands: what broke is an error, what was found is one where the gate fails."""
+    level = "error" if result.on_found == OnFound.FAIL else "warning"
+    broken = replace(result.repeated, findings=result.broken_findings)
+    more = replace(result.repeated, findings=result.found_findings)
+    return markdown.annotations(broken) + markdown.annotations(more, level)
 
 
 #: Every format, as the gate writes it.

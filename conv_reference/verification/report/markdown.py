@@ -40,15 +40,19 @@ def details(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"… and {counted(len(groups) - _MOST_GROUPS, 'further finding')}."
 
 
-def annotations(report: Report) -> list[str]:
+def annotations(report: Report, level: str = "error") -> list[str]:
     """Workflow commands that make GitHub show the findings beside the code; ten at the most.
 
-    A known defect is a notice, everything else an error. They name a file where the target does.
+    They name a file where the target does.
+
+    Args:
+        report: whose findings they are.
+        level: error or warning; a known defect is a notice whatever is asked for.
     """
-    commands = [_annotation(report, group) for group in grouped(report.findings)]
+    commands = [_annotation(report, group, level) for group in grouped(report.findings)]
     if len(commands) > _MOST_ANNOTATIONS:
         left = counted(len(commands) - _MOST_ANNOTATIONS + 1, "further finding")
-        commands[_MOST_ANNOTATIONS - 1 :] = [f"::error title=conv-reference::{left}"]
+        commands[_MOST_ANNOTATIONS - 1 :] = [f"::{level} title=conv-reference::{left}"]
     return commands
 
 
@@ -132,9 +136,9 @@ def _details(group: Group) -> str:
     return "\n\n".join([*blocks, "</details>"])
 
 
-def _annotation(report: Report, group: Group) -> str:
+def _annotation(report: Report, group: Group, level: str) -> str:
     first = group.first
-    level = "error" if first.known is None else "notice"
+    level = level if first.known is None else "notice"
     properties = {"title": f"{first.verdict}: {group.title}"}
     path = printable(report.target).rpartition(":")[0]
     if path.endswith(".py"):

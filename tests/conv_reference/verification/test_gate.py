@@ -13,6 +13,7 @@ from conv_reference.verification.baseline import BaselineError, Parameters, base
 from conv_reference.verification.gate import GateResult, OnFound, run_gate
 from conv_reference.verification.gate_report import (
     RENDERERS,
+    commands,
     render_html,
     render_json,
     render_junit,
@@ -190,6 +191,16 @@ def test_junit_fails_on_what_was_found_only_where_the_gate_does() -> None:
     for on_found, failures in ((OnFound.FAIL, 1), (OnFound.WARN, 0)):
         (suite,) = JUnitXml.fromstring(render_junit(gate(RIGHT, BROKEN, on_found)).encode())
         assert (suite.tests, suite.failures, suite.skipped) == (2, failures, 1 - failures)
+
+
+def test_annotations_are_errors_where_the_gate_is_red_and_warnings_where_it_only_warns() -> None:
+    def levels(result: GateResult) -> list[str]:
+        return [command.split(" ")[0] for command in commands(result)]
+
+    assert levels(gate(RIGHT, RIGHT)) == []
+    assert levels(gate(BROKEN, RIGHT, OnFound.WARN)) == ["::error"]
+    assert levels(gate(RIGHT, BROKEN, OnFound.FAIL)) == ["::error"]
+    assert levels(gate(RIGHT, BROKEN, OnFound.WARN)) == ["::warning"]
 
 
 def test_html_tells_what_changed_above_the_table() -> None:
