@@ -1,6 +1,7 @@
 """Is this implementation of convolution right, in every mode, and if not, where and how?
 
 >>> import torch
+>>> from conv_reference.verification import verify
 >>> report = verify(torch.nn.functional.conv2d, dtypes=[torch.float64], seed=0, budget=1.0)
 >>> str(report.verdict), report.passed
 ('exact', True)

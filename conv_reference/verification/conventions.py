@@ -209,6 +209,7 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
         name=name,
         prepare=prepare,
         options=frozenset(parameters) & frozenset(OPTIONS if bias is not None else OPTIONS[1:]),
+        always_biased=bias is not None and "bias" not in parameters,
         has_channels=kernel[1].dim() == 4,
         is_module=True,
         words=issubclass(layer, nn.Conv2d),
