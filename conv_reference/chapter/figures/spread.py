@@ -54,6 +54,6 @@ def both_runs(pairs: Sequence[tuple[Run, Run]], _: Gettext) -> Figure:
         height, width = pair[0].settings.kernel_size
         axes.set(yscale="log", xlabel=_("minibatch"), title=f"{height}×{width}")
         axes.grid(axis="y")
-    grid[0].set_ylabel(_("loss, mean of 20"))
+    grid[0].set_ylabel(_("loss, geometric mean of 20"))
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -43,7 +43,9 @@ def loss_curve(run: Run, _: Gettext) -> Figure:
     axes.plot(
         steps, run.losses, color=COLOURS[0], alpha=0.6, linewidth=0.8, label=_("one minibatch")
     )
-    axes.plot(steps, running_mean(run.losses, 50), color=COLOURS[1], label=_("mean of 50"))
+    axes.plot(
+        steps, running_mean(run.losses, 50), color=COLOURS[1], label=_("geometric mean of 50")
+    )
     axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss"))
     axes.grid(axis="y")
     axes.legend()
@@ -154,7 +156,7 @@ def filter_losses(runs: Sequence[Run], _: Gettext) -> Figure:
     axes = figure.subplots()
     for run, colour in zip(runs, COLOURS, strict=False):
         axes.plot(running_mean(run.losses, 30), color=colour, label=run.settings.target)
-    axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss, mean of 30"))
+    axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss, geometric mean of 30"))
     axes.grid(axis="y")
     axes.legend(ncols=3)
     return figure
