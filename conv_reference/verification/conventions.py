@@ -78,13 +78,15 @@ def _adapted(implementation: Any, name: str) -> Target:
 
 def _of_callable(function: Callable[..., Any], name: str) -> Target:
     parameters = _positional_parameters(function, name)
+    keywords = _keyword_options(function)
 
     def prepare(case: Case, operands: Operands) -> Call:
         given = _conv2d_options(case.geometry)
 
         def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
             options = given | {"bias": b}
-            return function(X, K, *(options.get(p, default) for p, default in parameters.items()))
+            listed = (options.get(p, default) for p, default in parameters.items())
+            return function(X, K, *listed, **{p: options[p] for p in keywords})
 
         return Call(
             function=call,
@@ -97,10 +99,19 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
     return Target(
         name=name,
         prepare=prepare,
-        options=frozenset(parameters) & frozenset(OPTIONS),
+        options=frozenset((*parameters, *keywords)) & frozenset(OPTIONS),
         words=function is torch.nn.functional.conv2d or _takes_words(function),
-        call_with=_with_options(function, parameters),
+        call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
     )
+
+
+def _keyword_options(function: Callable[..., Any]) -> list[str]:
+    """The options that can only be given by keyword."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return []
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in OPTIONS]
 
 
 def _with_options(
@@ -148,7 +159,11 @@ def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str,
         return dict.fromkeys(OPTIONS)
     positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
-    keyword = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    keyword = [
+        p.name
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in OPTIONS
+    ]
     if len(positional) < 2 or foreign or keyword:
         raise TargetError(f"cannot call {name!r} with the signature {signature}; {_ACCEPTED}")
     return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}

@@ -137,10 +137,11 @@ def _term(trial: Trial, quantity: str, key: tuple[Index, Index], value: float) -
 
 
 def _short(trial: Trial, role: str, index: Index) -> str:
-    """Without the leading indices whose dimension has a single place."""
-    shape = getattr(trial.operands, role).shape
-    kept = [i for place, i in enumerate(index) if place >= len(index) - 2 or shape[place] > 1]
-    return _text(tuple(kept))
+    """Without the leading indices where both dimensions have a single place, or are not there."""
+    samples, channels = getattr(trial.operands, role).shape[:2]
+    if max(samples, channels) == 1:
+        return _text(index[2:])
+    return _text(index if trial.target.has_channels else (index[0], *index[2:]))
 
 
 def _text(index: Index) -> str:

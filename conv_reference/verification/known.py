@@ -122,7 +122,7 @@ def _defect(path: Path, entry: Any) -> Defect:
     for text in defect.shows:
         _shown_case(path, defect, text)
     if defect.geometry:
-        evaluate(defect.geometry, _sizes(Geometry(input_size=(1, 1), kernel_size=(1, 1))))
+        _require_predicate(defect.geometry)
     return defect
 
 
@@ -183,6 +183,17 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
+def _require_predicate(text: str) -> None:
+    """Refuse what could not be evaluated, in every part: evaluation stops where it can."""
+    sizes = _sizes(Geometry(input_size=(1, 1), kernel_size=(1, 1)))
+    evaluate(text, sizes)
+    for node in ast.walk(ast.parse(text, mode="eval")):
+        if isinstance(node, ast.Name) and node.id not in sizes:
+            raise KnownError(f"not a predicate over sizes: {text!r}; there is no size {node.id!r}")
+        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda):
+            raise KnownError(f"not a predicate over sizes: {text!r}")
+
+
 def evaluate(text: str, sizes: Mapping[str, int]) -> int:
     """Evaluate a predicate over sizes: comparisons, and, or, not, and integer arithmetic.
 
@@ -209,7 +220,7 @@ def _value(node: ast.expr, sizes: Mapping[str, int]) -> int:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return int(not _value(operand, sizes))
         case ast.BoolOp(op=op, values=values):
-            found = [_value(value, sizes) for value in values]
+            found = (_value(value, sizes) for value in values)  # as Python does, no further
             return int(all(found) if isinstance(op, ast.And) else any(found))
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [_value(side, sizes) for side in (left, *comparators)]

@@ -50,7 +50,8 @@ def provoke(
             continue
         spared = [case for case in kept if defect.concerns(case) and case not in first]
         if spared:
-            notes.append(f"not tried: {len(spared)} cases where {defect.name} may crash")
+            count = f"{len(spared)} case{'s' if len(spared) > 1 else ''}"
+            notes.append(f"not tried: {count} where {defect.name} may crash")
         kept = [case for case in kept if case not in set(spared)]
     return Provoked(tuple(kept), tuple(notes))
 

@@ -167,7 +167,9 @@ class _Run:
             )
             chosen, notes = replace(chosen, cases=provoked.cases), provoked.notes
         results, interrupted = self._judged(chosen, wanted, progress)
-        named = {case.check for case in chosen.cases} | {c.name for c in _asked(wanted)}
+        named = {case.check for case in chosen.cases}
+        if wanted.case is None:
+            named |= {check.name for check in _asked(wanted)}
         checks = [check for check in all_checks().values() if check.name in named]
         tally = Tally(checks, wanted.dtypes)
         for case, result in zip(chosen.cases, results, strict=True):
@@ -255,7 +257,10 @@ def _unreached(chosen: Plan, results: Sequence[Any]) -> list[str]:
     for case, result in zip(chosen.cases, results, strict=True):
         if result is None:
             missed[case.check] = missed.get(case.check, 0) + 1
-    return [f"not reached: {number} cases of {name}" for name, number in missed.items()]
+    return [
+        f"not reached: {number} case{'s' if number > 1 else ''} of {name}"
+        for name, number in missed.items()
+    ]
 
 
 def _backend(implementation: Any, *, isolate: bool, workers: int | None) -> Backend:

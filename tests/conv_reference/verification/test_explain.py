@@ -84,8 +84,8 @@ dX[0,0,0,2]: takes part in 1 output position
             "dX",
             """\
 dX[0,1,0,0]: takes part in 1 output position
-  should be G[1,0,0]·K[1,0,0]
-  is        G[1,0,0]·K[0,0,0]""",
+  should be G[0,1,0,0]·K[1,0,0,0]
+  is        G[0,1,0,0]·K[0,0,0,0]""",
             id="channels are named where there are several",
         ),
         pytest.param(
@@ -182,9 +182,9 @@ Y[0,0,0,0]:
             "Y",
             """\
 Y[0,0,0,0]:
-  should be K[0,0]·X[0,0,0] + K[0,1]·X[0,0,1]
+  should be K[0,0]·X[0,0,0,0] + K[0,1]·X[0,0,0,1]
 Y[1,0,0,0]:
-  should be K[0,0]·X[1,0,0] + K[0,1]·X[1,0,1]""",
+  should be K[0,0]·X[1,0,0,0] + K[0,1]·X[1,0,0,1]""",
             id="what cannot be read out",
         ),
     ],
