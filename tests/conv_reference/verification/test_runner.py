@@ -188,20 +188,22 @@ def test_a_target_that_says_so_is_unsupported_and_does_not_pass() -> None:
 def test_an_inexact_target_is_rounded_with_its_bits_and_passes_unless_exactness_is_required() -> (
     None
 ):
-    report = certified(faulty.detour)
+    report = certified(faulty.detour, budget=0.03)
     forward = next(check for check in report.checks if check.name == "forward")
 
     assert (forward.verdict, report.verdict, report.passed) == ("rounded", "rounded", True)
     assert forward.effective_bits is not None
     assert 22 < forward.effective_bits < 25
     assert forward.miss_bound is None
-    assert not certified(faulty.detour, require="exact").passed
+    assert not certified(faulty.detour, budget=0.03, require="exact").passed
 
 
 def test_ten_bits_are_wrong_unless_they_are_allowed() -> None:
-    assert certified(faulty.in_ten_bits).verdict == Verdict.WRONG
-    assert certified(faulty.in_ten_bits, allowed_bits=10).verdict == Verdict.ROUNDED
-    assert certified(faulty.in_ten_bits, dtypes=[torch.bfloat16]).verdict == Verdict.EXACT
+    assert certified(faulty.in_ten_bits, budget=0.03).verdict == Verdict.WRONG
+    assert certified(faulty.in_ten_bits, budget=0.03, allowed_bits=10).verdict == Verdict.ROUNDED
+    assert (
+        certified(faulty.in_ten_bits, budget=0.03, dtypes=[torch.bfloat16]).verdict == Verdict.EXACT
+    )
 
 
 def test_the_same_seed_gives_the_same_report() -> None:
