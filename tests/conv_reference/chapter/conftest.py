@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from conv_reference.chapter.data import DEBIAN, load
+from conv_reference.chapter.data import DEBIAN, Dataset, load
 from conv_reference.chapter.language import LANGUAGES
 from conv_reference.chapter.page import Page, render
 from conv_reference.chapter.parts import PARTS
@@ -58,9 +58,15 @@ TINY = Plan(
 
 
 @pytest.fixture(scope="session")
-def parts() -> Mapping[str, Part]:
+def fashion() -> Dataset:
+    """The real images, of Debian's package dataset-fashion-mnist, which CI installs."""
+    return load(DEBIAN)
+
+
+@pytest.fixture(scope="session")
+def parts(fashion: Dataset) -> Mapping[str, Part]:
     """The parts of a page, of real images."""
-    material = Material(torch.from_numpy(load(DEBIAN).pixels[:640]), Settings(), TINY)
+    material = Material(torch.from_numpy(fashion.pixels[:640]), Settings(), TINY)
     return {name: part.compute(material) for name, part in PARTS.items()}
 
 

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from conv_reference.chapter.data import DEBIAN, load
+from conv_reference.chapter.data import Dataset
 from conv_reference.chapter.initialisation import INITS, moments, spread, torch_default, train_both
 
 
 @pytest.fixture(scope="module")
-def images() -> torch.Tensor:
-    return load(DEBIAN).images(60)
+def images(fashion: Dataset) -> torch.Tensor:
+    return fashion.images(24)
 
 
 @pytest.mark.parametrize("init", INITS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conv_reference.chapter.curvature import curvature, image_curvatures
-from conv_reference.chapter.data import DEBIAN, load
+from conv_reference.chapter.data import Dataset
 from conv_reference.chapter.stability import (
     bisect,
     diverged,
@@ -16,16 +16,16 @@ from conv_reference.chapter.stability import (
 
 
 @pytest.fixture(scope="module")
-def images() -> torch.Tensor:
-    return load(DEBIAN).images(1280)
+def images(fashion: Dataset) -> torch.Tensor:
+    return fashion.images(1280)
 
 
 @pytest.mark.parametrize("scale", [1, 255])
 def test_the_measured_limit_is_the_predicted_one_within_3_percent(
     images: torch.Tensor, scale: int
 ) -> None:
-    few = images[:32] * scale
-    limit = full_batch_limit(few, 60, 1e-8)
+    few = images[:16] * scale
+    limit = full_batch_limit(few, 40, 1e-8)
 
     assert limit.middle == pytest.approx(curvature(few, (3, 3)).threshold, rel=0.03)
     assert limit.converges < limit.diverges

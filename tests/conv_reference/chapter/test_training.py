@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from conv_reference.chapter.data import DEBIAN, load
+from conv_reference.chapter.data import Dataset
 from conv_reference.chapter.filters import LAYERS
 from conv_reference.chapter.targets import EDGE_DETECTOR, TARGETS
 from conv_reference.chapter.training import Run, Settings
@@ -20,9 +20,8 @@ def images(pixels: Any) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def real_images() -> torch.Tensor:
-    """The 60,000 images of Debian's package dataset-fashion-mnist, which CI installs."""
-    return load(DEBIAN).images()
+def real_images(fashion: Dataset) -> torch.Tensor:
+    return fashion.images()
 
 
 @pytest.mark.parametrize("seed", range(10))
