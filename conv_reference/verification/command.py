@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=20.0,
         metavar="SECONDS",
-        help="the number of cases follows from it; the clock cuts at half as much again (20)",
+        help="the number of cases follows from it; the clock cuts at three times as much (20)",
     )
     add(
         "--require",
