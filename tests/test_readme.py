@@ -12,7 +12,9 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def _block(language: str, containing: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    blocks: list[str] = re.findall(
+        rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
+    )
     return next(block for block in blocks if containing in block)
 
 

@@ -198,7 +198,7 @@ def test_products_and_sums_stand_in_for_the_matrix_product(dtype: torch.dtype) -
     assert torch.equal(actual, (left @ right).to(dtype))
 
 
-class NobodysConvolution(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class NobodysConvolution(TorchDispatchMode):
     """Fails on an operator that convolves, or unrolls for one that does."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -70,11 +70,11 @@ def carries_no_tangent(call: Call) -> bool:
     """
     with target_code("tangent of Y"), forward_ad.dual_level():
         X, K, b = (
-            None if t is None else forward_ad.make_dual(t.detach(), torch.ones_like(t))  # type: ignore[no-untyped-call]
+            None if t is None else forward_ad.make_dual(t.detach(), torch.ones_like(t))
             for t in (call.X, call.K, call.b)
         )
         Y = call.function(X, K, b)  # type: ignore[arg-type]
-        return forward_ad.unpack_dual(Y).tangent is None  # type: ignore[no-untyped-call]
+        return forward_ad.unpack_dual(Y).tangent is None
 
 
 def no_forward_mode(row: str) -> Judgement:
@@ -167,9 +167,9 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         held = {"X": call.X, "K": call.K, "b": call.b}
         with target_code(_quantity(subset)), forward_ad.dual_level():
             for letter, tangent in tangents.items():
-                held[letter] = forward_ad.make_dual(held[letter].detach(), tangent)  # type: ignore[union-attr, no-untyped-call]
+                held[letter] = forward_ad.make_dual(held[letter].detach(), tangent)  # type: ignore[union-attr]
             Y = call.function(held["X"], held["K"], held["b"])  # type: ignore[arg-type]
-            actual = forward_ad.unpack_dual(Y).tangent  # type: ignore[no-untyped-call]
+            actual = forward_ad.unpack_dual(Y).tangent
             actual = actual if actual is None else actual.clone()
         if actual is None and carries_no_tangent(call):
             yield no_forward_mode("dual_numbers")

@@ -214,14 +214,9 @@ def _watch(trial: Trial) -> dict[str, Any]:
 
 def _gone(tensor: Tensor) -> Any:
     """Neither the object nor its storage, which a detached copy shares, may live on."""
-    reference, storage = weakref.ref(tensor), StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+    reference, storage = weakref.ref(tensor), StorageWeakRef(tensor.untyped_storage())
     empty = tensor.numel() == 0
-    return lambda: (
-        reference() is None
-        and (
-            empty or storage.expired()  # type: ignore[no-untyped-call]
-        )
-    )
+    return lambda: reference() is None and (empty or storage.expired())
 
 
 def _arguments(call: Call) -> dict[str, Tensor]:

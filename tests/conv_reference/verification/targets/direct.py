@@ -104,7 +104,8 @@ def windows(X: Tensor, z: Sizes) -> Tensor:
     """(N, g, C/g, oh, ow, kh, kw): what each output reads."""
     padded = pad(X, (z.p[1], z.p[1], z.p[0], z.p[0]))
     view = padded.unfold(2, z.span[0], z.s[0]).unfold(3, z.span[1], z.s[1])
-    return view[..., :: z.d[0], :: z.d[1]].unflatten(1, (z.g, z.cg))
+    split: Tensor = view[..., :: z.d[0], :: z.d[1]].unflatten(1, (z.g, z.cg))
+    return split
 
 
 def forward(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
@@ -230,7 +231,7 @@ def convolution(parts: Parts) -> Callable[..., Tensor]:
         def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
             return rule(Convolution.apply, info.batch_size, in_dims, *args)
 
-        Convolution.vmap = staticmethod(vmap)  # type: ignore[assignment]
+        Convolution.vmap = staticmethod(vmap)  # type: ignore[method-assign]
 
     def conv2d(
         input: Tensor,
