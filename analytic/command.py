@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         document = _theorem(asked) if asked.theorem else _derivation(asked)
     except (GeometryError, NameClashError, ValuesError, FormatError, _AskedError) as error:
         options.error(str(error))
+    except MemoryError:
+        options.error("the geometry is too large for this machine's memory")
     return _write(render(document, translations(asked.language)), asked.output, options.prog)
 
 

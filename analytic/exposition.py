@@ -56,6 +56,10 @@ def _definition(d: Derivation) -> Step:
     X, K, Y, G = d.X, d.K, d.Y, d.G
     blocks: list[Block] = [
         Grids((*_planes("X", X), *_planes("K", K), *_row(d.b))),
+    ]
+    if d.geometry.dilation != (1, 1):
+        blocks.append(Paragraph(recipe.spread_kernel(d.geometry, whole(K))))
+    blocks += [
         Paragraph(wording.definition(d.geometry, whole(X), whole(K), whole(Y))),
         Formulas((formulas.definition(d.geometry, X, K, Y, d.b),)),
     ]
@@ -66,7 +70,11 @@ def _definition(d: Derivation) -> Step:
     blocks += [
         Formulas(tuple(Formula((Y[index], term)) for index, term in d.output.items())),
         Paragraph(
-            _("Let {C} be the cost, and let its derivatives by the outputs be given:", C=cost)
+            _(
+                "Let {C} be the cost, and let its derivatives with respect to the outputs be "
+                "given:",
+                C=cost,
+            )
         ),
         Formulas((Formula((whole(G), Partial(cost, whole(Y)))),)),
         Grids((*_planes("Y", Y), *_planes("G", G))),
@@ -77,21 +85,22 @@ def _definition(d: Derivation) -> Step:
 def _jacobian_kernel(d: Derivation) -> Step:
     label = Partial(whole(d.Y), whole(d.K))
     text = _(
-        "Each output is differentiated by each kernel element: a row for each element of {Y}, "
-        "a column for each of {K}.",
+        "Each output is differentiated with respect to each kernel element: a row for "
+        "each element of {Y}, a column for each of {K}.",
         Y=whole(d.Y),
         K=whole(d.K),
     )
-    title = _("The derivatives of {Y} by {K}", Y=whole(d.Y), K=whole(d.K))
+    title = _("The derivatives of {Y} with respect to {K}", Y=whole(d.Y), K=whole(d.K))
     return Step(title, (Paragraph(text), Matrix(label, d.jacobian_kernel)))
 
 
 def _jacobian_input(d: Derivation) -> Step:
     label = Partial(whole(d.Y), whole(d.X))
     text = _(
-        "The same by each pixel. A pixel that an output does not see has derivative 0 there.",
+        "The same with respect to each pixel. Where an output does not see it, the derivative "
+        "is 0.",
     )
-    title = _("The derivatives of {Y} by {X}", Y=whole(d.Y), X=whole(d.X))
+    title = _("The derivatives of {Y} with respect to {X}", Y=whole(d.Y), X=whole(d.X))
     return Step(title, (Paragraph(text), Matrix(label, d.jacobian_input)))
 
 
@@ -108,7 +117,9 @@ def _cases(d: Derivation) -> Step:
         text.append(Paragraph(wording.unseen()))
     if geometry.batch * geometry.in_channels > 1:
         text.append(
-            Paragraph(_("Here are those of one sample and channel; in the others it is the same."))
+            Paragraph(
+                _("Here are the pixels of one sample and channel; in the others it is the same.")
+            )
         )
     return Step(_("How often each pixel takes part"), (*text, CaseTable(rows, grid)))
 
@@ -117,7 +128,7 @@ def _kernel_gradient(d: Derivation) -> Step:
     X, K, G = d.X, d.K, d.G
     form = d.gradient_kernel.closed_form
     return Step(
-        _("The gradient of the cost by {K}", K=whole(K)),
+        _("The gradient of the cost with respect to {K}", K=whole(K)),
         (
             Paragraph(_("By the chain rule, with the columns of {J}:", J=_by(d.Y, K))),
             Formulas((formulas.kernel_chain(d.geometry, K, d.Y, G),)),
@@ -152,7 +163,7 @@ def _input_gradient(d: Derivation) -> Step:
         *_operands(d),
         _check(form),
     ]
-    return Step(_("The gradient of the cost by {X}", X=whole(X)), tuple(blocks))
+    return Step(_("The gradient of the cost with respect to {X}", X=whole(X)), tuple(blocks))
 
 
 def _operands(d: Derivation) -> tuple[Block, ...]:
@@ -175,7 +186,7 @@ def _bias_gradient(d: Derivation, bias: Tensor) -> Step:
     assert d.gradient_bias is not None  # there is one exactly where there is a bias
     assert d.jacobian_bias is not None
     return Step(
-        _("The gradient of the cost by {b}", b=whole(bias)),
+        _("The gradient of the cost with respect to {b}", b=whole(bias)),
         (
             Paragraph(
                 _("Each output holds the bias of its channel once, so its derivative is 1 there.")

@@ -14,6 +14,10 @@ from analytic.numeric import evaluate, evaluate_jacobian
 
 Numbers = Mapping[Symbol, Fraction]
 
+#: So many grids stand in a row of their own, each with its figures beside it. Of more, a renderer
+#: leaves out the middle.
+_MOST_ROWS = 4
+
 
 def plug_in(document: Document, numbers: Numbers) -> Document:
     """Put numbers beside every formula, grid and matrix whose symbols all have one.
@@ -34,7 +38,11 @@ def _plugged(blocks: tuple[Block, ...], numbers: Numbers) -> Iterator[Block]:
             case Formulas(formulas):
                 yield Formulas(tuple(_formula(formula, numbers) for formula in formulas))
             case Grids(grids):
-                yield Grids(tuple(grid for plain in grids for grid in _grids(plain, numbers)))
+                pairs = [tuple(_grids(plain, numbers)) for plain in grids]
+                if len(grids) <= _MOST_ROWS:
+                    yield from map(Grids, pairs)
+                else:
+                    yield Grids(tuple(grid for pair in pairs for grid in pair))
             case Matrix(label, jacobian):
                 yield block
                 entries = jacobian.entries.values()

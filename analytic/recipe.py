@@ -30,7 +30,7 @@ def kernel_construction(geometry: Geometry, X: Symbol, G: Symbol) -> list[Messag
     if stops != geometry.kernel:
         result.append(
             _(
-                "Of the {stops} stops keep the first {kernel}: the rest comes of the pixels that "
+                "Of the {stops} stops keep the first {kernel}: the rest come from the pixels that "
                 "the stride leaves over.",
                 stops=size_text(stops),
                 kernel=size_text(geometry.kernel),
@@ -45,15 +45,7 @@ def input_construction(geometry: Geometry, G: Symbol, K: Symbol) -> list[Message
     if geometry.stride != (1, 1):
         result.append(_spread(geometry, G))
     if geometry.dilation != (1, 1):
-        result.append(
-            _(
-                "Spread {K} by the dilation: {rows} between its rows, {columns} between its "
-                "columns.",
-                K=K,
-                rows=_zeros(geometry.dilation[0] - 1),
-                columns=_zeros(geometry.dilation[1] - 1),
-            )
-        )
+        result.append(spread_kernel(geometry, K))
     top, bottom, left, right = input_gradient_sides(geometry)
     result.append(
         _(
@@ -68,12 +60,22 @@ def input_construction(geometry: Geometry, G: Symbol, K: Symbol) -> list[Message
     )
     if min(top, bottom, left, right) < 0:
         result.append(_("A negative number crops: there, {G} saw nothing but padding.", G=G))
+    result.append(_("Flip {K} in both directions and slide it over, in steps of one.", K=K))
     if any(axis.remainder > axis.after for axis in (geometry.rows, geometry.columns)):
         result.append(
-            _("Beyond the last stop of {K} there are zeros: there, the gradient is 0.", K=K)
+            _("The pixels that the stride leaves over meet nothing but zeros: their gradient is 0.")
         )
-    result.append(_("Flip {K} in both directions and slide it over, in steps of one.", K=K))
     return result
+
+
+def spread_kernel(geometry: Geometry, K: Symbol) -> Message:
+    """What dilation does."""
+    return _(
+        "Spread {K} by the dilation: {rows} between its rows, {columns} between its columns.",
+        K=K,
+        rows=_zeros(geometry.dilation[0] - 1),
+        columns=_zeros(geometry.dilation[1] - 1),
+    )
 
 
 def _spread(geometry: Geometry, G: Symbol) -> Message:

@@ -47,16 +47,16 @@ def definition(geometry: Geometry, X: Symbol, K: Symbol, Y: Symbol) -> Message:
     """How an output comes about."""
     if geometry.stride == (1, 1):
         return _(
-            "{K} slides over {X}. At each stop, what lies on top of each other is multiplied and "
-            "the products are summed: that is one element of {Y}.",
+            "{K} slides over {X}. At each stop, elements that lie on top of each other are "
+            "multiplied and the products are summed: that is one element of {Y}.",
             K=K,
             X=X,
             Y=Y,
         )
     return _(
-        "{K} slides over {X}, {down} down and {right} to the right at a time. At each stop, what "
-        "lies on top of each other is multiplied and the products are summed: that is one element "
-        "of {Y}.",
+        "{K} slides over {X}, {down} down and {right} to the right at a time. At each "
+        "stop, elements that lie on top of each other are multiplied and the products are "
+        "summed: that is one element of {Y}.",
         K=K,
         X=X,
         Y=Y,
@@ -79,12 +79,16 @@ def times(count: int) -> Message:
 def cases(geometry: Geometry, X: Symbol) -> Message:
     """What the cases are."""
     if geometry.group_outputs == 1:
-        return _("Each pixel of {X} takes part in as many outputs as its column has entries.", X=X)
+        return _(
+            "Each pixel of {X} takes part in as many outputs as its column has entries other "
+            "than 0.",
+            X=X,
+        )
     return _n(
-        "Each pixel of {X} takes part in as many outputs as its column has entries: the positions "
-        "counted here, in {number} output channel.",
-        "Each pixel of {X} takes part in as many outputs as its column has entries: the positions "
-        "counted here, in each of {number} output channels.",
+        "Each pixel of {X} takes part in as many outputs as its column has entries other "
+        "than 0: at the positions counted here, in {number} output channel.",
+        "Each pixel of {X} takes part in as many outputs as its column has entries other "
+        "than 0: at the positions counted here, in each of {number} output channels.",
         geometry.group_outputs,
         X=X,
     )
@@ -101,7 +105,7 @@ def unseen() -> Message:
 def case_heading(count: int) -> Message:
     """The heading of one case's formulas."""
     if count == 0:
-        return _("Pixels that never take part have derivative 0.")
+        return _("The derivative with respect to pixels that never take part is 0.")
     if count == 1:
         return _("Pixels that take part once:")
     if count == 2:
@@ -159,11 +163,12 @@ def by_upstream(G: Symbol, pairs: Sequence[tuple[Tensor, Tensor]]) -> Message:
     letters = {"G": G, "V": whole(V), "X": whole(X), "W": whole(W), "K": whole(K)}
     if len(pairs) == 2:
         return _(
-            "By {G}: the forward pass of {V} with {K} plus that of {X} with {W}.",
+            "With respect to {G}: the forward pass of {V} with {K} plus that of {X} with {W}.",
             **letters,
         )
     return _(
-        "By {G}: the forward pass of {V} with {K} plus that of {X} with {W}, plus {Z} as the bias.",
+        "With respect to {G}: the forward pass of {V} with {K} plus that of {X} with {W}, "
+        "plus {Z} as the bias.",
         **letters,
         Z=whole(pairs[2][0]),
     )
@@ -171,12 +176,22 @@ def by_upstream(G: Symbol, pairs: Sequence[tuple[Tensor, Tensor]]) -> Message:
 
 def by_input(X: Symbol, K: Symbol, W: Symbol) -> Message:
     """The gradient of S by X."""
-    return _("By {X}: the input's gradient again, with {W} in the place of {K}.", X=X, K=K, W=W)
+    return _(
+        "With respect to {X}: the input's gradient again, with {W} in the place of {K}.",
+        X=X,
+        K=K,
+        W=W,
+    )
 
 
 def by_kernel(K: Symbol, X: Symbol, V: Symbol) -> Message:
     """The gradient of S by K."""
-    return _("By {K}: the kernel's gradient again, with {V} in the place of {X}.", K=K, X=X, V=V)
+    return _(
+        "With respect to {K}: the kernel's gradient again, with {V} in the place of {X}.",
+        K=K,
+        X=X,
+        V=V,
+    )
 
 
 def verdict(form: ClosedForm) -> Message:
@@ -184,8 +199,8 @@ def verdict(form: ClosedForm) -> Message:
     number = len(form.elements)
     if form.holds:
         return _n(
-            "Checked symbol by symbol: the {number} element equals the one above.",
-            "Checked symbol by symbol: all {number} elements equal those above.",
+            "Checked symbol by symbol: the same element as above.",
+            "Checked symbol by symbol: the same {number} elements as above.",
             number,
         )
     return _("Refuted: the elements above are others.")

@@ -20,7 +20,7 @@ NAMES = {
     "X": _("input"),
     "K": _("kernel"),
     "Y": _("output"),
-    "G": _("derivative of the cost by the output"),
+    "G": _("derivative of the cost with respect to the output"),
 }
 
 WORDS = {

@@ -70,7 +70,9 @@ def render(document: Document, translations: NullTranslations) -> str:
     writer = _Latex(document, translations)
     preamble = _RIGHT_TO_LEFT_PREAMBLE if writer.right_to_left else _LEFT_TO_RIGHT_PREAMBLE
     title = rf"\begin{{center}}\LARGE {writer.say(document.title)}\end{{center}}"
-    lines = [r"\begin{document}", title, "", writer.body(), r"\end{document}", ""]
+    # A wide display keeps its distance from a short last line of prose.
+    skip = r"\setlength{\abovedisplayshortskip}{\abovedisplayskip}"
+    lines = [r"\begin{document}", skip, title, "", writer.body(), r"\end{document}", ""]
     return preamble + _COMMON_PREAMBLE + "\n".join(lines)
 
 

@@ -36,21 +36,21 @@ def channels(x: General, names: Names) -> Step:
                 )
             ),
             Formulas((Formula((to, reading(x.output + b[o]))),)),
-            Paragraph(_("Differentiated and summed as before, by the kernel:")),
+            Paragraph(_("Differentiated and summed as before, with respect to the kernel:")),
             Formulas(
                 (
                     Formula((x.by_kernel.of, reading(x.by_kernel.deltas))),
                     Formula((x.by_kernel.of, reading(first_branch(x.by_kernel.answer)))),
                 )
             ),
-            Paragraph(_("by the input:")),
+            Paragraph(_("with respect to the input:")),
             Formulas(
                 (
                     Formula((x.by_input.of, reading(x.by_input.deltas))),
                     Formula((x.by_input.of, reading(first_branch(x.by_input.answer)))),
                 )
             ),
-            Paragraph(_("and by the bias:")),
+            Paragraph(_("and with respect to the bias:")),
             Formulas((Formula((of_bias, KroneckerDelta(o, q))),)),
             Paragraph(_("So, by the chain rule:")),
             Formulas(

@@ -18,7 +18,7 @@ def gradient_kernel(x: General) -> Step:
     X, G = statement.letter(x.X), statement.letter(x.G)
     by = x.by_kernel.of.args[1]
     return Step(
-        _("The gradient of the cost by the kernel"),
+        _("The gradient of the cost with respect to the kernel"),
         (
             Paragraph(_("By the chain rule, over all outputs:")),
             Formulas(
@@ -56,7 +56,7 @@ def gradient_input(x: General) -> Step:
     rule = x.by_input
     at = rule.of.args[1]
     return Step(
-        _("The gradient of the cost by the input"),
+        _("The gradient of the cost with respect to the input"),
         (
             Paragraph(_("By the chain rule, over all outputs:")),
             Formulas(

@@ -19,12 +19,13 @@ def by_kernel(x: General) -> Step:
     by = rule.of.args[1]
     delta = reading(KroneckerDelta(a, e) * KroneckerDelta(b, f))
     return Step(
-        _("The derivative of an output by a kernel element"),
+        _("The derivative of an output with respect to a kernel element"),
         (
             Paragraph(
                 _(
-                    "An element's derivative by itself is 1, by any other it is 0. That is "
-                    "Kronecker's delta, a factor for each index, and it goes into the sum:"
+                    "An element's derivative with respect to itself is 1, with respect to any "
+                    "other it is 0. That is Kronecker's delta, a factor for each index, and it "
+                    "goes into the sum:"
                 )
             ),
             Formulas(
@@ -56,7 +57,7 @@ def by_input(x: General) -> Step:
     """∂Y/∂X: deltas of a shifted index, summed away by the lemma."""
     rule = x.by_input
     return Step(
-        _("The derivative of an output by a pixel"),
+        _("The derivative of an output with respect to a pixel"),
         (
             Paragraph(_("Deltas again, now of the index at which the pixel is read:")),
             Formulas((Formula((rule.of, reading(rule.deltas))),)),
@@ -87,8 +88,8 @@ def second_order(x: General) -> Step:
         (
             Paragraph(
                 _(
-                    "{Y} is linear in {K} and linear in {X}, so a second derivative by two "
-                    "elements of the same is 0. The mixed one holds neither:",
+                    "{Y} is linear in {K} and linear in {X}, so a second derivative with respect "
+                    "to two elements of {K}, or two of {X}, is 0. The mixed one contains neither:",
                     Y=Y,
                     K=K,
                     X=X,
@@ -98,8 +99,8 @@ def second_order(x: General) -> Step:
             Paragraph(
                 _(
                     "It is 1 where the output reads this pixel through this kernel element, and "
-                    "else 0. There is no third order. Double backward needs nothing new: each of "
-                    "its sums pairs these same deltas with two tensors."
+                    "else 0. All third derivatives are 0. Double backward needs nothing new: each "
+                    "of its sums pairs these same deltas with two tensors."
                 )
             ),
         ),

@@ -76,7 +76,11 @@ def _definition(x: General) -> Step:
                 )
             ),
             Paragraph(
-                _("Let {C} be the cost, and let its derivatives by the outputs be given:", C=cost)
+                _(
+                    "Let {C} be the cost, and let its derivatives with respect to the outputs be "
+                    "given:",
+                    C=cost,
+                )
             ),
             Formulas((Formula((G, Partial(cost, Y))),)),
         ),
@@ -87,8 +91,8 @@ def _definition(x: General) -> Step:
                 **_both(m),
             ),
             _(
-                "Outside its grid {X} is 0, and that is a constant: by padding, nothing is "
-                "differentiated.",
+                "Outside its grid {X} is 0, and that is a constant: nothing is differentiated "
+                "with respect to padding.",
                 X=X,
             ),
             _("{C} depends on {X} and {K} through {Y} alone.", C=cost, X=X, K=K, Y=Y),
@@ -147,7 +151,7 @@ def _enumeration(names: Names) -> Step:
     verdict = (
         _n(
             "In {number} small geometry the derivatives are those of the theorem.",
-            "In all of {number} small geometries the derivatives are those of the theorem.",
+            "In all {number} small geometries the derivatives are those of the theorem.",
             number,
         )
         if holds

@@ -267,3 +267,13 @@ def run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_a_geometry_beyond_the_memory_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("analytic.command.derive", exhausted)
+    assert "too large for this machine's memory" in refused(capsys)

@@ -239,12 +239,12 @@ def test_the_steps_go_from_the_definition_to_double_backward() -> None:
     titles = [step.title.msgid for step in derive(Geometry(2, 1, bias=True)).steps]
     assert titles == [
         "The definition",
-        "The derivatives of {Y} by {K}",
-        "The derivatives of {Y} by {X}",
+        "The derivatives of {Y} with respect to {K}",
+        "The derivatives of {Y} with respect to {X}",
         "How often each pixel takes part",
-        "The gradient of the cost by {K}",
-        "The gradient of the cost by {X}",
-        "The gradient of the cost by {b}",
+        "The gradient of the cost with respect to {K}",
+        "The gradient of the cost with respect to {X}",
+        "The gradient of the cost with respect to {b}",
         "The second order: what double backward needs",
     ]
 

@@ -52,8 +52,9 @@ def test_the_second_order_gets_figures_when_it_has_values() -> None:
 
 def test_every_grid_of_symbols_has_one_of_numbers_beside_it() -> None:
     document = DERIVATION.with_values(parse_values(VALUES, GEOMETRY))
-    grids = next(block for block in document.steps[0].blocks if isinstance(block, Grids)).grids
-    assert [str(grid.label) for grid in grids] == ["X", "X", "K", "K", "b", "b"]
+    rows = [block.grids for block in document.steps[0].blocks if isinstance(block, Grids)][:3]
+    grids = [grid for row in rows for grid in row]
+    assert [[str(grid.label) for grid in row] for row in rows] == [["X"] * 2, ["K"] * 2, ["b"] * 2]
     assert [[str(cell) for cell in row] for row in grids[3].cells] == [["2", "-1/2"]]
     # A pointer finds each element once.
     assert [grid.quantity for grid in grids] == ["X", "", "K", "", "", ""]
@@ -82,3 +83,10 @@ def test_what_no_output_sees_stays_zero() -> None:
     assert found["∂C/∂X_{0,0}"][-1] == "5"
     assert isinstance(DERIVATION.document.steps[0].blocks[2], Formulas)
     assert isinstance(DERIVATION.document.steps[0].blocks[2].formulas[0], Formula)
+
+
+def test_many_grids_stay_in_one_block_so_that_their_middle_is_left_out() -> None:
+    geometry = Geometry(1, 1, batch=3, in_channels=2)
+    document = derive(geometry).with_values(parse_values("X=1 K=1 G=1", geometry))
+    blocks = [block for block in document.steps[0].blocks if isinstance(block, Grids)]
+    assert len(blocks[0].grids) == 2 * (3 * 2 + 2)

@@ -80,7 +80,9 @@ def follow_input(items: list[Message], g: Any, k: Any) -> Any:
         elif text.startswith("Flip {K} in both directions and slide it over, in steps of one"):
             g, slid = correlate(g, k[::-1, ::-1]), True
         else:  # remarks
-            assert text.startswith(("A negative number crops", "Beyond the last stop of {K}"))
+            assert text.startswith(
+                ("A negative number crops", "The pixels that the stride leaves over")
+            )
     assert slid
     return g
 

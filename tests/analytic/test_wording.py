@@ -25,7 +25,7 @@ def paragraphs(geometry: Geometry, step: int) -> list[str]:
 @pytest.mark.parametrize(
     ("count", "name", "heading"),
     [
-        (0, "never", "Pixels that never take part have derivative 0."),
+        (0, "never", "The derivative with respect to pixels that never take part is 0."),
         (1, "once", "Pixels that take part once:"),
         (2, "twice", "Pixels that take part twice:"),
         (3, "3 times", "Pixels that take part 3 times:"),
@@ -68,11 +68,11 @@ def test_the_second_order_adds_the_bias_only_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("elements", "holds", "verdict"),
     [
-        ({(0,): X}, True, "Checked symbol by symbol: the 1 element equals the one above."),
+        ({(0,): X}, True, "Checked symbol by symbol: the same element as above."),
         (
             {(0,): X, (1,): X},
             True,
-            "Checked symbol by symbol: all 2 elements equal those above.",
+            "Checked symbol by symbol: the same 2 elements as above.",
         ),
         ({(0,): X}, False, "Refuted: the elements above are others."),
     ],

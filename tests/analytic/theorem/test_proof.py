@@ -47,11 +47,11 @@ def numbers_of(axis: Axis) -> dict[Symbol, int]:
 def test_the_steps_of_the_proof() -> None:
     assert [step.title.msgid for step in theorem().steps] == [
         "The definition",
-        "The derivative of an output by a kernel element",
+        "The derivative of an output with respect to a kernel element",
         "A lemma: how a delta is summed away",
-        "The derivative of an output by a pixel",
-        "The gradient of the cost by the kernel",
-        "The gradient of the cost by the input",
+        "The derivative of an output with respect to a pixel",
+        "The gradient of the cost with respect to the kernel",
+        "The gradient of the cost with respect to the input",
         "The same as a full convolution",
         "The second order",
         "Samples, channels, groups and bias",
@@ -62,10 +62,10 @@ def test_the_steps_of_the_proof() -> None:
 def test_every_result_states_its_conditions() -> None:
     by_title = {step.title.msgid: step.conditions for step in theorem().steps}
     for title in (
-        "The derivative of an output by a kernel element",
-        "The derivative of an output by a pixel",
-        "The gradient of the cost by the kernel",
-        "The gradient of the cost by the input",
+        "The derivative of an output with respect to a kernel element",
+        "The derivative of an output with respect to a pixel",
+        "The gradient of the cost with respect to the kernel",
+        "The gradient of the cost with respect to the input",
         "The same as a full convolution",
         "Samples, channels, groups and bias",
     ):
