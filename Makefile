@@ -2,16 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test lint format clean
+.PHONY: verify test test-slow lint format clean
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
 	$(BIN)/python -m analytic
 
 # One thread for each process: the tests already run on every core.
-test: export OMP_NUM_THREADS ?= 1
+test test-slow: export OMP_NUM_THREADS ?= 1
 test: lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+# Every planted fault, wheels, compilers, the chapter's page in a browser: minutes; CI runs them.
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -14,6 +14,9 @@ settings.register_profile("ci", parent=settings.get_profile("default"), print_bl
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# To copy, or standalone: they import what is not installed here, or show a crash.
+collect_ignore_glob = ["docs/ci/*.py", "docs/found/*.py"]
+
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()], patterns=["*.md"], excludes=["CHANGELOG.md"]
 ).pytest()

@@ -166,6 +166,7 @@ def nox_command(monkeypatch: pytest.MonkeyPatch) -> str:
     return command
 
 
+@pytest.mark.slow
 def test_the_workflow_is_green_on_the_right_kernel_and_writes_its_summary(
     repository: Repository,
 ) -> None:
@@ -178,6 +179,7 @@ def test_the_workflow_is_green_on_the_right_kernel_and_writes_its_summary(
     assert summary.startswith("### ✅ <code>my&#95;kernels&#58;conv2d</code>: green: ")
 
 
+@pytest.mark.slow
 def test_a_gradient_broken_for_groups_turns_the_workflow_red_and_is_named(
     repository: Repository,
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_gradient_broken_for_groups_turns_the_workflow_red_and_is_named(
     assert re.search(r"<b>WRONG</b>: <code>dK&#91;.* g2", summary)
 
 
+@pytest.mark.slow
 def test_ten_bits_turn_the_gate_red(repository: Repository) -> None:
     repository.commit(IMPRECISE)
     gate = repository.sh(tox_command())

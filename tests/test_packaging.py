@@ -30,6 +30,8 @@ DATA = [
 KERNELS = """\
 from torch.nn.functional import conv2d
 
+pytestmark = pytest.mark.slow
+
 
 def right(input, weight):
     return conv2d(input, weight)

@@ -16,6 +16,8 @@ from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.material import Part
 from conv_reference.cli import _parser
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "br", "img", "hr", "input", "link", "use", "path", "image"}
 
 

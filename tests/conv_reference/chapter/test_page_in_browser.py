@@ -14,9 +14,12 @@ from conv_reference.chapter.language import LANGUAGES
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no Chromium with its driver on this machine"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (BROWSER and DRIVER), reason="no Chromium with its driver on this machine"
+    ),
+]
 FLAGS = (
     "--headless",
     "--no-sandbox",

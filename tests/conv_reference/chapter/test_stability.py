@@ -14,6 +14,8 @@ from conv_reference.chapter.stability import (
     typical_limit,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def images(fashion: Dataset) -> torch.Tensor:

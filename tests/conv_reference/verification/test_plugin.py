@@ -354,6 +354,7 @@ def convolve(input, weight, bias=None, stride=(1, 1)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "two workers"])
 def test_a_real_fault_is_found_by_a_real_run(workers: list[str], pytester: pytest.Pytester) -> None:
     pytester.path.joinpath("kernels.py").write_text(KERNELS)

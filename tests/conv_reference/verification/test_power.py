@@ -20,6 +20,8 @@ from conv_reference.verification.judge import Judgement
 from conv_reference.verification.plan import CERTIFICATE, Request, plan
 from conv_reference.verification.result import FAILURES
 
+pytestmark = pytest.mark.slow
+
 sys.path.insert(0, str(Path(__file__).parent / "targets"))
 mutants = importlib.import_module("mutants")
 right = importlib.import_module("right")

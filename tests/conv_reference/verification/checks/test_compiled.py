@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from modes import ask, verdicts, wrong
 from torch import Tensor
 
 from conv_reference.verification.result import Verdict
+
+pytestmark = pytest.mark.slow
 
 SIZES = "n2 c2 h4 w5 o2 k3x2"
 

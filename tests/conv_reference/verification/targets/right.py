@@ -88,6 +88,8 @@ def fft(
     direct.check(
         input, weight, bias, direct.sizes(input, weight, stride, padding, dilation, groups)
     )
+    if not len(input):
+        raise NotImplementedError("the FFT behind torch.fft takes no empty batch")
     dtype = input.dtype
     if dtype in {torch.float16, torch.bfloat16}:
         wide = None if bias is None else bias.float()
