@@ -132,8 +132,10 @@ class Lab:
             return None
         for _, result in self.backend.run(judge_case, [case], self.settings):
             if isinstance(result, Crash):
-                crashed = wanted.verdict == Verdict.CRASHED
-                return Failure(case, replace(wanted, actual=result.how)) if crashed else None
+                found = replace(wanted, actual=result.how)
+                known = first_match(self.defects, case, found)
+                crashed = wanted.verdict == Verdict.CRASHED and known is None
+                return Failure(case, found) if crashed else None
             for judgement in result:
                 alike = (judgement.check, judgement.quantity, judgement.verdict) == (
                     wanted.check,

@@ -134,8 +134,8 @@ def _certificates(target: Target, request: Request, scale: float) -> Iterator[Ca
     seed, dtypes = request.seed, request.dtypes
     match request.sweep:
         case Sweep.DEFAULT:
-            yield from large_cases(target, dtypes, seed, round(100 * scale))
-            yield from small_cases(target, dtypes, seed, round(10_200 * scale))
+            yield from large_cases(target, dtypes, seed, round(60 * scale))
+            yield from small_cases(target, dtypes, seed, round(8_400 * scale))
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale))
         case Sweep.RANDOM:
@@ -156,7 +156,7 @@ def _modes(
     scale: float,
 ) -> Iterator[Case]:
     random = Random(f"modes {request.seed}")
-    counts = {Sample.MODES: 16, Sample.FEW: 4, Sample.SMALL: 12, Sample.OWN: 1}
+    counts = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
     for check in chosen:
         count = counts.get(check.sample, 3)
         if check.name == CERTIFICATE:
