@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 # What the packages read beside their modules, and what others read in them.
 DATA = [
@@ -29,8 +31,6 @@ DATA = [
 ]
 KERNELS = """\
 from torch.nn.functional import conv2d
-
-pytestmark = pytest.mark.slow
 
 
 def right(input, weight):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -18,6 +20,7 @@ def _block(language: str, containing: str) -> str:
     return next(block for block in blocks if containing in block)
 
 
+@pytest.mark.slow
 def test_the_first_finding_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
     (tmp_path / "my_conv.py").write_text(_block("python", "# my_conv.py"), encoding="utf-8")
     command = _block("console", "--check certificate").removeprefix("$ ")

@@ -211,6 +211,7 @@ class Children:
             return []
         for result in message:
             if isinstance(result, Broken):
+                self._drop(child)  # with the rest of its piece
                 raise RuntimeError(f"the engine itself failed on {result.traceback}")
         piece = child.piece
         assert piece is not None

@@ -18,6 +18,8 @@ from analytic import Derivation, Geometry, derive
 from analytic.locale import translations
 from analytic.render.html import render
 
+pytestmark = pytest.mark.slow
+
 Samples = Mapping[str, Any]
 Cell = tuple[str, tuple[int, ...]]
 

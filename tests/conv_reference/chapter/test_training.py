@@ -24,7 +24,9 @@ def real_images(fashion: Dataset) -> torch.Tensor:
     return fashion.images()
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))]
+)
 def test_one_epoch_of_the_real_images_learns_the_edge_detector(
     real_images: torch.Tensor, seed: int
 ) -> None:

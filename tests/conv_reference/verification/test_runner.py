@@ -70,6 +70,7 @@ def run(implementation: Any, **options: Any) -> Report:
     return verify(implementation, **{"seed": 0, **CERTIFICATE, **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "implementation",
     [

@@ -18,6 +18,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from conv_reference.verification.report import html
 from conv_reference.verification.result import Report
 
+pytestmark = pytest.mark.slow
+
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-dev-shm-usage", "--disable-background-networking"),
