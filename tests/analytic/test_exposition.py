@@ -198,6 +198,7 @@ def assert_the_printed_formulas_are_right(d: Derivation, seed: int) -> None:
     assert elements - general <= {("b", index) for index in d.b or ()}
 
 
+@pytest.mark.slow
 def test_on_every_axis_the_printed_formulas_are_right() -> None:
     for number, axis in enumerate(AXES):
         # As rows and as columns in turn.

@@ -10,6 +10,8 @@ import pytest
 
 from conv_reference.cli import main
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 
 # Our own oracle: torch's dies of a signal on a rare case, and the command runs in this process.
@@ -91,7 +93,6 @@ def test_a_commit_that_breaks_dk_for_groups_turns_the_gate_red_and_its_mend_gree
     assert status == 0, out
 
 
-@pytest.mark.slow
 def test_float32_computed_in_ten_bits_turns_the_gate_red(verify: Run) -> None:
     verify(RIGHT, *SMALL, "--update-baseline")
     status, out, _ = verify(TEN_BITS)
@@ -99,7 +100,6 @@ def test_float32_computed_in_ten_bits_turns_the_gate_red(verify: Run) -> None:
     assert "forward in float32 on cpu: was exact, is wrong" in out
 
 
-@pytest.mark.slow
 def test_what_got_worse_is_not_taken_into_the_baseline_unless_asked(
     verify: Run, tmp_path: Path
 ) -> None:
