@@ -18,7 +18,12 @@ from torch import Tensor
 from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, largest_exact_integer
-from conv_reference.verification.checks.trial import Trial, own_shapes, term_counts
+from conv_reference.verification.checks.trial import (
+    Trial,
+    greatest_product,
+    own_shapes,
+    term_counts,
+)
 from conv_reference.verification.judge import Expected, can_transform
 from conv_reference.verification.layouts import collapse
 
@@ -113,6 +118,7 @@ def answer(
         terms=2 * term_counts(trial.case.geometry)[like],
         dtype=trial.case.dtype,
         device=trial.device,
+        product=lambda: greatest_product(t for t in given if t is not None),
         transform=can_transform(trial.case.geometry, trial.case.dtype),
     )
 

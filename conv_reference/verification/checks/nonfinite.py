@@ -126,10 +126,21 @@ def _judged(
     judgement = judge(
         row, quantity, rest, replace(wanted, device=rest.device), allowed_bits=trial.allowed_bits
     )
+    spreads = judgement.verdict == Verdict.WRONG and not bool(rest.isfinite().all())
+    if spreads and _transforms(trial, quantity):
+        yield observed(row, quantity, f"a transform spreads what is not finite in {quantity}")
+        return
     yield told(judgement, f"{said} does not take part in this element of {quantity}")
     spread = reach.open & ~reach.sure
     if bool((spread & ~actual.isfinite()).any()):
         yield observed(row, quantity, f"zeros outside the definition are multiplied in {quantity}")
+
+
+def _transforms(trial: Trial, quantity: str) -> bool:
+    """Whether finite integers round, too: then the algorithm mixes elements by its nature."""
+    value: Any = observe(trial.call()).get(quantity)
+    wanted = trial.expect(only=(quantity,))[quantity].value
+    return not torch.equal(value.detach().to("cpu", torch.float64), wanted)
 
 
 def _reach(quantity: str, role: str, marks: Tensor, geometry: Geometry) -> _Reach:

@@ -20,7 +20,12 @@ from conv_reference.operands import Operands
 from conv_reference.verification.case import Values, dtype_name
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import Trial, own_shapes, term_counts
+from conv_reference.verification.checks.trial import (
+    Trial,
+    greatest_product,
+    own_shapes,
+    term_counts,
+)
 from conv_reference.verification.judge import Expected, Judgement, can_transform, full_bits, judge
 from conv_reference.verification.layouts import collapse
 from conv_reference.verification.result import Verdict
@@ -196,7 +201,9 @@ def _expected(trial: Trial, operands: Operands) -> dict[str, Expected]:
     }
     shapes = own_shapes(trial.target, geometry)
 
-    def expected(name: str, value: Tensor, scale: Callable[[], Tensor]) -> Expected:
+    def expected(
+        name: str, value: Tensor, scale: Callable[[], Tensor], *factors: _Split
+    ) -> Expected:
         return Expected(
             value=value.reshape(shapes[name]),
             scale=lambda: scale().reshape(shapes[name]),
@@ -204,6 +211,7 @@ def _expected(trial: Trial, operands: Operands) -> dict[str, Expected]:
             terms=counts[name] + 2,
             dtype=trial.case.dtype,
             device=trial.device,
+            product=lambda: greatest_product(factor.whole for factor in factors),
             transform=can_transform(geometry, trial.case.dtype),
         )
 
@@ -214,10 +222,12 @@ def _expected(trial: Trial, operands: Operands) -> dict[str, Expected]:
             name,
             _product(function, left, right, bias),
             partial(_scale, function, left, right, bias),
+            left,
+            right,
         )
     if trial.case.bias:
         total = functional.grad_bias(G.high) + functional.grad_bias(G.low)
-        answers["db"] = expected("db", total, lambda: functional.grad_bias(G.whole.abs()))
+        answers["db"] = expected("db", total, lambda: functional.grad_bias(G.whole.abs()), G)
     return answers
 
 

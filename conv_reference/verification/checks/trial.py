@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -109,7 +109,7 @@ class Trial:
                 terms=terms[name],
                 dtype=self.case.dtype,
                 device=self.device,
-                product=partial(_product, name, X, K, G),
+                product=partial(greatest_product, _factors(name, X, K, G)),
                 transform=can_transform(geometry, self.case.dtype),
             )
             for name in only
@@ -139,9 +139,14 @@ def term_counts(geometry: Geometry) -> dict[str, int]:
     }
 
 
-def _product(name: str, X: Tensor, K: Tensor, G: Tensor) -> float:
-    factors = {"Y": (X, K), "dX": (G, K), "dK": (G, X), "db": (G,)}[name]
-    return math.prod(float(t.abs().max()) if t.numel() else 0.0 for t in factors)
+def greatest_product(tensors: Iterable[Tensor]) -> float:
+    """The greatest absolute product of two elements, each of another tensor (or of one alone)."""
+    greatest = sorted(float(t.abs().max()) if t.numel() else 0.0 for t in tensors)
+    return math.prod(greatest[-2:])
+
+
+def _factors(name: str, X: Tensor, K: Tensor, G: Tensor) -> tuple[Tensor, ...]:
+    return {"Y": (X, K), "dX": (G, K), "dK": (G, X), "db": (G,)}[name]
 
 
 def _quantity(
