@@ -121,8 +121,8 @@ def judge(
         return Judgement(check, quantity, Verdict.EXACT)
     error = (value - expected.value).abs()
     scale = expected.scale()
-    # Where nothing is to be summed a transform leaves the noise of what it has mixed in.
-    largest = float(scale.max()) or expected.product()
+    # Where little is to be summed a transform leaves the noise of what it has mixed in.
+    largest = max(float(scale.max()), expected.product())
     unit = torch.finfo(expected.dtype).eps / 2
     relative = float((error / scale).nan_to_num(nan=0.0, posinf=math.inf).max())
     bits = math.inf if relative == 0 else -math.log2(relative)
