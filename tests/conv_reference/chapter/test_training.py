@@ -25,7 +25,7 @@ def real_images(fashion: Dataset) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))]
 )
 def test_one_epoch_of_the_real_images_learns_the_edge_detector(
     real_images: torch.Tensor, seed: int
@@ -37,6 +37,7 @@ def test_one_epoch_of_the_real_images_learns_the_edge_detector(
     assert run.error < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "edge"])
 def test_the_other_filters_are_learned_from_real_images(
     real_images: torch.Tensor, target: Any

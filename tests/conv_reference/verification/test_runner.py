@@ -199,6 +199,7 @@ def test_an_inexact_target_is_rounded_with_its_bits_and_passes_unless_exactness_
     assert not certified(faulty.detour, budget=0.03, require="exact").passed
 
 
+@pytest.mark.slow
 def test_ten_bits_are_wrong_unless_they_are_allowed() -> None:
     assert certified(faulty.in_ten_bits, budget=0.03).verdict == Verdict.WRONG
     assert certified(faulty.in_ten_bits, budget=0.03, allowed_bits=10).verdict == Verdict.ROUNDED
