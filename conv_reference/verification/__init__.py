@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from conv_reference.verification.case import Case, Layout, Values
     from conv_reference.verification.conventions import as_target
+    from conv_reference.verification.errors import TargetError
     from conv_reference.verification.loading import load_target
     from conv_reference.verification.plan import Sweep
     from conv_reference.verification.result import CheckResult, Coverage, Finding, Report, Verdict
     from conv_reference.verification.runner import assert_correct, verify
-    from conv_reference.verification.target import Target, TargetError
+    from conv_reference.verification.target import Target
 
 __all__ = [
     "Case",
@@ -49,7 +50,8 @@ _MODULES = {
     "plan": ("Sweep",),
     "result": ("CheckResult", "Coverage", "Finding", "Report", "Verdict"),
     "runner": ("assert_correct", "verify"),
-    "target": ("Target", "TargetError"),
+    "errors": ("TargetError",),
+    "target": ("Target",),
 }
 
 

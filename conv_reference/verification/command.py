@@ -7,10 +7,12 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from conv_reference.verification.isolation import Children, usual_count
 
 if TYPE_CHECKING:
     from conv_reference.verification import Report
@@ -134,21 +136,38 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
+    if arguments.output is not None and not arguments.output.parent.is_dir():
+        raise FileNotFoundError(f"--output: no folder {str(arguments.output.parent)!r}")
+    with _children(arguments) as isolate, _progress() as progress:
+        return _carried_out(arguments, {"isolate": isolate, "progress": progress})
+
+
+@contextmanager
+def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
+    """They are started before anything else: they import torch while this process does."""
+    if arguments.in_process or (arguments.workers is not None and arguments.workers < 1):
+        yield False  # ``verify`` refuses what is out of its range
+        return
+    count = usual_count() if arguments.workers is None else arguments.workers
+    with closing(Children(arguments.target, count)) as children:
+        children.start()
+        yield children
+
+
+def _carried_out(arguments: argparse.Namespace, how: dict[str, Any]) -> int:
+    """Verify where the target runs already, and write the report; see ``run``."""
     from conv_reference.verification import gate_command, verify
     from conv_reference.verification.report import markdown, renderer
 
-    if arguments.output is not None and not arguments.output.parent.is_dir():
-        raise FileNotFoundError(f"--output: no folder {str(arguments.output.parent)!r}")
-    with _progress() as progress:
-        options = _options(arguments) | {"progress": progress}
-        if arguments.baseline is not None:
-            rendered, status, annotated = gate_command.run(arguments, options)
-        else:
-            gate_command.refuse_stray_options(arguments)
-            report = verify(arguments.target, **options)
-            rendered, annotated = renderer(arguments.format)(report), markdown.annotations(report)
-            passed = report.passed and _has_modes(report, required=arguments.require_modes)
-            status = 130 if report.interrupted else int(not passed)
+    options = _options(arguments) | how
+    if arguments.baseline is not None:
+        rendered, status, annotated = gate_command.run(arguments, options)
+    else:
+        gate_command.refuse_stray_options(arguments)
+        report = verify(arguments.target, **options)
+        rendered, annotated = renderer(arguments.format)(report), markdown.annotations(report)
+        passed = report.passed and _has_modes(report, required=arguments.require_modes)
+        status = 130 if report.interrupted else int(not passed)
     if arguments.output is None:
         sys.stdout.write(rendered)
     else:
@@ -177,7 +196,6 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "case": arguments.case,
         "require": arguments.require,
         "allowed_bits": arguments.allow_bits,
-        "isolate": not arguments.in_process,
         "workers": arguments.workers,
         "known": {None: SHIPPED, "none": None}.get(arguments.known, arguments.known),
         "memory": Path(arguments.memory) if remembers else None,

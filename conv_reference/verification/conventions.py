@@ -18,7 +18,8 @@ from conv_reference.geometry import Geometry, geometry_of, resolve_padding
 from conv_reference.operands import Operands
 from conv_reference.verification.adapter import function_of, is_adapter
 from conv_reference.verification.case import Case
-from conv_reference.verification.target import OPTIONS, Call, Target, TargetError
+from conv_reference.verification.errors import TargetError
+from conv_reference.verification.target import OPTIONS, Call, Target
 
 _ACCEPTED = (
     "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "

@@ -20,12 +20,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from conv_reference.verification.messages import Broken, Start, Work
-from conv_reference.verification.target import Target, TargetError
+from conv_reference.verification.errors import TargetError
+from conv_reference.verification.messages import Broken, Described, Start, Work
+
+if TYPE_CHECKING:
+    from conv_reference.verification.target import Target
+else:
+    Target = Any  # its module brings torch, which children are started without
 
 START_LIMIT = 120.0  # seconds to import torch and the target
+MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _PERTURB = {
     "MALLOC_PERTURB_": "128",
@@ -122,6 +128,11 @@ class _Piece:
     done: int = 0
 
 
+def usual_count() -> int:
+    """One child for each core, up to four."""
+    return min(MOST_CHILDREN, os.cpu_count() or 1)
+
+
 @dataclass
 class Children:
     """A few child processes that share the work on one target.
@@ -131,14 +142,23 @@ class Children:
     """
 
     target_name: str
-    count: int
+    count: int = field(default_factory=usual_count)
     limit: float = 20.0  # seconds for each item
     _children: list[_Child] = field(default_factory=list)
     _target: Target | None = None
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The numbers of those that run."""
+        return tuple(child.process.pid for child in self._children)
+
+    def start(self) -> None:
+        """Let them begin to import torch and the target; nothing is waited for."""
+        self._fill(self.count)
+
     def describe(self) -> Target:
         """The target, without what can be called."""
-        self._fill(self.count)
+        self.start()
         while self._target is None:
             self._await()
         return self._target
@@ -206,8 +226,8 @@ class Children:
     def _received(self, child: _Child, message: Any) -> list[tuple[int, Result]]:
         if isinstance(message, TargetError):
             raise message
-        if isinstance(message, Target):
-            self._target, child.ready = message, True
+        if isinstance(message, Described):
+            self._target, child.ready = message.target, True
             return []
         for result in message:
             if isinstance(result, Broken):

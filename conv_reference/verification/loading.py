@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from conv_reference.verification.conventions import as_target
-from conv_reference.verification.target import Target, TargetError
+from conv_reference.verification.errors import TargetError
+from conv_reference.verification.target import Target
 
 
 def load_target(name: str) -> Target:

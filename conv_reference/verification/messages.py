@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conv_reference.verification.target import Target
+if TYPE_CHECKING:
+    from conv_reference.verification.target import Target
+else:
+    Target = Any  # its module brings torch, which children are started without
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,13 @@ class Start:
 
     target: str
     path: tuple[str, ...]  # entries of sys.path
+
+
+@dataclass(frozen=True)
+class Described:
+    """The child's first answer: the target, without what can be called."""
+
+    target: Target
 
 
 @dataclass(frozen=True)

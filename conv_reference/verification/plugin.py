@@ -16,6 +16,7 @@ import pytest
 
 from conv_reference.verification.case import DTYPES, dtype_named
 from conv_reference.verification.checks import Row, Sample, all_checks
+from conv_reference.verification.errors import TargetError
 from conv_reference.verification.plan import require_known
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
@@ -24,7 +25,6 @@ from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.result import Report, Verdict
 from conv_reference.verification.runner import DEFAULT_BUDGET, verify
 from conv_reference.verification.shared import shared_report
-from conv_reference.verification.target import TargetError
 
 NAME = "conv-reference-suite"
 PARAMETER = "conv_item"

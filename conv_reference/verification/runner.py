@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.environment import environment, usable_device
+from conv_reference.verification.errors import TargetError
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.findings import PATIENCE, Lab, known_failures
-from conv_reference.verification.isolation import Backend, Children, Here
+from conv_reference.verification.isolation import Backend, Children, Here, usual_count
 from conv_reference.verification.known import SHIPPED, Defect, load
 from conv_reference.verification.loading import load_target
 from conv_reference.verification.memory import Memory
@@ -37,11 +37,10 @@ from conv_reference.verification.provoke import provoke, stale
 from conv_reference.verification.report import text
 from conv_reference.verification.result import CheckResult, Report, Verdict
 from conv_reference.verification.tally import Tally
-from conv_reference.verification.target import Target, TargetError
+from conv_reference.verification.target import Target
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
 DEFAULT_BUDGET = 20.0  # seconds
-MOST_WORKERS = 4  # by default: each is a process with torch in it
 OVERRUN = 3  # times the budget, after which the clock cuts the plan short
 
 Progress = Callable[[int, int], None]  # cases judged, cases planned
@@ -60,7 +59,7 @@ def verify(
     case: Case | str | None = None,
     require: Verdict | str = Verdict.ROUNDED,
     allowed_bits: int | None = None,
-    isolate: bool = False,
+    isolate: bool | Children = False,
     workers: int | None = None,
     known: Path | str | None = SHIPPED,
     memory: Path | None = None,
@@ -84,6 +83,7 @@ def verify(
         require: the worst verdict that still passes: rounded or exact.
         allowed_bits: the precision that is allowed in place of the dtype's, at least 1.
         isolate: call it in child processes, which may crash or hang; it must be importable.
+            Or children that were started on it before; they are the caller's to close.
         workers: how many child processes; by default one for each core, up to four.
         known: the registry of known defects, a file; None takes none for known.
         memory: a folder for what failed, which the next run tries first; None remembers
@@ -109,7 +109,7 @@ def verify(
     _require_arguments(wanted, allowed_bits, workers)
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
-    with closing(_backend(implementation, isolate=isolate, workers=workers)) as backend:
+    with _backend(implementation, isolate=isolate, workers=workers) as backend:
         target = backend.describe()
         _require_exact(wanted)
         chosen = plan(target, wanted)
@@ -263,11 +263,23 @@ def _unreached(chosen: Plan, results: Sequence[Any]) -> list[str]:
     ]
 
 
-def _backend(implementation: Any, *, isolate: bool, workers: int | None) -> Backend:
-    count = min(MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
-    if isinstance(implementation, str) and isolate:
-        return Children(implementation, count)
+@contextmanager
+def _backend(
+    implementation: Any, *, isolate: bool | Children, workers: int | None
+) -> Iterator[Backend]:
+    """Where the target runs; what is started here is closed here."""
+    if isinstance(isolate, Children):
+        yield isolate
+        return
+    with closing(_started(implementation, isolate=isolate, workers=workers)) as backend:
+        yield backend
+
+
+def _started(implementation: Any, *, isolate: bool, workers: int | None) -> Backend:
+    count = usual_count() if workers is None else workers
     is_name = isinstance(implementation, str)
+    if is_name and isolate:
+        return Children(implementation, count)
     target = load_target(implementation) if is_name else as_target(implementation)
     if not isolate:
         return Here(target)

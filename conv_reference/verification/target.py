@@ -12,16 +12,13 @@ from torch import Tensor
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands
 from conv_reference.verification.case import Case
+from conv_reference.verification.errors import TargetError
 
 # What torch's conv2d takes after input and weight, and a layer's constructor may take.
 OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 )
-
-
-class TargetError(ValueError):
-    """The target cannot be found, imported or called; the message is one line."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,23 @@ answers go through the socket, so that a target may print what it likes.
 
 from __future__ import annotations
 
+import importlib
 import mmap
 import os
 import sys
 import time
 import traceback
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conv_reference.verification.messages import Broken, Start, Work
-from conv_reference.verification.target import Target, TargetError
+from conv_reference.verification.errors import TargetError
+from conv_reference.verification.messages import Broken, Described, Start, Work
+
+if TYPE_CHECKING:
+    from conv_reference.verification.target import Target
+else:
+    Target = Any  # its module brings torch, which waits until the path is set
+
 
 FLUSH = 0.2  # seconds between two messages with results
 
@@ -27,14 +34,16 @@ def main(socket: int, shared: int) -> None:
     start: Start = connection.recv()
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     # Torch, and all that comes with it, only when the path is set.
-    from conv_reference.verification.loading import load_target  # noqa: PLC0415
+    from conv_reference.verification.loading import load_target  # noqa: PLC0415 (see above)
 
     try:
         target = load_target(start.target)
     except TargetError as error:
         connection.send(error)
         return
-    connection.send(target.described())
+    connection.send(Described(target.described()))
+    # What the work needs, imported while the parent plans.
+    importlib.import_module("conv_reference.verification.execution")
     while True:
         try:
             work: Work = connection.recv()

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from conv_reference.layer import Conv2d, ConvLayer_1
 from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
-from conv_reference.verification.target import OPTIONS, Call, Target, TargetError
+from conv_reference.verification.errors import TargetError
+from conv_reference.verification.target import OPTIONS, Call, Target
 from conv_reference.verification.values import case_operands
 
 EVERYTHING = Case.parse("certificate float64 n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1x2 g2")

@@ -10,10 +10,11 @@ import torch
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
+from conv_reference.verification.errors import TargetError
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.isolation import Children, Crash, Here
 from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Target, TargetError
+from conv_reference.verification.target import Target
 
 NAMES = [assault.__name__ for assault in hostile.ASSAULTS]
 SETTINGS = Settings(seed=0, device="cpu")

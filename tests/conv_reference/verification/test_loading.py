@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference.verification.errors import TargetError
 from conv_reference.verification.loading import load_target
-from conv_reference.verification.target import OPTIONS, TargetError
+from conv_reference.verification.target import OPTIONS
 
 
 @pytest.mark.parametrize(

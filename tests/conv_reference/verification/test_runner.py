@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from conv_reference.verification import (
     verify,
 )
 from conv_reference.verification import findings as findings_module
+from conv_reference.verification.isolation import Children
 from conv_reference.verification.report import renderer
 
 ONE_PIXEL = "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"
@@ -371,6 +373,18 @@ def test_isolation_needs_a_target_that_can_be_imported() -> None:
         verify(lambda input, weight: input, isolate=True)
     with pytest.raises(TargetError, match="cannot verify 'int' of type int"):
         verify(3)
+
+
+def test_children_that_were_started_before_stay_for_the_next_run() -> None:
+    name = "torch.nn.functional:conv2d"
+    case = "certificate float64 h1 w3 k1 values=ones grad= nobias"
+    with closing(Children(name, 1)) as children:
+        first = verify(name, case=case, isolate=children, seed=0)
+        (process,) = children.processes
+        second = verify(name, case=case, isolate=children, seed=0)
+        assert children.processes == (process,)
+    assert first.verdict == second.verdict == Verdict.EXACT
+    assert children.processes == ()
 
 
 def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

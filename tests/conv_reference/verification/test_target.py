@@ -15,7 +15,7 @@ from conv_reference.layer import ConvLayer_1
 from conv_reference.strategies import geometries
 from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
-from conv_reference.verification.target import TargetError
+from conv_reference.verification.errors import TargetError
 
 
 def only_stride(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
