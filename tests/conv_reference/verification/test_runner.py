@@ -384,7 +384,7 @@ def test_children_that_were_started_before_stay_for_the_next_run() -> None:
         second = verify(name, case=case, isolate=children, seed=0)
         assert children.processes == (process,)
     assert first.verdict == second.verdict == Verdict.EXACT
-    assert children.processes == ()
+    assert not children.processes
 
 
 def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
