@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.case import Case, Values, dtype_name
 from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.circumstances import circumstances
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.explain import Explanation, explain_case
 from conv_reference.verification.isolation import Backend, Crash
@@ -50,6 +51,7 @@ class Lab:
     settings: Settings
     defects: Sequence[Defect]  # those that apply here
     in_process: bool  # whether the target was called where verify was
+    tried: Sequence[Case] = ()  # the cases of the run that were judged
     patience: float = PATIENCE  # seconds; with 0, findings are shown as they were met
 
     def findings(self, failures: Iterable[Failure]) -> list[Finding]:
@@ -71,6 +73,7 @@ class Lab:
                 also.setdefault(self._key(primary), {})[key.row] = None
         found: list[Finding] = []
         smallest: dict[tuple[str, str, str], Case] = {}
+        told: set[tuple[str, str, str]] = set()  # once, for all dtypes together
         for number, (key, group) in enumerate(groups.items()):
             first = min(group, key=_size)
             alike = (key.row, key.quantity, key.verdict)
@@ -78,7 +81,10 @@ class Lab:
             shown = self._reduced(first, smallest.get(alike), deadline) if explained else first
             smallest.setdefault(alike, shown.case)
             finding = self._finding(shown, key.known or None, len(group), explained=explained)
-            found.append(replace(finding, also=tuple(also.get(key, ()))))
+            common = "" if key.known or alike in told else self._circumstances(key, groups)
+            told.add(alike)
+            rows = tuple(also.get(key, ()))
+            found.append(replace(finding, also=rows, circumstances=common))
         return found
 
     def _key(self, failure: Failure) -> _Key:
@@ -91,6 +97,16 @@ class Lab:
             dtype_name(failure.case.dtype),
             "" if defect is None else defect.name,
         )
+
+    def _circumstances(self, key: _Key, groups: Mapping[_Key, Sequence[Failure]]) -> str:
+        """What all failures alike, in any dtype, have in common."""
+        if key.row not in _FIRST:
+            return ""
+        alike = replace(key, dtype="")
+        failing = [f.case for k, g in groups.items() if replace(k, dtype="") == alike for f in g]
+        asked = key.quantity.removeprefix("d") if key.quantity in {"dX", "dK", "db"} else ""
+        tried = [c for c in self.tried if c.check == CERTIFICATE and asked in c.requires_grad]
+        return circumstances([c for c in failing if c.check == CERTIFICATE], tried)
 
     def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
         """How the certificate of the same case fails, if it does."""

@@ -18,6 +18,7 @@ from typing import Any
 from conv_reference.geometry import Geometry
 from conv_reference.verification.case import Case, dtype_name
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.sizes import sizes_of
 
 SHIPPED = Path(__file__).with_name("known.toml")
 
@@ -43,7 +44,7 @@ class Defect:
     torch: tuple[str, ...] = ()  # beginnings of versions, "2.13."
     environment: tuple[str, ...] = ()  # each "key=text": the text occurs in that entry
     shows: tuple[str, ...] = ()  # cases that show it, nearly always: they are tried in each run
-    geometry: str = ""  # a predicate over sizes: the names are in `_sizes`
+    geometry: str = ""  # a predicate over sizes: the names are in `sizes`
 
     def applies(self, target: str, environment: Mapping[str, str]) -> bool:
         """Whether it is to be expected of this target, here."""
@@ -79,7 +80,7 @@ class Defect:
             return False
         if self.layouts and not set(self.layouts) & _layouts(case):
             return False
-        return not self.geometry or bool(evaluate(self.geometry, _sizes(case.geometry)))
+        return not self.geometry or bool(evaluate(self.geometry, sizes_of(case.geometry)))
 
 
 def load(path: Path) -> tuple[Defect, ...]:
@@ -148,33 +149,6 @@ def _layouts(case: Case) -> set[str]:
     }
 
 
-def _sizes(g: Geometry) -> dict[str, int]:
-    rows, columns = (_blind(g, axis) for axis in (0, 1))
-    return {
-        "n": g.batch, "c": g.in_channels, "h": g.input_size[0], "w": g.input_size[1],
-        "o": g.out_channels, "kh": g.kernel_size[0], "kw": g.kernel_size[1],
-        "sh": g.stride[0], "sw": g.stride[1], "ph": g.padding[0][0], "pw": g.padding[1][0],
-        "dh": g.dilation[0], "dw": g.dilation[1], "g": g.groups,
-        "oh": g.output_size[0], "ow": g.output_size[1],
-        "rh": g.remainder[0], "rw": g.remainder[1],
-        "blind_rows": rows[0], "blind_kernel_rows": rows[1],
-        "blind_columns": columns[0], "blind_kernel_columns": columns[1],
-    }  # fmt: skip
-
-
-def _blind(g: Geometry, axis: int) -> tuple[int, int]:
-    """How many outputs, and how many taps, see nothing but padding along one axis."""
-    size, before = g.input_size[axis], g.padding[axis][0]
-    seen = {
-        (i, a)
-        for i in range(g.output_size[axis])
-        for a in range(g.kernel_size[axis])
-        if 0 <= g.stride[axis] * i + g.dilation[axis] * a - before < size
-    }
-    outputs, taps = {i for i, _ in seen}, {a for _, a in seen}
-    return g.output_size[axis] - len(outputs), g.kernel_size[axis] - len(taps)
-
-
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -185,7 +159,7 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
 
 def _require_predicate(text: str) -> None:
     """Refuse what could not be evaluated, in every part: evaluation stops where it can."""
-    sizes = _sizes(Geometry(input_size=(1, 1), kernel_size=(1, 1)))
+    sizes = sizes_of(Geometry(input_size=(1, 1), kernel_size=(1, 1)))
     evaluate(text, sizes)
     for node in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(node, ast.Name) and node.id not in sizes:

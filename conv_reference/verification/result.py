@@ -52,6 +52,7 @@ class Finding:
     case: str = ""  # the text form of the whole case
     snippet: str = ""  # a few lines of Python that show it
     cause: str = ""  # a guess, worded as one; empty without
+    circumstances: str = ""  # what the failing cases have in common; empty where that says little
     occurrences: int = 1  # cases of the run that failed in this way
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
     grids: str = ""  # X, K and G of the smallest case as text, the element marked

@@ -177,15 +177,16 @@ class _Run:
                 tally.add(case, result)
         failures = tally.failures()
         known = list(known_failures(failures, self._defects))
+        tried = [c for c, r in zip(chosen.cases, results, strict=True) if r is not None]
         lab = Lab(
             self._target,
             self._backend,
             self._settings,
             self._defects,
             in_process=self._in_process,
+            tried=tried,
             patience=0.0 if interrupted else PATIENCE,
         )
-        tried = [c for c, r in zip(chosen.cases, results, strict=True) if r is not None]
         return Report(
             target=self._target.name,
             environment=self._environment,

@@ -101,6 +101,7 @@ def _group(group: Group) -> dict[str, Any]:
         "cause": one_line(first.cause),
         "likewise": group.likewise,
         "seen": counted(group.occurrences, "case"),
+        "circumstances": one_line(first.circumstances),
         "rows": ", ".join(group.rows),
         "codes": [
             (label, kind, printable(code).strip("\n")) for label, kind, code in codes if code

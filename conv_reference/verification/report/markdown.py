@@ -129,6 +129,8 @@ def _details(group: Group) -> str:
         blocks.append("\n".join(f"- and likewise in {code(place)}" for place in group.likewise))
     seen = f"Seen in {counted(group.occurrences, 'case')}, by {code(', '.join(group.rows))}."
     blocks.append(seen)
+    if first.circumstances:
+        blocks.append(code(first.circumstances))
     if first.reproduce:
         blocks.append(fenced(first.reproduce, "sh"))
     if first.snippet:

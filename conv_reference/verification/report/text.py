@@ -101,6 +101,8 @@ def _group(group: Group) -> Iterator[str]:
     for line in group.likewise:
         yield f"  and likewise in {line}"
     yield f"  seen in {counted(group.occurrences, 'case')}, by {', '.join(group.rows)}"
+    if first.circumstances:
+        yield from _wrapped(one_line(first.circumstances), "  ")
     if first.reproduce:
         yield "  to see it again:"
         yield from _indented(first.reproduce, "    ")

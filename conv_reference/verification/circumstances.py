@@ -1,0 +1,97 @@
+"""What the failing cases of a run have in common, and the passing ones have not.
+
+Faults sit behind predicates on geometry, layout and dtype. A run judges thousands of cases, so
+the conditions that every failing one meets, and few others, point at the predicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from conv_reference.verification.case import Case, Layout, dtype_name
+from conv_reference.verification.sizes import sizes_of
+
+FEWEST = 5  # failing cases: with fewer, much is common to them by chance
+_MOST = 4  # conditions
+
+
+def circumstances(failing: Sequence[Case], tried: Sequence[Case]) -> str:
+    """One sentence: the conditions that all failing cases meet, and how many others do.
+
+    Of the conditions that hold in each failing case, that which the fewest of the others meet
+    comes first, then that which the fewest of those left meet, until none tells them apart.
+
+    Args:
+        failing: cases that failed in one way.
+        tried: every case that could have, these among them.
+
+    Returns:
+        Empty where fewer than five failed, or all did, or nothing is common to them alone.
+    """
+    wrong = set(failing)
+    if len(wrong) < FEWEST:
+        return ""
+    common = set.intersection(*(set(_conditions(case)) for case in wrong))
+    passing = [set(_conditions(case)) & common for case in tried if case not in wrong]
+    chosen: list[str] = []
+    while passing and len(chosen) < _MOST:
+        counts = {text: sum(text in met for met in passing) for text in sorted(common)}
+        best = min(counts, key=counts.__getitem__, default=None)
+        if best is None or counts[best] > 0.9 * len(passing):
+            break
+        chosen.append(best)
+        passing = [met for met in passing if best in met]
+    if not chosen:
+        return ""
+    others = f"{len(passing):,} more" if passing else "no other"
+    cases = "case" if len(passing) == 1 else "cases"
+    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} {cases} of the run had."
+
+
+def _conditions(case: Case) -> Iterator[str]:
+    """Everything that is true of a case, in the words of its text form."""
+    yield dtype_name(case.dtype)
+    yield f"grad={case.requires_grad or 'none'}"
+    yield "a bias" if case.bias else "no bias"
+    yield f"values={case.values}"
+    for name, layout in (
+        ("X", case.input_layout),
+        ("K", case.weight_layout),
+        ("G", case.grad_output_layout),
+    ):
+        yield f"{name}={layout}"
+        if layout != Layout.CONTIGUOUS:
+            yield f"{name} not contiguous"
+    size = sizes_of(case.geometry)
+    for name in ("n", "c", "o", "g", "kh", "kw", "sh", "sw", "dh", "dw", "oh", "ow", "ph", "pw"):
+        least = 0 if name in {"ph", "pw"} else 1
+        value = size[name]
+        yield f"{name} = {value}"
+        yield from (f"{name} > {bound}" for bound in range(least, min(value, 40)))
+    yield from (text for text, holds in _relations(size) if holds)
+
+
+def _relations(z: dict[str, int]) -> Iterator[tuple[str, bool]]:
+    for axis, across in (("h", "w"), ("w", "h")):
+        k, s, p, d = (z[f"{name}{axis}"] for name in "kspd")
+        names = "rows" if axis == "h" else "columns"
+        yield f"s{axis} > k{axis}", s > k
+        yield f"s{axis} < k{axis}", s < k
+        yield f"p{axis} ≥ k{axis}", p >= k
+        yield f"d{axis} > s{axis}", d > s
+        yield f"a remainder in {axis}", z[f"r{axis}"] > 0
+        yield f"no remainder in {axis}", z[f"r{axis}"] == 0
+        yield f"outputs in {names} of padding", z[f"blind_{names}"] > 0
+        yield f"taps in {names} of padding", z[f"blind_kernel_{names}"] > 0
+        yield f"s{axis} > s{across}", s > z[f"s{across}"]
+        yield f"k{axis} > k{across}", k > z[f"k{across}"]
+    yield "h ≠ w", z["h"] != z["w"]
+    yield "sh ≠ sw", z["sh"] != z["sw"]
+    yield "kh ≠ kw", z["kh"] != z["kw"]
+    yield "dh ≠ dw", z["dh"] != z["dw"]
+    yield "ph ≠ pw", z["ph"] != z["pw"]
+    yield "depthwise", z["g"] == z["c"] > 1
+    yield "sh·sw > 1", z["sh"] * z["sw"] > 1
+    yield "ph + pw > 0", z["ph"] + z["pw"] > 0
+    yield "dh·dw > 1", z["dh"] * z["dw"] > 1
+    yield "kh·kw > 1", z["kh"] * z["kw"] > 1

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.case import DTYPES, Case, Layout
+from conv_reference.verification.circumstances import FEWEST, circumstances
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.plan import small_cases
+
+CASES: Sequence[Case] = tuple(small_cases(as_target(conv2d), tuple(DTYPES.values()), 7, 3000))
+
+
+def said(fails: Callable[[Case], bool]) -> str:
+    return circumstances([case for case in CASES if fails(case)], CASES)
+
+
+@pytest.mark.parametrize(
+    ("fails", "conditions"),
+    [
+        (lambda c: c.geometry.stride[1] == 2, "sw = 2"),
+        (lambda c: c.geometry.groups > 1 and max(c.geometry.stride) > 1, "g > 1, sh·sw > 1"),
+        (lambda c: c.weight_layout == Layout.CHANNELS_LAST, "K=channels_last"),
+        (
+            lambda c: c.dtype == DTYPES["bfloat16"] and c.geometry.dilation[0] > 1,
+            "bfloat16, dh > 1",
+        ),
+    ],
+)
+def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions: str) -> None:
+    sentence = said(fails)
+    _, _, rest = sentence.partition(" have ")
+    named, _, others = rest.partition("; ")
+    assert set(named.split(", ")) == set(conditions.split(", "))
+    assert others == "no other cases of the run had."
+
+
+def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:
+    wide = [case for case in CASES if case.geometry.stride[1] == 2]
+    sentence = circumstances(wide[3:], CASES)
+    assert sentence == f"All {len(wide) - 3:,} have sw = 2; 3 more cases of the run had."
+
+
+def test_few_failures_and_failures_everywhere_say_nothing() -> None:
+    few = [case for case in CASES if case.geometry.stride[1] == 2][: FEWEST - 1]
+    assert not circumstances(few, CASES)
+    assert not circumstances(CASES, CASES)
+    assert not circumstances([], CASES)
