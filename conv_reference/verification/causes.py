@@ -101,6 +101,10 @@ def _patterns(
         "the result is added twice, or to a buffer that already held it",
         torch.equal(value, 2 * expected),
     )
+    yield (
+        "the upstream gradient is taken for ones, as that of .sum() is",
+        (quantity != "Y" and torch.equal(value, _of_ones(trial, quantity))),
+    )
     wrong = value != expected
     zero = bool((value[wrong] == 0).all())
     last = wrong.clone()
@@ -122,6 +126,12 @@ def _patterns(
         "operands are rounded to ten bits on the way, as TF32 does",
         trial.case.dtype == torch.float32 and _downcast(trial, quantity, value, None),
     )
+
+
+def _of_ones(trial: Trial, quantity: str) -> Tensor:
+    G = torch.ones_like(trial.operands.grad_output)
+    operands = replace(trial.operands, grad_output=G)
+    return trial.expect(operands, only=(quantity,))[quantity].value
 
 
 _SHIFTS = (
