@@ -218,12 +218,12 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
     for words, tap in (("first", 0), ("last", -1)):
         yield Candidate(
             f"the kernel's {words} tap is left out",
-            lambda X, K, b, tap=tap: plain(X, _without_tap(K, tap), b),  # type: ignore[misc]
+            lambda X, K, b, tap=tap: plain(X, _without_tap(K, tap), b),  # type: ignore[misc]  # mypy infers no type for its default
         )
     for axis, words in ((2, "row"), (3, "column")):
         yield Candidate(
             f"the last {words} of the output is left out",
-            lambda X, K, b, axis=axis: _masked(plain(X, K, b), axis),  # type: ignore[misc]
+            lambda X, K, b, axis=axis: _masked(plain(X, K, b), axis),  # type: ignore[misc]  # mypy infers no type for its default
         )
     yield from _layout_candidates(trial, plain)
 
@@ -292,9 +292,9 @@ def _layout_candidates(trial: Trial, plain: Any) -> Iterator[Candidate]:
             tensor, tensor.shape, _contiguous_strides(tensor), tensor.storage_offset()
         ).to(torch.float64)
         if letter == "X":
-            forward = lambda X, K, b, read=read: plain(read + 0 * X, K, b)  # noqa: E731
+            forward = lambda X, K, b, read=read: plain(read + 0 * X, K, b)  # noqa: E731 (one of two, side by side)
         else:
-            forward = lambda X, K, b, read=read: plain(X, read + 0 * K, b)  # noqa: E731
+            forward = lambda X, K, b, read=read: plain(X, read + 0 * K, b)  # noqa: E731 (one of two, side by side)
         yield Candidate(f"the strides of {letter} are ignored", forward)
 
 

@@ -27,7 +27,7 @@ def main(socket: int, shared: int) -> None:
     start: Start = connection.recv()
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     # Torch, and all that comes with it, only when the path is set.
-    from conv_reference.verification.loading import load_target  # noqa: PLC0415
+    from conv_reference.verification.loading import load_target  # noqa: PLC0415 (as said above)
 
     try:
         target = load_target(start.target)

@@ -73,7 +73,7 @@ def carries_no_tangent(call: Call) -> bool:
             None if t is None else forward_ad.make_dual(t.detach(), torch.ones_like(t))
             for t in (call.X, call.K, call.b)
         )
-        Y = call.function(X, K, b)  # type: ignore[arg-type]
+        Y = call.function(X, K, b)  # type: ignore[arg-type]  # X and K are there
         return forward_ad.unpack_dual(Y).tangent is None
 
 
@@ -137,7 +137,7 @@ def _function_of(call: Call, moving: dict[str, Tensor]) -> Any:
     def function(*primals: Tensor) -> Any:
         given = {"X": call.X, "K": call.K, "b": call.b}
         given.update(zip(moving, primals, strict=True))
-        return call.function(given["X"], given["K"], given["b"])  # type: ignore[arg-type]
+        return call.function(given["X"], given["K"], given["b"])  # type: ignore[arg-type]  # X and K are there
 
     return function
 
@@ -167,8 +167,8 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         held = {"X": call.X, "K": call.K, "b": call.b}
         with target_code(_quantity(subset)), forward_ad.dual_level():
             for letter, tangent in tangents.items():
-                held[letter] = forward_ad.make_dual(held[letter].detach(), tangent)  # type: ignore[union-attr]
-            Y = call.function(held["X"], held["K"], held["b"])  # type: ignore[arg-type]
+                held[letter] = forward_ad.make_dual(held[letter].detach(), tangent)  # type: ignore[union-attr]  # what has a tangent is there
+            Y = call.function(held["X"], held["K"], held["b"])  # type: ignore[arg-type]  # X and K are there
             actual = forward_ad.unpack_dual(Y).tangent
             actual = actual if actual is None else actual.clone()
         if actual is None and carries_no_tangent(call):

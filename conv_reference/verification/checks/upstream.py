@@ -203,11 +203,11 @@ class _Undefined(torch.autograd.Function):
     """The identity, whose backward pass hands back no gradient at all."""
 
     @staticmethod
-    def forward(ctx: Any, Y: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(ctx: Any, Y: Tensor) -> Tensor:  # noqa: ARG004 (autograd's protocol)
         return Y.clone()
 
     @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> None:  # noqa: ARG004
+    def backward(ctx: Any, *_: Tensor) -> None:  # noqa: ARG004 (autograd's protocol)
         return None
 
 
@@ -229,7 +229,7 @@ def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
     call = _call(trial, operands)
     leaves = call.leaves
     with target_code("dX"):
-        stopped = _Undefined.apply(call.forward())  # type: ignore[no-untyped-call]
+        stopped = _Undefined.apply(call.forward())  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         found: tuple[Tensor | None, ...] = torch.autograd.grad(
             stopped, list(leaves.values()), call.G, allow_unused=True
         )
@@ -241,7 +241,7 @@ def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
     call = _call(trial, operands)
     with target_code("dX"):
         Y = call.forward()
-        both = (Y, _Undefined.apply(Y))  # type: ignore[no-untyped-call]
+        both = (Y, _Undefined.apply(Y))  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         gradients = torch.autograd.grad(
             both, list(call.leaves.values()), (call.G, call.G), allow_unused=True
         )

@@ -83,7 +83,7 @@ def _stacked(
     return answer(trial, like, loop, *flat, lead=(len(argument_sets),))
 
 
-def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noqa: N802
+def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noqa: N802 (Y is the quantity's name)
     slices = [mapped.slice(letters, place) for place in range(_SIZE)]
     arguments = [(s["X"], s["K"], s["b"]) for s in slices]
     return _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)

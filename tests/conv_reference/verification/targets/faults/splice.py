@@ -27,5 +27,5 @@ class Splice(torch.autograd.Function):
 
 
 def spliced(value: Tensor, slope: Tensor) -> Tensor:
-    result: Tensor = Splice.apply(value.detach(), slope)  # type: ignore[no-untyped-call]
+    result: Tensor = Splice.apply(value.detach(), slope)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
     return result
