@@ -220,7 +220,7 @@ def _gone(tensor: Tensor) -> Any:
 
 
 def _arguments(call: Call) -> dict[str, Tensor]:
-    named = {"X": call.X, "K": call.K, "b": call.b, "G": call.G}
+    named = call.arguments | {"G": call.G}
     return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
