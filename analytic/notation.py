@@ -203,13 +203,13 @@ def ordered_product(*symbols: Symbol) -> Expr:
         return _pair(*symbols)
     if len(symbols) < 2:
         return symbols[0] if symbols else S.One
-    return Mul._from_args(symbols, is_commutative=True)  # noqa: SLF001
+    return Mul._from_args(symbols, is_commutative=True)  # noqa: SLF001  # quicker than the checks of the public name
 
 
 @cache  # see `sharing_products`, which empties it
 def _pair(left: Symbol, right: Symbol) -> Expr:
     # What Mul(..., evaluate=False) comes to once it has looked at both arguments again.
-    return Mul._from_args((left, right), is_commutative=True)  # noqa: SLF001
+    return Mul._from_args((left, right), is_commutative=True)  # noqa: SLF001  # quicker than the checks of the public name
 
 
 def sharing_products(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -233,7 +233,7 @@ def total(terms: Iterable[Expr]) -> Expr:
     listed = list(terms)
     if len(listed) < 2:
         return listed[0] if listed else S.Zero
-    return Add._from_args(listed, is_commutative=True)  # noqa: SLF001
+    return Add._from_args(listed, is_commutative=True)  # noqa: SLF001  # quicker than the checks of the public name
 
 
 def terms(expression: Expr) -> tuple[Expr, ...]:

@@ -32,8 +32,8 @@ def main() -> None:
         leaves = tuple(t.requires_grad_() for t in (operands.input, operands.weight, operands.bias))
         compare(
             text,
-            lambda case=case: judge_case(target, case, settings),  # type: ignore[misc]
-            lambda leaves=leaves: gradcheck(conv2d, leaves, fast_mode=True),  # type: ignore[misc]
+            lambda case=case: judge_case(target, case, settings),  # type: ignore[misc]  # mypy infers no type for its default
+            lambda leaves=leaves: gradcheck(conv2d, leaves, fast_mode=True),  # type: ignore[misc]  # mypy infers no type for its default
             than="gradcheck's",
         )
 

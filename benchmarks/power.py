@@ -11,7 +11,7 @@ processes, so that unwritten results show.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import os
 import statistics
 import sys
@@ -92,18 +92,15 @@ def modes_first(mutant: object) -> bool:
 @cache
 def _cases(seed: int, budget: float, modes: bool) -> tuple[Case, ...]:
     request = Request(dtypes=tuple(DTYPES.values()), seed=seed, budget=budget)
-    cases = plan(as_target(_load().direct.conv2d), request).cases
+    cases = plan(as_target(importlib.import_module("direct").conv2d), request).cases
     return tuple(sorted(cases, key=lambda c: c.check == CERTIFICATE)) if modes else cases
 
 
 def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mutants", TARGETS / "mutants.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mutants"] = module
-    spec.loader.exec_module(module)
-    return module
+    """The mutants afresh, with their states: as when a process imports them first."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"mutants", "faults"}]:
+        del sys.modules[name]
+    return importlib.import_module("mutants")
 
 
 def _perturb_memory() -> None:

@@ -36,16 +36,16 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         self._word = word
         self._is_low = False  # no higher than a line: in an index, in a sentence
 
-    def _print_Symbol(self, symbol: Expr, style: str = "plain") -> str:  # noqa: ARG002, N802
+    def _print_Symbol(self, symbol: Expr, style: str = "plain") -> str:
         name, index = split(symbol)
         return subscripted(name, ",".join(map(str, index)))
 
-    def _print_Indexed(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Indexed(self, expression: Expr) -> str:
         comma = "," if all(index.is_Atom for index in expression.indices) else r",\,"
         indices = comma.join(map(self._lowered, expression.indices))
         return subscripted(str(expression.base.label), indices)
 
-    def _print_Add(self, expression: Expr, order: Any = None) -> str:  # noqa: ARG002, N802
+    def _print_Add(self, expression: Expr, order: Any = None) -> str:
         return joined(self.terms(expression))
 
     def terms(self, expression: Expr) -> list[str]:
@@ -53,7 +53,7 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         listed = summands(expression, self._most_terms) if expression.is_Add else [expression]
         return [r"\cdots" if term is None else self._print(term) for term in listed]
 
-    def _print_Mul(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Mul(self, expression: Expr) -> str:
         product = Product.of(expression)
         written = self._factors(product.factors, alone=bool(product.divisors))
         if self._is_low and product.divisors:
@@ -81,20 +81,20 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         is_tall = re.search(r"\\(frac|sum|begin|left)", text) is not None
         return rf"\left({text}\right)" if is_tall else f"({text})"
 
-    def _print_Partial(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Partial(self, expression: Expr) -> str:
         of, by = map(self._print, expression.args)
         return rf"\frac{{\partial {of}}}{{\partial {by}}}"
 
-    def _print_Figure(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Figure(self, expression: Expr) -> str:
         (number,) = expression.args
         text = self._print(number)
         return text if number.is_Integer and number >= 0 else self._parenthesized(text)
 
-    def _print_SecondPartial(self, expression: Expr) -> str:  # noqa: N802
+    def _print_SecondPartial(self, expression: Expr) -> str:
         of, by, at = map(self._print, expression.args)
         return rf"\frac{{\partial^{{2}} {of}}}{{\partial {by}\, \partial {at}}}"
 
-    def _print_Rational(self, number: Expr) -> str:  # noqa: N802
+    def _print_Rational(self, number: Expr) -> str:
         written = (
             f"{abs(number.p)}/{number.q}"
             if self._is_low
@@ -102,7 +102,7 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         )
         return f"-{written}" if number.p < 0 else written
 
-    def _print_Integer(self, number: Expr) -> str:  # noqa: N802
+    def _print_Integer(self, number: Expr) -> str:
         return str(number.p)
 
     def slanted(self, expression: Expr) -> str:
@@ -118,7 +118,7 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         self._is_low = before
         return written
 
-    def _print_Sum(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Sum(self, expression: Expr) -> str:
         sums = "".join(
             rf"\sum_{{{index}={self._lowered(low)}}}^{{{self._lowered(high)}}} "
             for index, low, high in expression.limits
@@ -126,24 +126,24 @@ class LatexPrinter(_LatexPrinter):  # type: ignore[misc]  # sympy is untyped
         body = self._print(expression.function)
         return sums + (self._parenthesized(body) if is_loose(expression.function) else body)
 
-    def _print_floor(self, expression: Expr, exp: Any = None) -> str:  # noqa: ARG002
+    def _print_floor(self, expression: Expr, exp: Any = None) -> str:
         return rf"\left\lfloor {self._print(expression.args[0])} \right\rfloor"
 
-    def _print_Mod(self, expression: Expr, exp: Any = None) -> str:  # noqa: ARG002, N802
+    def _print_Mod(self, expression: Expr, exp: Any = None) -> str:
         value, modulus = expression.args
         text = self._print(value)
         if value.is_Add:
             text = self._parenthesized(text)
         return rf"{text} \bmod {self._print(modulus)}"
 
-    def _print_KroneckerDelta(self, expression: Expr, exp: Any = None) -> str:  # noqa: ARG002, N802
+    def _print_KroneckerDelta(self, expression: Expr, exp: Any = None) -> str:
         return subscripted("δ", ",".join(map(self._lowered, expression.args)))
 
-    def _print_And(self, expression: Expr) -> str:  # noqa: N802
+    def _print_And(self, expression: Expr) -> str:
         # Spaces within \text would come to stand on the other side of a Hebrew word.
         return rf"\ \text{{{self._word(AND)}}}\ ".join(map(self._print, expression.args))
 
-    def _print_Piecewise(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Piecewise(self, expression: Expr) -> str:
         rows = [
             rf"{self._print(value)} & \text{{{self._word(OTHERWISE)}}}"
             if condition == True  # noqa: E712  # sympy's true, too

@@ -40,7 +40,7 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
         self._word = word
         self._compact = compact
 
-    def _print_Symbol(self, symbol: Expr) -> str:  # noqa: N802  # sympy's protocol
+    def _print_Symbol(self, symbol: Expr) -> str:
         letter, index = split(symbol)
         if not index:
             return letter
@@ -48,7 +48,7 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
             return letter + "".join(map(str, index)).translate(_SUBSCRIPTS)
         return f"{letter}[{','.join(map(str, index))}]"
 
-    def _print_Add(self, expression: Expr, order: Any = None) -> str:  # noqa: ARG002, N802
+    def _print_Add(self, expression: Expr, order: Any = None) -> str:
         result = ""  # a line breaks before a sign, not behind it
         for term in summands(expression, self._most_terms):
             text = "…" if term is None else self._print(term)
@@ -58,7 +58,7 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
                 result += f" +{NO_BREAK}{text}" if result else text
         return result
 
-    def _print_Mul(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Mul(self, expression: Expr) -> str:
         product = Product.of(expression)
         above, below = self._factors(product.factors), self._factors(product.divisors)
         if len(product.divisors) > 1:
@@ -76,24 +76,24 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
             before = factor
         return written
 
-    def _print_Integer(self, number: Expr) -> str:  # noqa: N802
+    def _print_Integer(self, number: Expr) -> str:
         return f"−{-number.p}" if number.p < 0 else str(number.p)
 
-    def _print_Rational(self, number: Expr) -> str:  # noqa: N802
+    def _print_Rational(self, number: Expr) -> str:
         return f"{self._print_int(number.p)}/{number.q}"
 
     def _print_int(self, number: int) -> str:
         return self._print_Integer(Integer(number))
 
-    def _print_Partial(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Partial(self, expression: Expr) -> str:
         of, by = map(self._print, expression.args)
         return f"∂{of}/∂{by}"
 
-    def _print_Indexed(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Indexed(self, expression: Expr) -> str:
         indices = ", ".join(map(self._print, expression.indices))
         return f"{expression.base.label}[{indices}]".replace(" ", NO_BREAK)
 
-    def _print_Sum(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Sum(self, expression: Expr) -> str:
         limits = f",{NO_BREAK}".join(
             f"{self._print(index)}={self._print(low)}…{self._print(high)}".translate(_NO_SPACES)
             for index, low, high in expression.limits
@@ -101,18 +101,18 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
         body = self._print(expression.function)
         return f"Σ({limits}) {f'({body})' if expression.function.is_Add else body}"
 
-    def _print_KroneckerDelta(self, expression: Expr) -> str:  # noqa: N802
+    def _print_KroneckerDelta(self, expression: Expr) -> str:
         return f"δ[{', '.join(map(self._print, expression.args))}]".replace(" ", NO_BREAK)
 
-    def _print_Relational(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Relational(self, expression: Expr) -> str:
         left, right = map(self._print, expression.args)
         sign = _RELATIONS.get(expression.rel_op, expression.rel_op)
         return f"{left} {sign} {right}".replace(" ", NO_BREAK)
 
-    def _print_And(self, expression: Expr) -> str:  # noqa: N802
+    def _print_And(self, expression: Expr) -> str:
         return f" {self._word(AND)} ".join(map(self._print, expression.args))
 
-    def _print_Piecewise(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Piecewise(self, expression: Expr) -> str:
         return "; ".join(
             f"{self._print(value)} {self._word(OTHERWISE)}"
             if condition == True  # noqa: E712  # sympy's true, too
@@ -123,7 +123,7 @@ class UnicodePrinter(_StrPrinter):  # type: ignore[misc]  # sympy is untyped
     def _print_floor(self, expression: Expr) -> str:
         return f"⌊{self._print(expression.args[0])}⌋"
 
-    def _print_Mod(self, expression: Expr) -> str:  # noqa: N802
+    def _print_Mod(self, expression: Expr) -> str:
         value, modulus = expression.args
         text = self._print(value)
         return f"{f'({text})' if value.is_Add else text} mod {self._print(modulus)}"

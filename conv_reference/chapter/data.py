@@ -100,7 +100,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 def _found_or_fetched() -> Path:
     # Not Path.expanduser, which raises where there is no home.
-    found = (find(Path(os.path.expanduser(folder))) for folder in USUAL)  # noqa: PTH111
+    found = (find(Path(os.path.expanduser(folder))) for folder in USUAL)  # noqa: PTH111 (as said above)
     return next((path for path in found if path is not None), None) or _fetch()
 
 

@@ -60,7 +60,7 @@ def function_of(adapter: Adapter) -> Callable[..., Any]:
         groups: int = 1,
     ) -> Any:
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        return Adapted.apply(input, weight, bias, options)  # type: ignore[no-untyped-call]
+        return Adapted.apply(input, weight, bias, options)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
 
     return conv2d
 

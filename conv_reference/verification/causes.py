@@ -101,6 +101,10 @@ def _patterns(
         "the result is added twice, or to a buffer that already held it",
         torch.equal(value, 2 * expected),
     )
+    yield (
+        "the upstream gradient is taken for ones, as that of .sum() is",
+        (quantity != "Y" and torch.equal(value, _of_ones(trial, quantity))),
+    )
     wrong = value != expected
     zero = bool((value[wrong] == 0).all())
     last = wrong.clone()
@@ -122,6 +126,12 @@ def _patterns(
         "operands are rounded to ten bits on the way, as TF32 does",
         trial.case.dtype == torch.float32 and _downcast(trial, quantity, value, None),
     )
+
+
+def _of_ones(trial: Trial, quantity: str) -> Tensor:
+    G = torch.ones_like(trial.operands.grad_output)
+    operands = replace(trial.operands, grad_output=G)
+    return trial.expect(operands, only=(quantity,))[quantity].value
 
 
 _SHIFTS = (
@@ -208,12 +218,12 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
     for words, tap in (("first", 0), ("last", -1)):
         yield Candidate(
             f"the kernel's {words} tap is left out",
-            lambda X, K, b, tap=tap: plain(X, _without_tap(K, tap), b),  # type: ignore[misc]
+            lambda X, K, b, tap=tap: plain(X, _without_tap(K, tap), b),  # type: ignore[misc]  # mypy infers no type for its default
         )
     for axis, words in ((2, "row"), (3, "column")):
         yield Candidate(
             f"the last {words} of the output is left out",
-            lambda X, K, b, axis=axis: _masked(plain(X, K, b), axis),  # type: ignore[misc]
+            lambda X, K, b, axis=axis: _masked(plain(X, K, b), axis),  # type: ignore[misc]  # mypy infers no type for its default
         )
     yield from _layout_candidates(trial, plain)
 
@@ -282,9 +292,9 @@ def _layout_candidates(trial: Trial, plain: Any) -> Iterator[Candidate]:
             tensor, tensor.shape, _contiguous_strides(tensor), tensor.storage_offset()
         ).to(torch.float64)
         if letter == "X":
-            forward = lambda X, K, b, read=read: plain(read + 0 * X, K, b)  # noqa: E731
+            forward = lambda X, K, b, read=read: plain(read + 0 * X, K, b)  # noqa: E731 (one of two, side by side)
         else:
-            forward = lambda X, K, b, read=read: plain(X, read + 0 * K, b)  # noqa: E731
+            forward = lambda X, K, b, read=read: plain(X, read + 0 * K, b)  # noqa: E731 (one of two, side by side)
         yield Candidate(f"the strides of {letter} are ignored", forward)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,9 @@ from conv_reference.verification.readout import (
     Readout,
     Terms,
     can_read_out,
+    folded,
     read_out,
+    repeated_dims,
 )
 from conv_reference.verification.target import Target
 
@@ -56,7 +59,7 @@ def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement
         try:
             indices = _wrong_indices(trial, judgement)
             formulas = (_formulas(trial, judgement.quantity, index) for index in indices)
-            text = "\n".join(filter(None, formulas))
+            text = "\n".join(filter(None, (*formulas, _repetition(trial, judgement.quantity))))
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"
     return Explanation(text, cause, _grids(trial, judgement.quantity, judgement.index))
@@ -78,7 +81,7 @@ def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
     geometry, index = trial.case.geometry, _full_index(trial, quantity, own_index)
     if not can_derive(geometry):
         return ""
-    should = derived_terms(geometry, quantity, index, bias=trial.case.bias)
+    should = folded(derived_terms(geometry, quantity, index, bias=trial.case.bias), trial, quantity)
     lines = []
     if quantity == "dX":
         count = participation(geometry, index)
@@ -97,14 +100,31 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
         yield "  over impulses it is just that: the fault shows on other values only"
         return
     yield f"  is        {_sum(trial, quantity, found.terms)}"
-    missing = {key: value for key, value in should.items() if key not in found.terms}
-    extra = {key: v for key, v in found.terms.items() if should.get(key, 0) != v}
+    missing = {
+        key: value - found.terms.get(key, 0)
+        for key, value in should.items()
+        if 0 <= found.terms.get(key, 0) < value
+    }
+    extra = {
+        key: value - should[key] if value > should.get(key, math.inf) else value
+        for key, value in found.terms.items()
+        if key not in missing and should.get(key, 0) != value
+    }
     if missing and len(should) > 2:
         yield f"  lacks     {_sum(trial, quantity, missing)}"
     if extra and len(found.terms) > 2:
         yield f"  adds      {_sum(trial, quantity, extra)}"
     if not found.explains:
         yield "  (read out by impulses; on the values above it answers something else again)"
+
+
+def _repetition(trial: Trial, quantity: str) -> str:
+    """How the indices of an operand that repeats itself are to be read."""
+    letters = [LETTERS[role] for role in FACTORS.get(quantity, ()) if repeated_dims(trial, role)]
+    if not letters or not can_derive(trial.case.geometry):
+        return ""
+    verb = "is" if len(letters) == 1 else "are"
+    return f'{" and ".join(letters)} {verb} expanded: all elements along a ":" are one number'
 
 
 def _full_index(trial: Trial, quantity: str, index: Index) -> Index:
@@ -137,14 +157,19 @@ def _term(trial: Trial, quantity: str, key: tuple[Index, Index], value: float) -
 
 
 def _short(trial: Trial, role: str, index: Index) -> str:
-    """Without the leading indices where both dimensions have a single place, or are not there."""
+    """Without the leading indices where both dimensions have a single place, or are not there.
+
+    A dimension along which the operand repeats one number has no index.
+    """
+    dims = repeated_dims(trial, role)
+    shown = [":" if dim in dims else str(place) for dim, place in enumerate(index)]
     samples, channels = getattr(trial.operands, role).shape[:2]
     if max(samples, channels) == 1:
-        return _text(index[2:])
-    return _text(index if trial.target.has_channels else (index[0], *index[2:]))
+        return _text(shown[2:])
+    return _text(shown if trial.target.has_channels else [shown[0], *shown[2:]])
 
 
-def _text(index: Index) -> str:
+def _text(index: Sequence[object]) -> str:
     return "[" + ",".join(map(str, index)) + "]"
 
 

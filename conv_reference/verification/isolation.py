@@ -212,7 +212,7 @@ class Children:
         results: list[tuple[int, Result | Crash]] = []
         by_connection = {child.connection: child for child in self._children}
         for connection in wait(list(by_connection), timeout=_POLL):
-            child = by_connection[connection]  # type: ignore[index]
+            child = by_connection[connection]  # type: ignore[index]  # `wait` hands back what it was given
             try:
                 message = child.connection.recv()
             except (EOFError, ConnectionResetError):

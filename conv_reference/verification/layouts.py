@@ -7,6 +7,7 @@ not. (Reported faults of this class: pytorch#180984, #192212, #82060, #16018; ca
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -67,10 +68,22 @@ def collapse(
     return _first(tensor, whole=whole).expand(tensor.shape).clone()
 
 
+def repeated(shape: Sequence[int], layout: Layout, *, whole: bool = False) -> tuple[int, ...]:
+    """The dimensions along which a tensor in this layout holds one number again and again.
+
+    Args:
+        shape: of the tensor.
+        layout: there are some in ``EXPANDED`` alone.
+        whole: see ``collapse``.
+    """
+    longer = tuple(dim for dim, size in enumerate(shape) if size > 1)
+    if layout != Layout.EXPANDED:
+        return ()
+    return longer if whole else longer[:1]
+
+
 def _first(tensor: Tensor, *, whole: bool) -> Tensor:
     """What is expanded: a single number, or one slice of the first longer dimension."""
-    if whole:
-        return tensor[:1, :1, :1, :1]
-    longer = (dim for dim, size in enumerate(tensor.shape) if size > 1)
-    dim = next(longer, None)
-    return tensor if dim is None else tensor.narrow(dim, 0, 1)
+    for dim in repeated(tensor.shape, Layout.EXPANDED, whole=whole):
+        tensor = tensor.narrow(dim, 0, 1)
+    return tensor

@@ -263,7 +263,7 @@ def _patterns(path: str | None) -> tuple[Pattern, ...]:
 
 
 def _loaded(name: str) -> Any:
-    from conv_reference.verification.loading import load_target  # noqa: PLC0415
+    from conv_reference.verification.loading import load_target  # noqa: PLC0415 (torch, only when a target is loaded)
 
     return load_target(name)
 

@@ -2,7 +2,8 @@
 
 Each of Y, dX and dK is bilinear in two operands (db is linear in G). With a single one in each
 operand, an element of the result is the coefficient of that product; all pairs of positions
-give the whole formula of the element.
+give the whole formula of the element. An expanded operand cannot hold a single one: there the
+impulse is the number that repeats itself, and stands for all its elements in one term.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from math import prod
 import torch
 
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.trial import TargetRaised, Trial
+from conv_reference.verification.layouts import repeated
 
 Index = tuple[int, ...]
 # Of one element: the coefficient of each product, by the indices of its two factors.
@@ -43,17 +44,15 @@ class Readout:
 
 
 def can_read_out(trial: Trial, quantity: str) -> bool:
-    """Whether impulses can be put: few enough of them, and no operand that repeats itself."""
+    """Whether impulses can be put: few enough of them."""
     if quantity not in FACTORS:
         return False
-    roles = [role for role in FACTORS[quantity] if role]
-    sizes = [getattr(trial.operands, role).numel() for role in roles]
-    layouts = [getattr(trial.case, f"{role}_layout") for role in roles]
-    return prod(sizes) <= MOST_PRODUCTS and Layout.EXPANDED not in layouts
+    numbers = [len(_indices(trial, role)) for role in FACTORS[quantity]]
+    return prod(numbers) <= MOST_PRODUCTS
 
 
 def read_out(trial: Trial, quantity: str, index: Index) -> Readout:
-    """The terms of one element, and whether they explain its value.
+    """The terms of one element, ``folded``, and whether they explain its value.
 
     Args:
         trial: of the certificate, for which ``can_read_out``.
@@ -64,35 +63,71 @@ def read_out(trial: Trial, quantity: str, index: Index) -> Readout:
         TargetRaised: when the target throws on an impulse.
     """
     first, second = FACTORS[quantity]
-    zeros = {role: torch.zeros_like(getattr(trial.operands, role)) for role in _ROLES}
     terms: Terms = {}
-    for a, b in product(_indices(trial, first), _indices(trial, second)):
-        impulses = {role: tensor.clone() for role, tensor in zeros.items()}
-        impulses[first][a] = 1
-        if second:
-            impulses[second][b] = 1
-        coefficient = _element(trial, Operands(**impulses), quantity, index)
+
+    def read(key: tuple[Index, Index], **places: Index) -> None:
+        coefficient = _element(trial, _impulses(trial, places), quantity, index)
         if coefficient != 0:  # a NaN is a term, too
-            terms[a, b] = coefficient
+            terms[key] = coefficient
+
+    for a, b in product(_indices(trial, first), _indices(trial, second)):
+        read((a, b), **({first: a, second: b} if second else {first: a}))
     if quantity == "Y" and trial.case.bias:
-        for (channel,) in _indices(trial, "bias"):
-            impulses = {role: tensor.clone() for role, tensor in zeros.items()}
-            impulses["bias"][channel] = 1
-            coefficient = _element(trial, Operands(**impulses), quantity, index)
-            if coefficient != 0:
-                terms[(channel,), ()] = coefficient
+        for channel in _indices(trial, "bias"):
+            read((channel, ()), bias=channel)
     actual = _element(trial, trial.operands, quantity, index)
     return Readout(terms, _evaluated(terms, trial, quantity) == actual)
 
 
-_ROLES = ("input", "weight", "bias", "grad_output")
+def folded(terms: Terms, trial: Trial, quantity: str) -> Terms:
+    """The terms in the numbers that the operands hold: those that are one number add up.
+
+    A number that repeats itself has the index of its first element.
+    """
+    first, second = FACTORS[quantity]
+    total: Terms = {}
+    for (a, b), coefficient in terms.items():
+        if second and not b:  # the bias
+            key = a, b
+        else:
+            key = _first_of(trial, first, a), _first_of(trial, second, b)
+        total[key] = total.get(key, 0.0) + coefficient
+    return total
+
+
+def repeated_dims(trial: Trial, role: str) -> tuple[int, ...]:
+    """The dimensions along which an operand repeats one number."""
+    if role not in _LAID_OUT:
+        return ()
+    layout = getattr(trial.case, f"{role}_layout")
+    shape = getattr(trial.operands, role).shape
+    return repeated(shape, layout, whole=role == "grad_output")
+
+
+def _first_of(trial: Trial, role: str, index: Index) -> Index:
+    dims = repeated_dims(trial, role)
+    return tuple(0 if dim in dims else place for dim, place in enumerate(index))
+
+
+_LAID_OUT = ("input", "weight", "grad_output")
+
+
+def _impulses(trial: Trial, places: Mapping[str, Index]) -> Operands:
+    """Zeros, but for a one in each of these places, and wherever that number repeats itself."""
+    tensors = {r: torch.zeros_like(getattr(trial.operands, r)) for r in (*_LAID_OUT, "bias")}
+    for role, index in places.items():
+        dims = repeated_dims(trial, role)
+        tensors[role][tuple(slice(None) if d in dims else i for d, i in enumerate(index))] = 1
+    return Operands(**tensors)
 
 
 def _indices(trial: Trial, role: str) -> list[Index]:
+    """Of the numbers that an operand holds: of one that repeats itself, the first."""
     if not role:
         return [()]
+    dims = repeated_dims(trial, role)
     shape = getattr(trial.operands, role).shape
-    return list(product(*map(range, shape)))
+    return list(product(*(range(1 if d in dims else n) for d, n in enumerate(shape))))
 
 
 def _element(trial: Trial, operands: Operands, quantity: str, index: Index) -> float:

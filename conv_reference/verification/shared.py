@@ -25,7 +25,7 @@ def shared_report(config: pytest.Config, name: str, make: Callable[[], Report]) 
     if not hasattr(config, "workerinput"):
         return make()
     # pytest-xdist's own recipe: the folder above the worker's belongs to all workers of a run.
-    factory = config._tmp_path_factory  # type: ignore[attr-defined]  # noqa: SLF001
+    factory = config._tmp_path_factory  # type: ignore[attr-defined]  # noqa: SLF001 (as said above)
     folder: Path = factory.getbasetemp().parent
     return once(folder / f"conv-{name.replace(':', '')}.pickle", make)
 

@@ -36,6 +36,11 @@ class Call:
         return self.function(self.X, self.K, self.b)
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """X, K and b, which may be None, by their letters and as the function takes them."""
+        return {"X": self.X, "K": self.K, "b": self.b}
+
+    @property
     def leaves(self) -> dict[str, Tensor]:
         """X, K and b by the name of their gradient, those that ask for one."""
         named = {"dX": self.X, "dK": self.K} | ({} if self.b is None else {"db": self.b})

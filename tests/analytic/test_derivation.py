@@ -171,4 +171,4 @@ def test_a_notebook_goes_on_where_a_library_is_missing(monkeypatch: pytest.Monke
 def test_derivations_are_data() -> None:
     assert isinstance(CHAPTER, Derivation)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        CHAPTER.cases = ()  # type: ignore[misc]
+        CHAPTER.cases = ()  # type: ignore[misc]  # frozen: that is the test

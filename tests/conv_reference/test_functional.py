@@ -208,7 +208,7 @@ class NobodysConvolution(TorchDispatchMode):
 
 def test_nobodys_convolution_is_called() -> None:
     operands = real_operands(GEOMETRY, torch.float64, seed=0)
-    with NobodysConvolution():  # type: ignore[no-untyped-call]
+    with NobodysConvolution():  # type: ignore[no-untyped-call]  # torch's mode is untyped
         autograd(functional.conv2d, GEOMETRY, operands)
         closed_forms(GEOMETRY, operands)
         with pytest.raises(AssertionError, match="convolution"):
@@ -255,7 +255,7 @@ def test_the_jacobian_and_vmap_pass_through() -> None:
 @pytest.mark.parametrize("kernel", [(2, 3), (4, 1)])
 def test_padding_by_a_word_is_torchs(padding: str, kernel: tuple[int, int]) -> None:
     X, K = torch.arange(40.0).reshape(1, 1, 5, 8), torch.ones(1, 1, *kernel)
-    actual = functional.conv2d(X, K, padding=padding)  # type: ignore[arg-type]
+    actual = functional.conv2d(X, K, padding=padding)  # type: ignore[arg-type]  # nonsense: that is the test
     with torch.no_grad():
         assert torch.equal(actual, _torch_by_word(X, K, padding))
 

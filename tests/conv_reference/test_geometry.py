@@ -114,7 +114,7 @@ def test_sizes_of_no_convolution_are_refused(changes: dict[str, Any], message: s
 
 def test_a_geometry_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
-        FULL.batch = 3  # type: ignore[misc]
+        FULL.batch = 3  # type: ignore[misc]  # frozen: that is the test
 
 
 def test_an_empty_batch_is_a_convolution() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,9 @@ def carries_no_tangent(call: Call) -> bool:
     Torch takes an operator without a forward derivative for a constant, and says nothing.
     """
     with target_code("tangent of Y"), forward_ad.dual_level():
-        X, K, b = (
-            None if t is None else forward_ad.make_dual(t.detach(), torch.ones_like(t))
-            for t in (call.X, call.K, call.b)
-        )
-        Y = call.function(X, K, b)  # type: ignore[arg-type]
+        there = {letter: t for letter, t in call.arguments.items() if t is not None}
+        duals = (forward_ad.make_dual(t.detach(), torch.ones_like(t)) for t in there.values())
+        Y = _function_of(call, there)(*duals)
         return forward_ad.unpack_dual(Y).tangent is None
 
 
@@ -131,20 +129,18 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
         yield judge("jvp", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits)
 
 
-def _function_of(call: Call, moving: dict[str, Tensor]) -> Any:
+def _function_of(call: Call, moving: Mapping[str, Tensor]) -> Any:
     """Y as a function of the operands that move, the others held."""
 
     def function(*primals: Tensor) -> Any:
-        given = {"X": call.X, "K": call.K, "b": call.b}
-        given.update(zip(moving, primals, strict=True))
-        return call.function(given["X"], given["K"], given["b"])  # type: ignore[arg-type]
+        moved = dict(zip(moving, primals, strict=True))
+        return call.function(*(call.arguments | moved).values())
 
     return function
 
 
-def _primals(call: Call, moving: dict[str, Tensor]) -> tuple[Any, ...]:
-    held = {"X": call.X, "K": call.K, "b": call.b}
-    return tuple(held[letter] for letter in moving)
+def _primals(call: Call, moving: Mapping[str, Tensor]) -> tuple[Any, ...]:
+    return tuple(call.arguments[letter] for letter in moving)
 
 
 @check(
@@ -164,11 +160,10 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     for subset in _subsets(trial):
         call = _call(trial, point)
         tangents = point.own(trial, subset)
-        held = {"X": call.X, "K": call.K, "b": call.b}
+        primals = zip(_primals(call, tangents), tangents.values(), strict=True)
         with target_code(_quantity(subset)), forward_ad.dual_level():
-            for letter, tangent in tangents.items():
-                held[letter] = forward_ad.make_dual(held[letter].detach(), tangent)  # type: ignore[union-attr]
-            Y = call.function(held["X"], held["K"], held["b"])  # type: ignore[arg-type]
+            duals = (forward_ad.make_dual(primal.detach(), tangent) for primal, tangent in primals)
+            Y = _function_of(call, tangents)(*duals)
             actual = forward_ad.unpack_dual(Y).tangent
             actual = actual if actual is None else actual.clone()
         if actual is None and carries_no_tangent(call):

@@ -62,7 +62,7 @@ def memory(trial: Trial) -> Iterator[Judgement]:
 
 def _marks(arguments: dict[str, Tensor]) -> dict[str, Any]:
     # The counter that autograd itself goes by has no public name.
-    return {name: (t._version, t.stride()) for name, t in arguments.items()}  # noqa: SLF001
+    return {name: (t._version, t.stride()) for name, t in arguments.items()}  # noqa: SLF001 (as said above)
 
 
 def _touched(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Judgement]:
@@ -220,7 +220,7 @@ def _gone(tensor: Tensor) -> Any:
 
 
 def _arguments(call: Call) -> dict[str, Tensor]:
-    named = {"X": call.X, "K": call.K, "b": call.b, "G": call.G}
+    named = call.arguments | {"G": call.G}
     return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 

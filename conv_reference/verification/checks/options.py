@@ -200,7 +200,7 @@ def _answer(trial: Trial, impossible: _Impossible) -> Any:
     ones = _ones(trial, impossible.X), _ones(trial, impossible.K)
     X, K = ones if trial.target.has_channels else (ones[0][:, 0], ones[1][0, 0])
     outputs = K.shape[0] if impossible.b is None else impossible.b
-    b = _ones(trial, (outputs,)) if "bias" in trial.target.options else None
+    b = _bias(trial, outputs)
     return _attempt(trial, X, K, b, impossible.options)
 
 
@@ -213,7 +213,7 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
     X, K = _ones(trial, (1, 1, 4, 4)), _ones(trial, (1, 1, 2, 2))
     if not trial.target.has_channels:
         X, K = X[0], K[0, 0]
-    b = _ones(trial, (1,)) if "bias" in trial.target.options else None
+    b = _bias(trial, 1)
     other = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
     answer = _attempt(trial, X, K.to(other), b, {})
     if isinstance(answer, Tensor):
@@ -226,6 +226,12 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
     answer = _attempt(trial, X, K.to("meta"), b, {})
     if isinstance(answer, Tensor) and answer.device.type != "meta":
         yield observed("refusals", "Y", "a kernel without data (on meta) is answered with numbers")
+
+
+def _bias(trial: Trial, size: int) -> Tensor | None:
+    """Ones where the target has a bias: a layer that always has one would draw its own."""
+    has = "bias" in trial.target.options or trial.target.always_biased
+    return _ones(trial, (size,)) if has else None
 
 
 def _attempt(

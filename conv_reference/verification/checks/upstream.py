@@ -11,6 +11,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification.case import Layout
+from conv_reference.verification.checks.agreement import told
 from conv_reference.verification.checks.integers import Integers, own
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial, target_code
@@ -153,65 +154,60 @@ def upstream_linear(trial: Trial) -> Iterator[Judgement]:
     if integers is None:
         return
     operands = integers.operands()
-    H = own(trial, "Y", integers.grad_output())
+    G, H = operands.grad_output, integers.grad_output()
+    handed_G, handed_H = _call(trial, operands).G, own(trial, "Y", H)
 
-    def gradients(G: Tensor) -> dict[str, Any]:
-        return _backward(_call(trial, operands), G)
+    def gradients(upstream: Tensor) -> dict[str, Any]:
+        return _backward(_call(trial, operands), upstream)
 
-    G = _call(trial, operands).G
-    of_G, of_H, of_sum = gradients(G), gradients(H), gradients(G + H)
-    yield from _law("of G + H", of_sum, of_G, of_H)
+    of_G, of_H, of_sum = gradients(handed_G), gradients(handed_H), gradients(handed_G + handed_H)
+    both = replace(operands, grad_output=G.abs() + H.abs())
+    said = "of G + H it should be the sum of the parts"
+    yield from _law(trial, said, both, of_sum, of_G, of_H)
     for power in (2.0**_POWER, 2.0**-_POWER):
         scaled = {name: None if t is None else t * power for name, t in of_G.items()}
-        yield from _law(f"of {power:g} · G", gradients(G * power), scaled)
+        given = replace(operands, grad_output=G * power)
+        said = f"of {power:g} · G it should be {power:g} times as much"
+        yield from _law(trial, said, given, gradients(handed_G * power), scaled)
 
 
-def _law(what: str, found: Mapping[str, Any], *parts: Mapping[str, Any]) -> Iterator[Judgement]:
-    """Whether a gradient is the sum of the parts; those that are missing are told elsewhere."""
-    for name, actual in found.items():
+def _law(
+    trial: Trial, said: str, given: Operands, found: Mapping[str, Any], *parts: Mapping[str, Any]
+) -> Iterator[Judgement]:
+    """Whether a gradient is the sum of the parts; those that are missing are told elsewhere.
+
+    Args:
+        trial: whose gradients they are.
+        said: the law.
+        given: with a G whose absolute values say how far a transform's rounding may reach: in
+            half precision, where hardly one is in use, no further than a unit of roundoff.
+        found: of the whole.
+        *parts: what should add up to it.
+    """
+    for name, expected in trial.expect(given, only=_GRADIENTS).items():
         addends = [part[name] for part in parts]
-        if actual is None or any(addend is None for addend in addends):
+        if any(tensor is None for tensor in (found[name], *addends)):
             continue
-        wanted = sum(addends[1:], start=addends[0])
-        if actual.shape == wanted.shape and torch.equal(actual, wanted):
-            yield Judgement("upstream_linear", name, Verdict.EXACT)
-            continue
-        yield from _unequal(name, what, actual, wanted)
-
-
-def _unequal(name: str, what: str, actual: Tensor, wanted: Tensor) -> Iterator[Judgement]:
-    # A transform rounds: up to the normwise bound of the second tier that is no broken law.
-    error = (actual.double() - wanted.double()).abs().max()
-    unit = torch.finfo(wanted.dtype).eps / 2
-    relative = float(error / wanted.double().abs().max())
-    if actual.shape == wanted.shape and relative <= unit * _LAW_GROWTH:
-        yield Judgement("upstream_linear", name, Verdict.ROUNDED)
-        return
-    index = tuple(int(i) for i in (actual != wanted).nonzero()[0])
-    should, found = float(wanted[index]), float(actual[index])
-    yield Judgement(
-        "upstream_linear",
-        name,
-        Verdict.WRONG,
-        index=index,
-        expected=f"{should:.17g}",
-        actual=f"{found:.17g}",
-        explanation=f"{what} it should be the sum of the parts, {should:.17g}, is {found:.17g}",
-    )
-
-
-_LAW_GROWTH = 2.0**10
+        total = sum(addends[1:], start=addends[0]).detach()
+        wanted = replace(
+            expected,
+            value=total.to("cpu", torch.float64),
+            # The whole may round, and each of its parts.
+            terms=(1 + len(parts)) * expected.terms,
+        )
+        bits = trial.allowed_bits
+        yield told(judge("upstream_linear", name, found[name], wanted, allowed_bits=bits), said)
 
 
 class _Undefined(torch.autograd.Function):
     """The identity, whose backward pass hands back no gradient at all."""
 
     @staticmethod
-    def forward(ctx: Any, Y: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(ctx: Any, Y: Tensor) -> Tensor:  # noqa: ARG004 (autograd's protocol)
         return Y.clone()
 
     @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> None:  # noqa: ARG004
+    def backward(ctx: Any, *_: Tensor) -> None:  # noqa: ARG004 (autograd's protocol)
         return None
 
 
@@ -233,7 +229,7 @@ def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
     call = _call(trial, operands)
     leaves = call.leaves
     with target_code("dX"):
-        stopped = _Undefined.apply(call.forward())  # type: ignore[no-untyped-call]
+        stopped = _Undefined.apply(call.forward())  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         found: tuple[Tensor | None, ...] = torch.autograd.grad(
             stopped, list(leaves.values()), call.G, allow_unused=True
         )
@@ -245,7 +241,7 @@ def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
     call = _call(trial, operands)
     with target_code("dX"):
         Y = call.forward()
-        both = (Y, _Undefined.apply(Y))  # type: ignore[no-untyped-call]
+        both = (Y, _Undefined.apply(Y))  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         gradients = torch.autograd.grad(
             both, list(call.leaves.values()), (call.G, call.G), allow_unused=True
         )

@@ -83,7 +83,7 @@ def _stacked(
     return answer(trial, like, loop, *flat, lead=(len(argument_sets),))
 
 
-def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noqa: N802
+def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noqa: N802 (Y is the quantity's name)
     slices = [mapped.slice(letters, place) for place in range(_SIZE)]
     arguments = [(s["X"], s["K"], s["b"]) for s in slices]
     return _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
@@ -127,7 +127,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     for letters in _subsets(trial):
         for out_dim, dims in enumerate(_in_dims(trial, letters)):
             call = mapped.call(trial)
-            given: dict[str, Any] = {"X": call.X, "K": call.K, "b": call.b}
+            given = call.arguments
             given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}
             in_dims = tuple(dims.get(letter) for letter in given)
             where = ", ".join(f"{letter} (in_dims {dim})" for letter, dim in dims.items())
@@ -159,7 +159,7 @@ def vmap_nested(trial: Trial) -> Iterator[Judgement]:
         return
     for first, second in ("XK", "KX"):
         call = inner.call(trial)
-        given: dict[str, Any] = {"X": call.X, "K": call.K, "b": call.b}
+        given = call.arguments
         given[first] = outer.handed(trial, first, 0)
         given[second] = inner.handed(trial, second, 1)
         quantity = f"vmap of Y over {first} around vmap over {second} (in_dims 1)"
@@ -202,7 +202,7 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     answers: list[tuple[str, str, Any]] = []
     for letters in ("X", "K", "G", "XG", "XKG"):
         call = mapped.call(trial)
-        given = {"X": call.X, "K": call.K, "b": call.b, "G": call.G}
+        given = call.arguments | {"G": call.G}
         given |= {letter: mapped.handed(trial, letter, 0) for letter in letters}
         in_dims = tuple(0 if letter in letters else None for letter in given)
         where = f"mapped over {', '.join(letters)}"

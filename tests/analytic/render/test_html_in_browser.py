@@ -101,7 +101,7 @@ class Page:
 
     def complaints(self) -> list[Any]:
         """What the browser logged since it was last asked."""
-        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]
+        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]  # selenium has no types here
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)

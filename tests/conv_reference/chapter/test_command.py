@@ -88,7 +88,7 @@ def test_interrupted_it_prints_what_was_reached_and_that_the_next_run_begins_ane
     whole = training.descend
 
     def until_ctrl_c(*arguments: object) -> object:
-        for number, step in enumerate(whole(*arguments)):  # type: ignore[arg-type]
+        for number, step in enumerate(whole(*arguments)):  # type: ignore[arg-type]  # text, as a user's
             if number == 2:
                 raise KeyboardInterrupt
             yield step

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import faulty
 import pytest
 import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.causes import candidates, guess
@@ -84,6 +89,30 @@ def test_nothing_is_guessed_of_a_right_answer(name: str) -> None:
     words, quantity, _ = FAULTS[name]
     with guarded():
         assert guess(trial("correct", words), quantity) == ""
+
+
+class TakenForOnes(torch.autograd.Function):
+    """dX and dK as of Y.sum(), wherever the upstream gradient is one number, repeated."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        G = torch.ones_like(G) if 0 in G.stride() else G
+        return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+@pytest.mark.parametrize("quantity", ["dX", "dK"])
+def test_an_upstream_gradient_that_is_taken_for_ones_is_told(quantity: str) -> None:
+    case = Case.parse("certificate float32 h3 w4 k2 G=expanded nobias")
+    given = Trial(as_target(TakenForOnes), case, 0, torch.device("cpu"))
+    with guarded():
+        said = guess(given, quantity)
+    assert said == "Perhaps the upstream gradient is taken for ones, as that of .sum() is."
 
 
 def test_nothing_is_guessed_where_no_known_fault_gives_this_answer() -> None:

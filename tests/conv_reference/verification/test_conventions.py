@@ -102,7 +102,7 @@ def test_without_a_bias_none_is_given(implementation: Any) -> None:
 
 
 def test_options_are_given_by_their_places_whatever_their_order() -> None:
-    def shuffled(input: Tensor, weight: Tensor, groups: int = 1, fast: bool = True, bias: Any = 0):  # type: ignore[no-untyped-def]
+    def shuffled(input: Tensor, weight: Tensor, groups: int = 1, fast: bool = True, bias: Any = 0):  # type: ignore[no-untyped-def]  # as some users write
         assert fast
         return F.conv2d(input, weight, bias, groups=groups)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
@@ -27,6 +28,35 @@ def one_tap_too_many(input: Tensor, weight: Tensor) -> Tensor:
 def square(input: Tensor, weight: Tensor) -> Tensor:
     """Not bilinear: over impulses it is right."""
     return conv2d(input * input.abs(), weight)
+
+
+def one_sample_twice(input: Tensor, weight: Tensor) -> Tensor:
+    """The first sample has its own answer twice over."""
+    Y = conv2d(input, weight)
+    return torch.cat([2 * Y[:1], Y[1:]])
+
+
+def is_expanded(tensor: Tensor) -> bool:
+    return any(s == 0 for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n > 1)
+
+
+class WrongWhereExpanded(torch.autograd.Function):
+    """Backward alone: an expanded K is flipped, and an expanded G loses its last column."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        if is_expanded(K):
+            K = K.flip(2, 3)
+        if is_expanded(G):
+            G = torch.cat([G[..., :-1], torch.zeros_like(G[..., -1:])], dim=3)
+        dX, dK = conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+        return dX, dK, G.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
 
 
 class WithoutChannels(nn.Module):
@@ -182,10 +212,84 @@ Y[0,0,0,0]:
             "Y",
             """\
 Y[0,0,0,0]:
-  should be K[0,0]·X[0,0,0,0] + K[0,1]·X[0,0,0,1]
+  should be K[0,0]·X[:,0,0,0] + K[0,1]·X[:,0,0,1]
+  is        K[0,0]·X[:,0,0,1] + K[0,1]·X[:,0,0,0]
 Y[1,0,0,0]:
-  should be K[0,0]·X[1,0,0,0] + K[0,1]·X[1,0,0,1]""",
-            id="what cannot be read out",
+  should be K[0,0]·X[:,0,0,0] + K[0,1]·X[:,0,0,1]
+  is        K[0,0]·X[:,0,0,1] + K[0,1]·X[:,0,0,0]
+X is expanded: all elements along a ":" are one number""",
+            id="an expanded input",
+        ),
+        pytest.param(
+            WrongWhereExpanded,
+            "h1 w2 o2 k1x2 nobias grad=X K=expanded",
+            "dX",
+            """\
+dX[0,0,0,0]: takes part in 1 output position
+  should be G[0,0,0,0]·K[:,0,0,0] + G[0,1,0,0]·K[:,0,0,0]
+  is        G[0,0,0,0]·K[:,0,0,1] + G[0,1,0,0]·K[:,0,0,1]
+dX[0,0,0,1]: takes part in 1 output position
+  should be G[0,0,0,0]·K[:,0,0,1] + G[0,1,0,0]·K[:,0,0,1]
+  is        G[0,0,0,0]·K[:,0,0,0] + G[0,1,0,0]·K[:,0,0,0]
+K is expanded: all elements along a ":" are one number""",
+            id="a gradient that is wrong only where the kernel is expanded",
+        ),
+        pytest.param(
+            WrongWhereExpanded,
+            "h1 w3 k1 nobias grad=K G=expanded",
+            "dK",
+            """\
+dK[0,0,0,0]:
+  should be G[0,:]·X[0,0] + G[0,:]·X[0,1] + G[0,:]·X[0,2]
+  is        G[0,:]·X[0,0] + G[0,:]·X[0,1]
+  lacks     G[0,:]·X[0,2]
+G is expanded: all elements along a ":" are one number""",
+            id="one that is wrong only where the upstream gradient is",
+        ),
+        pytest.param(
+            WrongWhereExpanded,
+            "h2 w2 k1 grad=b G=expanded",
+            "db",
+            """\
+db[0]:
+  should be 4·G[:,:]
+  is        2·G[:,:]
+G is expanded: all elements along a ":" are one number""",
+            id="one number that is counted too few times",
+        ),
+        pytest.param(
+            WrongWhereExpanded,
+            "n2 h1 w3 k1 nobias grad=K G=expanded X=expanded",
+            "dK",
+            """\
+dK[0,0,0,0]:
+  should be 2·G[:,0,0,:]·X[:,0,0,0] + 2·G[:,0,0,:]·X[:,0,0,1] + 2·G[:,0,0,:]·X[:,0,0,2]
+  is        2·G[:,0,0,:]·X[:,0,0,0] + 2·G[:,0,0,:]·X[:,0,0,1]
+  lacks     2·G[:,0,0,:]·X[:,0,0,2]
+G and X are expanded: all elements along a ":" are one number""",
+            id="two operands that repeat themselves",
+        ),
+        pytest.param(
+            one_sample_twice,
+            "n3 c2 h1 w1 k1 nobias grad= X=expanded",
+            "Y",
+            """\
+Y[0,0,0,0]:
+  should be K[0,0,0,0]·X[:,0,0,0] + K[0,1,0,0]·X[:,1,0,0]
+  is        2·K[0,0,0,0]·X[:,0,0,0] + 2·K[0,1,0,0]·X[:,1,0,0]
+X is expanded: all elements along a ":" are one number""",
+            id="a sample that is counted too often",
+        ),
+        pytest.param(
+            one_sample_twice,
+            "c3 h1 w1 k1 nobias grad= values=ones",
+            "Y",
+            """\
+Y[0,0,0,0]:
+  should be K[0,0,0,0]·X[0,0,0,0] + K[0,1,0,0]·X[0,1,0,0] + K[0,2,0,0]·X[0,2,0,0]
+  is        2·K[0,0,0,0]·X[0,0,0,0] + 2·K[0,1,0,0]·X[0,1,0,0] + 2·K[0,2,0,0]·X[0,2,0,0]
+  adds      K[0,0,0,0]·X[0,0,0,0] + K[0,1,0,0]·X[0,1,0,0] + K[0,2,0,0]·X[0,2,0,0]""",
+            id="what is added is what there is too much",
         ),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_description_comes_back_that_cannot_be_called(outcome: Outcome) -> Non
     target = outcome.target
     assert (target.name, target.options) == ("hostile:one_after_another", frozenset())
     with pytest.raises(TargetError, match="cannot be called here"):
-        target.prepare(RIGHT, None)  # type: ignore[arg-type]
+        target.prepare(RIGHT, None)  # type: ignore[arg-type]  # it is refused before they are looked at
 
 
 def test_after_its_deadline_no_further_piece_is_begun(outcome: Outcome) -> None:

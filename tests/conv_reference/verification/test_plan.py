@@ -180,7 +180,7 @@ def test_what_the_target_cannot_be_asked_for_is_refused_with_the_nearest(
 ) -> None:
     target = as_target(ConvLayer_1, name="ConvLayer_1")
     with pytest.raises(ValueError, match=f"^{message}"):
-        plan(target, Request(FLOAT32, seed=0, budget=20.0, **request_))  # type: ignore[arg-type]
+        plan(target, Request(FLOAT32, seed=0, budget=20.0, **request_))  # type: ignore[arg-type]  # of a table of cases
 
 
 def test_a_check_is_chosen_by_its_name_or_a_rows() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conv_reference.geometry import Geometry
 from conv_reference.strategies import geometries
 from conv_reference.verification import reduce
 from conv_reference.verification.case import Case, Layout, Values
@@ -104,21 +105,21 @@ def test_what_is_no_size_becomes_as_plain_as_it_can(
 
 @settings(max_examples=30)
 @given(geometries(symmetric=True), st.integers(0, 2**20))
-def test_the_result_fails_whatever_the_predicate_is(geometry: object, salt: int) -> None:
+def test_the_result_fails_whatever_the_predicate_is(geometry: Geometry, salt: int) -> None:
     """A predicate without any order: a pseudo-random half of all cases fails."""
 
     def fails(case: Case) -> bool:
         return case.geometry == geometry or hash((salt, case)) % 2 == 0
 
-    case = LARGE.on(geometry)  # type: ignore[arg-type]
+    case = LARGE.on(geometry)
     reduced = smallest_failing(case, "Y", fails)
     assert fails(reduced)
 
 
 @settings(max_examples=30)
 @given(geometries(symmetric=True))
-def test_what_fails_always_shrinks_to_one_pixel(geometry: object) -> None:
-    case = LARGE.on(geometry)  # type: ignore[arg-type]
+def test_what_fails_always_shrinks_to_one_pixel(geometry: Geometry) -> None:
+    case = LARGE.on(geometry)
     assert str(smallest_failing(case, "Y", lambda _: True).geometry) == PIXEL
 
 

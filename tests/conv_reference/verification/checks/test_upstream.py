@@ -7,8 +7,11 @@ import torch
 from modes import (
     Clamped,
     Clipped,
+    ClippedInHalf,
+    LosesABitInHalf,
     Overwrites,
     ReadsAsContiguous,
+    RoundsLarge,
     StaleWhereUndefined,
     ask,
     dtypes_of,
@@ -50,6 +53,30 @@ def test_a_broken_backward_pass_is_wrong(broken: Any, check: str, quantity: str,
     judgements = ask(broken, check)
     assert quantity in wrong(judgements)
     assert any(said in judgement.explanation for judgement in judgements)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (ClippedInHalf, "of 16 · G it should be 16 times as much"),
+        (LosesABitInHalf, "of G + H it should be the sum of the parts"),
+    ],
+)
+def test_a_law_that_is_broken_in_half_precision_alone_is_told(
+    broken: Any, said: str, dtype: str
+) -> None:
+    geometry = "c2 h2 w3 o2 k1x2"  # small, so that there is room for integers larger than 1
+    judgements = ask(broken, "upstream_linear", dtype, geometry)
+    assert wrong(judgements) == {"dX", "dK"}
+    assert any(said in judgement.explanation for judgement in judgements)
+    assert verdicts(ask(broken, "upstream_linear", "float32", geometry)) == {Verdict.EXACT}
+
+
+def test_rounding_in_half_precision_breaks_no_law() -> None:
+    """By less than a unit of roundoff of the sum of absolute products."""
+    found = ask(RoundsLarge, "upstream_linear", "float16", "h4 w4 o4 k2")
+    assert verdicts(found) == {Verdict.EXACT, Verdict.ROUNDED}
 
 
 def test_an_answer_to_no_gradient_is_wrong() -> None:

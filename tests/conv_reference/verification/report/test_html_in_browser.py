@@ -170,7 +170,7 @@ def test_no_script_of_the_targets_runs_and_none_is_refused(show: Open) -> None:
 
     assert page.execute_script("return document.scripts.length") == 1
     assert page.execute_script("return document.documentElement.className") == "js"
-    log = page.get_log("browser")  # type: ignore[no-untyped-call]
+    log = page.get_log("browser")  # type: ignore[no-untyped-call]  # selenium has no types here
     assert log == []  # the policy had nothing to refuse
     assert "<script>alert('&\"')</script>" in page.find_element(By.TAG_NAME, "h1").text
 
@@ -244,5 +244,5 @@ def test_hostile_text_waits_as_text(show: Open) -> None:
     assert "</pre></script><script>alert('&\"')</script>" in shown.text
     assert shown.find_elements(By.TAG_NAME, "script") == []
     assert page.execute_script("return document.scripts.length") == 2  # ours, and what waits
-    log = page.get_log("browser")  # type: ignore[no-untyped-call]
+    log = page.get_log("browser")  # type: ignore[no-untyped-call]  # selenium has no types here
     assert log == []

@@ -57,7 +57,7 @@ def test_a_failure_carries_the_finding_with_its_reproducer(tmp_path: Path) -> No
 
 
 def test_seed_and_environment_are_properties(tmp_path: Path) -> None:
-    properties = {p.name: p.value for p in read(RIGHT, tmp_path).properties()}  # type: ignore[no-untyped-call]
+    properties = {p.name: p.value for p in read(RIGHT, tmp_path).properties()}  # type: ignore[no-untyped-call]  # junitparser has no types here
 
     assert properties["seed"] == "7"
     assert properties["torch"] == "2.13.0"

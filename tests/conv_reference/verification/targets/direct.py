@@ -231,7 +231,7 @@ def convolution(parts: Parts) -> Callable[..., Tensor]:
         def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
             return rule(Convolution.apply, info.batch_size, in_dims, *args)
 
-        Convolution.vmap = staticmethod(vmap)  # type: ignore[method-assign]
+        Convolution.vmap = staticmethod(vmap)  # type: ignore[method-assign]  # there is a rule only where a part brings one
 
     def conv2d(
         input: Tensor,
@@ -244,7 +244,7 @@ def convolution(parts: Parts) -> Callable[..., Tensor]:
     ) -> Tensor:
         z = sizes(input, weight, stride, padding, dilation, groups)
         parts.check(input, weight, bias, z)
-        Y: Tensor = Convolution.apply(input, weight, bias, z)  # type: ignore[no-untyped-call]
+        Y: Tensor = Convolution.apply(input, weight, bias, z)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         return parts.finish(Y, z)
 
     return conv2d

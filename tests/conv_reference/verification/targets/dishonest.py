@@ -89,7 +89,7 @@ class OneBuffer:
         Y = conv2d(*args)
         buffer = self.buffers.setdefault((Y.shape, Y.dtype), torch.empty_like(Y).detach())
         buffer.detach().copy_(Y.detach())
-        return _InBuffer.apply(Y, buffer)  # type: ignore[no-any-return, no-untyped-call]
+        return _InBuffer.apply(Y, buffer)  # type: ignore[no-any-return, no-untyped-call]  # torch's `apply` is untyped
 
 
 class _InBuffer(torch.autograd.Function):
@@ -106,7 +106,7 @@ class FreedMemory:
     """Nothing is computed: memory of the right size may hold the judge's own answer."""
 
     def __call__(self, *args: Any) -> Tensor:
-        return _Unwritten.apply(*args)  # type: ignore[no-any-return, no-untyped-call]
+        return _Unwritten.apply(*args)  # type: ignore[no-any-return, no-untyped-call]  # torch's `apply` is untyped
 
 
 class _Unwritten(torch.autograd.Function):

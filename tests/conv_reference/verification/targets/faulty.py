@@ -229,7 +229,7 @@ class _WrongGroups(torch.autograd.Function):
 @faulty
 def wrong_groups(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """mlx PR#3800: dX wrong where groups > 1 and stride > 1, and only there."""
-    Y: Tensor = _WrongGroups.apply(X, K, g)  # type: ignore[no-untyped-call]
+    Y: Tensor = _WrongGroups.apply(X, K, g)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
     return Y if b is None else Y + b[:, None, None]
 
 

@@ -47,7 +47,7 @@ def row(name: str, dtype: str = "float32", verdict: Verdict = EXACT, **more: obj
     }
     if name in {"forward", "grad_input", "grad_weight"} and verdict == EXACT:
         values["miss_bound"] = {"float32": 2.4e-7, "float64": 1.1e-16}.get(dtype, 0.21)
-    return CheckResult(name=name, dtype=dtype, verdict=verdict, **(values | more))  # type: ignore[arg-type]
+    return CheckResult(name=name, dtype=dtype, verdict=verdict, **(values | more))  # type: ignore[arg-type]  # any field
 
 
 def finding(**changes: object) -> Finding:
@@ -72,7 +72,7 @@ def finding(**changes: object) -> Finding:
         occurrences=812,
         grids=GRIDS,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type]  # any field
 
 
 RIGHT = Report(

@@ -161,6 +161,38 @@ class Clipped(Right):
         return conv2d_input(X.shape, K, G).clamp(-bound, bound), conv2d_weight(X, K.shape, G)
 
 
+class ClippedInHalf(Right):
+    """Right in float32 and float64."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        G = G.clamp(-8, 8) if G.dtype.itemsize == 2 else G
+        return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+class LosesABitInHalf(Right):
+    """From 5 on every upstream gradient is even; right in float32 and float64."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        if G.dtype.itemsize == 2:
+            G = torch.where(G.abs() < 5, G, (G / 2).round() * 2)
+        return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+class RoundsLarge(Right):
+    """In dX one unit too much above 2^10; smaller answers are exact."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        dX = conv2d_input(X.shape, K, G)
+        dX = torch.where(dX.abs() > 2**10, dX + dX * 2**-10, dX)
+        return dX, conv2d_weight(X, K.shape, G)
+
+
 class StaleWhereUndefined(Right):
     """Without an upstream gradient it answers ones."""
 

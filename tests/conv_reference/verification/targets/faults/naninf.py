@@ -1,0 +1,31 @@
+"""Not-a-number and infinities that are dropped or spread."""
+
+from __future__ import annotations
+
+import direct
+import torch
+from direct import Sizes
+from torch import Tensor
+
+from faults.planting import FaultClass
+
+planted = FaultClass("NANINF")
+
+
+@planted("Y", "kernel larger than one: not-a-number becomes zero (tensorflow#63391)")
+def nan_dropped(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    return direct.forward(torch.where(X.isnan(), 0, X) if z.kh * z.kw > 1 else X, K, z)
+
+
+@planted("Y", "kw > 1, H' and W' > 1: an infinity spreads over its row of outputs")
+def nan_spread(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    Y = direct.forward(X, K, z)
+    if z.kw > 1 and min(z.oh, z.ow) > 1:
+        bad = ~(Y - Y == 0).all(3, keepdim=True)
+        Y = torch.where(bad, torch.nan, Y)
+    return Y
+
+
+@planted("dX", "N > 1: not-a-number in G is dropped")
+def nan_gradient(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    return direct.grad_input(torch.where(G.isnan(), 0, G) if z.n > 1 else G, K, z)
