@@ -146,6 +146,13 @@ def judge(
 
 def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) -> Judgement | None:
     """What is wrong with the answer as a whole: no tensor, or another shape, dtype or device."""
+    if isinstance(actual, Tensor) and _described(actual) == (
+        expected.value.shape,
+        expected.dtype,
+        expected.device,
+        torch.strided,
+    ):
+        return None  # nearly always, and quickly
     wanted = _kind(tuple(expected.value.shape), expected.dtype, expected.device)
     if not isinstance(actual, Tensor):
         found = "no gradient" if actual is None and quantity != "Y" else type(actual).__name__
@@ -155,6 +162,10 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
         shown = kind if actual.layout == torch.strided else f"{kind}, {actual.layout}"
         return whole(check, quantity, wanted, shown)
     return None
+
+
+def _described(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device, torch.layout]:
+    return tensor.shape, tensor.dtype, tensor.device, tensor.layout
 
 
 def whole(

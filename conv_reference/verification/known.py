@@ -12,6 +12,7 @@ import operator
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +179,14 @@ def evaluate(text: str, sizes: Mapping[str, int]) -> int:
         KnownError: when the text holds anything else.
     """
     try:
-        return int(_value(ast.parse(text, mode="eval").body, sizes))
+        return int(_value(_parsed(text), sizes))
     except (SyntaxError, KeyError, ZeroDivisionError) as error:
         raise KnownError(f"not a predicate over sizes: {text!r}") from error
+
+
+@lru_cache(maxsize=64)  # a run asks each predicate about thousands of cases
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def _value(node: ast.expr, sizes: Mapping[str, int]) -> int:
