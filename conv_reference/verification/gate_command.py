@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from conv_reference.verification.case import dtype_name, dtype_named
 from conv_reference.verification.comparison import DEFAULT_MARGIN, updated
 from conv_reference.verification.gate import OnFound, run_gate
 from conv_reference.verification.report import markdown, renderer
-from conv_reference.verification.result import Report
+from conv_reference.verification.report._summary import counted
+from conv_reference.verification.result import FAILURES, Report
 from conv_reference.verification.runner import verify
 
 Options = Mapping[str, Any]
@@ -73,7 +75,7 @@ def _first(
     report = verify(arguments.target, **options)
     if report.interrupted or report.judged == 0:
         return renderer(arguments.format)(report), 130, markdown.annotations(report)
-    baselines.write(path, baselines.baseline_of(report, _parameters(arguments, options)))
+    _write(path, baselines.baseline_of(report, _parameters(arguments, options)))
     return renderer(arguments.format)(report), int(not report.passed), markdown.annotations(report)
 
 
@@ -103,12 +105,20 @@ def _compared(
             margin=margin,
             accept_regressions=arguments.accept_regressions,
         )
-        baselines.write(path, taken)
+        _write(path, taken)
     return (
         gate_report.RENDERERS[arguments.format](result),
         result.status,
         gate_report.commands(result),
     )
+
+
+def _write(path: Path, baseline: baselines.Baseline) -> None:
+    """Write the file, and say so on standard error: the report may be for a machine."""
+    baselines.write(path, baseline)
+    failing = sum(row.verdict in FAILURES and not row.known for row in baseline.rows)
+    wrong = f", {failing} of them failing" if failing else ""
+    sys.stderr.write(f"{path}: written, {counted(len(baseline.rows), 'row')}{wrong}\n")
 
 
 def _fresh_seed(wanted: int | None, held: int) -> int:

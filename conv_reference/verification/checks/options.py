@@ -186,7 +186,7 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
         quantity = "Y"
         if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
             shown = f"an answer of shape {tuple(answer.shape)}"
-            said = f"{impossible.what}: should be refused, is answered with {shown[10:]}"
+            said = f"{impossible.what}: should be refused, is given {shown}"
             yield whole("refusals", quantity, "refused", shown, said)
         elif isinstance(answer, Tensor) or answer is not None:
             yield observed("refusals", quantity, f"{impossible.what}: answered without an element")

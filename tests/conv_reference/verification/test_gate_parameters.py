@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_reports import RIGHT
+from made_reports import FAULTY, RIGHT
 
 from conv_reference.cli import main
 from conv_reference.verification import gate_command, known
@@ -54,6 +55,23 @@ def test_what_the_baseline_was_asked_for_is_recorded(asked: list[dict[str, Any]]
 
     recorded = read(Path("b.json")).parameters
     assert recorded == replace(MADE, dtypes=("float64", "float32"))
+
+
+def test_a_baseline_that_is_written_says_so_and_what_fails_in_it(
+    asked: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert gate("--update-baseline", "--format", "json") == 0
+    printed = capsys.readouterr()
+    assert printed.err == "b.json: written, 10 rows\n"
+    assert printed.out.startswith("{")  # the report alone
+
+    monkeypatch.setattr(gate_command, "verify", lambda *_, **__: FAULTY)
+    assert main(["verify", TARGET, "--baseline", "c.json", "--update-baseline"]) == 1
+    assert re.fullmatch(
+        r"c\.json: written, \d+ rows, \d+ of them failing\n", capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("words", ["", SAME], ids=["nothing said", "the same said"])
