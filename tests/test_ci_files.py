@@ -84,7 +84,8 @@ class Repository:
             ["bash", "-e", "-c", script],
             cwd=self.folder,
             env=os.environ
-            | {"PATH": path, "GITHUB_STEP_SUMMARY": summary, "GITHUB_ACTIONS": "true"},
+            | {"PATH": path, "GITHUB_STEP_SUMMARY": summary, "GITHUB_ACTIONS": "true"}
+            | {"PRE_COMMIT_HOME": str(self.folder / "hooks"), "VIRTUALENV_NO_PERIODIC_UPDATE": "1"},
             capture_output=True,
             text=True,
             check=False,
@@ -136,13 +137,18 @@ def tox_command() -> str:
     return re.sub(r"\{posargs:(.*?)\}", r"\1", command)
 
 
-def pre_commit_command() -> str:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+def pre_commit_hook() -> dict[str, Any]:
     (repo,) = yaml.safe_load((CI / "pre-commit-config.yaml").read_text())["repos"]
-    (used,) = repo["hooks"]
-    assert used["id"] == hook["id"]
+    (hook,) = repo["hooks"]
+    assert repo["repo"] == "local"  # the project has no public address
+    assert isinstance(hook, dict)
+    return hook
+
+
+def pre_commit_command() -> str:
+    hook = pre_commit_hook()
     assert not hook["pass_filenames"]  # else they would be taken for targets
-    return " ".join([hook["entry"], *used["args"]])
+    return " ".join([hook["entry"], *hook["args"]])
 
 
 def nox_command(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -150,13 +156,14 @@ def nox_command(monkeypatch: pytest.MonkeyPatch) -> str:
     fake: Any = types.ModuleType("nox")
     fake.session, fake.Session = (lambda function: function), object
     monkeypatch.setitem(sys.modules, "nox", fake)
+    monkeypatch.delenv("CONV_REFERENCE", raising=False)
     ran: list[str] = []
 
     class Session:
         posargs: tuple[str, ...] = ()
 
         def install(self, *packages: str) -> None:
-            assert "conv-reference" in packages
+            assert packages == ("../conv-reference", ".")
 
         def run(self, *words: str) -> None:
             ran.append(" ".join(words))
@@ -211,6 +218,55 @@ def test_the_same_command_in_every_file(monkeypatch: pytest.MonkeyPatch) -> None
     assert set(pre_commit_command().split()) == words
     assert set(nox_command(monkeypatch).split()) == words
     assert words < set(github_steps()["Gate"].split())
+
+
+def test_the_local_hook_is_the_one_that_the_project_offers() -> None:
+    (offered,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    own = {"args", "files", "language"}  # a local one runs where the target is installed
+
+    local = {key: value for key, value in pre_commit_hook().items() if key not in own}
+    assert local == {k: v for k, v in offered.items() if k not in own | {"description"}}
+
+
+def prepare_git(repository: Repository) -> None:
+    made = repository.sh("git init -q . && git add my_kernels.py conv-baseline.json")
+    assert made.returncode == 0, made.stderr
+
+
+#: Each tool on its file, with the environment in which the test runs in place of one of its own:
+#: that would need torch from an index.
+TOOLS = {
+    "pre_commit": (
+        "pre-commit-config.yaml",
+        ".pre-commit-config.yaml",
+        "run --all-files --hook-stage manual --verbose",
+    ),
+    "tox": (
+        "tox.ini",
+        "tox.ini",
+        "run -x testenv:convolution.skip_install=true -x testenv:convolution.deps= "
+        "-x testenv:convolution.allowlist_externals=conv-reference",
+    ),
+    "nox": ("noxfile.py", "noxfile.py", "--no-venv --no-install"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_tool_itself_is_green_then_red(repository: Repository, tool: str) -> None:
+    pytest.importorskip(tool)
+    source, copy, words = TOOLS[tool]
+    (repository.folder / copy).write_text((CI / source).read_text())
+    prepare_git(repository)
+    command = f"{sys.executable} -m {tool} {words}"
+
+    green = repository.sh(command)
+    assert green.returncode == 0, green.stdout + green.stderr
+    assert "green:" in green.stdout + green.stderr
+    repository.commit(BROKEN)
+    red = repository.sh(command)
+    assert red.returncode != 0
+    assert "BROKEN: 1 regression against the baseline" in red.stdout + red.stderr
 
 
 def test_the_workflow_names_its_actions_by_version_and_may_only_read() -> None:

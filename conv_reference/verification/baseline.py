@@ -16,6 +16,8 @@ from typing import Any
 from conv_reference.verification.result import CheckResult, Report, Verdict
 
 SCHEMA = 1
+SHIPPED = "shipped"  # with this package
+NONE = "none"
 
 
 class BaselineError(ValueError):
@@ -24,7 +26,7 @@ class BaselineError(ValueError):
 
 @dataclass(frozen=True)
 class Parameters:
-    """What, beside the seed, a plan follows from: the gate repeats it."""
+    """What, beside the seed, cases and their verdicts follow from: the gate repeats it."""
 
     dtypes: tuple[str, ...]
     device: str = "cpu"
@@ -32,6 +34,8 @@ class Parameters:
     sweep: str = "default"
     checks: tuple[str, ...] = ()
     require: str = "rounded"
+    allowed_bits: int | None = None  # None: the dtype's
+    known: str = SHIPPED  # the registry of known defects: a file, or one of these two words
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,9 @@ def _from_json(content: Mapping[str, Any]) -> Baseline:
             sweep=_checked(parameters, "sweep", str),
             checks=_strings(parameters, "checks"),
             require=_checked(parameters, "require", str),
+            # Not in files from before they were recorded: then as where nothing was asked.
+            allowed_bits=_checked(parameters, "allowed_bits", int, type(None), default=None),
+            known=_checked(parameters, "known", str, default=SHIPPED),
         ),
         environment=environment,
         rows=rows,
@@ -238,10 +245,13 @@ def _row_from_json(row: Any) -> Row:
     )
 
 
-def _checked(content: Any, key: str, *kinds: type) -> Any:
+_REQUIRED = object()
+
+
+def _checked(content: Any, key: str, *kinds: type, default: Any = _REQUIRED) -> Any:
     if not isinstance(content, dict):
         raise TypeError(f"an object was expected, not {content!r}"[:120])
-    value = content[key]
+    value = content[key] if default is _REQUIRED else content.get(key, default)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise TypeError(f"{key} must be {wanted}, not {value!r}"[:120])

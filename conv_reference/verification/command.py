@@ -32,6 +32,7 @@ examples:
 """
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 SWEEPS = ("default", "small", "random", "networks", "exhaustive")
+DEVICE, SWEEP, BUDGET, REQUIRE = "cpu", "default", 20.0, "rounded"  # where none is asked for
 FORMATS = ("text", "json", "junit", "markdown", "html")
 
 
@@ -51,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help=f"may be repeated; of {', '.join(DTYPES)}, all by default",
     )
-    add("--device", default="cpu", metavar="D", help="where the target runs (cpu)")
-    add("--sweep", choices=SWEEPS, default="default", help="which geometries (default)")
+    # Without defaults of their own: a gate tells what is asked from what is not.
+    add("--device", metavar="D", help=f"where the target runs ({DEVICE})")
+    add("--sweep", choices=SWEEPS, help=f"which geometries ({SWEEP})")
     add(
         "--geometry",
         metavar="TEXT",
@@ -70,15 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--budget",
         type=float,
-        default=20.0,
         metavar="SECONDS",
-        help="the number of cases follows from it; the clock cuts at three times as much (20)",
+        help="the number of cases follows from it; the clock cuts at three times as much "
+        f"({BUDGET:g})",
     )
     add(
         "--require",
         choices=["rounded", "exact"],
-        default="rounded",
-        help="the least that passes (rounded)",
+        help=f"the least that passes ({REQUIRE})",
     )
     add(
         "--require-modes",
@@ -181,25 +182,29 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The keyword arguments of ``verify``."""
     import torch
 
-    from conv_reference.verification.known import SHIPPED
+    from conv_reference.verification.gate_command import registry
 
     repeatable = arguments.seed is not None or arguments.baseline is not None
     remembers = arguments.memory != "none" and not repeatable
     return {
         "dtypes": [getattr(torch, name) for name in arguments.dtype or DTYPES],
-        "device": arguments.device,
+        "device": _given(arguments.device, DEVICE),
         "seed": arguments.seed,
-        "budget": arguments.budget,
-        "sweep": arguments.sweep,
+        "budget": _given(arguments.budget, BUDGET),
+        "sweep": _given(arguments.sweep, SWEEP),
         "checks": arguments.check,
         "geometry": arguments.geometry,
         "case": arguments.case,
-        "require": arguments.require,
+        "require": _given(arguments.require, REQUIRE),
         "allowed_bits": arguments.allow_bits,
         "workers": arguments.workers,
-        "known": {None: SHIPPED, "none": None}.get(arguments.known, arguments.known),
+        "known": registry(arguments.known),
         "memory": Path(arguments.memory) if remembers else None,
     }
+
+
+def _given(value: Any, default: Any) -> Any:
+    return default if value is None else value
 
 
 def _has_modes(report: Report, *, required: bool) -> bool:

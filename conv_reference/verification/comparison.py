@@ -14,6 +14,7 @@ from conv_reference.verification.baseline import (
     require_target,
     rows_of,
 )
+from conv_reference.verification.report._groups import rows_of as checks_of
 from conv_reference.verification.result import FAILURES, Report, Verdict, is_worse
 
 DEFAULT_MARGIN = 1.0  # bits
@@ -119,7 +120,8 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
 def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, ...]:
     """What is wrong with another seed, and neither in the baseline nor in its repetition.
 
-    Nothing broke there: it may always have been so.
+    Nothing broke there: it may always have been so. A row that fails only because another does,
+    which is no news, is not found: its finding says so.
     """
     was = {row.key: row for row in baseline.rows}
     now = {row.key: row for row in rows_of(repeated)}
@@ -128,10 +130,25 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
         before = [rows[row.key] for rows in (was, now) if row.key in rows]
         fails = row.verdict in FAILURES and not row.known
         inexact = row.verdict == Verdict.ROUNDED and bool(before)
-        if (fails or inexact) and all(is_worse(row.verdict, r.verdict) for r in before):
+        news = all(is_worse(row.verdict, r.verdict) for r in before)
+        if (fails or inexact) and news and not _follows(row, fresh, was, now):
             shown = ", ".join(dict.fromkeys(_shown(r) for r in before)) or "not there"
             changes.append(_change(Kind.VERDICT, row, shown, _shown(row)))
     return tuple(changes)
+
+
+def _follows(row: Row, fresh: Report, *before: Mapping[tuple[str, str, str], Row]) -> bool:
+    """Whether all that is found in a row is told with other rows, which failed before."""
+    concerned = [f for f in fresh.findings if f.dtype == row.dtype and row.check in checks_of(f)]
+    return bool(concerned) and all(
+        finding.check != row.check
+        and any(
+            (told := rows.get((finding.check, row.dtype, row.device))) is not None
+            and told.verdict in FAILURES
+            for rows in before
+        )
+        for finding in concerned
+    )
 
 
 def updated(

@@ -221,6 +221,8 @@ class Lab:
             words += ["--device", self.settings.device]
         if self.in_process:
             words += ["--in-process"]
+        if self.settings.allowed_bits is not None:
+            words += ["--allow-bits", str(self.settings.allowed_bits)]
         return shlex.join([*words, "--seed", str(self.settings.seed)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +98,7 @@ def headline(result: GateResult) -> str:
 
 def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
     comparison = result.comparison
+    told = {finding.check for finding in result.findings}
     changes: tuple[tuple[str, Iterable[Change]], ...] = (
         ("Broke, on the baseline's own cases", comparison.regressions),
         ("Found, where the baseline showed nothing", result.found),
@@ -105,9 +106,19 @@ def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
         ("Better, and --update-baseline takes it", comparison.improvements),
     )
     for title, listed in changes:
-        yield title, [one_line(str(change)) for change in listed]
+        yield title, list(_lines(listed, told))
     yield "The environment changed", list(_environment(comparison))
     yield "Note", [one_line(remark) for remark in comparison.remarks]
+
+
+def _lines(changes: Iterable[Change], told: Collection[str]) -> Iterator[str]:
+    """A line for each change, its dtypes together; first the checks that a finding is told with."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for change in sorted(changes, key=lambda change: change.check not in told):
+        key = (change.check, change.device, change.was, change.now)
+        alike.setdefault(key, []).append(change.dtype)
+    for (check, device, was, now), dtypes in alike.items():
+        yield one_line(f"{check} in {', '.join(dtypes)} on {device}: was {was}, is {now}")
 
 
 def _environment(comparison: Comparison) -> Iterator[str]:

@@ -46,6 +46,8 @@ baselines = st.builds(
         dtypes=st.lists(texts).map(tuple),
         budget=st.floats(0.1, 1e6),
         checks=st.lists(texts).map(tuple),
+        allowed_bits=st.none() | st.integers(1),
+        known=texts,
     ),
     planned=st.integers(0),
     environment=st.dictionaries(texts, texts),
@@ -134,6 +136,8 @@ def changed(*path: str | int, to: Any) -> str:
         (changed("environment", "torch", to=2), "environment must hold strings"),
         (changed("parameters", "dtypes", to=[1]), "dtypes must hold strings"),
         (changed("parameters", "budget", to="20"), "budget must be int or float, not '20'"),
+        (changed("parameters", "allowed_bits", to="10"), "allowed_bits must be int or NoneType"),
+        (changed("parameters", "known", to=None), "known must be str, not None"),
         ("NaN", "is corrupt: no object with a schema"),
     ],
 )
@@ -148,6 +152,14 @@ def test_what_is_no_baseline_is_refused_in_one_line(
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"the baseline {path}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_from_before_allowed_bits_and_registry_were_recorded_is_read() -> None:
+    content = json.loads(dumps(baseline_of(RIGHT, PARAMETERS)))
+    del content["parameters"]["allowed_bits"], content["parameters"]["known"]
+
+    read_again = loads(json.dumps(content)).parameters
+    assert (read_again.allowed_bits, read_again.known) == (None, "shipped")
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

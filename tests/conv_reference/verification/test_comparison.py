@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made_reports import RIGHT, row
+from made_reports import RIGHT, finding, row
 
 from conv_reference.verification.baseline import Baseline, BaselineError, Parameters, baseline_of
 from conv_reference.verification.comparison import Comparison, Kind, compare, found, updated
@@ -192,6 +192,24 @@ def test_found_is_what_fresh_cases_alone_show() -> None:
     assert found(baseline(held), report(wrong), report(wrong)) == ()  # broken, not found
     assert found(baseline(wrong), report(held), report(wrong)) == ()  # it was always there
     assert found(baseline(held), report(held), report(replace(wrong, known=True))) == ()
+
+
+def test_what_only_follows_from_a_fault_that_was_there_is_not_found() -> None:
+    held = row("grad_weight"), row("channel_permutation")
+    broken = row("grad_weight", verdict=WRONG), held[1]
+    checks = row("grad_weight", verdict=WRONG), row("channel_permutation", verdict=WRONG)
+    told = finding(check="grad_weight", also=("channel_permutation",))
+    fresh = replace(report(*checks), findings=(told,))
+
+    assert found(baseline(*held), report(*broken), fresh) == ()
+    assert found(baseline(*broken), report(*broken), fresh) == ()
+    assert len(found(baseline(*held), report(*held), fresh)) == 2  # the fault itself is new
+    apart = replace(fresh, findings=(told, finding(check="channel_permutation")))
+    assert [c.check for c in found(baseline(*held), report(*broken), apart)] == [
+        "channel_permutation"
+    ]
+    elsewhere = replace(fresh, findings=(replace(told, dtype="float64"),))
+    assert len(found(baseline(*held), report(*broken), elsewhere)) == 1
 
 
 def test_an_exact_check_that_rounds_on_fresh_cases_is_found_and_bits_of_other_cases_are_not() -> (

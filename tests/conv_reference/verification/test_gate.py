@@ -93,6 +93,22 @@ def test_the_findings_of_what_changed_are_shown_and_no_others() -> None:
     assert "there before" not in render_text(result)
 
 
+def test_the_check_that_is_told_comes_first_and_dtypes_share_a_line() -> None:
+    worse = {"grad_input": Verdict.WRONG, "forward": Verdict.RAISED}
+    checks = tuple(
+        row(c.name, c.dtype, worse[c.name]) if c.name in worse else c for c in RIGHT.checks
+    )
+    lines = render_text(gate(replace(BROKEN, checks=checks), RIGHT)).splitlines()
+
+    assert lines[0] == "my_kernels:conv2d: BROKEN: 4 regressions against the baseline"
+    assert lines[2:6] == [
+        "Broke, on the baseline's own cases:",
+        "  grad_input in float32, float64 on cpu: was exact, is wrong",
+        "  forward in float32, float64 on cpu: was exact, is raised",
+        "",
+    ]
+
+
 def test_precision_beyond_the_margin_is_red() -> None:
     checks = tuple(
         replace(c, effective_bits=c.effective_bits - 3) if c.effective_bits is not None else c
