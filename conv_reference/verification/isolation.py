@@ -274,7 +274,8 @@ class Children:
         for start, stop in ((piece.done, at), (at + 1, len(piece.items))):
             if start < stop and waiting is not None:
                 waiting.append(_Piece(piece.first + start, piece.items[start:stop]))
-        self._fill(self.count)
+        if waiting:
+            self._fill(self.count)
         return [(piece.first + at, crash)]
 
     def _drop(self, child: _Child) -> None:

@@ -31,8 +31,8 @@ def provoke(
 ) -> Provoked:
     """Put the cases that show known defects first; leave out others that would crash.
 
-    A crash costs a new process, so one that is known is met once and no more; and not at all
-    where the process is the caller's own.
+    A crash costs a new process, so one that is known is met once and no more, at the end, when
+    none is needed; and not at all where the process is the caller's own.
 
     Args:
         cases: of the plan.
@@ -41,14 +41,14 @@ def provoke(
         wanted: of which only the dtypes and checks that it names are tried.
         isolated: whether the target runs in child processes.
     """
-    provoked = [defect for defect in defects if isolated or not defect.crashes]
-    first = [case for defect in provoked for case in _shown(defect, target, wanted)]
-    kept = [*dict.fromkeys((*first, *cases))]
+    first = [c for d in defects if not d.crashes for c in _shown(d, target, wanted)]
+    last = [c for d in defects if d.crashes and isolated for c in _shown(d, target, wanted)]
+    kept = [*dict.fromkeys((*first, *(case for case in cases if case not in last), *last))]
     notes = []
     for defect in defects:
         if not defect.crashes:
             continue
-        spared = [case for case in kept if defect.concerns(case) and case not in first]
+        spared = [c for c in kept if defect.concerns(c) and c not in first and c not in last]
         if spared:
             count = f"{len(spared)} case{'s' if len(spared) > 1 else ''}"
             notes.append(f"not tried: {count} where {defect.name} may crash")
