@@ -15,7 +15,9 @@ FEWEST = 5  # failing cases: with fewer, much is common to them by chance
 _MOST = 4  # conditions
 
 
-def circumstances(failing: Sequence[Case], tried: Sequence[Case]) -> str:
+def circumstances(
+    failing: Sequence[Case], tried: Sequence[Case], *, smallest: Case | None = None
+) -> str:
     """One sentence: the conditions that all failing cases meet, and how many others do.
 
     Of the conditions that hold in each failing case, that which the fewest of the others meet
@@ -24,6 +26,7 @@ def circumstances(failing: Sequence[Case], tried: Sequence[Case]) -> str:
     Args:
         failing: cases that failed in one way.
         tried: every case that could have, these among them.
+        smallest: one more that fails in this way, made small: what it lacks is not needed.
 
     Returns:
         Empty where fewer than five failed, or all did, or nothing is common to them alone.
@@ -31,7 +34,8 @@ def circumstances(failing: Sequence[Case], tried: Sequence[Case]) -> str:
     wrong = set(failing)
     if len(wrong) < FEWEST:
         return ""
-    common = set.intersection(*(set(_conditions(case)) for case in wrong))
+    meant = wrong if smallest is None else {*wrong, smallest}
+    common = set.intersection(*(set(_conditions(case)) for case in meant))
     passing = [set(_conditions(case)) & common for case in tried if case not in wrong]
     chosen: list[str] = []
     while passing and len(chosen) < _MOST:
@@ -43,9 +47,8 @@ def circumstances(failing: Sequence[Case], tried: Sequence[Case]) -> str:
         passing = [met for met in passing if best in met]
     if not chosen:
         return ""
-    others = f"{len(passing):,} more" if passing else "no other"
-    cases = "case" if len(passing) == 1 else "cases"
-    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} {cases} of the run had."
+    others = f"{len(passing):,} others with that" if passing else "no other with that"
+    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} passed."
 
 
 def _conditions(case: Case) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
@@ -13,7 +14,7 @@ from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.circumstances import circumstances
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.explain import Explanation, explain_case
-from conv_reference.verification.isolation import Backend, Crash
+from conv_reference.verification.isolation import Backend, Children, Crash
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import Defect, first_match
 from conv_reference.verification.plan import CERTIFICATE
@@ -25,6 +26,10 @@ from conv_reference.verification.target import Target
 from conv_reference.verification.values import case_operands, is_exact
 
 MOST_REDUCED = 12  # findings; further ones are shown as they were met
+ALONE = (
+    "Alone, in a new process, this case comes out right: what fails depends on earlier calls, "
+    "on what the memory held, or on chance."
+)
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 
 
@@ -52,6 +57,7 @@ class Lab:
     defects: Sequence[Defect]  # those that apply here
     in_process: bool  # whether the target was called where verify was
     tried: Sequence[Case] = ()  # the cases of the run that were judged
+    elsewhere: Sequence[Defect] = ()  # of libraries that the target may call
     patience: float = PATIENCE  # seconds; with 0, findings are shown as they were met
 
     def findings(self, failures: Iterable[Failure]) -> list[Finding]:
@@ -81,11 +87,26 @@ class Lab:
             shown = self._reduced(first, smallest.get(alike), deadline) if explained else first
             smallest.setdefault(alike, shown.case)
             finding = self._finding(shown, key.known or None, len(group), explained=explained)
-            common = "" if key.known or alike in told else self._circumstances(key, groups)
+            silent = key.known or alike in told
+            common = "" if silent else self._circumstances(key, groups, shown.case)
             told.add(alike)
             rows = tuple(also.get(key, ()))
             found.append(replace(finding, also=rows, circumstances=common))
-        return found
+        return self._replayed(found)
+
+    def _replayed(self, found: Sequence[Finding]) -> list[Finding]:
+        """Those that do not show alone, in a new process, say so: the target keeps a state."""
+        wanted = [f for f in found if not f.known and f.verdict == Verdict.WRONG][:MOST_REDUCED]
+        if not wanted or len(self.tried) < 2 or not isinstance(self.backend, Children):
+            return list(found)
+        right = set()
+        with closing(Children(self.target.name, 1, self.backend.limit)) as fresh:
+            cases = [Case.parse(finding.case) for finding in wanted]
+            for number, result in fresh.run(judge_case, cases, self.settings):
+                failed = isinstance(result, Crash) or any(j.verdict in FAILURES for j in result)
+                if not failed:
+                    right.add(wanted[number].case)
+        return [_alone(finding) if finding.case in right else finding for finding in found]
 
     def _key(self, failure: Failure) -> _Key:
         judgement = failure.judgement
@@ -98,15 +119,18 @@ class Lab:
             "" if defect is None else defect.name,
         )
 
-    def _circumstances(self, key: _Key, groups: Mapping[_Key, Sequence[Failure]]) -> str:
-        """What all failures alike, in any dtype, have in common."""
+    def _circumstances(
+        self, key: _Key, groups: Mapping[_Key, Sequence[Failure]], shown: Case
+    ) -> str:
+        """What all failures alike, in any dtype, have in common with the smallest."""
         if key.row not in _FIRST:
             return ""
         alike = replace(key, dtype="")
         failing = [f.case for k, g in groups.items() if replace(k, dtype="") == alike for f in g]
         asked = key.quantity.removeprefix("d") if key.quantity in {"dX", "dK", "db"} else ""
         tried = [c for c in self.tried if c.check == CERTIFICATE and asked in c.requires_grad]
-        return circumstances([c for c in failing if c.check == CERTIFICATE], tried)
+        failing = [c for c in failing if c.check == CERTIFICATE]
+        return circumstances(failing, tried, smallest=shown)
 
     def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
         """How the certificate of the same case fails, if it does."""
@@ -190,7 +214,8 @@ class Lab:
         explanation = self._explained(failure) if explained else Explanation()
         defect = next((d for d in self.defects if d.name == known), None)
         record = "" if defect is None else f"{defect.summary} (see {defect.link})"
-        text = "\n".join(filter(None, (record, judgement.explanation, explanation.text)))
+        lines = (record, judgement.explanation, explanation.text, self._relayed(failure, known))
+        text = "\n".join(filter(None, lines))
         return Finding(
             check=judgement.check,
             dtype=dtype_name(case.dtype),
@@ -212,10 +237,20 @@ class Lab:
             grids=explanation.grids,
         )
 
+    def _relayed(self, failure: Failure, known: str | None) -> str:
+        """That a library has just this defect, which a target that calls it would pass on."""
+        defect = first_match(self.elsewhere, failure.case, failure.judgement)
+        if known or defect is None:
+            return ""
+        return (
+            f"{defect.targets[0]} has a known defect here: {defect.summary} (see {defect.link}). "
+            "If the target calls it, this is no fault of its own."
+        )
+
     def _reproduce(self, case: Case) -> str:
         """A command, or for what cannot be imported a call, that shows the same."""
         if not self.target.importable:
-            return f'verify({self.target.name}, case="{case}", seed={self.settings.seed})'
+            return f'verify(my_conv, case="{case}", seed={self.settings.seed})'
         words = ["conv-reference", "verify", self.target.name, "--case", str(case)]
         if self.settings.device != "cpu":
             words += ["--device", self.settings.device]
@@ -231,6 +266,11 @@ def known_failures(failures: Iterable[Failure], defects: Sequence[Defect]) -> It
     for failure in failures:
         if first_match(defects, failure.case, failure.judgement) is not None:
             yield failure
+
+
+def _alone(finding: Finding) -> Finding:
+    first, *_ = finding.explanation.split("\n")
+    return replace(finding, explanation=first, cause=ALONE, circumstances="", grids="")
 
 
 def _size(failure: Failure) -> tuple[int, int]:

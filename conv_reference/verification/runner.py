@@ -14,14 +14,14 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case
+from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case, dtype_named
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.environment import environment, usable_device
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.findings import PATIENCE, Lab, known_failures
-from conv_reference.verification.isolation import Backend, Children, Here, usual_count
+from conv_reference.verification.isolation import Backend, Children, Crash, Here, usual_count
 from conv_reference.verification.known import SHIPPED, Defect, load
 from conv_reference.verification.loading import load_target
 from conv_reference.verification.memory import Memory
@@ -49,7 +49,7 @@ Progress = Callable[[int, int], None]  # cases judged, cases planned
 def verify(
     implementation: Any,
     *,
-    dtypes: Sequence[torch.dtype] = DEFAULT_DTYPES,
+    dtypes: Sequence[torch.dtype | str] = DEFAULT_DTYPES,
     device: str | torch.device = "cpu",
     seed: int | None = None,
     budget: float = DEFAULT_BUDGET,
@@ -71,7 +71,7 @@ def verify(
         implementation: a callable with a leading part of the signature of
             ``torch.nn.functional.conv2d``, an ``nn.Module`` class or instance, an adapter
             with ``forward`` and ``vjp``; or a name, ``package.module:attribute``.
-        dtypes: floating; at least one.
+        dtypes: floating, or their names; at least one.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
         budget: seconds, above 0, from which the number of cases follows. The clock cuts a
@@ -97,7 +97,7 @@ def verify(
     """
     begun = time.monotonic()
     wanted = Request(
-        dtypes=tuple(dtypes),
+        dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
         seed=secrets.randbits(32) if seed is None else seed,
         budget=budget,
         sweep=_sweep(sweep),
@@ -154,6 +154,8 @@ class _Run:
         self._settings = settings
         self._environment = environment(settings.device)
         self._defects = [d for d in defects if d.applies(target.name, self._environment)]
+        here = [d for d in defects if d.applies(d.targets[0], self._environment)]
+        self._elsewhere = [d for d in here if d not in self._defects]
         self._begun = begun
         self._in_process = isinstance(backend, Here)
 
@@ -172,9 +174,11 @@ class _Run:
             named |= {check.name for check in _asked(wanted)}
         checks = [check for check in all_checks().values() if check.name in named]
         tally = Tally(checks, wanted.dtypes)
+        rows = _rows(checks, wanted.checks)
         for case, result in zip(chosen.cases, results, strict=True):
             if result is not None:
-                tally.add(case, result)
+                crashed = isinstance(result, Crash)
+                tally.add(case, result if crashed else [j for j in result if j.check in rows])
         failures = tally.failures()
         known = list(known_failures(failures, self._defects))
         tried = [c for c, r in zip(chosen.cases, results, strict=True) if r is not None]
@@ -185,7 +189,8 @@ class _Run:
             self._defects,
             in_process=self._in_process,
             tried=tried,
-            patience=0.0 if interrupted else PATIENCE,
+            elsewhere=self._elsewhere,
+            patience=0.0 if interrupted else _patience(wanted.budget),
         )
         return Report(
             target=self._target.name,
@@ -223,6 +228,11 @@ class _Run:
         return results, False
 
 
+def _patience(budget: float) -> float:
+    """Seconds for taking failures apart: a short run is not to end in a long wait."""
+    return min(PATIENCE, max(PATIENCE / 3, OVERRUN * budget))
+
+
 def _is_single(wanted: Request) -> bool:
     return wanted.case is not None or wanted.geometry is not None
 
@@ -231,6 +241,13 @@ def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case
     """Those in a dtype and of a check that are asked for."""
     names = {check.name for check in selected_checks(target, wanted.checks)}
     return [case for case in cases if case.dtype in wanted.dtypes and case.check in names]
+
+
+def _rows(checks: Sequence[Check], names: Sequence[str]) -> set[str]:
+    """The rows that are reported: where some of a check are named, those alone."""
+    every = {row.name for check in checks for row in check.rows}
+    whole = {row.name for check in checks if check.name in names for row in check.rows}
+    return (whole | set(names)) & every if names else every
 
 
 def _asked(wanted: Request) -> list[Check]:

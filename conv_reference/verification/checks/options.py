@@ -183,7 +183,7 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
         ):
             continue
         answer = _answer(trial, impossible)
-        quantity = "Y"
+        quantity = impossible.what  # each is a finding of its own
         if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
             shown = f"an answer of shape {tuple(answer.shape)}"
             said = f"{impossible.what}: should be refused, got {shown}"

@@ -9,6 +9,7 @@ from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.result import Finding
 
 _MOST_LIKEWISE = 6
+_MOST_ALSO = 3  # quantities beside the first in a title
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class Group:
         same = [f for f in self.findings if _place(f) == _place(first) and f.dtype == first.dtype]
         also = dict.fromkeys(f.quantity for f in same if f.quantity != first.quantity)
         layout = "" if first.layout == "contiguous" else f", {first.layout}"
-        what = ", ".join([f"{first.quantity}{index}", *also]) if first.quantity else first.check
+        named = [f"{first.quantity}{index}", *also]
+        if len(also) > _MOST_ALSO:
+            named = [*named[: _MOST_ALSO + 1], f"{len(also) - _MOST_ALSO} more"]
+        what = ", ".join(named) if first.quantity else first.check
         return one_line(f"{what} in {first.dtype} on {first.geometry}{layout}")
 
     @property

@@ -34,13 +34,13 @@ def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions
     _, _, rest = sentence.partition(" have ")
     named, _, others = rest.partition("; ")
     assert set(named.split(", ")) == set(conditions.split(", "))
-    assert others == "no other cases of the run had."
+    assert others == "no other with that passed."
 
 
 def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:
     wide = [case for case in CASES if case.geometry.stride[1] == 2]
     sentence = circumstances(wide[3:], CASES)
-    assert sentence == f"All {len(wide) - 3:,} have sw = 2; 3 more cases of the run had."
+    assert sentence == f"All {len(wide) - 3:,} have sw = 2; 3 others with that passed."
 
 
 def test_few_failures_and_failures_everywhere_say_nothing() -> None:
@@ -48,3 +48,10 @@ def test_few_failures_and_failures_everywhere_say_nothing() -> None:
     assert not circumstances(few, CASES)
     assert not circumstances(CASES, CASES)
     assert not circumstances([], CASES)
+
+
+def test_what_the_smallest_failing_case_lacks_is_not_named() -> None:
+    failing = [c for c in CASES if c.geometry.stride[1] == 2 and c.geometry.kernel_size[1] > 1]
+    small = Case.parse("certificate float64 h1 w3 k1 s1x2")
+    assert "kw > 1" in circumstances(failing, CASES)
+    assert "kw > 1" not in circumstances(failing, CASES, smallest=small)

@@ -403,3 +403,37 @@ def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.Monk
     assert (finding.verdict, finding.actual) == (Verdict.CRASHED, "killed by SIGSEGV")
     assert finding.geometry == "n1 c1 h1 w3 o1 k1x1 s1 p0 d1 g1"
     assert "--in-process" not in finding.reproduce
+
+
+def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
+    report = verify(
+        "dishonest:right_ten_times",
+        dtypes=[torch.float64],
+        checks=["forward"],
+        sweep="small",
+        budget=0.2,
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = report.findings
+
+    assert finding.cause == findings_module.ALONE
+    assert not finding.circumstances
+
+
+def test_a_target_that_passes_a_known_defect_on_is_told_of_it(tmp_path: Path) -> None:
+    registry = tmp_path / "known.toml"
+    registry.write_text(KNOWN.replace("faulty:", "elsewhere:"))
+    (finding,) = verify(faulty.flipped_kernel, case=FLIPPED, known=registry).findings
+
+    assert finding.known is None
+    assert "has a known defect here" in finding.explanation
+
+
+def test_a_single_row_is_judged_alone() -> None:
+    report = verify(
+        faulty.flipped_kernel, dtypes=["float64"], checks=["grad_bias"], budget=0.5, seed=0
+    )
+    assert {check.name for check in report.checks} == {"grad_bias"}
+    assert report.passed

@@ -136,3 +136,6 @@ def edits_its_input(input: Tensor, weight: Tensor, bias: Tensor | None = None) -
             if tensor is not None:
                 tensor.zero_()
     return conv2d(input, weight, bias)
+
+
+right_ten_times = RightTenTimes()  # by name, for a child process

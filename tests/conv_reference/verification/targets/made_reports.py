@@ -68,7 +68,7 @@ def finding(**changes: object) -> Finding:
         case=CASE,
         snippet=SNIPPET,
         cause="Perhaps the last column of the upstream gradient is lost.",
-        circumstances="All 812 have sw > 1, kw > 1; no other case of the run had.",
+        circumstances="All 812 have sw > 1, kw > 1; no other with that passed.",
         occurrences=812,
         grids=GRIDS,
     )
