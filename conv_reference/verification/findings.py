@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.checks import Sample, all_checks
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.circumstances import circumstances
 from conv_reference.verification.execution import Settings, judge_case
@@ -31,7 +32,7 @@ ALONE = (
     "on what the memory held, or on chance."
 )
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
-
+SIZES = "While the check tried sizes of its own, not the one above."
 
 _FIRST = frozenset({"shapes", *ROWS.values()})
 
@@ -97,7 +98,8 @@ class Lab:
     def _replayed(self, found: Sequence[Finding]) -> list[Finding]:
         """Those that do not show alone, in a new process, say so: the target keeps a state."""
         wanted = [f for f in found if not f.known and f.verdict == Verdict.WRONG][:MOST_REDUCED]
-        if not wanted or len(self.tried) < 2 or not isinstance(self.backend, Children):
+        alone = len(self.tried) < 2 or self.patience == 0
+        if not wanted or alone or not isinstance(self.backend, Children):
             return list(found)
         right = set()
         with closing(Children(self.target.name, 1, self.backend.limit)) as fresh:
@@ -150,6 +152,8 @@ class Lab:
     def _reduced(self, failure: Failure, elsewhere: Case | None, deadline: float) -> Failure:
         """The failure on the smallest case: perhaps on that of another dtype."""
         wanted = failure.judgement
+        if _brings_sizes(failure):
+            return failure  # its own geometry has no part in it
         shown = [failure]
 
         def fails(candidate: Case) -> bool:
@@ -214,7 +218,13 @@ class Lab:
         explanation = self._explained(failure) if explained else Explanation()
         defect = next((d for d in self.defects if d.name == known), None)
         record = "" if defect is None else f"{defect.summary} (see {defect.link})"
-        lines = (record, judgement.explanation, explanation.text, self._relayed(failure, known))
+        own = (
+            "While the check tried sizes of its own, not that one."
+            if _brings_sizes(failure)
+            else ""
+        )
+        relayed = self._relayed(failure, known)
+        lines = (record, judgement.explanation, own, explanation.text, relayed)
         text = "\n".join(filter(None, lines))
         return Finding(
             check=judgement.check,
@@ -266,6 +276,12 @@ def known_failures(failures: Iterable[Failure], defects: Sequence[Defect]) -> It
     for failure in failures:
         if first_match(defects, failure.case, failure.judgement) is not None:
             yield failure
+
+
+def _brings_sizes(failure: Failure) -> bool:
+    """Whether the process died in a check that brings its own geometries."""
+    check = all_checks()[failure.case.check]
+    return failure.judgement.verdict == Verdict.CRASHED and check.sample == Sample.OWN
 
 
 def _alone(finding: Finding) -> Finding:

@@ -192,6 +192,10 @@ class _Run:
             elsewhere=self._elsewhere,
             patience=0.0 if interrupted else _patience(wanted.budget),
         )
+        try:
+            findings = tuple(lab.findings(failures))
+        except KeyboardInterrupt:  # what is known so far, as it was met
+            findings, interrupted = tuple(replace(lab, patience=0.0).findings(failures)), True
         return Report(
             target=self._target.name,
             environment=self._environment,
@@ -200,7 +204,7 @@ class _Run:
             planned=len(chosen.cases),
             judged=len(tried),
             checks=(*tally.results(known), *_not_asked(self._target, checks)),
-            findings=tuple(lab.findings(failures)),
+            findings=findings,
             coverage=chosen.coverage if len(tried) == len(chosen.cases) else None,
             notes=(*notes, *tally.notes, *_unreached(chosen, results)),
             interrupted=interrupted,

@@ -437,3 +437,32 @@ def test_a_single_row_is_judged_alone() -> None:
     )
     assert {check.name for check in report.checks} == {"grad_bias"}
     assert report.passed
+
+
+def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(findings_module, "smallest_failing", interrupted)
+    report = certified(faulty.flipped_kernel, checks=["forward"])
+
+    assert report.interrupted
+    assert [finding.quantity for finding in report.findings] == ["Y"]
+    assert report.findings[0].occurrences > 1
+
+
+def test_a_crash_in_a_check_with_sizes_of_its_own_is_not_told_of_another_size() -> None:
+    report = verify(
+        "hostile:dies_of_many_samples",
+        dtypes=["float32"],
+        checks=["large"],
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = [f for f in report.findings if f.verdict == Verdict.CRASHED]
+
+    assert finding.geometry == "n1 c1 h4 w5 o1 k2x3 s1 p0 d1 g1"
+    assert "sizes of its own" in finding.explanation

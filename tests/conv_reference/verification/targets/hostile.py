@@ -137,3 +137,10 @@ def changes_global_state(input: Tensor, weight: Tensor) -> Any:
 def warns(input: Tensor, weight: Tensor) -> Any:
     warnings.warn("slow path", stacklevel=1)
     return conv2d(input, weight)
+
+
+def dies_of_many_samples(input: Tensor, weight: Tensor) -> Any:
+    """Right up to a thousand samples."""
+    if input.shape[0] > 1000:
+        os.abort()
+    return conv2d(input, weight)
