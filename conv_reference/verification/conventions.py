@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from conv_reference.geometry import Geometry, geometry_of, resolve_padding
 from conv_reference.operands import Operands
-from conv_reference.verification.adapter import function_of, is_adapter
+from conv_reference.verification.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.case import Case
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.target import OPTIONS, Call, Target
@@ -72,8 +72,10 @@ def _adapted(implementation: Any, name: str) -> Target:
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
+        lacks = lacking(implementation)
+        reason = f", which lacks {lacks}" if lacks else ""
         raise TargetError(
-            f"cannot verify {name!r} of type {type(implementation).__name__}; {_ACCEPTED}"
+            f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {_ACCEPTED}"
         )
     return _of_callable(implementation, name)
 
