@@ -32,6 +32,14 @@ def is_adapter(implementation: Any) -> bool:
     return isinstance(implementation, Adapter)
 
 
+def lacking(implementation: Any) -> str:
+    """Which of an adapter's two functions an object lacks that has the other; else empty."""
+    if inspect.isclass(implementation):
+        return ""
+    absent = [name for name in ("forward", "vjp") if not hasattr(implementation, name)]
+    return absent[0] if len(absent) == 1 else ""
+
+
 def function_of(adapter: Adapter) -> Callable[..., Any]:
     """The adapter as a function of torch tensors, differentiable once."""
 

@@ -124,6 +124,13 @@ class Case:
         """
         check, _, rest = text.strip().partition(" ")
         dtype, _, rest = rest.strip().partition(" ")
+        if not dtype:
+            raise ValueError(f"not a case: {text!r}; {_ACCEPTED}")
+        if dtype not in DTYPES:
+            raise ValueError(
+                f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r} in the case {text!r}; "
+                f"{_ACCEPTED}"
+            )
         changes: dict[str, Any] = {}
         sizes = []
         for word in rest.split():
@@ -137,7 +144,7 @@ class Case:
                 sizes.append(word)
         return cls(
             check=check,
-            dtype=dtype_named(dtype),
+            dtype=DTYPES[dtype],
             geometry=Geometry.parse(" ".join(sizes)),
             **changes,
         )
@@ -147,6 +154,7 @@ class Case:
         return replace(self, geometry=geometry)
 
 
+_ACCEPTED = "accepted is a check, a dtype and a geometry, like 'certificate float32 h2 w3 k1x2'"
 SUBSETS = ("", "X", "K", "b", "XK", "Xb", "Kb", "XKb")
 _FIELDS: dict[str, tuple[str, Any]] = {
     "X": ("input_layout", Layout),

@@ -137,10 +137,45 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
-    if arguments.output is not None and not arguments.output.parent.is_dir():
-        raise FileNotFoundError(f"--output: no folder {str(arguments.output.parent)!r}")
+    _refuse_files(arguments)
     with _children(arguments) as isolate, _progress() as progress:
         return _carried_out(arguments, {"isolate": isolate, "progress": progress})
+
+
+def _refuse_files(arguments: argparse.Namespace) -> None:
+    """Find out now, not after the run, that a file cannot be read or written."""
+    if arguments.output is not None:
+        _require_writable(arguments.output)
+    named = arguments.known not in {None, "none", "shipped"}
+    # A baseline says itself which registry it was made with.
+    if named and (arguments.baseline is None or not arguments.baseline.exists()):
+        with _named(f"--known: cannot read {arguments.known!r}"):
+            Path(arguments.known).open("rb").close()
+
+
+def _require_writable(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"--output: no folder {str(path.parent)!r}")
+    if path.is_dir():
+        raise IsADirectoryError(f"--output: {str(path)!r} is a folder; accepted is a file")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return  # a pipe would take opening it for its whole content
+    there = path.exists()
+    with _named(f"--output: cannot write {str(path)!r}"):
+        path.open("ab").close()
+        if not there:
+            path.unlink()
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """The system's refusal, with the option and the file in front."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # no fault: the reader of the output has enough
+    except OSError as error:
+        raise OSError(f"{what}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -172,7 +207,8 @@ def _carried_out(arguments: argparse.Namespace, how: dict[str, Any]) -> int:
     if arguments.output is None:
         sys.stdout.write(rendered)
     else:
-        arguments.output.write_text(rendered, encoding="utf-8")
+        with _named(f"--output: cannot write {str(arguments.output)!r}"):
+            arguments.output.write_text(rendered, encoding="utf-8")
         if os.environ.get("GITHUB_ACTIONS") == "true":  # it shows these beside the code
             sys.stdout.writelines(f"{line}\n" for line in annotated)
     return status

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 import torch
@@ -16,7 +17,7 @@ from torch.func import functional_call
 
 from conv_reference.geometry import Geometry, geometry_of, resolve_padding
 from conv_reference.operands import Operands
-from conv_reference.verification.adapter import function_of, is_adapter
+from conv_reference.verification.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.case import Case
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.target import OPTIONS, Call, Target
@@ -71,8 +72,10 @@ def _adapted(implementation: Any, name: str) -> Target:
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
+        lacks = lacking(implementation)
+        reason = f", which lacks {lacks}" if lacks else ""
         raise TargetError(
-            f"cannot verify {name!r} of type {type(implementation).__name__}; {_ACCEPTED}"
+            f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {_ACCEPTED}"
         )
     return _of_callable(implementation, name)
 
@@ -248,30 +251,46 @@ def _of_instance(layer: nn.Module, name: str) -> Target:
         always_biased=bias is not None,
         has_channels=kernel[1].dim() == 4,
         is_module=True,
-        fixed=_sizes_of(layer, kernel[1]),
+        fixed=_sizes_of(layer, kernel[1], name),
+        assumed=tuple(
+            f"{option} {value}"
+            for option, value in _PLAIN.items()
+            if not hasattr(layer, option) and (option != "groups" or kernel[1].dim() == 4)
+        ),
     )
 
 
-def _sizes_of(layer: nn.Module, kernel: Tensor) -> dict[str, Any]:
+# What a layer is taken to do whose attributes do not tell.
+_PLAIN: Mapping[str, int] = MappingProxyType(
+    {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+)
+
+
+def _sizes_of(layer: nn.Module, kernel: Tensor, name: str) -> dict[str, Any]:
     """The fields of Geometry that an instance has settled."""
     shape = kernel.shape if kernel.dim() == 4 else (1, 1, *kernel.shape)
     kernel_size = (shape[2], shape[3])
-    groups = getattr(layer, "groups", 1)
-    # A geometry just large enough brings integers, pairs and words into one form.
-    padding, dilation = getattr(layer, "padding", 0), getattr(layer, "dilation", 1)
-    plain = geometry_of(
-        (1, shape[1] * groups, 4096, 4096),
-        shape,
-        stride=getattr(layer, "stride", 1),
-        dilation=dilation,
-        groups=groups,
+    stride, padding, dilation, groups = (
+        getattr(layer, option, value) for option, value in _PLAIN.items()
     )
+    try:
+        # A geometry just large enough brings integers, pairs and words into one form.
+        plain = geometry_of(
+            (1, shape[1] * groups, 4096, 4096),
+            shape,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+        )
+        sides = resolve_padding(padding, kernel_size, plain.stride, plain.dilation)
+    except (TypeError, ValueError) as error:  # an attribute of the name that is something else
+        raise TargetError(f"cannot verify {name!r}: {error}") from error
     return {
         "in_channels": plain.in_channels,
         "out_channels": plain.out_channels,
         "kernel_size": kernel_size,
         "stride": plain.stride,
-        "padding": resolve_padding(padding, kernel_size, plain.stride, plain.dilation),
+        "padding": sides,
         "dilation": plain.dilation,
         "groups": groups,
     }

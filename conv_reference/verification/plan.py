@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from random import Random
 
@@ -103,12 +104,20 @@ def require_known(names: Sequence[str]) -> None:
     """Refuse a name that is neither a check's nor a row's.
 
     Raises:
-        ValueError: when there is one; says which, and what is accepted.
+        ValueError: when there is one; says which, and what is near it.
     """
     accepted = {name for check in all_checks().values() for name in _names(check)}
     for name in names:
         if name not in accepted:
-            raise ValueError(f"no check {name!r}; accepted are {', '.join(sorted(accepted))}")
+            raise ValueError(_no_check(name, accepted))
+
+
+def _no_check(name: str, accepted: Iterable[str]) -> str:
+    """That there is none of the name: the check whose row it is, or what is spelt nearly so."""
+    owners = [check.name for check in all_checks().values() if name in _names(check)]
+    near = owners or get_close_matches(name, sorted(accepted))
+    nearest = f"; nearest: {', '.join(near)}" if near else ""
+    return f"no check {name!r}; accepted are those that `conv-reference checks` lists{nearest}"
 
 
 def selected_checks(target: Target, names: Sequence[str]) -> list[Check]:
@@ -202,7 +211,7 @@ def _possible(target: Target, case: Case) -> Case:
     """The case, where the target can be asked for it."""
     known = all_checks()
     if case.check not in known:
-        raise ValueError(f"no check {case.check!r}; accepted are {', '.join(sorted(known))}")
+        raise ValueError(_no_check(case.check, known))
     reason = known[case.check].unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")

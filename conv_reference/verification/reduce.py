@@ -21,6 +21,7 @@ def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -
 
     The result fails, and no single step from it (one size smaller; two at once where they
     must agree; one layout contiguous; fewer gradients) fails as well, unless the tries ran out.
+    Its batch is empty only where a batch of one does not fail.
 
     Args:
         case: one that fails.
@@ -69,6 +70,8 @@ def _simpler(case: Case, quantity: str) -> Iterator[Case]:
 
 def _smaller(geometry: Geometry) -> Iterator[Geometry]:
     """Valid geometries one step smaller, the largest steps first."""
+    if geometry.batch == 0:  # one sample has elements to show, an empty batch has none
+        yield replace(geometry, batch=1)
     for changes in _steps(geometry):
         try:
             yield replace(geometry, **changes)

@@ -105,6 +105,12 @@ class Report:
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
+    def __str__(self) -> str:
+        """The report as the command prints it."""
+        from conv_reference.verification.report.text import render  # noqa: PLC0415 (it imports this module)
+
+        return render(self).rstrip("\n")
+
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of the checks that ran; unsupported when none did."""

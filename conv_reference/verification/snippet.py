@@ -15,6 +15,7 @@ from conv_reference.verification.target import OPTIONS, Target
 from conv_reference.verification.values import case_operands
 
 MOST_ELEMENTS = 24  # of a tensor that is written out
+PLACEHOLDER = "my_conv"  # for a target that no name leads back to
 
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
@@ -29,16 +30,18 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
 
 
 def _through_verify(target: Target, case: Case, settings: Settings) -> str:
-    name = repr(target.name) if target.importable else target.name
-    isolate = ", isolate=True" if target.importable else ""
-    return "\n".join(
-        (
-            "from conv_reference.verification import load_target, verify",
-            f"target = load_target({name})" if target.importable else f"target = {name}",
-            f'report = verify(target, case="{case}", seed={settings.seed}{isolate})',
-            "print(report.findings[0].explanation)",
-        )
-    )
+    lines = [
+        "from conv_reference.verification import load_target, verify",
+        f"target = load_target({target.name!r})",
+        f'report = verify(target, case="{case}", seed={settings.seed}, isolate=True)',
+    ]
+    if not target.importable:  # its name need not be Python: "<lambda>", "f.<locals>.g"
+        lines = [
+            "from conv_reference.verification import verify",
+            f"{PLACEHOLDER} = ...  # what was given to verify",
+            f'report = verify({PLACEHOLDER}, case="{case}", seed={settings.seed})',
+        ]
+    return "\n".join([*lines, "print(report.findings[0].explanation)"])
 
 
 def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:

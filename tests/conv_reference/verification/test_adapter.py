@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from conv_reference.verification import Verdict, as_target, verify
+from conv_reference.verification import TargetError, Verdict, as_target, verify
 from conv_reference.verification.adapter import is_adapter
 from conv_reference.verification.target import OPTIONS
 
@@ -62,6 +62,29 @@ def test_what_it_lacks_is_unsupported(case: str, reason: str) -> None:
     report = verify(Numpy(), case=case, seed=0)
     assert report.findings == ()
     assert {check.name: check.reason for check in report.checks}["forward"] == reason
+
+
+class ForwardAlone:
+    forward = Numpy.forward
+
+
+class VjpAlone:
+    vjp = Numpy.vjp
+
+
+@pytest.mark.parametrize(
+    ("implementation", "message"),
+    [
+        (ForwardAlone(), "of type ForwardAlone, which lacks vjp; accepted is .* forward and vjp$"),
+        (VjpAlone(), "of type VjpAlone, which lacks forward; accepted is "),
+        (Numpy, "of type type; accepted is "),
+        (object(), "of type object; accepted is "),
+    ],
+    ids=["vjp", "forward", "a class", "both"],
+)
+def test_what_is_refused_says_what_it_lacks(implementation: Any, message: str) -> None:
+    with pytest.raises(TargetError, match=message):
+        as_target(implementation)
 
 
 def test_an_adapter_takes_every_option() -> None:

@@ -74,9 +74,12 @@ def test_the_order_of_words_after_the_dtype_is_free() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "dtype must be one of float64, float32, float16, bfloat16, got ''"),
-        ("certificate", "dtype must be one of float64, float32, float16, bfloat16, got ''"),
-        ("certificate int8 h1 w1 k1", "dtype must be one of .*, got 'int8'"),
+        ("", "not a case: ''; accepted is a check, a dtype and a geometry, like "),
+        ("rubbish", "not a case: 'rubbish'; accepted is a check, a dtype and a geometry, like "),
+        (
+            "certificate int8 h1 w1 k1",
+            "dtype must be one of .*, got 'int8' in the case 'certificate int8 .*'; accepted is a ",
+        ),
         ("certificate float32", "the geometry '' lacks h, w, k"),
         ("certificate float32 h1 w1 k2", "the kernel must fit into the padded input"),
         (
@@ -95,6 +98,13 @@ def test_the_order_of_words_after_the_dtype_is_free() -> None:
 def test_what_is_no_case_is_refused_by_the_part(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         Case.parse(text)
+
+
+def test_the_case_that_a_refusal_gives_as_an_example_is_one() -> None:
+    with pytest.raises(ValueError, match="not a case") as refused:
+        Case.parse("")
+    example = str(refused.value).split("'")[-2]
+    assert Case.parse(example).check == "certificate"
 
 
 def test_the_layout_names_the_operands_that_are_not_contiguous() -> None:

@@ -125,6 +125,19 @@ def test_nothing_is_guessed_where_there_is_no_answer(quantity: str) -> None:
     assert guess(trial("flipped_kernel", words), quantity) == ""
 
 
+def flat_of_an_empty_batch(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+    Y = conv2d(input, weight, stride=stride)
+    return Y if len(input) else Y.flatten()
+
+
+@pytest.mark.parametrize("quantity", ["Y", "dX", "dK"])
+def test_nothing_is_guessed_of_an_empty_batch(quantity: str) -> None:
+    case = Case.parse("certificate float32 n0 c2 h3 w3 o2 k1 s2x1 nobias")
+    empty = Trial(as_target(flat_of_an_empty_batch), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(empty, quantity) == ""
+
+
 def test_nothing_is_guessed_where_the_target_raises() -> None:
     assert guess(trial("not_implemented", "h2 w2 k1"), "Y") == ""
 

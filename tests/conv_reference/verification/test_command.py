@@ -167,7 +167,8 @@ CONV2D = "torch.nn.functional:conv2d"
         (["torch.nn:Linear"], "cannot construct 'torch.nn:Linear' with the signature"),
         ([CONV2D, "--geometry", "h2"], "the geometry 'h2' lacks w, k; accepted is a form like"),
         ([CONV2D, "--geometry", "h1 w1 k2"], "the kernel must fit into the padded input"),
-        ([CONV2D, "--case", "certificate"], "dtype must be one of"),
+        ([CONV2D, "--case", "rubbish"], "not a case: 'rubbish'; accepted is a check, a dtype "),
+        ([CONV2D, "--case", ""], "not a case: ''; accepted is a check, a dtype and a geometry"),
         ([CONV2D, "--case", "a float32 h1 w1 k1"], "no check 'a'; accepted are"),
         ([CONV2D, "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
         ([CONV2D, "--seed", "-1"], "seed must be at least 0, got -1"),
@@ -180,7 +181,13 @@ CONV2D = "torch.nn.functional:conv2d"
         ([CONV2D, "--device", "x"], "no device 'x' here"),
         ([CONV2D, "--sweep", "wide"], "argument --sweep: invalid choice: 'wide'"),
         ([CONV2D, "--output", "no/where.txt"], "--output: no folder 'no'"),
-        ([CONV2D, "--known", "missing.toml"], "No such file or directory: 'missing.toml'"),
+        ([CONV2D, "--output", "."], "--output: '.' is a folder; accepted is a file"),
+        ([CONV2D, "--output", "/proc/x"], "--output: cannot write '/proc/x': "),
+        (
+            [CONV2D, "--known", "missing.toml"],
+            "--known: cannot read 'missing.toml': No such file or directory",
+        ),
+        ([CONV2D, "--known", "."], "--known: cannot read '.': Is a directory"),
         ([CONV2D, "--known", "bad.toml"], "bad.toml is no TOML"),
         ([], "the following arguments are required: TARGET"),
     ],
@@ -204,6 +211,25 @@ def test_what_cannot_be_carried_out_is_one_line_and_exit_2(
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("conv-reference verify: error: ")
     assert message in captured.err
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_refused_run_leaves_the_output_as_it_was(there: bool, tmp_path: Path) -> None:
+    output = tmp_path / "report.txt"
+    if there:
+        output.write_text("of the last run")
+
+    assert verify(CONV2D, "--geometry", "h2", "--in-process", "--output", str(output)) == 2
+    assert output.exists() == there
+    assert not there or output.read_text() == "of the last run"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_cannot_be_written_in_the_end_names_the_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert verify(CONV2D, "--case", CASE, "--in-process", "--output", "/dev/full") == 2
+    assert "--output: cannot write '/dev/full': No space left" in capsys.readouterr().err
 
 
 def test_a_target_that_cannot_be_imported_in_the_child_is_one_line_too(

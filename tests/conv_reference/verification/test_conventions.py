@@ -36,6 +36,19 @@ class TwoKernels(nn.Module):
         self.second = nn.Parameter(torch.ones(kernel_size))
 
 
+class PadsInside(nn.Module):
+    """Its padding stands in its forward alone, where nobody can read it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(2, 2, 3, 3)), nn.Parameter(torch.ones(2))
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return F.conv2d(X, self.weight, self.bias, padding=1)
+
+
 def only_stride(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
     return F.conv2d(input, weight, stride=stride)
 
@@ -130,6 +143,24 @@ def test_an_instance_is_not_changed() -> None:
     assert layer.weight.dtype == torch.float32
 
 
+@pytest.mark.parametrize(
+    ("layer", "assumed"),
+    [
+        (PadsInside(), ("stride 1", "padding 0", "dilation 1", "groups 1")),
+        (PadsInside(padding=1, groups=1), ("stride 1", "dilation 1")),
+        (ConvLayer_1((2, 2)), ("stride 1", "padding 0", "dilation 1")),
+        (nn.Conv2d(2, 2, 3, padding=1), ()),
+        (nn.Conv2d, ()),
+        (F.conv2d, ()),
+    ],
+    ids=["tells nothing", "tells some", "without channels", "tells all", "a class", "a function"],
+)
+def test_what_an_instance_does_not_tell_is_assumed_and_noted(
+    layer: Any, assumed: tuple[str, ...]
+) -> None:
+    assert as_target(layer).assumed == assumed
+
+
 def test_a_layer_is_called_as_its_users_do_and_with_other_tensors_functionally() -> None:
     """With tensors of a transform in place of its parameters the layer follows them."""
     case = Case.parse("certificate float64 n2 h3 w3 k2 grad=K")
@@ -177,6 +208,8 @@ def test_a_target_is_named_so_that_it_can_be_found_where_that_is_possible(
         (nn.Linear, "cannot construct '.*' with the signature .*kernel_size"),
         (TwoKernels, "cannot tell kernel and bias of '.*' from parameters of shapes"),
         (nn.Conv2d(1, 1, 1, padding_mode="reflect"), "padding_mode must be 'zeros'"),
+        (PadsInside(padding=None), "cannot verify 'PadsInside': "),
+        (PadsInside(groups=0), "cannot verify 'PadsInside': groups must be at least 1, got 0"),
         (3, "cannot verify 'int' of type int"),
     ],
 )

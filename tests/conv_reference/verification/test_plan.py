@@ -170,10 +170,14 @@ def test_one_case_is_the_whole_plan() -> None:
         ),
         (
             {"case": Case.parse("nothing float32 h1 w1 k1")},
-            "no check 'nothing'; accepted are .*certificate",
+            "no check 'nothing'; accepted are those that `conv-reference checks` lists$",
+        ),
+        (
+            {"case": Case.parse("grad_input float32 h1 w1 k1")},
+            "no check 'grad_input'; accepted are those .* lists; nearest: certificate$",
         ),
     ],
-    ids=["case", "geometry", "check"],
+    ids=["case", "geometry", "check", "a check's row"],
 )
 def test_what_the_target_cannot_be_asked_for_is_refused_with_the_nearest(
     request_: dict[str, object], message: str
@@ -198,7 +202,7 @@ def test_a_plan_without_the_certificate_holds_none() -> None:
     assert {case.check for case in cases} == {"repetition"}
 
 
-def test_an_unknown_check_is_refused_with_what_is_accepted() -> None:
+def test_an_unknown_check_is_refused_with_what_is_near_it() -> None:
     require_known(["certificate", "grad_input"])
-    with pytest.raises(ValueError, match=r"^no check 'gard_input'; accepted are .*, grad_input, "):
+    with pytest.raises(ValueError, match=r"^no check 'gard_input'; .* lists; nearest: grad_input"):
         require_known(["certificate", "gard_input"])

@@ -123,6 +123,24 @@ def test_what_fails_always_shrinks_to_one_pixel(geometry: Geometry) -> None:
     assert str(smallest_failing(case, "Y", lambda _: True).geometry) == PIXEL
 
 
+@pytest.mark.parametrize(
+    ("fails", "smallest"),
+    [
+        (lambda g: True, "n1"),
+        (lambda g: g.batch in {0, 3}, "n0"),
+        (lambda g: g.batch == 0, "n0"),
+    ],
+    ids=["also with one sample", "not with one sample", "empty alone"],
+)
+def test_a_batch_stays_empty_only_where_one_sample_does_not_fail(
+    fails: Callable[[Geometry], bool], smallest: str
+) -> None:
+    case = LARGE.on(Case.parse("certificate float32 n0 c2 h4 w5 o3 k2x3").geometry)
+    reduced = smallest_failing(case, "Y", lambda c: fails(c.geometry))
+
+    assert str(reduced.geometry) == PIXEL.replace("n1", smallest)
+
+
 def test_what_fails_alone_stays() -> None:
     assert smallest_failing(LARGE, "Y", lambda case: case == LARGE) == LARGE
 

@@ -108,7 +108,21 @@ def test_what_cannot_be_imported_or_is_a_layer_is_shown_through_verify() -> None
     mine = snippet(as_target(lambda input, weight: input), case, judgement, SETTINGS)
 
     assert "target = load_target('torch.nn.modules.conv:Conv2d')" in layer
-    assert mine.splitlines()[2:] == [
-        f'report = verify(target, case="{case}", seed=3)',
+    assert mine.splitlines() == [
+        "from conv_reference.verification import verify",
+        "my_conv = ...  # what was given to verify",
+        f'report = verify(my_conv, case="{case}", seed=3)',
         "print(report.findings[0].explanation)",
     ]
+
+
+def test_the_snippet_of_a_lambda_runs_once_the_lambda_is_put_in(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    negative = lambda input, weight: -nn.functional.conv2d(input, weight)  # noqa: E731 (its name is no Python)
+    case = Case.parse("certificate float32 h1 w1 k1 nobias grad=")
+    shown = snippet(as_target(negative), case, Judgement("forward", "Y", Verdict.WRONG), SETTINGS)
+
+    exec(shown.replace("= ...", "= negative"), {"negative": negative})
+
+    assert "should be K[0,0]·X[0,0]" in capsys.readouterr().out

@@ -15,6 +15,10 @@ def test_printed(report: Report, snapshot: SnapshotAssertion) -> None:
     assert text.render(report) == snapshot
 
 
+def test_a_report_is_printed_as_the_command_prints_it() -> None:
+    assert f"{FAULTY}\n" == text.render(FAULTY)
+
+
 def test_nothing_wrong_is_short_and_says_so_first() -> None:
     lines = text.render(RIGHT).splitlines()
 
