@@ -21,7 +21,7 @@ from conv_reference.verification.known import Defect, first_match
 from conv_reference.verification.plan import CERTIFICATE
 from conv_reference.verification.reduce import smallest_failing
 from conv_reference.verification.result import FAILURES, Finding, Verdict
-from conv_reference.verification.snippet import snippet
+from conv_reference.verification.snippet import PLACEHOLDER, snippet
 from conv_reference.verification.tally import Failure
 from conv_reference.verification.target import Target
 from conv_reference.verification.values import case_operands, is_exact
@@ -260,7 +260,7 @@ class Lab:
     def _reproduce(self, case: Case) -> str:
         """A command, or for what cannot be imported a call, that shows the same."""
         if not self.target.importable:
-            return f'verify(my_conv, case="{case}", seed={self.settings.seed})'
+            return f'verify({PLACEHOLDER}, case="{case}", seed={self.settings.seed})'
         words = ["conv-reference", "verify", self.target.name, "--case", str(case)]
         if self.settings.device != "cpu":
             words += ["--device", self.settings.device]
@@ -289,9 +289,10 @@ def _alone(finding: Finding) -> Finding:
     return replace(finding, explanation=first, cause=ALONE, circumstances="", grids="")
 
 
-def _size(failure: Failure) -> tuple[int, int]:
+def _size(failure: Failure) -> tuple[bool, int, int]:
     """Small and plain cases first: they are reduced sooner."""
     g = failure.case.geometry
     o, c, kh, kw = g.weight_shape
     products = g.batch * g.output_size[0] * g.output_size[1] * o * c * kh * kw
-    return products * 4 + g.input_size[0] * g.input_size[1], len(failure.case.layout)
+    empty = g.batch == 0  # it shows little: last
+    return empty, products * 4 + g.input_size[0] * g.input_size[1], len(failure.case.layout)

@@ -206,7 +206,7 @@ class _Run:
             checks=(*tally.results(known), *_not_asked(self._target, checks)),
             findings=findings,
             coverage=chosen.coverage if len(tried) == len(chosen.cases) else None,
-            notes=(*notes, *tally.notes, *_unreached(chosen, results)),
+            notes=(*_assumed(self._target), *notes, *tally.notes, *_unreached(chosen, results)),
             interrupted=interrupted,
             stale=stale(tried, known, self._defects),
             seconds=time.monotonic() - self._begun,
@@ -261,6 +261,13 @@ def _asked(wanted: Request) -> list[Check]:
         return [check for check in known.values() if check.sample != "request"]
     rows = set(wanted.checks)
     return [c for c in known.values() if c.name in rows or rows & {row.name for row in c.rows}]
+
+
+def _assumed(target: Target) -> list[str]:
+    """What a layer's own attributes do not tell: where it is otherwise, all looks wrong."""
+    return [f"assumed, for the layer does not say: {', '.join(target.assumed)}"] * bool(
+        target.assumed
+    )
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:

@@ -466,3 +466,19 @@ def test_a_crash_in_a_check_with_sizes_of_its_own_is_not_told_of_another_size() 
 
     assert finding.geometry == "n1 c1 h4 w5 o1 k2x3 s1 p0 d1 g1"
     assert "sizes of its own" in finding.explanation
+
+
+def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
+    class Silent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1, 1, 1, 2))
+
+        def forward(self, input: Tensor) -> Tensor:
+            return conv2d(input, self.weight)
+
+    report = verify(Silent(), dtypes=["float64"], checks=["forward"], budget=0.1, seed=0)
+    (note,) = [note for note in report.notes if note.startswith("assumed")]
+
+    assert report.passed
+    assert "padding 0" in note
