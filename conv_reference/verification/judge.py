@@ -30,6 +30,8 @@ NORMWISE = "normwise"
 # Algorithms for Convolutional Neural Networks", 2016).
 _GROWTH = {torch.float64: 2.0**11, torch.float32: 2.0**11}
 _HALF_GROWTH = 2.0**3
+_equal = torch.equal  # bound before a target could replace it
+_PLAIN = frozenset({Tensor, torch.nn.Parameter})
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def judge(
     if mismatch is not None:
         return mismatch
     value = actual.detach().to("cpu", torch.float64)
-    if torch.equal(value, expected.value):
+    if _equal(value, expected.value):
         return Judgement(check, quantity, Verdict.EXACT)
     error = (value - expected.value).abs()
     scale = expected.scale()
@@ -145,8 +147,11 @@ def judge(
 
 
 def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) -> Judgement | None:
-    """What is wrong with the answer as a whole: no tensor, or another shape, dtype or device."""
-    if isinstance(actual, Tensor) and _described(actual) == (
+    """What is wrong with the answer as a whole: no tensor, or another shape, dtype or device.
+
+    A subclass of Tensor is wrong, too, ``nn.Parameter`` aside.
+    """
+    if type(actual) in _PLAIN and _described(actual) == (
         expected.value.shape,
         expected.dtype,
         expected.device,
@@ -157,6 +162,9 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
     if not isinstance(actual, Tensor):
         found = "no gradient" if actual is None and quantity != "Y" else type(actual).__name__
         return whole(check, quantity, f"a tensor {wanted}", found)
+    if type(actual) not in _PLAIN:
+        # It says itself what it equals: what it holds cannot be trusted.
+        return whole(check, quantity, "a plain tensor", f"of the subclass {type(actual).__name__}")
     kind = _kind(tuple(actual.shape), actual.dtype, actual.device)
     if kind != wanted or actual.layout != torch.strided:
         shown = kind if actual.layout == torch.strided else f"{kind}, {actual.layout}"
