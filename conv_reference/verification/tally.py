@@ -9,7 +9,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.checks import Check, Row
 from conv_reference.verification.families import count_families
 from conv_reference.verification.isolation import Crash
@@ -131,8 +131,13 @@ class Tally:
 def _count(seen: _Seen, case: Case) -> None:
     seen.cases += 1
     seen.geometries[case.geometry] = None
-    if case.values == Values.BALANCED:
+    if case.values == Values.BALANCED and not _has_repeats(case):
         seen.balanced[case.geometry] = None
+
+
+def _has_repeats(case: Case) -> bool:
+    """Whether elements repeat: the bound is that of independent ones."""
+    return Layout.EXPANDED in {case.input_layout, case.weight_layout, case.grad_output_layout}
 
 
 def _rows(checks: Sequence[Check]) -> list[tuple[Check, Row]]:

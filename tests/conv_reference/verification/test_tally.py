@@ -53,6 +53,12 @@ def test_the_miss_bound_is_the_weakest_of_the_balanced_cases() -> None:
     assert result((heavy, [EXACT])).miss_bound is None
 
 
+@pytest.mark.parametrize("letter", ["X", "K", "G"])
+def test_expanded_operands_lend_no_miss_bound(letter: str) -> None:
+    expanded = Case.parse(f"{SMALL} {letter}=expanded")
+    assert result((expanded, [EXACT])).miss_bound is None
+
+
 @pytest.mark.parametrize(
     ("judgements", "verdict"),
     [
