@@ -30,6 +30,11 @@ NORMWISE = "normwise"
 # Algorithms for Convolutional Neural Networks", 2016).
 _GROWTH = {torch.float64: 2.0**11, torch.float32: 2.0**11}
 _HALF_GROWTH = 2.0**3
+# Of the probabilistic bound. Rounding errors are at most u, of deviation about 0.4 u, and n of
+# them of random signs add up to 0.4·√n·u: 2·√n·u is some five deviations.
+_LAMBDA = 2.0
+_equal = torch.equal  # bound before a target could replace it
+_PLAIN = frozenset({Tensor, torch.nn.Parameter})
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,9 @@ def judge(
     Rounded means that one of two bounds is kept. Componentwise, as a direct algorithm does:
     |error| ≤ γ_n · Σ|products| for each element, γ_n = n·u / (1 - n·u), n products, the dtype's
     unit roundoff u (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §3.1), and
-    one more u for the rounding of the result. Normwise, as Winograd and FFT do: the greatest
+    one more u for the rounding of the result. Where n·u ≥ 1/4, in half precision alone, γ_n would
+    pass a zero: there it is λ·√n·u with λ = 2 (Higham and Mary, "A New Approach to Probabilistic
+    Rounding Error Analysis", 2019). Normwise, as Winograd and FFT do: the greatest
     error relative to the greatest Σ|products|, at most u times ``growth``.
     A NaN equals nothing, and a tensor of another kind (see ``kind_mismatch``) is wrong.
 
@@ -117,7 +124,7 @@ def judge(
     if mismatch is not None:
         return mismatch
     value = actual.detach().to("cpu", torch.float64)
-    if torch.equal(value, expected.value):
+    if _equal(value, expected.value):
         return Judgement(check, quantity, Verdict.EXACT)
     error = (value - expected.value).abs()
     scale = expected.scale()
@@ -130,8 +137,7 @@ def judge(
     factor = growth(expected.dtype) if expected.transform else 1.0
     if not real:
         gamma = min(gamma, unit * factor)
-    # γ_n may be infinite in half precision: but not where there is nothing to sum.
-    bound = (gamma * scale).nan_to_num(nan=0.0, posinf=math.inf) + torch.finfo(expected.dtype).tiny
+    bound = gamma * scale + torch.finfo(expected.dtype).tiny
     if bool((error <= bound).all()):
         return Judgement(check, quantity, Verdict.ROUNDED, bits, COMPONENTWISE)
     allowed = unit * factor
@@ -145,8 +151,11 @@ def judge(
 
 
 def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) -> Judgement | None:
-    """What is wrong with the answer as a whole: no tensor, or another shape, dtype or device."""
-    if isinstance(actual, Tensor) and _described(actual) == (
+    """What is wrong with the answer as a whole: no tensor, or another shape, dtype or device.
+
+    A subclass of Tensor is wrong, too, ``nn.Parameter`` aside.
+    """
+    if type(actual) in _PLAIN and _described(actual) == (
         expected.value.shape,
         expected.dtype,
         expected.device,
@@ -157,6 +166,9 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
     if not isinstance(actual, Tensor):
         found = "no gradient" if actual is None and quantity != "Y" else type(actual).__name__
         return whole(check, quantity, f"a tensor {wanted}", found)
+    if type(actual) not in _PLAIN:
+        # It says itself what it equals: what it holds cannot be trusted.
+        return whole(check, quantity, "a plain tensor", f"of the subclass {type(actual).__name__}")
     kind = _kind(tuple(actual.shape), actual.dtype, actual.device)
     if kind != wanted or actual.layout != torch.strided:
         shown = kind if actual.layout == torch.strided else f"{kind}, {actual.layout}"
@@ -188,7 +200,10 @@ def _kind(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> s
 
 
 def _gamma(terms: int, unit: float) -> float:
-    return terms * unit / (1 - terms * unit) if terms * unit < 1 else math.inf
+    """γ_n, or where that is large enough to pass a zero, λ·√n·u."""
+    if terms * unit < 0.25:
+        return terms * unit / (1 - terms * unit)
+    return _LAMBDA * math.sqrt(terms) * unit
 
 
 def _elementwise(

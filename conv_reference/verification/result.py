@@ -69,12 +69,18 @@ class CheckResult:
     effective_bits: float | None  # the least; None where every element was exact
     miss_bound: float | None  # of one geometry's certificate, the weakest; None without one
     cases: int = 0  # judged: a geometry in one layout, with one choice of values
+    unsupported: int = 0  # further cases, that were refused
     bound: str | None = None  # where rounded: "componentwise" or "normwise"
     expected_bits: float | None = None  # what the dtype should give, where bits are reported
-    reason: str = ""  # why it is unsupported
+    reason: str = ""  # why it, or a part of it, is unsupported
     known: bool = False  # every failure in it is a known defect
     real: bool = False  # over real operands, where rounded within the direct bound is the best
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
+
+    @property
+    def has_refusals(self) -> bool:
+        """Whether all or some of what was asked is unsupported, and so was not judged."""
+        return self.verdict == Verdict.UNSUPPORTED or self.unsupported > 0
 
 
 @dataclass(frozen=True)

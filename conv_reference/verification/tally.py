@@ -9,7 +9,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.checks import Check, Row
 from conv_reference.verification.families import count_families
 from conv_reference.verification.isolation import Crash
@@ -40,6 +40,7 @@ class _Seen:
     geometries: dict[Geometry, None] = field(default_factory=dict)
     balanced: dict[Geometry, None] = field(default_factory=dict)
     cases: int = 0
+    unsupported: int = 0
     bits: list[float] = field(default_factory=list)
     bounds: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
@@ -59,16 +60,18 @@ class Tally:
         """Take the judgements of one case, or that it took its process along."""
         if isinstance(result, Crash):
             result = [_crashed(self._check(case), result)]
-        touched = set()
+        judged = {j.check: None for j in result if j.verdict != Verdict.UNSUPPORTED}
+        refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
+        for row in judged:
+            _count(self._row(row, case), case)
+        for row in refused:
+            if row not in judged:
+                self._row(row, case).unsupported += 1
         for judgement in result:
-            seen = self._seen.setdefault((judgement.check, case.dtype), _Seen())
-            if judgement.check not in touched:
-                touched.add(judgement.check)
-                seen.cases += 1
-                seen.geometries[case.geometry] = None
-                if case.values == Values.BALANCED:
-                    seen.balanced[case.geometry] = None
-            self._take(seen, case, judgement)
+            self._take(self._row(judgement.check, case), case, judgement)
+
+    def _row(self, name: str, case: Case) -> _Seen:
+        return self._seen.setdefault((name, case.dtype), _Seen())
 
     def _take(self, seen: _Seen, case: Case, judgement: Judgement) -> None:
         seen.verdicts.add(judgement.verdict)
@@ -115,13 +118,26 @@ class Tally:
             effective_bits=min(seen.bits, default=None),
             miss_bound=_weakest(row, dtype, seen) if verdict == Verdict.EXACT else None,
             cases=seen.cases,
+            unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
-            reason=seen.reason if verdict == Verdict.UNSUPPORTED else "",
+            reason=seen.reason,
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
             families=count_families(seen.geometries),
         )
+
+
+def _count(seen: _Seen, case: Case) -> None:
+    seen.cases += 1
+    seen.geometries[case.geometry] = None
+    if case.values == Values.BALANCED and not _has_repeats(case):
+        seen.balanced[case.geometry] = None
+
+
+def _has_repeats(case: Case) -> bool:
+    """Whether elements repeat: the bound is that of independent ones."""
+    return Layout.EXPANDED in {case.input_layout, case.weight_layout, case.grad_output_layout}
 
 
 def _rows(checks: Sequence[Check]) -> list[tuple[Check, Row]]:

@@ -73,6 +73,8 @@ def headline(report: Report) -> str:
     parts = [_verdict(report)]
     if report.verdict != Verdict.UNSUPPORTED:
         parts.append(f", on {counted(report.judged, 'case')}")
+    if any(check.unsupported and check.cases for check in report.checks):
+        parts.append(", some of them refused as unsupported")
     known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
     if known:
         parts.append(f", but for {counted(known, 'known defect')}" if report.passed else "")
@@ -132,7 +134,10 @@ def _detail(check: CheckResult) -> str:
 
 
 def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
-    """What was not checked and why: a reason, and the checks that it keeps from being asked."""
+    """What was not checked and why: a reason, and the checks that it keeps from being asked.
+
+    Where a check was refused some of its cases alone, the reason says how many of how many.
+    """
     dtypes = {check.dtype for check in report.checks} - {NO_DTYPE}
     where: dict[tuple[str, str], list[str]] = {}
     for check in report.checks:
@@ -143,7 +148,16 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     for (reason, name), among in where.items():
         part = "" if {*among} >= dtypes or among == [NO_DTYPE] else f" ({', '.join(among)})"
         reasons.setdefault(reason, []).append(name + part)
+    for check in report.checks:
+        if check.unsupported and check.verdict != Verdict.UNSUPPORTED:
+            name = f"{one_line(check.name)} ({one_line(check.dtype)})"
+            reason = f"{_refused(check)}: {one_line(check.reason) or 'no reason given'}"
+            reasons.setdefault(reason, []).append(name)
     return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
+
+
+def _refused(check: CheckResult) -> str:
+    return f"{check.unsupported:,} of {counted(check.cases + check.unsupported, 'case')}"
 
 
 def remarks(report: Report) -> Iterator[str]:

@@ -158,6 +158,29 @@ def test_what_is_no_right_answer_is_never_right(actual: Any, explanation: str) -
     assert judgement.explanation == explanation
 
 
+class AlwaysEqual(torch.Tensor):
+    """Says of itself that it equals anything."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.equal:
+            return True
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def test_a_subclass_that_says_it_equals_anything_is_wrong() -> None:
+    judgement = judge("forward", "Y", row(0, 0).as_subclass(AlwaysEqual), EXPECTED)
+
+    assert judgement.verdict == Verdict.WRONG
+    assert judgement.explanation == "should be a plain tensor, is of the subclass AlwaysEqual"
+    assert judge("forward", "Y", torch.nn.Parameter(row(3, -4)), EXPECTED).is_exact
+
+
+def test_a_target_that_replaces_equal_changes_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "equal", lambda *_: True)
+    assert judge("forward", "Y", row(0, 0), EXPECTED).verdict == Verdict.WRONG
+
+
 def test_y_that_is_none_is_no_missing_gradient() -> None:
     assert judge("forward", "Y", None, EXPECTED).actual == "NoneType"
 

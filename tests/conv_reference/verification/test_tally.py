@@ -53,6 +53,12 @@ def test_the_miss_bound_is_the_weakest_of_the_balanced_cases() -> None:
     assert result((heavy, [EXACT])).miss_bound is None
 
 
+@pytest.mark.parametrize("letter", ["X", "K", "G"])
+def test_expanded_operands_lend_no_miss_bound(letter: str) -> None:
+    expanded = Case.parse(f"{SMALL} {letter}=expanded")
+    assert result((expanded, [EXACT])).miss_bound is None
+
+
 @pytest.mark.parametrize(
     ("judgements", "verdict"),
     [
@@ -88,7 +94,25 @@ def test_the_reason_is_that_of_the_first_that_gave_one() -> None:
     ]
     found = result(*((SMALL, [reason]) for reason in reasons))
     assert found.reason == "no rule"
-    assert result((SMALL, reasons), (SMALL, [EXACT])).reason == ""
+    assert result((SMALL, reasons), (SMALL, [EXACT])).reason == "no rule"
+
+
+def test_what_was_refused_is_counted_apart_from_what_was_judged() -> None:
+    refused = [Judgement("forward", "Y", Verdict.UNSUPPORTED, actual="no groups")]
+    found = result((SMALL, [EXACT]), (LARGE, refused), (LARGE, refused))
+
+    assert (found.verdict, found.cases, found.unsupported) == (Verdict.EXACT, 1, 2)
+    assert (found.geometries, found.reason) == (1, "no groups")
+    assert found.has_refusals
+    assert result((LARGE, refused)).has_refusals
+    assert not result((SMALL, [EXACT])).has_refusals
+
+
+def test_refused_cases_lend_no_miss_bound() -> None:
+    refused = [Judgement("forward", "Y", Verdict.UNSUPPORTED)]
+    assert result((SMALL, [EXACT]), (LARGE, refused)).miss_bound == miss_bound(
+        SMALL.geometry, torch.float32, "Y"
+    )
 
 
 def test_a_crash_is_a_failure_of_the_checks_first_row() -> None:

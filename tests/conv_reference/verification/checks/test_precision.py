@@ -47,6 +47,23 @@ def test_the_bits_that_are_kept_are_told() -> None:
     assert "keeps 10." in said
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_zeros_are_wrong_in_half_precision_beside_a_long_sum(dtype: str) -> None:
+    def zeros(input: Tensor, weight: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(input, weight) * 0
+
+    channels = {"bfloat16": 12, "float16": 90}[dtype]  # n·u is past 1/4
+    judgements = ask(zeros, "precision", dtype, f"n4 c{channels} h9 w9 o4 k3")
+    assert "Y" in wrong(judgements)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("geometry", ["n2 c256 h8 w8 o8 k3", "n16 c4 h20 w20 o8 k3 p1"])
+def test_torch_keeps_the_probabilistic_bound(dtype: str, geometry: str) -> None:
+    judgements = ask(torch.nn.functional.conv2d, "precision", dtype, geometry)
+    assert verdicts(judgements) <= AS_GOOD_AS_DIRECT
+
+
 def test_fewer_bits_may_be_allowed() -> None:
     judgements = ask(ten_bits, "precision_coherent", "float32", "c64 h5 w5 k3", allowed_bits=10)
     assert not wrong(judgements)

@@ -53,6 +53,15 @@ def test_the_miss_bound_comes_with_its_assumption() -> None:
     assert "if the implementation computes a multilinear map, too." in shown
 
 
+def test_what_a_row_was_refused_in_part_is_listed() -> None:
+    part = row("forward", cases=63, unsupported=31, reason="NotImplementedError: groups > 1")
+    lines = text.render(replace(RIGHT, checks=(part,))).splitlines()
+
+    assert lines[0].endswith("on 11,300 cases, some of them refused as unsupported")
+    assert "  forward (float32): 31 of 94 cases: NotImplementedError: groups > 1" in lines
+    assert "       63" in lines[3]
+
+
 def test_no_bound_no_assumption() -> None:
     assert "multilinear" not in text.render(replace(RIGHT, checks=(row("shapes"),)))
 

@@ -1,0 +1,79 @@
+"""A lost product beside a long sum is wrong; what a transform rounds is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import direct
+import pytest
+import right
+import torch
+from judging import failures, judged
+from torch import Tensor
+
+from conv_reference.verification.result import FAILURES
+
+GEOMETRIES = ("n1 c16 h6 w7 o16 k3 p1", "n2 c3 h8 w11 o2 k3")
+DTYPES = ("float32", "bfloat16")
+SEED = 3
+
+
+class LosesOne(torch.autograd.Function):
+    """Leaves one product out of one element of Y or of dX."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor, options: Any, lost: str) -> Tensor:
+        ctx.save_for_backward(X, K)
+        ctx.options, ctx.lost = options, lost
+        Y = direct.conv2d(X, K, None, *options)
+        if lost == "Y":
+            Y[0, 1, 2, 3] -= X[0, -1, 3, 3] * K[1, -1, 1 + options[1][0], options[1][1]]
+        return Y
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (X, K), (G,) = ctx.saved_tensors, grad_outputs
+        with torch.enable_grad():
+            X, K = X.detach().requires_grad_(), K.detach().requires_grad_()
+            dX, dK = torch.autograd.grad(direct.conv2d(X, K, None, *ctx.options), (X, K), G)
+        if ctx.lost == "dX":
+            dX[0, 1, 2, 2] -= (
+                G[0, -1, 1, 1] * K[-1, 1, 1 + ctx.options[1][0], 1 + ctx.options[1][1]]
+            )
+        return dX, dK, None, None
+
+
+def losing(lost: str) -> Callable[..., Tensor]:
+    def conv2d(
+        input: Tensor,
+        weight: Tensor,
+        stride: Any = (1, 1),
+        padding: Any = (0, 0),
+        dilation: Any = (1, 1),
+        groups: int = 1,
+    ) -> Tensor:
+        options = (stride, padding, dilation, groups)
+        result: Tensor = LosesOne.apply(input, weight, options, lost)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
+        return result
+
+    return conv2d
+
+
+@pytest.mark.parametrize("lost", ["Y", "dX"])
+@pytest.mark.parametrize("values", ["balanced", "heavy_weight"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_single_lost_product_beside_a_long_sum_is_wrong(
+    lost: str, values: str, dtype: str
+) -> None:
+    row = {"Y": "forward", "dX": "grad_input"}[lost]
+    case = f"certificate {dtype} {GEOMETRIES[0]} values={values}"
+    assert {*failures(losing(lost), case, SEED)} == {(row, lost)}
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["fft", "winograd_2", "winograd_4"])
+def test_what_a_transform_rounds_is_no_alarm(name: str, dtype: str, geometry: str) -> None:
+    seen = judged(getattr(right, name), f"certificate {dtype} {geometry}", SEED)
+    assert not [judgement for judgement in seen if judgement.verdict in FAILURES]
