@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -108,7 +109,12 @@ def _sparse(case: Case, seed: int) -> Operands:
 
     def thinned(rows: int, shape: tuple[int, ...]) -> Tensor:
         flat = signs((rows, math.prod(shape) // max(rows, 1)))
-        order = torch.rand(flat.shape, generator=generator).argsort(dim=1)
+        keys = torch.rand(flat.shape, generator=generator)
+        corners = keys.view(shape if rows == 1 else (rows, *shape[1:]))
+        dims = range(0 if rows == 1 else 1, len(shape))
+        for ends in product((0, -1), repeat=len(dims)) if keys.numel() else ():
+            corners[(..., *ends)] = -1  # at most 16 first and last ones, which are always there
+        order = keys.argsort(dim=1).argsort(dim=1)
         return torch.where(order < _MOST_SPARSE, flat, 0).reshape(shape)
 
     return Operands(

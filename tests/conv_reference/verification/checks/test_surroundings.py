@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import careless
@@ -24,6 +25,21 @@ def test_threads_that_share_a_scratch_are_found() -> None:
     found = failures(careless.static_scratch, f"threads {SIZES}")
 
     assert found["threads", "Y"].startswith("two threads at once agree with one: ")
+
+
+def test_a_kernel_gradient_that_threads_share_is_found() -> None:
+    """Of -X and -G it would be the same."""
+    assert ("threads", "dK") in failures(careless.static_kernel_gradient, f"threads {SIZES}")
+
+
+def test_pythons_random_state_is_the_callers() -> None:
+    """Type checkers draw from it; the check's own seeds may not stay."""
+    after = []
+    for seed in (7, 8):
+        random.seed(seed)
+        failures(torch.nn.functional.conv2d, f"global_state {SIZES}")
+        after.append(random.getstate())
+    assert after[0] != after[1]
 
 
 def test_a_lock_is_right() -> None:
