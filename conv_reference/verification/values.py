@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -112,8 +113,10 @@ def _sparse(case: Case, seed: int) -> Operands:
         keys = torch.rand(flat.shape, generator=generator)
         corners = keys.view(shape if rows == 1 else (rows, *shape[1:]))
         dims = range(0 if rows == 1 else 1, len(shape))
-        for ends in product((0, -1), repeat=len(dims)) if keys.numel() else ():
-            corners[(..., *ends)] = -1  # at most 16 first and last ones, which are always there
+        if keys.numel():
+            for ends in product((0, -1), repeat=len(dims)):
+                index: tuple[Any, ...] = (..., *ends)
+                corners[index] = -1  # first and last ones, at most 16: always there
         order = keys.argsort(dim=1).argsort(dim=1)
         return torch.where(order < _MOST_SPARSE, flat, 0).reshape(shape)
 

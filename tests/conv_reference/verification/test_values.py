@@ -147,7 +147,7 @@ def test_a_geometry_with_longer_sums_than_the_dtype_holds_is_refused(values: Val
 
 
 def test_the_target_is_given_copies_in_the_layouts_of_the_case() -> None:
-    case = Case.parse("certificate float32 n2 c2 h4 w5 o3 k2x3 X=strided K=transposed G=expanded")
+    case = Case.parse("certificate float32 n2 c2 h4 w5 o4 k2x3 X=strided K=transposed G=expanded")
     private = case_operands(case, 0)
     given = arrange(private, case, torch.device("cpu"))
 

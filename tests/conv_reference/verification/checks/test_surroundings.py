@@ -76,5 +76,15 @@ def test_a_changed_state_is_found_and_restored(implementation: Any, state: str) 
     assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (dtype, enabled)
 
 
+def test_every_mode_that_a_call_sets_is_restored() -> None:
+    found = failures(careless.deterministic_ever_after, f"global_state {SIZES}")
+
+    names = {"deterministic algorithms", "float32 precision", "anomaly mode"}
+    assert {quantity for _, quantity in found} == names
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.is_anomaly_enabled()
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_drawing_random_numbers_is_harmless() -> None:
     assert not failures(careless.draws, f"global_state {SIZES}")

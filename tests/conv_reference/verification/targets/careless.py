@@ -215,3 +215,11 @@ def static_output_without_gradients(input: Tensor, weight: Tensor) -> Tensor:
 def identity_hands_on(input: Tensor, weight: Tensor) -> Tensor:
     """Nothing to compute: X itself."""
     return input if weight.shape == (1, 1, 1, 1) and weight.item() == 1 else conv2d(input, weight)
+
+
+def deterministic_ever_after(input: Tensor, weight: Tensor) -> Tensor:
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("high")
+    torch.autograd.set_detect_anomaly(True)
+    torch.set_autocast_enabled("cpu", False)
+    return conv2d(input, weight)
