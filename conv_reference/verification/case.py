@@ -17,11 +17,12 @@ class Layout(StrEnum):
 
     CONTIGUOUS = "contiguous"
     CHANNELS_LAST = "channels_last"
+    OFFSET = "offset"  # contiguous, behind one more sample: `larger[1:]`
     TRANSPOSED = "transposed"  # height and width exchanged
     SLICED = "sliced"  # out of a larger tensor, with a storage offset
     SLICED_CHANNELS_LAST = "sliced_channels_last"  # the first channels of such a tensor
     STRIDED = "strided"  # every second row and column of a larger tensor
-    EXPANDED = "expanded"  # with a stride of 0, as `.sum()` makes its upstream gradient
+    EXPANDED = "expanded"  # with strides of 0, as `.sum()` and `.mean((2, 3))` make their G
 
 
 class Values(StrEnum):

@@ -32,6 +32,9 @@ def lay_out(
         case Layout.CHANNELS_LAST:
             # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
             place = tensor.new_empty([tensor.shape[d] for d in (0, 2, 3, 1)]).permute(0, 3, 1, 2)
+        case Layout.OFFSET:
+            n, c, h, w = tensor.shape
+            place = _gaps(tensor, n + 1, c, h, w)[1:]
         case Layout.TRANSPOSED:
             place = tensor.new_empty([tensor.shape[d] for d in (0, 1, 3, 2)]).transpose(2, 3)
         case Layout.SLICED:
@@ -48,6 +51,9 @@ def lay_out(
     return place.copy_(tensor)
 
 
+_PLANE = 2  # the first of its dimensions
+
+
 def _gaps(tensor: Tensor, *shape: int) -> Tensor:
     return tensor.new_full(shape, math.nan)
 
@@ -60,7 +66,8 @@ def collapse(
     Args:
         tensor: any values.
         layout: only ``EXPANDED`` changes them.
-        whole: repeat a single number, as ``.sum()`` does for G; otherwise along the first
+        whole: as G is made by ``.sum()``, a single number, or by ``.mean((2, 3))``, one for
+            each plane: which of the two goes with the shape. Otherwise along the first
             dimension that is longer than 1.
     """
     if layout != Layout.EXPANDED:
@@ -79,11 +86,14 @@ def repeated(shape: Sequence[int], layout: Layout, *, whole: bool = False) -> tu
     longer = tuple(dim for dim, size in enumerate(shape) if size > 1)
     if layout != Layout.EXPANDED:
         return ()
-    return longer if whole else longer[:1]
+    if not whole:
+        return longer[:1]
+    plane = tuple(dim for dim in longer if dim >= _PLANE)
+    return plane if plane and sum(shape) % 2 else longer
 
 
 def _first(tensor: Tensor, *, whole: bool) -> Tensor:
-    """What is expanded: a single number, or one slice of the first longer dimension."""
+    """What is expanded: the first slice of each dimension that is repeated."""
     for dim in repeated(tensor.shape, Layout.EXPANDED, whole=whole):
         tensor = tensor.narrow(dim, 0, 1)
     return tensor

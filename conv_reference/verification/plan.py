@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 import torch
 
@@ -29,6 +30,7 @@ from conv_reference.verification.factors import (
 from conv_reference.verification.geometries import (
     enumerated_geometries,
     large_geometry,
+    outlying_geometry,
     small_geometry,
 )
 from conv_reference.verification.networks import network_geometries
@@ -36,6 +38,7 @@ from conv_reference.verification.result import Coverage
 from conv_reference.verification.target import Target
 
 CERTIFICATE = "certificate"
+_OUTLYING = 0.05  # of the small geometries that are drawn
 THREE_WAY_BUDGET = 300.0  # seconds, from which on triples are covered, not only pairs
 
 
@@ -96,7 +99,8 @@ def plan(target: Target, request: Request) -> Plan:
         cases += _modes(target, request, chosen.values(), covering, scale)
     if CERTIFICATE in chosen:  # last: it is the bulk, of which the clock may cut the end
         cases += _certificates(target, request, scale)
-    covered = coverage(factors, rows) if request.sweep == Sweep.DEFAULT else None
+    put = request.sweep == Sweep.DEFAULT and CERTIFICATE in chosen
+    covered = coverage(factors, rows) if put else None
     return Plan(tuple(dict.fromkeys(cases)), covered)
 
 
@@ -281,11 +285,21 @@ def small_cases(
     first = count // 3 if enumerated is None else enumerated
     geometries = enumerated_geometries()
     for place in range(count):
-        geometry = next(geometries) if place < first else small_geometry(random)
-        geometry = target.restrict_geometry(geometry)
         dtype = dtypes[place % len(dtypes)]
+        geometry = next(geometries) if place < first else _drawn_geometry(dtype, random)
+        geometry = target.restrict_geometry(geometry)
         if can_be_exact(geometry, dtype):
             yield target.restrict(_small_case(geometry, dtype, random))
+
+
+def _drawn_geometry(dtype: torch.dtype, random: Random) -> Geometry:
+    """A small one; every twentieth has one large size, where the dtype has room for it."""
+    if random.random() < _OUTLYING:
+        for _ in range(10):
+            geometry = outlying_geometry(random)
+            if can_be_exact(geometry, dtype):
+                return geometry
+    return small_geometry(random)
 
 
 def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
@@ -338,14 +352,14 @@ def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Cas
 
 
 def _large_case(target: Target, geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
-    """Dense where the dtype has room for it, sparse where sums are too long."""
-    exact = can_be_exact(geometry, dtype)
-    case = Case(
-        check=CERTIFICATE,
-        geometry=geometry,
-        dtype=dtype,
-        values=random.choice(EXACT_VALUES) if exact else Values.SPARSE,
-        input_layout=Layout.CHANNELS_LAST if random.random() < 0.25 else Layout.CONTIGUOUS,
-        bias=random.random() < 0.75,
-    )
+    """As a small one; sparse where sums are too long for dense integers."""
+    case = _small_case(geometry, dtype, random)
+    if not can_be_exact(geometry, dtype):
+        # Repeated, ±1 would not be sparse.
+        layouts: dict[str, Any] = {
+            name: Layout.CONTIGUOUS
+            for name in ("input_layout", "weight_layout", "grad_output_layout")
+            if getattr(case, name) == Layout.EXPANDED
+        }
+        case = replace(case, values=Values.SPARSE, **layouts)
     return target.restrict(case)

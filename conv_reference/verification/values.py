@@ -6,6 +6,8 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,7 +110,14 @@ def _sparse(case: Case, seed: int) -> Operands:
 
     def thinned(rows: int, shape: tuple[int, ...]) -> Tensor:
         flat = signs((rows, math.prod(shape) // max(rows, 1)))
-        order = torch.rand(flat.shape, generator=generator).argsort(dim=1)
+        keys = torch.rand(flat.shape, generator=generator)
+        corners = keys.view(shape if rows == 1 else (rows, *shape[1:]))
+        dims = range(0 if rows == 1 else 1, len(shape))
+        if keys.numel():
+            for ends in product((0, -1), repeat=len(dims)):
+                index: tuple[Any, ...] = (..., *ends)
+                corners[index] = -1  # first and last ones, at most 16: always there
+        order = keys.argsort(dim=1).argsort(dim=1)
         return torch.where(order < _MOST_SPARSE, flat, 0).reshape(shape)
 
     return Operands(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.verification.checks.agreement import agree, told
 from conv_reference.verification.checks.plain import writable
@@ -58,6 +59,42 @@ def memory(trial: Trial) -> Iterator[Judgement]:
     yield from agree(trial, "kept_results", results, taken, said, same=True)
     yield from _touched(before, after)
     yield from _overlaps(arguments, results, other)
+    yield from _without_gradients(trial)
+    yield from _identity(trial)
+
+
+def _without_gradients(trial: Trial) -> Iterator[Judgement]:
+    """The same where no gradient is asked for: buffers are reused there first of all."""
+    if not trial.case.requires_grad:
+        return
+    call = trial.call(requires_grad="")
+    results = _results(call)
+    taken = {name: value.clone() for name, value in results.items()}
+    other = _results(trial.call(_negated(trial.operands), requires_grad=""))
+    said = "without gradients, a result stays what it was while other calls are made"
+    yield from agree(trial, "kept_results", results, taken, said, same=True)
+    yield from _overlaps(_arguments(call), results, other)
+
+
+def _identity(trial: Trial) -> Iterator[Judgement]:
+    """One channel and a kernel that is the number 1: Y equals X, and may still not be X."""
+    geometry = Geometry(
+        batch=trial.case.geometry.batch,
+        input_size=trial.case.geometry.input_size,
+        kernel_size=(1, 1),
+    )
+    case = trial.target.restrict(replace(trial.case, geometry=geometry, bias=False))
+    if case.geometry != geometry:  # a layer of other sizes
+        return
+    alone = replace(trial, case=case)
+    operands = replace(
+        alone.operands,
+        weight=torch.ones_like(alone.operands.weight),
+        bias=torch.zeros_like(alone.operands.bias),
+    )
+    for requires_grad in ("", "XK"):
+        call = alone.call(operands, requires_grad=requires_grad)
+        yield from _overlaps(_arguments(call), _results(call), {})
 
 
 def _marks(arguments: dict[str, Tensor]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,12 +13,14 @@ from torch import Tensor
 
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks.agreement import observed, told
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.integers import own
 from conv_reference.verification.checks.plain import contiguous
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import TargetRaised, Trial, target_code
 from conv_reference.verification.judge import Judgement, judge, whole
 from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Target
+from conv_reference.verification.target import Call, Target
 
 _NAMES = ("stride", "padding", "dilation")
 
@@ -48,7 +51,19 @@ def _no_words(target: Target) -> str | None:
     unsupported=_no_pairs,
 )
 def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
-    """The same square options as pairs, lists, integers and sequences of one."""
+    """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
+    unequal = replace(trial, case=contiguous(trial))
+    if can_be_exact(unequal.case.geometry, unequal.case.dtype):
+        given = unequal.case.geometry
+        pairs = {
+            "stride": given.stride,
+            "padding": tuple(before for before, _ in given.padding),
+            "dilation": given.dilation,
+        }
+        yield from _in_forms(
+            unequal,
+            {"pairs": pairs, "lists": {name: list(pair) for name, pair in pairs.items()}},
+        )
     plain = _square(trial)
     if plain is None:
         return
@@ -64,16 +79,21 @@ def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
         "integers": dict(sizes),
         "sequences of one": {name: (size,) for name, size in sizes.items()},
     }
+    yield from _in_forms(plain, forms)
+
+
+def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[Judgement]:
+    """Forward and backward with the options in each form."""
     for form, given in forms.items():
-        options = {name: value for name, value in given.items() if name in trial.target.options}
         try:
-            Y = _asked(plain, {**options, **_groups(plain)})
-        except TargetRaised:
-            if form == "pairs":  # the contract asks for no other form
+            found = _asked(trial, given)
+        except TargetRaised as raised:
+            # The contract asks for no form but pairs; one that Y was made of, dX must know, too.
+            if form == "pairs" or raised.quantity != "Y":
                 raise
             yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
             continue
-        yield told(_judged(plain, "integers_for_pairs", Y), f"options given as {form}")
+        yield from _judged(trial, "integers_for_pairs", found, f"options given as {form}")
 
 
 @check(
@@ -104,9 +124,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             continue
         plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
         given = {"stride": stride, "padding": word, "dilation": changed.dilation}
-        options = {name: value for name, value in given.items() if name in trial.target.options}
-        Y = _asked(plain, {**options, **_groups(plain)})
-        yield told(_judged(plain, "padding_words", Y), f"padding={word!r}")
+        yield from _judged(plain, "padding_words", _asked(plain, given), f"padding={word!r}")
 
 
 @dataclass(frozen=True)
@@ -277,17 +295,25 @@ def _groups(trial: Trial) -> dict[str, int]:
     return {"groups": trial.case.geometry.groups} if "groups" in trial.target.options else {}
 
 
-def _asked(trial: Trial, options: Mapping[str, Any]) -> Any:
-    given, geometry, target = trial.operands.to(trial.device), trial.case.geometry, trial.target
-    X = given.input.reshape(target.own_shape(geometry.input_shape)).clone()
-    K = given.weight.reshape(target.weight_shape(geometry)).clone()
-    b = given.bias.clone() if trial.case.bias else None
-    with target_code("Y"):
-        return _call_with(trial)(X, K, b, **options)
+def _asked(trial: Trial, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Y and the gradients, with those of the options that the target has in this form."""
+    operands, target = trial.operands, trial.target
+    options = {name: value for name, value in given.items() if name in target.options}
+    X, K = own(trial, "dX", operands.input), own(trial, "dK", operands.weight)
+    b = own(trial, "db", operands.bias) if trial.case.bias else None
+    # A layer makes parameters of its own of K and b, which so get no gradient.
+    for tensor in (X,) if target.is_module else (X, K, b):
+        if tensor is not None:
+            tensor.requires_grad_()
+    function = partial(_call_with(trial), **options, **_groups(trial))
+    return observe(Call(function, X, K, b, own(trial, "Y", operands.grad_output)))
 
 
-def _judged(trial: Trial, row: str, Y: Any) -> Judgement:
-    expected = trial.expect(only=("Y",))["Y"]
-    judgement = judge(row, "Y", Y, expected, allowed_bits=trial.allowed_bits)
-    expected.value.fill_(math.nan)
-    return judgement
+def _judged(trial: Trial, row: str, found: Mapping[str, Any], said: str) -> Iterator[Judgement]:
+    expected = trial.expect(only=tuple(found))
+    for quantity, actual in found.items():
+        judgement = judge(
+            row, quantity, actual, expected[quantity], allowed_bits=trial.allowed_bits
+        )
+        expected[quantity].value.fill_(math.nan)
+        yield told(judgement, said)

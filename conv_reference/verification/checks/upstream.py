@@ -16,7 +16,7 @@ from conv_reference.verification.checks.integers import Integers, own
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial, target_code
 from conv_reference.verification.judge import Judgement, judge, whole
-from conv_reference.verification.layouts import collapse, lay_out
+from conv_reference.verification.layouts import lay_out
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Call
 
@@ -92,14 +92,21 @@ def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
     if integers is None:
         return
     operands = integers.operands()
-    for layout in Layout:
-        G = collapse(operands.grad_output, layout, whole=True)
-        given = replace(operands, grad_output=G)
+    for how, G in _laid_out(operands.grad_output.to(trial.device)):
+        given = replace(operands, grad_output=G.to("cpu", copy=True).contiguous())
         call = _call(trial, given)
-        handed = lay_out(G.to(trial.device), layout, whole=True)
-        handed = handed if trial.target.has_channels else handed[:, 0]
-        how = f"G {layout.value.replace('_', ' ')}"
+        handed = G if trial.target.has_channels else G[:, 0]
         yield from _judged(trial, "upstream_layouts", given, _backward(call, handed), how)
+
+
+def _laid_out(G: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Each layout, and expanded both as ``.sum()`` and as ``.mean((2, 3))`` do it."""
+    for layout in Layout:
+        if layout != Layout.EXPANDED:
+            yield f"G {layout.value.replace('_', ' ')}", lay_out(G, layout)
+    if G.numel():
+        yield "G expanded", G[:1, :1, :1, :1].clone().expand(G.shape)
+        yield "G expanded over each plane", G[:, :, :1, :1].clone().expand(G.shape)
 
 
 @check(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
+from random import Random
 from typing import Any
 
 import torch
@@ -90,15 +91,16 @@ def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noq
 
 
 def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
-    """Every dimension for one letter; for several, two choices that go with the seed."""
+    """Every dimension for one letter; for several, two choices: others for each case."""
     shapes = own_shapes(trial.target, trial.case.geometry)
     ranks = {"X": len(shapes["dX"]), "K": len(shapes["dK"]), "b": 1}
-    alone = len(letters) == 1
-    for first in range(ranks[letters] + 1 if alone else 2):
-        yield {
-            letter: (first if alone else trial.seed + 3 * first + shift) % (ranks[letter] + 1)
-            for shift, letter in enumerate(letters)
-        }
+    choices = [
+        dict(zip(letters, dims, strict=True))
+        for dims in product(*(range(ranks[letter] + 1) for letter in letters))
+    ]
+    if len(letters) > 1:
+        choices = Random(f"{trial.seed} {trial.case} {letters}").sample(choices, 2)
+    yield from choices
 
 
 def _subsets(trial: Trial) -> Iterator[str]:

@@ -57,6 +57,7 @@ def test_all_that_lies_between_the_elements_is_nan(shape: tuple[int, ...]) -> No
     [
         (Layout.CONTIGUOUS, (60, 20, 5, 1), 0),
         (Layout.CHANNELS_LAST, (60, 1, 15, 3), 0),
+        (Layout.OFFSET, (60, 20, 5, 1), 60),
         (Layout.TRANSPOSED, (60, 20, 1, 4), 0),
         # Of (2, 4, 6, 8): one channel, one row and one column are skipped.
         (Layout.SLICED, (192, 48, 8, 1), 48 + 8 + 1),
@@ -77,6 +78,7 @@ def test_a_layout_has_the_strides_that_its_name_promises(
 @pytest.mark.parametrize(
     ("layout", "gap"),
     [
+        (Layout.OFFSET, 1),
         (Layout.SLICED, 2 * 3 * 4 - 1),
         (Layout.SLICED_CHANNELS_LAST, 1),
         (Layout.STRIDED, 3),
@@ -129,6 +131,17 @@ def test_a_whole_expansion_is_one_number_as_sum_makes_it() -> None:
 
     assert placed.stride() == (0, 0, 0, 0) == made_by_sum.stride()
     assert placed.unique().tolist() == [1]
+
+
+def test_a_whole_expansion_of_an_odd_shape_is_one_number_a_plane_as_mean_makes_it() -> None:
+    placed = lay_out(
+        collapse(counting(2, 3, 4, 6), Layout.EXPANDED, whole=True), Layout.EXPANDED, whole=True
+    )
+    X = torch.ones(2, 3, 4, 6, requires_grad=True)
+    (made_by_mean,) = torch.autograd.grad(X.mean((2, 3)).sum(), X)
+
+    assert placed.stride()[2:] == (0, 0) == made_by_mean.stride()[2:]
+    assert torch.equal(placed, counting(2, 3, 4, 6)[:, :, :1, :1].expand(2, 3, 4, 6))
 
 
 @pytest.mark.parametrize("layout", [layout for layout in Layout if layout != Layout.EXPANDED])

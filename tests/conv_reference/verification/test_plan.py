@@ -103,7 +103,7 @@ def test_a_larger_budget_means_more_cases(sweep: Sweep) -> None:
 @pytest.mark.parametrize(
     ("sweep", "met"),
     [
-        (Sweep.SMALL, lambda g: g.batch <= 4 and g.in_channels <= 8),
+        (Sweep.SMALL, lambda g: g.batch <= 40 and g.in_channels <= 40),
         (Sweep.EXHAUSTIVE, lambda g: g.batch <= 2 and g.in_channels <= 2),
         (Sweep.NETWORKS, lambda g: g in set(network_geometries())),
     ],
@@ -206,3 +206,15 @@ def test_an_unknown_check_is_refused_with_what_is_near_it() -> None:
     require_known(["certificate", "grad_input"])
     with pytest.raises(ValueError, match=r"^no check 'gard_input'; .* lists; nearest: grad_input"):
         require_known(["certificate", "gard_input"])
+
+
+def test_some_small_geometries_have_one_large_size_and_coverage_is_that_of_the_array() -> None:
+    target = as_target(torch.nn.functional.conv2d)
+    chosen = plan(target, Request(dtypes=(torch.float32,), seed=0, budget=20.0))
+    geometries = [case.geometry for case in chosen.cases if case.check == "certificate"]
+
+    assert any(g.batch in range(30, 41) for g in geometries)
+    assert any(max(g.kernel_size) in {10, 11} for g in geometries)
+    assert chosen.coverage is not None
+    request = Request(dtypes=(torch.float32,), seed=0, budget=20.0, checks=("memory",))
+    assert plan(target, request).coverage is None

@@ -97,7 +97,7 @@ def test_what_is_no_bilinear_map_is_not_explained_by_its_terms() -> None:
         ("c8 h8 w8 o8 k3 K=expanded", "Y", False),
         ("c1 h8 w8 o8 k3 K=expanded", "Y", True),
         ("c1 h8 w8 o8 k3", "Y", False),
-        ("c8 h8 w8 o8 k3 G=expanded", "dX", True),
+        ("c8 h8 w9 o8 k3 G=expanded", "dX", True),
         ("c8 h8 w8 o8 k3", "db", True),
     ],
 )

@@ -147,7 +147,7 @@ def test_a_geometry_with_longer_sums_than_the_dtype_holds_is_refused(values: Val
 
 
 def test_the_target_is_given_copies_in_the_layouts_of_the_case() -> None:
-    case = Case.parse("certificate float32 n2 c2 h4 w5 o3 k2x3 X=strided K=transposed G=expanded")
+    case = Case.parse("certificate float32 n2 c2 h4 w5 o4 k2x3 X=strided K=transposed G=expanded")
     private = case_operands(case, 0)
     given = arrange(private, case, torch.device("cpu"))
 
@@ -219,3 +219,15 @@ def test_the_miss_bound_is_kept_by_faults_of_one_product() -> None:
         )
         passed += bool(error == 0)
     assert 0 < passed / 100 < single_miss_bound(geometry, torch.bfloat16, "Y")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sparse_operands_are_never_zero_at_either_end(seed: int) -> None:
+    geometry = Geometry.parse("n40 c16 h12 w12 o16 k5")
+    operands = case_operands(certificate(geometry, torch.bfloat16, Values.SPARSE), seed)
+
+    for tensor in (operands.weight, operands.grad_output):
+        corners = tensor[tuple(slice(None, None, size - 1) for size in tensor.shape)]
+        assert corners.shape == (2, 2, 2, 2)
+        assert bool(corners.all())
+    assert int(operands.grad_output.abs().sum()) == 100

@@ -79,3 +79,14 @@ def test_the_explanation_says_which_change_was_not_seen() -> None:
     found = failures(careless.PackedOnce, f"updated_arguments {SIZES}")
 
     assert found["updated_arguments", "Y"].startswith("K changed in place is seen by the next call")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "row"),
+    [
+        (careless.static_output_without_gradients, "kept_results"),
+        (careless.identity_hands_on, "output_memory"),
+    ],
+)
+def test_borrowed_memory_in_a_special_case_is_found(implementation: Any, row: str) -> None:
+    assert (row, "Y") in failures(implementation, "memory float32 n2 c2 h4 w5 o3 k3x2 nobias")

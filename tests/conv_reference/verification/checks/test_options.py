@@ -7,6 +7,7 @@ import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference import functional
 from conv_reference.layer import Conv2d, ConvLayer_1
@@ -122,3 +123,45 @@ def test_forms_that_are_not_taken_are_told_and_not_judged() -> None:
 
     assert not failures(pairs_only, case)
     assert "observed: options are not taken as integers" in notes
+
+
+class Forms(torch.autograd.Function):
+    """A backward pass that takes the stride as the forward pass was given it."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor, stride: Any) -> Tensor:
+        ctx.save_for_backward(X, K)
+        ctx.stride = stride
+        return conv2d(X, K, None, stride)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        stride = ctx.stride
+        if isinstance(stride, int):
+            raise TypeError("'int' object is not subscriptable")
+        if isinstance(stride, list):  # sorted on its way
+            stride = sorted(stride)
+        dX = conv2d_input(X.shape, K, G, tuple(stride))
+        return dX, conv2d_weight(X, K.shape, G, tuple(stride)), None
+
+
+def formed(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)) -> Tensor:
+    Y: Tensor = Forms.apply(input, weight, stride)  # type: ignore[no-untyped-call]
+    return Y if bias is None else Y + bias[:, None, None]
+
+
+def test_a_backward_pass_that_does_not_know_the_integer_is_found() -> None:
+    found = failures(formed, "integers_for_pairs float32 n1 c1 h7 w7 k1 s2")
+    said = "raised TypeError: 'int' object is not subscriptable"
+    assert found == {("integers_for_pairs", "dX"): said}
+
+
+def test_a_backward_pass_that_reads_a_list_wrongly_is_found() -> None:
+    def lists(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)) -> Tensor:
+        stride = (stride, stride) if isinstance(stride, int) else stride
+        return formed(input, weight, bias, stride)
+
+    found = failures(lists, "integers_for_pairs float32 n1 c1 h4 w4 k1 s3x2")
+    assert {quantity for _, quantity in found} == {"dX", "dK"}
+    assert all(text.startswith("options given as lists: ") for text in found.values())

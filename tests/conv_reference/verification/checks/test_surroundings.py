@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import careless
@@ -24,6 +25,21 @@ def test_threads_that_share_a_scratch_are_found() -> None:
     found = failures(careless.static_scratch, f"threads {SIZES}")
 
     assert found["threads", "Y"].startswith("two threads at once agree with one: ")
+
+
+def test_a_kernel_gradient_that_threads_share_is_found() -> None:
+    """Of -X and -G it would be the same."""
+    assert ("threads", "dK") in failures(careless.static_kernel_gradient, f"threads {SIZES}")
+
+
+def test_pythons_random_state_is_the_callers() -> None:
+    """Type checkers draw from it; the check's own seeds may not stay."""
+    after = []
+    for seed in (7, 8):
+        random.seed(seed)
+        failures(torch.nn.functional.conv2d, f"global_state {SIZES}")
+        after.append(random.getstate())
+    assert after[0] != after[1]
 
 
 def test_a_lock_is_right() -> None:
@@ -58,6 +74,16 @@ def test_a_changed_state_is_found_and_restored(implementation: Any, state: str) 
 
     assert list(failures(implementation, f"global_state {SIZES}")) == [("global_state", state)]
     assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (dtype, enabled)
+
+
+def test_every_mode_that_a_call_sets_is_restored() -> None:
+    found = failures(careless.deterministic_ever_after, f"global_state {SIZES}")
+
+    names = {"deterministic algorithms", "float32 precision", "anomaly mode"}
+    assert {quantity for _, quantity in found} == names
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.is_anomaly_enabled()
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_drawing_random_numbers_is_harmless() -> None:

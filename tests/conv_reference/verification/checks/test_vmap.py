@@ -12,6 +12,11 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference import functional, layer
+from conv_reference.verification.case import DTYPES
+from conv_reference.verification.checks.trial import Trial
+from conv_reference.verification.checks.vmap import _in_dims
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.plan import Request, plan
 from conv_reference.verification.result import Verdict
 
 CHECKS = ("vmap", "vmap_nested", "vmap_gradients")
@@ -72,3 +77,14 @@ def test_gradients_of_another_sample_are_wrong() -> None:
 def test_an_accumulator_that_cannot_be_mapped_is_unsupported() -> None:
     for check in CHECKS:
         assert verdicts(ask(layer.ConvLayer_1, check)) == {Verdict.UNSUPPORTED}
+
+
+def test_the_cases_of_one_run_meet_nearly_all_pairs_of_dimensions() -> None:
+    request = Request(dtypes=tuple(DTYPES.values()), seed=0, budget=20.0, checks=("vmap",))
+    cases = plan(as_target(conv2d), request).cases
+    dims = [
+        given
+        for case in cases
+        for given in _in_dims(Trial(as_target(conv2d), case, 0, torch.device("cpu")), "XK")
+    ]
+    assert len({(given["X"], given["K"]) for given in dims}) > 20

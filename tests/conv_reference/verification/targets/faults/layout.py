@@ -78,3 +78,29 @@ def expanded_is_ones(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     if G.numel() > 1 and not any(s for n, s in zip(G.shape, G.stride(), strict=True) if n > 1):
         G = torch.ones_like(G)
     return direct.grad_weight(G, X, z)
+
+
+@planted("Y", "contiguous input behind another sample, whose offset is forgotten")
+def drops_contiguous_input_offset(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    return direct.forward(without_offset(X), K, z)
+
+
+@planted("dX", "contiguous kernel behind another, whose offset is forgotten")
+def drops_contiguous_kernel_offset(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    return direct.grad_input(G, without_offset(K), z)
+
+
+@planted("dK", "contiguous upstream gradient behind another sample, whose offset is forgotten")
+def drops_contiguous_gradient_offset(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
+    return direct.grad_weight(without_offset(G), X, z)
+
+
+def without_offset(tensor: Tensor) -> Tensor:
+    return reinterpreted(tensor, tensor.stride(), 0) if tensor.is_contiguous() else tensor
+
+
+@planted("dX", "upstream gradient expanded over each plane, as mean((2, 3)) makes it")
+def expanded_plane_is_one_number(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    if G.stride()[2:] == (0, 0) and any(G.stride()):
+        G = G[:1, :1].expand(G.shape)
+    return direct.grad_input(G, K, z)
