@@ -22,7 +22,7 @@ class Layout(StrEnum):
     SLICED = "sliced"  # out of a larger tensor, with a storage offset
     SLICED_CHANNELS_LAST = "sliced_channels_last"  # the first channels of such a tensor
     STRIDED = "strided"  # every second row and column of a larger tensor
-    EXPANDED = "expanded"  # with strides of 0, as `.sum()` and `.mean((2, 3))` make their G
+    EXPANDED = "expanded"  # with strides of 0, as `.sum()` and `.sum((2, 3))` make their G
 
 
 class Values(StrEnum):

@@ -244,7 +244,7 @@ def _given(value: Any, default: Any) -> Any:
 
 
 def _has_modes(report: Report, *, required: bool) -> bool:
-    return not required or all(check.verdict != "unsupported" for check in report.checks)
+    return not required or not any(check.has_refusals for check in report.checks)
 
 
 def list_checks(_: argparse.Namespace) -> int:

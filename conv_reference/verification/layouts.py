@@ -66,7 +66,7 @@ def collapse(
     Args:
         tensor: any values.
         layout: only ``EXPANDED`` changes them.
-        whole: as G is made by ``.sum()``, a single number, or by ``.mean((2, 3))``, one for
+        whole: as G is made by ``.sum()``, a single number, or by ``.sum((2, 3))``, one for
             each plane: which of the two goes with the shape. Otherwise along the first
             dimension that is longer than 1.
     """

@@ -100,7 +100,7 @@ def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
 
 
 def _laid_out(G: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Each layout, and expanded both as ``.sum()`` and as ``.mean((2, 3))`` do it."""
+    """Each layout, and expanded both as ``.sum()`` and as ``.sum((2, 3))`` do it."""
     for layout in Layout:
         if layout != Layout.EXPANDED:
             yield f"G {layout.value.replace('_', ' ')}", lay_out(G, layout)

@@ -259,14 +259,14 @@ G is expanded: all elements along a ":" are one number""",
         ),
         pytest.param(
             WrongWhereExpanded,
-            "n2 h1 w3 k1 nobias grad=K G=expanded X=expanded",
+            "n2 h1 w4 k1 nobias grad=K G=expanded X=expanded",
             "dK",
             """\
 dK[0,0,0,0]:
-  should be 2·G[:,0,0,:]·X[:,0,0,0] + 2·G[:,0,0,:]·X[:,0,0,1] + 2·G[:,0,0,:]·X[:,0,0,2]
-  is        2·G[:,0,0,:]·X[:,0,0,0] + 2·G[:,0,0,:]·X[:,0,0,1]
-  lacks     2·G[:,0,0,:]·X[:,0,0,2]
-G and X are expanded: all elements along a ":" are one number""",
+  should be 2·G[:,0,0,:]·X[:,0,0,0] + 2·G[:,0,0,:]·X[:,0,0,1] + 2·G[:,0,0,:]·X[:,0,0,2] + 2·G[:,0,0,:]·X[:,0,0,3]
+  is        2·G[:,0,0,:]·X[:,0,0,0] + 2·G[:,0,0,:]·X[:,0,0,1] + 2·G[:,0,0,:]·X[:,0,0,2]
+  lacks     2·G[:,0,0,:]·X[:,0,0,3]
+G and X are expanded: all elements along a ":" are one number""",  # noqa: E501 (a formula is one line)
             id="two operands that repeat themselves",
         ),
         pytest.param(

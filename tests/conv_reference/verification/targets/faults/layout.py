@@ -99,7 +99,7 @@ def without_offset(tensor: Tensor) -> Tensor:
     return reinterpreted(tensor, tensor.stride(), 0) if tensor.is_contiguous() else tensor
 
 
-@planted("dX", "upstream gradient expanded over each plane, as mean((2, 3)) makes it")
+@planted("dX", "upstream gradient expanded over each plane, as sum((2, 3)) makes it")
 def expanded_plane_is_one_number(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if G.stride()[2:] == (0, 0) and any(G.stride()):
         G = G[:1, :1].expand(G.shape)
