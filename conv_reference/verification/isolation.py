@@ -20,15 +20,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from conv_reference.verification.errors import TargetError
-from conv_reference.verification.messages import Broken, Described, Start, Work
-
-if TYPE_CHECKING:
-    from conv_reference.verification.target import Target
-else:
-    Target = Any  # its module brings torch, which children are started without
+from conv_reference.verification.messages import Broken, Described, Start, Target, Work
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_CHILDREN = 4  # by default: each is a process with torch in it

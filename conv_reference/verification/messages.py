@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module brings torch, which children are started without
 
+__all__ = ["Broken", "Described", "Start", "Target", "Work"]
+
 
 @dataclass(frozen=True)
 class Start:

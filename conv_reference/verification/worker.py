@@ -13,16 +13,10 @@ import sys
 import time
 import traceback
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conv_reference.verification.errors import TargetError
-from conv_reference.verification.messages import Broken, Described, Start, Work
-
-if TYPE_CHECKING:
-    from conv_reference.verification.target import Target
-else:
-    Target = Any  # its module brings torch, which waits until the path is set
-
+from conv_reference.verification.messages import Broken, Described, Start, Target, Work
 
 FLUSH = 0.2  # seconds between two messages with results
 

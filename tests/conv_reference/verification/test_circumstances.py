@@ -55,3 +55,8 @@ def test_what_the_smallest_failing_case_lacks_is_not_named() -> None:
     small = Case.parse("certificate float64 h1 w3 k1 s1x2")
     assert "kw > 1" in circumstances(failing, CASES)
     assert "kw > 1" not in circumstances(failing, CASES, smallest=small)
+
+
+def test_a_contiguous_view_behind_an_offset_is_not_called_otherwise() -> None:
+    sentence = said(lambda c: c.input_layout in {Layout.OFFSET, Layout.SLICED})
+    assert "X not contiguous" not in sentence
