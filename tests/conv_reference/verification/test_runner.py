@@ -405,67 +405,12 @@ def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.Monk
     assert "--in-process" not in finding.reproduce
 
 
-def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
-    report = verify(
-        "dishonest:right_ten_times",
-        dtypes=[torch.float64],
-        checks=["forward"],
-        sweep="small",
-        budget=0.2,
-        isolate=True,
-        workers=1,
-        seed=0,
-    )
-    (finding,) = report.findings
-
-    assert finding.cause == findings_module.ALONE
-    assert not finding.circumstances
-
-
-def test_a_target_that_passes_a_known_defect_on_is_told_of_it(tmp_path: Path) -> None:
-    registry = tmp_path / "known.toml"
-    registry.write_text(KNOWN.replace("faulty:", "elsewhere:"))
-    (finding,) = verify(faulty.flipped_kernel, case=FLIPPED, known=registry).findings
-
-    assert finding.known is None
-    assert "has a known defect here" in finding.explanation
-
-
 def test_a_single_row_is_judged_alone() -> None:
     report = verify(
         faulty.flipped_kernel, dtypes=["float64"], checks=["grad_bias"], budget=0.5, seed=0
     )
     assert {check.name for check in report.checks} == {"grad_bias"}
     assert report.passed
-
-
-def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(findings_module, "smallest_failing", interrupted)
-    report = certified(faulty.flipped_kernel, checks=["forward"])
-
-    assert report.interrupted
-    assert [finding.quantity for finding in report.findings] == ["Y"]
-    assert report.findings[0].occurrences > 1
-
-
-def test_a_crash_in_a_check_with_sizes_of_its_own_is_not_told_of_another_size() -> None:
-    report = verify(
-        "hostile:dies_of_many_samples",
-        dtypes=["float32"],
-        checks=["large"],
-        isolate=True,
-        workers=1,
-        seed=0,
-    )
-    (finding,) = [f for f in report.findings if f.verdict == Verdict.CRASHED]
-
-    assert finding.geometry == "n1 c1 h4 w5 o1 k2x3 s1 p0 d1 g1"
-    assert "sizes of its own" in finding.explanation
 
 
 def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:

@@ -1,0 +1,84 @@
+"""What is said of failures beside their explanation: see ``test_explain`` for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faulty
+import pytest
+import torch
+
+from conv_reference.verification import Verdict, findings, verify
+
+FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
+ELSEWHERE = """
+[[defect]]
+name = "flipped"
+summary = "The kernel is flipped."
+link = "docs/found/flipped.md"
+date = "2026-11-24"
+targets = ["elsewhere:"]
+quantities = ["Y"]
+"""
+
+
+def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
+    report = verify(
+        "dishonest:right_ten_times",
+        dtypes=[torch.float64],
+        checks=["forward"],
+        sweep="small",
+        budget=0.2,
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = report.findings
+
+    assert finding.cause == findings.ALONE
+    assert not finding.circumstances
+
+
+def test_a_target_that_passes_a_known_defect_on_is_told_of_it(tmp_path: Path) -> None:
+    registry = tmp_path / "known.toml"
+    registry.write_text(ELSEWHERE)
+    (finding,) = verify(faulty.flipped_kernel, case=FLIPPED, known=registry).findings
+
+    assert finding.known is None
+    assert "has a known defect here" in finding.explanation
+
+
+def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(findings, "smallest_failing", interrupted)
+    report = verify(
+        faulty.flipped_kernel,
+        dtypes=["float64"],
+        checks=["forward"],
+        sweep="small",
+        budget=0.1,
+        seed=0,
+    )
+
+    assert report.interrupted
+    assert [finding.quantity for finding in report.findings] == ["Y"]
+    assert report.findings[0].occurrences > 1
+
+
+def test_a_crash_in_a_check_with_sizes_of_its_own_is_not_told_of_another_size() -> None:
+    report = verify(
+        "hostile:dies_of_many_samples",
+        dtypes=["float32"],
+        checks=["large"],
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = [f for f in report.findings if f.verdict == Verdict.CRASHED]
+
+    assert finding.geometry == "n1 c1 h4 w5 o1 k2x3 s1 p0 d1 g1"
+    assert "sizes of its own" in finding.explanation
