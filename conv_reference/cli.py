@@ -21,14 +21,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 nothing wrong, 1 something is wrong, 2 it could not be carried
         out (one line on standard error says why), 130 interrupted.
     """
-    parsed = _parser().parse_args(arguments)
     try:
-        status: int = parsed.run(parsed)
-        sys.stdout.flush()
+        return _carried_out(arguments)
     except BrokenPipeError:
         # The reader has enough; what is left in the buffer would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _carried_out(arguments: Sequence[str] | None) -> int:
+    try:
+        parsed = _parser().parse_args(arguments)
+    except SystemExit:  # after --help, say: what it printed may not be written yet
+        sys.stdout.flush()
+        raise
+    try:
+        status: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         return 130
     except (ValueError, OSError, ImportError) as error:
