@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import right
 import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor
@@ -108,3 +109,11 @@ def test_subnormals_may_be_kept_or_flushed_and_nothing_else() -> None:
     assert "observed: subnormal numbers are flushed to zero in Y" in notes
     assert not failures(flushed, case)
     assert list(failures(rounded_up, case)) == [("subnormals", "Y")]
+
+
+def test_a_transform_may_round_subnormals() -> None:
+    case = "extremes float32 n2 c6 h7 w16 o2 k4x1 s2x4 p3 d1x3 g2"
+
+    assert not failures(right.fft, case)
+    notes = [judgement.explanation for judgement in judged(right.fft, case)]
+    assert "observed: a transform rounds subnormal numbers in Y" in notes
