@@ -56,6 +56,10 @@ def test_a_result_that_is_an_argument_is_found() -> None:
     )
 
 
+def test_memory_needs_no_room_for_sums_over_all_positions() -> None:
+    assert not failures(functional.conv2d, "memory bfloat16 n4 c12 h7 w11 o12 k4 s2 p0x1 d1x3 g2")
+
+
 def test_saved_copies_are_right() -> None:
     judgements = judged(careless.Copied, f"saved_tensors {SIZES}")
 
