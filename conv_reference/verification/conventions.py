@@ -333,7 +333,7 @@ def _module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
             replaced[bias[0]] = given
         return functional_call(layer, replaced, (X,))
 
-    return Call(function=call, X=_leaf(X, case, "X"), K=K, b=b, G=G)
+    return Call(function=call, X=_leaf(X, case, "X"), K=K, b=b, G=G, layer=layer)
 
 
 def _set(layer: nn.Module, name: str, parameter: nn.Parameter) -> None:

@@ -39,6 +39,7 @@ from conv_reference.verification.target import Target
 
 CERTIFICATE = "certificate"
 _OUTLYING = 0.05  # of the small geometries that are drawn
+_MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 THREE_WAY_BUDGET = 300.0  # seconds, from which on triples are covered, not only pairs
 
 
@@ -202,11 +203,14 @@ def _sampled(
         usable = [c for c in map(adapted, covering) if can_be_exact(c.geometry, dtype)]
         yield from random.sample(usable, min(count, len(usable)))
         return
-    found = 0
+    found = tries = 0
     while found < count:
+        tries += 1
         bias = random.random() < 0.7
         case = adapted(Case(check=check.name, geometry=small_geometry(random), bias=bias))
-        if can_be_exact(case.geometry, dtype):
+        # A layer of its own sizes may have none that fit: then the check says so.
+        fits = check.fits(case.geometry) or tries > _MOST_DRAWS
+        if fits and can_be_exact(case.geometry, dtype):
             found += 1
             yield case
 

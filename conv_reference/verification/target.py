@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands
@@ -30,6 +30,7 @@ class Call:
     K: Tensor
     b: Tensor | None  # None where the call has no bias
     G: Tensor  # the upstream gradient of Y
+    layer: nn.Module | None = None  # that it calls, if it is one
 
     def forward(self) -> Any:
         """Y, whatever the implementation hands back."""

@@ -59,6 +59,12 @@ def observed(row: str, quantity: str, what: str) -> Judgement:
     return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
 
 
+def not_judged(row: str, reason: str) -> Judgement:
+    """That nothing is claimed of a case, and why: it is counted as unsupported."""
+    said = f"not judged: {reason}"
+    return Judgement(row, "", Verdict.UNSUPPORTED, explanation=said)
+
+
 def _not_rounded(
     trial: Trial, judgement: Judgement, answer: Tensor, wanted: Tensor, operands: Operands | None
 ) -> Judgement:

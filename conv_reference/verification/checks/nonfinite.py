@@ -1,5 +1,8 @@
 """Non-finite values: where a NaN or an infinity must appear, where it must not, and the rest.
 
+One element is poisoned, so that an element which it takes part in sums one infinite product, and
+is that infinity, or NaN.
+
 The definition settles which products an element sums. It is silent about zeros that are not in
 it: padding, and the gaps that a stride leaves when a gradient is computed as a convolution. An
 implementation may multiply those by the poison or leave them out (pytorch#164125); what it
@@ -24,6 +27,7 @@ from conv_reference.verification.checks.agreement import observed, told
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.plain import contiguous
 from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.transforms import NOISE, transforms
 from conv_reference.verification.checks.trial import Trial, target_code
 from conv_reference.verification.judge import Expected, Judgement, judge, kind_mismatch, whole
 from conv_reference.verification.result import Verdict
@@ -34,19 +38,19 @@ _LETTERS = {"input": "X", "weight": "K", "grad_output": "G"}
 @check(
     Row(
         "nonfinite_input",
-        "A NaN or an infinity in X reaches every output that reads it, and no other.",
+        "A NaN or an infinity in X is one in every output that reads it, and in no other.",
         "A NaN that vanishes hides divergence; one that spreads spoils what was right.",
         "Y without a NaN for an input that is NaN (tensorflow#63391)",
     ),
     Row(
         "nonfinite_kernel",
-        "A NaN or an infinity in K reaches every output whose window reads it, and one channel.",
+        "A NaN or an infinity in K is one in every output whose window reads it, in one channel.",
         "A diverged weight must show.",
         "Y without a NaN for a weight that is NaN (pytorch#12484)",
     ),
     Row(
         "nonfinite_upstream",
-        "A NaN or an infinity in G reaches the gradients that it takes part in, and no other.",
+        "A NaN or an infinity in G is one in the gradients that it takes part in, and in no other.",
         "Loss scaling watches for infinities in gradients.",
         "a transform that turns an infinity into NaN in the whole tile (a class of FAULTS: NANINF)",
     ),
@@ -65,12 +69,20 @@ def nonfinite(trial: Trial) -> Iterator[Judgement]:
         yield from _poisoned(plain, row, role)
 
 
+_POISONS = (math.nan, math.inf, math.nan, -math.inf)
+
+
 @dataclass(frozen=True)
 class _Reach:
     """What a poisoned element does to one quantity, in the quantity's own shape."""
 
     sure: Tensor  # the definition multiplies it into these elements
     open: Tensor  # an implementation may, with a zero that is not in the definition
+    sign: Tensor  # of the one product that it has in an element: -1, 1; or 0, where there is none
+
+    def reshape(self, shape: torch.Size) -> _Reach:
+        """In the target's own shape."""
+        return _Reach(*(t.reshape(shape) for t in (self.sure, self.open, self.sign)))
 
 
 def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
@@ -78,8 +90,8 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
     tensor = getattr(given, role)
     if tensor.numel() == 0:
         return
-    drawn = int(torch.randint(2 * tensor.numel(), (1,), generator=_generator(trial, row)))
-    place, poison = drawn // 2, (math.nan, math.inf)[drawn % 2]
+    drawn = int(torch.randint(4 * tensor.numel(), (1,), generator=_generator(trial, row)))
+    place, poison = drawn // 4, _POISONS[drawn % 4]
     marks = torch.zeros_like(tensor, dtype=torch.float64)
     marks.view(-1)[place] = 1
     poisoned = replace(given, **{role: tensor.masked_fill(marks == 1, poison)})
@@ -89,9 +101,9 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
         value = found.get(quantity)
         if kind_mismatch(row, quantity, value, wanted) is not None:
             continue  # told by the certificate
-        reach = _reach(quantity, role, marks, geometry)
+        reach = _reach(quantity, role, math.copysign(1, poison) * marks, harmless, geometry)
         said = f"{poison} in one element of {_LETTERS[role]}"
-        yield from _judged(trial, row, quantity, value, wanted, reach, said)
+        yield from _judged(trial, row, quantity, value, wanted, reach, poison, said)
 
 
 def _generator(trial: Trial, row: str) -> torch.Generator:
@@ -107,11 +119,12 @@ def _judged(
     value: Any,
     wanted: Expected,
     reach: _Reach,
+    poison: float,
     said: str,
 ) -> Iterator[Judgement]:
     actual = value.detach().to("cpu")
     if reach.sure.dim() > 1:
-        reach = _Reach(reach.sure.reshape(actual.shape), reach.open.reshape(actual.shape))
+        reach = reach.reshape(actual.shape)
     missing = (reach.sure & actual.isfinite()).nonzero()
     if len(missing):
         index = tuple(int(i) for i in missing[0])
@@ -120,6 +133,13 @@ def _judged(
         wrong = whole(row, quantity, "not finite", shown, explanation)
         yield replace(wrong, index=index)
         return
+    if not math.isnan(poison):
+        lost = _lost(row, quantity, actual, reach, said)
+        if lost is not None and transforms(trial, quantity):
+            yield observed(row, quantity, f"a transform makes NaN of an infinity in {quantity}")
+        elif lost is not None:
+            yield lost
+            return
     # What is reached cannot be compared; everything else must be what it is without the poison.
     reached = reach.sure | reach.open
     rest = torch.where(reached, wanted.value.to(actual.dtype), actual)
@@ -127,7 +147,7 @@ def _judged(
         row, quantity, rest, replace(wanted, device=rest.device), allowed_bits=trial.allowed_bits
     )
     spreads = judgement.verdict == Verdict.WRONG and not bool(rest.isfinite().all())
-    if spreads and _transforms(trial, quantity):
+    if spreads and transforms(trial, quantity):
         yield observed(row, quantity, f"a transform spreads what is not finite in {quantity}")
         return
     yield told(judgement, f"{said} does not take part in this element of {quantity}")
@@ -136,61 +156,49 @@ def _judged(
         yield observed(row, quantity, f"zeros outside the definition are multiplied in {quantity}")
 
 
-def _transforms(trial: Trial, quantity: str) -> bool:
-    """Whether finite numbers mix, too, by no more than rounding: then it is the algorithm's nature.
+def _lost(row: str, quantity: str, actual: Tensor, reach: _Reach, said: str) -> Judgement | None:
+    """An element with one infinite product, finite ones beside it, that is not that infinity."""
+    infinity = math.inf * reach.sign.to(torch.float64)  # NaN where there is none
+    wrong = ((reach.sign != 0) & (actual.to(torch.float64) != infinity)).nonzero()
+    if not len(wrong):
+        return None
+    index = tuple(int(i) for i in wrong[0])
+    should, shown = f"{float(infinity[index]):g}", f"{float(actual[index]):g}"
+    explanation = (
+        f"{said} is the one infinite product of {quantity}{list(index)}, finite ones beside it: "
+        f"should be {should}, is {shown}"
+    )
+    return replace(whole(row, quantity, should, shown, explanation), index=index)
 
-    Integers round; or, where half precision hides that, one large number leaves noise where it
-    takes no part and all else is zero.
+
+def _reach(
+    quantity: str, role: str, marks: Tensor, harmless: Operands, geometry: Geometry
+) -> _Reach:
+    """The oracle over zeros and ones, and over signs: which elements have a product with the mark.
+
+    An element of a quantity has at most one product with one element of an operand.
     """
-    return _errs(trial, quantity, trial.operands) or _errs(
-        trial, quantity, _large_impulse(trial.operands, quantity)
-    )
+    roles = ("input", "weight", "grad_output")
 
+    def touched(other: dict[str, Tensor]) -> Tensor:
+        X, K, G = (marks if role == name else other[name] for name in roles)
+        match quantity:
+            case "Y" if role != "grad_output":
+                return functional.output(X, K, geometry)
+            case "dX" if role != "input":
+                return functional.grad_input(G, K, geometry)
+            case "dK" if role != "weight":
+                return functional.grad_weight(G, X, geometry)
+            case "db" if role == "grad_output":
+                return functional.grad_bias(G)
+        return torch.zeros(1, dtype=torch.float64)  # does not depend on it
 
-def _errs(trial: Trial, quantity: str, operands: Operands) -> bool:
-    value: Any = observe(trial.call(operands)).get(quantity)
-    wanted = trial.expect(operands, only=(quantity,))[quantity].value
-    error = (value.detach().to("cpu", torch.float64) - wanted).abs().max()
-    return 0 < float(error) <= _NOISE * float(wanted.abs().max())
-
-
-_NOISE = 2.0**-7  # of the greatest element: more is no rounding
-
-
-def _large_impulse(operands: Operands, quantity: str) -> Operands:
-    """The first factor of the quantity with one number, large and exact in every dtype."""
-    role = "grad_output" if quantity == "dX" else "input"
-    impulse = torch.zeros_like(getattr(operands, role))
-    impulse.view(-1)[impulse.numel() // 2] = 2.0**7
-    return replace(operands, bias=torch.zeros_like(operands.bias), **{role: impulse})
-
-
-def _reach(quantity: str, role: str, marks: Tensor, geometry: Geometry) -> _Reach:
-    """The oracle over zeros and ones: which elements have a product with the marked one."""
-    X, K, G = (
-        marks if role == name else torch.ones(shape, dtype=torch.float64)
-        for name, shape in (
-            ("input", geometry.input_shape),
-            ("weight", geometry.weight_shape),
-            ("grad_output", geometry.output_shape),
-        )
-    )
-    factors = {"Y": ("input", "weight"), "dX": ("weight", "grad_output"), "db": ("grad_output",)}
-    if role not in factors.get(quantity, ("input", "grad_output")):
-        touched = torch.zeros(1)
-    elif quantity == "Y":
-        touched = functional.output(X, K, geometry)
-    elif quantity == "dX":
-        touched = functional.grad_input(G, K, geometry)
-    elif quantity == "dK":
-        touched = functional.grad_weight(G, X, geometry)
-    else:
-        touched = functional.grad_bias(G)
-    sure = touched != 0
+    signs = {name: getattr(harmless, name).sign().to(torch.float64) for name in roles}
+    sure = touched({name: sign.new_ones(sign.shape) for name, sign in signs.items()}) != 0
     possible = sure.clone()
     marked = [int(i) for i in marks.nonzero()[0]]
     possible[_open(quantity, role, marked, geometry)] = True
-    return _Reach(sure, possible)
+    return _Reach(sure, possible, touched(signs))
 
 
 def _open(quantity: str, role: str, marked: list[int], geometry: Geometry) -> Any:
@@ -321,7 +329,7 @@ def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
 def _subnormal_noise(kept: Tensor, dtype: torch.dtype) -> float:
     """What a transform may leave: subnormals are spaced evenly, so a few of them come on top."""
     info = torch.finfo(dtype)
-    return _NOISE * float(kept.abs().max()) + _SPACINGS * info.tiny * info.eps
+    return NOISE * float(kept.abs().max()) + _SPACINGS * info.tiny * info.eps
 
 
 _SPACINGS = 4

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from conv_reference.geometry import Geometry
 from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.target import Target
@@ -42,6 +43,7 @@ class Check:
     sample: Sample
     unsupported: Callable[[Target], str | None]  # why a target cannot be asked, or None
     real: bool = False  # over real operands, where nobody is exact
+    fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
 
 
 REGISTRY: dict[str, Check] = {}
@@ -53,6 +55,7 @@ def check(
     sample: Sample,
     unsupported: Callable[[Target], str | None] = lambda _: None,
     real: bool = False,
+    fits: Callable[[Geometry], bool] = lambda _: True,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -61,13 +64,14 @@ def check(
         sample: which cases it is put to.
         unsupported: says why a target cannot be asked at all.
         real: whether its operands are real, so that rounding is no flaw.
+        fits: whether it can judge such sizes: of a small sample, others are drawn.
     """
 
     def register(run: Run) -> Run:
         name: str = run.__name__
         assert rows, f"{name} names no row"
         assert name not in REGISTRY, f"two checks are called {name}"
-        REGISTRY[name] = Check(name, rows, run, sample, unsupported, real)
+        REGISTRY[name] = Check(name, rows, run, sample, unsupported, real, fits)
         return run
 
     return register

@@ -17,6 +17,10 @@ from modes import (
 )
 
 from conv_reference import functional, layer
+from conv_reference.verification.case import DTYPES
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.plan import Request, plan
 from conv_reference.verification.result import Verdict
 
 CHECKS = ("jacrev", "jacfwd", "hessian_vector", "hessian_vector_forward")
@@ -55,5 +59,17 @@ def test_what_is_differentiable_once_is_unsupported() -> None:
     assert verdicts(ask(Once, "hessian_vector")) == {Verdict.UNSUPPORTED}
 
 
-def test_a_jacobian_too_large_is_passed_over() -> None:
-    assert ask(torch.nn.functional.conv2d, "jacrev", "float64", "c8 h8 w8 k1") == ()
+def test_a_jacobian_too_large_is_said_not_to_be_judged() -> None:
+    (judgement,) = ask(torch.nn.functional.conv2d, "jacrev", "float64", "c8 h8 w8 k1")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation == ("not judged: the Jacobian of these sizes: it is too large")
+
+
+@pytest.mark.parametrize("check", ["jacrev", "jacfwd"])
+def test_sizes_are_drawn_until_they_are_small_enough(check: str) -> None:
+    target = as_target(torch.nn.functional.conv2d)
+    for seed in range(5):
+        request = Request(dtypes=tuple(DTYPES.values()), seed=seed, budget=20.0, checks=(check,))
+        cases = plan(target, request).cases
+        assert len(cases) == 3 * len(DTYPES)
+        assert all(all_checks()[check].fits(case.geometry) for case in cases)

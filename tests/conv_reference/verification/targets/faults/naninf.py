@@ -29,3 +29,15 @@ def nan_spread(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
 @planted("dX", "N > 1: not-a-number in G is dropped")
 def nan_gradient(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.grad_input(torch.where(G.isnan(), 0, G) if z.n > 1 else G, K, z)
+
+
+@planted("Y", "C > 1: an infinity becomes not-a-number, in its own elements alone")
+def infinity_lost(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    Y = direct.forward(X, K, z)
+    return torch.where(Y.isinf(), torch.nan, Y) if z.c > 1 else Y
+
+
+@planted("dK", "kw > 1: an infinity has the sign of its factor's magnitude")
+def infinity_unsigned(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
+    dK = direct.grad_weight(G, X, z)
+    return torch.where(dK.isinf(), dK.abs(), dK) if z.kw > 1 else dK

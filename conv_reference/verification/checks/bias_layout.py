@@ -1,0 +1,72 @@
+"""The bias in memory: a slice with steps, and one number expanded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.checks.agreement import told
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial
+from conv_reference.verification.judge import Judgement, judge
+from conv_reference.verification.target import Target
+
+
+def _no_bias(target: Target) -> str | None:
+    has = "bias" in target.options or target.always_biased
+    return None if has else "it takes no bias"
+
+
+@check(
+    Row(
+        "bias_layout",
+        "A bias that is a strided slice or one number expanded counts as the values that it has.",
+        "A kernel that reads the bias by its address reads what lies between.",
+        "operands taken for contiguous (a class of FAULTS: LAYOUT)",
+    ),
+    sample=Sample.FEW,
+    unsupported=_no_bias,
+)
+def bias_layout(trial: Trial) -> Iterator[Judgement]:
+    """Behind an offset, with NaN around and between: each second number; one for all."""
+    case = trial.target.restrict(replace(trial.case, bias=True, requires_grad="XKb"))
+    biased = replace(trial, case=case)
+    given = biased.operands
+    same = given.bias[:1].expand(given.bias.shape)
+    for said, bias, lay_out in (
+        ("a bias with steps of 2", given.bias, _strided),
+        ("a bias expanded from one number", same.clone(), _expanded),
+    ):
+        # Beside long sums a lost bias could look like rounding; over an X of zeros it is all.
+        silent = given.input.new_zeros(given.input.shape)
+        for operands in (given, replace(given, input=silent)):
+            yield from _judged(biased, replace(operands, bias=bias), lay_out, said)
+
+
+def _judged(
+    trial: Trial, operands: Operands, lay_out: Callable[[Tensor], Tensor], said: str
+) -> Iterator[Judgement]:
+    call = trial.call(operands)
+    b = lay_out(operands.bias.to(trial.device)).requires_grad_()
+    found = observe(replace(call, b=b))
+    expected = trial.expect(operands)
+    for quantity, actual in found.items():
+        if actual is None:
+            continue  # told by requires_grad
+        wanted = expected[quantity]
+        judgement = judge("bias_layout", quantity, actual, wanted, allowed_bits=trial.allowed_bits)
+        wanted.value.fill_(math.nan)  # freed memory must not hold the answer
+        yield told(judgement, said)
+
+
+def _strided(bias: Tensor) -> Tensor:
+    return bias.new_full((2 * len(bias) + 1,), math.nan)[1::2].copy_(bias)
+
+
+def _expanded(bias: Tensor) -> Tensor:
+    return bias.new_full((3,), math.nan)[1:2].copy_(bias[:1]).expand(bias.shape)

@@ -1,0 +1,82 @@
+"""Modes of use: without gradients, in inference mode, and a layer in evaluation.
+
+Each may take a path of its own through an implementation: fused, folded, cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from conv_reference.verification.checks.agreement import told
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.trial import Trial, target_code
+from conv_reference.verification.judge import Judgement, judge
+from conv_reference.verification.target import Target
+
+
+@check(
+    Row(
+        "without_gradients",
+        "Y is the same under torch.no_grad and torch.inference_mode.",
+        "A fast path for inference is one that no test of gradients takes.",
+        "a fast path for inference that leaves out what training does (a class of faults)",
+    ),
+    sample=Sample.MODES,
+)
+def without_gradients(trial: Trial) -> Iterator[Judgement]:
+    """Y of operands that ask for gradients, and of tensors made in inference mode."""
+    call = trial.call()
+    with torch.no_grad(), target_code("Y"):
+        Y = call.forward()
+    yield from _judged(trial, "without_gradients", {"Y": Y}, "under torch.no_grad")
+    with torch.inference_mode(), target_code("Y"):
+        Y = call.forward()
+    yield from _judged(trial, "without_gradients", {"Y": Y}, "under torch.inference_mode")
+    with torch.inference_mode():
+        inside = trial.call(requires_grad="")
+        with target_code("Y"):
+            Y = inside.forward()
+    said = "under torch.inference_mode, of tensors made there"
+    yield from _judged(trial, "without_gradients", {"Y": Y}, said)
+
+
+def _no_layer(target: Target) -> str | None:
+    return None if target.is_module else "it is no layer, and so has no mode of evaluation"
+
+
+@check(
+    Row(
+        "evaluation",
+        "A layer in eval() gives the same Y, dX, dK and db, and again when back in train().",
+        "What is trained in one mode is deployed in the other.",
+        "weights folded or packed for evaluation, wrongly (a class of faults)",
+    ),
+    sample=Sample.MODES,
+    unsupported=_no_layer,
+)
+def evaluation(trial: Trial) -> Iterator[Judgement]:
+    """In evaluation with gradients and without, and in training after it."""
+    call = trial.call()
+    layer = call.layer
+    assert layer is not None  # or the check is unsupported
+    for mode, said in ((False, "in eval()"), (True, "back in train()")):
+        with target_code("Y"):
+            layer.train(mode)
+        yield from _judged(trial, "evaluation", observe(call), said)
+        with torch.no_grad(), target_code("Y"):
+            Y = call.forward()
+        yield from _judged(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")
+
+
+def _judged(trial: Trial, row: str, found: dict[str, Any], said: str) -> Iterator[Judgement]:
+    expected = trial.expect(only=tuple(found))
+    for quantity, wanted in expected.items():
+        if found[quantity] is None:
+            continue  # told by requires_grad
+        judgement = judge(row, quantity, found[quantity], wanted, allowed_bits=trial.allowed_bits)
+        wanted.value.fill_(torch.nan)  # freed memory must not hold the answer
+        yield told(judgement, said)
