@@ -1,7 +1,7 @@
 """The fast oracle: convolution as a sum over the kernel's taps, and its gradients in closed form.
 
-Each tap (a, b) of the kernel meets the input shifted by that tap: a slice. One matrix
-product sums over taps and channels. Only slices, products, matrix products and sums occur:
+Each tap (a, b) of the kernel meets the input shifted by that tap: a strided view. One matrix
+product sums over taps and channels. Only views, products, matrix products and sums occur:
 nobody's convolution, unfold included, is called. The gradients are the two adjoints of
 that sum (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016,
 describe them as transposed convolutions); the second order follows from bilinearity.
@@ -13,9 +13,7 @@ judge others by float64, or by integers small enough to be exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 from jaxtyping import Num
@@ -109,15 +107,17 @@ def grad_input(
         geometry.batch, geometry.groups, geometry.group_channels[1], _outputs(geometry)
     )
     K = _kernel_matrix(weight, geometry)
-    contributions = _matmul(K.transpose(-1, -2), G).reshape(
-        geometry.batch,
-        geometry.in_channels,
-        geometry.kernel_size[0] * geometry.kernel_size[1],
-        *geometry.output_size,
-    )
-    padded = grad_output.new_zeros(geometry.batch, geometry.in_channels, *geometry.padded_size)
-    for index, tap in enumerate(_taps(geometry)):
-        padded[:, :, tap.rows, tap.columns] += contributions[:, :, index]
+    (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
+    batch, channels = geometry.batch, geometry.in_channels
+    taps = _matmul(K.transpose(-1, -2), G).reshape(batch, channels, kh, kw, oh, ow)
+    # Along one axis and then the other: kh + kw sums, not kh·kw.
+    down, across = _read(geometry)
+    columns = grad_output.new_zeros(batch, channels, kw, geometry.padded_size[0], ow)
+    for a, rows in enumerate(down):
+        columns[..., rows, :].add_(taps[:, :, a])
+    padded = grad_output.new_zeros(batch, channels, *geometry.padded_size)
+    for b, places in enumerate(across):
+        padded[..., places].add_(columns[:, :, b])
     (top, _), (left, _) = geometry.padding
     height, width = geometry.input_size
     return padded[:, :, top : top + height, left : left + width].contiguous()
@@ -204,22 +204,19 @@ def double_backward(
     )
 
 
-@dataclass(frozen=True)
-class _Tap:
-    """The rows and columns of the padded input that one position in the kernel reads."""
-
-    rows: slice
-    columns: slice
-
-
-def _taps(geometry: Geometry) -> Iterator[_Tap]:
-    (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
-    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    for a, b in product(range(kh), range(kw)):
-        yield _Tap(
-            rows=slice(dh * a, dh * a + sh * (oh - 1) + 1, sh),
-            columns=slice(dw * b, dw * b + sw * (ow - 1) + 1, sw),
+def _read(geometry: Geometry) -> tuple[list[slice], list[slice]]:
+    """The rows of the padded input that each row of the kernel reads; so for the columns."""
+    rows, columns = (
+        [slice(d * tap, d * tap + s * (outputs - 1) + 1, s) for tap in range(taps)]
+        for taps, outputs, s, d in zip(
+            geometry.kernel_size,
+            geometry.output_size,
+            geometry.stride,
+            geometry.dilation,
+            strict=True,
         )
+    )
+    return rows, columns
 
 
 def _outputs(geometry: Geometry) -> int:
@@ -230,12 +227,16 @@ def _patches(input: Tensor, geometry: Geometry) -> Tensor:
     """What each output position reads: (N, groups, C/groups · kh · kw, H' · W')."""
     (top, bottom), (left, right) = geometry.padding
     padded = pad(input, (left, right, top, bottom))
-    shifted = [padded[:, :, tap.rows, tap.columns] for tap in _taps(geometry)]
-    return torch.stack(shifted, dim=2).reshape(
-        geometry.batch,
-        geometry.groups,
-        geometry.group_channels[0] * len(shifted),
-        _outputs(geometry),
+    (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    sample, channel, row, column = padded.stride()
+    # X[n, c, s·i + d·a, …] at [n, c, a, b, i, j]: a view, which the reshape copies.
+    read = padded.as_strided(
+        (geometry.batch, geometry.in_channels, kh, kw, oh, ow),
+        (sample, channel, dh * row, dw * column, sh * row, sw * column),
+    )
+    return read.reshape(
+        geometry.batch, geometry.groups, geometry.group_channels[0] * kh * kw, oh * ow
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import index
 from typing import Any, Literal, SupportsIndex
 
@@ -66,19 +67,19 @@ class Geometry:
                     f"got a dilated kernel of {axis} {span} and a padded input of {axis} {padded}"
                 )
 
-    @property
+    @cached_property
     def padded_size(self) -> Pair:
         """Height and width of the input with its padding."""
         (top, bottom), (left, right) = self.padding
         return self.input_size[0] + top + bottom, self.input_size[1] + left + right
 
-    @property
+    @cached_property
     def span(self) -> Pair:
         """Height and width that the dilated kernel covers: d·(k - 1) + 1."""
         (kh, kw), (dh, dw) = self.kernel_size, self.dilation
         return dh * (kh - 1) + 1, dw * (kw - 1) + 1
 
-    @property
+    @cached_property
     def output_size(self) -> Pair:
         """Height and width of the output: ⌊(padded - span) / stride⌋ + 1, at least 1."""
         (ph, pw), (eh, ew), (sh, sw) = self.padded_size, self.span, self.stride
@@ -304,6 +305,8 @@ def _integer(name: str, value: Any) -> int:
 
 
 def _pair_of_integers(name: str, value: Any) -> Pair:
+    if type(value) is tuple and list(map(type, value)) == [int, int]:
+        return value  # nearly always, and much sooner than the protocol says
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise TypeError(f"{name} must be a pair of integers, got {value!r}")
     return _integer(name, value[0]), _integer(name, value[1])

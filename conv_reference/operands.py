@@ -8,6 +8,7 @@ any order of summation, so a correct direct algorithm has one possible answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isqrt
 from typing import Literal
 
@@ -62,6 +63,7 @@ def largest_exact_integer(dtype: torch.dtype) -> int:
     return torch.iinfo(dtype).max
 
 
+@lru_cache(maxsize=2**14)  # asked for again and again of one geometry
 def exact_magnitudes(
     geometry: Geometry, dtype: torch.dtype, *, heavy: Role | None = None
 ) -> Magnitudes:

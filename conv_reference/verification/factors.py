@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, product
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -106,36 +107,43 @@ def covering_array(
     return [{**fixed, **row} for row in _covering_rows(varied, strength, seed)]
 
 
-@lru_cache(maxsize=16)  # a second's work, asked for again by the gate and by every pytest item
+# Factors of which not all levels can occur together. Where an array is made, each of these is one
+# factor, whose levels are the combinations that can: constraints would cost it a second.
+_TOGETHER = (
+    ("stride_h", "remainder_h"),
+    ("stride_w", "remainder_w"),
+    ("bias", "requires_grad"),
+)
+
+
+@lru_cache(maxsize=16)  # asked for again by the gate and by every pytest item
 def _covering_rows(
     varied: tuple[tuple[str, tuple[Any, ...]], ...], strength: int, seed: int
 ) -> list[dict[str, Any]]:
-    factors = {name: list(levels) for name, levels in varied}
-    rows: list[dict[str, Any]] = make(
-        factors,
-        strength=min(strength, len(factors)),
+    levels = dict(varied)
+    joined = [names for names in _TOGETHER if levels.keys() >= set(names)]
+    alone = [(name,) for name in levels if not any(name in names for names in joined)]
+    combined = [
+        [
+            level
+            for chosen in product(*(levels[name] for name in names))
+            if can_occur(level := dict(zip(names, chosen, strict=True)))
+        ]
+        for names in (*alone, *joined)
+    ]
+    rows = make(
+        [range(len(choices)) for choices in combined],
+        strength=min(strength, len(combined)),
         criterion=criteria.simple,
         salt=str(seed),
-        constraints=_constraints(factors),
     )
-    return rows
-
-
-def _constraints(varied: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A remainder needs a stride; a gradient of the bias needs a bias."""
-    rules = [(f"stride_{axis}", 1, f"remainder_{axis}", ("none",)) for axis in "hw"] + [
-        ("bias", "nobias", "requires_grad", tuple(s or "none" for s in SUBSETS if "b" not in s))
-    ]
     return [
         {
-            "operator": "or",
-            "conditions": [
-                {"operator": "ne", "left": factor, "value": level},
-                {"operator": "in", "left": other, "values": list(accepted)},
-            ],
+            name: level
+            for choices, place in zip(combined, row, strict=True)
+            for name, level in choices[place].items()
         }
-        for factor, level, other, accepted in rules
-        if factor in varied and other in varied
+        for row in rows
     ]
 
 
@@ -153,7 +161,7 @@ def coverage(factors: Mapping[str, tuple[Any, ...]], rows: Sequence[Levels]) -> 
     for strength in (2, 3):
         possible = covered = 0
         for names in combinations(factors, strength):
-            met = {tuple(row[name] for name in names) for row in rows}
+            met = set(map(itemgetter(*names), rows))
             covered += len(met)
             possible += _possible(factors, names)
         counts += [covered, possible]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from conv_reference.geometry import Geometry
 
 
+@lru_cache(maxsize=2**14)  # asked for by every row
 def families_of(geometry: Geometry) -> tuple[str, ...]:
     """Every family that the geometry belongs to; "plain" where it belongs to no other.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -72,6 +73,12 @@ class Judgement:
         return self.verdict == Verdict.EXACT
 
 
+@cache
+def exact(check: str, quantity: str) -> Judgement:
+    """That nothing differed: nearly every judgement, and always the same object."""
+    return Judgement(check, quantity, Verdict.EXACT)
+
+
 def growth(dtype: torch.dtype) -> float:
     """The growth factor of the normwise bound: 2^11 in float32 and float64, else 2^3."""
     return _GROWTH.get(dtype, _HALF_GROWTH)
@@ -125,7 +132,7 @@ def judge(
         return mismatch
     value = actual.detach().to("cpu", torch.float64)
     if _equal(value, expected.value):
-        return Judgement(check, quantity, Verdict.EXACT)
+        return exact(check, quantity)
     error = (value - expected.value).abs()
     scale = expected.scale()
     # Where little is to be summed a transform leaves the noise of what it has mixed in.

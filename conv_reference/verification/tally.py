@@ -71,7 +71,10 @@ class Tally:
             self._take(self._row(judgement.check, case), case, judgement)
 
     def _row(self, name: str, case: Case) -> _Seen:
-        return self._seen.setdefault((name, case.dtype), _Seen())
+        key = name, case.dtype
+        if key not in self._seen:
+            self._seen[key] = _Seen()
+        return self._seen[key]
 
     def _take(self, seen: _Seen, case: Case, judgement: Judgement) -> None:
         seen.verdicts.add(judgement.verdict)

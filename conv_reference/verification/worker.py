@@ -38,6 +38,7 @@ def main(socket: int, shared: int) -> None:
     connection.send(Described(target.described()))
     # What the work needs, imported while the parent plans.
     importlib.import_module("conv_reference.verification.execution")
+    importlib.import_module("torch.fx.experimental.symbolic_shapes")  # by the first backward pass
     while True:
         try:
             work: Work = connection.recv()

@@ -17,7 +17,14 @@ from conv_reference.operands import Operands
 from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import FIRST_ORDER, TargetRaised, Trial, target_code
-from conv_reference.verification.judge import Expected, Judgement, judge, kind_mismatch, whole
+from conv_reference.verification.judge import (
+    Expected,
+    Judgement,
+    exact,
+    judge,
+    kind_mismatch,
+    whole,
+)
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Call
 from conv_reference.verification.values import repetitions
@@ -137,7 +144,7 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
             changed = True
             yield whole(row, name, "unchanged by the call", "changed")
     if not changed:
-        yield Judgement(row, "", Verdict.EXACT)
+        yield exact(row, "")
 
 
 def _requires_grad(call: Call, observed: Mapping[str, Any]) -> Iterator[Judgement]:
@@ -151,7 +158,7 @@ def _requires_grad(call: Call, observed: Mapping[str, Any]) -> Iterator[Judgemen
         for name in missing:
             yield whole("requires_grad", name, f"a gradient (asked for: {asked})", "no gradient")
     else:
-        yield Judgement("requires_grad", "", Verdict.EXACT)
+        yield exact("requires_grad", "")
 
 
 def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
@@ -161,7 +168,7 @@ def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Ite
     if mismatch is not None:
         yield mismatch
         return
-    yield Judgement("shapes", quantity, Verdict.EXACT)
+    yield exact("shapes", quantity)
     judgement = judge(ROWS[quantity], quantity, actual, expected, allowed_bits=trial.allowed_bits)
     if judgement.verdict == Verdict.ROUNDED:
         error = actual.detach().to("cpu", torch.float64) - expected.value

@@ -110,7 +110,8 @@ class Trial:
                 dtype=self.case.dtype,
                 device=self.device,
                 product=partial(greatest_product, _factors(name, X, K, G)),
-                transform=can_transform(geometry, self.case.dtype),
+                # db is a plain sum, which nobody transforms.
+                transform=name != "db" and can_transform(geometry, self.case.dtype),
             )
             for name in only
             if name != "db" or bias is not None

@@ -1,4 +1,4 @@
-"""A lost product beside a long sum is wrong; what a transform rounds is not."""
+"""A lost product beside a long sum and a scaled db are wrong; what a transform rounds is not."""
 
 from __future__ import annotations
 
@@ -77,3 +77,16 @@ def test_a_single_lost_product_beside_a_long_sum_is_wrong(
 def test_what_a_transform_rounds_is_no_alarm(name: str, dtype: str, geometry: str) -> None:
     seen = judged(getattr(right, name), f"certificate {dtype} {geometry}", SEED)
     assert not [judgement for judgement in seen if judgement.verdict in FAILURES]
+
+
+def test_a_gradient_of_the_bias_that_is_scaled_by_little_is_wrong() -> None:
+    def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y = direct.conv2d(input, weight)
+        if bias is None:
+            return Y
+        scaled = bias * 1.0001
+        return Y + (bias.detach() + scaled - scaled.detach())[:, None, None]
+
+    assert {*failures(conv2d, f"certificate float32 {GEOMETRIES[1]}", SEED)} == {
+        ("grad_bias", "db")
+    }
