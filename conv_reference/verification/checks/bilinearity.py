@@ -132,9 +132,10 @@ def _sides_agree(
         )
     if side == wanted:
         return Judgement("adjointness", quantity, Verdict.EXACT)
-    scale = trial.expect(only=("Y",))["Y"].scale()
-    absolute = trial.operands.grad_output.to(torch.float64).abs().reshape(scale.shape)
-    relative = abs(float(side - wanted)) / float((scale * absolute).sum())
+    given = trial.operands
+    operand = {"dX": given.input, "dK": given.weight, "db": given.bias}[quantity]
+    largest = 2 * _weighed(trial, "Y", given.grad_output) + _weighed(trial, quantity, operand)
+    relative = abs(float(side - wanted)) / largest if largest else math.inf
     unit = torch.finfo(trial.case.dtype).eps / 2
     allowed = max(unit * growth(trial.case.dtype), 2.0 ** (1 - (trial.allowed_bits or 1024)))
     if relative <= allowed:
@@ -143,6 +144,17 @@ def _sides_agree(
     should, found = f"{float(wanted):.17g}", f"{float(side):.17g}"
     explanation = f"{law}: should be {should}, is {found}"
     return whole("adjointness", quantity, should, found, explanation)
+
+
+def _weighed(trial: Trial, quantity: str, other: Tensor) -> float:
+    """What a unit of normwise error in each element makes of the quantity's product with another.
+
+    As for one element, the error is relative to the greatest sum of absolute products, or to the
+    greatest product where little is summed.
+    """
+    expected = trial.expect(only=(quantity,))[quantity]
+    greatest = max(float(expected.scale().max()), expected.product())
+    return greatest * float(other.to(torch.float64).abs().sum())
 
 
 def _inner(left: Tensor, right: Tensor) -> Fraction | None:

@@ -203,7 +203,8 @@ def _confirmed(trial: Trial, judgement: Judgement, error: Tensor) -> Judgement:
     ]
     if not roles:
         return judgement
-    found = _aimed(trial, judgement, roles, error.flatten())
+    silence: Mapping[str, list[int]] = {roles[0]: []}  # where nothing is multiplied, nobody rounds
+    found = _impulse(trial, judgement, silence) or _aimed(trial, judgement, roles, error.flatten())
     if found is not None:
         return found
     size = getattr(trial.operands, roles[0]).numel()

@@ -79,6 +79,14 @@ def test_what_a_transform_rounds_is_no_alarm(name: str, dtype: str, geometry: st
     assert not [judgement for judgement in seen if judgement.verdict in FAILURES]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_little_beside_large_sums_is_wrong_where_nothing_is_multiplied(dtype: str) -> None:
+    def conv2d(input: Tensor, weight: Tensor) -> Tensor:
+        return direct.conv2d(input, weight) + 2e-3
+
+    assert {*failures(conv2d, f"certificate {dtype} {GEOMETRIES[0]}", SEED)} == {("forward", "Y")}
+
+
 def test_a_gradient_of_the_bias_that_is_scaled_by_little_is_wrong() -> None:
     def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         Y = direct.conv2d(input, weight)

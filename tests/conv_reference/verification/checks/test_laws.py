@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import right
 import torch
 from judging import exact_everywhere, failures
 from torch import Tensor
@@ -160,3 +161,18 @@ def test_a_nan_breaks_adjointness() -> None:
     found = failures(nan, "adjointness float32 n1 c1 h2 w2 o1 k1")
 
     assert found["adjointness", "dX"].endswith("not finite")
+
+
+def test_the_noise_of_a_transform_where_every_product_is_with_padding_is_rounding() -> None:
+    blind = "n2 c4 h9 w1 o4 k1x4 s3 p2x3 d2 g2"
+
+    assert not failures(right.fft, f"adjointness float64 {blind}", 6205)
+
+
+def test_what_is_not_the_adjoint_is_wrong_also_where_every_product_is_with_padding() -> None:
+    def shifted(X: Tensor, K: Tensor) -> Tensor:
+        Y = conv2d(X, K, padding=(0, 1), stride=(1, 2), dilation=(1, 2))
+        return Y + X.detach().abs().max() * K.detach().abs().max()
+
+    case = "adjointness float32 n1 c1 h2 w1 o1 k1x2 s1x2 p0x1 d1x2"
+    assert ("adjointness", "dX") in failures(shifted, case)
