@@ -90,17 +90,25 @@ def certificate(trial: Trial) -> Iterator[Judgement]:
 
 
 def _once(trial: Trial) -> Iterator[Judgement]:
-    call = trial.call()
-    observed = observe(call)
+    call, failed = trial.call(), None
+    try:
+        observed = observe(call)
+    except TargetRaised as raised:
+        if not raised.observed:
+            raise
+        observed, failed = raised.observed, raised  # Y is judged all the same
     # The oracle runs after the target, which so cannot find the answer in freed memory.
     expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in observed))
-    yield from _requires_grad(call, observed)
+    if failed is None:
+        yield from _requires_grad(call, observed)
     for quantity, actual in observed.items():
         if quantity in expected:
             yield from _judged(trial, quantity, actual, expected[quantity])
     yield from unchanged_arguments("arguments", trial, call)
     for answer in expected.values():
         answer.value.fill_(torch.nan)  # freed memory must not hold the answer to a repetition
+    if failed is not None:
+        raise failed
 
 
 def observe(call: Call) -> dict[str, Any]:
@@ -110,7 +118,7 @@ def observe(call: Call) -> dict[str, Any]:
         Y and, when Y is a tensor of the right shape, the gradient of each leaf that asks.
 
     Raises:
-        TargetRaised: when it throws.
+        TargetRaised: when it throws; in the backward pass, it holds Y.
     """
     with target_code("Y"):
         Y = call.forward()
@@ -120,10 +128,14 @@ def observe(call: Call) -> dict[str, Any]:
     if not leaves or not Y.requires_grad:
         return {"Y": Y} | dict.fromkeys(leaves)
     value = Y.detach().clone()  # before the backward pass can touch it
-    with target_code(next(iter(leaves))):
-        gradients = torch.autograd.grad(
-            Y, list(leaves.values()), call.G.to(Y.dtype), allow_unused=True
-        )
+    try:
+        with target_code(next(iter(leaves))):
+            gradients = torch.autograd.grad(
+                Y, list(leaves.values()), call.G.to(Y.dtype), allow_unused=True
+            )
+    except TargetRaised as raised:
+        raised.observed = {"Y": value}
+        raise
     return {"Y": value, **dict(zip(leaves, gradients, strict=True))}
 
 
@@ -300,8 +312,8 @@ def _only(trial: Trial, kept: Mapping[str, list[int]]) -> Operands:
 def _answer(trial: Trial, quantity: str, operands: Operands) -> Any:
     try:
         return observe(trial.call(operands)).get(quantity)
-    except TargetRaised:
-        return None
+    except TargetRaised as raised:
+        return raised.observed.get(quantity)
 
 
 def _impulse(trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]]) -> Judgement | None:

@@ -30,6 +30,7 @@ class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ou
         super().__init__(f"{type(error).__name__}: {error}")
         self.error = error
         self.quantity = quantity
+        self.observed: dict[str, Any] = {}  # what it had answered before
 
 
 @contextmanager
@@ -40,11 +41,14 @@ def target_code(quantity: str) -> Iterator[None]:
         quantity: what was asked for, for the report.
 
     Raises:
-        TargetRaised: in place of whatever was thrown, ``SystemExit`` included.
+        TargetRaised: in place of whatever was thrown, ``SystemExit`` and what else is no
+            ``Exception`` included; but a user's interrupt stays one.
     """
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
         raise TargetRaised(error, quantity) from error
 
 

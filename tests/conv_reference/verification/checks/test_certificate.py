@@ -12,7 +12,7 @@ import torch
 from judging import failures, judged
 from torch import Tensor
 
-from conv_reference.verification.result import FAILURES
+from conv_reference.verification.result import FAILURES, Verdict
 
 GEOMETRIES = ("n1 c16 h6 w7 o16 k3 p1", "n2 c3 h8 w11 o2 k3")
 DTYPES = ("float32", "bfloat16")
@@ -98,3 +98,44 @@ def test_a_gradient_of_the_bias_that_is_scaled_by_little_is_wrong() -> None:
     assert {*failures(conv2d, f"certificate float32 {GEOMETRIES[1]}", SEED)} == {
         ("grad_bias", "db")
     }
+
+
+class WeirdError(BaseException):
+    """No ``Exception``, and so not caught by most."""
+
+
+class Doubled(torch.autograd.Function):
+    """Twice Y, and no backward pass to speak of."""
+
+    @staticmethod
+    def forward(ctx: Any, Y: Tensor) -> Tensor:
+        return 2 * Y
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        raise WeirdError("no backward pass")
+
+
+def test_where_the_backward_pass_raises_y_is_judged_all_the_same() -> None:
+    def convolve(input: Tensor, weight: Tensor) -> Any:
+        return Doubled.apply(direct.conv2d(input, weight, None, (1, 1), (0, 0), (1, 1), 1))  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
+
+    found = judged(convolve, "certificate float32 h2 w3 k2 nobias grad=XK")
+
+    assert {(j.quantity, j.verdict) for j in found if j.verdict in FAILURES} == {
+        ("Y", Verdict.WRONG),
+        ("dX", Verdict.RAISED),
+    }
+
+
+def test_an_exception_of_whatever_kind_is_an_observation_but_an_interrupt_is_the_users() -> None:
+    def throwing(error: BaseException) -> Callable[..., Tensor]:
+        def convolve(input: Tensor, weight: Tensor) -> Tensor:
+            raise error
+
+        return convolve
+
+    (found,) = judged(throwing(WeirdError("so")), "certificate float32 h2 w3 k2 nobias")
+    assert (found.verdict, found.actual) == (Verdict.RAISED, "WeirdError: so")
+    with pytest.raises(KeyboardInterrupt):
+        judged(throwing(KeyboardInterrupt()), "certificate float32 h2 w3 k2 nobias")
