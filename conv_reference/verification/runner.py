@@ -275,7 +275,7 @@ def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
     return [
         CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
         for check in checks
-        if (reason := check.unsupported(target)) is not None
+        if (reason := check.unsupported(target)) is not None and not check.layers_only
         for row in check.rows
     ]
 

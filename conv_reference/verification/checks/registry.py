@@ -44,6 +44,7 @@ class Check:
     unsupported: Callable[[Target], str | None]  # why a target cannot be asked, or None
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
+    layers_only: bool = False  # of a function it asks nothing, not even support
 
 
 REGISTRY: dict[str, Check] = {}
@@ -56,6 +57,7 @@ def check(
     unsupported: Callable[[Target], str | None] = lambda _: None,
     real: bool = False,
     fits: Callable[[Geometry], bool] = lambda _: True,
+    layers_only: bool = False,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -65,13 +67,14 @@ def check(
         unsupported: says why a target cannot be asked at all.
         real: whether its operands are real, so that rounding is no flaw.
         fits: whether it can judge such sizes: of a small sample, others are drawn.
+        layers_only: whether it is no concern of a function, of which no row is listed then.
     """
 
     def register(run: Run) -> Run:
         name: str = run.__name__
         assert rows, f"{name} names no row"
         assert name not in REGISTRY, f"two checks are called {name}"
-        REGISTRY[name] = Check(name, rows, run, sample, unsupported, real, fits)
+        REGISTRY[name] = Check(name, rows, run, sample, unsupported, real, fits, layers_only)
         return run
 
     return register
