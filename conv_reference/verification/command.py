@@ -131,7 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify, and write the report.
 
     Returns:
-        0 nothing wrong, 1 something is wrong, 130 interrupted.
+        0 nothing wrong, 1 something is wrong, 2 nothing that was judged is wrong, but the
+        engine itself failed on some cases, 130 interrupted.
 
     Raises:
         ValueError: when an argument is outside its range, or the target cannot be imported.
@@ -202,8 +203,9 @@ def _carried_out(arguments: argparse.Namespace, how: dict[str, Any]) -> int:
         gate_command.refuse_stray_options(arguments)
         report = verify(arguments.target, **options)
         rendered, annotated = renderer(arguments.format)(report), markdown.annotations(report)
-        passed = report.passed and _has_modes(report, required=arguments.require_modes)
-        status = 130 if report.interrupted else int(not passed)
+        status = _status(report, require_modes=arguments.require_modes)
+    if status == 2:
+        sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
     if arguments.output is None:
         sys.stdout.write(rendered)
     else:
@@ -243,8 +245,14 @@ def _given(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-def _has_modes(report: Report, *, required: bool) -> bool:
-    return not required or not any(check.has_refusals for check in report.checks)
+def _status(report: Report, *, require_modes: bool) -> int:
+    """The exit status; see ``run``."""
+    if report.interrupted:
+        return 130
+    refused = require_modes and any(check.has_refusals for check in report.checks)
+    if refused or not report.is_right:
+        return 1
+    return 2 if report.unjudged else 0
 
 
 def list_checks(_: argparse.Namespace) -> int:

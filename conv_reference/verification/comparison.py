@@ -203,7 +203,7 @@ def _losses(was: Row, now: Row, margin: float, report: Report) -> Iterator[Chang
     for family, count in was.families:
         if count and not judged.get(family):
             geometries = f"judged on {count} {family} geometries"
-            missing = _missing(report, family) if report.judged < report.planned else "on none"
+            missing = _missing(report, family) if report.was_cut else "on none"
             yield _change(Kind.FAMILY, now, geometries, missing)
 
 
@@ -241,7 +241,7 @@ def _shown(row: Row) -> str:
 
 def _missing(report: Report, what: str = "") -> str:
     """Why a row or a family is not there: gone, or only not reached."""
-    if report.judged < report.planned:
+    if report.was_cut:
         cut = f"{report.judged:,} of {report.planned:,} cases"
         return f"not reached: the run was cut after {cut}"
     return f"no {what}" if what else "gone"
@@ -261,5 +261,5 @@ def _remarks(baseline: Baseline, report: Report) -> Iterator[str]:
             f"The plan had {baseline.planned:,} cases, has {report.planned:,}: another version of "
             "conv-reference, or other parameters."
         )
-    if report.judged < report.planned:
+    if report.was_cut:
         yield f"The run was cut: {report.judged:,} of {report.planned:,} cases were judged."

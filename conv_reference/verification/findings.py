@@ -18,11 +18,12 @@ from conv_reference.verification.explain import Explanation, explain_case
 from conv_reference.verification.isolation import Backend, Children, Crash
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import Defect, first_match
+from conv_reference.verification.messages import Broken
 from conv_reference.verification.plan import CERTIFICATE
 from conv_reference.verification.reduce import smallest_failing
 from conv_reference.verification.result import FAILURES, Finding, Verdict
 from conv_reference.verification.snippet import PLACEHOLDER, snippet
-from conv_reference.verification.tally import Failure
+from conv_reference.verification.tally import Failure, crashed
 from conv_reference.verification.target import Target
 from conv_reference.verification.values import case_operands, is_exact
 
@@ -32,7 +33,6 @@ ALONE = (
     "on what the memory held, or on chance."
 )
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
-SIZES = "While the check tried sizes of its own, not the one above."
 
 _FIRST = frozenset({"shapes", *ROWS.values()})
 
@@ -105,8 +105,8 @@ class Lab:
         with closing(Children(self.target.name, 1, self.backend.limit)) as fresh:
             cases = [Case.parse(finding.case) for finding in wanted]
             for number, result in fresh.run(judge_case, cases, self.settings):
-                failed = isinstance(result, Crash) or any(j.verdict in FAILURES for j in result)
-                if not failed:
+                judged = () if isinstance(result, Crash | Broken) else result
+                if judged and not any(j.verdict in FAILURES for j in judged):
                     right.add(wanted[number].case)
         return [_alone(finding) if finding.case in right else finding for finding in found]
 
@@ -141,13 +141,21 @@ class Lab:
         case = self.target.restrict(replace(given, check=CERTIFICATE, values=values))
         if time.monotonic() > deadline or not self._possible(case):
             return None
-        for _, result in self.backend.run(judge_case, [case], self.settings):
-            if isinstance(result, Crash):
-                return None
-            for judgement in result:
-                if judgement.verdict in FAILURES and judgement.check in _FIRST:
-                    return Failure(case, judgement)
+        result = self._judged(case)
+        if isinstance(result, Crash):
+            return Failure(case, crashed(all_checks()[CERTIFICATE], case, result))
+        for judgement in result:
+            if judgement.verdict in FAILURES and judgement.check in _FIRST:
+                return Failure(case, judgement)
         return None
+
+    def _judged(self, case: Case) -> Sequence[Judgement] | Crash:
+        """What becomes of one more case; nothing, where the engine itself fails on it."""
+        for _, result in self.backend.run(judge_case, [case], self.settings):
+            if not isinstance(result, Broken):
+                judged: Sequence[Judgement] | Crash = result
+                return judged
+        return ()
 
     def _reduced(self, failure: Failure, elsewhere: Case | None, deadline: float) -> Failure:
         """The failure on the smallest case: perhaps on that of another dtype."""
@@ -174,26 +182,24 @@ class Lab:
         """The same failure on another case, if it fails there too."""
         if time.monotonic() > deadline or not self._possible(case):
             return None
-        for _, result in self.backend.run(judge_case, [case], self.settings):
-            if isinstance(result, Crash):
-                found = replace(wanted, actual=result.how)
-                known = first_match(self.defects, case, found)
-                crashed = wanted.verdict == Verdict.CRASHED and known is None
-                return Failure(case, found) if crashed else None
-            for judgement in result:
-                alike = (judgement.check, judgement.quantity, judgement.verdict) == (
-                    wanted.check,
-                    wanted.quantity,
-                    wanted.verdict,
-                )
-                if alike:
-                    known = first_match(self.defects, case, judgement)
-                    return None if known else Failure(case, judgement)
+        result = self._judged(case)
+        if isinstance(result, Crash):
+            found = replace(wanted, actual=result.how)
+            known = first_match(self.defects, case, found)
+            alike = wanted.verdict == Verdict.CRASHED and known is None
+            return Failure(case, found) if alike else None
+        for judgement in result:
+            if _alike(judgement) == _alike(wanted):
+                known = first_match(self.defects, case, judgement)
+                return None if known else Failure(case, judgement)
         return None
 
     def _possible(self, case: Case) -> bool:
         """Whether the target can be asked for it, with values that prove something."""
         if self.target.restrict(case) != case:
+            return False
+        check = all_checks()[case.check]
+        if check.own and check.row_of(self.target, case.geometry) is None:
             return False
         if case.values in {Values.ONES, Values.COUNTING}:
             return is_exact(case, case_operands(case, self.settings.seed))
@@ -281,7 +287,13 @@ def known_failures(failures: Iterable[Failure], defects: Sequence[Defect]) -> It
 def _brings_sizes(failure: Failure) -> bool:
     """Whether the process died in a check that brings its own geometries."""
     check = all_checks()[failure.case.check]
-    return failure.judgement.verdict == Verdict.CRASHED and check.sample == Sample.OWN
+    made_up = check.sample == Sample.OWN and not check.own
+    return failure.judgement.verdict == Verdict.CRASHED and made_up
+
+
+def _alike(judgement: Judgement) -> tuple[str, str, Verdict]:
+    """What two failures have in common that are taken for the same."""
+    return judgement.check, judgement.quantity, judgement.verdict
 
 
 def _alone(finding: Finding) -> Finding:

@@ -46,10 +46,20 @@ class GateResult:
         return self.fresh is None or self.fresh.interrupted
 
     @property
+    def unjudged(self) -> tuple[str, ...]:
+        """The cases of both runs on which the engine itself failed."""
+        return self.repeated.unjudged + (() if self.fresh is None else self.fresh.unjudged)
+
+    @property
     def status(self) -> int:
-        """The exit status: 1 where something broke, or was found and that is to fail."""
+        """The exit status: 1 where something broke, or was found and that is to fail.
+
+        2 where nothing did, but the engine itself failed on some cases.
+        """
         failed = bool(self.found) and self.on_found == OnFound.FAIL
-        return int(self.comparison.regressed or failed or self.interrupted)
+        if self.comparison.regressed or failed or self.interrupted:
+            return 1
+        return 2 if self.unjudged else 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -71,10 +71,11 @@ def refuse_stray_options(arguments: argparse.Namespace) -> None:
 def _first(
     arguments: argparse.Namespace, options: Options, path: Path
 ) -> tuple[str, int, list[str]]:
-    """Write what holds now; a run that was cut short is no baseline."""
+    """Write what holds now; a run that was interrupted, or on which we failed, is no baseline."""
     report = verify(arguments.target, **options)
-    if report.interrupted or report.judged == 0:
-        return renderer(arguments.format)(report), 130, markdown.annotations(report)
+    if report.interrupted or report.judged == 0 or report.unjudged:
+        status = 2 if report.unjudged else 130
+        return renderer(arguments.format)(report), status, markdown.annotations(report)
     _write(path, baselines.baseline_of(report, _parameters(arguments, options)))
     return renderer(arguments.format)(report), int(not report.passed), markdown.annotations(report)
 
@@ -97,7 +98,8 @@ def _compared(
         OnFound(arguments.on_found or "fail"),
         margin=margin,
     )
-    if arguments.update_baseline and not result.repeated.interrupted:
+    whole = not (result.repeated.interrupted or result.repeated.unjudged)
+    if arguments.update_baseline and whole:
         taken = updated(
             held,
             result.repeated,

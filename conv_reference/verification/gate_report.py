@@ -57,6 +57,7 @@ def render_junit(result: GateResult) -> str:
             )
             name = "-".join((kind, change.check, change.dtype, change.device))
             cases.append(junit.case(report, name, outcome))
+    cases += junit.engine(report, result.unjudged)
     return junit.suite(report, cases, [headline(result), _seeds(result)])
 
 
@@ -90,6 +91,8 @@ def headline(result: GateResult) -> str:
         parts.append(f"{word}: {fault}")
     if result.interrupted:
         parts.append("interrupted: this is what is known so far")
+    if result.unjudged:
+        parts.append(f"the engine itself failed on {counted(len(result.unjudged), 'case')}")
     held = counted(result.comparison.held, "row")
     return (
         "; ".join(parts) or f"green: {held} hold as in the baseline, and fresh cases found nothing"
@@ -107,6 +110,8 @@ def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
     )
     for title, listed in changes:
         yield title, list(_lines(listed, told))
+    unjudged = list(map(one_line, result.unjudged))
+    yield "Not judged, for the engine itself failed; please report it", unjudged
     yield "The environment changed", list(_environment(comparison))
     yield "Note", [one_line(remark) for remark in comparison.remarks]
 
@@ -172,6 +177,7 @@ def _content(result: GateResult) -> dict[str, Any]:
             {"key": key, "was": was, "is": now} for key, was, now in comparison.environment
         ],
         "remarks": list(comparison.remarks),
+        "unjudged": list(result.unjudged),
         "seed": result.repeated.seed,
         "fresh_seed": None if result.fresh is None else result.fresh.seed,
     }

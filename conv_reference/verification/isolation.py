@@ -20,12 +20,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import IO, Any
 
 from conv_reference.verification.errors import TargetError
-from conv_reference.verification.messages import Broken, Described, Start, Target, Work
+from conv_reference.verification.messages import (
+    Broken,
+    Described,
+    Start,
+    Target,
+    Work,
+    attempt,
+)
 
 START_LIMIT = 120.0  # seconds to import torch and the target
+MOST_WAITS = 4  # times an item's limit, while the processor is busy with others
+_IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _PERTURB = {
@@ -74,12 +84,13 @@ class _Child:
         self.ready = False
         self.piece: _Piece | None = None
         self._seen = -1
+        self._worked = 0.0  # seconds of processor time, when the item was begun
 
     def assign(self, piece: _Piece, work: Work) -> None:
         """Send a piece of work."""
         self.piece, self._seen = piece, -1
         self._place[:] = bytes(8)
-        self.begun = time.monotonic()
+        self.begun, self._worked = time.monotonic(), self._processor_time()
         self.connection.send(work)
 
     def current(self) -> int:
@@ -87,7 +98,23 @@ class _Child:
         number = int.from_bytes(self._place[:], "little")
         if number != self._seen:
             self._seen, self.begun = number, time.monotonic()
+            self._worked = self._processor_time()
         return number
+
+    def hangs(self, limit: float) -> bool:
+        """Whether its item is not coming back."""
+        self.current()
+        waited = time.monotonic() - self.begun
+        return hangs(waited, self._processor_time() - self._worked, limit)
+
+    def _processor_time(self) -> float:
+        """Seconds that all its threads have worked; 0 where the system does not tell."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_bytes()
+        except OSError:
+            return 0.0
+        fields = stat.rpartition(b")")[2].split()  # what is before may hold blanks
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def ended(self) -> Crash:
         """How the process ended."""
@@ -121,6 +148,19 @@ class _Piece:
     first: int  # the number of its first item among all
     items: tuple[Item, ...]
     done: int = 0
+
+
+def hangs(waited: float, worked: float, limit: float) -> bool:
+    """Whether an item is not coming back: a right but slow one takes long on a busy machine.
+
+    Args:
+        waited: seconds since it was begun.
+        worked: seconds of processor time that it has had since; 0 where nobody tells.
+        limit: seconds that it may take on a free machine.
+    """
+    if waited <= limit:
+        return False
+    return worked > 0.9 * limit or worked < _IDLE * waited or waited > MOST_WAITS * limit
 
 
 def usual_count() -> int:
@@ -166,7 +206,7 @@ class Children:
         *,
         deadline: float | None = None,
         size: int = 64,
-    ) -> Iterator[tuple[int, Result | Crash]]:
+    ) -> Iterator[tuple[int, Result | Crash | Broken]]:
         """Results by their item's number, in the order in which they come.
 
         Args:
@@ -224,10 +264,6 @@ class Children:
         if isinstance(message, Described):
             self._target, child.ready = message.target, True
             return []
-        for result in message:
-            if isinstance(result, Broken):
-                self._drop(child)  # with the rest of its piece
-                raise RuntimeError(f"the engine itself failed on {result.traceback}")
         piece = child.piece
         assert piece is not None
         first = piece.first + piece.done
@@ -248,8 +284,7 @@ class Children:
             return []
         if child.piece is None:
             return []
-        child.current()
-        if time.monotonic() - child.begun <= self.limit:
+        if not child.hangs(self.limit):
             return []
         return self._lost(child, Crash(f"did not return within {self.limit:g} s"), waiting)
 
@@ -296,12 +331,12 @@ class Here:
         *,
         deadline: float | None = None,
         size: int = 64,  # noqa: ARG002 (the children's protocol)
-    ) -> Iterator[tuple[int, Result | Crash]]:
+    ) -> Iterator[tuple[int, Result | Crash | Broken]]:
         """See ``Children.run``; here, a crash is everybody's."""
         for number, item in enumerate(items):
             if deadline is not None and time.monotonic() > deadline:
                 return
-            yield number, function(self.target, item, argument)
+            yield number, attempt(function, self.target, item, argument)
 
     def close(self) -> None:
         """Nothing to end."""

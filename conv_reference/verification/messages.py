@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module brings torch, which children are started without
 
-__all__ = ["Broken", "Described", "Start", "Target", "Work"]
+__all__ = ["Broken", "Described", "Start", "Target", "Work", "attempt"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,21 @@ class Work:
 
 @dataclass(frozen=True)
 class Broken:
-    """A mistake of the engine's own, which ends the run."""
+    """A mistake of the engine's own: its item has no result, and the run goes on."""
 
     traceback: str
+
+    @property
+    def error(self) -> str:
+        """Its last line: the exception and what it says."""
+        return self.traceback.strip().splitlines()[-1]
+
+
+def attempt(
+    function: Callable[[Target, Any, Any], Any], target: Target, item: Any, argument: Any
+) -> Any:
+    """The result of one item; what a target throws is caught long before, so the rest is ours."""
+    try:
+        return function(target, item, argument)
+    except Exception:
+        return Broken(traceback.format_exc())

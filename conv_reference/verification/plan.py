@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -196,8 +197,7 @@ def _sampled(
         return target.restrict(case)
 
     if check.sample == Sample.OWN:
-        geometry = Geometry(input_size=(4, 5), kernel_size=(2, 3))
-        yield adapted(Case(check=check.name, geometry=geometry))
+        yield from _own_cases(target, check, dtype)
         return
     if check.sample == Sample.MODES:
         usable = [c for c in map(adapted, covering) if can_be_exact(c.geometry, dtype)]
@@ -215,6 +215,15 @@ def _sampled(
             yield case
 
 
+def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
+    """One for each geometry that the check brings; sparse where dense sums would not be exact."""
+    some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it makes them up as it goes
+    for geometry in chain.from_iterable(check.own.values()) if check.own else [some]:
+        case = target.restrict(Case(check=check.name, geometry=geometry, dtype=dtype))
+        exact = can_be_exact(case.geometry, dtype)
+        yield case if exact else replace(case, values=Values.SPARSE)
+
+
 def _possible(target: Target, case: Case) -> Case:
     """The case, where the target can be asked for it."""
     known = all_checks()
@@ -223,6 +232,8 @@ def _possible(target: Target, case: Case) -> Case:
     reason = known[case.check].unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
+    if known[case.check].own and known[case.check].row_of(target, case.geometry) is None:
+        raise ValueError(f"{case.check!r} has sizes of its own, got {case.geometry}")
     nearest = target.restrict(case)
     if nearest != case:
         raise ValueError(
@@ -243,6 +254,8 @@ def _on_geometry(target: Target, request: Request, chosen: Mapping[str, Check]) 
     for dtype in request.dtypes:
         exact = can_be_exact(geometry, dtype)
         for check in chosen.values():
+            if check.own and check.row_of(target, geometry) is None:
+                continue
             plain = Case(check=check.name, geometry=geometry, dtype=dtype)
             if check.name != CERTIFICATE:
                 values = Values.REAL if check.real else Values.BALANCED

@@ -20,7 +20,7 @@ from conv_reference.verification.errors import TargetError
 from conv_reference.verification.plan import require_known
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
-from conv_reference.verification.report._summary import is_right, remarks
+from conv_reference.verification.report._summary import counted, is_right, remarks
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.result import Report, Verdict
 from conv_reference.verification.runner import DEFAULT_BUDGET, verify
@@ -148,7 +148,7 @@ class Suite:
             f"{dtype}: {remark}"
             for dtype, report in self._reports.items()
             for remark in remarks(report)
-            if report.judged < report.planned or report.stale
+            if report.was_cut or report.stale
         ]
         if lines:
             terminalreporter.section("conv-reference", sep="-")
@@ -192,10 +192,11 @@ class Suite:
     def judge(self, session: pytest.Session, item: Item) -> None:
         """End the running test as its row ended; return where it is right."""
         report = self.report(session, item.dtype)
+        _require_judged(item, report)
         results = [c for c in report.checks if c.name == item.row.name]
         result = next((c for c in results if c.dtype in {item.dtype, "-"}), None)
         if result is None:
-            cut = report.judged < report.planned
+            cut = report.was_cut
             pytest.skip("not reached within the budget" if cut else f"not asked in {item.dtype}")
         if result.verdict == Verdict.UNSUPPORTED:
             pytest.skip(f"unsupported: {one_line(result.reason) or 'no reason given'}")
@@ -246,6 +247,18 @@ def _item(test: pytest.Item) -> Item | None:
     callspec = getattr(test, "callspec", None)
     found = None if callspec is None else callspec.params.get(PARAMETER)
     return found if isinstance(found, Item) else None
+
+
+def _require_judged(item: Item, report: Report) -> None:
+    """Fail where the engine itself did, on a case of the row's check: nothing is known then."""
+    check = next(name for name, check in all_checks().items() if item.row in check.rows)
+    unjudged = [case for case in report.unjudged if case.partition(" ")[0] == check]
+    if unjudged:
+        cases = counted(len(unjudged), "case")
+        pytest.fail(
+            f"the engine itself failed on {cases}; please report it\n{one_line(unjudged[0])}",
+            pytrace=False,
+        )
 
 
 def _seed(config: pytest.Config) -> int:

@@ -109,6 +109,7 @@ class Report:
     notes: tuple[str, ...] = ()  # what was observed and not judged, what was not reached
     interrupted: bool = False
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
+    unjudged: tuple[str, ...] = ()  # cases on which the engine itself failed, with its error
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
     def __str__(self) -> str:
@@ -118,6 +119,11 @@ class Report:
         return render(self).rstrip("\n")
 
     @property
+    def was_cut(self) -> bool:
+        """Whether the budget, or an interrupt, kept it from some of the planned cases."""
+        return self.judged + len(self.unjudged) < self.planned
+
+    @property
     def verdict(self) -> Verdict:
         """The worst verdict of the checks that ran; unsupported when none did."""
         verdicts = (_counted(check) for check in self.checks)
@@ -125,6 +131,11 @@ class Report:
 
     @property
     def passed(self) -> bool:
+        """Whether ``is_right``, and the engine itself failed on no case."""
+        return self.is_right and not self.unjudged
+
+    @property
+    def is_right(self) -> bool:
         """Whether a check ran, and all that did are as good as required or known defects."""
         if self.verdict == Verdict.UNSUPPORTED:
             return False

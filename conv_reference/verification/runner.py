@@ -25,6 +25,7 @@ from conv_reference.verification.isolation import Backend, Children, Crash, Here
 from conv_reference.verification.known import SHIPPED, Defect, load
 from conv_reference.verification.loading import load_target
 from conv_reference.verification.memory import Memory
+from conv_reference.verification.messages import Broken
 from conv_reference.verification.plan import (
     Plan,
     Request,
@@ -175,13 +176,16 @@ class _Run:
         checks = [check for check in all_checks().values() if check.name in named]
         tally = Tally(checks, wanted.dtypes)
         rows = _rows(checks, wanted.checks)
+        unjudged, tried = [], []
         for case, result in zip(chosen.cases, results, strict=True):
-            if result is not None:
+            if isinstance(result, Broken):
+                unjudged.append(f"{case}: {result.error}")
+            elif result is not None:
                 crashed = isinstance(result, Crash)
                 tally.add(case, result if crashed else [j for j in result if j.check in rows])
+                tried.append(case)
         failures = tally.failures()
         known = list(known_failures(failures, self._defects))
-        tried = [c for c, r in zip(chosen.cases, results, strict=True) if r is not None]
         lab = Lab(
             self._target,
             self._backend,
@@ -209,6 +213,7 @@ class _Run:
             notes=(*_assumed(self._target), *notes, *tally.notes, *_unreached(chosen, results)),
             interrupted=interrupted,
             stale=stale(tried, known, self._defects),
+            unjudged=tuple(unjudged),
             seconds=time.monotonic() - self._begun,
         )
 

@@ -59,7 +59,7 @@ class Tally:
     def add(self, case: Case, result: Sequence[Judgement] | Crash) -> None:
         """Take the judgements of one case, or that it took its process along."""
         if isinstance(result, Crash):
-            result = [_crashed(self._check(case), result)]
+            result = [crashed(self._check(case), case, result)]
         judged = {j.check: None for j in result if j.verdict != Verdict.UNSUPPORTED}
         refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
         for row in judged:
@@ -162,9 +162,11 @@ def _weakest(row: str, dtype: torch.dtype, seen: _Seen) -> float | None:
     return max(miss_bound(geometry, dtype, quantity) for geometry in exact)
 
 
-def _crashed(check: Check, crash: Crash) -> Judgement:
+def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
+    """What is told of a case that took its process along."""
     said = f": {crash.said}" if crash.said else ""
-    row = "forward" if check.name == "certificate" else check.rows[0].name
+    own = (row for row, geometries in check.own.items() if case.geometry in geometries)
+    row = "forward" if check.name == "certificate" else next(own, check.rows[0].name)
     return Judgement(
         row,
         "Y",

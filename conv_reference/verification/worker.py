@@ -11,12 +11,11 @@ import mmap
 import os
 import sys
 import time
-import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
 from conv_reference.verification.errors import TargetError
-from conv_reference.verification.messages import Broken, Described, Start, Target, Work
+from conv_reference.verification.messages import Described, Start, Target, Work, attempt
 
 FLUSH = 0.2  # seconds between two messages with results
 
@@ -53,10 +52,7 @@ def _serve(connection: Connection, place: mmap.mmap, target: Target, work: Work)
     last = time.monotonic()
     for number, item in enumerate(work.items):
         place[:] = number.to_bytes(8, "little")
-        try:
-            buffer.append(work.function(target, item, work.argument))
-        except Exception:  # what a target throws is caught long before: this is our own mistake
-            buffer.append(Broken(f"{item}\n{traceback.format_exc()}"))
+        buffer.append(attempt(work.function, target, item, work.argument))
         if time.monotonic() - last > FLUSH:
             connection.send(buffer)
             buffer, last = [], time.monotonic()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conv_reference.geometry import Geometry
@@ -19,7 +19,7 @@ class Sample(StrEnum):
     MODES = "modes"  # a few dozen of the covering array's cases, in every dtype
     FEW = "few"  # a handful, for it is slow
     SMALL = "small"  # a few dozen small contiguous cases: its own variations are the point
-    OWN = "own"  # it brings its geometries: the case's is ignored but for the dtype
+    OWN = "own"  # it brings its geometries, one for each case, or makes them up as it goes
     REQUEST = "request"  # none unless asked for by name
 
 
@@ -45,6 +45,18 @@ class Check:
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
     layers_only: bool = False  # of a function it asks nothing, not even support
+    own: Mapping[str, tuple[Geometry, ...]] = field(default_factory=dict)  # by row
+
+    def row_of(self, target: Target, geometry: Geometry) -> str | None:
+        """The row whose own geometry this is, as far as the target can be asked for it."""
+        return next(
+            (
+                row
+                for row, geometries in self.own.items()
+                if geometry in map(target.restrict_geometry, geometries)
+            ),
+            None,
+        )
 
 
 REGISTRY: dict[str, Check] = {}
@@ -58,6 +70,7 @@ def check(
     real: bool = False,
     fits: Callable[[Geometry], bool] = lambda _: True,
     layers_only: bool = False,
+    own: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -68,13 +81,17 @@ def check(
         real: whether its operands are real, so that rounding is no flaw.
         fits: whether it can judge such sizes: of a small sample, others are drawn.
         layers_only: whether it is no concern of a function, of which no row is listed then.
+        own: for each row, the geometries that it is put to, in place of drawn ones.
     """
 
     def register(run: Run) -> Run:
         name: str = run.__name__
         assert rows, f"{name} names no row"
         assert name not in REGISTRY, f"two checks are called {name}"
-        REGISTRY[name] = Check(name, rows, run, sample, unsupported, real, fits, layers_only)
+        parsed = {row: tuple(map(Geometry.parse, texts)) for row, texts in (own or {}).items()}
+        REGISTRY[name] = Check(
+            name, rows, run, sample, unsupported, real, fits, layers_only, parsed
+        )
         return run
 
     return register

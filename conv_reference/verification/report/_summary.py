@@ -11,6 +11,7 @@ from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.result import FAILURES, CheckResult, Report, Verdict
 
 _UNREACHED = "not reached: "
+_MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
 NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
     "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
@@ -64,7 +65,7 @@ def is_right(check: CheckResult, report: Report) -> bool:
     return (
         check.verdict == Verdict.UNSUPPORTED
         or check.known
-        or replace(report, checks=(check,)).passed
+        or replace(report, checks=(check,)).is_right
     )
 
 
@@ -77,7 +78,9 @@ def headline(report: Report) -> str:
         parts.append(", some of them refused as unsupported")
     known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
     if known:
-        parts.append(f", but for {counted(known, 'known defect')}" if report.passed else "")
+        parts.append(f", but for {counted(known, 'known defect')}" if report.is_right else "")
+    if report.unjudged:
+        parts.append(f"; the engine itself failed on {counted(len(report.unjudged), 'more case')}")
     if report.interrupted:
         parts.append(" (interrupted: this is what is known so far)")
     return "".join(parts)
@@ -85,7 +88,7 @@ def headline(report: Report) -> str:
 
 def _verdict(report: Report) -> str:
     right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
-    if report.passed:
+    if report.is_right:
         unknown = [check for check in report.checks if not check.known]
         verdict = replace(report, checks=tuple(unknown)).verdict.value
         return f"right, {right.get(verdict, 'as far as it was checked')}"
@@ -166,13 +169,15 @@ def remarks(report: Report) -> Iterator[str]:
     yield from (one_line(note) for note in report.notes if note not in unreached)
     if unreached:
         yield one_line(_UNREACHED + ", ".join(n.removeprefix(_UNREACHED) for n in unreached))
-    if report.judged < report.planned:
+    if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The budget"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
     if report.coverage is not None:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
         yield f"Covered of what can occur together: {pairs} pairs and {triples} triples of levels."
+    for unjudged in report.unjudged[:_MOST_UNJUDGED]:
+        yield f"Not judged, for the engine itself failed; please report it: {one_line(unjudged)}"
     for name in report.stale:
         yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"
 

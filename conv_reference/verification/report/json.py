@@ -43,6 +43,7 @@ def content(report: Report) -> dict[str, Any]:
         "findings": [finding(found) for found in report.findings],
         "notes": list(report.notes),
         "stale": list(report.stale),
+        "unjudged": list(report.unjudged),
     }
 
 

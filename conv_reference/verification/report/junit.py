@@ -9,7 +9,13 @@ from xml.etree import ElementTree as ET
 
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
-from conv_reference.verification.report._summary import NO_DTYPE, headline, is_right, remarks
+from conv_reference.verification.report._summary import (
+    NO_DTYPE,
+    counted,
+    headline,
+    is_right,
+    remarks,
+)
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.result import CheckResult, Finding, Report, Verdict, worst
 
@@ -18,7 +24,7 @@ from conv_reference.verification.result import CheckResult, Finding, Report, Ver
 class Outcome:
     """How a case ended that did not simply pass."""
 
-    tag: str  # failure or skipped
+    tag: str  # failure, skipped or error
     kind: str
     message: str
     text: str = ""
@@ -32,6 +38,7 @@ def render(report: Report) -> str:
         words = (check.name, check.dtype, device)
         name = "-".join(word for word in words if word not in {NO_DTYPE, ""})
         cases.append(case(report, name, _outcome(report, check, findings)))
+    cases += engine(report, report.unjudged)
     return suite(report, cases, [headline(report), *remarks(report)])
 
 
@@ -48,7 +55,7 @@ def suite(report: Report, cases: Sequence[ET.Element], said: Sequence[str]) -> s
     counts = {
         "tests": str(len(cases)),
         "failures": str(outcomes.count("failure")),
-        "errors": "0",
+        "errors": str(outcomes.count("error")),
         "skipped": str(outcomes.count("skipped")),
         "time": f"{report.seconds:.3f}" if math.isfinite(report.seconds) else "0",
     }
@@ -61,6 +68,14 @@ def suite(report: Report, cases: Sequence[ET.Element], said: Sequence[str]) -> s
     ET.SubElement(made, "system-out").text = printable("\n".join(said))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def engine(report: Report, unjudged: Sequence[str]) -> list[ET.Element]:
+    """A test case of its own for what the engine itself failed on; none where it did not."""
+    if not unjudged:
+        return []
+    message = f"the engine itself failed on {counted(len(unjudged), 'case')}; please report it"
+    return [case(report, "engine", Outcome("error", "engine", message, "\n".join(unjudged)))]
 
 
 def case(report: Report, name: str, outcome: Outcome | None) -> ET.Element:

@@ -116,6 +116,27 @@ def test_known_defects_come_from_the_file_that_is_named_or_none(tmp_path: Path) 
     assert verify(*command, "--known", "none") == 1
 
 
+def test_what_the_engine_itself_fails_on_is_told_and_exits_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fails_on_strides(target: Any, case: Any, settings: Any) -> Any:
+        return 1 / 0 if max(case.geometry.stride) > 1 else judge_case(target, case, settings)
+
+    monkeypatch.setattr("conv_reference.verification.runner.judge_case", fails_on_strides)
+    command = (*SHORT, "--in-process", "--seed", "1")
+    assert verify("torch.nn.functional:conv2d", *command) == 2
+    printed = capsys.readouterr()
+    assert re.match(r".*: right, .*; the engine itself failed on \d+ more cases\n", printed.out)
+    assert "ZeroDivisionError: division by zero" in printed.out
+    assert "cut the run" not in printed.out
+    assert printed.err.endswith("error: the engine itself failed: see the report\n")
+
+    assert verify("faulty:flipped_kernel", *command) == 1
+    baseline = tmp_path / "baseline.json"
+    assert verify("torch.nn.functional:conv2d", *command, "--baseline", str(baseline)) == 2
+    assert not baseline.exists()
+
+
 def test_an_interrupt_prints_what_is_known_and_exits_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,7 +69,7 @@ def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met
     assert report.findings[0].occurrences > 1
 
 
-def test_a_crash_in_a_check_with_sizes_of_its_own_is_not_told_of_another_size() -> None:
+def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> None:
     report = verify(
         "hostile:dies_of_many_samples",
         dtypes=["float32"],
@@ -80,5 +80,5 @@ def test_a_crash_in_a_check_with_sizes_of_its_own_is_not_told_of_another_size() 
     )
     (finding,) = [f for f in report.findings if f.verdict == Verdict.CRASHED]
 
-    assert finding.geometry == "n1 c1 h4 w5 o1 k2x3 s1 p0 d1 g1"
-    assert "sizes of its own" in finding.explanation
+    assert finding.case.startswith("certificate float32 n1")
+    assert finding.also == ("large_batch",)

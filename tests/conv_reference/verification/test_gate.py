@@ -6,7 +6,7 @@ from dataclasses import replace
 import jsonschema
 import pytest
 from junitparser import JUnitXml
-from made_reports import FAULTY, RIGHT, finding, hostile, row
+from made_reports import BROKEN_CASE, FAULTY, RIGHT, UNJUDGED, finding, hostile, row
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.baseline import BaselineError, Parameters, baseline_of
@@ -128,6 +128,18 @@ def test_an_interrupted_run_is_not_green_and_runs_nothing_further() -> None:
     assert "interrupted" in render_text(result)
 
 
+@pytest.mark.parametrize(("repeated", "fresh"), [(UNJUDGED, RIGHT), (RIGHT, UNJUDGED)])
+def test_what_the_engine_itself_failed_on_is_not_green(repeated: Report, fresh: Report) -> None:
+    result = gate(repeated, fresh)
+
+    assert result.status == 2
+    assert "the engine itself failed on 1 case" in render_text(result).splitlines()[0]
+    assert BROKEN_CASE in render_text(result)
+    assert junit_outcomes(result)["engine"] is not None
+    assert json.loads(render_json(result))["gate"]["unjudged"] == [BROKEN_CASE]
+    assert gate(BROKEN, fresh).status == 1
+
+
 def test_the_fresh_seed_must_be_another() -> None:
     with pytest.raises(ValueError, match="the fresh seed must be another than the baseline's, 7"):
         run_gate(lambda seed: RIGHT, BASELINE, SEED)
@@ -245,7 +257,7 @@ def test_hostile_text_stays_text() -> None:
     assert "<script" not in outside_fences
     assert "@everyone" not in outside_fences
     jsonschema.validate(json.loads(render_json(result)), report_json.schema())
-    assert len(junit_outcomes(result)) == 1 + len(result.found)
+    assert len(junit_outcomes(result)) == 2 + len(result.found)  # "held" and "engine"
     assert "<script>alert" not in render_html(result)
 
 

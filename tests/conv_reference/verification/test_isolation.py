@@ -12,7 +12,8 @@ from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.isolation import Children, Crash, Here
+from conv_reference.verification.isolation import Children, Crash, Here, hangs
+from conv_reference.verification.messages import Broken
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Target
 
@@ -126,10 +127,31 @@ def test_after_its_deadline_no_further_piece_is_begun(outcome: Outcome) -> None:
     assert list(outcome.children.run(judge_case, [RIGHT] * 3, SETTINGS, deadline=0.0)) == []
 
 
-def test_a_mistake_of_the_engine_itself_is_no_verdict(outcome: Outcome) -> None:
+def test_a_mistake_of_the_engine_itself_is_no_verdict_and_the_rest_goes_on(
+    outcome: Outcome,
+) -> None:
     broken = Case.parse("no_such_check float32 h1 w1 k1")
-    with pytest.raises(RuntimeError, match="the engine itself failed on no_such_check"):
-        list(outcome.children.run(judge_case, [broken], SETTINGS))
+    results = dict(outcome.children.run(judge_case, [broken, RIGHT], SETTINGS))
+    missed, judged = results[0], results[1]
+    assert isinstance(missed, Broken)
+    assert missed.error == "KeyError: 'no_such_check'"
+    assert not isinstance(judged, Crash | Broken)
+    assert all(judgement.is_exact for judgement in judged)
+
+
+@pytest.mark.parametrize(
+    ("waited", "worked", "hanging"),
+    [
+        (19.0, 19.0, False),
+        (21.0, 20.5, True),  # it spins
+        (21.0, 0.0, True),  # it sleeps, or the system does not tell
+        (30.0, 10.0, False),  # others have the processor
+        (60.0, 19.0, True),
+        (81.0, 9.0, True),  # no machine is that busy
+    ],
+)
+def test_a_hang_is_told_from_a_busy_machine(waited: float, worked: float, hanging: bool) -> None:
+    assert hangs(waited, worked, limit=20.0) == hanging
 
 
 @pytest.mark.parametrize(

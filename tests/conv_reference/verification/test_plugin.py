@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from junitparser import Failure, JUnitXml, Skipped
-from made_reports import RIGHT, finding, row
+from made_reports import BROKEN_CASE, RIGHT, finding, row
 
 from conv_reference.verification import Report, TargetError, Verdict, plugin
 from conv_reference.verification.plugin import Pattern, read_patterns
@@ -142,6 +142,16 @@ def test_a_known_defect_is_an_expected_failure(pytester: pytest.Pytester, engine
     result = run(pytester, *only("forward"), "-rx")
     result.assert_outcomes(xfailed=1)
     assert "known defect: torch-1" in result.stdout.str()
+
+
+def test_a_row_that_the_engine_itself_failed_on_fails_and_no_other(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    engine.report = {"unjudged": (BROKEN_CASE,)}
+
+    result = run(pytester, *only("vmap", "forward"))
+    result.assert_outcomes(failed=1, passed=1)
+    assert "the engine itself failed on 1 case; please report it" in result.stdout.str()
 
 
 def test_what_the_budget_did_not_reach_is_skipped_and_said(

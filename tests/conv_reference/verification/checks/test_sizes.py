@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from judging import failures, judged
+from judging import failures_on_its_own, judged_on_its_own
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -13,13 +13,11 @@ from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.result import Verdict
 
-OWN = "h4 w5 k2x3"
-
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("check", ["degenerate", "large"])
 def test_torch_is_right(check: str, dtype: str) -> None:
-    judgements = judged(conv2d, f"{check} {dtype} {OWN}")
+    judgements = judged_on_its_own(conv2d, check, dtype)
 
     assert {judgement.verdict for judgement in judgements} == {Verdict.EXACT}
     assert {j.check for j in judgements} == {row.name for row in all_checks()[check].rows}
@@ -27,11 +25,11 @@ def test_torch_is_right(check: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("implementation", [torch.nn.Conv2d, functional.conv2d, ConvLayer_1])
 def test_no_false_alarm(implementation: Any) -> None:
-    assert not failures(implementation, f"degenerate float32 {OWN}")
+    assert not failures_on_its_own(implementation, "degenerate")
 
 
 def test_what_is_too_slow_for_large_sizes_is_not_asked() -> None:
-    judgements = judged(ConvLayer_1, f"large float32 {OWN}")
+    judgements = judged_on_its_own(ConvLayer_1, "large", "float32")
     verdicts = {j.check: j.verdict for j in judgements}
 
     assert verdicts["algorithm_switch"] == Verdict.EXACT
@@ -68,11 +66,11 @@ def no_tap_in_padding(
     ],
 )
 def test_a_degenerate_size_is_found(implementation: Any, row: str, quantity: str) -> None:
-    assert (row, quantity) in failures(implementation, f"degenerate float32 {OWN}")
+    assert (row, quantity) in failures_on_its_own(implementation, "degenerate")
 
 
 def test_the_explanation_names_the_geometry_and_the_rest_goes_on() -> None:
-    found = failures(refuses_an_empty_batch, f"degenerate float32 {OWN}")
+    found = failures_on_its_own(refuses_an_empty_batch, "degenerate")
 
     explanation = "n0 c1 h3 w3 o1 k3x2 s1 p0 d1 g1: raised ValueError: no samples"
     assert found == {("empty_batch", "Y"): explanation}
@@ -101,4 +99,4 @@ def narrow(axis: int, limit: int) -> Any:
     ],
 )
 def test_a_narrow_index_is_found(axis: int, limit: int, row: str) -> None:
-    assert (row, "Y") in failures(narrow(axis, limit), f"large float32 {OWN}")
+    assert (row, "Y") in failures_on_its_own(narrow(axis, limit), "large")

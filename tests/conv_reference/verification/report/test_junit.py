@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
-from made_reports import FAULTY, RIGHT, finding, hostile, of_size, row
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from made_reports import FAULTY, RIGHT, UNJUDGED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.report import junit
@@ -71,6 +71,14 @@ def test_rounded_fails_where_exact_was_required(tmp_path: Path) -> None:
     assert outcome(case) == (Failure, "rounded: rounded, where exact was required")
 
 
+def test_what_the_engine_itself_failed_on_is_an_error(tmp_path: Path) -> None:
+    suite = read(UNJUDGED, tmp_path)
+
+    assert suite.errors == 1
+    (case,) = (case for case in suite if case.name == "engine")
+    assert outcome(case)[0] is Error
+
+
 def test_a_finding_of_no_row_is_not_lost(tmp_path: Path) -> None:
     report = replace(RIGHT, findings=(finding(check="elsewhere"),))
 
@@ -81,7 +89,7 @@ def test_a_finding_of_no_row_is_not_lost(tmp_path: Path) -> None:
 def test_hostile_text_arrives_as_text(tmp_path: Path) -> None:
     suite = read(hostile(), tmp_path)
 
-    assert len(list(suite)) == 4
+    assert len(list(suite)) == 5
     assert suite.name is not None
     assert "</pre></script><script>alert('&\"')</script>\\x1b[31m\\x00" in suite.name
     assert suite.failures == 2

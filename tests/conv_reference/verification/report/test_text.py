@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made_reports import FAULTY, RIGHT, finding, hostile, of_size, row
+from made_reports import FAULTY, RIGHT, UNJUDGED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.report import text
@@ -135,6 +135,15 @@ def test_an_interrupt_is_said() -> None:
 
     assert "(interrupted: this is what is known so far)" in shown.splitlines()[0]
     assert "The interrupt cut the run" in shown
+
+
+def test_what_the_engine_itself_failed_on_is_no_pass() -> None:
+    shown = text.render(UNJUDGED)
+
+    assert not UNJUDGED.passed
+    assert shown.splitlines()[0].endswith("; the engine itself failed on 1 more case")
+    assert "Not judged, for the engine itself failed; please report it: vmap float32" in shown
+    assert "WRONG" not in shown
 
 
 def test_a_stale_defect_is_named() -> None:

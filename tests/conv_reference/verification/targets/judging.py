@@ -12,6 +12,7 @@ from conv_reference.verification.conventions import as_target
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.geometries import small_geometry
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.plan import Request, plan
 from conv_reference.verification.result import FAILURES, Verdict
 
 
@@ -27,6 +28,26 @@ def failures(implementation: Any, case: str, seed: int = 1) -> dict[tuple[str, s
     return {
         (judgement.check, judgement.quantity): judgement.explanation
         for judgement in judged(implementation, case, seed)
+        if judgement.verdict in FAILURES
+    }
+
+
+def judged_on_its_own(implementation: Any, check: str, dtype: str) -> tuple[Judgement, ...]:
+    """All judgements of a check that brings its geometries, on each of them."""
+    target = as_target(implementation)
+    request = Request(dtypes=(DTYPES[dtype],), seed=1, budget=1.0, checks=(check,))
+    return tuple(
+        judgement
+        for case in plan(target, request).cases
+        for judgement in judge_case(target, case, Settings(seed=1, device="cpu"))
+    )
+
+
+def failures_on_its_own(implementation: Any, check: str) -> dict[tuple[str, str], str]:
+    """The explanations of what failed in float32, by row and quantity."""
+    return {
+        (judgement.check, judgement.quantity): judgement.explanation
+        for judgement in judged_on_its_own(implementation, check, "float32")
         if judgement.verdict in FAILURES
     }
 

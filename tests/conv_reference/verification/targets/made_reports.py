@@ -182,8 +182,14 @@ def hostile() -> Report:
         findings=(bad, replace(bad, known=HOSTILE), replace(bad, dtype="float64")),
         notes=(fence,),
         stale=(HOSTILE,),
+        unjudged=(HOSTILE,),
         seconds=float("inf"),
     )
+
+
+BROKEN_CASE = "vmap float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1: ZeroDivisionError: by zero"
+#: Right in all that was judged; on one case the engine itself failed.
+UNJUDGED = replace(RIGHT, unjudged=(BROKEN_CASE,))
 
 
 def of_size(count: int) -> Report:
