@@ -102,7 +102,7 @@ class Lab:
         if not wanted or alone or not isinstance(self.backend, Children):
             return list(found)
         right = set()
-        with closing(Children(self.target.name, 1, self.backend.limit)) as fresh:
+        with closing(self.backend.another()) as fresh:
             cases = [Case.parse(finding.case) for finding in wanted]
             for number, result in fresh.run(judge_case, cases, self.settings):
                 judged = () if isinstance(result, Crash | Broken) else result

@@ -9,11 +9,11 @@ for what it hands out again is not filled.
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,19 +32,15 @@ from conv_reference.verification.messages import (
     Work,
     attempt,
 )
+from conv_reference.verification.processes import Processes, cheapest, tail
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_WAITS = 4  # times an item's limit, while the processor is busy with others
 _IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
-_PERTURB = {
-    "MALLOC_PERTURB_": "128",
-    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
-    # Threads that spin while they wait take the processor from the other children.
-    "OMP_WAIT_POLICY": "passive",
-}
-
+_LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
+_FAREWELL = 5.0  # seconds from the last word of a process to its end
 Item = Any
 Result = Any
 
@@ -60,22 +56,15 @@ class Crash:
 class _Child:
     """One process, and the work that it has."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, processes: Processes) -> None:
         ours, theirs = socket.socketpair()
         self._shared = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._shared.write(bytes(8))
         self._shared.flush()
         self._place = mmap.mmap(self._shared.fileno(), 8)
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as above)
-        fds = (theirs.fileno(), self._shared.fileno())
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "conv_reference.verification.worker", *map(str, fds)],
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            env={**os.environ, **_PERTURB, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C is ours to answer
+        self.process = processes.start(
+            theirs.fileno(), self._shared.fileno(), self._errors.fileno()
         )
         theirs.close()
         self.connection = Connection(ours.detach())
@@ -83,6 +72,7 @@ class _Child:
         self.begun = time.monotonic()
         self.ready = False
         self.piece: _Piece | None = None
+        self.slowest = 0.0  # seconds that an item took at most which came to its end
         self._seen = -1
         self._worked = 0.0  # seconds of processor time, when the item was begun
 
@@ -97,6 +87,8 @@ class _Child:
         """The number of the item that it is at; a new one starts the clock again."""
         number = int.from_bytes(self._place[:], "little")
         if number != self._seen:
+            if self._seen >= 0:
+                self.slowest = max(self.slowest, time.monotonic() - self.begun)
             self._seen, self.begun = number, time.monotonic()
             self._worked = self._processor_time()
         return number
@@ -118,7 +110,9 @@ class _Child:
 
     def ended(self) -> Crash:
         """How the process ended."""
-        status = self.process.wait()
+        status = self.process.wait(_FAREWELL)
+        if status is None:
+            return Crash("closed its connection", self._said())
         with contextlib.suppress(ValueError):
             if status < 0:
                 return Crash(f"killed by {signal.Signals(-status).name}", self._said())
@@ -126,18 +120,15 @@ class _Child:
 
     def stop(self) -> None:
         """End it, and what it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
         self.connection.close()
         self._place.close()
         self._shared.close()
         self._errors.close()
 
     def _said(self) -> str:
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - 2000))
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        said = tail(self._errors) or self.process.said()
+        lines = said.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
 
@@ -178,9 +169,13 @@ class Children:
 
     target_name: str
     count: int = field(default_factory=usual_count)
-    limit: float = 20.0  # seconds for each item
+    limit: float = 20.0  # seconds for each item, until one has taken them
     _children: list[_Child] = field(default_factory=list)
     _target: Target | None = None
+    source: Processes | None = None  # of others, that is theirs to close
+    _own: Processes | None = None
+    _slowest: float = 0.0
+    _hung: bool = False
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -237,10 +232,24 @@ class Children:
         for child in self._children:
             child.stop()
         self._children.clear()
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+
+    def another(self) -> Children:
+        """One child more, which knows nothing of what these have done."""
+        return Children(self.target_name, 1, self.limit, source=self._processes())
 
     def _fill(self, count: int) -> None:
         while len(self._children) < count:
-            self._children.append(_Child(self.target_name))
+            self._children.append(_Child(self.target_name, self._processes()))
+
+    def _processes(self) -> Processes:
+        if self.source is None and self._own is None:
+            self._own = cheapest()
+        source = self.source or self._own
+        assert source is not None
+        return source
 
     def _await(self, waiting: list[_Piece] | None = None) -> list[tuple[int, Result | Crash]]:
         """Wait for a moment, and gather what has come, crashes included."""
@@ -284,9 +293,18 @@ class Children:
             return []
         if child.piece is None:
             return []
-        if not child.hangs(self.limit):
+        limit = self._patience()
+        if not child.hangs(limit):
+            self._slowest = max(self._slowest, child.slowest)
             return []
-        return self._lost(child, Crash(f"did not return within {self.limit:g} s"), waiting)
+        self._hung = True
+        return self._lost(child, Crash(f"did not return within {limit:g} s"), waiting)
+
+    def _patience(self) -> float:
+        """Where one item hung, others will: then many times what any other took is enough."""
+        if not self._hung:
+            return self.limit
+        return min(self.limit, max(_LEAST_LIMIT, float(math.ceil(_TIMES_SLOWEST * self._slowest))))
 
     def _lost(
         self, child: _Child, crash: Crash, waiting: list[_Piece] | None

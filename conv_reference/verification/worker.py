@@ -1,28 +1,104 @@
-"""The child process: it imports the target, and does the pieces of work that it is sent.
+"""The other side of ``processes`` and ``isolation``: the server that forks, and the child.
 
-Run by ``isolation``, with the file descriptors of a socket and of a small shared file. Its
-answers go through the socket, so that a target may print what it likes.
+The child imports the target, and does the pieces of work that it is sent. Its answers go through
+a socket, so that a target may print what it likes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import mmap
 import os
+import random
+import signal
+import socket
 import sys
 import time
+import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.messages import Described, Start, Target, Work, attempt
+from conv_reference.verification.processes import ANSWER, FORK, MESSAGE, RUNNING
 
 FLUSH = 0.2  # seconds between two messages with results
+# What the work needs, imported before the first piece of it.
+_NEEDED = (
+    "conv_reference.verification.execution",
+    "conv_reference.verification.explain",
+    "conv_reference.verification.loading",
+    "torch.fx.experimental.symbolic_shapes",  # by the first backward pass
+)
 
 
-def main(socket: int, shared: int) -> None:
+def serve(control: int) -> None:
+    """Fork children, and tell what became of them, until the parent closes the socket.
+
+    No function of torch is called here: its threads would be missing in the forks.
+    """
+    _prepare()
+    statuses: dict[int, int] = {}
+    with socket.socket(fileno=control) as parent:
+        while True:
+            message, fds, _, _ = socket.recv_fds(parent, MESSAGE.size, 3)
+            if not message:
+                return
+            asked, number = MESSAGE.unpack(message)
+            if asked == FORK:
+                answer = os.fork()
+                if answer == 0:
+                    parent.detach()
+                    os.close(control)
+                    _work_in_fork(*fds)
+                statuses.pop(answer, None)
+                for fd in fds:
+                    os.close(fd)
+            else:
+                _reap(statuses)
+                answer = statuses.get(number, RUNNING)
+            parent.sendall(ANSWER.pack(answer))
+
+
+def _reap(statuses: dict[int, int]) -> None:
+    """Note the statuses of those that have ended, as ``subprocess`` has them."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            statuses[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
+def _work_in_fork(connection: int, shared: int, errors: int) -> None:
+    """What a fork does with the rest of its life."""
+    try:
+        os.setsid()
+        os.dup2(errors, 2)
+        _draw_anew()
+        main(connection, shared)
+    except BaseException as error:  # nothing of the server's own may run on in the fork
+        traceback.print_exc()
+        sys.stderr.flush()
+        if isinstance(error, KeyboardInterrupt):  # as any Python ends of it
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        os._exit(1)
+    os._exit(0)  # a target's threads and exit handlers must not keep it
+
+
+def _draw_anew() -> None:
+    """Forks must not all draw the same; ``random`` sees to it by itself."""
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(random.getrandbits(32))
+
+
+def _prepare() -> None:
+    for name in _NEEDED:
+        importlib.import_module(name)
+
+
+def main(connection_fd: int, shared: int) -> None:
     """Serve until the parent closes the socket."""
-    connection = Connection(socket)
+    connection = Connection(connection_fd)
     place = mmap.mmap(shared, 8)
     start: Start = connection.recv()
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
@@ -35,18 +111,16 @@ def main(socket: int, shared: int) -> None:
         connection.send(error)
         return
     connection.send(Described(target.described()))
-    # What the work needs, imported while the parent plans.
-    importlib.import_module("conv_reference.verification.execution")
-    importlib.import_module("torch.fx.experimental.symbolic_shapes")  # by the first backward pass
+    _prepare()  # where it was not forked: while the parent plans
     while True:
         try:
             work: Work = connection.recv()
         except EOFError:
             return
-        _serve(connection, place, target, work)
+        _carry_out(connection, place, target, work)
 
 
-def _serve(connection: Connection, place: mmap.mmap, target: Target, work: Work) -> None:
+def _carry_out(connection: Connection, place: mmap.mmap, target: Target, work: Work) -> None:
     """Do the work; tell in the shared file which item is begun, now and then send results."""
     buffer: list[Any] = []
     last = time.monotonic()
@@ -61,5 +135,9 @@ def _serve(connection: Connection, place: mmap.mmap, target: Target, work: Work)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    descriptors = tuple(map(int, sys.argv[1:]))
+    if len(descriptors) == 1:
+        serve(*descriptors)
+    else:
+        main(*descriptors)
     os._exit(0)  # a target's threads and exit handlers must not keep it

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +10,7 @@ import hostile
 import pytest
 import torch
 
+from conv_reference.verification import isolation
 from conv_reference.verification.case import Case
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.errors import TargetError
@@ -194,3 +197,21 @@ def test_in_process_global_state_is_put_back() -> None:
     before = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     judge_case(as_target(hostile.changes_global_state), case, SETTINGS)
     assert (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()) == before
+
+
+def sleeps(_: Target, item: float, __: Any) -> float:
+    time.sleep(item)
+    return item
+
+
+def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolation, "_LEAST_LIMIT", 1.0)
+    with closing(Children("torch.nn.functional:conv2d", count=1, limit=2.0)) as children:
+        results = dict(children.run(sleeps, [100.0, 0.0, 100.0], None))
+    assert results == {
+        0: Crash("did not return within 2 s"),
+        1: 0.0,
+        2: Crash("did not return within 1 s"),
+    }

@@ -1,0 +1,222 @@
+"""Processes to do the work in: forked from one that holds torch already, so that each is cheap.
+
+Where a library crashes often, the import of torch for each new process would take more time than
+the work. The process that forks (``worker.serve``) imports torch, but never calls it and never
+imports a target: its forks have no threads to miss, and each imports the target afresh. Elsewhere
+than on Linux, where system libraries do not take forks well, each process is started anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import IO
+
+FORKS = sys.platform == "linux"
+MESSAGE = struct.Struct("=ci")  # what is asked, and the number of a process
+ANSWER = struct.Struct("=i")
+FORK, STATUS = b"f", b"s"
+RUNNING = 1 << 16  # no status is as large
+_LAST = 5.0  # seconds that a process takes at most to be gone
+_WORKER = "conv_reference.verification.worker"
+_PERTURB = {
+    "MALLOC_PERTURB_": "128",
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+    # Threads that spin while they wait take the processor from the other children.
+    "OMP_WAIT_POLICY": "passive",
+}
+
+
+class Process(ABC):
+    """One that runs, and leaves a status."""
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Its number; 0 where it never came to be."""
+
+    @abstractmethod
+    def status(self) -> int | None:
+        """As ``subprocess`` has it, the number of a signal negative; None while it runs."""
+
+    def wait(self, limit: float) -> int | None:
+        """The status, as soon as there is one.
+
+        Args:
+            limit: seconds, after which None is returned.
+        """
+        end = time.monotonic() + limit
+        while (status := self.status()) is None and time.monotonic() < end:
+            time.sleep(0.002)
+        return status
+
+    def kill(self) -> None:
+        """End it, and what it started."""
+        for kill in (os.killpg, os.kill):  # it may have no group of its own yet
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(self.pid, signal.SIGKILL)
+        self.wait(_LAST)
+
+    def said(self) -> bytes:
+        """What is known of why it never came to be."""
+        return b""
+
+
+class Processes(ABC):
+    """Where processes come from."""
+
+    @abstractmethod
+    def start(self, connection: int, shared: int, errors: int) -> Process:
+        """A process that serves; it is not waited for.
+
+        Args:
+            connection: the file descriptor of its end of a socket.
+            shared: of the file in which it tells where it is.
+            errors: of the file for its standard error.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Start no more; those that run are their owners' to end."""
+
+
+class _Spawned(Process):
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def status(self) -> int | None:
+        return self._process.poll()
+
+
+class Spawning(Processes):
+    """Each is started anew, and imports torch."""
+
+    def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (as above)
+        return _Spawned(popen((connection, shared), errors))
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Forking(Processes):
+    """Each is forked from one process, which holds torch."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
+        self._server = popen((theirs.fileno(),), self._errors.fileno())
+        theirs.close()
+        self._socket = ours
+        self._asked = 0  # how many processes, and for how many of them the number has come
+        self._numbers: list[int] = []
+
+    def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (as above)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            message = [MESSAGE.pack(FORK, 0)]
+            socket.send_fds(self._socket, message, (connection, shared, errors))
+        self._asked += 1
+        return _Forked(self, self._asked - 1)
+
+    def number(self, place: int) -> int:
+        """The number of the process that was asked for in this place; 0 where the server died."""
+        while len(self._numbers) <= place:
+            self._numbers.append(self._answer() or 0)
+        return self._numbers[place]
+
+    def has_started(self, place: int) -> bool:
+        """Whether that process has come to be; the server may still import torch."""
+        while len(self._numbers) <= place and select.select([self._socket], [], [], 0)[0]:
+            self._numbers.append(self._answer() or 0)
+        return len(self._numbers) > place and self._numbers[place] > 0
+
+    def status(self, number: int) -> int | None:
+        """What has become of a process; the server's own status where that has ended."""
+        self.number(self._asked - 1)  # the answers before this one
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(MESSAGE.pack(STATUS, number))
+        answer = self._answer()
+        if answer is None:
+            return self._server.wait()
+        return None if answer == RUNNING else answer
+
+    def said(self) -> bytes:
+        """The end of what the server wrote to standard error."""
+        return tail(self._errors)
+
+    def close(self) -> None:
+        """End the server."""
+        self._socket.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
+        self._errors.close()
+
+    def _answer(self) -> int | None:
+        """The next answer; None where the server has ended."""
+        with contextlib.suppress(ConnectionResetError):
+            received = self._socket.recv(ANSWER.size, socket.MSG_WAITALL)
+            if len(received) == ANSWER.size:
+                number: int = ANSWER.unpack(received)[0]
+                return number
+        return None
+
+
+class _Forked(Process):
+    def __init__(self, server: Forking, place: int) -> None:
+        self._server, self._place = server, place
+        self._status: int | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._server.number(self._place)
+
+    def status(self) -> int | None:
+        if self._status is None:
+            self._status = self._server.status(self.pid)
+        return self._status
+
+    def kill(self) -> None:
+        if self._status is None and self._server.has_started(self._place):
+            super().kill()  # otherwise it ends with the server, or for want of a connection
+
+    def said(self) -> bytes:
+        return b"" if self.pid else self._server.said()
+
+
+def cheapest() -> Processes:
+    """The cheapest that this system can do."""
+    return Forking() if FORKS else Spawning()
+
+
+def popen(fds: Sequence[int], errors: int) -> subprocess.Popen[bytes]:
+    """A worker, on dirtied memory: what of a result was never written shows."""
+    return subprocess.Popen(
+        [sys.executable, "-m", _WORKER, *map(str, fds)],
+        pass_fds=fds,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env={**os.environ, **_PERTURB, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # Ctrl-C is ours to answer
+    )
+
+
+def tail(file: IO[bytes], most: int = 2000) -> bytes:
+    """The last bytes of a file."""
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - most))
+    return file.read()
