@@ -208,6 +208,7 @@ def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(isolation, "_LEAST_LIMIT", 1.0)
+    monkeypatch.setattr(isolation, "_TIMES_SLOWEST", 0)
     with closing(Children("torch.nn.functional:conv2d", count=1, limit=2.0)) as children:
         results = dict(children.run(sleeps, [100.0, 0.0, 100.0], None))
     assert results == {
