@@ -1,14 +1,21 @@
-"""What an element should be, in symbols: from the independent derivation of ``analytic``."""
+"""What an element should be, in symbols: from the independent derivation of ``analytic``.
+
+It brings sympy, which takes a second to import: only when there is something to explain.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analytic import Derivation, derive
-from analytic import Geometry as AnalyticGeometry
 from conv_reference.geometry import Geometry
 from conv_reference.verification.readout import Index, Terms
+
+if TYPE_CHECKING:
+    from analytic import Derivation
+    from analytic import Geometry as AnalyticGeometry
+else:
+    AnalyticGeometry = Derivation = Any
 
 MOST_PRODUCTS = 20_000  # of one forward pass; the derivation of more takes seconds
 
@@ -51,12 +58,16 @@ def participation(geometry: Geometry, index: Index) -> int:
 
 @lru_cache(maxsize=8)
 def _derivation(geometry: Geometry, bias: bool) -> Derivation:
+    from analytic import derive
+
     return derive(_analytic(geometry, bias=bias))
 
 
 def _analytic(geometry: Geometry, *, bias: bool) -> AnalyticGeometry:
+    from analytic import Geometry as Symbolic
+
     (top, bottom), (left, right) = geometry.padding
-    return AnalyticGeometry(
+    return Symbolic(
         geometry.input_size,
         geometry.kernel_size,
         stride=geometry.stride,

@@ -1,27 +1,33 @@
-"""What failed before is tried first: failing cases, remembered in hypothesis' example database."""
+"""What failed before is tried first: failing cases, remembered in hypothesis' example database.
+
+It is imported only where there is something to recall or to remember.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
-
-from hypothesis.database import DirectoryBasedExampleDatabase
+from typing import TYPE_CHECKING
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.target import Target
+
+if TYPE_CHECKING:
+    from hypothesis.database import DirectoryBasedExampleDatabase
 
 
 class Memory:
     """The failing cases of one target, in a folder; without a folder, none."""
 
     def __init__(self, folder: Path | None, target: Target) -> None:
-        self._database = None if folder is None else DirectoryBasedExampleDatabase(folder)
+        self._folder = folder
         self._key = f"conv-reference {target.name}".encode()
         self._target = target
 
     def recall(self) -> list[Case]:
         """The remembered cases that the target can still be asked for, in a fixed order."""
-        if self._database is None:
+        if self._folder is None or not self._folder.is_dir():
             return []
         found = []
         for text in sorted(self._database.fetch(self._key)):
@@ -40,11 +46,18 @@ class Memory:
             failing: cases in their text form.
             tried: those that were recalled.
         """
-        if self._database is None:
-            return
         now = set(failing)
+        if self._folder is None or not (now or self._folder.is_dir()):
+            return
         for text in now:
             self._database.save(self._key, text.encode())
         for case in tried:
             if str(case) not in now:
                 self._database.delete(self._key, str(case).encode())
+
+    @cached_property
+    def _database(self) -> DirectoryBasedExampleDatabase:
+        from hypothesis.database import DirectoryBasedExampleDatabase
+
+        assert self._folder is not None
+        return DirectoryBasedExampleDatabase(self._folder)

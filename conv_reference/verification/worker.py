@@ -26,6 +26,7 @@ from conv_reference.verification.processes import ANSWER, FORK, MESSAGE, RUNNING
 FLUSH = 0.2  # seconds between two messages with results
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
+    "analytic",  # by the first explanation
     "conv_reference.verification.execution",
     "conv_reference.verification.explain",
     "conv_reference.verification.loading",

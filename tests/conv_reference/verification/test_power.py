@@ -115,7 +115,12 @@ def test_a_mutant_is_named_by_the_attribute_that_holds_it() -> None:
 def test_right_convolutions_raise_no_alarm(name: str) -> None:
     target = as_target(getattr(right, name), name=f"right:{name}")
     request = Request(dtypes=tuple(DTYPES.values()), seed=SEED, budget=0.5)
-    cases = plan(target, request).cases
+    # `large` in one dtype: slow as these are, a minute.
+    cases = [
+        case
+        for case in plan(target, request).cases
+        if case.check != "large" or case.dtype == torch.float32
+    ]
 
     assert {case.check for case in cases} >= {CERTIFICATE}
     assert {case.check for case in cases} <= set(all_checks())
