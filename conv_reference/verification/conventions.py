@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, get_type_hints
@@ -86,14 +87,8 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
 
     def prepare(case: Case, operands: Operands) -> Call:
         given = _conv2d_options(case.geometry)
-
-        def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
-            options = given | {"bias": b}
-            listed = (options.get(p, default) for p, default in parameters.items())
-            return function(X, K, *listed, **{p: options[p] for p in keywords})
-
         return Call(
-            function=call,
+            function=partial(_called, function, parameters, keywords, given),
             X=_leaf(operands.input, case, "X"),
             K=_leaf(operands.weight, case, "K"),
             b=_leaf(operands.bias, case, "b") if case.bias else None,
@@ -107,6 +102,21 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
         words=function is torch.nn.functional.conv2d or _takes_words(function),
         call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
     )
+
+
+def _called(
+    function: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    keywords: Sequence[str],
+    given: Mapping[str, Any],
+    X: Tensor,
+    K: Tensor,
+    b: Tensor | None,
+) -> Any:
+    """The function's answer, each option given in the way that it takes it."""
+    options = {**given, "bias": b}
+    listed = (options.get(p, default) for p, default in parameters.items())
+    return function(X, K, *listed, **{p: options[p] for p in keywords})
 
 
 def _keyword_options(function: Callable[..., Any]) -> list[str]:
@@ -325,15 +335,35 @@ def _module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
         b = nn.Parameter(operands.bias, "b" in case.requires_grad)
         _set(layer, bias[0], b)
 
-    def call(X: Tensor, weight: Tensor, given: Tensor | None) -> Any:
-        if weight is K and given is b:
-            return layer(X)  # as its users call it
-        replaced = {kernel_name: weight}
-        if bias is not None and given is not None:
-            replaced[bias[0]] = given
-        return functional_call(layer, replaced, (X,))
+    own_bias = None if bias is None else (bias[0], b)
+    function = partial(_called_with, layer, (kernel_name, K), own_bias)
+    return Call(function=function, X=_leaf(X, case, "X"), K=K, b=b, G=G, layer=layer)
 
-    return Call(function=call, X=_leaf(X, case, "X"), K=K, b=b, G=G, layer=layer)
+
+def _called_with(
+    layer: nn.Module,
+    kernel: tuple[str, Tensor],
+    bias: tuple[str, Tensor | None] | None,
+    X: Tensor,
+    weight: Tensor,
+    given: Tensor | None,
+) -> Any:
+    """The layer's answer with another kernel and bias; with its own, as its users call it.
+
+    Args:
+        layer: the target.
+        kernel: its own, with its name.
+        bias: its own, with its name; None where it has none.
+        X: its input.
+        weight: in place of its kernel.
+        given: in place of its bias; None leaves that.
+    """
+    if weight is kernel[1] and given is (None if bias is None else bias[1]):
+        return layer(X)
+    replaced = {kernel[0]: weight}
+    if bias is not None and given is not None:
+        replaced[bias[0]] = given
+    return functional_call(layer, replaced, (X,))
 
 
 def _set(layer: nn.Module, name: str, parameter: nn.Parameter) -> None:

@@ -7,8 +7,9 @@ rule. Drawn as here, such a sum is exact in the dtype in any order, too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isqrt
 from typing import Any
 
@@ -108,19 +109,22 @@ def answer(
     """
     given = [None if t is None else t.detach().to("cpu", torch.float64) for t in tensors]
     shape = (*lead, *own_shapes(trial.target, trial.case.geometry)[like], *trail)
-
-    def scale() -> Tensor:
-        return value(*(None if t is None else t.abs() for t in given)).reshape(shape)
-
     return Expected(
         value=value(*given).reshape(shape),
-        scale=scale,
+        scale=partial(_scale, value, given, shape),
         terms=2 * term_counts(trial.case.geometry)[like],
         dtype=trial.case.dtype,
         device=trial.device,
         product=lambda: greatest_product(t for t in given if t is not None),
         transform=can_transform(trial.case.geometry, trial.case.dtype),
     )
+
+
+def _scale(
+    value: Callable[..., Tensor], given: Sequence[Tensor | None], shape: tuple[int, ...]
+) -> Tensor:
+    """The sum of the absolute products behind each element."""
+    return value(*(None if t is None else t.abs() for t in given)).reshape(shape)
 
 
 @dataclass(frozen=True)

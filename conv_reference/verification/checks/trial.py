@@ -101,15 +101,10 @@ class Trial:
         shapes = own_shapes(target, geometry)
         terms = term_counts(geometry)
 
-        def scale(name: str) -> Tensor:
-            absolute = None if bias is None else bias.abs()
-            value = _quantity(name, X.abs(), K.abs(), absolute, G.abs(), geometry)
-            return value.reshape(shapes[name])
-
         return {
             name: Expected(
                 value=_quantity(name, X, K, bias, G, geometry).reshape(shapes[name]),
-                scale=partial(scale, name),
+                scale=partial(_scale, name, X, K, bias, G, geometry, shapes[name]),
                 terms=terms[name],
                 dtype=self.case.dtype,
                 device=self.device,
@@ -152,6 +147,20 @@ def greatest_product(tensors: Iterable[Tensor]) -> float:
 
 def _factors(name: str, X: Tensor, K: Tensor, G: Tensor) -> tuple[Tensor, ...]:
     return {"Y": (X, K), "dX": (G, K), "dK": (G, X), "db": (G,)}[name]
+
+
+def _scale(
+    name: str,
+    X: Tensor,
+    K: Tensor,
+    b: Tensor | None,
+    G: Tensor,
+    geometry: Geometry,
+    shape: tuple[int, ...],
+) -> Tensor:
+    """The sum of the absolute products behind each element."""
+    absolute = None if b is None else b.abs()
+    return _quantity(name, X.abs(), K.abs(), absolute, G.abs(), geometry).reshape(shape)
 
 
 def _quantity(
