@@ -20,7 +20,14 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.case import (
+    EXACT_VALUES,
+    SUBSETS,
+    Case,
+    Layout,
+    Values,
+    dtype_name,
+)
 from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.factors import (
     case_of,
@@ -141,6 +148,17 @@ def selected_checks(target: Target, names: Sequence[str]) -> list[Check]:
     ]
 
 
+def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[str]:
+    """What is told of checks that apply to none of the dtypes of a run."""
+    for check in checks:
+        if not any(map(check.applies, dtypes)):
+            yield f"not asked: {check.name}, which applies to {_applied(check)}"
+
+
+def _applied(check: Check) -> str:
+    return " and ".join(sorted(map(dtype_name, check.dtypes or ()))) + " alone"
+
+
 def _names(check: Check) -> set[str]:
     return {check.name, *(row.name for row in check.rows)}
 
@@ -176,7 +194,7 @@ def _modes(
         count = counts.get(check.sample, 3)
         if check.name == CERTIFICATE:
             continue
-        for dtype in request.dtypes:
+        for dtype in filter(check.applies, request.dtypes):
             number = count if check.sample == Sample.OWN else max(1, round(count * scale))
             yield from _sampled(target, check, dtype, covering, random, number)
 
@@ -229,10 +247,14 @@ def _possible(target: Target, case: Case) -> Case:
     known = all_checks()
     if case.check not in known:
         raise ValueError(_no_check(case.check, known))
-    reason = known[case.check].unsupported(target)
+    check = known[case.check]
+    if not check.applies(case.dtype):
+        given = dtype_name(case.dtype)
+        raise ValueError(f"{case.check!r} applies to {_applied(check)}, got {given}")
+    reason = check.unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
-    if known[case.check].own and known[case.check].row_of(target, case.geometry) is None:
+    if check.own and check.row_of(target, case.geometry) is None:
         raise ValueError(f"{case.check!r} has sizes of its own, got {case.geometry}")
     nearest = target.restrict(case)
     if nearest != case:
@@ -255,6 +277,8 @@ def _on_geometry(target: Target, request: Request, chosen: Mapping[str, Check]) 
         exact = can_be_exact(geometry, dtype)
         for check in chosen.values():
             if check.own and check.row_of(target, geometry) is None:
+                continue
+            if not check.applies(dtype):
                 continue
             plain = Case(check=check.name, geometry=geometry, dtype=dtype)
             if check.name != CERTIFICATE:

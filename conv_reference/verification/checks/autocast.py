@@ -27,11 +27,10 @@ _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
         "a custom backward pass met a bfloat16 G and a float32 kernel",
     ),
     sample=Sample.REQUEST,
+    dtypes=[torch.float32],
 )
 def autocast(trial: Trial) -> Iterator[Judgement]:
     """Integers that are exact in bfloat16, then reals to within its bound."""
-    if trial.case.dtype != torch.float32:
-        return
     integers = Integers.of(trial, terms=1, dtype=_LOW)
     if integers is not None:
         yield from _under_autocast(trial, integers.operands(), real=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks.trial import Trial
@@ -46,6 +48,11 @@ class Check:
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
     layers_only: bool = False  # of a function it asks nothing, not even support
     own: Mapping[str, tuple[Geometry, ...]] = field(default_factory=dict)  # by row
+    dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
+
+    def applies(self, dtype: torch.dtype) -> bool:
+        """Whether the check has a meaning in this dtype."""
+        return self.dtypes is None or dtype in self.dtypes
 
     def row_of(self, target: Target, geometry: Geometry) -> str | None:
         """The row whose own geometry this is, as far as the target can be asked for it."""
@@ -71,6 +78,7 @@ def check(
     fits: Callable[[Geometry], bool] = lambda _: True,
     layers_only: bool = False,
     own: Mapping[str, tuple[str, ...]] | None = None,
+    dtypes: Collection[torch.dtype] | None = None,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -82,6 +90,7 @@ def check(
         fits: whether it can judge such sizes: of a small sample, others are drawn.
         layers_only: whether it is no concern of a function, of which no row is listed then.
         own: for each row, the geometries that it is put to, in place of drawn ones.
+        dtypes: to which it applies; in the others there is nothing to ask.
     """
 
     def register(run: Run) -> Run:
@@ -89,8 +98,9 @@ def check(
         assert rows, f"{name} names no row"
         assert name not in REGISTRY, f"two checks are called {name}"
         parsed = {row: tuple(map(Geometry.parse, texts)) for row, texts in (own or {}).items()}
+        only = None if dtypes is None else frozenset(dtypes)
         REGISTRY[name] = Check(
-            name, rows, run, sample, unsupported, real, fits, layers_only, parsed
+            name, rows, run, sample, unsupported, real, fits, layers_only, parsed, only
         )
         return run
 

@@ -155,11 +155,10 @@ _MOST_ELEMENTS = 64
         "no double backward at all with oneDNN, unseen by tests in float64 alone (pytorch#15353)",
     ),
     sample=Sample.FEW,
+    dtypes=[torch.float64],
 )
 def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     """Torch's own check of the second order by finite differences."""
-    if trial.case.dtype != torch.float64:
-        return
     integers = Integers(trial, 3, torch.Generator().manual_seed(trial.seed))
     plain = {f"{name}_layout": Layout.CONTIGUOUS for name in ("input", "weight", "grad_output")}
     call = trial.call(integers.operands(), requires_grad="XKb", **plain)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from conv_reference.verification.plan import (
     Plan,
     Request,
     Sweep,
+    inapplicable,
     plan,
     require_known,
     selected_checks,
@@ -73,6 +75,33 @@ def test_only_real_checks_get_real_operands_and_dense_ones_fit_the_dtype(default
         assert (case.values == Values.REAL) == (case.check in real)
         if case.values in EXACT_VALUES and case.check == CERTIFICATE:
             assert can_be_exact(case.geometry, case.dtype), str(case)
+
+
+@pytest.mark.parametrize("target", [conv2d, ConvLayer_1], ids=lambda target: target.__name__)
+def test_each_size_that_a_check_brings_is_a_case_of_its_own_in_each_dtype(target: Any) -> None:
+    target = as_target(target)
+    wanted = Request(ALL, seed=0, budget=0.1, checks=("degenerate", "large"))
+    cases = plan(target, wanted).cases
+
+    assert len(set(cases)) == len(cases)
+    for name in wanted.checks:
+        check = all_checks()[name]
+        assert set(check.own) == {row.name for row in check.rows}
+        for geometries in check.own.values():
+            sizes = set(map(target.restrict_geometry, geometries))
+            for dtype in ALL:
+                asked = {c.geometry for c in cases if (c.check, c.dtype) == (name, dtype)}
+                assert sizes <= asked
+
+
+def test_a_check_is_asked_only_in_the_dtypes_to_which_it_applies(default: Plan) -> None:
+    limited = [check for check in all_checks().values() if check.dtypes is not None]
+    for check in limited:
+        asked = {case.dtype for case in default.cases if case.check == check.name}
+        assert asked == (set() if check.sample == Sample.REQUEST else check.dtypes)
+    assert [*inapplicable(limited, FLOAT32)] == [
+        "not asked: gradgradcheck, which applies to float64 alone"
+    ]
 
 
 @pytest.mark.parametrize("sweep", [sweep for sweep in Sweep if sweep != Sweep.DEFAULT])
@@ -177,8 +206,16 @@ def test_one_case_is_the_whole_plan() -> None:
             {"case": Case.parse("grad_input float32 h1 w1 k1")},
             "no check 'grad_input'; accepted are those .* lists; nearest: certificate$",
         ),
+        (
+            {"case": Case.parse("gradgradcheck float32 h1 w1 k1")},
+            "'gradgradcheck' applies to float64 alone, got float32$",
+        ),
+        (
+            {"case": Case.parse("degenerate float32 h9 w9 k1")},
+            "'degenerate' has sizes of its own, got n1 c1 h9 w9 .*$",
+        ),
     ],
-    ids=["case", "geometry", "check", "a check's row"],
+    ids=["case", "geometry", "check", "a check's row", "dtype", "sizes"],
 )
 def test_what_the_target_cannot_be_asked_for_is_refused_with_the_nearest(
     request_: dict[str, object], message: str

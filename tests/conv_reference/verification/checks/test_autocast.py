@@ -34,7 +34,3 @@ def test_a_fault_that_only_autocast_meets_is_wrong() -> None:
         return 2 * Y if Y.dtype == torch.bfloat16 else Y
 
     assert wrong(ask(doubled, "autocast", "float32")) == {"Y", "dX", "dK"}
-
-
-def test_it_is_float32_that_is_cast() -> None:
-    assert ask(torch.nn.functional.conv2d, "autocast", "float64") == ()

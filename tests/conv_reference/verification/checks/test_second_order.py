@@ -60,7 +60,3 @@ def test_one_forgotten_term_is_named() -> None:
 @pytest.mark.parametrize("check", ["double_backward", "gradgradcheck"])
 def test_what_is_differentiable_once_is_unsupported(check: str) -> None:
     assert verdicts(ask(Once, check)) == {Verdict.UNSUPPORTED}
-
-
-def test_finite_differences_need_float64() -> None:
-    assert ask(torch.nn.functional.conv2d, "gradgradcheck", "float32") == ()
