@@ -113,23 +113,46 @@ class Spawning(Processes):
 
 
 class Forking(Processes):
-    """Each is forked from one process, which holds torch."""
+    """Each is forked from one process, which holds torch; where a target killed that, another."""
+
+    def __init__(self) -> None:
+        self._server = _Server()
+
+    def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (as above)
+        if self._server.has_ended:
+            self._server.close()
+            self._server = _Server()
+        return _Forked(self._server, self._server.fork(connection, shared, errors))
+
+    def close(self) -> None:
+        """End the process that forks."""
+        self._server.close()
+
+
+class _Server:
+    """The process that forks: see ``worker.serve``."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
-        self._server = popen((theirs.fileno(),), self._errors.fileno())
+        self._process = popen((theirs.fileno(),), self._errors.fileno())
         theirs.close()
         self._socket = ours
         self._asked = 0  # how many processes, and for how many of them the number has come
         self._numbers: list[int] = []
 
-    def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (as above)
+    @property
+    def has_ended(self) -> bool:
+        """Whether it forks no more."""
+        return self._process.poll() is not None
+
+    def fork(self, connection: int, shared: int, errors: int) -> int:
+        """Ask for a process; its place among all that were asked for."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             message = [MESSAGE.pack(FORK, 0)]
             socket.send_fds(self._socket, message, (connection, shared, errors))
         self._asked += 1
-        return _Forked(self, self._asked - 1)
+        return self._asked - 1
 
     def number(self, place: int) -> int:
         """The number of the process that was asked for in this place; 0 where the server died."""
@@ -150,7 +173,7 @@ class Forking(Processes):
             self._socket.sendall(MESSAGE.pack(STATUS, number))
         answer = self._answer()
         if answer is None:
-            return self._server.wait()
+            return self._process.wait()
         return None if answer == RUNNING else answer
 
     def said(self) -> bytes:
@@ -158,11 +181,11 @@ class Forking(Processes):
         return tail(self._errors)
 
     def close(self) -> None:
-        """End the server."""
+        """End it."""
         self._socket.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._server.pid, signal.SIGKILL)
-        self._server.wait()
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         self._errors.close()
 
     def _answer(self) -> int | None:
@@ -176,7 +199,7 @@ class Forking(Processes):
 
 
 class _Forked(Process):
-    def __init__(self, server: Forking, place: int) -> None:
+    def __init__(self, server: _Server, place: int) -> None:
         self._server, self._place = server, place
         self._status: int | None = None
 

@@ -35,6 +35,10 @@ def dies(_: Any, item: str, __: Any) -> None:
     os._exit(int(item))
 
 
+def kills_its_parent(*_: Any) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+
+
 @pytest.fixture(scope="module", params=[Forking, Spawning])
 def source(request: pytest.FixtureRequest) -> Iterator[Processes]:
     with closing(request.param()) as made:
@@ -73,6 +77,13 @@ def test_what_is_closed_is_gone(source: Processes) -> None:
         os.kill(gone, 0)
 
 
+def test_where_a_target_kills_the_process_that_forks_there_is_another() -> None:
+    with closing(Children(CONV2D, 1)) as children:
+        once(children, kills_its_parent)
+        once(children, dies, "0")
+        assert once(children, number) == children.processes[0]
+
+
 def test_forks_do_not_draw_the_same(source: Processes) -> None:
     children = Children(CONV2D, 1, source=source)
     with closing(children), closing(children.another()) as other:
@@ -80,7 +91,7 @@ def test_forks_do_not_draw_the_same(source: Processes) -> None:
 
 
 def test_to_close_does_not_wait_for_the_import_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Forking, "number", lambda *_: pytest.fail("waited for it"))
+    monkeypatch.setattr(processes._Server, "number", lambda *_: pytest.fail("waited for it"))
     with closing(Children(CONV2D, 2)) as children:
         children.start()
 
