@@ -2,12 +2,14 @@
 
 Each candidate is a convolution with one fault in it, written on the oracle. Its gradients come
 from autograd, so that a fault in the backward pass alone is met as well. A guess is made only
-where the candidate gives every element that the implementation gave, on dense values.
+where the candidate gives every element that the implementation gave, on dense values; of
+several, it is the one that fits most of the other failing cases, and one that fits none of
+them is not made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,18 +35,36 @@ class Candidate:
     forward: Forward  # of (X, K, b), for one geometry
 
 
-def guess(trial: Trial, quantity: str) -> str:
-    """The known fault that fits, as a sentence; empty where none or no answer does."""
+def guess(trial: Trial, quantity: str, others: Sequence[Trial] = ()) -> str:
+    """The known fault that fits, as a sentence; empty where none or no answer does.
+
+    Args:
+        trial: the smallest failing case, which many faults fit.
+        quantity: Y, dX, dK or db.
+        others: further failing cases, which fewer fit.
+    """
+    fitting = _fitting(trial, quantity)
+    if not fitting:
+        return ""
+    votes = [met for other in others if (met := _fitting(other, quantity)) is not None]
+    best = max(fitting, key=lambda words: sum(words in met for met in votes))
+    return f"Perhaps {best}." if not votes or any(best in met for met in votes) else ""
+
+
+def _fitting(trial: Trial, quantity: str) -> list[str] | None:
+    """The known faults that fit, in words; None where the case does not show the fault."""
     dense = _dense(trial)
     value = _answer(dense, quantity)
     if value is None:
-        return ""
+        return None
     expected = dense.expect(only=(quantity,))[quantity].value
     if value.numel() == 0 or expected.numel() == 0:
-        return ""  # every fault fits what has no element
+        return None  # every fault fits what has no element
     if value.shape != expected.shape:
-        return _of_another_shape(dense, quantity, value)
-    return "" if torch.equal(value, expected) else _of_this_shape(dense, quantity, value, expected)
+        return list(_of_another_shape(dense, quantity, value))
+    if torch.equal(value, expected):
+        return None
+    return list(_of_this_shape(dense, quantity, value, expected))
 
 
 def _answer(trial: Trial, quantity: str) -> Tensor | None:
@@ -55,20 +75,21 @@ def _answer(trial: Trial, quantity: str) -> Tensor | None:
     return actual.detach().to("cpu", torch.float64) if isinstance(actual, Tensor) else None
 
 
-def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor) -> str:
+def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor) -> Iterator[str]:
     for words, fits in _patterns(trial, quantity, value, expected):
         if fits:
-            return f"Perhaps {words}."
+            yield words
     for candidate in candidates(trial):
         if _fits(trial, quantity, candidate, value):
-            return f"Perhaps {candidate.words}."
-    return ""
+            yield candidate.words
+    if bool((value.isnan() | (value.abs() > 1e30)).any()):
+        yield "memory is read that was never written, or a gap beside a view"
 
 
-def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> str:
+def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> Iterator[str]:
     """Which mistaken argument gives Y just this shape, and these values."""
     if quantity != "Y":
-        return ""
+        return
     o = trial.operands
     X, K, b = (t.to(torch.float64) for t in (o.input, o.weight, o.bias))
     for words, changes in _other_geometries(trial.case.geometry):
@@ -79,8 +100,7 @@ def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> str:
         if trial.case.bias:
             Y = Y + b[:, None, None]
         if Y.numel() == value.numel() and torch.equal(Y.reshape(value.shape), value):
-            return f"Perhaps {words}."
-    return ""
+            yield words
 
 
 def _dense(trial: Trial) -> Trial:
@@ -94,9 +114,6 @@ def _patterns(
     trial: Trial, quantity: str, value: Tensor, expected: Tensor
 ) -> Iterator[tuple[str, bool]]:
     """Faults that the answer itself tells, without a convolution that has them."""
-    unwritten = value.isnan() | (value.abs() > 1e30)
-    if bool(unwritten.any()):
-        yield "memory is read that was never written, or a gap beside a view", True
     yield "the result is never computed: it is zero throughout", bool((value == 0).all())
     yield "the sign is wrong", torch.equal(value, -expected)
     yield (
@@ -285,19 +302,32 @@ def _without_tap(K: Tensor, tap: int) -> Tensor:
 
 def _layout_candidates(trial: Trial, plain: Any) -> Iterator[Candidate]:
     """An operand's memory read as if it were contiguous."""
-    arranged = arrange(trial.operands, trial.case, torch.device("cpu"))
+    o = trial.operands
+    numbered = replace(o, input=_numbered(o.input), weight=_numbered(o.weight))
+    arranged = arrange(numbered, trial.case, torch.device("cpu"))
     for role, letter in (("input", "X"), ("weight", "K")):
         if getattr(trial.case, f"{role}_layout") in {Layout.CONTIGUOUS, Layout.EXPANDED}:
             continue
         tensor = getattr(arranged, role)
-        read = torch.as_strided(
+        places = torch.as_strided(
             tensor, tensor.shape, _contiguous_strides(tensor), tensor.storage_offset()
-        ).to(torch.float64)
+        )
         if letter == "X":
-            forward = lambda X, K, b, read=read: plain(read + 0 * X, K, b)  # noqa: E731 (one of two, side by side)
+            forward = lambda X, K, b, at=places: plain(_taken(X, at), K, b)  # noqa: E731 (one of two, side by side)
         else:
-            forward = lambda X, K, b, read=read: plain(X, read + 0 * K, b)  # noqa: E731 (one of two, side by side)
+            forward = lambda X, K, b, at=places: plain(X, _taken(K, at), b)  # noqa: E731 (one of two, side by side)
         yield Candidate(f"the strides of {letter} are ignored", forward)
+
+
+def _numbered(tensor: Tensor) -> Tensor:
+    """Each element its place: what is then read elsewhere tells from where."""
+    return torch.arange(tensor.numel(), dtype=torch.float64).reshape(tensor.shape)
+
+
+def _taken(tensor: Tensor, places: Tensor) -> Tensor:
+    """The elements at these places; NaN where the place is NaN, a gap beside a view."""
+    found = tensor.flatten()[places.detach().nan_to_num(0).long()]
+    return torch.where(places.isnan(), torch.nan, found)
 
 
 def _contiguous_strides(tensor: Tensor) -> tuple[int, ...]:
@@ -320,4 +350,5 @@ def _fits(trial: Trial, quantity: str, candidate: Candidate, value: Tensor) -> b
         if gradient is None:
             return False
         found = gradient
-    return torch.equal(found.reshape(value.shape), value)
+    found = found.reshape(value.shape)
+    return bool(((found == value) | (found.isnan() & value.isnan())).all())

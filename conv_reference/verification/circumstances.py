@@ -29,7 +29,8 @@ def circumstances(
         smallest: one more that fails in this way, made small: what it lacks is not needed.
 
     Returns:
-        Empty where fewer than five failed, or all did, or nothing is common to them alone.
+        Empty where fewer than five failed, or all did, or nothing is common to them alone, or
+        more others passed with all of it.
     """
     wrong = set(failing)
     if len(wrong) < FEWEST:
@@ -45,8 +46,8 @@ def circumstances(
             break
         chosen.append(best)
         passing = [met for met in passing if best in met]
-    if not chosen:
-        return ""
+    if not chosen or len(passing) > len(wrong):
+        return ""  # what more of the right ones have, too, tells nothing
     others = f"{len(passing):,} others with that" if passing else "no other with that"
     return f"All {len(wrong):,} have {', '.join(chosen)}; {others} passed."
 

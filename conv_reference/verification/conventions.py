@@ -99,6 +99,7 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
         name=name,
         prepare=prepare,
         options=frozenset((*parameters, *keywords)) & frozenset(OPTIONS),
+        foreign=tuple(name for name in parameters if name not in OPTIONS),
         words=function is torch.nn.functional.conv2d or _takes_words(function),
         call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -42,18 +42,22 @@ class Explanation:
     grids: str = ""
 
 
-def explain_case(target: Target, case: Case, argument: tuple[Settings, Judgement]) -> Explanation:
+def explain_case(
+    target: Target, case: Case, argument: tuple[Settings, Judgement, tuple[Case, ...]]
+) -> Explanation:
     """Read the target out on a failing case, and compare with the derivation.
 
     Args:
         target: the implementation.
         case: the smallest that fails.
-        argument: the run's settings, and the judgement to be explained.
+        argument: the run's settings, the judgement to be explained, and a few other cases
+            that fail in the same way, which a guess has to fit.
     """
-    settings, judgement = argument
+    settings, judgement, others = argument
     trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
     with guarded():
-        cause = guess(trial, judgement.quantity)
+        further = [replace(trial, case=other) for other in others]
+        cause = guess(trial, judgement.quantity, further)
         if not judgement.index:
             return Explanation(cause=cause)
         try:
@@ -98,6 +102,9 @@ def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
 def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Iterator[str]:
     if found.terms == should:
         yield "  over impulses it is just that: the fault shows on other values only"
+        return
+    if any(map(math.isnan, found.terms.values())):
+        yield "  is        nan, whatever the operands"
         return
     yield f"  is        {_sum(trial, quantity, found.terms)}"
     missing = {

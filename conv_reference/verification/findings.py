@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from conv_reference.verification.tally import Failure, crashed
 from conv_reference.verification.target import Target
 from conv_reference.verification.values import case_operands, is_exact
 
+_MOST_PRODUCTS = 100_000  # of a case that a guess is tried on
 MOST_REDUCED = 12  # findings; further ones are shown as they were met
 ALONE = (
     "Alone, in a new process, this case comes out right: what fails depends on earlier calls, "
@@ -87,7 +89,9 @@ class Lab:
             explained = not key.known and number < MOST_REDUCED and time.monotonic() < deadline
             shown = self._reduced(first, smallest.get(alike), deadline) if explained else first
             smallest.setdefault(alike, shown.case)
-            finding = self._finding(shown, key.known or None, len(group), explained=explained)
+            others = _spread([f.case for f in group if f.case != first.case])
+            seen = len({f.case for f in group})
+            finding = self._finding(shown, key.known or None, seen, others, explained=explained)
             silent = key.known or alike in told
             common = "" if silent else self._circumstances(key, groups, shown.case)
             told.add(alike)
@@ -206,22 +210,28 @@ class Lab:
         dense = case.values not in {Values.REAL, Values.SPARSE}
         return not dense or can_be_exact(case.geometry, case.dtype)
 
-    def _explained(self, failure: Failure) -> Explanation:
+    def _explained(self, failure: Failure, others: tuple[Case, ...]) -> Explanation:
         if failure.judgement.check not in _FIRST:
             return Explanation()
         if failure.judgement.verdict != Verdict.WRONG:
             return Explanation()
-        argument = (self.settings, failure.judgement)
+        argument = (self.settings, failure.judgement, others)
         for _, result in self.backend.run(explain_case, [failure.case], argument):
             if isinstance(result, Explanation):
                 return result
         return Explanation()
 
     def _finding(
-        self, failure: Failure, known: str | None, occurrences: int, *, explained: bool
+        self,
+        failure: Failure,
+        known: str | None,
+        occurrences: int,
+        others: tuple[Case, ...],
+        *,
+        explained: bool,
     ) -> Finding:
         case, judgement = failure.case, failure.judgement
-        explanation = self._explained(failure) if explained else Explanation()
+        explanation = self._explained(failure, others) if explained else Explanation()
         defect = next((d for d in self.defects if d.name == known), None)
         record = "" if defect is None else f"{defect.summary} (see {defect.link})"
         own = (
@@ -230,7 +240,11 @@ class Lab:
             else ""
         )
         relayed = self._relayed(failure, known)
-        lines = (record, judgement.explanation, own, explanation.text, relayed)
+        assumed = self.target.assumed if judgement.check == "shapes" else ()
+        guessed = (
+            f"The layer does not tell its own; assumed: {', '.join(assumed)}." if assumed else ""
+        )
+        lines = (record, judgement.explanation, own, guessed, explanation.text, relayed)
         text = "\n".join(filter(None, lines))
         return Finding(
             check=judgement.check,
@@ -291,6 +305,20 @@ def _brings_sizes(failure: Failure) -> bool:
     return failure.judgement.verdict == Verdict.CRASHED and made_up
 
 
+def _spread(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """A few of the cases, of several sizes, none so large that it takes long."""
+    certificates = [c for c in cases if c.check == CERTIFICATE and _products(c) <= _MOST_PRODUCTS]
+    by_size = sorted(dict.fromkeys(certificates), key=_products)
+    places = {round(share * (len(by_size) - 1)) for share in (0.25, 0.5, 0.75)} if by_size else ()
+    return tuple(by_size[place] for place in sorted(places))
+
+
+def _products(case: Case) -> int:
+    """How many products one forward pass has."""
+    g = case.geometry
+    return math.prod((g.batch, *g.output_size, *g.weight_shape))
+
+
 def _alike(judgement: Judgement) -> tuple[str, str, Verdict]:
     """What two failures have in common that are taken for the same."""
     return judgement.check, judgement.quantity, judgement.verdict
@@ -303,8 +331,6 @@ def _alone(finding: Finding) -> Finding:
 
 def _size(failure: Failure) -> tuple[bool, int, int]:
     """Small and plain cases first: they are reduced sooner."""
-    g = failure.case.geometry
-    o, c, kh, kw = g.weight_shape
-    products = g.batch * g.output_size[0] * g.output_size[1] * o * c * kh * kw
+    g, products = failure.case.geometry, _products(failure.case)
     empty = g.batch == 0  # it shows little: last
     return empty, products * 4 + g.input_size[0] * g.input_size[1], len(failure.case.layout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +32,9 @@ def load_target(name: str) -> Target:
         try:
             value = getattr(value, part)
         except AttributeError:
-            raise TargetError(f"cannot import {name!r}: {place} has no {part!r}") from None
+            near = get_close_matches(part, dir(value), n=1)
+            nearest = f"; nearest: {near[0]}" if near else ""
+            raise TargetError(f"cannot import {name!r}: {place} has no {part!r}{nearest}") from None
     return as_target(value, name=name)
 
 

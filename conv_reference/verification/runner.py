@@ -51,11 +51,11 @@ Progress = Callable[[int, int], None]  # cases judged, cases planned
 def verify(
     implementation: Any,
     *,
-    dtypes: Sequence[torch.dtype | str] = DEFAULT_DTYPES,
+    dtypes: Sequence[torch.dtype | str] | torch.dtype | str = DEFAULT_DTYPES,
     device: str | torch.device = "cpu",
     seed: int | None = None,
     budget: float = DEFAULT_BUDGET,
-    checks: Sequence[str] = (),
+    checks: Sequence[str] | str = (),
     sweep: Sweep | str = Sweep.DEFAULT,
     geometry: Geometry | str | None = None,
     case: Case | str | None = None,
@@ -73,7 +73,7 @@ def verify(
         implementation: a callable with a leading part of the signature of
             ``torch.nn.functional.conv2d``, an ``nn.Module`` class or instance, an adapter
             with ``forward`` and ``vjp``; or a name, ``package.module:attribute``.
-        dtypes: floating, or their names; at least one.
+        dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
         budget: seconds, above 0, from which the number of cases follows. The clock cuts a
@@ -98,12 +98,13 @@ def verify(
             asked for the geometry or the case.
     """
     begun = time.monotonic()
+    dtypes = (dtypes,) if isinstance(dtypes, str | torch.dtype) else dtypes
     wanted = Request(
         dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
         seed=secrets.randbits(32) if seed is None else seed,
         budget=budget,
         sweep=_sweep(sweep),
-        checks=tuple(checks),
+        checks=(checks,) if isinstance(checks, str) else tuple(checks),
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
     )
@@ -275,11 +276,14 @@ def _asked(wanted: Request) -> list[Check]:
     return [c for c in known.values() if c.name in rows or rows & {row.name for row in c.rows}]
 
 
-def _assumed(target: Target) -> list[str]:
-    """What a layer's own attributes do not tell: where it is otherwise, all looks wrong."""
-    return [f"assumed, for the layer does not say: {', '.join(target.assumed)}"] * bool(
-        target.assumed
-    )
+def _assumed(target: Target) -> Iterator[str]:
+    """What is taken for granted: where it is otherwise, all looks wrong, or less is asked."""
+    if target.assumed:
+        yield f"assumed, for the layer does not say: {', '.join(target.assumed)}"
+    if target.foreign:
+        no_bias = "" if "bias" in target.options else "; and no bias was asked for"
+        names = ", ".join(target.foreign)
+        yield f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:

@@ -11,6 +11,7 @@ from conv_reference.verification.case import Case, Layout, Values
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import OPTIONS, Target
 from conv_reference.verification.values import case_operands
 
@@ -74,8 +75,15 @@ def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings)
         lines.append(f"Y.backward({_tensor(operands.grad_output, case, '')})")
         shown = f"{judgement.quantity[1]}.grad"
     index = str(list(judgement.index)) if judgement.index else ""
-    lines.append(f"print({shown}{index})  # should be {judgement.expected}, is {judgement.actual}")
+    lines.append(f"print({shown}{index})  # {_outcome(judgement)}")
     return "\n".join(lines)
+
+
+def _outcome(judgement: Judgement) -> str:
+    """What the last line shows, or why it is never reached."""
+    if judgement.verdict in {Verdict.RAISED, Verdict.CRASHED}:
+        return f"never reached: {judgement.actual}"
+    return f"should be {judgement.expected}, is {judgement.actual}"
 
 
 def _on_path(place: str) -> list[str]:

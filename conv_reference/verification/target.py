@@ -61,6 +61,7 @@ class Target:
     is_module: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
+    foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
     words: bool = False  # whether padding may be "same" or "valid"
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None

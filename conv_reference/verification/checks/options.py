@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks.agreement import observed, told
-from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.certificate import certificate, observe
 from conv_reference.verification.checks.integers import own
 from conv_reference.verification.checks.plain import contiguous
 from conv_reference.verification.checks.registry import Row, Sample, check
@@ -316,4 +316,5 @@ def _judged(trial: Trial, row: str, found: Mapping[str, Any], said: str) -> Iter
             row, quantity, actual, expected[quantity], allowed_bits=trial.allowed_bits
         )
         expected[quantity].value.fill_(math.nan)
-        yield told(judgement, said)
+        own_case = replace(trial.case, check=certificate.__name__)
+        yield replace(told(judgement, said), case=own_case)

@@ -25,8 +25,14 @@ class Group:
 
     @property
     def occurrences(self) -> int:
-        """Cases of the run that failed in this way."""
-        return sum(finding.occurrences for finding in self.findings)
+        """Cases of the run that failed in this way: at least, where several quantities did.
+
+        One case may fail in several, so only those of different dtypes add up.
+        """
+        most: dict[str, int] = {}
+        for finding in self.findings:
+            most[finding.dtype] = max(most.get(finding.dtype, 0), finding.occurrences)
+        return sum(most.values())
 
     @property
     def title(self) -> str:

@@ -172,7 +172,7 @@ def remarks(report: Report) -> Iterator[str]:
     if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The budget"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
-    if report.coverage is not None:
+    if report.coverage is not None and report.verdict != Verdict.UNSUPPORTED:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
         yield f"Covered of what can occur together: {pairs} pairs and {triples} triples of levels."

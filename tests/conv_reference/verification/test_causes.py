@@ -115,6 +115,31 @@ def test_an_upstream_gradient_that_is_taken_for_ones_is_told(quantity: str) -> N
     assert said == "Perhaps the upstream gradient is taken for ones, as that of .sum() is."
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "Perhaps the result is never computed: it is zero throughout."),
+        (["h5 w5 k2"], ""),  # there a column alone is lost
+        (["h5 w5 k2", "h1 w1 k1"], "Perhaps the result is never computed: it is zero throughout."),
+    ],
+    ids=["alone", "beside one that it does not fit", "beside one that it fits"],
+)
+def test_a_guess_fits_one_of_the_other_failing_cases(others: list[str], said: str) -> None:
+    further = [trial("zero_columns", words) for words in others]
+    with guarded():
+        assert guess(trial("zero_columns", "h2 w1 k1 nobias"), "Y", further) == said
+
+
+def test_of_several_the_guess_is_the_one_that_fits_most() -> None:
+    """A gap beside the view is read, too; but in one layout there is none."""
+    name = "ignores_the_strides_of_x"
+    sliced, transposed = (trial(name, f"h3 w3 k2 X={x}") for x in ("sliced", "transposed"))
+    with guarded():
+        for other in ([], [transposed]):
+            assert guess(sliced, "Y", other) == "Perhaps the strides of X are ignored."
+        assert guess(sliced, "dX", [transposed]) == "Perhaps the strides of X are ignored."
+
+
 def test_nothing_is_guessed_where_no_known_fault_gives_this_answer() -> None:
     assert guess(trial("wrong_groups", "n2 c4 h2 w3 o4 k1x2 s2 g2"), "dX") == ""
 

@@ -43,6 +43,11 @@ def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:
     assert sentence == f"All {len(wide) - 3:,} have sw = 2; 3 others with that passed."
 
 
+def test_what_more_of_the_passing_cases_have_says_nothing() -> None:
+    wide = [case for case in CASES if case.geometry.stride[1] == 2]
+    assert not circumstances(wide[: len(wide) // 4], CASES)
+
+
 def test_few_failures_and_failures_everywhere_say_nothing() -> None:
     few = [case for case in CASES if case.geometry.stride[1] == 2][: FEWEST - 1]
     assert not circumstances(few, CASES)

@@ -76,7 +76,7 @@ def explained(function: Callable[..., Any], words: str, quantity: str) -> Explan
     case = Case.parse(f"certificate float32 {words}")
     judgements = judge_case(target, case, SETTINGS)
     wrong = [j for j in judgements if j.quantity == quantity and j.verdict == Verdict.WRONG]
-    return explain_case(target, case, (SETTINGS, wrong[0]))
+    return explain_case(target, case, (SETTINGS, wrong[0], ()))
 
 
 @pytest.mark.parametrize(

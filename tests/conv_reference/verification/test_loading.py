@@ -35,6 +35,10 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
         ("no_such_module:conv2d", "cannot import 'no_such_module': ModuleNotFoundError"),
         ("missing.py:conv2d", "cannot import 'missing.py': no such file"),
         ("torch.nn:Nothing", "cannot import 'torch.nn:Nothing': torch.nn has no 'Nothing'"),
+        (
+            "torch.nn:Conv2",
+            "cannot import 'torch.nn:Conv2': torch.nn has no 'Conv2'; nearest: Conv2d",
+        ),
         ("torch.nn:functional.no", "cannot import 'torch.nn:functional.no': torch.nn has no 'no'"),
         ("torch.nn:functional", "cannot verify 'torch.nn:functional' of type module"),
     ],

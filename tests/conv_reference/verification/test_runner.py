@@ -413,6 +413,19 @@ def test_a_single_row_is_judged_alone() -> None:
     assert report.passed
 
 
+def test_a_parameter_of_another_name_is_left_alone_and_told() -> None:
+    def function(X: Any, K: Any, b: Any = None, stride: Any = 1) -> Any:
+        return conv2d(X, K, b, stride)
+
+    report = verify(function, dtypes=torch.float64, checks="forward", budget=0.1, seed=0)
+
+    assert report.passed
+    assert "left at its default, for conv2d has no parameter of this name: b; and no bias was" in (
+        "\n".join(report.notes)
+    )
+    assert {check.name for check in report.checks} == {"forward"}
+
+
 def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
     class Silent(nn.Module):
         def __init__(self) -> None:

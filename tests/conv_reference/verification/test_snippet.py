@@ -101,6 +101,16 @@ def test_a_snippet_of_a_plain_call_needs_torch_and_the_target_alone(
     assert text.endswith(f"  # should be {judgement.expected}, is {judgement.actual}")
 
 
+@pytest.mark.parametrize("verdict", [Verdict.RAISED, Verdict.CRASHED])
+def test_where_the_call_does_not_come_back_its_last_line_is_never_reached(
+    verdict: Verdict,
+) -> None:
+    case = Case.parse("certificate float32 h1 w1 k1 nobias grad=")
+    judgement = Judgement("forward", "Y", verdict, actual="killed by SIGABRT")
+    text = snippet(load_target("torch.nn.functional:conv2d"), case, judgement, SETTINGS)
+    assert text.endswith("print(Y)  # never reached: killed by SIGABRT")
+
+
 def test_what_cannot_be_imported_or_is_a_layer_is_shown_through_verify() -> None:
     case = Case.parse("certificate float32 h1 w1 k1")
     judgement = Judgement("forward", "Y", Verdict.WRONG)

@@ -7,7 +7,7 @@ from made_reports import FAULTY, RIGHT, UNJUDGED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.report import text
-from conv_reference.verification.result import Report, Verdict
+from conv_reference.verification.result import Coverage, Report, Verdict
 
 
 @pytest.mark.parametrize("report", [RIGHT, FAULTY], ids=["right", "faulty"])
@@ -79,7 +79,7 @@ def test_one_cause_in_two_dtypes_is_one_finding() -> None:
     assert shown.count("\nWRONG: ") == 1
     assert "and likewise in float64\n" in shown
     assert "and likewise in float32 on n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1, input=sliced\n" in shown
-    assert "seen in 1,607 cases, by grad_input, adjointness" in shown
+    assert "seen in 1,602 cases, by grad_input, adjointness" in shown
 
 
 def test_different_causes_are_different_findings() -> None:
@@ -144,6 +144,13 @@ def test_what_the_engine_itself_failed_on_is_no_pass() -> None:
     assert shown.splitlines()[0].endswith("; the engine itself failed on 1 more case")
     assert "Not judged, for the engine itself failed; please report it: vmap float32" in shown
     assert "WRONG" not in shown
+
+
+def test_where_nothing_was_checked_nothing_is_said_to_be_covered() -> None:
+    covered = replace(RIGHT, coverage=Coverage(9, 9, 4, 9))
+    nothing = replace(covered, checks=(row("jvp", verdict=Verdict.UNSUPPORTED, reason="none"),))
+    assert "Covered of what can" in text.render(covered)
+    assert "Covered of what can" not in text.render(nothing)
 
 
 def test_a_stale_defect_is_named() -> None:

@@ -194,6 +194,13 @@ def ignores_the_strides_of_x(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry
 
 
 @faulty
+def zero_columns(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """Every other column, the first among them, is zero."""
+    Y = right(X, K, b, g)
+    return Y * (torch.arange(g.output_size[1]) % 2)
+
+
+@faulty
 def unwritten(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """A result whose last column was never written."""
     Y = right(X, K, b, g)
