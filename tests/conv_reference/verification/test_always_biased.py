@@ -23,7 +23,7 @@ from conv_reference.verification.result import FAILURES, Verdict
 from conv_reference.verification.target import Call, Target
 
 SETTINGS = Settings(seed=3, device="cpu")
-DTYPES = (torch.float32, torch.float16)
+DTYPES = (torch.float64, torch.float16)
 MOST = {CERTIFICATE: 40}  # cases of a check in each dtype, the smallest; of others, one
 
 
