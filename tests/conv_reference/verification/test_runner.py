@@ -440,3 +440,18 @@ def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
 
     assert report.passed
     assert "padding 0" in note
+
+
+def test_where_shapes_are_wrong_the_finding_says_what_was_assumed() -> None:
+    class Strided(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1, 1, 1, 2))
+
+        def forward(self, input: Tensor) -> Tensor:
+            return conv2d(input, self.weight, stride=2)
+
+    report = verify(Strided(), dtypes="float64", checks="certificate", budget=0.1, seed=0)
+    (shapes,) = [finding for finding in report.findings if finding.check == "shapes"]
+
+    assert "The layer does not tell its own; assumed: stride 1, padding 0" in shapes.explanation
