@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import faulty
 import pytest
 import right
 import torch
@@ -103,6 +104,18 @@ def test_a_transform_may_make_nan_of_an_infinity(implementation: Any, dtype: str
             notes |= {judgement.explanation for judgement in found}
 
     assert "observed: a transform makes NaN of an infinity in Y" in notes
+
+
+@pytest.mark.parametrize("implementation", [faulty.flipped_kernel, faulty.negative])
+def test_what_is_wrong_over_plain_integers_is_not_taken_for_a_transform(
+    implementation: Any,
+) -> None:
+    told = [
+        judgement.explanation
+        for seed in range(4)
+        for judgement in judged(implementation, "nonfinite float64 n1 c2 h5 w6 o3 k3x2 s1x2", seed)
+    ]
+    assert not [text for text in told if "transform" in text]
 
 
 @pytest.mark.parametrize(
