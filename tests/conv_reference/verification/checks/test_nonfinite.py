@@ -106,6 +106,20 @@ def test_a_transform_may_make_nan_of_an_infinity(implementation: Any, dtype: str
     assert "observed: a transform makes NaN of an infinity in Y" in notes
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        "float32 n1 c1 h1 w2 o1 k1x2 p1 d1x3 values=counting",
+        "float32 n1 c1 h1 w1 o1 k1x2 p0x2 d1x3 values=counting",
+        "float32 n1 c1 h1 w1 o1 k1 s1x3 p0x2",
+        "bfloat16 n1 c1 h1 w1 o1 k1x4 p0x3 d1x2 values=ones",
+    ],
+)
+def test_a_transform_is_told_where_every_product_is_with_padding(case: str) -> None:
+    for seed in (7040, 7052, 7057, 1, 2, 3):
+        assert not failures(right.fft, f"nonfinite {case}", seed)
+
+
 @pytest.mark.parametrize("implementation", [faulty.flipped_kernel, faulty.negative])
 def test_what_is_wrong_over_plain_integers_is_not_taken_for_a_transform(
     implementation: Any,
