@@ -1,10 +1,4 @@
-"""Work in child processes: a crash or a hang costs one case, and the run goes on.
-
-Memory that the children allocate is filled with a pattern first (glibc's ``MALLOC_PERTURB_``),
-so that a result that was never written shows: 0x7F in every byte is a NaN in float16 and a
-huge number in the other dtypes, which no sum hides. glibc's per-thread cache is turned off,
-for what it hands out again is not filled.
-"""
+"""Work in child processes: a crash or a hang costs one case, and the run goes on."""
 
 from __future__ import annotations
 
@@ -41,6 +35,7 @@ MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _FAREWELL = 5.0  # seconds from the last word of a process to its end
+
 Item = Any
 Result = Any
 
