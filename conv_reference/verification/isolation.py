@@ -34,6 +34,7 @@ _IDLE = 0.02  # of the time: a process that waits for the processor gets more, o
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
+_MOST_SAID = 300  # characters of its last line
 _FAREWELL = 5.0  # seconds from the last word of a process to its end
 
 Item = Any
@@ -124,7 +125,7 @@ class _Child:
     def _said(self) -> str:
         said = tail(self._errors) or self.process.said()
         lines = said.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        return lines[-1][:_MOST_SAID] if lines else ""
 
 
 @dataclass

@@ -61,8 +61,8 @@ class Defect:
 
     @property
     def crashes(self) -> bool:
-        """Whether it takes the process along: then it is not provoked more often than needed."""
-        return self.verdicts == ("crashed",)
+        """Whether it may take the process along: then it is not provoked more often than needed."""
+        return "crashed" in self.verdicts
 
     def matches(self, case: Case, judgement: Judgement) -> bool:
         """Whether a failure of a target that it applies to is this defect."""

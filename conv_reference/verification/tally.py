@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,14 @@ from conv_reference.verification.values import miss_bound
 
 _QUANTITY = {"forward": "Y", "grad_input": "dX", "grad_weight": "dK", "grad_bias": "db"}
 OBSERVED = "observed: "  # how the explanation of something that is not judged begins
+# What glibc says before it ends a process whose heap is damaged.
+_DAMAGED = re.compile(
+    r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
+)
+DAMAGE = (
+    "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
+    "workspace; that shows when the block is freed, which may be in a later call."
+)
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,7 @@ def _weakest(row: str, dtype: torch.dtype, seen: _Seen) -> float | None:
 def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
     """What is told of a case that took its process along."""
     said = f": {crash.said}" if crash.said else ""
+    damage = DAMAGE if _DAMAGED.match(crash.said) else ""
     own = (row for row, geometries in check.own.items() if case.geometry in geometries)
     row = "forward" if check.name == "certificate" else next(own, check.rows[0].name)
     return Judgement(
@@ -173,5 +183,5 @@ def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
         Verdict.CRASHED,
         expected="an answer",
         actual=crash.how,
-        explanation=f"{crash.how}{said}",
+        explanation="\n".join(filter(None, (f"{crash.how}{said}", damage))),
     )

@@ -10,7 +10,7 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.isolation import Crash
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.result import CheckResult, Verdict
-from conv_reference.verification.tally import OBSERVED, Tally
+from conv_reference.verification.tally import DAMAGE, OBSERVED, Tally
 from conv_reference.verification.values import miss_bound
 
 SMALL = Case.parse("certificate float32 h1 w2 k1x2")
@@ -126,6 +126,22 @@ def test_a_crash_is_a_failure_of_the_checks_first_row() -> None:
     assert vmap.judgement.check == all_checks()["vmap"].rows[0].name
     assert vmap.judgement.explanation == "did not return within 20 s"
     assert {r.verdict for r in given.results([])} == {Verdict.CRASHED}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "free(): invalid pointer",
+        "corrupted size vs. prev_size in fastbins",
+        "double free or corruption (!prev)",
+        "malloc(): unaligned tcache chunk detected",
+    ],
+)
+def test_where_the_heap_is_damaged_it_is_said_what_that_means(said: str) -> None:
+    given = tally()
+    given.add(SMALL, Crash("killed by SIGABRT", said))
+    (failure,) = given.failures()
+    assert failure.judgement.explanation == f"killed by SIGABRT: {said}\n{DAMAGE}"
 
 
 def test_a_row_is_known_when_all_its_failures_are() -> None:

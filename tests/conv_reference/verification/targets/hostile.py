@@ -72,6 +72,14 @@ def interrupts(input: Tensor, weight: Tensor) -> Any:
 
 
 @hostile
+def writes_past_its_output(input: Tensor, weight: Tensor) -> Any:
+    """One number too many, which most allocators leave room for."""
+    output = conv2d(input, weight)
+    ctypes.memset(output.data_ptr() + output.nbytes, 0, output.element_size())
+    return output
+
+
+@hostile
 def prints_megabytes(input: Tensor, weight: Tensor) -> Any:
     for stream in (sys.stdout, sys.stderr):
         stream.write("x" * 4_000_000 + "\n")
