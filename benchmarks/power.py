@@ -22,10 +22,11 @@ from pathlib import Path
 from types import ModuleType
 
 from conv_reference.verification.case import DTYPES, Case
+from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.judge import Judgement
-from conv_reference.verification.plan import CERTIFICATE, Request, plan
+from conv_reference.verification.plan import Request, plan
 from conv_reference.verification.result import FAILURES
 
 TARGETS = Path(__file__).parents[1] / "tests/conv_reference/verification/targets"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.case import Case, Values, dtype_name
+from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.checks import Sample, all_checks
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.circumstances import circumstances
@@ -20,7 +21,6 @@ from conv_reference.verification.isolation import Backend, Children, Crash
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import Defect, first_match
 from conv_reference.verification.messages import Broken
-from conv_reference.verification.plan import CERTIFICATE
 from conv_reference.verification.reduce import smallest_failing
 from conv_reference.verification.result import FAILURES, Finding, Verdict
 from conv_reference.verification.snippet import PLACEHOLDER, snippet

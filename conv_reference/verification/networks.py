@@ -1,4 +1,4 @@
-"""The convolution layers of known networks, as geometries with one sample.
+"""The convolution layers of known networks, as geometries with one sample; and their like, small.
 
 Channels, kernels, strides, padding, dilation and groups are those of the papers; height and
 width are cut where the whole image would take minutes.
@@ -7,6 +7,8 @@ width are cut where the whole image would take minutes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
 
 from conv_reference.geometry import Geometry
 
@@ -60,3 +62,55 @@ def network_geometries() -> Iterator[Geometry]:
     for layers in NETWORKS.values():
         for layer in layers:
             yield Geometry.parse(layer)
+
+
+@dataclass(frozen=True)
+class _Miniature:
+    """What the layers of networks have: libraries choose their fast paths by it."""
+
+    batch: tuple[int, ...] = (1, 2, 2, 3, 4)
+    channels: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 8, 9)
+    groups: tuple[int, ...] = (1, 1, 1, 2)
+    kernel: tuple[int, ...] = (1, 1, 1, 2, 3, 3, 3, 5)
+    stride: tuple[int, ...] = (1, 1, 2, 2, 3)
+    dilation: tuple[int, ...] = (1, 1, 1, 2)
+    multiples: tuple[int, ...] = (1, 2, 3, 4, 5)  # of the stride, as halved images are
+
+
+def miniature(random: Random) -> Geometry:
+    """A layer as networks have it, on images of a few pixels, which its stride often divides."""
+    levels = _Miniature()
+    while True:
+        axes = [_axis(levels, random) for _ in range(2)]
+        if random.random() < 0.75:  # all but the sizes of the image
+            axes[1] = {**axes[0], "input": axes[0]["stride"] * random.choice(levels.multiples)}
+        if all(a["input"] + 2 * a["padding"] > a["dilation"] * (a["kernel"] - 1) for a in axes):
+            break
+    depthwise = random.random() < 0.2
+    groups = random.choice(levels.channels if depthwise else levels.groups)
+    group_in, group_out = (
+        random.choice((1, 1, 2) if depthwise else levels.channels) for _ in range(2)
+    )
+    return Geometry(
+        batch=random.choice(levels.batch),
+        in_channels=groups if depthwise else groups * group_in,
+        out_channels=groups * group_out,
+        groups=groups,
+        input_size=(axes[0]["input"], axes[1]["input"]),
+        kernel_size=(axes[0]["kernel"], axes[1]["kernel"]),
+        stride=(axes[0]["stride"], axes[1]["stride"]),
+        padding=((axes[0]["padding"],) * 2, (axes[1]["padding"],) * 2),
+        dilation=(axes[0]["dilation"], axes[1]["dilation"]),
+    )
+
+
+def _axis(levels: _Miniature, random: Random) -> dict[str, int]:
+    kernel, dilation = random.choice(levels.kernel), random.choice(levels.dilation)
+    stride = random.choice(levels.stride)
+    return {
+        "kernel": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "padding": random.choice((0, dilation * (kernel - 1) // 2)),
+        "input": stride * random.choice(levels.multiples),
+    }

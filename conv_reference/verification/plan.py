@@ -14,7 +14,6 @@ from difflib import get_close_matches
 from enum import StrEnum
 from itertools import chain
 from random import Random
-from typing import Any
 
 import torch
 
@@ -28,6 +27,12 @@ from conv_reference.verification.case import (
     Values,
     dtype_name,
 )
+from conv_reference.verification.certificates import (
+    CERTIFICATE,
+    large_cases,
+    network_cases,
+    small_cases,
+)
 from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.factors import (
     case_of,
@@ -35,18 +40,10 @@ from conv_reference.verification.factors import (
     covering_array,
     factors_of,
 )
-from conv_reference.verification.geometries import (
-    enumerated_geometries,
-    large_geometry,
-    outlying_geometry,
-    small_geometry,
-)
-from conv_reference.verification.networks import network_geometries
+from conv_reference.verification.geometries import small_geometry
 from conv_reference.verification.result import Coverage
 from conv_reference.verification.target import Target
 
-CERTIFICATE = "certificate"
-_OUTLYING = 0.05  # of the small geometries that are drawn
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 THREE_WAY_BUDGET = 300.0  # seconds, from which on triples are covered, not only pairs
 
@@ -301,106 +298,3 @@ def _variations(case: Case) -> Iterator[Case]:
     for subset in SUBSETS:
         yield replace(case, requires_grad=subset)
     yield replace(case, bias=False, requires_grad="XK")
-
-
-def small_cases(
-    target: Target,
-    dtypes: Sequence[torch.dtype],
-    seed: int,
-    count: int,
-    *,
-    enumerated: int | None = None,
-) -> Iterator[Case]:
-    """Small geometries: the smallest ones one after another, then a sample of all of them.
-
-    Dtypes and layouts go round; so do the gradients asked for and the values.
-
-    Args:
-        target: what they are put to.
-        dtypes: at least one.
-        seed: of the run.
-        count: of cases, altogether.
-        enumerated: how many come from the enumeration; by default a third.
-    """
-    random = Random(f"small {seed}")
-    first = count // 3 if enumerated is None else enumerated
-    geometries = enumerated_geometries()
-    for place in range(count):
-        dtype = dtypes[place % len(dtypes)]
-        geometry = next(geometries) if place < first else _drawn_geometry(dtype, random)
-        geometry = target.restrict_geometry(geometry)
-        if can_be_exact(geometry, dtype):
-            yield target.restrict(_small_case(geometry, dtype, random))
-
-
-def _drawn_geometry(dtype: torch.dtype, random: Random) -> Geometry:
-    """A small one; every twentieth has one large size, where the dtype has room for it."""
-    if random.random() < _OUTLYING:
-        for _ in range(10):
-            geometry = outlying_geometry(random)
-            if can_be_exact(geometry, dtype):
-                return geometry
-    return small_geometry(random)
-
-
-def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
-    """Half of the cases are contiguous; most ask for every gradient."""
-    layouts = [
-        random.choice(tuple(Layout)) if random.random() < 0.3 else Layout.CONTIGUOUS
-        for _ in range(3)
-    ]
-    return Case(
-        check=CERTIFICATE,
-        geometry=geometry,
-        dtype=dtype,
-        values=random.choice(EXACT_VALUES),
-        input_layout=layouts[0],
-        weight_layout=layouts[1],
-        grad_output_layout=layouts[2],
-        requires_grad=random.choice(SUBSETS) if random.random() < 0.15 else "XKb",
-        bias=random.random() < 0.75,
-    )
-
-
-def large_cases(
-    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
-) -> Iterator[Case]:
-    """Sizes at which libraries change their algorithm: channels, pixels and batches.
-
-    Args:
-        target: what they are put to.
-        dtypes: at least one.
-        seed: of the run.
-        count: of cases, altogether.
-    """
-    random = Random(f"large {seed}")
-    for place in range(count):
-        geometry = target.restrict_geometry(large_geometry(random))
-        yield _large_case(target, geometry, dtypes[place % len(dtypes)], random)
-
-
-def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
-    """The layers of known networks.
-
-    Args:
-        target: what they are put to.
-        dtypes: at least one.
-    """
-    random = Random("networks")
-    for geometry in network_geometries():
-        for dtype in dtypes:
-            yield _large_case(target, target.restrict_geometry(geometry), dtype, random)
-
-
-def _large_case(target: Target, geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
-    """As a small one; sparse where sums are too long for dense integers."""
-    case = _small_case(geometry, dtype, random)
-    if not can_be_exact(geometry, dtype):
-        # Repeated, ±1 would not be sparse.
-        layouts: dict[str, Any] = {
-            name: Layout.CONTIGUOUS
-            for name in ("input_layout", "weight_layout", "grad_output_layout")
-            if getattr(case, name) == Layout.EXPANDED
-        }
-        case = replace(case, values=Values.SPARSE, **layouts)
-    return target.restrict(case)

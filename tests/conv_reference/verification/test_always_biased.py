@@ -15,10 +15,11 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
 from conv_reference.verification.case import Case
+from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.checks import Sample, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.plan import CERTIFICATE, Request, plan
+from conv_reference.verification.plan import Request, plan
 from conv_reference.verification.result import FAILURES, Verdict
 from conv_reference.verification.target import Call, Target
 

@@ -6,9 +6,9 @@ import pytest
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.case import DTYPES, Case, Layout
+from conv_reference.verification.certificates import small_cases
 from conv_reference.verification.circumstances import FEWEST, circumstances
 from conv_reference.verification.conventions import as_target
-from conv_reference.verification.plan import small_cases
 
 CASES: Sequence[Case] = tuple(small_cases(as_target(conv2d), tuple(DTYPES.values()), 7, 3000))
 

@@ -12,11 +12,11 @@ from conv_reference.geometry import Geometry
 from conv_reference.layer import ConvLayer_1
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.case import DTYPES, EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.checks import Sample, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.networks import network_geometries
 from conv_reference.verification.plan import (
-    CERTIFICATE,
     Plan,
     Request,
     Sweep,
