@@ -8,6 +8,10 @@ from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+# Before torch is imported: threads that spin while they wait take the processor from the other
+# workers of pytest-xdist, and the tests take three times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A slow machine is no fault of the code: no deadline anywhere.
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("ci", parent=settings.get_profile("default"), print_blob=True)

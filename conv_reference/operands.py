@@ -32,6 +32,8 @@ class Operands:
 
     def to(self, device: torch.device) -> Operands:
         """The same operands on another device."""
+        if device == self.input.device:
+            return self
         return Operands(
             input=self.input.to(device),
             weight=self.weight.to(device),
@@ -124,9 +126,8 @@ def exact_operands(
     generator = torch.Generator().manual_seed(seed)
 
     def draw(shape: tuple[int, ...], magnitude: int) -> Tensor:
-        size = torch.randint(1, magnitude + 1, shape, generator=generator)
-        sign = torch.randint(0, 2, shape, generator=generator) * 2 - 1
-        return (size * sign).to(dtype)
+        below_or_above = torch.randint(-magnitude, magnitude, shape, generator=generator)
+        return below_or_above.add_(below_or_above >= 0).to(dtype)
 
     return Operands(
         input=draw(geometry.input_shape, magnitudes.input),

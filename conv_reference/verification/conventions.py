@@ -180,7 +180,11 @@ def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str,
         if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in OPTIONS
     ]
     if len(positional) < 2 or foreign or keyword:
-        raise TargetError(f"cannot call {name!r} with the signature {signature}; {_ACCEPTED}")
+        names = ", ".join([*foreign, *keyword])
+        unknown = f": no parameter of conv2d is called {names}" if names else ""
+        raise TargetError(
+            f"cannot call {name!r} with the signature {signature}{unknown}; {_ACCEPTED}"
+        )
     return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
 
 

@@ -37,6 +37,7 @@ ALONE = (
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 
 _FIRST = frozenset({"shapes", *ROWS.values()})
+_GRAPH = "requires_grad"  # told by the certificate, too: without a graph most checks fail
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,10 @@ class Lab:
         result = self._judged(case)
         if isinstance(result, Crash):
             return Failure(case, crashed(all_checks()[CERTIFICATE], case, result))
-        for judgement in result:
-            if judgement.verdict in FAILURES and judgement.check in _FIRST:
-                return Failure(case, judgement)
-        return None
+        failed = [judgement for judgement in result if judgement.verdict in FAILURES]
+        told = _FIRST if failure.judgement.check == _GRAPH else _FIRST | {_GRAPH}
+        first = next((judgement for judgement in failed if judgement.check in told), None)
+        return None if first is None else Failure(case, first)
 
     def _judged(self, case: Case) -> Sequence[Judgement] | Crash:
         """What becomes of one more case; nothing, where the engine itself fails on it."""

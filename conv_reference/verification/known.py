@@ -12,7 +12,7 @@ import operator
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,12 @@ class Defect:
             )
         )
 
+    @cached_property
+    def layout_pairs(self) -> frozenset[tuple[str, str]]:
+        """The layouts, as operand and name."""
+        pairs = (entry.partition("=") for entry in self.layouts)
+        return frozenset((operand, name) for operand, _, name in pairs)
+
     @property
     def crashes(self) -> bool:
         """Whether it may take the process along: then it is not provoked more often than needed."""
@@ -79,7 +85,7 @@ class Defect:
         """Whether the case lies where the defect was seen."""
         if self.dtypes and dtype_name(case.dtype) not in self.dtypes:
             return False
-        if self.layouts and not set(self.layouts) & _layouts(case):
+        if self.layouts and self.layout_pairs.isdisjoint(_layouts(case)):
             return False
         return not self.geometry or bool(evaluate(self.geometry, sizes_of(case.geometry)))
 
@@ -142,12 +148,12 @@ def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> 
     return next((defect for defect in defects if defect.matches(case, judgement)), None)
 
 
-def _layouts(case: Case) -> set[str]:
-    return {
-        f"input={case.input_layout}",
-        f"weight={case.weight_layout}",
-        f"grad_output={case.grad_output_layout}",
-    }
+def _layouts(case: Case) -> tuple[tuple[str, str], ...]:
+    return (
+        ("input", case.input_layout),
+        ("weight", case.weight_layout),
+        ("grad_output", case.grad_output_layout),
+    )
 
 
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {

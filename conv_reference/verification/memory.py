@@ -1,6 +1,7 @@
 """What failed before is tried first: failing cases, remembered in hypothesis' example database.
 
-It is imported only where there is something to recall or to remember.
+It is imported only where there is something to recall or to remember: with the folder, before
+the target is known, for which a run waits.
 """
 
 from __future__ import annotations
@@ -18,31 +19,32 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """The failing cases of one target, in a folder; without a folder, none."""
+    """The failing cases of targets, in a folder; without a folder, none."""
 
-    def __init__(self, folder: Path | None, target: Target) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._key = f"conv-reference {target.name}".encode()
-        self._target = target
+        if folder is not None and folder.is_dir():
+            _ = self._database
 
-    def recall(self) -> list[Case]:
+    def recall(self, target: Target) -> list[Case]:
         """The remembered cases that the target can still be asked for, in a fixed order."""
         if self._folder is None or not self._folder.is_dir():
             return []
         found = []
-        for text in sorted(self._database.fetch(self._key)):
+        for text in sorted(self._database.fetch(_key(target))):
             try:
                 case = Case.parse(text.decode())
             except ValueError:  # of another version
                 continue
-            if self._target.restrict(case) == case:
+            if target.restrict(case) == case:
                 found.append(case)
         return found
 
-    def update(self, failing: Iterable[str], tried: Iterable[Case]) -> None:
+    def update(self, target: Target, failing: Iterable[str], tried: Iterable[Case]) -> None:
         """Remember what fails, and forget what was tried and no longer does.
 
         Args:
+            target: whose cases they are.
             failing: cases in their text form.
             tried: those that were recalled.
         """
@@ -50,10 +52,10 @@ class Memory:
         if self._folder is None or not (now or self._folder.is_dir()):
             return
         for text in now:
-            self._database.save(self._key, text.encode())
+            self._database.save(_key(target), text.encode())
         for case in tried:
             if str(case) not in now:
-                self._database.delete(self._key, str(case).encode())
+                self._database.delete(_key(target), str(case).encode())
 
     @cached_property
     def _database(self) -> DirectoryBasedExampleDatabase:
@@ -61,3 +63,7 @@ class Memory:
 
         assert self._folder is not None
         return DirectoryBasedExampleDatabase(self._folder)
+
+
+def _key(target: Target) -> bytes:
+    return f"conv-reference {target.name}".encode()

@@ -48,11 +48,11 @@ def provoke(
     for defect in defects:
         if not defect.crashes:
             continue
-        spared = [c for c in kept if defect.concerns(c) and c not in first and c not in last]
+        spared = {c for c in kept if defect.concerns(c)}.difference(first, last)
         if spared:
             count = f"{len(spared)} case{'s' if len(spared) > 1 else ''}"
             notes.append(f"not tried: {count} where {defect.name} may crash")
-        kept = [case for case in kept if case not in set(spared)]
+            kept = [case for case in kept if case not in spared]
     return Provoked(tuple(kept), tuple(notes))
 
 

@@ -43,6 +43,7 @@ from conv_reference.verification.target import Target
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
 DEFAULT_BUDGET = 20.0  # seconds
+MOST_BITS = 53  # float64 has no more
 OVERRUN = 3  # times the budget, after which the clock cuts the plan short
 
 Progress = Callable[[int, int], None]  # cases judged, cases planned
@@ -83,7 +84,7 @@ def verify(
         geometry: only this one, in every variation.
         case: only this one, or its text form.
         require: the worst verdict that still passes: rounded or exact.
-        allowed_bits: the precision that is allowed in place of the dtype's, at least 1.
+        allowed_bits: the precision that is allowed in place of the dtype's, 1..53.
         isolate: call it in child processes, which may crash or hang; it must be importable.
             Or children that were started on it before; they are the caller's to close.
         workers: how many child processes; by default one for each core, up to four.
@@ -113,15 +114,15 @@ def verify(
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
     with _backend(implementation, isolate=isolate, workers=workers) as backend:
+        remembered = Memory(memory)
         target = backend.describe()
         _require_exact(wanted)
         chosen = plan(target, wanted)
-        remembered = Memory(memory, target)
-        recalled = [] if _is_single(wanted) else _wanted(remembered.recall(), target, wanted)
+        recalled = [] if _is_single(wanted) else _wanted(remembered.recall(target), target, wanted)
         chosen = replace(chosen, cases=tuple(dict.fromkeys((*recalled, *chosen.cases))))
         run = _Run(target, backend, settings, defects, begun)
         report = run.report(chosen, wanted, required, progress)
-        remembered.update((f.case for f in report.findings if not f.known), recalled)
+        remembered.update(target, (f.case for f in report.findings if not f.known), recalled)
         return report
 
 
@@ -361,8 +362,8 @@ def _require_arguments(wanted: Request, allowed_bits: int | None, workers: int |
         raise ValueError(f"seed must be at least 0, got {wanted.seed}")
     if not 0 < wanted.budget < float("inf"):
         raise ValueError(f"budget must be finite and more than 0 seconds, got {wanted.budget}")
-    if allowed_bits is not None and allowed_bits < 1:
-        raise ValueError(f"allowed_bits must be at least 1, got {allowed_bits}")
+    if allowed_bits is not None and not 1 <= allowed_bits <= MOST_BITS:
+        raise ValueError(f"allowed_bits must be 1..{MOST_BITS}, got {allowed_bits}")
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     require_known(wanted.checks)

@@ -36,6 +36,10 @@ ROWS: Mapping[str, str] = {
     "dK": "grad_weight",
     "db": "grad_bias",
 }
+GRAPHLESS = (
+    "Y does not ask for a gradient where arguments do: no backward pass was to be had. "
+    "To judge the forward pass alone: --check forward"
+)
 
 
 @check(
@@ -100,7 +104,7 @@ def _once(trial: Trial) -> Iterator[Judgement]:
     # The oracle runs after the target, which so cannot find the answer in freed memory.
     expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in observed))
     if failed is None:
-        yield from _requires_grad(call, observed)
+        yield from _requires_grad(trial, call, observed)
     for quantity, actual in observed.items():
         if quantity in expected:
             yield from _judged(trial, quantity, actual, expected[quantity])
@@ -151,7 +155,9 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
     for name, tensor, private in pairs:
         if tensor is None:
             continue
-        held = tensor.detach().to("cpu").reshape(private.shape)
+        held = tensor.detach() if tensor.is_cpu else tensor.detach().cpu()
+        if held.shape != private.shape:
+            held = held.reshape(private.shape)
         if not _equal(held, private):
             changed = True
             yield whole(row, name, "unchanged by the call", "changed")
@@ -159,18 +165,29 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
         yield exact(row, "")
 
 
-def _requires_grad(call: Call, observed: Mapping[str, Any]) -> Iterator[Judgement]:
+def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Iterator[Judgement]:
     Y = observed["Y"]
     wanted = bool(call.leaves)
     missing = [name for name, value in observed.items() if name != "Y" and value is None]
     if not wanted and isinstance(Y, Tensor) and Y.requires_grad:
         yield whole("requires_grad", "Y", "no graph, as no argument asks for one", "a graph")
+    elif missing and len(missing) == len(call.leaves) and not _has_graph(trial):
+        asked = ", ".join(leaf.removeprefix("d") for leaf in call.leaves)
+        yield whole("requires_grad", "Y", f"a graph back to {asked}", "no graph", GRAPHLESS)
     elif missing:
         asked = ", ".join(f"d{leaf}" for leaf in ("X", "K", "b") if f"d{leaf}" in observed)
         for name in missing:
             yield whole("requires_grad", name, f"a gradient (asked for: {asked})", "no gradient")
     else:
         yield exact("requires_grad", "")
+
+
+def _has_graph(trial: Trial) -> bool:
+    """Whether Y hangs together with any argument, where each of them asks for a gradient."""
+    every = "XKb" if trial.case.bias else "XK"
+    with target_code("Y"):
+        Y = trial.call(requires_grad=every).forward()
+    return isinstance(Y, Tensor) and Y.requires_grad
 
 
 def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:

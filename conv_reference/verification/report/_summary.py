@@ -17,7 +17,10 @@ ASSUMPTION = (
     "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
     "implementation computes a multilinear map, too."
 )
-BITS = "effective bits / bits that the dtype should give"
+BITS = (
+    "effective bits / bits that the dtype should give; errors are taken relative to the sum of the "
+    "absolute products, so a may pass b"
+)
 NORMWISE = (
     "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound of "
     "a direct algorithm."

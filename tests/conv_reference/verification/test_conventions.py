@@ -203,8 +203,8 @@ def test_a_target_is_named_so_that_it_can_be_found_where_that_is_possible(
     ("implementation", "message"),
     [
         (lambda input: input, "cannot call '.*' with the signature"),
-        (lambda input, weight, mode: input, "cannot call '.*' with the signature"),
-        (lambda input, weight, *, mode: input, "cannot call '.*' with the signature"),
+        (lambda input, weight, mode: input, "no parameter of conv2d is called mode; accepted"),
+        (lambda input, weight, *, mode: input, "no parameter of conv2d is called mode; accepted"),
         (nn.Linear, "cannot construct '.*' with the signature .*kernel_size"),
         (TwoKernels, "cannot tell kernel and bias of '.*' from parameters of shapes"),
         (nn.Conv2d(1, 1, 1, padding_mode="reflect"), "padding_mode must be 'zeros'"),

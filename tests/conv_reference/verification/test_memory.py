@@ -13,19 +13,20 @@ SECOND = Case.parse("certificate float64 h1 w1 k1 s2 nobias grad=XK")
 
 def test_what_failed_is_recalled_until_it_passes(tmp_path: Path) -> None:
     target = as_target(torch.nn.functional.conv2d)
-    memory = Memory(tmp_path, target)
-    assert memory.recall() == []
+    memory = Memory(tmp_path)
+    assert memory.recall(target) == []
 
-    memory.update([str(FIRST), str(SECOND)], ())
-    assert Memory(tmp_path, target).recall() == [FIRST, SECOND]
+    memory.update(target, [str(FIRST), str(SECOND)], ())
+    assert Memory(tmp_path).recall(target) == [FIRST, SECOND]
 
-    memory.update([str(SECOND)], [FIRST, SECOND])
-    assert Memory(tmp_path, target).recall() == [SECOND]
+    memory.update(target, [str(SECOND)], [FIRST, SECOND])
+    assert Memory(tmp_path).recall(target) == [SECOND]
 
 
 def test_targets_do_not_share_what_they_remember(tmp_path: Path) -> None:
-    Memory(tmp_path, as_target(torch.nn.functional.conv2d)).update([str(FIRST)], ())
-    assert Memory(tmp_path, as_target(torch.nn.Conv2d)).recall() == []
+    memory = Memory(tmp_path)
+    memory.update(as_target(torch.nn.functional.conv2d), [str(FIRST)], ())
+    assert memory.recall(as_target(torch.nn.Conv2d)) == []
 
 
 def test_a_case_that_the_target_can_no_longer_be_asked_for_is_passed_over(tmp_path: Path) -> None:
@@ -35,11 +36,11 @@ def test_a_case_that_the_target_can_no_longer_be_asked_for_is_passed_over(tmp_pa
     target = as_target(conv2d, name="made up")
     strided = Case.parse("certificate float64 h3 w3 k1 s2 nobias grad=XK")
     plain = Case.parse("certificate float64 h3 w3 k1 nobias grad=XK")
-    Memory(tmp_path, target).update([str(strided), str(plain), "of another version"], ())
-    assert Memory(tmp_path, target).recall() == [plain]
+    Memory(tmp_path).update(target, [str(strided), str(plain), "of another version"], ())
+    assert Memory(tmp_path).recall(target) == [plain]
 
 
 def test_without_a_folder_nothing_is_remembered() -> None:
-    memory = Memory(None, as_target(torch.nn.functional.conv2d))
-    memory.update([str(FIRST)], ())
-    assert memory.recall() == []
+    memory, target = Memory(None), as_target(torch.nn.functional.conv2d)
+    memory.update(target, [str(FIRST)], ())
+    assert memory.recall(target) == []

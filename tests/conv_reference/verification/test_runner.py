@@ -339,7 +339,8 @@ def never(input: Tensor, weight: Tensor) -> Tensor:
         ({"budget": float("inf")}, "budget must be finite and more than 0 seconds, got inf"),
         ({"require": Verdict.WRONG}, "require must be 'exact' or 'rounded', got "),
         ({"require": "perfect"}, "require must be 'exact' or 'rounded', got 'perfect'"),
-        ({"allowed_bits": 0}, "allowed_bits must be at least 1, got 0"),
+        ({"allowed_bits": 0}, "allowed_bits must be 1..53, got 0"),
+        ({"allowed_bits": 54}, "allowed_bits must be 1..53, got 54"),
         ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"sweep": "wide"}, "sweep must be one of default, small, random, networks, exhaustive, "),
         ({"checks": ["nothing"]}, "no check 'nothing'; accepted are "),
@@ -411,6 +412,27 @@ def test_a_single_row_is_judged_alone() -> None:
     )
     assert {check.name for check in report.checks} == {"grad_bias"}
     assert report.passed
+
+
+def test_a_forward_pass_without_a_graph_is_one_finding() -> None:
+    def forward_only(input: Any, weight: Any) -> Any:
+        with torch.no_grad():
+            return conv2d(input, weight)
+
+    checks = ["certificate", "degenerate", "forward_over_reverse"]
+    report = verify(forward_only, dtypes=torch.float64, checks=checks, budget=0.3, seed=0)
+    (finding,) = report.findings
+    assert (finding.check, finding.quantity, finding.actual) == ("requires_grad", "Y", "no graph")
+    assert "--check forward" in finding.explanation
+    assert {"empty_batch", "forward_over_reverse"} <= set(finding.also)
+
+
+def test_a_single_gradient_that_is_missing_is_told_by_its_name() -> None:
+    def cut(input: Any, weight: Any) -> Any:
+        return conv2d(input, weight.detach())
+
+    report = verify(cut, dtypes=torch.float64, checks="requires_grad", budget=0.3, seed=0)
+    assert {finding.quantity for finding in report.findings} == {"dK"}
 
 
 def test_a_parameter_of_another_name_is_left_alone_and_told() -> None:
