@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_rooms_import_only_in_the_direction_of_the_design() -> None:
@@ -27,3 +31,17 @@ def test_the_derivation_loads_no_torch_and_nothing_of_the_reference() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_calls_are_checked_wherever_shapes_are_annotated() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    names = next(o for o in options["addopts"] if o.startswith("--jaxtyping-packages="))
+    *checked, _ = names.partition("=")[2].split(",")
+    annotated = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "conv_reference").rglob("*.py")
+        if "from jaxtyping import" in path.read_text()
+    }
+    assert annotated
+    unchecked = {n for n in annotated if not any(f"{n}.".startswith(f"{c}.") for c in checked)}
+    assert unchecked == set()

@@ -22,10 +22,17 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def lines(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
-    """What the command prints, without what may differ."""
+    """What the command prints, without what may differ.
+
+    Of a process whose memory was damaged, how it died is chance: glibc may notice, or the damage
+    leads it to a page that is not its own.
+    """
     main(["verify", *words, *FEW])
     content = json.loads(capsys.readouterr().out)
     del content["environment"], content["seconds"]
+    for finding in content["findings"]:
+        if finding["verdict"] == "crashed":
+            del finding["actual"], finding["explanation"]
     return json.dumps(content, indent=1).splitlines()
 
 
