@@ -61,7 +61,6 @@ class Lab:
     defects: Sequence[Defect]  # those that apply here
     in_process: bool  # whether the target was called where verify was
     tried: Sequence[Case] = ()  # the cases of the run that were judged
-    elsewhere: Sequence[Defect] = ()  # of libraries that the target may call
     patience: float = PATIENCE  # seconds; with 0, findings are shown as they were met
 
     def findings(self, failures: Iterable[Failure]) -> list[Finding]:
@@ -240,12 +239,11 @@ class Lab:
             if _brings_sizes(failure)
             else ""
         )
-        relayed = self._relayed(failure, known)
         assumed = self.target.assumed if judgement.check == "shapes" else ()
         guessed = (
             f"The layer does not tell its own; assumed: {', '.join(assumed)}." if assumed else ""
         )
-        lines = (record, judgement.explanation, own, guessed, explanation.text, relayed)
+        lines = (record, judgement.explanation, own, guessed, explanation.text)
         text = "\n".join(filter(None, lines))
         return Finding(
             check=judgement.check,
@@ -266,16 +264,6 @@ class Lab:
             cause=explanation.cause,
             occurrences=occurrences,
             grids=explanation.grids,
-        )
-
-    def _relayed(self, failure: Failure, known: str | None) -> str:
-        """That a library has just this defect, which a target that calls it would pass on."""
-        defect = first_match(self.elsewhere, failure.case, failure.judgement)
-        if known or defect is None:
-            return ""
-        return (
-            f"{defect.targets[0]} has a known defect here: {defect.summary} (see {defect.link}). "
-            "If the target calls it, this is no fault of its own."
         )
 
     def _reproduce(self, case: Case) -> str:

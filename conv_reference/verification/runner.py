@@ -36,6 +36,7 @@ from conv_reference.verification.plan import (
     selected_checks,
 )
 from conv_reference.verification.provoke import provoke, stale
+from conv_reference.verification.relayed import TORCH, relayed
 from conv_reference.verification.report import text
 from conv_reference.verification.result import CheckResult, Report, Verdict
 from conv_reference.verification.tally import Tally
@@ -157,9 +158,9 @@ class _Run:
         self._backend = backend
         self._settings = settings
         self._environment = environment(settings.device)
-        self._defects = [d for d in defects if d.applies(target.name, self._environment)]
-        here = [d for d in defects if d.applies(d.targets[0], self._environment)]
-        self._elsewhere = [d for d in here if d not in self._defects]
+        self._own = [d for d in defects if d.applies(target.name, self._environment)]
+        torchs = (d for d in defects if d.applies(TORCH, self._environment))
+        self._torchs = [d for d in torchs if d not in self._own]
         self._begun = begun
         self._in_process = isinstance(backend, Here)
 
@@ -167,9 +168,11 @@ class _Run:
         self, chosen: Plan, wanted: Request, require: Verdict, progress: Progress | None
     ) -> Report:
         notes: tuple[str, ...] = ()
+        passed_on = relayed(self._target, self._torchs, chosen.cases, self._backend, self._settings)
+        defects = (*self._own, *passed_on)
         if not _is_single(wanted):
             provoked = provoke(
-                chosen.cases, self._defects, self._target, wanted, isolated=not self._in_process
+                chosen.cases, defects, self._target, wanted, isolated=not self._in_process
             )
             chosen, notes = replace(chosen, cases=provoked.cases), provoked.notes
         results, interrupted = self._judged(chosen, wanted, progress)
@@ -188,15 +191,14 @@ class _Run:
                 tally.add(case, result if crashed else [j for j in result if j.check in rows])
                 tried.append(case)
         failures = tally.failures()
-        known = list(known_failures(failures, self._defects))
+        known = list(known_failures(failures, defects))
         lab = Lab(
             self._target,
             self._backend,
             self._settings,
-            self._defects,
+            defects,
             in_process=self._in_process,
             tried=tried,
-            elsewhere=self._elsewhere,
             patience=0.0 if interrupted else _patience(wanted.budget),
         )
         try:
@@ -221,7 +223,7 @@ class _Run:
                 *_unreached(chosen, results),
             ),
             interrupted=interrupted,
-            stale=stale(tried, known, self._defects),
+            stale=stale(tried, known, defects),
             unjudged=tuple(unjudged),
             seconds=time.monotonic() - self._begun,
         )

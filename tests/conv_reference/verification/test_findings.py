@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import faulty
 import pytest
 import torch
@@ -11,15 +9,6 @@ import torch
 from conv_reference.verification import Verdict, findings, verify
 
 FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
-ELSEWHERE = """
-[[defect]]
-name = "flipped"
-summary = "The kernel is flipped."
-link = "docs/found/flipped.md"
-date = "2026-11-24"
-targets = ["elsewhere:"]
-quantities = ["Y"]
-"""
 
 
 def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
@@ -37,15 +26,6 @@ def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
 
     assert finding.cause == findings.ALONE
     assert not finding.circumstances
-
-
-def test_a_target_that_passes_a_known_defect_on_is_told_of_it(tmp_path: Path) -> None:
-    registry = tmp_path / "known.toml"
-    registry.write_text(ELSEWHERE)
-    (finding,) = verify(faulty.flipped_kernel, case=FLIPPED, known=registry).findings
-
-    assert finding.known is None
-    assert "has a known defect here" in finding.explanation
 
 
 def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met(

@@ -1,0 +1,108 @@
+"""Known defects that a target passes on: torch's own, where the target calls torch's convolution.
+
+Most implementations call it somewhere, in the backward pass above all. Whether one does, in the
+circumstances of a defect, is heard and not guessed: a dispatch mode sees every operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from conv_reference.verification.case import Case
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.checks.trial import TargetRaised, Trial
+from conv_reference.verification.execution import Settings, guarded
+from conv_reference.verification.isolation import Backend, Crash
+from conv_reference.verification.known import Defect
+from conv_reference.verification.messages import Broken
+from conv_reference.verification.target import Target
+
+TORCH = "torch.nn.functional:conv2d"
+_FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher calls them
+
+
+def relayed(
+    target: Target,
+    defects: Sequence[Defect],
+    cases: Sequence[Case],
+    backend: Backend,
+    settings: Settings,
+) -> tuple[Defect, ...]:
+    """Those of torch's defects that failures of the target may be, for it calls torch there.
+
+    They are narrowed to what the target has torch do: where its backward pass is its own, to Y.
+    None of them is expected to show.
+
+    Args:
+        target: that is judged.
+        defects: of torch's conv2d, in this environment.
+        cases: of the plan; for each defect, the target is heard on the first that it concerns.
+        backend: where the target runs.
+        settings: of the run.
+    """
+    concerned = ((defect, _concerned(target, defect, cases)) for defect in defects)
+    asked = [(defect, case) for defect, case in concerned if case is not None]
+    results = backend.run(heard, [case for _, case in asked], settings)
+    found = (
+        _narrowed(asked[number][0], names)
+        for number, names in sorted(results, key=itemgetter(0))
+        if not isinstance(names, Crash | Broken)
+    )
+    return tuple(defect for defect in found if defect is not None)
+
+
+def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
+    """Which of torch's convolutions, forward and backward, the target calls in this case.
+
+    They are carried out without oneDNN, whose defects are then not met: some kill the process.
+    """
+    trial = Trial(target, case, settings.seed, torch.device(settings.device))
+    listener = _Listener()
+    with guarded(), suppress(TargetRaised), torch.backends.mkldnn.flags(enabled=False):
+        call = trial.call()
+        with listener:
+            observe(call)
+    return frozenset(listener.names)
+
+
+class _Listener(TorchDispatchMode):
+    """Lets everything pass, and remembers which convolutions did."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # called by torch
+        name = func.overloadpacket.__name__
+        if name in {_FORWARD, _BACKWARD}:
+            self.names.add(name)
+        return func(*args, **(kwargs or {}))
+
+
+def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | None:
+    """A case in which the defect would be met, with both gradients asked for."""
+    for case in (*map(Case.parse, defect.shows), *cases):
+        if defect.concerns(case):
+            both = target.restrict(replace(case, requires_grad="XK"))
+            if defect.concerns(both):
+                return both
+    return None
+
+
+def _narrowed(defect: Defect, names: frozenset[str]) -> Defect | None:
+    summary = f"torch's convolution, which the target calls, has it: {defect.summary}"
+    if _BACKWARD in names:
+        return replace(defect, summary=summary, shows=())
+    forward = not defect.quantities or "Y" in defect.quantities
+    if _FORWARD in names and forward:
+        return replace(defect, summary=summary, shows=(), quantities=("Y",))
+    return None

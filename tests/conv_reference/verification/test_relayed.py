@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import faulty
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, unfold
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from conv_reference.verification import verify
+from conv_reference.verification.case import Case
+from conv_reference.verification.conventions import as_target
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.relayed import heard
+
+SETTINGS = Settings(seed=0, device="cpu")
+REGISTRY = """
+[[defect]]
+name = "flipped"
+summary = "The kernel is flipped."
+link = "docs/found/flipped.md"
+date = "2026-11-26"
+targets = ["torch.nn.functional:conv2d"]
+geometry = "kw == 2"
+shows = ["certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad=XK nobias"]
+"""
+
+
+class OwnBackward(torch.autograd.Function):
+    """Forward it is torch's; the backward pass, for stride 1, is written out, and wrong."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        input, weight = ctx.saved_tensors
+        taps = unfold(input, tuple(weight.shape[2:])).flip(1)
+        grad_weight = torch.einsum("nop,ntp->ot", grad_outputs[0].flatten(2), taps)
+        return torch.zeros_like(input), grad_weight.reshape(weight.shape)
+
+
+class ThroughTorch(torch.autograd.Function):
+    """Both passes are torch's, the second under its own name."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        input, weight = ctx.saved_tensors
+        (G,) = grad_outputs
+        return (
+            conv2d_input(input.shape, weight, G),
+            conv2d_weight(input, weight.shape, G),
+        )
+
+
+def by_hand(input: Tensor, weight: Tensor) -> Tensor:
+    """Without any convolution of torch's; the first column is taken for every tap."""
+    width = input.shape[3] - weight.shape[3] + 1
+    return torch.einsum("ncw,oc->now", input[:, :, 0, :width], weight.sum((2, 3)))[:, :, None]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    path = tmp_path / "known.toml"
+    path.write_text(REGISTRY)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("implementation", "expected"),
+    [
+        (ThroughTorch, {"convolution", "convolution_backward"}),
+        (torch.nn.Conv2d, {"convolution", "convolution_backward"}),
+        (OwnBackward, {"convolution"}),
+        (by_hand, set()),
+        (lambda input, weight: None, set()),
+        (lambda input, weight: 1 / 0, set()),
+    ],
+)
+def test_it_is_heard_what_is_called(implementation: Any, expected: set[str]) -> None:
+    case = Case.parse("certificate float32 h1 w3 k1x2 nobias grad=XK")
+
+    assert heard(as_target(implementation), case, SETTINGS) == expected
+    assert bool(torch._C._get_mkldnn_enabled())
+
+
+@pytest.mark.parametrize(
+    "isolate", [pytest.param(True, id="in a child"), pytest.param(False, id="here")]
+)
+def test_a_defect_of_torch_that_a_target_passes_on_is_known(registry: Path, isolate: bool) -> None:
+    case = "certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad= nobias"
+    report = verify(
+        "faulty:flipped_kernel" if isolate else faulty.flipped_kernel,
+        case=case,
+        known=registry,
+        isolate=isolate,
+    )
+    (finding,) = report.findings
+
+    assert report.passed
+    assert finding.known == "flipped"
+    assert finding.explanation.startswith(
+        "torch's convolution, which the target calls, has it: The kernel is flipped."
+    )
+
+
+def test_where_the_backward_pass_is_its_own_it_is_judged(registry: Path) -> None:
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting grad=XK nobias"
+    report = verify(OwnBackward, case=case, known=registry)
+
+    assert {(f.quantity, f.known) for f in report.findings} == {("dX", None), ("dK", None)}
+
+
+def test_what_calls_nothing_of_torchs_passes_nothing_on(registry: Path) -> None:
+    case = "certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad= nobias"
+    (finding,) = verify(by_hand, case=case, known=registry).findings
+
+    assert finding.known is None
+
+
+def test_a_defect_of_torch_is_not_expected_of_what_calls_it(registry: Path) -> None:
+    right = verify(ThroughTorch, dtypes="float32", checks="certificate", budget=0.1, known=registry)
+
+    assert right.passed
+    assert right.stale == ()
