@@ -21,6 +21,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.case import Case
 from conv_reference.verification.errors import TargetError
+from conv_reference.verification.spelling import FunctionSpelling, LayerSpelling
 from conv_reference.verification.target import OPTIONS, Call, Target
 
 _ACCEPTED = (
@@ -69,7 +70,7 @@ def _adapted(implementation: Any, name: str) -> Target:
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
         return _of_class(implementation, name)
     if is_adapter(implementation):
-        return _of_callable(function_of(implementation), name)
+        return replace(_of_callable(function_of(implementation), name), spelling=None)
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
@@ -86,7 +87,7 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
     keywords = _keyword_options(function)
 
     def prepare(case: Case, operands: Operands) -> Call:
-        given = _conv2d_options(case.geometry)
+        given = conv2d_options(case.geometry)
         return Call(
             function=partial(_called, function, parameters, keywords, given),
             X=_leaf(operands.input, case, "X"),
@@ -102,7 +103,23 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
         foreign=tuple(name for name in parameters if name not in OPTIONS),
         words=function is torch.nn.functional.conv2d or _takes_words(function),
         call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
+        spelling=_spelling(function, parameters, keywords),
     )
+
+
+def _spelling(
+    function: Callable[..., Any], parameters: Mapping[str, Any], keywords: Sequence[str]
+) -> FunctionSpelling | None:
+    """By name where that says more: a full list in the usual order needs no names."""
+    ours = tuple(name for name in parameters if name in OPTIONS)
+    apply = inspect.isclass(getattr(function, "__self__", None))
+    if ours == OPTIONS and ours == tuple(parameters):
+        return FunctionSpelling(by_position=ours, apply=apply)
+    if not _is_called_by_position(function, parameters):
+        return FunctionSpelling(by_name=(*ours, *keywords))
+    # What stands between ours cannot be left out.
+    between = tuple(parameters)[: len(ours)] != ours
+    return None if between else FunctionSpelling(ours, tuple(keywords), apply)
 
 
 def _called(
@@ -210,7 +227,7 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
             "in_channels": geometry.in_channels,
             "out_channels": geometry.out_channels,
             "kernel_size": geometry.kernel_size,
-            **_conv2d_options(geometry),
+            **conv2d_options(geometry),
             "bias": bias,
         }
         return layer(**{key: value for key, value in given.items() if key in parameters})
@@ -248,6 +265,7 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
         is_module=True,
         words=issubclass(layer, nn.Conv2d),
         call_with=call_with,
+        spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], tuple(parameters)),
     )
 
 
@@ -272,6 +290,7 @@ def _of_instance(layer: nn.Module, name: str) -> Target:
             for option, value in _PLAIN.items()
             if not hasattr(layer, option) and (option != "groups" or kernel[1].dim() == 4)
         ),
+        spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], None),
     )
 
 
@@ -380,7 +399,12 @@ def _leaf(tensor: Tensor, case: Case, letter: str) -> Tensor:
     return tensor.detach().requires_grad_(letter in case.requires_grad)
 
 
-def _conv2d_options(geometry: Geometry) -> dict[str, Any]:
+def conv2d_options(geometry: Geometry) -> dict[str, Any]:
+    """What torch's conv2d takes after the bias.
+
+    Raises:
+        TargetError: where the padding differs between opposite sides.
+    """
     (top, bottom), (left, right) = geometry.padding
     if (top, left) != (bottom, right):
         raise TargetError(

@@ -28,7 +28,8 @@ def lay_out(
     """
     match layout:
         case Layout.EXPANDED:
-            return _first(tensor, whole=whole).clone().expand(tensor.shape)
+            held = first_slice(tensor, whole=whole).clone(memory_format=torch.contiguous_format)
+            return held.expand(tensor.shape)
         case Layout.CHANNELS_LAST:
             # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
             place = tensor.new_empty([tensor.shape[d] for d in (0, 2, 3, 1)]).permute(0, 3, 1, 2)
@@ -49,6 +50,41 @@ def lay_out(
         case _:
             place = torch.empty_like(tensor)
     return place.copy_(tensor)
+
+
+def written(values: str, shape: tuple[int, ...], layout: Layout, dtype: str) -> str:
+    """Python that makes what ``lay_out`` makes, with torch alone.
+
+    Args:
+        values: Python for the values, contiguous; for ``EXPANDED``, for the first slice.
+        shape: n, c, h and w of the whole tensor.
+        layout: how it lies.
+        dtype: Python for its dtype.
+    """
+    n, c, h, w = shape
+    match layout:
+        case Layout.EXPANDED:
+            return f"{values}.expand{shape}"
+        case Layout.CHANNELS_LAST:
+            place = f"torch.empty({(n, h, w, c)}, dtype={dtype}).permute(0, 3, 1, 2)"
+        case Layout.OFFSET:
+            place = _written_gaps((n + 1, c, h, w), dtype, "[1:]")
+        case Layout.TRANSPOSED:
+            place = f"torch.empty({(n, c, w, h)}, dtype={dtype}).transpose(2, 3)"
+        case Layout.SLICED:
+            place = _written_gaps((n, c + 1, h + 2, w + 3), dtype, "[:, 1:, 1:-1, 1:-2]")
+        case Layout.SLICED_CHANNELS_LAST:
+            cut = f".permute(0, 3, 1, 2)[:, :{c}]"
+            place = _written_gaps((n, h, w, c + 1), dtype, cut)
+        case Layout.STRIDED:
+            place = _written_gaps((n, c, 2 * h, 2 * w), dtype, "[:, :, ::2, 1::2]")
+        case _:
+            return values
+    return f"{place}.copy_({values})"
+
+
+def _written_gaps(shape: tuple[int, ...], dtype: str, view: str) -> str:
+    return f"torch.full({shape}, torch.nan, dtype={dtype}){view}"
 
 
 _PLANE = 2  # the first of its dimensions
@@ -72,7 +108,7 @@ def collapse(
     """
     if layout != Layout.EXPANDED:
         return tensor
-    return _first(tensor, whole=whole).expand(tensor.shape).clone()
+    return first_slice(tensor, whole=whole).expand(tensor.shape).clone()
 
 
 def repeated(shape: Sequence[int], layout: Layout, *, whole: bool = False) -> tuple[int, ...]:
@@ -92,8 +128,8 @@ def repeated(shape: Sequence[int], layout: Layout, *, whole: bool = False) -> tu
     return plane if plane and sum(shape) % 2 else longer
 
 
-def _first(tensor: Tensor, *, whole: bool) -> Tensor:
-    """What is expanded: the first slice of each dimension that is repeated."""
+def first_slice(tensor: Tensor, *, whole: bool) -> Tensor:
+    """What is expanded: the first slice of each dimension that is repeated; see ``collapse``."""
     for dim in repeated(tensor.shape, Layout.EXPANDED, whole=whole):
         tensor = tensor.narrow(dim, 0, 1)
     return tensor

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from conv_reference.verification.case import Case, Layout, Values
+from conv_reference.verification.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.conventions import conv2d_options
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.layouts import first_slice, written
 from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import OPTIONS, Target
+from conv_reference.verification.spelling import FunctionSpelling, LayerSpelling
+from conv_reference.verification.target import Target
 from conv_reference.verification.values import case_operands
 
-MOST_ELEMENTS = 24  # of a tensor that is written out
+MOST_ELEMENTS = 500  # of a tensor that is written out
 PLACEHOLDER = "my_conv"  # for a target that no name leads back to
+_ROLES = {"X": "input", "K": "weight", "b": "bias", "G": "grad_output"}
 
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
-    """Under ten lines: with torch alone for a plain call, otherwise through ``verify``."""
-    if not target.importable:
-        return _through_verify(target, case, settings)
-    contiguous = case.layout == Layout.CONTIGUOUS.value
-    first_order = judgement.check in ROWS.values()
-    if target.is_module or not first_order or not contiguous or settings.device != "cpu":
-        return _through_verify(target, case, settings)
-    return _plain(target, case, judgement, settings)
+    """Under ten lines: with torch alone where that is possible, otherwise through ``verify``."""
+    first_order = judgement.check in {"shapes", *ROWS.values()}
+    g = case.geometry
+    sizes = (prod(shape) for shape in (g.input_shape, g.weight_shape, g.output_shape))
+    writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS
+    if target.importable and first_order and writable and settings.device == "cpu":
+        tensors = _Tensors(target, case, settings)
+        match target.spelling:
+            case FunctionSpelling() as spelling:
+                call, K, b = _function(target, spelling, tensors), "K", "b"
+            case LayerSpelling() as spelling:
+                call = _layer(target, spelling, tensors)
+                K, b = f"layer.{spelling.kernel}", f"layer.{spelling.bias}"
+            case None:
+                return _through_verify(target, case, settings)
+        shown = _shown(judgement, tensors, {"dX": "X", "dK": K, "db": b})
+        return "\n".join([*_imports(target), *call, *shown])
+    return _through_verify(target, case, settings)
 
 
 def _through_verify(target: Target, case: Case, settings: Settings) -> str:
@@ -45,38 +62,115 @@ def _through_verify(target: Target, case: Case, settings: Settings) -> str:
     return "\n".join([*lines, "print(report.findings[0].explanation)"])
 
 
-def _plain(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+def _imports(target: Target) -> Iterator[str]:
+    place, _, _ = target.name.rpartition(":")
+    folder = str(Path(place).parent) if place.endswith(".py") else "."
+    if folder == ".":  # where Python looks
+        yield "import torch"
+    else:
+        yield f"import sys, torch; sys.path.insert(0, {folder!r})"
+    if place != "torch":
+        yield f"import {Path(place).stem if place.endswith('.py') else place}"
+
+
+def _own_name(target: Target) -> str:
     place, _, attribute = target.name.rpartition(":")
-    module = Path(place).stem if place.endswith(".py") else place
-    operands = case_operands(case, settings.seed)
-    g = case.geometry
-    given = {
-        "bias": "b" if case.bias else "None",
-        "stride": str(g.stride),
-        "padding": str((g.padding[0][0], g.padding[1][0])),
-        "dilation": str(g.dilation),
-        "groups": str(g.groups),
-    }
-    options = [given[name] for name in OPTIONS if name in target.options]
-    if target.options != frozenset(OPTIONS):
-        options = [f"{name}={given[name]}" for name in OPTIONS if name in target.options]
-    lines = [
-        "import torch",
-        *_on_path(place),
-        f"import {module}",
-        f"X = {_tensor(operands.input, case, 'X')}",
-        f"K = {_tensor(operands.weight, case, 'K')}",
-    ]
+    return f"{Path(place).stem if place.endswith('.py') else place}.{attribute}"
+
+
+class _Tensors:
+    """The operands of a case, written out."""
+
+    def __init__(self, target: Target, case: Case, settings: Settings) -> None:
+        self.case = case
+        self._operands = case_operands(case, settings.seed)
+        self._flat = not target.has_channels
+        self._layouts = {
+            "X": case.input_layout,
+            "K": case.weight_layout,
+            "G": case.grad_output_layout,
+            "b": Layout.CONTIGUOUS,
+        }
+
+    def leaf(self, letter: str) -> str:
+        """An argument, which asks for its gradient where the case says so."""
+        asks = letter in self.case.requires_grad
+        return self.text(letter) + (".requires_grad_()" if asks else "")
+
+    def parameter(self, letter: str) -> str:
+        """The same, as a parameter of a layer."""
+        asks = "" if letter in self.case.requires_grad else ", requires_grad=False"
+        return f"torch.nn.Parameter({self.text(letter)}{asks})"
+
+    def text(self, letter: str) -> str:
+        """The values, in their layout; without what a target over (N, H, W) does not have."""
+        tensor: Tensor = getattr(self._operands, _ROLES[letter])
+        layout, whole = self._layouts[letter], letter == "G"
+        dtype = f"torch.{dtype_name(self.case.dtype)}"
+        if letter == "b":
+            return _values(tensor, dtype)
+        held = first_slice(tensor, whole=whole) if layout == Layout.EXPANDED else tensor
+        text = written(_values(held, dtype), tuple(tensor.shape), layout, dtype)
+        return text + ("" if not self._flat else "[0, 0]" if letter == "K" else "[:, 0]")
+
+
+def _values(tensor: Tensor, dtype: str) -> str:
+    """What makes the tensor, contiguous."""
+    shape, flat = tuple(tensor.shape), tensor.flatten()
+    if bool((flat == 1).all()):
+        return f"torch.ones({shape}, dtype={dtype})"
+    if torch.equal(flat.to(torch.float64), torch.arange(1.0, len(flat) + 1, dtype=torch.float64)):
+        return f"torch.arange(1, {len(flat) + 1}, dtype={dtype}).reshape({shape})"
+    reshaped = f".reshape({shape})" if len(shape) > 1 else ""
+    return f"torch.tensor({_numbers(flat)}, dtype={dtype}){reshaped}"
+
+
+def _numbers(flat: Tensor) -> list[float | int]:
+    """Integers as such: less to read."""
+    return [int(value) if value.is_integer() else value for value in flat.tolist()]
+
+
+def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> Iterator[str]:
+    letters = "XKb" if tensors.case.bias else "XK"
+    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in letters)
+    given = _options(tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
+    words = [given[name] for name in spelling.by_position]
+    words += [f"{name}={given[name]}" for name in spelling.by_name]
+    called = _own_name(target) + (".apply" if spelling.apply else "")
+    yield f"Y = {called}({', '.join(['X', 'K', *words])})"
+
+
+def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterator[str]:
+    case, made = tensors.case, _own_name(target)
+    if spelling.constructor is not None:
+        g = case.geometry
+        sizes = {"in_channels": g.in_channels, "out_channels": g.out_channels}
+        given = sizes | {"kernel_size": g.kernel_size} | _options(case) | {"bias": case.bias}
+        taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
+        made = f"{made}({', '.join(taken)})"
+    yield f"layer = {made}.to({f'torch.{dtype_name(case.dtype)}'})"
+    yield f"layer.{spelling.kernel} = {tensors.parameter('K')}"
     if case.bias:
-        lines.append(f"b = {_tensor(operands.bias, case, 'b')}")
-    lines.append(f"Y = {module}.{attribute}({', '.join(['X', 'K', *options])})")
-    shown = "Y"
+        yield f"layer.{spelling.bias} = {tensors.parameter('b')}"
+    yield f"X = {tensors.leaf('X')}"
+    yield "Y = layer(X)"
+
+
+def _options(case: Case) -> dict[str, Any]:
+    return {name: str(value) for name, value in conv2d_options(case.geometry).items()}
+
+
+def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:
+    """What asks for the quantity and prints it."""
+    shown = leaves.get(judgement.quantity, "Y")
     if judgement.quantity != "Y":
-        lines.append(f"Y.backward({_tensor(operands.grad_output, case, '')})")
-        shown = f"{judgement.quantity[1]}.grad"
-    index = str(list(judgement.index)) if judgement.index else ""
-    lines.append(f"print({shown}{index})  # {_outcome(judgement)}")
-    return "\n".join(lines)
+        yield f"Y.backward({tensors.text('G')})"
+        shown += ".grad"
+    if judgement.index:
+        shown += str(list(judgement.index))
+    elif judgement.actual.startswith("of shape"):
+        shown = f"{shown}.shape, {shown}.dtype"
+    yield f"print({shown})  # {_outcome(judgement)}"
 
 
 def _outcome(judgement: Judgement) -> str:
@@ -84,28 +178,3 @@ def _outcome(judgement: Judgement) -> str:
     if judgement.verdict in {Verdict.RAISED, Verdict.CRASHED}:
         return f"never reached: {judgement.actual}"
     return f"should be {judgement.expected}, is {judgement.actual}"
-
-
-def _on_path(place: str) -> list[str]:
-    """What makes a file importable that does not lie in the current folder."""
-    folder = str(Path(place).parent)
-    if not place.endswith(".py") or folder == ".":
-        return []
-    return [f"import sys; sys.path.insert(0, {folder!r})"]
-
-
-def _tensor(tensor: Tensor, case: Case, letter: str) -> str:
-    shape = tuple(tensor.shape)
-    count = prod(shape)
-    dtype = f"dtype={case.dtype}"
-    if case.values == Values.ONES:
-        body = f"torch.ones({shape}, {dtype})"
-    elif case.values == Values.COUNTING:
-        body = f"torch.arange(1, {count + 1}, {dtype}).reshape({shape})"
-    elif count <= MOST_ELEMENTS:
-        body = f"torch.tensor({tensor.tolist()}, {dtype})"
-    else:
-        flat = [int(v) for v in tensor.flatten().tolist()]
-        body = f"torch.tensor({flat}, {dtype}).reshape({shape})"
-    asks = letter != "" and letter in case.requires_grad
-    return f"{body}.requires_grad_()" if asks else body

@@ -13,6 +13,7 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands
 from conv_reference.verification.case import Case
 from conv_reference.verification.errors import TargetError
+from conv_reference.verification.spelling import Spelling
 
 # What torch's conv2d takes after input and weight, and a layer's constructor may take.
 OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
@@ -65,6 +66,7 @@ class Target:
     words: bool = False  # whether padding may be "same" or "valid"
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
+    spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
 
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target can be asked for."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conv_reference.verification.case import Layout
-from conv_reference.verification.layouts import collapse, lay_out
+from conv_reference.verification.layouts import collapse, first_slice, lay_out, written
 
 SHAPES = [(2, 3, 4, 5), (2, 1, 3, 4), (3, 2, 1, 1), (1, 1, 1, 1), (0, 2, 3, 3)]
 SHAPE = st.tuples(*[st.integers(1, 4)] * 4)
@@ -148,3 +148,18 @@ def test_a_whole_expansion_of_an_odd_shape_is_one_number_a_plane() -> None:
 def test_only_an_expanded_operand_repeats_itself(layout: Layout) -> None:
     tensor = counting(2, 2, 2, 2)
     assert collapse(tensor, layout) is tensor
+
+
+@given(st.sampled_from(Layout), SHAPE, st.booleans())
+def test_what_is_written_makes_what_is_laid_out(
+    layout: Layout, shape: tuple[int, ...], whole: bool
+) -> None:
+    tensor = collapse(counting(*shape), layout, whole=whole)
+    held = first_slice(tensor, whole=whole) if layout == Layout.EXPANDED else tensor
+    text = written(f"torch.tensor({held.tolist()})", shape, layout, "torch.float32")
+
+    made, laid_out = eval(text), lay_out(tensor, layout, whole=whole)
+
+    assert torch.equal(made, laid_out)
+    assert (made.stride(), made.storage_offset()) == (laid_out.stride(), laid_out.storage_offset())
+    assert torch.equal(gaps(made).isnan(), gaps(laid_out).isnan())
