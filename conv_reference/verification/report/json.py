@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.result import CheckResult, Finding, Report
 
 SCHEMA = 1
@@ -40,7 +41,7 @@ def content(report: Report) -> dict[str, Any]:
         "seconds": _number(report.seconds),
         "coverage": None if report.coverage is None else asdict(report.coverage),
         "checks": [_check(check) for check in report.checks],
-        "findings": [finding(found) for found in report.findings],
+        "findings": _findings(report.findings),
         "notes": list(report.notes),
         "stale": list(report.stale),
         "unjudged": list(report.unjudged),
@@ -50,6 +51,16 @@ def content(report: Report) -> dict[str, Any]:
 def finding(found: Finding) -> dict[str, Any]:
     """One finding as a plain object."""
     return asdict(found)
+
+
+def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Each with the number of its group: those of one cause, which the other formats tell as one."""
+    numbers = {
+        id(found): number
+        for number, group in enumerate(grouped(findings), start=1)
+        for found in group.findings
+    }
+    return [finding(found) | {"group": numbers[id(found)]} for found in findings]
 
 
 def dumps(value: Any) -> str:

@@ -71,12 +71,23 @@ def test_every_field_of_a_report_is_in_it_and_described() -> None:
     report, schema = parsed(FAULTY), format_json.schema()
 
     assert {field.name for field in fields(FAULTY)} <= set(report)
-    for name, listed, made in (
-        ("check", "checks", FAULTY.checks),
-        ("finding", "findings", FAULTY.findings),
+    for name, listed, made, more in (
+        ("check", "checks", FAULTY.checks, set()),
+        ("finding", "findings", FAULTY.findings, {"group"}),
     ):
-        assert [set(entry) for entry in report[listed]] == [set(asdict(entry)) for entry in made]
+        kept = [set(asdict(entry)) | more for entry in made]
+        assert [set(entry) for entry in report[listed]] == kept
         assert set(report[listed][0]) == set(schema["$defs"][name]["properties"])
+
+
+def test_findings_of_one_cause_have_the_number_of_one_group() -> None:
+    first = FAULTY.findings[0]
+    elsewhere = replace(first, geometry="n1", cause="", explanation="another")
+    found = (first, replace(first, dtype="bfloat16"), elsewhere)
+
+    listed = parsed(replace(FAULTY, findings=found))["findings"]
+
+    assert [entry["group"] for entry in listed] == [1, 1, 2]
 
 
 def test_no_number_is_null() -> None:
