@@ -13,6 +13,8 @@ from conv_reference.verification.sizes import sizes_of
 
 FEWEST = 5  # failing cases: with fewer, much is common to them by chance
 _MOST = 4  # conditions
+_MOST_PASSING = 1.25  # for each that fails
+_CONTIGUOUS = {Layout.CONTIGUOUS, Layout.OFFSET}
 
 
 def circumstances(
@@ -30,7 +32,7 @@ def circumstances(
 
     Returns:
         Empty where fewer than five failed, or all did, or nothing is common to them alone, or
-        more others passed with all of it.
+        clearly more others passed with all of it.
     """
     wrong = set(failing)
     if len(wrong) < FEWEST:
@@ -46,7 +48,7 @@ def circumstances(
             break
         chosen.append(best)
         passing = [met for met in passing if best in met]
-    if not chosen or len(passing) > len(wrong):
+    if not chosen or len(passing) > _MOST_PASSING * len(wrong):
         return ""  # what more of the right ones have, too, tells nothing
     others = f"{len(passing):,} others with that" if passing else "no other with that"
     return f"All {len(wrong):,} have {', '.join(chosen)}; {others} passed."
@@ -56,6 +58,9 @@ def _conditions(case: Case) -> Iterator[str]:
     """Everything that is true of a case, in the words of its text form."""
     yield dtype_name(case.dtype)
     yield f"grad={case.requires_grad or 'none'}"
+    for letter in "XKb" if case.bias else "XK":
+        asked = "asked" if letter in case.requires_grad else "not asked"
+        yield f"d{letter} {asked} for"
     yield "a bias" if case.bias else "no bias"
     yield f"values={case.values}"
     for name, layout in (
@@ -64,7 +69,7 @@ def _conditions(case: Case) -> Iterator[str]:
         ("G", case.grad_output_layout),
     ):
         yield f"{name}={layout}"
-        if layout not in {Layout.CONTIGUOUS, Layout.OFFSET}:
+        if layout not in _CONTIGUOUS:
             yield f"{name} not contiguous"
     size = sizes_of(case.geometry)
     for name in ("n", "c", "o", "g", "kh", "kw", "sh", "sw", "dh", "dw", "oh", "ow", "ph", "pw"):
@@ -89,6 +94,11 @@ def _relations(z: dict[str, int]) -> Iterator[tuple[str, bool]]:
         yield f"taps in {names} of padding", z[f"blind_kernel_{names}"] > 0
         yield f"s{axis} > s{across}", s > z[f"s{across}"]
         yield f"k{axis} > k{across}", k > z[f"k{across}"]
+    yield "a remainder in h or w", z["rh"] + z["rw"] > 0
+    yield "no remainder in h and w", z["rh"] + z["rw"] == 0
+    yield "sh > kh or sw > kw", z["sh"] > z["kh"] or z["sw"] > z["kw"]
+    yield "ph ≥ kh or pw ≥ kw", z["ph"] >= z["kh"] or z["pw"] >= z["kw"]
+    yield "outputs that see padding alone", z["blind_rows"] + z["blind_columns"] > 0
     yield "h ≠ w", z["h"] != z["w"]
     yield "sh ≠ sw", z["sh"] != z["sw"]
     yield "kh ≠ kw", z["kh"] != z["kw"]

@@ -12,10 +12,9 @@ import torch
 
 from conv_reference.verification.case import Case
 from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.checks.raised import judged_raised
 from conv_reference.verification.checks.trial import TargetRaised, Trial
 from conv_reference.verification.judge import Judgement
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.support import is_unsupported
 from conv_reference.verification.target import Target
 
 
@@ -37,21 +36,8 @@ def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgemen
         try:
             judgements.extend(check.run(trial))
         except TargetRaised as raised:
-            judgements.append(_raised(check, raised))
+            judgements.append(judged_raised(_row_of(check, raised.quantity), raised))
     return tuple(judgements)
-
-
-def _raised(check: Check, raised: TargetRaised) -> Judgement:
-    message = " ".join(f"{type(raised.error).__name__}: {raised.error}".split())
-    unsupported = is_unsupported(raised.error)
-    return Judgement(
-        check=_row_of(check, raised.quantity),
-        quantity=raised.quantity,
-        verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
-        expected="an answer",
-        actual=message[:300],
-        explanation=f"raised {message[:300]}",
-    )
 
 
 def _row_of(check: Check, quantity: str) -> str:

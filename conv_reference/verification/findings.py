@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ ALONE = (
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 
 _FIRST = frozenset({"shapes", *ROWS.values()})
+_GRADIENTS = frozenset(ROWS) - {"Y"}
+_ENDS = frozenset({Verdict.RAISED, Verdict.CRASHED})
 _GRAPH = "requires_grad"  # told by the certificate, too: without a graph most checks fail
 
 
@@ -76,13 +79,13 @@ class Lab:
         deadline = time.monotonic() + self.patience
         for key in [key for key in groups if key.row not in _FIRST and not key.known]:
             primary = self._certificate_failure(min(groups[key], key=_size), deadline)
-            if primary is not None:
+            if primary is not None and not _hides(primary, key):
                 del groups[key]
                 groups.setdefault(self._key(primary), []).append(primary)
                 also.setdefault(self._key(primary), {})[key.row] = None
         found: list[Finding] = []
         smallest: dict[tuple[str, str, str], Case] = {}
-        told: set[tuple[str, str, str]] = set()  # once, for all dtypes together
+        told: set[_Key] = set()  # once, for all dtypes together
         for number, (key, group) in enumerate(groups.items()):
             first = min(group, key=_size)
             alike = (key.row, key.quantity, key.verdict)
@@ -91,10 +94,17 @@ class Lab:
             smallest.setdefault(alike, shown.case)
             others = _spread([f.case for f in group if f.case != first.case])
             seen = len({f.case for f in group})
-            finding = self._finding(shown, key.known or None, seen, others, explained=explained)
-            silent = key.known or alike in told
+            finding = self._finding(
+                shown,
+                key.known or None,
+                seen,
+                others,
+                cause=_usual_cause([*group, shown]),
+                explained=explained,
+            )
+            silent = key.known or _common(key) in told
             common = "" if silent else self._circumstances(key, groups, shown.case)
-            told.add(alike)
+            told.add(_common(key))
             rows = tuple(also.get(key, ()))
             found.append(replace(finding, also=rows, circumstances=common))
         return self._replayed(found)
@@ -131,11 +141,14 @@ class Lab:
         """What all failures alike, in any dtype, have in common with the smallest."""
         if key.row not in _FIRST:
             return ""
-        alike = replace(key, dtype="")
-        failing = [f.case for k, g in groups.items() if replace(k, dtype="") == alike for f in g]
-        asked = key.quantity.removeprefix("d") if key.quantity in {"dX", "dK", "db"} else ""
-        tried = [c for c in self.tried if c.check == CERTIFICATE and asked in c.requires_grad]
-        failing = [c for c in failing if c.check == CERTIFICATE]
+        alike = [k for k in groups if k.row in _FIRST and _common(k) == _common(key)]
+        failing = [f.case for k in alike for f in groups[k] if f.case.check == CERTIFICATE]
+        asked = {k.quantity.removeprefix("d") if k.quantity in _GRADIENTS else "" for k in alike}
+        tried = [
+            c
+            for c in self.tried
+            if c.check == CERTIFICATE and any(letter in c.requires_grad for letter in asked)
+        ]
         return circumstances(failing, tried, smallest=shown)
 
     def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
@@ -228,6 +241,7 @@ class Lab:
         occurrences: int,
         others: tuple[Case, ...],
         *,
+        cause: str,
         explained: bool,
     ) -> Finding:
         case, judgement = failure.case, failure.judgement
@@ -261,7 +275,7 @@ class Lab:
             known=known,
             case=str(case),
             snippet=snippet(self.target, failure.case, judgement, self.settings),
-            cause=explanation.cause,
+            cause=explanation.cause or cause,
             occurrences=occurrences,
             grids=explanation.grids,
         )
@@ -306,6 +320,32 @@ def _products(case: Case) -> int:
     """How many products one forward pass has."""
     g = case.geometry
     return math.prod((g.batch, *g.output_size, *g.weight_shape))
+
+
+def _usual_cause(failures: Sequence[Failure]) -> str:
+    """The guess that most of them make: on small numbers one may fit by chance."""
+    guesses = Counter(f.judgement.cause for f in failures if f.judgement.cause)
+    return guesses.most_common(1)[0][0] if guesses else ""
+
+
+def _common(key: _Key) -> _Key:
+    """What is the same for failures whose circumstances are those of one fault.
+
+    Which quantity a raise is blamed on depends on what the case asks for.
+    """
+    if key.verdict == Verdict.RAISED:
+        return replace(key, dtype="", row="", quantity="")
+    return replace(key, dtype="")
+
+
+def _hides(primary: Failure, key: _Key) -> bool:
+    """Whether telling a failure with its case's certificate would hide a fault of its own.
+
+    Nobody throws, or changes an argument, because a number was wrong.
+    """
+    judgement = primary.judgement
+    numbers = judgement.verdict == Verdict.WRONG and judgement.check not in {"shapes", _GRAPH}
+    return numbers and (key.verdict in _ENDS or key.row == "arguments")
 
 
 def _alike(judgement: Judgement) -> tuple[str, str, Verdict]:

@@ -66,6 +66,7 @@ class Judgement:
     actual: str = ""
     explanation: str = ""
     case: Case | None = None  # the certificate that failed, where a check brings its geometries
+    cause: str = ""  # a guess at why it is wrong, where the check itself can make one
 
     @property
     def is_exact(self) -> bool:

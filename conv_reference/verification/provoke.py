@@ -51,7 +51,9 @@ def provoke(
         spared = {c for c in kept if defect.concerns(c)}.difference(first, last)
         if spared:
             count = f"{len(spared)} case{'s' if len(spared) > 1 else ''}"
-            notes.append(f"not tried: {count} where {defect.name} may crash")
+            notes.append(
+                f"not tried: {count} where {defect.name} may crash, a known defect ({defect.link})"
+            )
             kept = [case for case in kept if case not in spared]
     return Provoked(tuple(kept), tuple(notes))
 

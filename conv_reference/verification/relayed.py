@@ -99,10 +99,10 @@ def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | 
 
 
 def _narrowed(defect: Defect, names: frozenset[str]) -> Defect | None:
+    heard = {"Y"} if _FORWARD in names else set()
+    heard |= {"dX", "dK", "db"} if _BACKWARD in names else set()
+    quantities = tuple(q for q in defect.quantities or ("Y", "dX", "dK", "db") if q in heard)
+    if not quantities:
+        return None
     summary = f"torch's convolution, which the target calls, has it: {defect.summary}"
-    if _BACKWARD in names:
-        return replace(defect, summary=summary, shows=())
-    forward = not defect.quantities or "Y" in defect.quantities
-    if _FORWARD in names and forward:
-        return replace(defect, summary=summary, shows=(), quantities=("Y",))
-    return None
+    return replace(defect, summary=summary, shows=(), quantities=quantities)

@@ -41,13 +41,13 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
                 call = _layer(target, spelling, tensors)
                 K, b = f"layer.{spelling.kernel}", f"layer.{spelling.bias}"
             case None:
-                return _through_verify(target, case, settings)
+                return _through_verify(target, case, judgement, settings)
         shown = _shown(judgement, tensors, {"dX": "X", "dK": K, "db": b})
         return "\n".join([*_imports(target), *call, *shown])
-    return _through_verify(target, case, settings)
+    return _through_verify(target, case, judgement, settings)
 
 
-def _through_verify(target: Target, case: Case, settings: Settings) -> str:
+def _through_verify(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
     lines = [
         "from conv_reference.verification import load_target, verify",
         f"target = load_target({target.name!r})",
@@ -59,7 +59,11 @@ def _through_verify(target: Target, case: Case, settings: Settings) -> str:
             f"{PLACEHOLDER} = ...  # what was given to verify",
             f'report = verify({PLACEHOLDER}, case="{case}", seed={settings.seed})',
         ]
-    return "\n".join([*lines, "print(report.findings[0].explanation)"])
+    lines += [  # one case may have several
+        f"found = {{f.quantity: f for f in report.findings if f.check == {judgement.check!r}}}",
+        f"print(found[{judgement.quantity!r}].explanation)",
+    ]
+    return "\n".join(lines)
 
 
 def _imports(target: Target) -> Iterator[str]:

@@ -160,9 +160,19 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
             held = held.reshape(private.shape)
         if not _equal(held, private):
             changed = True
-            yield whole(row, name, "unchanged by the call", "changed")
+            yield _changed(row, name, held, private)
     if not changed:
         yield exact(row, "")
+
+
+def _changed(row: str, name: str, held: Tensor, private: Tensor) -> Judgement:
+    """Which elements of an argument the call changed, and from what to what."""
+    places = ((held != private) & ~(held.isnan() & private.isnan())).nonzero()
+    index = tuple(places[0].tolist())
+    before, after = f"{float(private[index]):g}", f"{float(held[index]):g}"
+    count = f"{len(places):,} of {private.numel():,} elements"
+    said = f"the call changed {count} of its argument; the first was {before}, is {after}"
+    return replace(whole(row, name, before, after, said), index=index)
 
 
 def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Iterator[Judgement]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks.certificate import certificate
+from conv_reference.verification.checks.raised import judged_raised
 from conv_reference.verification.checks.registry import REGISTRY, Row, Sample, check
 from conv_reference.verification.checks.trial import TargetRaised, Trial
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.result import Verdict
-from conv_reference.verification.support import is_unsupported
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def certified(trial: Trial, row: str) -> Iterator[Judgement]:
     try:
         judgements = list(certificate(trial))
     except TargetRaised as raised:
-        judgements = [_raised(row, raised)]
+        judgements = [judged_raised(row, raised)]
     for judgement in judgements:
         if judgement.verdict in {Verdict.EXACT, Verdict.ROUNDED}:
             yield replace(judgement, check=row)
@@ -137,16 +137,3 @@ def certified(trial: Trial, row: str) -> Iterator[Judgement]:
         explanation = f"{trial.case.geometry}: {judgement.explanation}"
         case = replace(trial.case, check=certificate.__name__)
         yield replace(judgement, check=row, explanation=explanation, case=case)
-
-
-def _raised(row: str, raised: TargetRaised) -> Judgement:
-    message = " ".join(str(raised).split())[:300]
-    verdict = Verdict.UNSUPPORTED if is_unsupported(raised.error) else Verdict.RAISED
-    return Judgement(
-        check=row,
-        quantity=raised.quantity,
-        verdict=verdict,
-        expected="an answer",
-        actual=message,
-        explanation=f"raised {message}",
-    )

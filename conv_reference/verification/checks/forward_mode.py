@@ -10,14 +10,18 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from conv_reference import functional
 from conv_reference.operands import Operands
 from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
 from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.terms import told_in_terms
 from conv_reference.verification.checks.trial import Trial, target_code
-from conv_reference.verification.judge import Expected, Judgement, judge
+from conv_reference.verification.judge import Judgement, judge
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Call
+
+_LETTERS = "V, W and v are the tangents of X, K and b"
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,25 @@ def _subsets(trial: Trial) -> tuple[str, ...]:
     return ("XKb", "X", "K", "b", "XK") if trial.case.bias else ("XK", "X", "K")
 
 
-def _expected_tangent(trial: Trial, point: _Tangents, subset: str) -> Expected:
+def _judged_tangent(
+    row: str, trial: Trial, point: _Tangents, subset: str, actual: Any
+) -> Judgement:
+    X, K = point.operands.input, point.operands.weight
+    V, W, v = point.along(subset)
     oracle = Oracle(trial.case.geometry)
-    operands = point.operands
-    return answer(trial, "Y", oracle.tangent, operands.input, operands.weight, *point.along(subset))
+    expected = answer(trial, "Y", oracle.tangent, X, K, V, W, v)
+    quantity = _quantity(subset)
+    judgement = judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    if judgement.verdict != Verdict.WRONG:
+        return judgement
+    terms = {
+        "Y(V, K)": (X, K, V, None, None),
+        "Y(X, W)": (X, K, None, W, None),
+        "v": (X, K, None, None, v),
+    }
+    moving = {n: t for n, t in terms.items() if any(direction is not None for direction in t[2:])}
+    named = {n: answer(trial, "Y", oracle.tangent, *t).value for n, t in moving.items()}
+    return told_in_terms(judgement, actual, named, {}, where=_LETTERS)
 
 
 def _quantity(subset: str) -> str:
@@ -125,8 +144,7 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
         if isinstance(actual, Tensor) and not actual.any() and carries_no_tangent(call):
             yield no_forward_mode("jvp")
             return
-        expected = _expected_tangent(trial, point, subset)
-        yield judge("jvp", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits)
+        yield _judged_tangent("jvp", trial, point, subset, actual)
 
 
 def _function_of(call: Call, moving: Mapping[str, Tensor]) -> Any:
@@ -169,10 +187,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         if actual is None and carries_no_tangent(call):
             yield no_forward_mode("dual_numbers")
             return
-        expected = _expected_tangent(trial, point, subset)
-        yield judge(
-            "dual_numbers", _quantity(subset), actual, expected, allowed_bits=trial.allowed_bits
-        )
+        yield _judged_tangent("dual_numbers", trial, point, subset, actual)
 
 
 @check(
@@ -232,12 +247,21 @@ def _second_order(
 ) -> Iterator[Judgement]:
     """dX(G, W), dK(G, V) and zero for b, as both mixtures give them."""
     oracle = Oracle(trial.case.geometry)
-    G = point.operands.grad_output
+    X, K, b, G = (
+        getattr(point.operands, role) for role in ("input", "weight", "bias", "grad_output")
+    )
     expected = [
-        answer(trial, "dX", oracle.grad_input, G, point.W),
-        answer(trial, "dK", oracle.grad_weight, G, point.V),
-        answer(trial, "db", torch.zeros_like, point.operands.bias),
+        ("dX(G, W)", answer(trial, "dX", oracle.grad_input, G, point.W)),
+        ("dK(G, V)", answer(trial, "dK", oracle.grad_weight, G, point.V)),
+        ("0", answer(trial, "db", torch.zeros_like, b)),
+    ]
+    # What a rule hands on that does not differentiate.
+    others = [
+        {"dX(G, K)": answer(trial, "dX", oracle.grad_input, G, K).value},
+        {"dK(G, X)": answer(trial, "dK", oracle.grad_weight, G, X).value},
+        {"db": answer(trial, "db", functional.grad_bias, G).value},
     ]
     # Without a bias there are only two.
-    for name, found, wanted in zip(names, actual, expected, strict=False):
-        yield judge(row, name, found, wanted, allowed_bits=trial.allowed_bits)
+    for name, found, (formula, wanted), other in zip(names, actual, expected, others, strict=False):
+        judgement = judge(row, name, found, wanted, allowed_bits=trial.allowed_bits)
+        yield told_in_terms(judgement, found, {formula: wanted.value}, other, where=_LETTERS)

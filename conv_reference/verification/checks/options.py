@@ -16,6 +16,7 @@ from conv_reference.verification.checks.agreement import observed, told
 from conv_reference.verification.checks.certificate import certificate, observe
 from conv_reference.verification.checks.integers import own
 from conv_reference.verification.checks.plain import contiguous
+from conv_reference.verification.checks.raised import judged_raised
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import TargetRaised, Trial, target_code
 from conv_reference.verification.judge import Judgement, judge, whole
@@ -90,8 +91,11 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
         except TargetRaised as raised:
             # The contract asks for no form but pairs; one that Y was made of, dX must know, too.
             if form == "pairs" or raised.quantity != "Y":
-                raise
-            yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
+                thrown = judged_raised("integers_for_pairs", raised)
+                said = f"options given as {form}: {thrown.explanation}"
+                yield replace(thrown, explanation=said)
+            else:
+                yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
             continue
         yield from _judged(trial, "integers_for_pairs", found, f"options given as {form}")
 

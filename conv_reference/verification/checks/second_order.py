@@ -15,11 +15,13 @@ from conv_reference.operands import Operands
 from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
 from conv_reference.verification.checks.registry import Row, Sample, check
+from conv_reference.verification.checks.terms import told_in_terms
 from conv_reference.verification.checks.trial import Trial, target_code
 from conv_reference.verification.judge import Expected, Judgement, judge, whole
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Call
 
+_LETTERS = "V, W and v are the upstream gradients of dX, dK and db"
 # What a gradient of the first order is a function of; db depends on G alone.
 _READS = {"dX": "GK", "dK": "GX", "db": "G"}
 
@@ -43,6 +45,27 @@ class _Point:
                 return answer(trial, "dX", oracle.grad_input, G, W)
             case _:
                 return answer(trial, "dK", oracle.grad_weight, G, V)
+
+    def terms(self, trial: Trial, letter: str, asked: tuple[str, ...]) -> dict[str, Tensor]:
+        """The same, term by term."""
+        if letter == "X":
+            return {"dX(G, W)": self.expected(trial, letter, asked).value}
+        if letter == "K":
+            return {"dK(G, V)": self.expected(trial, letter, asked).value}
+        names = {"dX": "Y(V, K)", "dK": "Y(X, W)", "db": "v"}
+        return {names[n]: self.expected(trial, letter, (n,)).value for n in asked}
+
+    def others(self, trial: Trial, letter: str) -> dict[str, Tensor]:
+        """What a double backward pass has been seen to compute in place of a term."""
+        X, K, G = self.operands.input, self.operands.weight, self.operands.grad_output
+        oracle = Oracle(trial.case.geometry)
+        match letter:
+            case "G":
+                return {"Y(X, K)": answer(trial, "Y", oracle.output, X, K).value}
+            case "X":
+                return {"dX(G, K)": answer(trial, "dX", oracle.grad_input, G, K).value}
+            case _:
+                return {"dK(G, X)": answer(trial, "dK", oracle.grad_weight, G, X).value}
 
 
 def _asked(trial: Trial) -> list[tuple[str, ...]]:
@@ -120,7 +143,11 @@ def _first_order(
             continue
         name = f"{quantity} in {letter}"
         wanted = expected[letter]
-        yield judge("double_backward", name, actual, wanted, allowed_bits=trial.allowed_bits)
+        judgement = judge("double_backward", name, actual, wanted, allowed_bits=trial.allowed_bits)
+        if judgement.verdict == Verdict.WRONG:
+            terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
+            judgement = told_in_terms(judgement, actual, terms, others, where=_LETTERS)
+        yield judgement
 
 
 def _requests(inputs: tuple[str, ...], asked: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from conv_reference.verification.result import Finding
 
 _MOST_LIKEWISE = 6
 _MOST_ALSO = 3  # quantities beside the first in a title
+_MOST_ROWS = 6
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,12 @@ class Group:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """The checks that it shows in."""
-        names = (name for f in self.findings for name in rows_of(f))
-        return tuple(dict.fromkeys(map(one_line, names)))
+        """The checks that it shows in; where they are many, the first of them."""
+        every = dict.fromkeys(one_line(name) for f in self.findings for name in rows_of(f))
+        names = list(every)
+        if len(names) > _MOST_ROWS + 1:
+            names[_MOST_ROWS:] = [f"{len(names) - _MOST_ROWS} more"]
+        return tuple(names)
 
     @property
     def likewise(self) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def finding(found: Finding) -> dict[str, Any]:
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """Each with the number of its group: those of one cause, which the other formats tell as one."""
+    """Each with the number of its group: the other formats tell those of one cause as one."""
     numbers = {
         id(found): number
         for number, group in enumerate(grouped(findings), start=1)

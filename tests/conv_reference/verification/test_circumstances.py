@@ -27,6 +27,11 @@ def said(fails: Callable[[Case], bool]) -> str:
             lambda c: c.dtype == DTYPES["bfloat16"] and c.geometry.dilation[0] > 1,
             "bfloat16, dh > 1",
         ),
+        (lambda c: any(c.geometry.remainder), "a remainder in h or w"),
+        (
+            lambda c: "b" in c.requires_grad and "K" not in c.requires_grad,
+            "dK not asked for, db asked for",
+        ),
     ],
 )
 def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions: str) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import faulty
 import pytest
 import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import Verdict, findings, verify
+from conv_reference.verification.report._groups import grouped
 
 FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 
@@ -62,3 +68,80 @@ def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> 
 
     assert finding.case.startswith("certificate float32 n1")
     assert finding.also == ("large_batch",)
+
+
+class DoublesDilation(torch.autograd.Function):
+    """Wrong in dK where there is a dilation; and its backward pass wants pairs."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, dilation: Any) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        ctx.dilation = dilation
+        return conv2d(input, weight, dilation=dilation)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        input, weight = ctx.saved_tensors
+        dh, dw = ctx.dilation
+        (G,) = grad_outputs
+        dX = conv2d_input(input.shape, weight, G, dilation=(dh, dw))
+        dK = conv2d_weight(input, weight.shape, G, dilation=(dh, dw))
+        return dX, dK * max(dh, dw), None
+
+
+def doubles_dilation(input: Tensor, weight: Tensor, dilation: Any = 1) -> Any:
+    return DoublesDilation.apply(input, weight, dilation)  # type: ignore[no-untyped-call]
+
+
+def test_a_raise_is_not_told_with_a_wrong_number_of_the_same_case() -> None:
+    case = "integers_for_pairs float32 h5 w5 k2 d2 nobias grad=XK"
+    found = verify(doubles_dilation, case=case, seed=0).findings
+    (raised,) = (finding for finding in found if finding.verdict == Verdict.RAISED)
+
+    assert "options given as integers: raised TypeError" in raised.explanation
+    assert "(at test_findings.py:" in raised.explanation
+
+
+def test_a_changed_argument_is_told_by_its_first_element() -> None:
+    case = "certificate float32 n1 c1 h3 w3 k2x1 values=counting nobias grad="
+    found = verify(faulty.edits_its_input, case=case, seed=0).findings
+    (finding,) = (finding for finding in found if finding.quantity == "X")
+
+    assert finding.check == "arguments"
+    assert len(finding.index) == 4
+    assert "the call changed " in finding.explanation
+    assert f"the first was {finding.expected}, is {finding.actual}" in finding.explanation
+
+
+class Forgets(torch.autograd.Function):
+    """Its jvp rule knows of the input alone."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        input, weight = ctx.saved_tensors
+        (G,) = grad_outputs
+        return conv2d_input(input.shape, weight, G), conv2d_weight(input, weight.shape, G)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        _, weight = ctx.saved_tensors
+        return conv2d(tangents[0], weight)
+
+
+def test_the_guess_of_a_check_groups_what_has_one_cause() -> None:
+    report = verify(Forgets, dtypes="float32", checks=["jvp", "dual_numbers"], budget=1, seed=0)
+
+    assert {f.cause for f in report.findings} == {"Perhaps the term Y(X, W) is forgotten."}
+    assert {f.check for f in report.findings} == {"jvp", "dual_numbers"}
+    assert len(grouped(report.findings)) == 1

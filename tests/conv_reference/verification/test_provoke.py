@@ -44,13 +44,17 @@ def test_what_shows_a_defect_is_tried_first_and_nothing_is_left_out() -> None:
 def test_a_known_crash_is_met_once_by_the_case_that_shows_it() -> None:
     provoked = provoke(PLANNED, [CRASH], TARGET, WANTED, isolated=True)
     assert provoked.cases == (ELSEWHERE, SHOWN)  # last: no new process is needed for others
-    assert provoked.notes == ("not tried: 1 case where two samples may crash",)
+    assert provoked.notes == (
+        "not tried: 1 case where two samples may crash, a known defect (docs/found/a.md)",
+    )
 
 
 def test_in_the_callers_own_process_a_known_crash_is_never_met() -> None:
     provoked = provoke((SHOWN, *PLANNED), [CRASH], TARGET, WANTED, isolated=False)
     assert provoked.cases == (ELSEWHERE,)
-    assert provoked.notes == ("not tried: 2 cases where two samples may crash",)
+    assert provoked.notes == (
+        "not tried: 2 cases where two samples may crash, a known defect (docs/found/a.md)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,25 @@ def test_a_defect_of_torch_is_not_expected_of_what_calls_it(registry: Path) -> N
 
     assert right.passed
     assert right.stale == ()
+
+
+class OwnForward(torch.autograd.Function):
+    """The backward pass is torch's; forward it is by hand, and wrong."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return by_hand(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        input, weight = ctx.saved_tensors
+        (G,) = grad_outputs
+        return conv2d_input(input.shape, weight, G), 2 * conv2d_weight(input, weight.shape, G)
+
+
+def test_where_the_forward_pass_is_its_own_it_is_judged(registry: Path) -> None:
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting grad=XK nobias"
+    report = verify(OwnForward, case=case, known=registry)
+
+    assert {(f.quantity, f.known) for f in report.findings} == {("Y", None), ("dK", "flipped")}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import careless
@@ -25,8 +26,10 @@ def test_pixels_that_are_never_written_are_found_on_dirty_memory() -> None:
     found = failures(careless.Unwritten, f"dirty_memory {SIZES}")
 
     assert list(found) == [("dirty_memory", "dX")]
-    # All that no output reads: 2·2·2 of the 30 pixels in each of four planes are read.
-    assert "88 of 120 elements wrong" in found["dirty_memory", "dX"]
+    # At most all that no output reads: 2·2·2 of the 30 pixels in each of four planes are read.
+    counted = re.search(r"(\d+) of 120 elements wrong", found["dirty_memory", "dX"])
+    assert counted is not None
+    assert int(counted[1]) <= 88
 
 
 def test_a_difference_of_one_unit_is_no_rounding_where_the_first_answer_was_exact() -> None:

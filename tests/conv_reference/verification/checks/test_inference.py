@@ -77,7 +77,8 @@ def test_a_refusal_of_inference_mode_is_no_answer() -> None:
         return conv2d(X, K)
 
     found = failures(refuses, f"without_gradients {SIZES}")
-    assert found == {("without_gradients", "Y"): "raised RuntimeError: not in inference mode"}
+    said = "raised RuntimeError: not in inference mode (at test_inference.py:76)"
+    assert found == {("without_gradients", "Y"): said}
 
 
 class WrongInEval(nn.Conv2d):

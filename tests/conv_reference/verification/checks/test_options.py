@@ -153,8 +153,8 @@ def formed(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)
 
 def test_a_backward_pass_that_does_not_know_the_integer_is_found() -> None:
     found = failures(formed, "integers_for_pairs float32 n1 c1 h7 w7 k1 s2")
-    said = "raised TypeError: 'int' object is not subscriptable"
-    assert found == {("integers_for_pairs", "dX"): said}
+    said = "raised TypeError: 'int' object is not subscriptable (at test_options.py:142)"
+    assert found == {("integers_for_pairs", "dX"): f"options given as integers: {said}"}
 
 
 def test_a_backward_pass_that_reads_a_list_wrongly_is_found() -> None:

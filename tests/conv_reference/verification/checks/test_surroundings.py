@@ -58,7 +58,9 @@ def test_an_error_in_a_thread_is_the_targets() -> None:
 
     found = failures(OnceOnly(), f"threads {SIZES}")
 
-    assert found == {("threads", "Y"): "raised RuntimeError: two calls, no more"}
+    assert found == {
+        ("threads", "Y"): "raised RuntimeError: two calls, no more (at test_surroundings.py:56)"
+    }
 
 
 @pytest.mark.parametrize(
