@@ -112,7 +112,9 @@ def main(connection_fd: int, shared: int) -> None:
         connection.send(error)
         return
     connection.send(Described(target.described()))
-    _prepare()  # where it was not forked: while the parent plans
+    _prepare()  # where it was not forked
+    if start.whole:  # while the parent plans: by torch.func.vjp, a second
+        importlib.import_module("torch._dynamo")
     while True:
         try:
             work: Work = connection.recv()
