@@ -8,6 +8,7 @@ together with strides, depthwise, every layout of every operand, every subset of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -169,13 +170,11 @@ def coverage(factors: Mapping[str, tuple[Any, ...]], rows: Sequence[Levels]) -> 
 
 
 def _possible(factors: Mapping[str, tuple[Any, ...]], names: tuple[str, ...]) -> int:
-    levels = product(*(factors[name] for name in names))
-    if not _CONSTRAINED.intersection(names):
-        count = 1
-        for name in names:
-            count *= len(factors[name])
-        return count
-    return sum(can_occur(dict(zip(names, chosen, strict=True))) for chosen in levels)
+    """How many choices of levels can occur together: any, but for those of a few factors."""
+    bound = [name for name in names if name in _CONSTRAINED]
+    free = math.prod(len(factors[name]) for name in names if name not in _CONSTRAINED)
+    chosen = product(*(factors[name] for name in bound))
+    return free * sum(can_occur(dict(zip(bound, levels, strict=True))) for levels in chosen)
 
 
 _CONSTRAINED = frozenset(
