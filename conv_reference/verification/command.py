@@ -186,8 +186,8 @@ def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
         yield False  # ``verify`` refuses what is out of its range
         return
     count = usual_count() if arguments.workers is None else arguments.workers
-    whole = not (arguments.case or arguments.geometry or arguments.check)
-    with closing(Children(arguments.target, count, whole=whole)) as children:
+    full_run = not (arguments.case or arguments.geometry or arguments.check)
+    with closing(Children(arguments.target, count, full_run=full_run)) as children:
         children.start()
         yield children
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,15 @@ from conv_reference.operands import Operands
 from conv_reference.verification.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.case import Case
 from conv_reference.verification.errors import TargetError
+from conv_reference.verification.signatures import (
+    ACCEPTED,
+    is_called_by_position,
+    keyword_options,
+    positional_parameters,
+    takes_words,
+)
 from conv_reference.verification.spelling import FunctionSpelling, LayerSpelling
 from conv_reference.verification.target import OPTIONS, Call, Target
-
-_ACCEPTED = (
-    "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "
-    "dilation, groups), an nn.Module class or instance, or an adapter with forward and vjp"
-)
 
 
 def as_target(implementation: Any, *, name: str | None = None) -> Target:
@@ -77,14 +79,14 @@ def _adapted(implementation: Any, name: str) -> Target:
         lacks = lacking(implementation)
         reason = f", which lacks {lacks}" if lacks else ""
         raise TargetError(
-            f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {_ACCEPTED}"
+            f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {ACCEPTED}"
         )
     return _of_callable(implementation, name)
 
 
 def _of_callable(function: Callable[..., Any], name: str) -> Target:
-    parameters = _positional_parameters(function, name)
-    keywords = _keyword_options(function)
+    parameters = positional_parameters(function, name)
+    keywords = keyword_options(function)
 
     def prepare(case: Case, operands: Operands) -> Call:
         given = conv2d_options(case.geometry)
@@ -101,7 +103,7 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
         prepare=prepare,
         options=frozenset((*parameters, *keywords)) & frozenset(OPTIONS),
         foreign=tuple(name for name in parameters if name not in OPTIONS),
-        words=function is torch.nn.functional.conv2d or _takes_words(function),
+        words=function is torch.nn.functional.conv2d or takes_words(function),
         call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
         spelling=_spelling(function, parameters, keywords),
     )
@@ -115,7 +117,7 @@ def _spelling(
     apply = inspect.isclass(getattr(function, "__self__", None))
     if ours == OPTIONS and ours == tuple(parameters):
         return FunctionSpelling(by_position=ours, apply=apply)
-    if not _is_called_by_position(function, parameters):
+    if not is_called_by_position(function, parameters):
         return FunctionSpelling(by_name=(*ours, *keywords))
     # What stands between ours cannot be left out.
     between = tuple(parameters)[: len(ours)] != ours
@@ -137,20 +139,11 @@ def _called(
     return function(X, K, *listed, **{p: options[p] for p in keywords})
 
 
-def _keyword_options(function: Callable[..., Any]) -> list[str]:
-    """The options that can only be given by keyword."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return []
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in OPTIONS]
-
-
 def _with_options(
     function: Callable[..., Any], parameters: Mapping[str, Any]
 ) -> Callable[..., Any]:
     """The function with options as they are given: by keyword, where it takes keywords."""
-    by_position = _is_called_by_position(function, parameters)
+    by_position = is_called_by_position(function, parameters)
 
     def call(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
         given = {name: value for name, value in options.items() if name in parameters}
@@ -163,55 +156,6 @@ def _with_options(
         return function(X, K, **given)
 
     return call
-
-
-def _is_called_by_position(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:
-    if inspect.isclass(getattr(function, "__self__", None)):  # an `apply`
-        return True
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return False
-    named = (p for p in signature.parameters.values() if p.kind is not p.POSITIONAL_ONLY)
-    return not set(parameters) <= {p.name for p in named}
-
-
-def _positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
-    """The parameters after input and weight, with their defaults."""
-    owner: Any = getattr(function, "__self__", None)
-    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
-    try:
-        signature = inspect.signature(owner.forward if is_apply else function)
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return dict.fromkeys(OPTIONS)
-    parameters = list(signature.parameters.values())
-    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
-        parameters = parameters[1:]  # ctx
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return dict.fromkeys(OPTIONS)
-    positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
-    keyword = [
-        p.name
-        for p in parameters
-        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in OPTIONS
-    ]
-    if len(positional) < 2 or foreign or keyword:
-        names = ", ".join([*foreign, *keyword])
-        unknown = f": no parameter of conv2d is called {names}" if names else ""
-        raise TargetError(
-            f"cannot call {name!r} with the signature {signature}{unknown}; {_ACCEPTED}"
-        )
-    return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
-
-
-def _takes_words(function: Callable[..., Any]) -> bool:
-    """Whether the annotation of ``padding`` admits text, as ``"same"`` is."""
-    try:
-        annotation = get_type_hints(function).get("padding")
-    except (NameError, TypeError, AttributeError):  # a name that is not there at run time
-        annotation = getattr(function, "__annotations__", {}).get("padding")
-    return annotation is not None and ("str" in str(annotation) or "same" in str(annotation))
 
 
 def _of_class(layer: type[nn.Module], name: str) -> Target:

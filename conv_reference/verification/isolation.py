@@ -52,7 +52,7 @@ class Crash:
 class _Child:
     """One process, and the work that it has."""
 
-    def __init__(self, target: str, processes: Processes, *, whole: bool) -> None:
+    def __init__(self, target: str, processes: Processes, *, full_run: bool) -> None:
         ours, theirs = socket.socketpair()
         self._shared = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._shared.write(bytes(8))
@@ -64,7 +64,7 @@ class _Child:
         )
         theirs.close()
         self.connection = Connection(ours.detach())
-        self.connection.send(Start(target, tuple(sys.path), whole))
+        self.connection.send(Start(target, tuple(sys.path), full_run))
         self.begun = time.monotonic()
         self.ready = False
         self.piece: _Piece | None = None
@@ -166,7 +166,7 @@ class Children:
     target_name: str
     count: int = field(default_factory=usual_count)
     limit: float = 20.0  # seconds for each item, until one has taken them
-    whole: bool = False  # whether a whole run follows, for which more is imported beforehand
+    full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     _children: list[_Child] = field(default_factory=list)
     _target: Target | None = None
     source: Processes | None = None  # of others, that is theirs to close
@@ -181,7 +181,7 @@ class Children:
 
     def start(self) -> None:
         """Let them begin to import torch and the target; nothing is waited for."""
-        self._fill(self.count, whole=self.whole)
+        self._fill(self.count, full_run=self.full_run)
 
     def describe(self) -> Target:
         """The target, without what can be called."""
@@ -237,9 +237,9 @@ class Children:
         """One child more, which knows nothing of what these have done."""
         return Children(self.target_name, 1, self.limit, source=self._processes())
 
-    def _fill(self, count: int, *, whole: bool = False) -> None:
+    def _fill(self, count: int, *, full_run: bool = False) -> None:
         while len(self._children) < count:
-            self._children.append(_Child(self.target_name, self._processes(), whole=whole))
+            self._children.append(_Child(self.target_name, self._processes(), full_run=full_run))
 
     def _processes(self) -> Processes:
         if self.source is None and self._own is None:

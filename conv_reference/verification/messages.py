@@ -21,7 +21,7 @@ class Start:
 
     target: str
     path: tuple[str, ...]  # entries of sys.path
-    whole: bool  # whether a whole run follows, with every check
+    full_run: bool  # whether a whole run follows, with every check
 
 
 @dataclass(frozen=True)

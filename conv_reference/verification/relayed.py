@@ -76,7 +76,7 @@ class _Listener(TorchDispatchMode):
     """Lets everything pass, and remembers which convolutions did."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.names: set[str] = set()
 
     def __torch_dispatch__(

@@ -114,8 +114,8 @@ def verify(
     _require_arguments(wanted, allowed_bits, workers)
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
-    whole = not (_is_single(wanted) or wanted.checks)
-    with _backend(implementation, isolate=isolate, workers=workers, whole=whole) as backend:
+    full_run = not (_is_single(wanted) or wanted.checks)
+    with _backend(implementation, isolate=isolate, workers=workers, full_run=full_run) as backend:
         remembered = Memory(memory)
         target = backend.describe()
         _require_exact(wanted)
@@ -314,22 +314,22 @@ def _unreached(chosen: Plan, results: Sequence[Any]) -> list[str]:
 
 @contextmanager
 def _backend(
-    implementation: Any, *, isolate: bool | Children, workers: int | None, whole: bool
+    implementation: Any, *, isolate: bool | Children, workers: int | None, full_run: bool
 ) -> Iterator[Backend]:
     """Where the target runs; what is started here is closed here."""
     if isinstance(isolate, Children):
         yield isolate
         return
-    started = _started(implementation, isolate=isolate, workers=workers, whole=whole)
+    started = _started(implementation, isolate=isolate, workers=workers, full_run=full_run)
     with closing(started) as backend:
         yield backend
 
 
-def _started(implementation: Any, *, isolate: bool, workers: int | None, whole: bool) -> Backend:
+def _started(implementation: Any, *, isolate: bool, workers: int | None, full_run: bool) -> Backend:
     count = usual_count() if workers is None else workers
     is_name = isinstance(implementation, str)
     if is_name and isolate:
-        return Children(implementation, count, whole=whole)
+        return Children(implementation, count, full_run=full_run)
     target = load_target(implementation) if is_name else as_target(implementation)
     if not isolate:
         return Here(target)
@@ -337,7 +337,7 @@ def _started(implementation: Any, *, isolate: bool, workers: int | None, whole: 
         raise TargetError(
             f"isolate needs a target that a child process can import; {target.name!r} cannot be"
         )
-    return Children(target.name, count, whole=whole)
+    return Children(target.name, count, full_run=full_run)
 
 
 def _defects(known: Path | str | None) -> tuple[Defect, ...]:

@@ -74,12 +74,16 @@ def _imports(target: Target) -> Iterator[str]:
     else:
         yield f"import sys, torch; sys.path.insert(0, {folder!r})"
     if place != "torch":
-        yield f"import {Path(place).stem if place.endswith('.py') else place}"
+        yield f"import {_module(place)}"
 
 
 def _own_name(target: Target) -> str:
     place, _, attribute = target.name.rpartition(":")
-    return f"{Path(place).stem if place.endswith('.py') else place}.{attribute}"
+    return f"{_module(place)}.{attribute}"
+
+
+def _module(place: str) -> str:
+    return Path(place).stem if place.endswith(".py") else place
 
 
 class _Tensors:
@@ -152,7 +156,7 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
         given = sizes | {"kernel_size": g.kernel_size} | _options(case) | {"bias": case.bias}
         taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
         made = f"{made}({', '.join(taken)})"
-    yield f"layer = {made}.to({f'torch.{dtype_name(case.dtype)}'})"
+    yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
     yield f"layer.{spelling.kernel} = {tensors.parameter('K')}"
     if case.bias:
         yield f"layer.{spelling.bias} = {tensors.parameter('b')}"

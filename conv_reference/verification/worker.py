@@ -113,7 +113,7 @@ def main(connection_fd: int, shared: int) -> None:
         return
     connection.send(Described(target.described()))
     _prepare()  # where it was not forked
-    if start.whole:  # while the parent plans: by torch.func.vjp, a second
+    if start.full_run:  # while the parent plans: torch.func.vjp imports it, which takes a second
         importlib.import_module("torch._dynamo")
     while True:
         try:

@@ -167,7 +167,7 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
 
 def _changed(row: str, name: str, held: Tensor, private: Tensor) -> Judgement:
     """Which elements of an argument the call changed, and from what to what."""
-    places = ((held != private) & ~(held.isnan() & private.isnan())).nonzero()
+    places = (held != private).nonzero()
     index = tuple(places[0].tolist())
     before, after = f"{float(private[index]):g}", f"{float(held[index]):g}"
     count = f"{len(places):,} of {private.numel():,} elements"

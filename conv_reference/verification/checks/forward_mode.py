@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -257,11 +258,16 @@ def _second_order(
     ]
     # What a rule hands on that does not differentiate.
     others = [
-        {"dX(G, K)": answer(trial, "dX", oracle.grad_input, G, K).value},
-        {"dK(G, X)": answer(trial, "dK", oracle.grad_weight, G, X).value},
-        {"db": answer(trial, "db", functional.grad_bias, G).value},
+        ("dX(G, K)", partial(answer, trial, "dX", oracle.grad_input, G, K)),
+        ("dK(G, X)", partial(answer, trial, "dK", oracle.grad_weight, G, X)),
+        ("db", partial(answer, trial, "db", functional.grad_bias, G)),
     ]
     # Without a bias there are only two.
-    for name, found, (formula, wanted), other in zip(names, actual, expected, others, strict=False):
+    for name, found, (formula, wanted), (other, mistaken) in zip(
+        names, actual, expected, others, strict=False
+    ):
         judgement = judge(row, name, found, wanted, allowed_bits=trial.allowed_bits)
-        yield told_in_terms(judgement, found, {formula: wanted.value}, other, where=_LETTERS)
+        if judgement.verdict == Verdict.WRONG:
+            terms, strange = {formula: wanted.value}, {other: mistaken().value}
+            judgement = told_in_terms(judgement, found, terms, strange, where=_LETTERS)
+        yield judgement

@@ -29,22 +29,6 @@ shows = ["certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad=XK nobias
 """
 
 
-class OwnBackward(torch.autograd.Function):
-    """Forward it is torch's; the backward pass, for stride 1, is written out, and wrong."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(input, weight)
-        return conv2d(input, weight)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        input, weight = ctx.saved_tensors
-        taps = unfold(input, tuple(weight.shape[2:])).flip(1)
-        grad_weight = torch.einsum("nop,ntp->ot", grad_outputs[0].flatten(2), taps)
-        return torch.zeros_like(input), grad_weight.reshape(weight.shape)
-
-
 class ThroughTorch(torch.autograd.Function):
     """Both passes are torch's, the second under its own name."""
 
@@ -55,12 +39,33 @@ class ThroughTorch(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        input, weight = ctx.saved_tensors
-        (G,) = grad_outputs
-        return (
-            conv2d_input(input.shape, weight, G),
-            conv2d_weight(input, weight.shape, G),
-        )
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+class OwnBackward(ThroughTorch):
+    """The backward pass, for stride 1, is written out, and wrong."""
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        taps = unfold(X, tuple(K.shape[2:])).flip(1)
+        dK = torch.einsum("nop,ntp->ot", G.flatten(2), taps)
+        return torch.zeros_like(X), dK.reshape(K.shape)
+
+
+class OwnForward(ThroughTorch):
+    """Forward it is by hand, and wrong; dK is twice what it should be."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return by_hand(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        dX, dK = ThroughTorch.backward(ctx, *grad_outputs)
+        return dX, 2 * dK
 
 
 def by_hand(input: Tensor, weight: Tensor) -> Tensor:
@@ -133,21 +138,6 @@ def test_a_defect_of_torch_is_not_expected_of_what_calls_it(registry: Path) -> N
 
     assert right.passed
     assert right.stale == ()
-
-
-class OwnForward(torch.autograd.Function):
-    """The backward pass is torch's; forward it is by hand, and wrong."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(input, weight)
-        return by_hand(input, weight)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        input, weight = ctx.saved_tensors
-        (G,) = grad_outputs
-        return conv2d_input(input.shape, weight, G), 2 * conv2d_weight(input, weight.shape, G)
 
 
 def test_where_the_forward_pass_is_its_own_it_is_judged(registry: Path) -> None:

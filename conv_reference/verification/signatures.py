@@ -1,0 +1,80 @@
+"""What the signature of a function says: which of conv2d's options it takes, and in which way."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+import torch
+
+from conv_reference.verification.errors import TargetError
+from conv_reference.verification.target import OPTIONS
+
+ACCEPTED = (
+    "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "
+    "dilation, groups), an nn.Module class or instance, or an adapter with forward and vjp"
+)
+
+
+def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The parameters after input and weight, with their defaults.
+
+    Raises:
+        TargetError: when a parameter that must be given is none of conv2d's.
+    """
+    owner: Any = getattr(function, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    try:
+        signature = inspect.signature(owner.forward if is_apply else function)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return dict.fromkeys(OPTIONS)
+    parameters = list(signature.parameters.values())
+    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
+        parameters = parameters[1:]  # ctx
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return dict.fromkeys(OPTIONS)
+    positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
+    keyword = [
+        p.name
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in OPTIONS
+    ]
+    if len(positional) < 2 or foreign or keyword:
+        names = ", ".join([*foreign, *keyword])
+        unknown = f": no parameter of conv2d is called {names}" if names else ""
+        raise TargetError(
+            f"cannot call {name!r} with the signature {signature}{unknown}; {ACCEPTED}"
+        )
+    return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
+
+
+def keyword_options(function: Callable[..., Any]) -> list[str]:
+    """The options that can only be given by keyword."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return []
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in OPTIONS]
+
+
+def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether it cannot be given these parameters by their names."""
+    if inspect.isclass(getattr(function, "__self__", None)):  # an `apply`
+        return True
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return False
+    named = (p for p in signature.parameters.values() if p.kind is not p.POSITIONAL_ONLY)
+    return not set(parameters) <= {p.name for p in named}
+
+
+def takes_words(function: Callable[..., Any]) -> bool:
+    """Whether the annotation of ``padding`` admits text, as ``"same"`` is."""
+    try:
+        annotation = get_type_hints(function).get("padding")
+    except (NameError, TypeError, AttributeError):  # a name that is not there at run time
+        annotation = getattr(function, "__annotations__", {}).get("padding")
+    return annotation is not None and ("str" in str(annotation) or "same" in str(annotation))
