@@ -16,7 +16,13 @@ from conv_reference import functional
 from conv_reference.operands import Operands
 from conv_reference.verification.case import Layout
 from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import FIRST_ORDER, TargetRaised, Trial, target_code
+from conv_reference.verification.checks.trial import (
+    FIRST_ORDER,
+    TargetRaised,
+    Trial,
+    own_shapes,
+    target_code,
+)
 from conv_reference.verification.judge import (
     Expected,
     Judgement,
@@ -146,14 +152,20 @@ def observe(call: Call) -> dict[str, Any]:
 def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgement]:
     """Whether the target's own copies still hold what they held."""
     pairs = (
-        ("X", call.X, trial.operands.input),
-        ("K", call.K, trial.operands.weight),
-        ("b", call.b, trial.operands.bias),
-        ("G", call.G, trial.operands.grad_output),
+        ("X", call.X, trial.operands.input, "dX"),
+        ("K", call.K, trial.operands.weight, "dK"),
+        ("b", call.b, trial.operands.bias, "db"),
+        ("G", call.G, trial.operands.grad_output, "Y"),
     )
+    shapes = own_shapes(trial.target, trial.case.geometry)
     changed = False
-    for name, tensor, private in pairs:
+    for name, tensor, private, like in pairs:
         if tensor is None:
+            continue
+        if (tuple(tensor.shape), tensor.dtype) != (shapes[like], private.dtype):
+            changed = True
+            kind = f"of shape {tuple(tensor.shape)} and {tensor.dtype}"
+            yield whole(row, name, f"of shape {shapes[like]} and {private.dtype}", kind)
             continue
         held = tensor.detach() if tensor.is_cpu else tensor.detach().cpu()
         if held.shape != private.shape:

@@ -71,6 +71,35 @@ def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> 
     assert finding.also == ("large_batch",)
 
 
+def resizes(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    input.data = torch.zeros(1)
+    return Y
+
+
+def retypes(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    input.data = input.data.to(torch.float64)
+    return Y
+
+
+@pytest.mark.parametrize(
+    ("implementation", "kind"),
+    [
+        (resizes, "of shape (1,) and torch.float32"),
+        (retypes, "of shape (1, 1, 1, 1) and torch.float64"),  # the smallest that fails
+    ],
+)
+def test_an_argument_of_another_shape_or_dtype_than_before_is_changed(
+    implementation: Any, kind: str
+) -> None:
+    case = "certificate float32 n1 c1 h3 w3 k2 nobias grad="
+    found = verify(implementation, case=case, seed=0).findings
+
+    assert [(f.check, f.quantity) for f in found] == [("arguments", "X")]
+    assert found[0].actual == kind
+
+
 class DoublesDilation(torch.autograd.Function):
     """Wrong in dK where there is a dilation; and its backward pass wants pairs."""
 
