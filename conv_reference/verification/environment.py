@@ -8,6 +8,20 @@ from typing import Any
 
 import torch
 
+# The instruction sets that oneDNN has convolutions for, each with the least of its levels
+# (ONEDNN_MAX_CPU_ISA) that uses them.
+_INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512_f": "AVX512_CORE",
+    "avx512_bf16": "AVX512_CORE_BF16",
+    "avx512_fp16": "AVX512_CORE_FP16",
+    "amx_bf16": "AVX512_CORE_AMX",
+}
+_LEVELS = (
+    "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI",
+    "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX",
+)  # fmt: skip
+
 
 def environment(device: str) -> dict[str, str]:
     """Versions, processor and settings, as text."""
@@ -17,6 +31,7 @@ def environment(device: str) -> dict[str, str]:
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "oneDNN": "on" if _onednn() else "off",
+        "instructions": _instructions() or "unknown",
         "device": device,
         "threads": str(torch.get_num_threads()),
         "float32 products": torch.get_float32_matmul_precision(),
@@ -33,6 +48,17 @@ def environment(device: str) -> dict[str, str]:
 def _onednn() -> bool:
     mkldnn: Any = torch.backends.mkldnn
     return bool(mkldnn.is_available() and getattr(mkldnn, "enabled", True))
+
+
+def _instructions() -> str:
+    """What oneDNN's kernels may use here: the processor's, as far as the user permits."""
+    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()
+    permitted = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", ""))
+    known = permitted.upper() in _LEVELS
+    levels = _LEVELS[: _LEVELS.index(permitted.upper()) + 1] if known else _LEVELS
+    return " ".join(
+        name for name, level in _INSTRUCTIONS.items() if capabilities.get(name) and level in levels
+    )
 
 
 def usable_device(device: str | torch.device) -> str:

@@ -74,7 +74,10 @@ def test_integers_agree_with_torch_bit_for_bit_forward_and_backward(
     dtype: torch.dtype, data: st.DataObject
 ) -> None:
     geometry, operands = data.draw(integer_cases(dtype))
-    expected = autograd(torch_conv2d, geometry, operands)
+    # Where oneDNN has kernels for half precision they crash or err here and there (docs/found).
+    trusted = dtype in (torch.float64, torch.float32)
+    with torch.backends.mkldnn.flags(enabled=trusted, allow_tf32=None):
+        expected = autograd(torch_conv2d, geometry, operands)
 
     for name, actual in autograd(functional.conv2d, geometry, operands).items():
         assert torch.equal(actual, expected[name]), name
