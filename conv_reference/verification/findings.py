@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -55,6 +55,14 @@ class _Key:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """What failures come to."""
+
+    findings: tuple[Finding, ...]
+    known: tuple[Failure, ...]  # the failures that are known defects
+
+
+@dataclass(frozen=True)
 class Lab:
     """Where failures are taken apart."""
 
@@ -66,23 +74,15 @@ class Lab:
     tried: Sequence[Case] = ()  # the cases of the run that were judged
     patience: float = PATIENCE  # seconds; with 0, findings are shown as they were met
 
-    def findings(self, failures: Iterable[Failure]) -> list[Finding]:
+    def findings(self, failures: Iterable[Failure]) -> Gathered:
         """One finding for each row, quantity, verdict and known defect; in every dtype.
 
         What fails in another check on a case that fails its certificate, too, is no finding of
-        its own: it is told with that of the certificate.
+        its own: it is told with that of the certificate, and known where that is.
         """
-        groups: dict[_Key, list[Failure]] = {}
-        also: dict[_Key, dict[str, None]] = {}
-        for failure in sorted(failures, key=lambda f: f.judgement.check not in _FIRST):
-            groups.setdefault(self._key(failure), []).append(failure)
+        failures = list(failures)
         deadline = time.monotonic() + self.patience
-        for key in [key for key in groups if key.row not in _FIRST and not key.known]:
-            primary = self._certificate_failure(min(groups[key], key=_size), deadline)
-            if primary is not None and not _hides(primary, key):
-                del groups[key]
-                groups.setdefault(self._key(primary), []).append(primary)
-                also.setdefault(self._key(primary), {})[key.row] = None
+        groups, also, known = self._grouped(failures, deadline)
         found: list[Finding] = []
         smallest: dict[tuple[str, str, str], Case] = {}
         told: set[_Key] = set()  # once, for all dtypes together
@@ -107,7 +107,32 @@ class Lab:
             told.add(_common(key))
             rows = tuple(also.get(key, ()))
             found.append(replace(finding, also=rows, circumstances=common))
-        return self._replayed(found)
+        return Gathered(tuple(self._replayed(found)), tuple(known))
+
+    def _grouped(
+        self, failures: Sequence[Failure], deadline: float
+    ) -> tuple[dict[_Key, list[Failure]], dict[_Key, dict[str, None]], list[Failure]]:
+        """The failures that are told as one; the rows that are told with others; what is known."""
+        groups: dict[_Key, list[Failure]] = {}
+        also: dict[_Key, dict[str, None]] = {}
+        for failure in sorted(failures, key=lambda f: f.judgement.check not in _FIRST):
+            groups.setdefault(self._key(failure), []).append(failure)
+        known = [f for key, group in groups.items() if key.known for f in group]
+        for key in [key for key in groups if key.row not in _FIRST and not key.known]:
+            rest = groups[key]
+            while rest:
+                first = min(rest, key=_size)
+                primary = self._certificate_failure(first, deadline)
+                if primary is None or _hides(primary, key):
+                    break
+                own = self._key(primary)
+                groups.setdefault(own, []).append(primary)
+                also.setdefault(own, {})[key.row] = None
+                rest = [f for f in rest if f is not first] if own.known else []
+                if own.known:  # of the others each is, by its own certificate, or is not
+                    known.append(first)
+            groups[key] = rest
+        return {key: group for key, group in groups.items() if group}, also, known
 
     def _replayed(self, found: Sequence[Finding]) -> list[Finding]:
         """Those that do not show alone, in a new process, say so: the target keeps a state."""
@@ -292,13 +317,6 @@ class Lab:
         if self.settings.allowed_bits is not None:
             words += ["--allow-bits", str(self.settings.allowed_bits)]
         return shlex.join([*words, "--seed", str(self.settings.seed)])
-
-
-def known_failures(failures: Iterable[Failure], defects: Sequence[Defect]) -> Iterator[Failure]:
-    """Those that are a known defect."""
-    for failure in failures:
-        if first_match(defects, failure.case, failure.judgement) is not None:
-            yield failure
 
 
 def _brings_sizes(failure: Failure) -> bool:

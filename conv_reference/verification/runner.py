@@ -20,7 +20,7 @@ from conv_reference.verification.conventions import as_target
 from conv_reference.verification.environment import environment, usable_device
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.findings import PATIENCE, Lab, known_failures
+from conv_reference.verification.findings import PATIENCE, Lab
 from conv_reference.verification.isolation import Backend, Children, Crash, Here, usual_count
 from conv_reference.verification.known import SHIPPED, Defect, load
 from conv_reference.verification.loading import load_target
@@ -192,7 +192,6 @@ class _Run:
                 tally.add(case, result if crashed else [j for j in result if j.check in rows])
                 tried.append(case)
         failures = tally.failures()
-        known = list(known_failures(failures, defects))
         lab = Lab(
             self._target,
             self._backend,
@@ -203,9 +202,9 @@ class _Run:
             patience=0.0 if interrupted else _patience(wanted.budget),
         )
         try:
-            findings = tuple(lab.findings(failures))
+            gathered = lab.findings(failures)
         except KeyboardInterrupt:  # what is known so far, as it was met
-            findings, interrupted = tuple(replace(lab, patience=0.0).findings(failures)), True
+            gathered, interrupted = replace(lab, patience=0.0).findings(failures), True
         return Report(
             target=self._target.name,
             environment=self._environment,
@@ -213,8 +212,8 @@ class _Run:
             require=require,
             planned=len(chosen.cases),
             judged=len(tried),
-            checks=(*tally.results(known), *_not_asked(self._target, checks)),
-            findings=findings,
+            checks=(*tally.results(gathered.known), *_not_asked(self._target, checks)),
+            findings=gathered.findings,
             coverage=chosen.coverage if len(tried) == len(chosen.cases) else None,
             notes=(
                 *_assumed(self._target),
@@ -224,7 +223,7 @@ class _Run:
                 *_unreached(chosen, results),
             ),
             interrupted=interrupted,
-            stale=stale(tried, known, defects),
+            stale=stale(tried, gathered.known, defects),
             unjudged=tuple(unjudged),
             seconds=time.monotonic() - self._begun,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from conv_reference.geometry import Geometry
 
 
@@ -26,12 +28,25 @@ def sizes_of(g: Geometry) -> dict[str, int]:
 
 
 def _blind(g: Geometry, axis: int) -> tuple[int, int]:
-    size, before = g.input_size[axis], g.padding[axis][0]
+    return _counted(
+        g.input_size[axis],
+        g.output_size[axis],
+        g.kernel_size[axis],
+        g.stride[axis],
+        g.padding[axis][0],
+        g.dilation[axis],
+    )
+
+
+@lru_cache(maxsize=4096)  # the axes of ten thousand geometries are few
+def _counted(
+    size: int, outputs: int, taps: int, stride: int, before: int, dilation: int
+) -> tuple[int, int]:
+    """The outputs, and the taps, that see nothing but padding."""
     seen = {
         (i, a)
-        for i in range(g.output_size[axis])
-        for a in range(g.kernel_size[axis])
-        if 0 <= g.stride[axis] * i + g.dilation[axis] * a - before < size
+        for i in range(outputs)
+        for a in range(taps)
+        if 0 <= stride * i + dilation * a - before < size
     }
-    outputs, taps = {i for i, _ in seen}, {a for _, a in seen}
-    return g.output_size[axis] - len(outputs), g.kernel_size[axis] - len(taps)
+    return outputs - len({i for i, _ in seen}), taps - len({a for _, a in seen})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import direct
 import faulty
 import pytest
 import torch
 from modes import ForgetsWeightTangent
 from torch import Tensor
+from torch._C._functorch import maybe_current_level
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
@@ -151,3 +154,55 @@ def test_the_guess_of_a_check_groups_what_has_one_cause() -> None:
     assert {f.cause for f in report.findings} == {"Perhaps the term Y(X, W) is forgotten."}
     assert {f.check for f in report.findings} == {"jvp", "dual_numbers"}
     assert len(grouped(report.findings)) == 1
+
+
+DOUBLED = """
+[[defect]]
+name = "doubled"
+summary = "dK is doubled."
+link = "docs/found/doubled.md"
+date = "2026-11-26"
+targets = [""]
+quantities = ["dK"]
+geometry = "sw > 1"
+"""
+
+
+def doubles_grad_weight(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1
+) -> Tensor:
+    if direct.pair(stride)[1] > 1:
+        weight = 2 * weight - weight.detach()
+    return conv2d(input, weight, bias, stride)
+
+
+def errs_in_transforms_besides(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1
+) -> Tensor:
+    transformed = maybe_current_level() is not None
+    if transformed and direct.pair(stride)[1] == 1:
+        weight = 3 * weight - 2 * weight.detach()
+    return doubles_grad_weight(input, weight, bias, stride)
+
+
+@pytest.mark.parametrize(
+    ("target", "passed"), [(doubles_grad_weight, True), (errs_in_transforms_besides, False)]
+)
+def test_what_a_known_defect_of_the_certificate_does_to_a_mode_is_known_and_nothing_else(
+    target: Any, passed: bool, tmp_path: Path
+) -> None:
+    registry = tmp_path / "known.toml"
+    registry.write_text(DOUBLED)
+    report = verify(
+        target,
+        dtypes=["float64"],
+        checks=["vmap_gradients"],
+        known=registry,
+        seed=0,
+    )
+    new = [finding for finding in report.findings if finding.known is None]
+
+    assert report.passed == passed
+    assert {finding.check for finding in new} == (set() if passed else {"vmap_gradients"})
+    (row,) = report.checks
+    assert (row.verdict, row.known) == (Verdict.WRONG, passed)
