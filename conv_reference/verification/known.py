@@ -43,7 +43,7 @@ class Defect:
     dtypes: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()  # each "input=sliced"; one of them must occur in the case
     torch: tuple[str, ...] = ()  # beginnings of versions, "2.13."
-    environment: tuple[str, ...] = ()  # each "key=text": the text occurs in that entry
+    environment: tuple[str, ...] = ()  # each "key=text", which occurs there, or "key!=text"
     shows: tuple[str, ...] = ()  # cases that show it, nearly always: they are tried in each run
     geometry: str = ""  # a predicate over sizes: the names are in `sizes`
 
@@ -53,10 +53,7 @@ class Defect:
         return (
             target.startswith(self.targets)
             and (not self.torch or version.startswith(self.torch))
-            and all(
-                text in environment.get(key, "")
-                for key, _, text in (entry.partition("=") for entry in self.environment)
-            )
+            and all(_holds(condition, environment) for condition in self.environment)
         )
 
     @cached_property
@@ -76,7 +73,7 @@ class Defect:
             not accepted or value in accepted
             for accepted, value in (
                 (self.checks, judgement.check),
-                (self.quantities, judgement.quantity),
+                (self.quantities, judgement.quantity.partition(" ")[0]),  # "dK mapped over X"
                 (self.verdicts, judgement.verdict.value),
             )
         )
@@ -146,6 +143,13 @@ def _shown_case(path: Path, defect: Defect, text: str) -> None:
 def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> Defect | None:
     """The first defect that a failure is, if any."""
     return next((defect for defect in defects if defect.matches(case, judgement)), None)
+
+
+def _holds(condition: str, environment: Mapping[str, str]) -> bool:
+    """Whether an entry of the environment holds the text that is named, or does not."""
+    key, _, text = condition.partition("=")
+    occurs = text in environment.get(key.removesuffix("!"), "")
+    return occurs != key.endswith("!")
 
 
 def _layouts(case: Case) -> tuple[tuple[str, str], ...]:

@@ -32,7 +32,7 @@ DEFECT = Defect(
     dtypes=("float32", "bfloat16"),
     layouts=("input=sliced", "weight=strided"),
     torch=("2.13.", "2.12."),
-    environment=("cpu=avx2", "oneDNN=on"),
+    environment=("cpu=avx2", "cpu!=amx", "oneDNN=on"),
     geometry="n > 1 and g == c",
 )
 CASE = Case.parse("certificate float32 n2 c3 h1 w1 o3 k1 g3 X=sliced")
@@ -102,6 +102,7 @@ def test_anything_else_is_refused_in_its_own_words(text: str) -> None:
         ("torch", "2.1.0"),
         ("torch", "3.0"),
         ("cpu", "avx512"),
+        ("cpu", "avx2 amx"),
         ("oneDNN", "off"),
     ],
 )
