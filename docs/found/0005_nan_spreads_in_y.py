@@ -1,4 +1,4 @@
-"""In bfloat16 a NaN in X reaches an element of Y that does not read it; an infinity in K is NaN in dX.
+"""In bfloat16 a NaN in X reaches what does not read it in Y; an infinity in K is NaN in dX.
 
 Exits 1 where one of them is so, 0 where the defect does not show.
 """
