@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,19 +44,27 @@ def provoke(
     """
     first = [c for d in defects if not d.crashes for c in _shown(d, target, wanted)]
     last = [c for d in defects if d.crashes and isolated for c in _shown(d, target, wanted)]
-    kept = [*dict.fromkeys((*first, *(case for case in cases if case not in last), *last))]
-    notes = []
-    for defect in defects:
-        if not defect.crashes:
-            continue
-        spared = {c for c in kept if defect.concerns(c)}.difference(first, last)
-        if spared:
-            count = f"{len(spared)} case{'s' if len(spared) > 1 else ''}"
-            notes.append(
-                f"not tried: {count} where {defect.name} may crash, a known defect ({defect.link})"
-            )
-            kept = [case for case in kept if case not in spared]
+    shown = {*first, *last}
+    crashing = [defect for defect in defects if defect.crashes]
+    spared: Counter[Defect] = Counter()
+    kept = []
+    for case in dict.fromkeys((*first, *(case for case in cases if case not in shown), *last)):
+        defect = None if case in shown else _first_concerned(crashing, case)
+        if defect is None:
+            kept.append(case)
+        else:
+            spared[defect] += 1
+    notes = [_not_tried(defect, spared[defect]) for defect in crashing if defect in spared]
     return Provoked(tuple(kept), tuple(notes))
+
+
+def _first_concerned(defects: Sequence[Defect], case: Case) -> Defect | None:
+    return next((defect for defect in defects if defect.concerns(case)), None)
+
+
+def _not_tried(defect: Defect, number: int) -> str:
+    count = f"{number} case{'s' if number > 1 else ''}"
+    return f"not tried: {count} where {defect.name} may crash, a known defect ({defect.link})"
 
 
 def stale(
