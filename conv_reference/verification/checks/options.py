@@ -151,6 +151,8 @@ def _of(option: str, value: Any, what: str) -> _Impossible:
 _IMPOSSIBLE = (
     _Impossible("3 input channels for a kernel of 4", X=(1, 3, 5, 5), channels=True),
     _Impossible("5 input channels for a kernel of 4", X=(1, 5, 5, 5), channels=True),
+    _Impossible("an input of two dimensions", X=(5, 5), channels=True),
+    _Impossible("a kernel of three dimensions", K=(4, 3, 3), channels=True),
     _Impossible("a kernel taller than its input", X=(1, 4, 1, 5)),
     _Impossible("a kernel wider than its input", X=(1, 4, 5, 1)),
     _Impossible(
@@ -237,13 +239,16 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
         X, K = X[0], K[0, 0]
     b = _bias(trial, 1)
     other = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
-    answer = _attempt(trial, X, K.to(other), b, {})
-    if isinstance(answer, Tensor):
+    mixed = {"kernel": (K.to(other), b), "bias": (K, None if b is None else b.to(other))}
+    for what, (weight, bias) in mixed.items():
+        answer = None if what == "bias" and b is None else _attempt(trial, X, weight, bias, {})
+        if not isinstance(answer, Tensor):
+            continue
         value = 4.0 if b is None else 5.0
         if bool((answer.detach().to("cpu", torch.float64) == value).all()):
             yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
         else:
-            said = f"a kernel of {other}: should be refused or {value}, is answered otherwise"
+            said = f"a {what} of {other}: should be refused or {value}, is answered otherwise"
             yield whole("refusals", "Y", "refused, or the convolution", "another answer", said)
     answer = _attempt(trial, X, K.to("meta"), b, {})
     if isinstance(answer, Tensor) and answer.device.type != "meta":
