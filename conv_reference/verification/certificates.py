@@ -37,8 +37,9 @@ def small_cases(
 ) -> Iterator[Case]:
     """Small geometries: the smallest ones one after another, then a sample of all of them.
 
-    Dtypes and layouts go round; so do the gradients asked for and the values. A fifth of the sample
-    is what networks have, in miniature: faults hide in fast paths, too.
+    Dtypes go round, from another one in each run, so that a few runs put each of the smallest to all
+    of them; layouts, the gradients asked for and the values are drawn. A fifth of the sample is what
+    networks have, in miniature: faults hide in fast paths, too.
 
     Args:
         target: what they are put to.
@@ -50,8 +51,9 @@ def small_cases(
     random = Random(f"small {seed}")
     first = count // 3 if enumerated is None else enumerated
     geometries = enumerated_geometries()
+    begin = random.randrange(len(dtypes))
     for place in range(count):
-        dtype = dtypes[place % len(dtypes)]
+        dtype = dtypes[(begin + place) % len(dtypes)]
         if place >= first and random.random() < _MINIATURES:
             geometry = _fitting(miniature, dtype, random)
             case = _miniature_case(target.restrict_geometry(geometry), dtype, random)

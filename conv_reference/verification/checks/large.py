@@ -57,6 +57,7 @@ _ALL = (
             "n3 c128 h5 w5 o129 k1",
             "n2 c65 h12 w12 o65 k3 p1 g65",
             "n16 c8 h12 w12 o8 k5 p2",
+            "n2 c16 h8 w20 o17 k4 s4",  # patches, as of a vision transformer
         ),
     ),
 )

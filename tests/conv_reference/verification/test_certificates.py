@@ -34,6 +34,15 @@ def test_the_smallest_geometries_come_first() -> None:
     assert places == sorted(places)
 
 
+def test_a_few_runs_put_the_smallest_geometries_to_every_dtype() -> None:
+    dtypes: dict[str, set[torch.dtype]] = {}
+    for seed in range(20):
+        for case in small_cases(TARGET, ALL, seed, 60):
+            dtypes.setdefault(str(case.geometry), set()).add(case.dtype)
+    smallest = [str(case.geometry) for case in SMALL[:20]]
+    assert all(dtypes[geometry] == set(ALL) for geometry in smallest)
+
+
 def test_dense_cases_have_room_for_exact_integers_in_every_dtype() -> None:
     assert all(can_be_exact(case.geometry, case.dtype) for case in SMALL)
     shares = [sum(case.dtype == dtype for case in SMALL) / len(SMALL) for dtype in ALL]

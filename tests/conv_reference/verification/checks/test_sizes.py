@@ -17,7 +17,10 @@ from conv_reference.verification.result import Verdict
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("check", ["degenerate", "large"])
 def test_torch_is_right(check: str, dtype: str) -> None:
-    judgements = judged_on_its_own(conv2d, check, dtype)
+    # Where oneDNN has kernels for half precision they err on patches (docs/found/0010).
+    trusted = dtype in {"float64", "float32"}
+    with torch.backends.mkldnn.flags(enabled=trusted, allow_tf32=None):
+        judgements = judged_on_its_own(conv2d, check, dtype)
 
     assert {judgement.verdict for judgement in judgements} == {Verdict.EXACT}
     assert {j.check for j in judgements} == {row.name for row in all_checks()[check].rows}
