@@ -75,8 +75,9 @@ def test_a_degenerate_size_is_found(implementation: Any, row: str, quantity: str
 def test_the_explanation_names_the_geometry_and_the_rest_goes_on() -> None:
     found = failures_on_its_own(refuses_an_empty_batch, "degenerate")
 
+    line = refuses_an_empty_batch.__code__.co_firstlineno + 2
     explanation = (
-        "n0 c1 h3 w3 o1 k3x2 s1 p0 d1 g1: raised ValueError: no samples (at test_sizes.py:41)"
+        f"n0 c1 h3 w3 o1 k3x2 s1 p0 d1 g1: raised ValueError: no samples (at test_sizes.py:{line})"
     )
     assert found == {("empty_batch", "Y"): explanation}
 
