@@ -37,9 +37,9 @@ def small_cases(
 ) -> Iterator[Case]:
     """Small geometries: the smallest ones one after another, then a sample of all of them.
 
-    Dtypes go round, from another one in each run, so that a few runs put each of the smallest to all
-    of them; layouts, the gradients asked for and the values are drawn. A fifth of the sample is what
-    networks have, in miniature: faults hide in fast paths, too.
+    Dtypes go round, from another one in each run, so that a few runs put each of the smallest to
+    all of them; layouts, the gradients asked for and the values are drawn. A fifth of the sample
+    is what networks have, in miniature: faults hide in fast paths, too.
 
     Args:
         target: what they are put to.
