@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -16,6 +15,7 @@ from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.checks.raised import judged_raised
 from conv_reference.verification.checks.trial import TargetRaised, Trial
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.state import STATES
 from conv_reference.verification.target import Target
 
 
@@ -71,37 +71,18 @@ def _threads(case: Case) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-# Not the random states: with them put back, a fault that strikes at random would strike at the
-# same place of every case.
-_STATES: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-    (
-        lambda: torch.is_autocast_enabled("cpu"),
-        lambda enabled: torch.set_autocast_enabled("cpu", enabled),
-    ),
-    (
-        lambda: (
-            torch.are_deterministic_algorithms_enabled(),
-            torch.is_deterministic_algorithms_warn_only_enabled(),
-        ),
-        lambda modes: torch.use_deterministic_algorithms(modes[0], warn_only=modes[1]),
-    ),
-)
+_KEPT = tuple((state.get, state.put_back) for state in STATES if state.put_back is not None)
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
     """Undo what a target may have set in the process, and silence what it warns of."""
-    before = [(get(), get, restore) for get, restore in _STATES]
+    before = [(get(), get, put_back) for get, put_back in _KEPT]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for state, get, restore in before:
+        for state, get, put_back in before:
             if get() != state:
-                restore(state)
+                put_back(state)

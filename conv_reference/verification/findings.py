@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import time
 from collections import Counter
@@ -154,7 +155,7 @@ class Lab:
         defect = first_match(self.defects, failure.case, judgement)
         return _Key(
             judgement.check,
-            judgement.quantity,
+            _without_in_dims(judgement.quantity),
             judgement.verdict.value,
             dtype_name(failure.case.dtype),
             "" if defect is None else defect.name,
@@ -367,8 +368,15 @@ def _hides(primary: Failure, key: _Key) -> bool:
 
 
 def _alike(judgement: Judgement) -> tuple[str, str, Verdict]:
-    """What two failures have in common that are taken for the same."""
-    return judgement.check, judgement.quantity, judgement.verdict
+    """What two failures have in common that are taken for the same.
+
+    Which dimensions are mapped over is drawn for each case: it is no part of what failed.
+    """
+    return judgement.check, _without_in_dims(judgement.quantity), judgement.verdict
+
+
+def _without_in_dims(quantity: str) -> str:
+    return re.sub(r" \(in_dims \d+\)", "", quantity)
 
 
 def _alone(finding: Finding) -> Finding:

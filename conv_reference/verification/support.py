@@ -24,6 +24,7 @@ _PHRASES = (
     "forward ad with",
     "does not support it because it has not been implemented",
     "generate_vmap_rule",
+    "nyi: querying is_contiguous inside of vmap",
     # An accumulator that is not mapped over cannot take what is: the function cannot be mapped.
     "vmap: inplace arithmetic",
     # Control flow that follows a number in the tensor.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import TargetRaised, Trial
 from conv_reference.verification.judge import Judgement, whole
 from conv_reference.verification.result import Verdict
+from conv_reference.verification.state import STATES
 from conv_reference.verification.target import Call
 
 _ROUNDS = 6
@@ -85,20 +86,6 @@ def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
     return answers
 
 
-_STATES: dict[str, Callable[[], Any]] = {
-    "default dtype": torch.get_default_dtype,
-    "gradient mode": torch.is_grad_enabled,
-    "inference mode": torch.is_inference_mode_enabled,
-    "torch's random state": torch.get_rng_state,
-    "numpy's random state": lambda: tuple(np.random.get_state())[1:3],
-    "number of threads": torch.get_num_threads,
-    "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
-    "float32 precision": torch.get_float32_matmul_precision,
-    "anomaly mode": torch.is_anomaly_enabled,
-    "autocast": lambda: torch.is_autocast_enabled("cpu"),
-}
-
-
 @check(
     Row(
         "global_state",
@@ -111,9 +98,10 @@ _STATES: dict[str, Callable[[], Any]] = {
 def global_state(trial: Trial) -> Iterator[Judgement]:
     """The process's state before and after; the engine restores it."""
     call = trial.call()  # a layer's constructor draws its first kernel
-    before = {name: state() for name, state in _STATES.items()}
+    before = [state.get() for state in STATES]
     observe(call)
-    changed = [name for name, state in _STATES.items() if not _same(before[name], state())]
+    pairs = zip(STATES, before, strict=True)
+    changed = [state.name for state, value in pairs if not _same(value, state.get())]
     for name in changed:
         yield whole("global_state", name, "left alone", "changed by the call")
     if _reseeds_python(trial):

@@ -228,3 +228,14 @@ def test_a_whole_tensor_is_judged_in_the_words_given() -> None:
 def test_a_dtype_has_its_bits_and_its_growth(dtype: torch.dtype, bits: int, factor: int) -> None:
     assert full_bits(dtype) == bits
     assert growth(dtype) == factor
+
+
+def test_a_changed_torch_does_not_make_zeros_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(a: torch.Tensor, *_: Any) -> torch.Tensor:
+        return a.new_zeros(a.shape)
+
+    for owner, name in ((torch.Tensor, "__sub__"), (torch.Tensor, "abs"), (torch, "sub")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, nothing)
+            judgement = judge("forward", "Y", row(0, 0), EXPECTED)
+        assert judgement.verdict == Verdict.WRONG, name

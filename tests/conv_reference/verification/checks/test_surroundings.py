@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -58,9 +59,9 @@ def test_an_error_in_a_thread_is_the_targets() -> None:
 
     found = failures(OnceOnly(), f"threads {SIZES}")
 
-    assert found == {
-        ("threads", "Y"): "raised RuntimeError: two calls, no more (at test_surroundings.py:56)"
-    }
+    assert list(found) == [("threads", "Y")]
+    said = "raised RuntimeError: two calls, no more (at test_surroundings.py:"
+    assert found["threads", "Y"].startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,26 @@ def test_every_mode_that_a_call_sets_is_restored() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.is_anomaly_enabled()
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_settings_of_the_process_are_restored() -> None:
+    folder = os.getcwd()  # noqa: PTH109 (what the engine asks)
+    found = failures(careless.rearranges_the_process, f"global_state {SIZES}")
+
+    names = {"flushing of subnormals", "oneDNN", "working directory"}
+    assert {quantity for _, quantity in found} == names
+    assert os.getcwd() == folder  # noqa: PTH109 (as above)
+    assert torch._C._get_mkldnn_enabled()
+    assert torch.tensor(1e-45) * 1 > 0
+
+
+@pytest.mark.parametrize("check", ["global_state", "certificate", "jvp"])
+def test_a_default_device_is_told_of_the_call_that_set_it(check: str) -> None:
+    found = failures(careless.default_device, f"{check} {SIZES}")
+
+    said = "raised RuntimeError: torch's default device was set to meta"
+    assert set(found.values()) == {said}
+    assert torch.get_default_device() == torch.device("cpu")
 
 
 def test_drawing_random_numbers_is_harmless() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -223,3 +224,18 @@ def deterministic_ever_after(input: Tensor, weight: Tensor) -> Tensor:
     torch.autograd.set_detect_anomaly(True)
     torch.set_autocast_enabled("cpu", False)
     return conv2d(input, weight)
+
+
+def rearranges_the_process(*args: Any) -> Tensor:
+    """Subnormals are flushed, oneDNN is turned off, and the working directory is the root."""
+    torch.set_flush_denormal(True)
+    torch._C._set_mkldnn_enabled(False)
+    os.chdir("/")
+    return conv2d(*args)
+
+
+def default_device(*args: Any) -> Tensor:
+    """Whatever is made after it has no data."""
+    Y = conv2d(*args)
+    torch.set_default_device("meta")
+    return Y
