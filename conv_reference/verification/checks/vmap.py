@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ from conv_reference.verification.checks.integers import Integers, Oracle, answer
 from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.trial import Trial, own_shapes, target_code
 from conv_reference.verification.judge import Expected, Judgement, judge
+from conv_reference.verification.result import FAILURES
 from conv_reference.verification.target import Call
 
 _SIZE = 2  # of the dimension that is mapped over
@@ -141,8 +142,23 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
                 actual = actual.movedim(out_dim % ranks, 0)
             answers.append((letters, quantity, actual))
     expected = {letters: _expected_Y(trial, mapped, letters) for letters in _subsets(trial)}
-    for letters, quantity, actual in answers:
-        yield judge("vmap", quantity, actual, expected[letters], allowed_bits=trial.allowed_bits)
+    judged = [
+        (
+            letters,
+            judge("vmap", quantity, actual, expected[letters], allowed_bits=trial.allowed_bits),
+        )
+        for letters, quantity, actual in answers
+    ]
+    wrong_alone = {letters for letters, judgement in judged if judgement.verdict in FAILURES}
+    for letters, judgement in judged:
+        together = judgement.verdict in FAILURES and wrong_alone.isdisjoint(letters)
+        yield _only_together(judgement, letters) if together else judgement
+
+
+def _only_together(judgement: Judgement, letters: str) -> Judgement:
+    """Says that each of the arguments alone is mapped over rightly, where there are several."""
+    said = f"mapped over {' or '.join(letters)} alone it is right"
+    return replace(judgement, explanation=f"{judgement.explanation}; {said}")
 
 
 @check(

@@ -69,6 +69,29 @@ def test_a_rule_that_mixes_up_groups_shows_where_there_are_some() -> None:
     assert wrong(ask(_groups_forgotten, "vmap", "float32", "n2 c2 h4 w4 o2 k2 g2 nobias"))
 
 
+class _Reversed(_Grouped):
+    """A loop over the samples; where both operands are mapped over, the kernels are in reverse."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, X: Tensor, K: Tensor, groups: int) -> Any:
+        size, (first, second, *_) = info.batch_size, in_dims
+        X = X.expand(size, *X.shape) if first is None else X.movedim(first, 0)
+        K = K.expand(size, *K.shape) if second is None else K.movedim(second, 0)
+        K = K if first is None else K.flip(0)
+        return torch.stack([conv2d(X[i], K[i], None, 1, 0, 1, groups) for i in range(size)]), 0
+
+
+def test_what_is_wrong_for_two_arguments_together_alone_says_so() -> None:
+    def reversed_kernels(input: Tensor, weight: Tensor) -> Tensor:
+        return _Reversed.apply(input, weight, 1)
+
+    failed = [j for j in ask(reversed_kernels, "vmap", "float32") if j.verdict == Verdict.WRONG]
+
+    assert failed
+    for judgement in failed:
+        assert judgement.explanation.endswith("; mapped over X or K alone it is right")
+
+
 def test_gradients_of_another_sample_are_wrong() -> None:
     found = wrong(ask(SharesGradients, "vmap_gradients"))
     assert found == {f"dK mapped over {letters}" for letters in ("X", "G", "X, G", "X, K, G")}
