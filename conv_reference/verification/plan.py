@@ -233,7 +233,8 @@ def _sampled(
 def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
     """One for each geometry that the check brings; sparse where dense sums would not be exact."""
     some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it makes them up as it goes
-    for geometry in chain.from_iterable(check.own.values()) if check.own else [some]:
+    own = chain.from_iterable(check.own_of(target).values())
+    for geometry in own if check.own else [some]:
         case = target.restrict(Case(check=check.name, geometry=geometry, dtype=dtype))
         exact = can_be_exact(case.geometry, dtype)
         yield case if exact else replace(case, values=Values.SPARSE)

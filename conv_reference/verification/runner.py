@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +219,7 @@ class _Run:
                 *_assumed(self._target),
                 *notes,
                 *tally.notes,
+                *_silent(checks, rows, tally, tried),
                 *inapplicable(checks, wanted.dtypes),
                 *_unreached(chosen, results),
             ),
@@ -287,6 +288,22 @@ def _assumed(target: Target) -> Iterator[str]:
         no_bias = "" if "bias" in target.options else "; and no bias was asked for"
         names = ", ".join(target.foreign)
         yield f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
+
+
+def _silent(
+    checks: Sequence[Check], rows: Set[str], tally: Tally, tried: Sequence[Case]
+) -> Iterator[str]:
+    """The rows of which no case had anything to ask: group decomposition where none has groups."""
+    named = {case.check for case in tried}
+    silent = [
+        row.name
+        for check in checks
+        if check.name in named and not check.layers_only
+        for row in check.rows
+        if row.name in rows and row.name not in tally.rows
+    ]
+    if silent:
+        yield f"not asked, for no case of this run has what it takes: {', '.join(silent)}"
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:

@@ -101,6 +101,11 @@ class Tally:
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
 
+    @property
+    def rows(self) -> set[str]:
+        """The rows of which anything was seen."""
+        return {row for row, _ in self._seen}
+
     def failures(self) -> list[Failure]:
         """Every fault, in the order of the rows."""
         return [f for seen in self._seen.values() for f in seen.failures]

@@ -15,7 +15,7 @@ from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.result import Verdict
 
-# Each row's geometries: small in everything but what it is about.
+# Each row, a predicate over what it is about, and its geometries: small in everything else.
 _ALL = (
     (
         Row(
@@ -24,6 +24,7 @@ _ALL = (
             "Grids of accelerators have a limit of 65,535 in two of three directions.",
             "rows past 65,535 are zero (tensorflow#9870)",
         ),
+        "n > 32768",
         ("n65537 c1 h1 w1 o1 k1", "n32769 c1 h1 w2 o1 k1x2"),
     ),
     (
@@ -33,6 +34,7 @@ _ALL = (
             "A channel index is often narrower than a pixel's.",
             "more than 65,536 output channels: the tail of Y zero or wrong (pytorch#129207)",
         ),
+        "c > 65536 or o > 65536",
         ("n1 c1 h1 w1 o65537 k1", "n1 c65537 h1 w1 o1 k1"),
     ),
     (
@@ -42,6 +44,7 @@ _ALL = (
             "Flat indices overflow at the end of the tensor, where no one looks.",
             "Y wrong in the tail past a limit of its index (mlx#3248)",
         ),
+        "h * w > 32767",
         ("n1 c1 h1 w65543 o1 k1x3", "n1 c1 h32771 w1 o1 k2x1 s2x1", "n1 c1 h258 w257 o1 k3x2 p1"),
     ),
     (
@@ -51,6 +54,7 @@ _ALL = (
             "Winograd, FFT and blocked kernels start at sizes that no unit test has.",
             "wrong from 16 channels and a width below 17 on (fujitsu/oneDNN#43)",
         ),
+        "n > 1",
         (
             "n17 c33 h9 w9 o34 k3 p1",
             "n2 c64 h14 w13 o65 k3 s2 p1",
@@ -74,9 +78,10 @@ _PATIENCE = 0.03
 
 
 @check(
-    *(row for row, _ in _ALL),
+    *(row for row, _, _ in _ALL),
     sample=Sample.OWN,
-    own={row.name: geometries for row, geometries in _ALL},
+    own={row.name: geometries for row, _, geometries in _ALL},
+    about={row.name: about for row, about, _ in _ALL},
 )
 def large(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of them, unless the target is too slow for it."""

@@ -11,6 +11,8 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.known import evaluate
+from conv_reference.verification.sizes import sizes_of
 from conv_reference.verification.target import Target
 
 
@@ -48,6 +50,7 @@ class Check:
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
     layers_only: bool = False  # of a function it asks nothing, not even support
     own: Mapping[str, tuple[Geometry, ...]] = field(default_factory=dict)  # by row
+    about: Mapping[str, str] = field(default_factory=dict)  # by row: what its sizes must keep
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
 
     def applies(self, dtype: torch.dtype) -> bool:
@@ -56,14 +59,23 @@ class Check:
 
     def row_of(self, target: Target, geometry: Geometry) -> str | None:
         """The row whose own geometry this is, as far as the target can be asked for it."""
-        return next(
-            (
-                row
-                for row, geometries in self.own.items()
-                if geometry in map(target.restrict_geometry, geometries)
-            ),
-            None,
-        )
+        own = self.own_of(target).items()
+        return next((row for row, geometries in own if geometry in geometries), None)
+
+    def own_of(self, target: Target) -> dict[str, list[Geometry]]:
+        """Its geometries as the target can be asked for them: those that are still about the row.
+
+        A layer without a stride can be asked for the sizes of a stride over the kernel, but not
+        for the stride.
+        """
+        return {
+            row: [
+                geometry
+                for geometry in map(target.restrict_geometry, geometries)
+                if evaluate(self.about.get(row, "1"), sizes_of(geometry))
+            ]
+            for row, geometries in self.own.items()
+        }
 
 
 REGISTRY: dict[str, Check] = {}
@@ -78,6 +90,7 @@ def check(
     fits: Callable[[Geometry], bool] = lambda _: True,
     layers_only: bool = False,
     own: Mapping[str, tuple[str, ...]] | None = None,
+    about: Mapping[str, str] | None = None,
     dtypes: Collection[torch.dtype] | None = None,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
@@ -90,6 +103,8 @@ def check(
         fits: whether it can judge such sizes: of a small sample, others are drawn.
         layers_only: whether it is no concern of a function, of which no row is listed then.
         own: for each row, the geometries that it is put to, in place of drawn ones.
+        about: for each row, a predicate over sizes that such a geometry must keep where a
+            target cannot be asked for all of it.
         dtypes: to which it applies; in the others there is nothing to ask.
     """
 
@@ -100,7 +115,7 @@ def check(
         parsed = {row: tuple(map(Geometry.parse, texts)) for row, texts in (own or {}).items()}
         only = None if dtypes is None else frozenset(dtypes)
         REGISTRY[name] = Check(
-            name, rows, run, sample, unsupported, real, fits, layers_only, parsed, only
+            name, rows, run, sample, unsupported, real, fits, layers_only, parsed, about or {}, only
         )
         return run
 

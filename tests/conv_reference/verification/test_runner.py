@@ -477,3 +477,11 @@ def test_where_shapes_are_wrong_the_finding_says_what_was_assumed() -> None:
     (shapes,) = [finding for finding in report.findings if finding.check == "shapes"]
 
     assert "The layer does not tell its own; assumed: stride 1, padding 0" in shapes.explanation
+
+
+def test_a_row_that_no_case_has_anything_for_is_named() -> None:
+    report = verify(
+        ConvLayer_1, dtypes=["float64"], checks=["forward", "grad_bias"], budget=0.05, seed=0
+    )
+    said = "not asked, for no case of this run has what it takes: grad_bias"
+    assert said in report.notes

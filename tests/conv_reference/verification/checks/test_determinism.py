@@ -23,7 +23,9 @@ def test_no_false_alarm(implementation: Any, check: str) -> None:
 
 
 def test_pixels_that_are_never_written_are_found_on_dirty_memory() -> None:
-    found = failures(careless.Unwritten, f"dirty_memory {SIZES}")
+    # Which freed block it gets is the allocator's to say, here where other tests have left theirs.
+    tries = (failures(careless.Unwritten, f"dirty_memory {SIZES}", seed) for seed in range(5))
+    found = next(filter(None, tries), {})
 
     assert list(found) == [("dirty_memory", "dX")]
     # At most all that no output reads: 2·2·2 of the 30 pixels in each of four planes are read.

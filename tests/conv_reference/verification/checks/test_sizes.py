@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.conventions import as_target
 from conv_reference.verification.result import Verdict
 
 
@@ -29,6 +30,19 @@ def test_torch_is_right(check: str, dtype: str) -> None:
 @pytest.mark.parametrize("implementation", [torch.nn.Conv2d, functional.conv2d, ConvLayer_1])
 def test_no_false_alarm(implementation: Any) -> None:
     assert not failures_on_its_own(implementation, "degenerate")
+
+
+def test_a_layer_is_asked_for_what_is_left_of_a_row_only_where_that_is_its_point() -> None:
+    rows = {j.check for j in judged_on_its_own(ConvLayer_1, "degenerate", "float32")}
+    assert rows == {"empty_batch", "single_pixel", "kernel_equals_input", "one_channel"}
+
+
+def test_each_geometry_is_about_its_row() -> None:
+    for check in ("degenerate", "large"):
+        registered = all_checks()[check]
+        assert registered.own_of(as_target(conv2d)) == {
+            row: list(geometries) for row, geometries in registered.own.items()
+        }
 
 
 def test_what_is_too_slow_for_large_sizes_is_not_asked() -> None:
