@@ -19,7 +19,7 @@ from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.circumstances import circumstances
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.explain import Explanation, explain_case
-from conv_reference.verification.isolation import Backend, Children, Crash
+from conv_reference.verification.isolation import NO_RETURN, Backend, Children, Crash
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import Defect, first_match
 from conv_reference.verification.messages import Broken
@@ -137,7 +137,8 @@ class Lab:
 
     def _replayed(self, found: Sequence[Finding]) -> list[Finding]:
         """Those that do not show alone, in a new process, say so: the target keeps a state."""
-        wanted = [f for f in found if not f.known and f.verdict == Verdict.WRONG][:MOST_REDUCED]
+        new = [f for f in found if not f.known and not f.actual.startswith(NO_RETURN)]
+        wanted = new[:MOST_REDUCED]  # a hang would take its limit once more
         alone = len(self.tried) < 2 or self.patience == 0
         if not wanted or alone or not isinstance(self.backend, Children):
             return list(found)

@@ -35,6 +35,7 @@ MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _MOST_SAID = 300  # characters of its last line
+NO_RETURN = "did not return"  # how a crash is told that is a hang
 _FAREWELL = 5.0  # seconds from the last word of a process to its end
 
 Item = Any
@@ -295,7 +296,7 @@ class Children:
             self._slowest = max(self._slowest, child.slowest)
             return []
         self._hung = True
-        return self._lost(child, Crash(f"did not return within {limit:g} s"), waiting)
+        return self._lost(child, Crash(f"{NO_RETURN} within {limit:g} s"), waiting)
 
     def _patience(self) -> float:
         """Where one item hung, others will: then many times what any other took is enough."""
