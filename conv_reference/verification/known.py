@@ -69,12 +69,13 @@ class Defect:
 
     def matches(self, case: Case, judgement: Judgement) -> bool:
         """Whether a failure of a target that it applies to is this defect."""
+        whole, mapped = judgement.quantity, judgement.quantity.partition(" ")[0]
         return self.concerns(case) and all(
-            not accepted or value in accepted
-            for accepted, value in (
-                (self.checks, judgement.check),
-                (self.quantities, judgement.quantity.partition(" ")[0]),  # "dK mapped over X"
-                (self.verdicts, judgement.verdict.value),
+            not accepted or not {*accepted}.isdisjoint(values)
+            for accepted, values in (
+                (self.checks, (judgement.check,)),
+                (self.quantities, (whole, mapped)),  # "dK mapped over X" is a dK, too
+                (self.verdicts, (judgement.verdict.value,)),
             )
         )
 

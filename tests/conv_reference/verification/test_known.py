@@ -233,3 +233,12 @@ def test_the_shipped_registry_can_be_read_and_each_entry_has_its_record() -> Non
     for defect in defects:
         assert defect.link.startswith("https://") or (root / defect.link).is_file(), defect.name
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", defect.date)
+
+
+@pytest.mark.parametrize("quantity", ["dK", "dK mapped over X"])
+def test_a_quantity_is_the_defects_where_it_is_mapped_over_too(quantity: str) -> None:
+    judgement = replace(JUDGEMENT, quantity=quantity)
+    assert DEFECT.matches(CASE, judgement)
+    assert replace(DEFECT, quantities=("dK mapped over X",)).matches(CASE, judgement) == (
+        quantity != "dK"
+    )
