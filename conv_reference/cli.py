@@ -40,7 +40,8 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # what was known by then has been printed, if anything
+        print(f"{PROGRAM} {parsed.command}: interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError, ImportError) as error:
         line = " ".join(str(error).split())

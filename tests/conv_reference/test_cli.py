@@ -91,7 +91,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("thrown", "status", "said"),
     [
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "conv-reference checks: interrupted\n"),
         (ValueError("two\nlines"), 2, "conv-reference checks: error: two lines\n"),
         (OSError(28, "No space left on device"), 2, "conv-reference checks: error: [Errno 28] "),
         (ImportError("no matplotlib"), 2, "conv-reference checks: error: no matplotlib\n"),

@@ -9,10 +9,13 @@ from conv_reference.operands import can_be_exact
 from conv_reference.verification.case import DTYPES, Case
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.conventions import as_target
+from conv_reference.verification.environment import environment
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.geometries import small_geometry
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.known import SHIPPED, first_match, load
 from conv_reference.verification.plan import Request, plan
+from conv_reference.verification.relayed import TORCH
 from conv_reference.verification.result import FAILURES, Verdict
 
 
@@ -55,12 +58,15 @@ def failures_on_its_own(implementation: Any, check: str) -> dict[tuple[str, str]
 def exact_everywhere(implementation: Any, check: str, *, count: int = 6) -> int:
     """Put the check to small random geometries in all dtypes; how many judgements there were.
 
+    What torch is known to do wrong on this machine is left out: it may crash, too.
+
     Raises:
         AssertionError: when one is not exact.
     """
     target = as_target(implementation)
     assert all_checks()[check].unsupported(target) is None
     random, seen = Random(check), 0
+    known = [d for d in load(SHIPPED) if d.applies(TORCH, environment("cpu"))]
     for place in range(count):
         geometry = small_geometry(random)
         for dtype in filter(all_checks()[check].applies, DTYPES.values()):
@@ -68,7 +74,11 @@ def exact_everywhere(implementation: Any, check: str, *, count: int = 6) -> int:
             case = target.restrict(plain)
             if not can_be_exact(case.geometry, dtype):
                 continue
+            if any(defect.crashes and defect.concerns(case) for defect in known):
+                continue
             for judgement in judge_case(target, case, Settings(seed=place, device="cpu")):
+                if first_match(known, case, judgement) is not None:
+                    continue
                 assert judgement.verdict == Verdict.EXACT, (str(case), judgement)
                 seen += 1
     return seen
