@@ -13,6 +13,7 @@ MOST_TRIES = 800
 # The simplest first: with ones a wrong element is a wrong count, with counting numbers one can
 # see which were taken.
 _SIMPLER = (Values.ONES, Values.COUNTING)
+_BY_AXIS = ("kernel_size", "input_size", "stride", "dilation", "padding")
 _LEAF = {"dX": "X", "dK": "K", "db": "b"}
 
 
@@ -20,7 +21,8 @@ def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -
     """Make one thing after another smaller or simpler for as long as the case fails.
 
     The result fails, and no single step from it (one size smaller; two at once where they
-    must agree; one layout contiguous; fewer gradients) fails as well, unless the tries ran out.
+    must agree; one layout contiguous; fewer gradients; columns in place of rows) fails as well,
+    unless the tries ran out.
     Its batch is empty only where a batch of one does not fail.
 
     Args:
@@ -69,7 +71,7 @@ def _simpler(case: Case, quantity: str) -> Iterator[Case]:
 
 
 def _smaller(geometry: Geometry) -> Iterator[Geometry]:
-    """Valid geometries one step smaller, the largest steps first."""
+    """Valid geometries one step smaller, the largest steps first; at last, the same on its side."""
     if geometry.batch == 0:  # one sample has elements to show, an empty batch has none
         yield replace(geometry, batch=1)
     for changes in _steps(geometry):
@@ -77,6 +79,10 @@ def _smaller(geometry: Geometry) -> Iterator[Geometry]:
             yield replace(geometry, **changes)
         except ValueError:  # no such convolution: the kernel no longer fits, say
             continue
+    # A row is easier to read than a column; and where either fails, each run shows the same one.
+    exchanged = {name: getattr(geometry, name)[::-1] for name in _BY_AXIS}
+    if tuple(exchanged.values()) < tuple(getattr(geometry, name) for name in _BY_AXIS):
+        yield replace(geometry, **exchanged)
 
 
 def _steps(geometry: Geometry) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,9 @@ PIXEL = "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"
         pytest.param(
             lambda g: g.in_channels % 6 == 0, "n1 c6 h1 w1 o1 k1x1 s1 p0 d1 g1", id="channels"
         ),
+        pytest.param(
+            lambda g: g.kernel_size[0] > 1, "n1 c1 h2 w1 o1 k2x1 s1 p0 d1 g1", id="a column"
+        ),
     ],
 )
 def test_a_failure_shrinks_to_the_stated_minimum(fails: Callable[..., bool], smallest: str) -> None:
@@ -69,6 +72,12 @@ def test_a_failure_shrinks_to_the_stated_minimum(fails: Callable[..., bool], sma
 
     assert str(reduced.geometry) == smallest
     assert str(reduced) == f"certificate float32 {smallest} values=ones grad= nobias"
+
+
+def test_what_fails_in_a_column_and_in_a_row_is_shown_in_a_row() -> None:
+    case = Case.parse("certificate float32 n1 c1 h5 w1 o1 k3x1 s2x1 values=ones grad= nobias")
+    reduced = smallest_failing(case, "Y", lambda c: max(c.geometry.kernel_size) > 1)
+    assert str(reduced.geometry) == "n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1"
 
 
 @pytest.mark.parametrize(
