@@ -153,7 +153,7 @@ class Lab:
 
     def _key(self, failure: Failure) -> _Key:
         judgement = failure.judgement
-        defect = first_match(self.defects, failure.case, judgement)
+        defect = self._known(failure)
         return _Key(
             judgement.check,
             _without_in_dims(judgement.quantity),
@@ -161,6 +161,13 @@ class Lab:
             dtype_name(failure.case.dtype),
             "" if defect is None else defect.name,
         )
+
+    def _known(self, failure: Failure) -> Defect | None:
+        """The known defect that it is: on the case itself, or on what the check made of it."""
+        own = failure.judgement.case
+        cases = (failure.case,) if own is None else (failure.case, own)
+        found = (first_match(self.defects, case, failure.judgement) for case in cases)
+        return next(filter(None, found), None)
 
     def _circumstances(
         self, key: _Key, groups: Mapping[_Key, Sequence[Failure]], shown: Case
@@ -228,14 +235,11 @@ class Lab:
             return None
         result = self._judged(case)
         if isinstance(result, Crash):
-            found = replace(wanted, actual=result.how)
-            known = first_match(self.defects, case, found)
-            alike = wanted.verdict == Verdict.CRASHED and known is None
-            return Failure(case, found) if alike else None
+            result = [crashed(all_checks()[case.check], case, result)]
         for judgement in result:
             if _alike(judgement) == _alike(wanted):
-                known = first_match(self.defects, case, judgement)
-                return None if known else Failure(case, judgement)
+                found = Failure(case, judgement)
+                return None if self._known(found) else found
         return None
 
     def _possible(self, case: Case) -> bool:
@@ -275,11 +279,7 @@ class Lab:
         explanation = self._explained(failure, others) if explained else Explanation()
         defect = next((d for d in self.defects if d.name == known), None)
         record = "" if defect is None else f"{defect.summary} (see {defect.link})"
-        own = (
-            "While the check tried sizes of its own, not that one."
-            if _brings_sizes(failure)
-            else ""
-        )
+        own = _where(failure)
         assumed = self.target.assumed if judgement.check == "shapes" else ()
         guessed = (
             f"The layer does not tell its own; assumed: {', '.join(assumed)}." if assumed else ""
@@ -326,6 +326,17 @@ def _brings_sizes(failure: Failure) -> bool:
     check = all_checks()[failure.case.check]
     made_up = check.sample == Sample.OWN and not check.own
     return failure.judgement.verdict == Verdict.CRASHED and made_up
+
+
+def _where(failure: Failure) -> str:
+    """At what the process died, where the case does not tell."""
+    if failure.judgement.verdict != Verdict.CRASHED:
+        return ""
+    if failure.judgement.case is not None:
+        return f"While it was asked for {failure.judgement.case}."
+    if _brings_sizes(failure):
+        return "While the check tried sizes of its own, not that one."
+    return ""
 
 
 def _spread(cases: Sequence[Case]) -> tuple[Case, ...]:

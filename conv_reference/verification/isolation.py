@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import mmap
 import os
 import signal
 import socket
@@ -12,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +20,7 @@ from conv_reference.verification.errors import TargetError
 from conv_reference.verification.messages import (
     Broken,
     Described,
+    Place,
     Start,
     Target,
     Work,
@@ -48,6 +48,7 @@ class Crash:
 
     how: str  # "killed by SIGSEGV", "did not return within 20 s", "left with status 3"
     said: str = ""  # the end of what it wrote to standard error
+    asked: str = ""  # what the target was asked for last, where that is not the item itself
 
 
 class _Child:
@@ -56,9 +57,9 @@ class _Child:
     def __init__(self, target: str, processes: Processes, *, full_run: bool) -> None:
         ours, theirs = socket.socketpair()
         self._shared = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
-        self._shared.write(bytes(8))
+        self._shared.write(bytes(Place.SIZE))
         self._shared.flush()
-        self._place = mmap.mmap(self._shared.fileno(), 8)
+        self._place = Place(self._shared.fileno())
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as above)
         self.process = processes.start(
             theirs.fileno(), self._shared.fileno(), self._errors.fileno()
@@ -76,19 +77,24 @@ class _Child:
     def assign(self, piece: _Piece, work: Work) -> None:
         """Send a piece of work."""
         self.piece, self._seen = piece, -1
-        self._place[:] = bytes(8)
+        self._place.begin(0)
         self.begun, self._worked = time.monotonic(), self._processor_time()
         self.connection.send(work)
 
     def current(self) -> int:
         """The number of the item that it is at; a new one starts the clock again."""
-        number = int.from_bytes(self._place[:], "little")
+        number = self._place.number
         if number != self._seen:
             if self._seen >= 0:
                 self.slowest = max(self.slowest, time.monotonic() - self.begun)
             self._seen, self.begun = number, time.monotonic()
             self._worked = self._processor_time()
         return number
+
+    @property
+    def asked(self) -> str:
+        """What the target was asked for last, where that is not the item itself."""
+        return self._place.asked
 
     def hangs(self, limit: float) -> bool:
         """Whether its item is not coming back."""
@@ -310,6 +316,7 @@ class Children:
         """A process is gone: its item is to blame, the others of its piece go to another."""
         piece = child.piece
         at = child.current() if piece is not None else 0
+        crash = replace(crash, asked=child.asked)
         self._drop(child)
         if piece is None and child.ready:  # it died while it had nothing to do
             self._fill(self.count)

@@ -66,7 +66,7 @@ class Judgement:
     expected: str = ""
     actual: str = ""
     explanation: str = ""
-    case: Case | None = None  # the certificate that failed, where a check brings its geometries
+    case: Case | None = None  # on which it failed, where the check made another of its own
     cause: str = ""  # a guess at why it is wrong, where the check itself can make one
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module brings torch, which children are started without
 
-__all__ = ["Broken", "Described", "Start", "Target", "Work", "attempt"]
+__all__ = ["Broken", "Described", "Place", "Start", "Target", "Work", "attempt"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,42 @@ class Work:
     function: Callable[[Target, Any, Any], Any]
     items: tuple[Any, ...]
     argument: Any
+
+
+class Place:
+    """Where a child is in its work, in memory that it shares: still there when it has died."""
+
+    SIZE = 1024  # bytes
+    _NUMBER, _LENGTH = slice(0, 8), slice(8, 10)
+    _TEXT = 10
+
+    def __init__(self, descriptor: int) -> None:
+        self._memory = mmap.mmap(descriptor, self.SIZE)
+
+    def begin(self, number: int) -> None:
+        """Item by this number is begun; nothing is asked yet."""
+        self._memory[: self._TEXT] = number.to_bytes(8, "little") + bytes(2)
+
+    def ask(self, text: str) -> None:
+        """Something else than the item itself is asked of the target."""
+        said = text.encode()[: self.SIZE - self._TEXT]
+        self._memory[self._TEXT : self._TEXT + len(said)] = said
+        self._memory[self._LENGTH] = len(said).to_bytes(2, "little")
+
+    @property
+    def number(self) -> int:
+        """Of the item that was begun last."""
+        return int.from_bytes(self._memory[self._NUMBER], "little")
+
+    @property
+    def asked(self) -> str:
+        """What was asked last for this item, where that was not the item itself; or empty."""
+        length = int.from_bytes(self._memory[self._LENGTH], "little")
+        return self._memory[self._TEXT : self._TEXT + length].decode(errors="replace")
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._memory.close()
 
 
 @dataclass(frozen=True)

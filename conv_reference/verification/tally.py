@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -189,4 +190,12 @@ def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
         expected="an answer",
         actual=crash.how,
         explanation="\n".join(filter(None, (f"{crash.how}{said}", damage))),
+        case=_asked(crash),
     )
+
+
+def _asked(crash: Crash) -> Case | None:
+    """The case at which the process died, where that is another than the one it was given."""
+    with suppress(ValueError):  # it has written there: what was to be read may be anything
+        return Case.parse(crash.asked) if crash.asked else None
+    return None

@@ -49,6 +49,10 @@ class Call:
         return {name: leaf for name, leaf in named.items() if leaf.requires_grad}
 
 
+def _unheard(_: Case) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True)
 class Target:
     """An implementation under one calling convention."""
@@ -67,6 +71,8 @@ class Target:
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
+    # Told what it is about to be asked for: who watches the process knows what killed it.
+    about_to: Callable[[Case], None] = _unheard
 
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target can be asked for."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import mmap
 import os
 import random
 import signal
@@ -16,11 +15,13 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from conv_reference.verification.errors import TargetError
-from conv_reference.verification.messages import Described, Start, Target, Work, attempt
+from conv_reference.verification.messages import Described, Place, Start, Target, Work, attempt
 from conv_reference.verification.processes import ANSWER, FORK, MESSAGE, RUNNING
 
 FLUSH = 0.2  # seconds between two messages with results
@@ -100,7 +101,7 @@ def _prepare() -> None:
 def main(connection_fd: int, shared: int) -> None:
     """Serve until the parent closes the socket."""
     connection = Connection(connection_fd)
-    place = mmap.mmap(shared, 8)
+    place = Place(shared)
     start: Start = connection.recv()
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     # Torch, and all that comes with it, only when the path is set.
@@ -123,18 +124,25 @@ def main(connection_fd: int, shared: int) -> None:
         _carry_out(connection, place, target, work)
 
 
-def _carry_out(connection: Connection, place: mmap.mmap, target: Target, work: Work) -> None:
-    """Do the work; tell in the shared file which item is begun, now and then send results."""
+def _carry_out(connection: Connection, place: Place, target: Target, work: Work) -> None:
+    """Do the work; tell in the shared file where it is, now and then send results."""
     buffer: list[Any] = []
     last = time.monotonic()
     for number, item in enumerate(work.items):
-        place[:] = number.to_bytes(8, "little")
-        buffer.append(attempt(work.function, target, item, work.argument))
+        place.begin(number)
+        watched = replace(target, about_to=partial(_tell, place, item))
+        buffer.append(attempt(work.function, watched, item, work.argument))
         if time.monotonic() - last > FLUSH:
             connection.send(buffer)
             buffer, last = [], time.monotonic()
     if buffer:
         connection.send(buffer)
+
+
+def _tell(place: Place, item: Any, asked: Any) -> None:
+    """What the target is asked for, where that is not the item itself; most often it is."""
+    if asked is not item:
+        place.ask("" if asked == item else str(asked))
 
 
 if __name__ == "__main__":

@@ -314,6 +314,7 @@ def _asked(trial: Trial, given: Mapping[str, Any]) -> dict[str, Any]:
     for tensor in (X,) if target.is_module else (X, K, b):
         if tensor is not None:
             tensor.requires_grad_()
+    target.about_to(trial.case)
     function = partial(_call_with(trial), **options, **_groups(trial))
     return observe(Call(function, X, K, b, own(trial, "Y", operands.grad_output)))
 

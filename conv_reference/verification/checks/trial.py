@@ -91,6 +91,7 @@ class Trial:
         """
         case = replace(self.case, **changes) if changes else self.case
         arranged = arrange(self.operands if operands is None else operands, case, self.device)
+        self.target.about_to(case)
         with target_code("Y"):
             return self.target.prepare(case, arranged)
 

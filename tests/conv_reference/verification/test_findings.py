@@ -74,6 +74,49 @@ def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> 
     assert finding.also == ("large_batch",)
 
 
+NINE_COLUMNS = """
+[[defect]]
+name = "nine-columns"
+summary = "Nine columns are its death."
+link = "https://example.org/9"
+date = "2026-11-26"
+targets = ["hostile:dies_of_nine_columns"]
+verdicts = ["crashed"]
+geometry = "w == 9"
+"""
+# Seven columns, which the law pads to nine.
+PADDED = "explicit_padding float32 n1 c1 h3 w7 o1 k2 s1 p0x1 d1 g1"
+
+
+def test_a_crash_on_a_case_that_the_check_made_up_is_told_of_that_case() -> None:
+    report = verify("hostile:dies_of_nine_columns", case=PADDED, isolate=True, workers=1, seed=0)
+    (finding,) = report.findings
+
+    assert (
+        finding.case
+        == "certificate float32 n1 c1 h1 w9 o1 k1x1 s1 p0 d1 g1 values=ones grad= nobias"
+    )
+    assert finding.also == ("explicit_padding",)
+
+
+def test_a_known_crash_is_known_on_a_case_that_the_check_made_up(tmp_path: Path) -> None:
+    registry = tmp_path / "known.toml"
+    registry.write_text(NINE_COLUMNS, encoding="utf-8")
+    report = verify(
+        "hostile:dies_of_nine_columns",
+        case=PADDED,
+        known=registry,
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = report.findings
+
+    assert finding.known == "nine-columns"
+    assert "While it was asked for explicit_padding float32 n1 c1 h3 w9 " in finding.explanation
+    assert report.is_right
+
+
 def resizes(input: Tensor, weight: Tensor) -> Tensor:
     Y = conv2d(input, weight)
     input.data = torch.zeros(1)

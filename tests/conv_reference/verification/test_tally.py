@@ -129,6 +129,18 @@ def test_a_crash_is_a_failure_of_the_checks_first_row() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "case"), [(str(LARGE), LARGE), ("", None), ("what the target wrote there", None)]
+)
+def test_a_crash_tells_what_it_was_asked_for_where_that_can_be_read(
+    asked: str, case: Case | None
+) -> None:
+    given = tally()
+    given.add(SMALL, Crash("killed by SIGSEGV", asked=asked))
+    (failure,) = given.failures()
+    assert (failure.case, failure.judgement.case) == (SMALL, case)
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "free(): invalid pointer",

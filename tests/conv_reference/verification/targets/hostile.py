@@ -152,3 +152,16 @@ def dies_of_many_samples(input: Tensor, weight: Tensor) -> Any:
     if input.shape[0] > 1000:
         os.abort()
     return conv2d(input, weight)
+
+
+def dies_of_nine_columns(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+) -> Any:
+    """Right but for X of nine columns."""
+    if input.shape[-1] == 9:
+        os.abort()
+    return conv2d(input, weight, bias, stride, padding)
