@@ -7,18 +7,17 @@ evidence in ``docs/found``.
 
 from __future__ import annotations
 
-import ast
-import operator
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conv_reference.geometry import Geometry
 from conv_reference.verification.case import Case, dtype_name
+from conv_reference.verification.checks import all_checks
 from conv_reference.verification.judge import Judgement
+from conv_reference.verification.predicates import PredicateError, evaluate, require_predicate
 from conv_reference.verification.sizes import sizes_of
 
 SHIPPED = Path(__file__).with_name("known.toml")
@@ -83,6 +82,8 @@ class Defect:
         """Whether the case lies where the defect was seen."""
         if self.dtypes and dtype_name(case.dtype) not in self.dtypes:
             return False
+        if self.checks and not _reports(case.check, self.checks):
+            return False
         if self.layouts and self.layout_pairs.isdisjoint(_layouts(case)):
             return False
         return not self.geometry or bool(evaluate(self.geometry, sizes_of(case.geometry)))
@@ -125,11 +126,18 @@ def _defect(path: Path, entry: Any) -> Defect:
     if lacking:
         raise KnownError(f"{path}: a known defect lacks {', '.join(lacking)}")
     defect = Defect(**values)
+    if defect.geometry:
+        _geometry(path, defect)
     for text in defect.shows:
         _shown_case(path, defect, text)
-    if defect.geometry:
-        _require_predicate(defect.geometry)
     return defect
+
+
+def _geometry(path: Path, defect: Defect) -> None:
+    try:
+        require_predicate(defect.geometry)
+    except PredicateError as error:
+        raise KnownError(f"{path}: {defect.name}: {error}") from error
 
 
 def _shown_case(path: Path, defect: Defect, text: str) -> None:
@@ -146,6 +154,12 @@ def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> 
     return next((defect for defect in defects if defect.matches(case, judgement)), None)
 
 
+def _reports(check: str, rows: Sequence[str]) -> bool:
+    """Whether the check has one of the rows."""
+    known = all_checks()
+    return check in known and any(row.name in rows for row in known[check].rows)
+
+
 def _holds(condition: str, environment: Mapping[str, str]) -> bool:
     """Whether an entry of the environment holds the text that is named, or does not."""
     key, _, text = condition.partition("=")
@@ -159,62 +173,3 @@ def _layouts(case: Case) -> tuple[tuple[str, str], ...]:
         ("weight", case.weight_layout),
         ("grad_output", case.grad_output_layout),
     )
-
-
-_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
-    ast.Gt: operator.gt, ast.GtE: operator.ge,
-}  # fmt: skip
-
-
-def _require_predicate(text: str) -> None:
-    """Refuse what could not be evaluated, in every part: evaluation stops where it can."""
-    sizes = sizes_of(Geometry(input_size=(1, 1), kernel_size=(1, 1)))
-    evaluate(text, sizes)
-    for node in ast.walk(ast.parse(text, mode="eval")):
-        if isinstance(node, ast.Name) and node.id not in sizes:
-            raise KnownError(f"not a predicate over sizes: {text!r}; there is no size {node.id!r}")
-        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda):
-            raise KnownError(f"not a predicate over sizes: {text!r}")
-
-
-def evaluate(text: str, sizes: Mapping[str, int]) -> int:
-    """Evaluate a predicate over sizes: comparisons, and, or, not, and integer arithmetic.
-
-    >>> evaluate("n > 1 and g == c", {"n": 2, "g": 3, "c": 3})
-    1
-
-    Raises:
-        KnownError: when the text holds anything else.
-    """
-    try:
-        return int(_value(_parsed(text), sizes))
-    except (SyntaxError, KeyError, ZeroDivisionError) as error:
-        raise KnownError(f"not a predicate over sizes: {text!r}") from error
-
-
-@lru_cache(maxsize=64)  # a run asks each predicate about thousands of cases
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-def _value(node: ast.expr, sizes: Mapping[str, int]) -> int:
-    match node:
-        case ast.Constant(value=int(value)):
-            return value
-        case ast.Name(id=name):
-            return sizes[name]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            return int(_OPERATORS[type(op)](_value(left, sizes), _value(right, sizes)))
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return int(not _value(operand, sizes))
-        case ast.BoolOp(op=op, values=values):
-            found = (_value(value, sizes) for value in values)  # as Python does, no further
-            return int(all(found) if isinstance(op, ast.And) else any(found))
-        case ast.Compare(left=left, ops=ops, comparators=comparators):
-            sides = [_value(side, sizes) for side in (left, *comparators)]
-            pairs = zip(ops, sides, sides[1:], strict=False)
-            return int(all(_OPERATORS[type(op)](a, b) for op, a, b in pairs))
-    raise KeyError(ast.dump(node))

@@ -22,12 +22,23 @@ if K.is_contiguous():
 b = torch.ones(weight[0], dtype=torch.{dtype})
 print(torch.nn.functional.conv2d(X, K, b, stride, padding, dilation).unique().tolist())
 """
+SECOND = """
+import torch
+X = torch.ones(3, 2, 1, 2, dtype=torch.bfloat16, requires_grad=True)
+K = torch.ones(2, 2, 1, 3, dtype=torch.bfloat16, requires_grad=True)
+Y = torch.nn.functional.conv2d(X, K, torch.ones(2, dtype=torch.bfloat16), (2, 3), (1, 3))
+G = torch.ones_like(Y, requires_grad=True)
+dX, dK = torch.autograd.grad(Y, (X, K), G, create_graph=True)
+torch.autograd.grad(dX.sum() + dK.sum(), G)
+print(Y.unique().tolist())
+"""
 
 
 def main() -> int:
     crashed = False
-    for dtype, sizes in CALLS.items():
-        program = PROGRAM.format(sizes=sizes, dtype=dtype)
+    programs = {d: PROGRAM.format(sizes=sizes, dtype=d) for d, sizes in CALLS.items()}
+    programs["bfloat16, second derivative"] = SECOND
+    for dtype, program in programs.items():
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=False
         )

@@ -11,7 +11,7 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.judge import Judgement
-from conv_reference.verification.known import evaluate
+from conv_reference.verification.predicates import evaluate
 from conv_reference.verification.sizes import sizes_of
 from conv_reference.verification.target import Target
 
