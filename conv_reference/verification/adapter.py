@@ -55,7 +55,8 @@ def function_of(adapter: Adapter) -> Callable[..., Any]:
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, grad_output: Tensor) -> Any:
-            gradients = adapter.vjp(_array(grad_output), *ctx.arrays, **ctx.options)
+            with torch.enable_grad():  # off in a backward pass; a vjp may use autograd itself
+                gradients = adapter.vjp(_array(grad_output), *ctx.arrays, **ctx.options)
             return *(_tensor(gradient, ctx.device) for gradient in gradients), None
 
     def conv2d(

@@ -214,6 +214,11 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
 
 
 def _of_instance(layer: nn.Module, name: str) -> Target:
+    if isinstance(layer, torch.jit.ScriptModule):
+        raise TargetError(
+            f"cannot verify {name!r}: the parameters of a ScriptModule cannot be replaced; "
+            "accepted is the layer that it was made of, or a scripted function"
+        )
     kernel, bias = _parameters(layer, name)
 
     def prepare(case: Case, operands: Operands) -> Call:
@@ -228,15 +233,17 @@ def _of_instance(layer: nn.Module, name: str) -> Target:
         always_biased=bias is not None,
         has_channels=kernel[1].dim() == 4,
         is_module=True,
-        fixed=_sizes_of(layer, kernel[1], name),
+        fixed=_sizes_of(layer, kernel, name),
         assumed=tuple(
-            f"{option} {value}"
-            for option, value in _PLAIN.items()
+            f"{option} {_settled(layer, kernel[0], option)}"
+            for option in _PLAIN
             if not hasattr(layer, option) and (option != "groups" or kernel[1].dim() == 4)
         ),
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], None),
     )
 
+
+Named = tuple[str, Tensor]
 
 # What a layer is taken to do whose attributes do not tell.
 _PLAIN: Mapping[str, int] = MappingProxyType(
@@ -244,13 +251,17 @@ _PLAIN: Mapping[str, int] = MappingProxyType(
 )
 
 
-def _sizes_of(layer: nn.Module, kernel: Tensor, name: str) -> dict[str, Any]:
+def _settled(layer: nn.Module, kernel: str, option: str) -> Any:
+    """An option of an instance: its own, else that of its part which holds the kernel."""
+    part = layer.get_submodule(kernel.rpartition(".")[0])
+    return getattr(layer, option, getattr(part, option, _PLAIN[option]))
+
+
+def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
     """The fields of Geometry that an instance has settled."""
-    shape = kernel.shape if kernel.dim() == 4 else (1, 1, *kernel.shape)
+    shape = kernel[1].shape if kernel[1].dim() == 4 else (1, 1, *kernel[1].shape)
     kernel_size = (shape[2], shape[3])
-    stride, padding, dilation, groups = (
-        getattr(layer, option, value) for option, value in _PLAIN.items()
-    )
+    stride, padding, dilation, groups = (_settled(layer, kernel[0], option) for option in _PLAIN)
     try:
         # A geometry just large enough brings integers, pairs and words into one form.
         plain = geometry_of(
@@ -272,9 +283,6 @@ def _sizes_of(layer: nn.Module, kernel: Tensor, name: str) -> dict[str, Any]:
         "dilation": plain.dilation,
         "groups": groups,
     }
-
-
-Named = tuple[str, Tensor]
 
 
 def _parameters(layer: nn.Module, name: str) -> tuple[Named, Named | None]:

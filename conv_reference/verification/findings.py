@@ -186,8 +186,12 @@ class Lab:
         return circumstances(failing, tried, smallest=shown)
 
     def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
-        """How the certificate of the same case fails, if it does."""
-        given = failure.judgement.case or failure.case
+        """How the certificate of the case, or of what the check made of it, fails, if it does."""
+        cases = dict.fromkeys(filter(None, (failure.judgement.case, failure.case)))
+        found = (self._certificate_on(case, failure, deadline) for case in cases)
+        return next(filter(None, found), None)
+
+    def _certificate_on(self, given: Case, failure: Failure, deadline: float) -> Failure | None:
         values = Values.BALANCED if given.values == Values.REAL else given.values
         case = self.target.restrict(replace(given, check=CERTIFICATE, values=values))
         if time.monotonic() > deadline or not self._possible(case):
@@ -333,7 +337,8 @@ def _where(failure: Failure) -> str:
     if failure.judgement.verdict != Verdict.CRASHED:
         return ""
     if failure.judgement.case is not None:
-        return f"While it was asked for {failure.judgement.case}."
+        _, _, asked = str(failure.judgement.case).partition(" ")
+        return f"The last that it was asked for: {asked}. Damage by an earlier call may show late."
     if _brings_sizes(failure):
         return "While the check tried sizes of its own, not that one."
     return ""

@@ -23,6 +23,7 @@ from conv_reference.verification.messages import (
     Place,
     Start,
     Target,
+    Unreached,
     Work,
     attempt,
 )
@@ -212,7 +213,7 @@ class Children:
             function: called as ``function(target, item, argument)``; importable.
             items: what it is called with; picklable.
             argument: the same for all.
-            deadline: of ``time.monotonic``, after which no further piece is begun.
+            deadline: of ``time.monotonic``, after which no further item is begun.
             size: how many items travel together.
         """
         waiting = [
@@ -226,7 +227,7 @@ class Children:
             for child in self._children:
                 if child.ready and child.piece is None and waiting:
                     piece = waiting.pop()
-                    child.assign(piece, Work(function, piece.items, argument))
+                    child.assign(piece, Work(function, piece.items, argument, deadline))
             if not waiting and all(child.piece is None for child in self._children):
                 return
             yield from self._await(waiting)
@@ -283,7 +284,8 @@ class Children:
         piece.done += len(message)
         if piece.done == len(piece.items):
             child.piece = None
-        return list(enumerate(message, start=first))
+        numbered = enumerate(message, start=first)
+        return [(number, result) for number, result in numbered if result != Unreached()]
 
     def _overdue(
         self, child: _Child, waiting: list[_Piece] | None

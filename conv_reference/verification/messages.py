@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module brings torch, which children are started without
 
-__all__ = ["Broken", "Described", "Place", "Start", "Target", "Work", "attempt"]
+__all__ = ["Broken", "Described", "Place", "Start", "Target", "Unreached", "Work", "attempt"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ class Work:
     function: Callable[[Target, Any, Any], Any]
     items: tuple[Any, ...]
     argument: Any
+    deadline: float | None = None  # of ``time.monotonic``, after which no item is begun
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """In place of a result: the deadline came first."""
 
 
 class Place:

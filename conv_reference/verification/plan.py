@@ -8,7 +8,7 @@ sizes large enough to switch an algorithm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -34,14 +34,8 @@ from conv_reference.verification.certificates import (
     small_cases,
 )
 from conv_reference.verification.checks import Check, Sample, all_checks
-from conv_reference.verification.factors import (
-    case_of,
-    coverage,
-    covering_array,
-    factors_of,
-)
+from conv_reference.verification.covering import Covering
 from conv_reference.verification.geometries import small_geometry
-from conv_reference.verification.result import Coverage
 from conv_reference.verification.target import Target
 
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
@@ -60,10 +54,17 @@ class Sweep(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """The cases of a run, and what they cover."""
+    """The cases of a run."""
 
     cases: tuple[Case, ...]
-    coverage: Coverage | None
+    covering: Covering | None  # those of them that are to cover every pair of levels
+
+    def completed(self, left_out: Callable[[Case], bool]) -> Plan:
+        """Further cases in place of those that will be left out: every pair still occurs."""
+        if self.covering is None:
+            return self
+        covering = self.covering.without(left_out)
+        return Plan(tuple(dict.fromkeys((*covering.cases, *self.cases))), covering)
 
 
 @dataclass(frozen=True)
@@ -96,18 +97,15 @@ def plan(target: Target, request: Request) -> Plan:
         return Plan(tuple(_on_geometry(target, request, chosen)), None)
     scale = request.budget / 20
     strength = 3 if request.budget >= THREE_WAY_BUDGET else 2
-    factors = factors_of(target, request.dtypes)
-    rows = covering_array(factors, strength=strength, seed=request.seed)
-    covering = [case_of(row, target, CERTIFICATE) for row in rows]
+    covering = Covering.of(target, request.dtypes, strength=strength, seed=request.seed)
     cases: list[Case] = []
     if request.sweep == Sweep.DEFAULT:
-        cases += covering if CERTIFICATE in chosen else []
-        cases += _modes(target, request, chosen.values(), covering, scale)
+        cases += covering.cases if CERTIFICATE in chosen else ()
+        cases += _modes(target, request, chosen.values(), covering.cases, scale)
     if CERTIFICATE in chosen:  # last: it is the bulk, of which the clock may cut the end
         cases += _certificates(target, request, scale)
     put = request.sweep == Sweep.DEFAULT and CERTIFICATE in chosen
-    covered = coverage(factors, rows) if put else None
-    return Plan(tuple(dict.fromkeys(cases)), covered)
+    return Plan(tuple(dict.fromkeys(cases)), covering if put else None)
 
 
 def require_known(names: Sequence[str]) -> None:

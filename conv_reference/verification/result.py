@@ -110,6 +110,7 @@ class Report:
     interrupted: bool = False
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
     unjudged: tuple[str, ...] = ()  # cases on which the engine itself failed, with its error
+    refused: int = 0  # of those judged: everything in them is unsupported
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
     def __str__(self) -> str:

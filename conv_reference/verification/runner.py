@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
 from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case, dtype_named
+from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.environment import environment, usable_device
@@ -38,7 +39,7 @@ from conv_reference.verification.plan import (
 from conv_reference.verification.provoke import provoke, stale
 from conv_reference.verification.relayed import TORCH, relayed
 from conv_reference.verification.report import text
-from conv_reference.verification.result import CheckResult, Report, Verdict
+from conv_reference.verification.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.tally import Tally
 from conv_reference.verification.target import Target
 
@@ -172,6 +173,8 @@ class _Run:
         passed_on = relayed(self._target, self._torchs, chosen.cases, self._backend, self._settings)
         defects = (*self._own, *passed_on)
         if not _is_single(wanted):
+            crashing = [defect for defect in defects if defect.crashes]
+            chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
             provoked = provoke(
                 chosen.cases, defects, self._target, wanted, isolated=not self._in_process
             )
@@ -214,18 +217,20 @@ class _Run:
             judged=len(tried),
             checks=(*tally.results(gathered.known), *_not_asked(self._target, checks)),
             findings=gathered.findings,
-            coverage=chosen.coverage if len(tried) == len(chosen.cases) else None,
+            coverage=_coverage(chosen, tried, tally.refused),
             notes=(
                 *_assumed(self._target),
                 *notes,
                 *tally.notes,
                 *_silent(checks, rows, tally, tried),
+                *_unswept(wanted, checks),
                 *inapplicable(checks, wanted.dtypes),
                 *_unreached(chosen, results),
             ),
             interrupted=interrupted,
             stale=stale(tried, gathered.known, defects),
             unjudged=tuple(unjudged),
+            refused=len(tally.refused),
             seconds=time.monotonic() - self._begun,
         )
 
@@ -247,6 +252,13 @@ class _Run:
         except KeyboardInterrupt:
             return results, True
         return results, False
+
+
+def _coverage(chosen: Plan, tried: Sequence[Case], refused: Container[Case]) -> Coverage | None:
+    """What was met, of a run that came to its end."""
+    if chosen.covering is None or len(tried) < len(chosen.cases):
+        return None
+    return chosen.covering.coverage({case for case in tried if case not in refused})
 
 
 def _patience(budget: float) -> float:
@@ -304,6 +316,16 @@ def _silent(
     ]
     if silent:
         yield f"not asked, for no case of this run has what it takes: {', '.join(silent)}"
+
+
+def _unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[str]:
+    """What a sweep leaves out that a default run asks."""
+    others = [check.name for check in checks if check.name != CERTIFICATE]
+    if wanted.sweep != Sweep.DEFAULT and not _is_single(wanted) and others:
+        yield (
+            f"not asked: {len(others)} other checks, for the sweep {wanted.sweep} puts the "
+            f"{CERTIFICATE} alone"
+        )
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:

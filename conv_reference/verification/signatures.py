@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_type_hints
 
 import torch
@@ -28,7 +29,7 @@ def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, 
     try:
         signature = inspect.signature(owner.forward if is_apply else function)
     except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return dict.fromkeys(OPTIONS)
+        return dict.fromkeys(_built_in(function)[0])
     parameters = list(signature.parameters.values())
     if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
         parameters = parameters[1:]  # ctx
@@ -55,8 +56,18 @@ def keyword_options(function: Callable[..., Any]) -> list[str]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return []
+        return list(_built_in(function)[1])
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in OPTIONS]
+
+
+def _built_in(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The options of a function that has no signature: by position, and by keyword.
+
+    Of a ``functools.partial`` what it settles can be given by keyword alone, and so what follows.
+    """
+    settled = function.keywords if isinstance(function, partial) else {}
+    first = next((place for place, name in enumerate(OPTIONS) if name in settled), len(OPTIONS))
+    return OPTIONS[:first], OPTIONS[first:]
 
 
 def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:

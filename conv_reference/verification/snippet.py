@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -39,7 +40,7 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
                 call, K, b = _function(target, spelling, tensors), "K", "b"
             case LayerSpelling() as spelling:
                 call = _layer(target, spelling, tensors)
-                K, b = f"layer.{spelling.kernel}", f"layer.{spelling.bias}"
+                K, b = _attribute(spelling.kernel), _attribute(spelling.bias)
             case None:
                 return _through_verify(target, case, judgement, settings)
         shown = _shown(judgement, tensors, {"dX": "X", "dK": K, "db": b})
@@ -157,11 +158,16 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
         taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
         made = f"{made}({', '.join(taken)})"
     yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
-    yield f"layer.{spelling.kernel} = {tensors.parameter('K')}"
+    yield f"{_attribute(spelling.kernel)} = {tensors.parameter('K')}"
     if case.bias:
-        yield f"layer.{spelling.bias} = {tensors.parameter('b')}"
+        yield f"{_attribute(spelling.bias)} = {tensors.parameter('b')}"
     yield f"X = {tensors.leaf('X')}"
     yield "Y = layer(X)"
+
+
+def _attribute(name: str) -> str:
+    """A parameter of the layer: ``layer[0].weight``, for what is in a sequence has a number."""
+    return re.sub(r"\.(\d+)", r"[\1]", f"layer.{name}")
 
 
 def _options(case: Case) -> dict[str, Any]:

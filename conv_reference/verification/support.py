@@ -12,6 +12,7 @@ _PHRASES = (
     "not yet implemented",
     "not currently implemented",
     "unsupported dtype",
+    "unsupported scalartype",
     "dtypes not supported",
     "does not have vmap support",
     "does not have a batching rule",
@@ -25,6 +26,9 @@ _PHRASES = (
     "does not support it because it has not been implemented",
     "generate_vmap_rule",
     "nyi: querying is_contiguous inside of vmap",
+    "inside vmap is only supported with",
+    # A layer that counts its calls, say, in a buffer.
+    "would mutate a captured tensor",
     # An accumulator that is not mapped over cannot take what is: the function cannot be mapped.
     "vmap: inplace arithmetic",
     # Control flow that follows a number in the tensor.
@@ -33,13 +37,20 @@ _PHRASES = (
     "cannot access data pointer of tensor that doesn't have storage",
     "cannot access storage of",
     "not supported by autograd",
-    "does not require grad and does not have a grad_fn",
 )
+# What torch says where nobody can differentiate further; and to code that forgot to ask for it.
+_NO_GRAPH = "does not require grad and does not have a grad_fn"
 
 
-def is_unsupported(error: BaseException) -> bool:
-    """Whether the error says that the target does not define this, rather than that it failed."""
+def is_unsupported(error: BaseException, *, own: bool = False) -> bool:
+    """Whether the error says that the target does not define this, rather than that it failed.
+
+    Args:
+        error: what was thrown.
+        own: whether it was thrown under the target's own code.
+    """
     if isinstance(error, NotImplementedError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(phrase in text for phrase in _PHRASES)
+    phrases = _PHRASES if own else (*_PHRASES, _NO_GRAPH)
+    return isinstance(error, RuntimeError | TypeError) and any(p in text for p in phrases)

@@ -63,7 +63,8 @@ class Tally:
 
     checks: Sequence[Check]
     dtypes: Sequence[torch.dtype]
-    notes: dict[str, None] = field(default_factory=dict)  # observed, not judged
+    refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
+    _notes: dict[str, set[torch.dtype]] = field(default_factory=dict)  # observed, and in which
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
 
     def add(self, case: Case, result: Sequence[Judgement] | Crash) -> None:
@@ -77,6 +78,8 @@ class Tally:
         for row in refused:
             if row not in judged:
                 self._row(row, case).unsupported += 1
+        if refused and not judged:
+            self.refused[case] = None
         for judgement in result:
             self._take(self._row(judgement.check, case), case, judgement)
 
@@ -97,10 +100,22 @@ class Tally:
         elif judgement.verdict == Verdict.UNSUPPORTED:
             seen.reason = seen.reason or judgement.actual or judgement.explanation
         elif judgement.explanation.startswith(OBSERVED):
-            self.notes[judgement.explanation.removeprefix(OBSERVED)] = None
+            note = judgement.explanation.removeprefix(OBSERVED)
+            self._notes.setdefault(note, set()).add(case.dtype)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was observed and not judged; where not in every dtype, in which."""
+        return [
+            note + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})")
+            for note, seen in self._notes.items()
+        ]
+
+    def _named(self, dtypes: set[torch.dtype]) -> str:
+        return ", ".join(dtype_name(dtype) for dtype in self.dtypes if dtype in dtypes)
 
     @property
     def rows(self) -> set[str]:
@@ -125,7 +140,9 @@ class Tally:
 
     def _result(self, row: str, dtype: torch.dtype, check: Check, excused: set[int]) -> CheckResult:
         seen = self._seen[row, dtype]
-        verdicts = seen.verdicts
+        new = {f.judgement.verdict for f in seen.failures if id(f) not in excused}
+        # Beside a new failure a known one says nothing of how bad it is.
+        verdicts = (seen.verdicts - FAILURES) | new if new else seen.verdicts
         # A mode that some cases have and others do not is judged by those that do.
         verdict = worst(verdicts - {Verdict.UNSUPPORTED})
         return CheckResult(

@@ -21,7 +21,15 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from conv_reference.verification.errors import TargetError
-from conv_reference.verification.messages import Described, Place, Start, Target, Work, attempt
+from conv_reference.verification.messages import (
+    Described,
+    Place,
+    Start,
+    Target,
+    Unreached,
+    Work,
+    attempt,
+)
 from conv_reference.verification.processes import ANSWER, FORK, MESSAGE, RUNNING
 
 FLUSH = 0.2  # seconds between two messages with results
@@ -129,6 +137,9 @@ def _carry_out(connection: Connection, place: Place, target: Target, work: Work)
     buffer: list[Any] = []
     last = time.monotonic()
     for number, item in enumerate(work.items):
+        if work.deadline is not None and time.monotonic() > work.deadline:
+            buffer += [Unreached()] * (len(work.items) - number)
+            break
         place.begin(number)
         watched = replace(target, about_to=partial(_tell, place, item))
         buffer.append(attempt(work.function, watched, item, work.argument))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -96,6 +98,8 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
                 yield replace(thrown, explanation=said)
             else:
                 yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
+            if form == "pairs":
+                return  # what is refused in any form says nothing of the others
             continue
         yield from _judged(trial, "integers_for_pairs", found, f"options given as {form}")
 
@@ -144,6 +148,12 @@ class _Impossible:
     channels: bool = False  # whether it is about channels
 
 
+# What a target's own defaults may not be.
+_PLAIN: Mapping[str, Any] = MappingProxyType(
+    {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+)
+
+
 def _of(option: str, value: Any, what: str) -> _Impossible:
     return _Impossible(f"{what}: {option}={value}", {option: value}, needs=frozenset({option}))
 
@@ -184,7 +194,6 @@ _IMPOSSIBLE = (
     _Impossible("no groups", {"groups": 0}, needs=frozenset({"groups"}), channels=True),
     _Impossible("a bias that is too long", b=5, needs=frozenset({"bias"})),
     _Impossible("a bias that is too short", b=3, needs=frozenset({"bias"})),
-    _Impossible("one bias for four channels", b=1, needs=frozenset({"bias"}), channels=True),
 )
 
 
@@ -201,6 +210,11 @@ _IMPOSSIBLE = (
 def refusals(trial: Trial) -> Iterator[Judgement]:
     """Each impossibility that the target's parameters can express; any exception will do."""
     target = trial.target
+    try:  # who refuses everything has refused nothing of this
+        _ask(trial, _Impossible("a convolution after all"))
+    except TargetRaised as raised:
+        yield judged_raised("refusals", raised)
+        return
     for impossible in _IMPOSSIBLE:
         if not impossible.needs <= target.options or (
             impossible.channels and not target.has_channels
@@ -221,11 +235,17 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
 
 def _answer(trial: Trial, impossible: _Impossible) -> Any:
     """What the target answers; None where it refuses."""
+    with suppress(TargetRaised):
+        return _ask(trial, impossible)
+    return None
+
+
+def _ask(trial: Trial, impossible: _Impossible) -> Any:
     ones = _ones(trial, impossible.X), _ones(trial, impossible.K)
     X, K = ones if trial.target.has_channels else (ones[0][:, 0], ones[1][0, 0])
     outputs = K.shape[0] if impossible.b is None else impossible.b
     b = _bias(trial, outputs)
-    return _attempt(trial, X, K, b, impossible.options)
+    return _called(trial, X, K, b, **impossible.options)
 
 
 def _mismatches(trial: Trial) -> Iterator[Judgement]:
@@ -241,7 +261,7 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
     other = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
     mixed = {"kernel": (K.to(other), b), "bias": (K, None if b is None else b.to(other))}
     for what, (weight, bias) in mixed.items():
-        answer = None if what == "bias" and b is None else _attempt(trial, X, weight, bias, {})
+        answer = None if what == "bias" and b is None else _attempt(trial, X, weight, bias)
         if not isinstance(answer, Tensor):
             continue
         value = 4.0 if b is None else 5.0
@@ -250,9 +270,14 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
         else:
             said = f"a {what} of {other}: should be refused or {value}, is answered otherwise"
             yield whole("refusals", "Y", "refused, or the convolution", "another answer", said)
-    answer = _attempt(trial, X, K.to("meta"), b, {})
+    answer = _attempt(trial, X, K.to("meta"), b)
     if isinstance(answer, Tensor) and answer.device.type != "meta":
         yield observed("refusals", "Y", "a kernel without data (on meta) is answered with numbers")
+    if b is not None and trial.target.has_channels:
+        # Broadcasting gives it a meaning, which most code written by hand lets it have.
+        answer = _attempt(trial, X, _ones(trial, (4, 1, 2, 2)), b)
+        if isinstance(answer, Tensor):
+            yield observed("refusals", "Y", "one bias for four channels is taken for each of them")
 
 
 def _bias(trial: Trial, size: int) -> Tensor | None:
@@ -261,14 +286,18 @@ def _bias(trial: Trial, size: int) -> Tensor | None:
     return _ones(trial, (size,)) if has else None
 
 
-def _attempt(
-    trial: Trial, X: Tensor, K: Tensor, b: Tensor | None, options: Mapping[str, Any]
-) -> Any:
-    try:
-        with target_code("Y"):
-            return _call_with(trial)(X, K, b, **options)
-    except TargetRaised:
-        return None
+def _attempt(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+    """What the target answers; None where it refuses."""
+    with suppress(TargetRaised):
+        return _called(trial, X, K, b)
+    return None
+
+
+def _called(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+    """What the target answers; options that are not given are plain."""
+    plain = {name: value for name, value in _PLAIN.items() if name in trial.target.options}
+    with target_code("Y"):
+        return _call_with(trial)(X, K, b, **{**plain, **options})
 
 
 def _call_with(trial: Trial) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import traceback
 from pathlib import Path
@@ -27,14 +28,25 @@ def judged_raised(row: str, raised: TargetRaised) -> Judgement:
         f"{type(raised.error).__name__}: {raised.error}", _MOST_SAID, placeholder=" …"
     )
     place = _place(raised.error)
+    unsupported = is_unsupported(raised.error, own=bool(place))
+    where = f" (at {place})" if place else ""
     return Judgement(
         check=row,
         quantity=raised.quantity,
-        verdict=Verdict.UNSUPPORTED if is_unsupported(raised.error) else Verdict.RAISED,
+        verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
         actual=message,
-        explanation=f"raised {message}" + (f" (at {place})" if place else ""),
+        explanation=f"raised {message}{where}{'' if unsupported else _hint(message)}",
     )
+
+
+def _hint(message: str) -> str:
+    """How to refuse, to who seems to have meant to."""
+    if re.search(
+        r"(not |un|only .*)supported|does not support|not allowed", message, re.IGNORECASE
+    ):
+        return "; where it is meant as a refusal, NotImplementedError says so"
+    return ""
 
 
 def _place(error: BaseException) -> str:

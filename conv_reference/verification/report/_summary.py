@@ -76,9 +76,11 @@ def headline(report: Report) -> str:
     """The verdict in one line."""
     parts = [_verdict(report)]
     if report.verdict != Verdict.UNSUPPORTED:
-        parts.append(f", on {counted(report.judged, 'case')}")
-    if any(check.unsupported and check.cases for check in report.checks):
-        parts.append(", some of them refused as unsupported")
+        parts.append(f", on {counted(report.judged - report.refused, 'case')}")
+    if report.verdict != Verdict.UNSUPPORTED and report.refused:
+        parts.append(f", with {report.refused:,} more refused as unsupported")
+    elif any(check.unsupported and check.cases for check in report.checks):
+        parts.append(", some of them refused in part as unsupported")
     known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
     if known:
         parts.append(f", but for {counted(known, 'known defect')}" if report.is_right else "")

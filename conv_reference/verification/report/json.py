@@ -37,6 +37,7 @@ def content(report: Report) -> dict[str, Any]:
         "require": report.require.value,
         "planned": report.planned,
         "judged": report.judged,
+        "refused": report.refused,
         "interrupted": report.interrupted,
         "seconds": _number(report.seconds),
         "coverage": None if report.coverage is None else asdict(report.coverage),

@@ -87,6 +87,25 @@ def test_what_is_refused_says_what_it_lacks(implementation: Any, message: str) -
         as_target(implementation)
 
 
+class ByAutograd(Numpy):
+    """Its gradients come from torch."""
+
+    def vjp(self, grad_output: Any, input: Any, weight: Any, bias: Any, **options: Any) -> Any:
+        leaves = [torch.from_numpy(array).requires_grad_() for array in (input, weight)]
+        Y = torch.einsum("nchw,oc->nohw", leaves[0], leaves[1][:, :, 0, 0])
+        gradients = torch.autograd.grad(Y, leaves, torch.from_numpy(grad_output))
+        db = None if bias is None else grad_output.sum((0, 2, 3))
+        return *(gradient.numpy() for gradient in gradients), db
+
+
+def test_an_adapter_may_use_autograd_itself() -> None:
+    report = verify(ByAutograd(), case=CASE.format("float32"), seed=0)
+    judged = {check.name: check.verdict for check in report.checks}
+
+    assert report.verdict == Verdict.EXACT
+    assert judged["grad_input"] == judged["grad_weight"] == Verdict.EXACT
+
+
 def test_an_adapter_takes_every_option() -> None:
     assert as_target(Numpy()).options == set(OPTIONS)
 

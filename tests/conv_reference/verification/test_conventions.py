@@ -68,6 +68,9 @@ def with_an_option_of_its_own(
     ("implementation", "options"),
     [
         pytest.param(F.conv2d, set(OPTIONS), id="built in, without a signature"),
+        pytest.param(
+            functools.partial(F.conv2d, stride=2), set(OPTIONS), id="built in, an option settled"
+        ),
         pytest.param(lambda input, weight: input, set(), id="input and weight only"),
         pytest.param(only_stride, {"stride"}, id="some options"),
         pytest.param(with_an_option_of_its_own, {"groups"}, id="a foreign option with a default"),
@@ -114,6 +117,15 @@ def test_without_a_bias_none_is_given(implementation: Any) -> None:
     assert torch.equal(call.forward(), Y)
 
 
+def test_what_a_partial_of_a_builtin_settles_is_given_by_keyword() -> None:
+    case = Case.parse("certificate float64 h5 w5 k2 s1x3 p1")
+    plain, settled = (
+        prepared(as_target(function), case).forward()
+        for function in (F.conv2d, functools.partial(F.conv2d, stride=2))
+    )
+    assert torch.equal(plain, settled)
+
+
 def test_options_are_given_by_their_places_whatever_their_order() -> None:
     def shuffled(input: Tensor, weight: Tensor, groups: int = 1, fast: bool = True, bias: Any = 0):  # type: ignore[no-untyped-def]  # as some users write
         assert fast
@@ -150,10 +162,22 @@ def test_an_instance_is_not_changed() -> None:
         (PadsInside(padding=1, groups=1), ("stride 1", "dilation 1")),
         (ConvLayer_1((2, 2)), ("stride 1", "padding 0", "dilation 1")),
         (nn.Conv2d(2, 2, 3, padding=1), ()),
+        (
+            nn.Sequential(nn.Conv2d(2, 2, 3, stride=2, padding=(1, 0))),
+            ("stride (2, 2)", "padding (1, 0)", "dilation (1, 1)", "groups 1"),
+        ),
         (nn.Conv2d, ()),
         (F.conv2d, ()),
     ],
-    ids=["tells nothing", "tells some", "without channels", "tells all", "a class", "a function"],
+    ids=[
+        "tells nothing",
+        "tells some",
+        "without channels",
+        "tells all",
+        "its part tells",
+        "a class",
+        "a function",
+    ],
 )
 def test_what_an_instance_does_not_tell_is_assumed_and_noted(
     layer: Any, assumed: tuple[str, ...]
@@ -218,6 +242,13 @@ def test_what_is_no_convolution_by_its_signature_is_refused(
 ) -> None:
     with pytest.raises(TargetError, match=message):
         as_target(implementation)
+
+
+def test_a_scripted_layer_is_refused() -> None:
+    with pytest.warns(DeprecationWarning, match="script"):
+        scripted = torch.jit.script(nn.Conv2d(1, 1, 1))
+    with pytest.raises(TargetError, match="parameters of a ScriptModule cannot be replaced"):
+        as_target(scripted)
 
 
 def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature() -> None:

@@ -82,8 +82,9 @@ def test_every_pair_of_levels_that_can_occur_together_does_occur(name: str) -> N
 
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_a_default_run_covers_all_pairs_and_says_so(name: str) -> None:
-    covered = plan(as_target(TARGETS[name]), Request(ALL, seed=3, budget=1.0)).coverage
-    assert covered is not None
+    chosen = plan(as_target(TARGETS[name]), Request(ALL, seed=3, budget=1.0))
+    assert chosen.covering is not None
+    covered = chosen.covering.coverage(chosen.cases)
     assert covered.pairs == covered.possible_pairs > 0
     assert 0 < covered.triples <= covered.possible_triples
 

@@ -113,7 +113,7 @@ def test_a_known_crash_is_known_on_a_case_that_the_check_made_up(tmp_path: Path)
     (finding,) = report.findings
 
     assert finding.known == "nine-columns"
-    assert "While it was asked for explicit_padding float32 n1 c1 h3 w9 " in finding.explanation
+    assert "The last that it was asked for: float32 n1 c1 h3 w9 " in finding.explanation
     assert report.is_right
 
 

@@ -131,6 +131,19 @@ def test_after_its_deadline_no_further_piece_is_begun(outcome: Outcome) -> None:
     assert list(outcome.children.run(judge_case, [RIGHT] * 3, SETTINGS, deadline=0.0)) == []
 
 
+def rests(_: Target, item: int, __: Any) -> int:
+    time.sleep(0.05)
+    return item
+
+
+def test_after_its_deadline_no_further_item_is_begun(outcome: Outcome) -> None:
+    """Of a piece of 64, which would take more than three seconds."""
+    soon = time.monotonic() + 0.3
+    reached = dict(outcome.children.run(rests, range(64), None, deadline=soon))
+    assert reached == {item: item for item in range(len(reached))}
+    assert 0 < len(reached) < 64
+
+
 def test_a_mistake_of_the_engine_itself_is_no_verdict_and_the_rest_goes_on(
     outcome: Outcome,
 ) -> None:

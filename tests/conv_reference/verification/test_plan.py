@@ -183,7 +183,7 @@ def test_one_geometry_too_large_for_a_dtype_is_tried_with_sparse_operands() -> N
 def test_one_case_is_the_whole_plan() -> None:
     case = Case.parse("certificate float16 h2 w3 k1x2 X=sliced nobias grad=XK")
     chosen = plan(TARGET, Request(ALL, seed=0, budget=20.0, case=case))
-    assert (chosen.cases, chosen.coverage) == ((case,), None)
+    assert (chosen.cases, chosen.covering) == ((case,), None)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +253,6 @@ def test_some_small_geometries_have_one_large_size_and_coverage_is_that_of_the_a
 
     assert any(g.batch in range(30, 41) for g in geometries)
     assert any(max(g.kernel_size) in {10, 11} for g in geometries)
-    assert chosen.coverage is not None
+    assert chosen.covering is not None
     request = Request(dtypes=(torch.float32,), seed=0, budget=20.0, checks=("memory",))
-    assert plan(target, request).coverage is None
+    assert plan(target, request).covering is None

@@ -62,6 +62,12 @@ class Short(Plane):
 
 layer = Layer(2, 1, (1, 2))
 
+class Minus(torch.nn.Sequential):
+    def forward(self, X):
+        return -super().forward(X)
+
+parts = Minus(torch.nn.Sequential(torch.nn.Conv2d(2, 1, (1, 2))))
+
 class adapter:
     def forward(self, input, weight, bias, **options): ...
     def vjp(self, *arguments, **options): ...
@@ -80,6 +86,7 @@ SNIPPETS = {
     "a layer's bias": ("mine.py:Layer", "c2 h3 w3 o2 k2 s2 grad=b", "db"),
     "a layer without channels": ("mine.py:Plane", "h3 w3 k2 nobias X=sliced", "dK"),
     "an instance in float16": ("mine.py:layer", "c2 h3 w3 o1 k1x2", "dX"),
+    "a part of a part": ("mine.py:parts", "c2 h3 w3 o1 k1x2", "dK"),
     "a shape": ("mine.py:Short", "h3 w3 k2 nobias", "Y"),
     **{
         f"{layout}, {letter}": ("faulty:negative", f"n2 h3 w2 k2x1 {letter}={layout}", quantity)

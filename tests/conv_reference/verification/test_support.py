@@ -69,5 +69,11 @@ def test_a_failure_is_no_missing_mode(error: Exception) -> None:
     assert not is_unsupported(error)
 
 
+def test_a_graph_that_is_missing_in_the_targets_own_code_is_a_failure() -> None:
+    error = RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+    assert is_unsupported(error)
+    assert not is_unsupported(error, own=True)
+
+
 def test_a_target_may_say_so_itself() -> None:
     assert is_unsupported(NotImplementedError())

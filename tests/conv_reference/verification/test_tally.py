@@ -167,6 +167,30 @@ def test_a_row_is_known_when_all_its_failures_are() -> None:
     assert [r.known for r in given.results([])] == [False]
 
 
+def test_beside_a_new_failure_a_known_one_says_nothing_of_how_bad_the_row_is() -> None:
+    given = tally()
+    raised = Judgement("forward", "Y", Verdict.RAISED)
+    given.add(SMALL, [WRONG])
+    given.add(LARGE, [raised])
+    wrong, _ = given.failures()
+
+    assert [r.verdict for r in given.results([])] == [Verdict.WRONG]
+    assert [(r.verdict, r.known) for r in given.results([wrong])] == [(Verdict.RAISED, False)]
+    assert [(r.verdict, r.known) for r in given.results(given.failures())] == [
+        (Verdict.WRONG, True)
+    ]
+
+
+def test_a_case_is_refused_where_all_in_it_is() -> None:
+    given = tally()
+    refused = Judgement("grad_input", "dX", Verdict.UNSUPPORTED)
+    given.add(SMALL, [EXACT, refused])
+    given.add(LARGE, [refused])
+    given.add(DOUBLE, [])
+
+    assert list(given.refused) == [LARGE]
+
+
 def test_rows_come_as_they_are_listed_the_certificates_first_and_dtypes_as_asked() -> None:
     given = tally()
     given.add(Case.parse("vmap float32 h1 w1 k1"), [Judgement("vmap", "Y", Verdict.EXACT)])
@@ -187,5 +211,7 @@ def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     given.add(SMALL, [seen])
     given.add(LARGE, [seen])
 
-    assert list(given.notes) == ["a NaN spreads"]
+    assert given.notes == ["a NaN spreads (float32)"]
     assert given.failures() == []
+    given.add(DOUBLE, [seen])
+    assert given.notes == ["a NaN spreads"]

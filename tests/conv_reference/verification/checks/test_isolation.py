@@ -6,6 +6,7 @@ import careless
 import pytest
 import torch
 from judging import exact_everywhere, failures, judged
+from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
@@ -58,6 +59,15 @@ def test_a_result_that_is_an_argument_is_found() -> None:
 
 def test_memory_needs_no_room_for_sums_over_all_positions() -> None:
     assert not failures(functional.conv2d, "memory bfloat16 n4 c12 h7 w11 o12 k4 s2 p0x1 d1x3 g2")
+
+
+def by_samples(input: Tensor, weight: Tensor) -> Tensor:
+    """Torch saves views of the input, and refuses the change in other words."""
+    return torch.cat([torch.nn.functional.conv2d(sample, weight) for sample in input.split(1)])
+
+
+def test_a_change_of_what_views_were_saved_of_is_refused_too() -> None:
+    assert all(judgement.is_exact for judgement in judged(by_samples, f"saved_tensors {SIZES}"))
 
 
 def test_saved_copies_are_right() -> None:

@@ -88,8 +88,31 @@ def test_answers_to_impossible_questions_are_found() -> None:
         "negative padding: padding=(-1, -1)",
         "negative padding across: padding=(0, -1)",
         "groups that do not divide the input channels",
-        "one bias for four channels",
     }
+
+
+def padded(input: Tensor, weight: Tensor, bias: Tensor | None = None, padding: Any = 1) -> Tensor:
+    Y = conv2d(input, weight, None, padding=padding)
+    return Y if bias is None else Y + bias.reshape(-1, 1, 1)
+
+
+def test_a_padding_by_default_and_one_bias_for_all_channels_are_no_faults() -> None:
+    found = judged(padded, f"refusals {OWN}")
+    noted = "observed: one bias for four channels is taken for each of them"
+
+    assert not failures(padded, f"refusals {OWN}")
+    assert noted in {judgement.explanation for judgement in found}
+
+
+def refuses(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1) -> Tensor:
+    raise NotImplementedError("not on this processor")
+
+
+@pytest.mark.parametrize("check", ["refusals", "integers_for_pairs"])
+def test_who_refuses_everything_has_refused_nothing_of_it_rightly(check: str) -> None:
+    verdicts = [judgement.verdict for judgement in judged(refuses, f"{check} {OWN}")]
+    assert verdicts
+    assert {*verdicts} == {Verdict.UNSUPPORTED}
 
 
 def test_answers_to_operands_of_other_dimensions_are_found() -> None:

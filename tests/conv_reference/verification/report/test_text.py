@@ -57,7 +57,7 @@ def test_what_a_row_was_refused_in_part_is_listed() -> None:
     part = row("forward", cases=63, unsupported=31, reason="NotImplementedError: groups > 1")
     lines = text.render(replace(RIGHT, checks=(part,))).splitlines()
 
-    assert lines[0].endswith("on 11,300 cases, some of them refused as unsupported")
+    assert lines[0].endswith("on 11,300 cases, some of them refused in part as unsupported")
     assert "  forward (float32): 31 of 94 cases: NotImplementedError: groups > 1" in lines
     assert "       63" in lines[3]
 
