@@ -82,7 +82,8 @@ def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor)
     for candidate in candidates(trial):
         if _fits(trial, quantity, candidate, value):
             yield candidate.words
-    if bool((value.isnan() | (value.abs() > 1e30)).any()):
+    # An infinity is what overflows; what fills fresh memory is none.
+    if bool((value.isnan() | (value.isfinite() & (value.abs() > 1e30))).any()):
         yield "memory is read that was never written, or a gap beside a view"
 
 

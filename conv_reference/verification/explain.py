@@ -108,18 +108,19 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
         return
     yield f"  is        {_sum(trial, quantity, found.terms)}"
     missing = {
-        key: value - found.terms.get(key, 0)
+        key: value - max(found.terms.get(key, 0), 0)
         for key, value in should.items()
-        if 0 <= found.terms.get(key, 0) < value
+        if found.terms.get(key, 0) < value
     }
     extra = {
-        key: value - should[key] if value > should.get(key, math.inf) else value
+        key: value - max(should.get(key, 0), 0) if value > 0 else value
         for key, value in found.terms.items()
-        if key not in missing and should.get(key, 0) != value
+        if value < 0 or value > should.get(key, 0)
     }
-    if missing and len(should) > 2:
+    opposite = found.terms == {key: -value for key, value in should.items()}
+    if missing and len(should) > 2 and not opposite:
         yield f"  lacks     {_sum(trial, quantity, missing)}"
-    if extra and len(found.terms) > 2:
+    if extra and len(found.terms) > 2 and not opposite:
         yield f"  adds      {_sum(trial, quantity, extra)}"
     if not found.explains:
         yield "  (read out by impulses; on the values above it answers something else again)"

@@ -116,7 +116,7 @@ class Lab:
         """The failures that are told as one; the rows that are told with others; what is known."""
         groups: dict[_Key, list[Failure]] = {}
         also: dict[_Key, dict[str, None]] = {}
-        for failure in sorted(failures, key=lambda f: f.judgement.check not in _FIRST):
+        for failure in sorted(failures, key=_rank):
             groups.setdefault(self._key(failure), []).append(failure)
         known = [f for key, group in groups.items() if key.known for f in group]
         for key in [key for key in groups if key.row not in _FIRST and not key.known]:
@@ -250,6 +250,9 @@ class Lab:
         """Whether the target can be asked for it, with values that prove something."""
         if self.target.restrict(case) != case:
             return False
+        uneven = any(before != after for before, after in case.geometry.padding)
+        if uneven and "padding" not in self.target.fixed:
+            return False  # a word asks for it, which a case does not hold
         check = all_checks()[case.check]
         if check.own and check.row_of(self.target, case.geometry) is None:
             return False
@@ -399,6 +402,12 @@ def _without_in_dims(quantity: str) -> str:
 def _alone(finding: Finding) -> Finding:
     first, *_ = finding.explanation.split("\n")
     return replace(finding, explanation=first, cause=ALONE, circumstances="", grids="")
+
+
+def _rank(failure: Failure) -> int:
+    """The certificate's first; who answers what has no answer may be right in all else."""
+    check = failure.judgement.check
+    return 0 if check in _FIRST else 2 if check == "refusals" else 1
 
 
 def _size(failure: Failure) -> tuple[bool, int, int]:

@@ -1,7 +1,8 @@
 """Known defects that a target passes on: torch's own, where the target calls torch's convolution.
 
 Most implementations call it somewhere, in the backward pass above all. Whether one does, in the
-circumstances of a defect, is heard and not guessed: a dispatch mode sees every operation.
+circumstances of a defect, is heard and not guessed: a dispatch mode sees every operation, and those
+within an operator of the target's own.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
     They are carried out without oneDNN, whose defects are then not met: some kill the process.
     """
     trial = Trial(target, case, settings.seed, torch.device(settings.device))
-    listener = _Listener()
+    listener = _Listener(settings.device)
     with guarded(), suppress(TargetRaised), torch.backends.mkldnn.flags(enabled=False):
         call = trial.call()
         with listener:
@@ -75,17 +76,31 @@ def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
 class _Listener(TorchDispatchMode):
     """Lets everything pass, and remembers which convolutions did."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.names: set[str] = set()
+        self._key = _KEYS.get(torch.device(device).type)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:  # called by torch
-        name = func.overloadpacket.__name__
-        if name in {_FORWARD, _BACKWARD}:
+        name = _NAMES.get(func.overloadpacket.__name__)
+        if func.namespace == "aten" and name is not None:
             self.names.add(name)
-        return func(*args, **(kwargs or {}))
+        if func.namespace in {"aten", "prims"} or self._key is None:
+            return func(*args, **(kwargs or {}))
+        # An operator registered by the target: listen to what its kernel calls, too.
+        with self:
+            return func.redispatch(self._key, *args, **(kwargs or {}))
+
+
+# By their names at the dispatcher; within a registered operator conv2d is seen as such.
+_NAMES = {_FORWARD: _FORWARD, "conv2d": _FORWARD, _BACKWARD: _BACKWARD}
+# A kernel is called by its device's key, which has no public name.
+_KEYS = {
+    "cpu": torch._C.DispatchKeySet(torch._C.DispatchKey.CPU),  # noqa: SLF001 (as said above)
+    "cuda": torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA),  # noqa: SLF001 (as said above)
+}
 
 
 def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | None:

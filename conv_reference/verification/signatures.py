@@ -82,10 +82,12 @@ def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str,
     return not set(parameters) <= {p.name for p in named}
 
 
-def takes_words(function: Callable[..., Any]) -> bool:
-    """Whether the annotation of ``padding`` admits text, as ``"same"`` is."""
+def takes_words(function: Callable[..., Any]) -> bool | None:
+    """Whether the annotation of ``padding`` admits text, as ``"same"`` is; None without one."""
     try:
         annotation = get_type_hints(function).get("padding")
     except (NameError, TypeError, AttributeError):  # a name that is not there at run time
         annotation = getattr(function, "__annotations__", {}).get("padding")
-    return annotation is not None and ("str" in str(annotation) or "same" in str(annotation))
+    if annotation is None or annotation is Any:
+        return None
+    return "str" in str(annotation) or "same" in str(annotation)

@@ -60,9 +60,10 @@ def _through_verify(target: Target, case: Case, judgement: Judgement, settings: 
             f"{PLACEHOLDER} = ...  # what was given to verify",
             f'report = verify({PLACEHOLDER}, case="{case}", seed={settings.seed})',
         ]
-    lines += [  # one case may have several
-        f"found = {{f.quantity: f for f in report.findings if f.check == {judgement.check!r}}}",
-        f"print(found[{judgement.quantity!r}].explanation)",
+    sought = (judgement.check, judgement.quantity)  # one case may have several
+    lines += [
+        f"found = [f for f in report.findings if (f.check, f.quantity) == {sought}]",
+        'print(found[0].explanation if found else "right")',
     ]
     return "\n".join(lines)
 

@@ -20,6 +20,7 @@ _PHRASES = (
     "it must override the setup_context",
     "override the setup_context staticmethod",
     "you must implement the jvp function",
+    "no autograd formula was registered",
     "you must implement either the backward or vjp",
     "does not support forward mode",
     "forward ad with",

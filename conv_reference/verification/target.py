@@ -67,7 +67,7 @@ class Target:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
     foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
-    words: bool = False  # whether padding may be "same" or "valid"
+    words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
+from conv_reference.verification.case import Case
 from conv_reference.verification.checks.trial import FIRST_ORDER, Trial
 from conv_reference.verification.judge import Judgement, judge, whole
 from conv_reference.verification.result import Verdict
@@ -24,6 +25,7 @@ def agree(
     *,
     operands: Operands | None = None,
     same: bool = False,
+    other: Case | None = None,
 ) -> Iterator[Judgement]:
     """Whether two answers to one question agree: bit for bit, or else up to rounding.
 
@@ -36,6 +38,7 @@ def agree(
         said: what should agree with what: "a second pass agrees with the first".
         operands: in place of the trial's own.
         same: the very same computation, so that where it is exact once nothing may round.
+        other: the case that ``reference`` was asked with, where that is another.
     """
     for quantity in FIRST_ORDER:
         wanted = reference.get(quantity)
@@ -44,6 +47,8 @@ def agree(
             judgement = _agreement(trial, row, quantity, answer, wanted, operands)
             if same and judgement.verdict == Verdict.ROUNDED:
                 judgement = _not_rounded(trial, judgement, answer, wanted, operands)
+            if judgement.verdict == Verdict.WRONG:
+                judgement = _at_fault(trial, judgement, answer, wanted, operands, other)
             yield told(judgement, said)
 
 
@@ -77,6 +82,29 @@ def _not_rounded(
     explanation = f"the first to differ should be {should}, is {found}"
     wrong = whole(judgement.check, judgement.quantity, should, found, explanation)
     return replace(wrong, index=index)
+
+
+def _at_fault(
+    trial: Trial,
+    judgement: Judgement,
+    answer: Any,
+    wanted: Tensor,
+    operands: Operands | None,
+    other: Case | None,
+) -> Judgement:
+    """That of the two which is not what the oracle says, where the first is."""
+    oracle = trial.expect(operands, only=(judgement.quantity,))[judgement.quantity]
+    if not isinstance(answer, Tensor) or answer.shape != oracle.value.shape:
+        return judgement
+    if not torch.equal(answer.detach().to("cpu", torch.float64), oracle.value):
+        return judgement
+    kind = replace(oracle, dtype=wanted.dtype, device=wanted.device)
+    found = judge(judgement.check, judgement.quantity, wanted, kind)
+    if found.verdict != Verdict.WRONG:
+        return judgement
+    where = "" if other is None else f" ({' '.join(str(other).split()[1:])})"
+    explanation = f"the second of the two{where} is at fault: {found.explanation}"
+    return replace(found, explanation=explanation, case=other)
 
 
 def _agreement(

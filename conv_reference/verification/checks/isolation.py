@@ -154,6 +154,38 @@ def two_backwards(trial: Trial) -> Iterator[Judgement]:
 
 @check(
     Row(
+        "open_graphs",
+        "The backward pass of one call is not changed by another call before it.",
+        "A layer that is used twice in a network is called twice before either backward pass.",
+        "a workspace of the backward pass that the next call writes (a class of FAULTS: ALIAS)",
+    ),
+    sample=Sample.MODES,
+)
+def open_graphs(trial: Trial) -> Iterator[Judgement]:
+    """Two calls on other values, then their backward passes."""
+    operands = (trial.operands, _negated(trial.operands))
+    calls = [trial.call(given) for given in operands]
+    graphs = [_forward(call) for call in calls]
+    for given, call, Y, said in zip(operands, calls, graphs, _OPEN, strict=True):
+        if Y is None or not Y.requires_grad:
+            return
+        found = _backward(call, Y)
+        expected = trial.expect(given, only=tuple(found))
+        for name, value in found.items():
+            judgement = judge(
+                "open_graphs", name, value, expected[name], allowed_bits=trial.allowed_bits
+            )
+            yield told(judgement, said)
+
+
+_OPEN = (
+    "the first of two calls, its backward pass after the second call",
+    "the second of two calls, its backward pass after that of the first",
+)
+
+
+@check(
+    Row(
         "saved_tensors",
         "Changing X or K between forward and backward is refused, or the old value is used.",
         "A gradient of numbers that the forward pass never saw is silently wrong.",
@@ -203,9 +235,17 @@ def _refuses_the_change(error: BaseException) -> bool:
     sample=Sample.MODES,
 )
 def updated_arguments(trial: Trial) -> Iterator[Judgement]:
-    """Another call on the same storage with other values."""
+    """Another call on the same storage with other values; of a layer, in evaluation, too."""
     plain = writable(trial)
+    yield from _updated(plain, plain.call(requires_grad=""))
     call = plain.call(requires_grad="")
+    if call.layer is not None:
+        call.layer.eval()
+        with torch.no_grad():  # where it may prepare its kernel once and for all, and must not
+            yield from _updated(plain, call)
+
+
+def _updated(plain: Trial, call: Call) -> Iterator[Judgement]:
     if _forward(call) is None:
         return
     given = plain.operands
@@ -222,7 +262,7 @@ def updated_arguments(trial: Trial) -> Iterator[Judgement]:
             with target_code("Y"):
                 Y = call.forward()
         expected = plain.expect(operands, only=("Y",))["Y"]
-        judgement = judge("updated_arguments", "Y", Y, expected, allowed_bits=trial.allowed_bits)
+        judgement = judge("updated_arguments", "Y", Y, expected, allowed_bits=plain.allowed_bits)
         yield told(judgement, f"{name} changed in place is seen by the next call")
 
 

@@ -70,9 +70,9 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
     ]
     joined = _joined(parts, {"Y": torch.cat, "dX": torch.cat, "dK": sum, "db": sum})
     whole = _answers(trial, geometry, given)
-    yield from agree(
-        trial, "batch_independence", whole, joined, "a batch agrees with its samples one by one"
-    )
+    said = "a batch agrees with its samples one by one"
+    other = contiguous(trial).on(alone)
+    yield from agree(trial, "batch_independence", whole, joined, said, other=other)
 
 
 @check(
@@ -106,9 +106,9 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     channels = partial(torch.cat, dim=1)
     joined = _joined(parts, {"Y": channels, "dX": channels, "dK": torch.cat, "db": torch.cat})
     whole = _answers(trial, geometry, given)
-    yield from agree(
-        trial, "group_decomposition", whole, joined, "groups agree with one convolution for each"
-    )
+    said = "groups agree with one convolution for each"
+    other = contiguous(trial).on(alone)
+    yield from agree(trial, "group_decomposition", whole, joined, said, other=other)
 
 
 @check(
@@ -265,7 +265,8 @@ def _two_routes(trial: Trial, row: str, route: _Route, said: str) -> Iterator[Ju
         return
     direct = _answers(trial, trial.case.geometry, trial.operands)
     around = route.back(_answers(trial, route.geometry, route.operands))
-    yield from agree(trial, row, direct, around, said)
+    other = contiguous(trial).on(route.geometry)
+    yield from agree(trial, row, direct, around, said, other=other)
 
 
 def _has_room(trial: Trial) -> bool:

@@ -263,12 +263,13 @@ def _forward(trial: Trial, operands: Operands) -> Tensor | None:
 
 
 def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
-    """Every other tap zero, one infinity in X: NaN where a zero meets it."""
+    """Every other number and one whole tap zero, one infinity in X: NaN where a zero meets it."""
     if not can_be_exact(trial.case.geometry, trial.case.dtype):
         return
     given, geometry = trial.operands, trial.case.geometry
     K = given.weight.clone()
     K.view(-1)[::2] = 0
+    K[:, :, 0, 0] = 0
     X = given.input.clone()
     middle = X.numel() // 2
     X.view(-1)[middle] = math.inf

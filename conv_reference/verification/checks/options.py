@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks.agreement import observed, told
 from conv_reference.verification.checks.certificate import certificate, observe
@@ -38,9 +39,12 @@ def _no_pairs(target: Target) -> str | None:
     return _cannot(target) or (None if target.options & {*_NAMES} else "no option of two axes")
 
 
+_UNTAKEN = "padding takes no words"
+
+
 def _no_words(target: Target) -> str | None:
-    takes_words = target.words and "padding" in target.options
-    return _cannot(target) or (None if takes_words else "padding takes no words")
+    takes_words = target.words is not False and "padding" in target.options
+    return _cannot(target) or (None if takes_words else _UNTAKEN)
 
 
 @check(
@@ -116,23 +120,46 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
 )
 def padding_words(trial: Trial) -> Iterator[Judgement]:
     """Both words, against the padding that they stand for."""
+    for geometry in _with_odd_totals(trial):
+        (dh, dw), (kh, kw) = geometry.dilation, geometry.kernel_size
+        height, width = dh * (kh - 1), dw * (kw - 1)
+        same = ((height // 2, height - height // 2), (width // 2, width - width // 2))
+        input_size = (height + geometry.input_size[0], width + geometry.input_size[1])
+        for word, stride, padding in (
+            ("same", (1, 1), same),
+            ("valid", geometry.stride, ((0, 0), (0, 0))),
+        ):
+            if "stride" not in trial.target.options and stride != (1, 1):
+                continue
+            changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
+            if not can_be_exact(changed, trial.case.dtype):
+                continue
+            plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
+            try:
+                found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
+            except TargetRaised:
+                if trial.target.words is None:  # it did not say that it takes them
+                    yield Judgement("padding_words", "Y", Verdict.UNSUPPORTED, actual=_UNTAKEN)
+                    return
+                raise
+            other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
+            said = f"padding={word!r}{other if geometry != trial.case.geometry else ''}"
+            yield from _judged(plain, "padding_words", found, said)
+
+
+def _of_two_axes(geometry: Geometry) -> dict[str, Pair]:
+    return {"stride": geometry.stride, "dilation": geometry.dilation}
+
+
+def _with_odd_totals(trial: Trial) -> Iterator[Geometry]:
+    """The case's geometry, and such as have an odd element of padding to put on one side."""
     geometry = trial.case.geometry
-    (dh, dw), (kh, kw) = geometry.dilation, geometry.kernel_size
-    height, width = dh * (kh - 1), dw * (kw - 1)
-    same = ((height // 2, height - height // 2), (width // 2, width - width // 2))
-    input_size = (height + geometry.input_size[0], width + geometry.input_size[1])
-    for word, stride, padding in (
-        ("same", (1, 1), same),
-        ("valid", geometry.stride, ((0, 0), (0, 0))),
-    ):
-        if "stride" not in trial.target.options and stride != (1, 1):
-            continue
-        changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
-        if not can_be_exact(changed, trial.case.dtype):
-            continue
-        plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
-        given = {"stride": stride, "padding": word, "dilation": changed.dilation}
-        yield from _judged(plain, "padding_words", _asked(plain, given), f"padding={word!r}")
+    yield geometry
+    if "kernel_size" in trial.target.fixed:
+        return
+    dilated = "dilation" in trial.target.options
+    for dilation in ((1, 1), (3, 1), (1, 3)) if dilated else ((1, 1),):
+        yield replace(geometry, kernel_size=(2, 4), dilation=dilation, input_size=(6, 12))
 
 
 @dataclass(frozen=True)
@@ -215,21 +242,22 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
     except TargetRaised as raised:
         yield judged_raised("refusals", raised)
         return
+    answered = []
     for impossible in _IMPOSSIBLE:
         if not impossible.needs <= target.options or (
             impossible.channels and not target.has_channels
         ):
             continue
         answer = _answer(trial, impossible)
-        quantity = impossible.what  # each is a finding of its own
         if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
-            shown = f"an answer of shape {tuple(answer.shape)}"
-            said = f"{impossible.what}: should be refused, got {shown}"
-            yield whole("refusals", quantity, "refused", shown, said)
+            answered.append(f"{impossible.what} (with shape {tuple(answer.shape)})")
         elif isinstance(answer, Tensor) or answer is not None:
-            yield observed("refusals", quantity, f"{impossible.what}: answered without an element")
-        else:
-            yield Judgement("refusals", quantity, Verdict.EXACT)
+            yield observed("refusals", "Y", f"{impossible.what}: answered without an element")
+    if answered:  # one finding: what lets one of them pass lets others
+        said = f"no such convolution, should be refused, is answered: {'; '.join(answered)}"
+        yield whole("refusals", "Y", "refused", "answered", said)
+    else:
+        yield Judgement("refusals", "Y", Verdict.EXACT)
     yield from _mismatches(trial)
 
 
@@ -269,7 +297,8 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
             yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
         else:
             said = f"a {what} of {other}: should be refused or {value}, is answered otherwise"
-            yield whole("refusals", "Y", "refused, or the convolution", "another answer", said)
+            quantity = f"Y of a {what} of another dtype"
+            yield whole("refusals", quantity, "refused, or the convolution", "another answer", said)
     answer = _attempt(trial, X, K.to("meta"), b)
     if isinstance(answer, Tensor) and answer.device.type != "meta":
         yield observed("refusals", "Y", "a kernel without data (on meta) is answered with numbers")

@@ -258,11 +258,19 @@ def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature(
 
 @pytest.mark.parametrize(
     ("implementation", "words"),
-    [(F.conv2d, True), (nn.Conv2d, True), (only_stride, False), (takes_words, True)],
-    ids=["torch's", "its layer", "no padding", "by its annotation"],
+    [
+        (F.conv2d, True),
+        (nn.Conv2d, True),
+        (takes_words, True),
+        (lambda input, weight, padding: input, None),
+        (ConvLayer_1, False),
+    ],
+    ids=["torch's", "its layer", "by its annotation", "untold", "a layer without"],
 )
-def test_padding_in_words_is_asked_of_those_that_take_it(implementation: Any, words: bool) -> None:
-    assert as_target(implementation).words == words
+def test_padding_in_words_is_asked_of_those_that_take_it(
+    implementation: Any, words: bool | None
+) -> None:
+    assert as_target(implementation).words is words
 
 
 def test_a_target_stays_itself() -> None:

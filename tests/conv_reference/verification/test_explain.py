@@ -79,6 +79,12 @@ def explained(function: Callable[..., Any], words: str, quantity: str) -> Explan
     return explain_case(target, case, (SETTINGS, wrong[0], ()))
 
 
+def one_sign(input: Tensor, weight: Tensor) -> Tensor:
+    signs = torch.ones(weight.shape[3], dtype=weight.dtype)
+    signs[-1] = -1
+    return conv2d(input, weight * signs)
+
+
 @pytest.mark.parametrize(
     ("function", "words", "quantity", "text"),
     [
@@ -135,8 +141,7 @@ dK[0,0,0,0]:
             """\
 Y[0,0,0,0]:
   should be b[0] + K[0,0]·X[0,0] + K[0,1]·X[0,1]
-  is        -b[0] - K[0,0]·X[0,0] - K[0,1]·X[0,1]
-  adds      -b[0] - K[0,0]·X[0,0] - K[0,1]·X[0,1]""",
+  is        -b[0] - K[0,0]·X[0,0] - K[0,1]·X[0,1]""",
             id="signs",
         ),
         pytest.param(
@@ -290,6 +295,18 @@ Y[0,0,0,0]:
   is        2·K[0,0,0,0]·X[0,0,0,0] + 2·K[0,1,0,0]·X[0,1,0,0] + 2·K[0,2,0,0]·X[0,2,0,0]
   adds      K[0,0,0,0]·X[0,0,0,0] + K[0,1,0,0]·X[0,1,0,0] + K[0,2,0,0]·X[0,2,0,0]""",
             id="what is added is what there is too much",
+        ),
+        pytest.param(
+            one_sign,
+            "h1 w3 k1x3 nobias grad= values=ones",
+            "Y",
+            """\
+Y[0,0,0,0]:
+  should be K[0,0]·X[0,0] + K[0,1]·X[0,1] + K[0,2]·X[0,2]
+  is        K[0,0]·X[0,0] + K[0,1]·X[0,1] - K[0,2]·X[0,2]
+  lacks     K[0,2]·X[0,2]
+  adds      -K[0,2]·X[0,2]""",
+            id="one term with the other sign",
         ),
     ],
 )

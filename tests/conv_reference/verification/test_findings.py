@@ -74,6 +74,39 @@ def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> 
     assert finding.also == ("large_batch",)
 
 
+def above(input: Tensor, weight: Tensor, bias: Any = None, padding: Any = 0) -> Tensor:
+    """Where "same" has an odd row to give, it goes to the top."""
+    if padding == "same":
+        rows, columns = weight.shape[2] - 1, weight.shape[3] - 1
+        sides = (columns // 2, columns - columns // 2, rows - rows // 2, rows // 2)
+        return conv2d(torch.nn.functional.pad(input, sides), weight, bias)
+    return conv2d(input, weight, bias, padding=padding)
+
+
+def test_a_word_for_the_padding_that_is_misunderstood_is_found() -> None:
+    report = verify(above, dtypes="float64", checks="padding_words", seed=0)
+
+    assert {(f.check, f.verdict) for f in report.findings} == {("padding_words", Verdict.WRONG)}
+    assert all("padding='same'" in finding.explanation for finding in report.findings)
+
+
+def shifted_in_groups(
+    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Wrong without groups."""
+    Y = conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return 2 * Y if groups == 1 else Y
+
+
+def test_a_law_names_that_of_its_two_sides_which_is_wrong() -> None:
+    case = "group_decomposition float64 n1 c4 h2 w3 o2 k1x2 g2 grad=XK"
+    (finding,) = verify(shifted_in_groups, case=case, seed=0).findings
+
+    assert finding.case.startswith("certificate float64 n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1 ")
+    assert finding.also == ("group_decomposition",)
+
+
 NINE_COLUMNS = """
 [[defect]]
 name = "nine-columns"

@@ -74,6 +74,16 @@ def by_hand(input: Tensor, weight: Tensor) -> Tensor:
     return torch.einsum("ncw,oc->now", input[:, :, 0, :width], weight.sum((2, 3)))[:, :, None]
 
 
+@torch.library.custom_op("conv_reference_tests::conv", mutates_args=())
+def registered(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight)
+
+
+def through_an_operator(input: Tensor, weight: Tensor) -> Any:
+    """Torch's convolution within an operator of its own."""
+    return registered(input, weight)
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Path:
     path = tmp_path / "known.toml"
@@ -87,6 +97,7 @@ def registry(tmp_path: Path) -> Path:
         (ThroughTorch, {"convolution", "convolution_backward"}),
         (torch.nn.Conv2d, {"convolution", "convolution_backward"}),
         (OwnBackward, {"convolution"}),
+        (through_an_operator, {"convolution"}),
         (by_hand, set()),
         (lambda input, weight: None, set()),
         (lambda input, weight: 1 / 0, set()),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import careless
 import pytest
@@ -19,7 +19,15 @@ SIZES = "float32 n2 c2 h4 w5 o3 k3x2 p1 s2"
     "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1]
 )
 @pytest.mark.parametrize(
-    "check", ["memory", "two_backwards", "saved_tensors", "updated_arguments", "released_memory"]
+    "check",
+    [
+        "memory",
+        "two_backwards",
+        "open_graphs",
+        "saved_tensors",
+        "updated_arguments",
+        "released_memory",
+    ],
 )
 def test_no_false_alarm(implementation: Any, check: str) -> None:
     assert exact_everywhere(implementation, check, count=3) > 0
@@ -68,6 +76,53 @@ def by_samples(input: Tensor, weight: Tensor) -> Tensor:
 
 def test_a_change_of_what_views_were_saved_of_is_refused_too() -> None:
     assert all(judgement.is_exact for judgement in judged(by_samples, f"saved_tensors {SIZES}"))
+
+
+class Packs(torch.nn.Conv2d):
+    """Prepares its kernel at the first call in evaluation, for good."""
+
+    packed: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training or torch.is_grad_enabled():
+            return super().forward(input)
+        if self.packed is None:
+            self.packed = self.weight.detach().clone()
+        return torch.nn.functional.conv2d(
+            input, self.packed, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+def test_a_kernel_that_is_packed_for_good_in_evaluation_is_found() -> None:
+    assert set(failures(Packs, f"updated_arguments {SIZES}")) == {("updated_arguments", "Y")}
+
+
+class Workspace(torch.autograd.Function):
+    """The backward pass reads the input of the last call of this shape."""
+
+    last: ClassVar[dict[torch.Size, Tensor]] = {}
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        Workspace.last[input.shape] = input.detach().clone()
+        ctx.save_for_backward(weight)
+        return torch.nn.functional.conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        n, (_, _, kh, kw) = len(grad_outputs[0]), weight.shape
+        height, width = grad_outputs[0].shape[2] + kh - 1, grad_outputs[0].shape[3] + kw - 1
+        X = Workspace.last[torch.Size((n, weight.shape[1], height, width))]
+        dX = torch.nn.grad.conv2d_input(X.shape, weight, grad_outputs[0])
+        return dX, torch.nn.grad.conv2d_weight(X, weight.shape, grad_outputs[0])
+
+
+def test_a_workspace_that_another_call_writes_before_the_backward_pass_is_found() -> None:
+    found = failures(Workspace, "open_graphs float32 n2 c2 h4 w5 o3 k3x2 nobias")
+
+    assert set(found) == {("open_graphs", "dK")}
+    assert found["open_graphs", "dK"].startswith("the first of two calls, its backward pass after")
 
 
 def test_saved_copies_are_right() -> None:

@@ -85,6 +85,20 @@ def first_group_twice(
     return conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
+def test_the_side_of_a_law_that_is_not_what_the_oracle_says_is_named() -> None:
+    def without_groups(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1,
+                       padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:  # fmt: skip
+        Y = conv2d(input, weight, bias, stride, padding, dilation, groups)
+        return 2 * Y if groups == 1 else Y
+
+    case = "float32 n1 c2 h1 w2 o2 k1x2 g2 nobias grad="
+    said = failures(without_groups, f"group_decomposition {case}")["group_decomposition", "Y"]
+    assert "the second of the two (float32 n1 c1 h1 w2 o1 k1x2 " in said
+
+    said = failures(first_group_twice, f"group_decomposition {case}")["group_decomposition", "Y"]
+    assert "the second" not in said
+
+
 def one_sided(
     input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0
 ) -> Tensor:

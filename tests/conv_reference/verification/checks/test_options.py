@@ -75,9 +75,10 @@ def test_an_integer_for_one_axis_only_is_found() -> None:
 def test_answers_to_impossible_questions_are_found() -> None:
     wrong = [j for j in judged(convolve, f"refusals {OWN}") if j.verdict == Verdict.WRONG]
 
-    assert {judgement.check for judgement in wrong} == {"refusals"}
-    assert all(j.explanation.startswith(f"{j.quantity}: should be refused") for j in wrong)
-    assert {judgement.quantity for judgement in wrong} == {
+    assert [(judgement.check, judgement.quantity) for judgement in wrong] == [("refusals", "Y")]
+    said, answered = wrong[0].explanation.split(" is answered: ")
+    assert said == "no such convolution, should be refused,"
+    assert {each.partition(" (with shape ")[0] for each in answered.split("; ")} == {
         "3 input channels for a kernel of 4",
         "5 input channels for a kernel of 4",
         "no stride: stride=(0, 0)",
@@ -122,9 +123,10 @@ def test_answers_to_operands_of_other_dimensions_are_found() -> None:
         common = min(X.shape[1], K.shape[1])
         return conv2d(X[:, :common], K[:, :common])
 
-    wrong = {key[1] for key in failures(shaped, f"refusals {OWN}")}
+    wrong = failures(shaped, f"refusals {OWN}")["refusals", "Y"]
 
-    assert {"an input of two dimensions", "a kernel of three dimensions"} <= wrong
+    assert "an input of two dimensions" in wrong
+    assert "a kernel of three dimensions" in wrong
 
 
 def test_a_bias_of_another_dtype_is_refused_or_added() -> None:
@@ -139,7 +141,7 @@ def test_a_bias_of_another_dtype_is_refused_or_added() -> None:
     assert failures(dropped, f"refusals {OWN}") == {
         (
             "refusals",
-            "Y",
+            "Y of a bias of another dtype",
         ): "a bias of torch.float64: should be refused or 5.0, is answered otherwise"
     }
 
@@ -154,7 +156,27 @@ def test_the_odd_element_on_the_wrong_side_is_found() -> None:
 
     found = failures(upper, "padding_words float32 n1 c1 h3 w3 k2")
 
-    assert found["padding_words", "Y"].startswith("padding='same': ")
+    assert found["padding_words", "Y"].startswith("padding='same' with a kernel of 2×4 and ")
+
+
+def test_the_odd_element_of_dilated_columns_alone_is_found() -> None:
+    def left(input: Tensor, weight: Tensor, bias: Any = None, padding: Any = 0,
+             dilation: Any = 1) -> Tensor:  # fmt: skip
+        kw, dw = weight.shape[3], dilation if isinstance(dilation, int) else dilation[1]
+        if padding == "same" and dw > 1 and dw * (kw - 1) % 2:
+            return conv2d(input, weight, bias, padding="same", dilation=dilation).roll(1, 3)
+        return conv2d(input, weight, bias, padding=padding, dilation=dilation)
+
+    assert ("padding_words", "Y") in failures(left, "padding_words float32 n1 c1 h3 w3 k1")
+
+
+def test_who_does_not_say_whether_padding_takes_words_is_asked() -> None:
+    def untold(input: Tensor, weight: Tensor, bias: Any = None, padding: Any = 0) -> Tensor:
+        rows, columns = padding
+        return conv2d(input, weight, bias, padding=(rows, columns))
+
+    case = "padding_words float32 n1 c1 h3 w3 k2"
+    assert {judgement.verdict for judgement in judged(untold, case)} == {Verdict.UNSUPPORTED}
 
 
 def test_functions_that_take_no_keywords_are_called_by_position() -> None:
