@@ -7,6 +7,7 @@ a socket, so that a target may print what it likes.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import os
 import random
@@ -32,6 +33,7 @@ from conv_reference.verification.messages import (
 )
 from conv_reference.verification.processes import ANSWER, FORK, MESSAGE, RUNNING
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 FLUSH = 0.2  # seconds between two messages with results
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
@@ -82,6 +84,7 @@ def _work_in_fork(connection: int, shared: int, errors: int) -> None:
     """What a fork does with the rest of its life."""
     try:
         os.setsid()
+        _end_with_parent()
         os.dup2(errors, 2)
         _draw_anew()
         main(connection, shared)
@@ -93,6 +96,12 @@ def _work_in_fork(connection: int, shared: int, errors: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         os._exit(1)
     os._exit(0)  # a target's threads and exit handlers must not keep it
+
+
+def _end_with_parent() -> None:
+    """Who is killed cannot end what hangs: the system does. Only Linux forks, see ``processes``."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _draw_anew() -> None:

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,3 +110,29 @@ def test_where_the_process_that_forks_cannot_start_it_is_told(
         pytest.raises(TargetError, match=r"status 1: .*No module named .*no_such_worker"),
     ):
         children.describe()
+
+
+@pytest.mark.skipif(not processes.FORKS, reason="elsewhere the system does not end it")
+def test_what_hangs_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(
+        "import os, pathlib\n"
+        "def convolve(input, weight):\n"
+        "    pathlib.Path('number').write_text(f'{os.getpid()}\\n')\n"
+        "    while True: pass\n"
+    )
+    command = [sys.executable, "-m", "conv_reference.cli", "verify", "endless.py:convolve"]
+    run = subprocess.Popen([*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    told = tmp_path / "number"
+    await_that(lambda: told.exists() and told.read_text().endswith("\n"))
+    run.kill()
+    run.wait()
+    await_that(lambda: not Path(f"/proc/{told.read_text().strip()}").exists())
+
+
+def await_that(holds: Callable[[], bool]) -> None:
+    """Wait for it, a minute at most."""
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    pytest.fail("it never came")
