@@ -271,7 +271,8 @@ def _answer(trial: Trial, impossible: _Impossible) -> Any:
 def _ask(trial: Trial, impossible: _Impossible) -> Any:
     ones = _ones(trial, impossible.X), _ones(trial, impossible.K)
     X, K = ones if trial.target.has_channels else (ones[0][:, 0], ones[1][0, 0])
-    outputs = K.shape[0] if impossible.b is None else impossible.b
+    channels = impossible.K[0] if trial.target.has_channels else 1
+    outputs = channels if impossible.b is None else impossible.b
     b = _bias(trial, outputs)
     return _called(trial, X, K, b, **impossible.options)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from judging import exact_everywhere, failures, judged
+from right import PlaneLayer
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 from torch.nn.grad import conv2d_input, conv2d_weight
@@ -31,6 +32,8 @@ def test_words_are_understood(implementation: Any) -> None:
 
 def test_a_layer_without_channels_refuses_what_it_can_be_asked() -> None:
     assert not failures(ConvLayer_1, f"refusals {OWN}")
+    verdicts = {judgement.verdict for judgement in judged(PlaneLayer, f"refusals {OWN}")}
+    assert verdicts == {Verdict.EXACT}
 
 
 def test_what_cannot_be_asked_is_said() -> None:
