@@ -101,6 +101,11 @@ class Case:
         parts = [f"{n}={layout}" for n, layout in named.items() if layout != Layout.CONTIGUOUS]
         return " ".join(parts) or Layout.CONTIGUOUS.value
 
+    @property
+    def question(self) -> str:
+        """What is asked of the target: the text form without the check."""
+        return str(self).removeprefix(f"{self.check} ")
+
     def __str__(self) -> str:
         words = [self.check, dtype_name(self.dtype), str(self.geometry)]
         for letter, layout in (

@@ -340,7 +340,7 @@ def _where(failure: Failure) -> str:
     if failure.judgement.verdict != Verdict.CRASHED:
         return ""
     if failure.judgement.case is not None:
-        _, _, asked = str(failure.judgement.case).partition(" ")
+        asked = failure.judgement.case.question
         return f"The last that it was asked for: {asked}. Damage by an earlier call may show late."
     if _brings_sizes(failure):
         return "While the check tried sizes of its own, not that one."

@@ -102,7 +102,7 @@ def _at_fault(
     found = judge(judgement.check, judgement.quantity, wanted, kind)
     if found.verdict != Verdict.WRONG:
         return judgement
-    where = "" if other is None else f" ({' '.join(str(other).split()[1:])})"
+    where = "" if other is None else f" ({other.question})"
     explanation = f"the second of the two{where} is at fault: {found.explanation}"
     return replace(found, explanation=explanation, case=other)
 

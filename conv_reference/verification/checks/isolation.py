@@ -238,8 +238,9 @@ def updated_arguments(trial: Trial) -> Iterator[Judgement]:
     """Another call on the same storage with other values; of a layer, in evaluation, too."""
     plain = writable(trial)
     yield from _updated(plain, plain.call(requires_grad=""))
-    call = plain.call(requires_grad="")
-    if call.layer is not None:
+    if plain.target.is_module:
+        call = plain.call(requires_grad="")
+        assert call.layer is not None
         call.layer.eval()
         with torch.no_grad():  # where it may prepare its kernel once and for all, and must not
             yield from _updated(plain, call)
