@@ -27,6 +27,26 @@ _MINIATURES = 0.2  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 
 
+def shares(dtypes: Sequence[torch.dtype]) -> dict[torch.dtype, float]:
+    """How many cases each dtype has, in proportion; 1 on average.
+
+    Those of more than 16 bits have twice as many as the others. They hold more integers, of which
+    one trial says as much as five, and the faults of a geometry or a mode show in all of them.
+
+    >>> [round(share, 2) for share in shares([torch.float64, torch.bfloat16]).values()]
+    [1.33, 0.67]
+
+    Args:
+        dtypes: of the run, at least one.
+    """
+    parts = {dtype: 2 if _is_wide(dtype) else 1 for dtype in dtypes}
+    return {dtype: part * len(parts) / sum(parts.values()) for dtype, part in parts.items()}
+
+
+def _is_wide(dtype: torch.dtype) -> bool:
+    return dtype.itemsize > 2
+
+
 def small_cases(
     target: Target,
     dtypes: Sequence[torch.dtype],
@@ -37,9 +57,9 @@ def small_cases(
 ) -> Iterator[Case]:
     """Small geometries: the smallest ones one after another, then a sample of all of them.
 
-    Dtypes go round, from another one in each run, so that a few runs put each of the smallest to
-    all of them; layouts, the gradients asked for and the values are drawn. A fifth of the sample
-    is what networks have, in miniature: faults hide in fast paths, too.
+    Dtypes go round by their ``shares``, from another one in each run, so that a few runs put each
+    of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. A
+    fifth of the sample is what networks have, in miniature: faults hide in fast paths, too.
 
     Args:
         target: what they are put to.
@@ -51,9 +71,10 @@ def small_cases(
     random = Random(f"small {seed}")
     first = count // 3 if enumerated is None else enumerated
     geometries = enumerated_geometries()
-    begin = random.randrange(len(dtypes))
+    in_turn = [*dtypes, *filter(_is_wide, dtypes)]
+    begin = random.randrange(len(in_turn))
     for place in range(count):
-        dtype = dtypes[(begin + place) % len(dtypes)]
+        dtype = in_turn[(begin + place) % len(in_turn)]
         if place >= first and random.random() < _MINIATURES:
             geometry = _fitting(miniature, dtype, random)
             case = _miniature_case(target.restrict_geometry(geometry), dtype, random)

@@ -6,12 +6,13 @@ the conditions that every failing one meets, and few others, point at the predic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from conv_reference.verification.case import Case, Layout, dtype_name
 from conv_reference.verification.sizes import sizes_of
 
 FEWEST = 5  # failing cases: with fewer, much is common to them by chance
+MANY = 12  # with fewer, so is a parity or an upper limit
 _MOST = 4  # conditions
 _MOST_PASSING = 1.25  # for each that fails
 _CONTIGUOUS = {Layout.CONTIGUOUS, Layout.OFFSET}
@@ -38,9 +39,11 @@ def circumstances(
     if len(wrong) < FEWEST:
         return ""
     meant = wrong if smallest is None else {*wrong, smallest}
-    common = set.intersection(*(set(_conditions(case)) for case in meant))
-    passing = [set(_conditions(case)) & common for case in tried if case not in wrong]
+    conditions = _conditions if len(wrong) < MANY else _more_conditions
+    common = set.intersection(*(set(conditions(case)) for case in meant))
+    right = [set(conditions(case)) & common for case in tried if case not in wrong]
     chosen: list[str] = []
+    passing = right
     while passing and len(chosen) < _MOST:
         counts = {text: sum(text in met for met in passing) for text in sorted(common)}
         best = min(counts, key=counts.__getitem__, default=None)
@@ -48,10 +51,14 @@ def circumstances(
             break
         chosen.append(best)
         passing = [met for met in passing if best in met]
+    for text in tuple(chosen):  # what the later ones imply
+        rest = [other for other in chosen if other != text]
+        if rest and sum(met.issuperset(rest) for met in right) == len(passing):
+            chosen = rest
     if not chosen or len(passing) > _MOST_PASSING * len(wrong):
         return ""  # what more of the right ones have, too, tells nothing
-    others = f"{len(passing):,} others with that" if passing else "no other with that"
-    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} passed."
+    others = f"{len(passing):,} other{'s' * (len(passing) > 1)}" if passing else "no other"
+    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} with that passed."
 
 
 def _conditions(case: Case) -> Iterator[str]:
@@ -80,7 +87,24 @@ def _conditions(case: Case) -> Iterator[str]:
     yield from (text for text, holds in _relations(size) if holds)
 
 
-def _relations(z: dict[str, int]) -> Iterator[tuple[str, bool]]:
+# Where kernels choose another path, or leave a tail: below blocks and vectors, and off their grid.
+_BELOW = (2, 3, 4, 5, 8, 9, 16, 17, 32, 33)
+_MODULI = (2, 4, 8)
+
+
+def _more_conditions(case: Case) -> Iterator[str]:
+    """With those that hold of a few cases by chance: remainders, and upper limits."""
+    yield from _conditions(case)
+    z = sizes_of(case.geometry)
+    named = {name: z[name] for name in ("n", "c", "o", "h", "w", "kh", "kw", "oh", "ow")}
+    named |= {"c/g": z["c"] // z["g"], "o/g": z["o"] // z["g"]}
+    named |= {"kh·kw": z["kh"] * z["kw"], "oh·ow": z["oh"] * z["ow"]}
+    for name, value in named.items():
+        yield from (f"{name} < {bound}" for bound in _BELOW if value < bound)
+        yield from (f"{name} % {modulus} = {value % modulus}" for modulus in _MODULI)
+
+
+def _relations(z: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
     for axis, across in (("h", "w"), ("w", "h")):
         k, s, p, d = (z[f"{name}{axis}"] for name in "kspd")
         names = "rows" if axis == "h" else "columns"
@@ -105,6 +129,10 @@ def _relations(z: dict[str, int]) -> Iterator[tuple[str, bool]]:
     yield "dh ≠ dw", z["dh"] != z["dw"]
     yield "ph ≠ pw", z["ph"] != z["pw"]
     yield "depthwise", z["g"] == z["c"] > 1
+    yield "c/g > 1", z["c"] > z["g"]
+    yield "c/g = 1", z["c"] == z["g"]
+    yield "o/g > 1", z["o"] > z["g"]
+    yield "o/g = 1", z["o"] == z["g"]
     yield "sh·sw > 1", z["sh"] * z["sw"] > 1
     yield "ph + pw > 0", z["ph"] + z["pw"] > 0
     yield "dh·dw > 1", z["dh"] * z["dw"] > 1

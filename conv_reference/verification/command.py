@@ -138,15 +138,37 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
+    _refuse_contradictions(arguments)
     _refuse_files(arguments)
     with _children(arguments) as isolate, _progress() as progress:
         return _carried_out(arguments, {"isolate": isolate, "progress": progress})
 
 
+# What says nothing beside an option that settles it already.
+_SETTLED = {
+    "case": ("geometry", "dtype", "sweep"),
+    "geometry": ("sweep",),
+    "in_process": ("workers",),
+}
+
+
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
+    """Refuse what would be taken silently, and mean nothing."""
+    for settling, others in _SETTLED.items():
+        for other in others:
+            if getattr(arguments, settling) and getattr(arguments, other) is not None:
+                first, second = (f"--{name.replace('_', '-')}" for name in (settling, other))
+                raise ValueError(f"{second} says nothing beside {first}; accepted is one of them")
+
+
 def _refuse_files(arguments: argparse.Namespace) -> None:
     """Find out now, not after the run, that a file cannot be read or written."""
     if arguments.output is not None:
-        _require_writable(arguments.output)
+        _require_writable("--output", arguments.output)
+    if arguments.baseline is not None and arguments.update_baseline:
+        _require_writable("--baseline", arguments.baseline)
+    elif arguments.baseline is not None and arguments.baseline.is_dir():
+        _refuse_folder("--baseline", arguments.baseline)
     named = arguments.known not in {None, "none", "shipped"}
     # A baseline says itself which registry it was made with.
     if named and (arguments.baseline is None or not arguments.baseline.exists()):
@@ -154,15 +176,19 @@ def _refuse_files(arguments: argparse.Namespace) -> None:
             Path(arguments.known).open("rb").close()
 
 
-def _require_writable(path: Path) -> None:
+def _refuse_folder(option: str, path: Path) -> None:
+    raise IsADirectoryError(f"{option}: {str(path)!r} is a folder; accepted is a file")
+
+
+def _require_writable(option: str, path: Path) -> None:
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"--output: no folder {str(path.parent)!r}")
+        raise FileNotFoundError(f"{option}: no folder {str(path.parent)!r}")
     if path.is_dir():
-        raise IsADirectoryError(f"--output: {str(path)!r} is a folder; accepted is a file")
+        _refuse_folder(option, path)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return  # a pipe would take opening it for its whole content
     there = path.exists()
-    with _named(f"--output: cannot write {str(path)!r}"):
+    with _named(f"{option}: cannot write {str(path)!r}"):
         path.open("ab").close()
         if not there:
             path.unlink()

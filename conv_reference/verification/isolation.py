@@ -27,7 +27,7 @@ from conv_reference.verification.messages import (
     Work,
     attempt,
 )
-from conv_reference.verification.processes import Processes, cheapest, tail
+from conv_reference.verification.processes import FORKS, Processes, cheapest, tail
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_WAITS = 4  # times an item's limit, while the processor is busy with others
@@ -55,7 +55,9 @@ class Crash:
 class _Child:
     """One process, and the work that it has."""
 
-    def __init__(self, target: str, processes: Processes, *, full_run: bool) -> None:
+    def __init__(
+        self, target: str, processes: Processes, *, full_run: bool, only_describe: bool = False
+    ) -> None:
         ours, theirs = socket.socketpair()
         self._shared = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._shared.write(bytes(Place.SIZE))
@@ -67,7 +69,7 @@ class _Child:
         )
         theirs.close()
         self.connection = Connection(ours.detach())
-        self.connection.send(Start(target, tuple(sys.path), full_run))
+        self.connection.send(Start(target, tuple(sys.path), full_run, only_describe))
         self.begun = time.monotonic()
         self.ready = False
         self.piece: _Piece | None = None
@@ -125,6 +127,10 @@ class _Child:
     def stop(self) -> None:
         """End it, and what it started."""
         self.process.kill()
+        self.release()
+
+    def release(self) -> None:
+        """Let go of what belongs to it; the process itself comes to its end."""
         self.connection.close()
         self._place.close()
         self._shared.close()
@@ -176,6 +182,7 @@ class Children:
     limit: float = 20.0  # seconds for each item, until one has taken them
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     _children: list[_Child] = field(default_factory=list)
+    _describer: _Child | None = None  # of a whole run: it is there sooner than the others
     _target: Target | None = None
     source: Processes | None = None  # of others, that is theirs to close
     _own: Processes | None = None
@@ -189,6 +196,10 @@ class Children:
 
     def start(self) -> None:
         """Let them begin to import torch and the target; nothing is waited for."""
+        if self.full_run and FORKS and not self._children:
+            self._describer = _Child(
+                self.target_name, self._processes(), full_run=False, only_describe=True
+            )
         self._fill(self.count, full_run=self.full_run)
 
     def describe(self) -> Target:
@@ -234,9 +245,10 @@ class Children:
 
     def close(self) -> None:
         """End all processes."""
-        for child in self._children:
+        for child in self._running():
             child.stop()
         self._children.clear()
+        self._describer = None
         if self._own is not None:
             self._own.close()
             self._own = None
@@ -259,7 +271,7 @@ class Children:
     def _await(self, waiting: list[_Piece] | None = None) -> list[tuple[int, Result | Crash]]:
         """Wait for a moment, and gather what has come, crashes included."""
         results: list[tuple[int, Result | Crash]] = []
-        by_connection = {child.connection: child for child in self._children}
+        by_connection = {child.connection: child for child in self._running()}
         for connection in wait(list(by_connection), timeout=_POLL):
             child = by_connection[connection]  # type: ignore[index]  # `wait` hands back what it was given
             try:
@@ -268,11 +280,17 @@ class Children:
                 results += self._lost(child, child.ended(), waiting)
                 continue
             results += self._received(child, message)
-        for child in list(self._children):
+        for child in self._running():
             results += self._overdue(child, waiting)
         return results
 
+    def _running(self) -> list[_Child]:
+        return [child for child in (self._describer, *self._children) if child is not None]
+
     def _received(self, child: _Child, message: Any) -> list[tuple[int, Result]]:
+        if child is self._describer:
+            self._describer = None
+            child.release()  # to wait for its end would be to wait for those that are forked next
         if isinstance(message, TargetError):
             raise message
         if isinstance(message, Described):
@@ -334,7 +352,10 @@ class Children:
         return [(piece.first + at, crash)]
 
     def _drop(self, child: _Child) -> None:
-        self._children.remove(child)
+        if child is self._describer:
+            self._describer = None
+        else:
+            self._children.remove(child)
         child.stop()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,8 @@ def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> 
     return next((defect for defect in defects if defect.matches(case, judgement)), None)
 
 
-def _reports(check: str, rows: Sequence[str]) -> bool:
+@cache  # asked of each case of a run
+def _reports(check: str, rows: tuple[str, ...]) -> bool:
     """Whether the check has one of the rows."""
     known = all_checks()
     return check in known and any(row.name in rows for row in known[check].rows)

@@ -23,6 +23,7 @@ class Start:
     target: str
     path: tuple[str, ...]  # entries of sys.path
     full_run: bool  # whether a whole run follows, with every check
+    only_describe: bool = False  # whether no work follows
 
 
 @dataclass(frozen=True)

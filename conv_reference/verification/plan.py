@@ -31,6 +31,7 @@ from conv_reference.verification.certificates import (
     CERTIFICATE,
     large_cases,
     network_cases,
+    shares,
     small_cases,
 )
 from conv_reference.verification.checks import Check, Sample, all_checks
@@ -78,6 +79,11 @@ class Request:
     checks: tuple[str, ...] = ()  # names of checks or rows; all but those on request where empty
     geometry: Geometry | None = None  # only this one
     case: Case | None = None  # only this one
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one case or one geometry is asked for."""
+        return self.case is not None or self.geometry is not None
 
 
 def plan(target: Target, request: Request) -> Plan:
@@ -143,17 +149,6 @@ def selected_checks(target: Target, names: Sequence[str]) -> list[Check]:
     ]
 
 
-def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[str]:
-    """What is told of checks that apply to none of the dtypes of a run."""
-    for check in checks:
-        if not any(map(check.applies, dtypes)):
-            yield f"not asked: {check.name}, which applies to {_applied(check)}"
-
-
-def _applied(check: Check) -> str:
-    return " and ".join(sorted(map(dtype_name, check.dtypes or ()))) + " alone"
-
-
 def _names(check: Check) -> set[str]:
     return {check.name, *(row.name for row in check.rows)}
 
@@ -163,7 +158,7 @@ def _certificates(target: Target, request: Request, scale: float) -> Iterator[Ca
     match request.sweep:
         case Sweep.DEFAULT:
             yield from large_cases(target, dtypes, seed, round(60 * scale))
-            yield from small_cases(target, dtypes, seed, round(8_300 * scale))
+            yield from small_cases(target, dtypes, seed, round(8_150 * scale))
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale))
         case Sweep.RANDOM:
@@ -190,7 +185,8 @@ def _modes(
         if check.name == CERTIFICATE:
             continue
         for dtype in filter(check.applies, request.dtypes):
-            number = count if check.sample == Sample.OWN else max(1, round(count * scale))
+            share = scale * shares(request.dtypes)[dtype]
+            number = count if check.sample == Sample.OWN else max(1, round(count * share))
             yield from _sampled(target, check, dtype, covering, random, number)
 
 
@@ -213,8 +209,8 @@ def _sampled(
         yield from _own_cases(target, check, dtype)
         return
     if check.sample == Sample.MODES:
-        usable = [c for c in map(adapted, covering) if can_be_exact(c.geometry, dtype)]
-        yield from random.sample(usable, min(count, len(usable)))
+        usable = [case for case in covering if can_be_exact(case.geometry, dtype)]
+        yield from map(adapted, random.sample(usable, min(count, len(usable))))
         return
     found = tries = 0
     while found < count:
@@ -246,7 +242,7 @@ def _possible(target: Target, case: Case) -> Case:
     check = known[case.check]
     if not check.applies(case.dtype):
         given = dtype_name(case.dtype)
-        raise ValueError(f"{case.check!r} applies to {_applied(check)}, got {given}")
+        raise ValueError(f"{case.check!r} applies to {check.limits}, got {given}")
     reason = check.unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")

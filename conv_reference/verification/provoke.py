@@ -77,12 +77,12 @@ def stale(
         known: failures that are known defects.
         defects: those that apply to the target, here.
     """
-    judged = {str(case) for case in cases}
+    judged = set(cases)
     return tuple(
         defect.name
         for defect in defects
         if defect.shows
-        and all(str(Case.parse(text)) in judged for text in defect.shows)
+        and all(Case.parse(text) in judged for text in defect.shows)
         and not any(defect.matches(f.case, f.judgement) for f in known)
     )
 

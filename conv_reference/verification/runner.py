@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,8 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
+from conv_reference.verification import notes
 from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case, dtype_named
-from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.environment import environment, usable_device
@@ -31,7 +31,6 @@ from conv_reference.verification.plan import (
     Plan,
     Request,
     Sweep,
-    inapplicable,
     plan,
     require_known,
     selected_checks,
@@ -115,13 +114,13 @@ def verify(
     _require_arguments(wanted, allowed_bits, workers)
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
-    full_run = not (_is_single(wanted) or wanted.checks)
+    full_run = not (wanted.is_single or wanted.checks)
     with _backend(implementation, isolate=isolate, workers=workers, full_run=full_run) as backend:
         remembered = Memory(memory)
         target = backend.describe()
         _require_exact(wanted)
         chosen = plan(target, wanted)
-        recalled = [] if _is_single(wanted) else _wanted(remembered.recall(target), target, wanted)
+        recalled = [] if wanted.is_single else _wanted(remembered.recall(target), target, wanted)
         chosen = replace(chosen, cases=tuple(dict.fromkeys((*recalled, *chosen.cases))))
         run = _Run(target, backend, settings, defects, begun)
         report = run.report(chosen, wanted, required, progress)
@@ -169,16 +168,16 @@ class _Run:
     def report(
         self, chosen: Plan, wanted: Request, require: Verdict, progress: Progress | None
     ) -> Report:
-        notes: tuple[str, ...] = ()
+        provoked_notes: tuple[str, ...] = ()
         passed_on = relayed(self._target, self._torchs, chosen.cases, self._backend, self._settings)
         defects = (*self._own, *passed_on)
-        if not _is_single(wanted):
+        if not wanted.is_single:
             crashing = [defect for defect in defects if defect.crashes]
             chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
             provoked = provoke(
                 chosen.cases, defects, self._target, wanted, isolated=not self._in_process
             )
-            chosen, notes = replace(chosen, cases=provoked.cases), provoked.notes
+            chosen, provoked_notes = replace(chosen, cases=provoked.cases), provoked.notes
         results, interrupted = self._judged(chosen, wanted, progress)
         named = {case.check for case in chosen.cases}
         if wanted.case is None:
@@ -219,13 +218,13 @@ class _Run:
             findings=gathered.findings,
             coverage=_coverage(chosen, tried, tally.refused),
             notes=(
-                *_assumed(self._target),
-                *notes,
+                *notes.assumed(self._target),
+                *provoked_notes,
                 *tally.notes,
-                *_silent(checks, rows, tally, tried),
-                *_unswept(wanted, checks),
-                *inapplicable(checks, wanted.dtypes),
-                *_unreached(chosen, results),
+                *notes.silent(checks, rows, tally.rows, tried),
+                *notes.unswept(wanted, checks),
+                *notes.inapplicable(checks, wanted.dtypes),
+                *notes.unreached(chosen, results),
             ),
             interrupted=interrupted,
             stale=stale(tried, gathered.known, defects),
@@ -239,7 +238,7 @@ class _Run:
     ) -> tuple[list[Any], bool]:
         """The result of each case, None where it was not reached; and whether by an interrupt."""
         results: list[Any] = [None] * len(chosen.cases)
-        deadline = None if _is_single(wanted) else time.monotonic() + OVERRUN * wanted.budget
+        deadline = None if wanted.is_single else time.monotonic() + OVERRUN * wanted.budget
         done = 0
         try:
             for number, result in self._backend.run(
@@ -266,10 +265,6 @@ def _patience(budget: float) -> float:
     return min(PATIENCE, max(PATIENCE / 3, OVERRUN * budget))
 
 
-def _is_single(wanted: Request) -> bool:
-    return wanted.case is not None or wanted.geometry is not None
-
-
 def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
     """Those in a dtype and of a check that are asked for."""
     names = {check.name for check in selected_checks(target, wanted.checks)}
@@ -292,42 +287,6 @@ def _asked(wanted: Request) -> list[Check]:
     return [c for c in known.values() if c.name in rows or rows & {row.name for row in c.rows}]
 
 
-def _assumed(target: Target) -> Iterator[str]:
-    """What is taken for granted: where it is otherwise, all looks wrong, or less is asked."""
-    if target.assumed:
-        yield f"assumed, for the layer does not say: {', '.join(target.assumed)}"
-    if target.foreign:
-        no_bias = "" if "bias" in target.options else "; and no bias was asked for"
-        names = ", ".join(target.foreign)
-        yield f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
-
-
-def _silent(
-    checks: Sequence[Check], rows: Set[str], tally: Tally, tried: Sequence[Case]
-) -> Iterator[str]:
-    """The rows of which no case had anything to ask: group decomposition where none has groups."""
-    named = {case.check for case in tried}
-    silent = [
-        row.name
-        for check in checks
-        if check.name in named and not check.layers_only
-        for row in check.rows
-        if row.name in rows and row.name not in tally.rows
-    ]
-    if silent:
-        yield f"not asked, for no case of this run has what it takes: {', '.join(silent)}"
-
-
-def _unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[str]:
-    """What a sweep leaves out that a default run asks."""
-    others = [check.name for check in checks if check.name != CERTIFICATE]
-    if wanted.sweep != Sweep.DEFAULT and not _is_single(wanted) and others:
-        yield (
-            f"not asked: {len(others)} other checks, for the sweep {wanted.sweep} puts the "
-            f"{CERTIFICATE} alone"
-        )
-
-
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
     """The rows that the target cannot be put to, with the reason."""
     return [
@@ -335,18 +294,6 @@ def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
         for check in checks
         if (reason := check.unsupported(target)) is not None and not check.layers_only
         for row in check.rows
-    ]
-
-
-def _unreached(chosen: Plan, results: Sequence[Any]) -> list[str]:
-    """What the clock, or an interrupt, did not let it get to."""
-    missed: dict[str, int] = {}
-    for case, result in zip(chosen.cases, results, strict=True):
-        if result is None:
-            missed[case.check] = missed.get(case.check, 0) + 1
-    return [
-        f"not reached: {number} case{'s' if number > 1 else ''} of {name}"
-        for name, number in missed.items()
     ]
 
 
@@ -406,6 +353,10 @@ def _require_arguments(wanted: Request, allowed_bits: int | None, workers: int |
         raise ValueError(f"budget must be finite and more than 0 seconds, got {wanted.budget}")
     if allowed_bits is not None and not 1 <= allowed_bits <= MOST_BITS:
         raise ValueError(f"allowed_bits must be 1..{MOST_BITS}, got {allowed_bits}")
+    if wanted.geometry is not None and wanted.case is not None:
+        raise ValueError(
+            f"a geometry or a case is accepted, not both; got {wanted.geometry} and {wanted.case}"
+        )
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     require_known(wanted.checks)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from conv_reference.geometry import Geometry
 
 
-def sizes_of(g: Geometry) -> dict[str, int]:
+@lru_cache(maxsize=2**14)  # each known defect asks of each case
+def sizes_of(g: Geometry) -> Mapping[str, int]:
     """Every size of a geometry, by name.
 
     ``rh`` and ``rw`` are the rows and columns that no stride reaches; ``blind_rows`` and

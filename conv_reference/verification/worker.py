@@ -35,6 +35,7 @@ from conv_reference.verification.processes import ANSWER, FORK, MESSAGE, RUNNING
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 FLUSH = 0.2  # seconds between two messages with results
+_DESCRIBES = "conv_reference.verification.loading"  # what it takes to describe a target
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
     "analytic",  # by the first explanation
@@ -43,14 +44,18 @@ _NEEDED = (
     "conv_reference.verification.loading",
     "torch.fx.experimental.symbolic_shapes",  # by the first backward pass
 )
+_FULL_RUN = "torch._dynamo"  # by the first ``torch.func.vjp``; it takes a second
 
 
 def serve(control: int) -> None:
     """Fork children, and tell what became of them, until the parent closes the socket.
 
-    No function of torch is called here: its threads would be missing in the forks.
+    The first has no more than it takes to describe the target, and so comes early; the others
+    find the rest imported. No function of torch is called here: its threads would be missing in
+    the forks.
     """
-    _prepare()
+    importlib.import_module(_DESCRIBES)
+    has_forked = False
     statuses: dict[int, int] = {}
     with socket.socket(fileno=control) as parent:
         while True:
@@ -71,6 +76,10 @@ def serve(control: int) -> None:
                 _reap(statuses)
                 answer = statuses.get(number, RUNNING)
             parent.sendall(ANSWER.pack(answer))
+            if not has_forked:
+                has_forked = True
+                _prepare()
+                importlib.import_module(_FULL_RUN)
 
 
 def _reap(statuses: dict[int, int]) -> None:
@@ -130,9 +139,11 @@ def main(connection_fd: int, shared: int) -> None:
         connection.send(error)
         return
     connection.send(Described(target.described()))
-    _prepare()  # where it was not forked
-    if start.full_run:  # while the parent plans: torch.func.vjp imports it, which takes a second
-        importlib.import_module("torch._dynamo")
+    if start.only_describe:
+        return
+    _prepare()  # while the parent plans; most often it was forked with them
+    if start.full_run:
+        importlib.import_module(_FULL_RUN)
     while True:
         try:
             work: Work = connection.recv()

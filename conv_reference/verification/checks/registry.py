@@ -9,6 +9,7 @@ from enum import StrEnum
 import torch
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.case import dtype_name
 from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.predicates import evaluate
@@ -57,6 +58,11 @@ class Check:
         """Whether the check has a meaning in this dtype."""
         return self.dtypes is None or dtype in self.dtypes
 
+    @property
+    def limits(self) -> str:
+        """The dtypes in which it has a meaning, where those are not all: "float64 alone"."""
+        return " and ".join(sorted(map(dtype_name, self.dtypes or ()))) + " alone"
+
     def row_of(self, target: Target, geometry: Geometry) -> str | None:
         """The row whose own geometry this is, as far as the target can be asked for it."""
         own = self.own_of(target).items()
@@ -72,7 +78,7 @@ class Check:
             row: [
                 geometry
                 for geometry in map(target.restrict_geometry, geometries)
-                if evaluate(self.about.get(row, "1"), sizes_of(geometry))
+                if row not in self.about or evaluate(self.about[row], sizes_of(geometry))
             ]
             for row, geometries in self.own.items()
         }

@@ -14,7 +14,8 @@ from conv_reference.verification.execution import judge_case
 
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 PLAIN = "certificate float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"
-SHORT = shlex.split("--check certificate --dtype float32 --sweep small --budget 0.1 --workers 1")
+HERE = shlex.split("--check certificate --dtype float32 --sweep small --budget 0.1 --in-process")
+SHORT = (*HERE[:-1], "--workers", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +124,7 @@ def test_what_the_engine_itself_fails_on_is_told_and_exits_2(
         return 1 / 0 if max(case.geometry.stride) > 1 else judge_case(target, case, settings)
 
     monkeypatch.setattr("conv_reference.verification.runner.judge_case", fails_on_strides)
-    command = (*SHORT, "--in-process", "--seed", "1")
+    command = (*HERE, "--seed", "1")
     assert verify("torch.nn.functional:conv2d", *command) == 2
     printed = capsys.readouterr()
     assert re.match(r".*: right, .*; the engine itself failed on \d+ more cases\n", printed.out)
@@ -149,7 +150,7 @@ def test_an_interrupt_prints_what_is_known_and_exits_130(
         return judge_case(*arguments)
 
     monkeypatch.setattr("conv_reference.verification.runner.judge_case", interrupted)
-    assert verify("torch.nn.functional:conv2d", *SHORT, "--in-process") == 130
+    assert verify("torch.nn.functional:conv2d", *HERE) == 130
     printed = capsys.readouterr().out
     assert "interrupted: this is what is known so far" in printed
     assert re.search(r"not reached: \d+ cases of certificate", printed)
@@ -203,6 +204,19 @@ CONV2D = "torch.nn.functional:conv2d"
         ([CONV2D, "--sweep", "wide"], "argument --sweep: invalid choice: 'wide'"),
         ([CONV2D, "--output", "no/where.txt"], "--output: no folder 'no'"),
         ([CONV2D, "--output", "."], "--output: '.' is a folder; accepted is a file"),
+        ([CONV2D, "--baseline", "."], "--baseline: '.' is a folder; accepted is a file"),
+        (
+            [CONV2D, "--baseline", "no/where.json", "--update-baseline"],
+            "--baseline: no folder 'no'",
+        ),
+        (
+            [CONV2D, "--case", CASE, "--geometry", "h1 w1 k1"],
+            "--geometry says nothing beside --case; accepted is one of them",
+        ),
+        (
+            [CONV2D, "--in-process", "--workers", "2"],
+            "--workers says nothing beside --in-process; accepted is one of them",
+        ),
         ([CONV2D, "--output", "/proc/x"], "--output: cannot write '/proc/x': "),
         (
             [CONV2D, "--known", "missing.toml"],
@@ -224,7 +238,8 @@ def test_what_cannot_be_carried_out_is_one_line_and_exit_2(
     (tmp_path / "exits.py").write_text("raise SystemExit(0)\n")
     (tmp_path / "bad.toml").write_text("[[defect\n")
 
-    status = verify(*arguments, *(["--in-process"] if arguments else []))
+    here = [] if not arguments or "--workers" in arguments else ["--in-process"]
+    status = verify(*arguments, *here)
     captured = capsys.readouterr()
 
     assert status == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from conv_reference.verification.errors import TargetError
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.isolation import Children, Crash, Here, hangs
 from conv_reference.verification.messages import Broken
+from conv_reference.verification.processes import FORKS
 from conv_reference.verification.result import Verdict
 from conv_reference.verification.target import Target
 
@@ -186,12 +188,21 @@ def test_a_target_that_cannot_be_imported_is_refused(
     (tmp_path / "leaves_at_import.py").write_text(
         "import os, sys\nsys.stderr.write('goodbye')\nsys.stderr.flush()\nos._exit(4)\n"
     )
-    children = Children(name, count=1)
-    try:
-        with pytest.raises(TargetError, match=f"^{message}$"):
+    for full_run in (False, True):
+        with (
+            closing(Children(name, count=1, full_run=full_run)) as children,
+            pytest.raises(TargetError, match=f"^{message}$"),
+        ):
             children.describe()
-    finally:
-        children.close()
+
+
+@pytest.mark.skipif(not FORKS, reason="elsewhere each imports all by itself")
+def test_of_a_whole_run_the_description_comes_before_the_others_can_be_there() -> None:
+    with closing(Children("torch.nn.functional:conv2d", count=1, full_run=True)) as children:
+        assert children.describe().name == "torch.nn.functional:conv2d"
+        assert not any(child.ready for child in children._children)
+        ((_, imported),) = children.run(has_imported, ["torch._dynamo"], None)
+        assert imported
 
 
 def test_in_process_the_same_results_come_in_order() -> None:
@@ -212,6 +223,10 @@ def test_in_process_global_state_is_put_back() -> None:
     before = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     judge_case(as_target(hostile.changes_global_state), case, SETTINGS)
     assert (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()) == before
+
+
+def has_imported(_: Target, item: str, __: Any) -> bool:
+    return item in sys.modules
 
 
 def sleeps(_: Target, item: float, __: Any) -> float:

@@ -112,6 +112,20 @@ def test_where_the_process_that_forks_cannot_start_it_is_told(
         children.describe()
 
 
+def capacity(*_: Any) -> str | None:
+    return os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+
+
+def test_the_cache_of_kernels_is_small_where_the_user_did_not_set_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for given, found in ((None, "128"), ("7", "7")):
+        if given is not None:
+            monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", given)
+        with closing(Children(CONV2D, 1)) as children:
+            assert once(children, capacity) == found
+
+
 @pytest.mark.skipif(not processes.FORKS, reason="elsewhere the system does not end it")
 def test_what_hangs_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "endless.py").write_text(
