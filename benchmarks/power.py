@@ -79,7 +79,7 @@ def first_finding(name: str, seed: int, budget: float, most: int) -> tuple[int, 
     mutant = _load().MUTANTS[name]  # a module of its own, for some keep a state
     target = as_target(mutant.function, name=f"mutants:{name}")
     for place, case in enumerate(_cases(seed, budget, modes_first(mutant))[:most], start=1):
-        for judgement in judge_case(target, case, Settings(seed=seed, device="cpu")):
+        for judgement in judge_case(target, case, Settings(seed=seed, device="cpu", brief=True)):
             if judgement.verdict in FAILURES:
                 return place, judgement
     return None

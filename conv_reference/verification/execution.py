@@ -26,12 +26,20 @@ class Settings:
     seed: int
     device: str
     allowed_bits: int | None = None
+    brief: bool = False  # whether a check of modes may ask a part of its questions of each case
 
 
 def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
     """Put one case to the target; what it throws is judged, too."""
     check = all_checks()[case.check]
-    trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
+    trial = Trial(
+        target,
+        case,
+        settings.seed,
+        torch.device(settings.device),
+        settings.allowed_bits,
+        settings.brief,
+    )
     judgements: list[Judgement] = []
     with _threads(case), guarded():
         try:

@@ -181,7 +181,7 @@ def _modes(
     random = Random(f"modes {request.seed}")
     counts = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
     for check in chosen:
-        count = counts.get(check.sample, 3)
+        count = counts.get(check.sample, 3) * check.times
         if check.name == CERTIFICATE:
             continue
         for dtype in filter(check.applies, request.dtypes):

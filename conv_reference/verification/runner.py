@@ -239,10 +239,12 @@ class _Run:
         """The result of each case, None where it was not reached; and whether by an interrupt."""
         results: list[Any] = [None] * len(chosen.cases)
         deadline = None if wanted.is_single else time.monotonic() + OVERRUN * wanted.budget
+        # What fails is taken apart with all questions.
+        settings = replace(self._settings, brief=not wanted.is_single)
         done = 0
         try:
             for number, result in self._backend.run(
-                judge_case, chosen.cases, self._settings, deadline=deadline
+                judge_case, chosen.cases, settings, deadline=deadline
             ):
                 results[number] = result
                 done += 1

@@ -129,13 +129,15 @@ def _quantity(subset: str) -> str:
         "the tangent of a grouped convolution had a wrong size (pytorch#75219)",
     ),
     sample=Sample.MODES,
+    times=2,
 )
 def jvp(trial: Trial) -> Iterator[Judgement]:
     """The tangent through torch.func."""
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    for subset in _subsets(trial):
+    together, *others = _subsets(trial)
+    for subset in (together, *trial.some(others)):
         call = _call(trial, point)
         tangents = point.own(trial, subset)
         with target_code(_quantity(subset)):
@@ -170,13 +172,15 @@ def _primals(call: Call, moving: Mapping[str, Tensor]) -> tuple[Any, ...]:
         "no forward derivative through a depthwise convolution (pytorch#81111)",
     ),
     sample=Sample.MODES,
+    times=2,
 )
 def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     """The tangent through dual numbers."""
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    for subset in _subsets(trial):
+    together, *others = _subsets(trial)
+    for subset in (together, *trial.some(others)):
         call = _call(trial, point)
         tangents = point.own(trial, subset)
         primals = zip(_primals(call, tangents), tangents.values(), strict=True)
@@ -199,6 +203,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         "the tangent of dW of a depthwise convolution had a wrong size (pytorch#75219)",
     ),
     sample=Sample.MODES,
+    times=2,
 )
 def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
     """The forward derivative of the backward pass."""
@@ -225,6 +230,7 @@ def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
         "forward-over-reverse raised for grouped convolutions (pytorch#75219)",
     ),
     sample=Sample.MODES,
+    times=2,
 )
 def reverse_over_forward(trial: Trial) -> Iterator[Judgement]:
     """The backward derivative of the tangent."""

@@ -53,6 +53,7 @@ class Check:
     own: Mapping[str, tuple[Geometry, ...]] = field(default_factory=dict)  # by row
     about: Mapping[str, str] = field(default_factory=dict)  # by row: what its sizes must keep
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
+    times: int = 1  # as many cases as others of its sample: of each it asks a part, see Trial.some
 
     def applies(self, dtype: torch.dtype) -> bool:
         """Whether the check has a meaning in this dtype."""
@@ -98,6 +99,7 @@ def check(
     own: Mapping[str, tuple[str, ...]] | None = None,
     about: Mapping[str, str] | None = None,
     dtypes: Collection[torch.dtype] | None = None,
+    times: int = 1,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -112,6 +114,8 @@ def check(
         about: for each row, a predicate over sizes that such a geometry must keep where a
             target cannot be asked for all of it.
         dtypes: to which it applies; in the others there is nothing to ask.
+        times: as many cases as others of its sample, where it asks a part of its questions of
+            each (see ``Trial.some``).
     """
 
     def register(run: Run) -> Run:
@@ -121,7 +125,18 @@ def check(
         parsed = {row: tuple(map(Geometry.parse, texts)) for row, texts in (own or {}).items()}
         only = None if dtypes is None else frozenset(dtypes)
         REGISTRY[name] = Check(
-            name, rows, run, sample, unsupported, real, fits, layers_only, parsed, about or {}, only
+            name,
+            rows,
+            run,
+            sample,
+            unsupported,
+            real,
+            fits,
+            layers_only,
+            parsed,
+            about or {},
+            only,
+            times,
         )
         return run
 

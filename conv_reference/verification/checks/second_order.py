@@ -68,10 +68,16 @@ class _Point:
                 return {"dK(G, X)": answer(trial, "dK", oracle.grad_weight, G, X).value}
 
 
-def _asked(trial: Trial) -> list[tuple[str, ...]]:
-    """Each gradient of the first order alone, and all together."""
+def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
+    """All gradients of the first order together, and each alone: with it, which leaves ask.
+
+    Both all leaves and only those of the gradients: the masks of both backward passes.
+    """
     names = ("dX", "dK", "db") if trial.case.bias else ("dX", "dK")
-    return [names, *((name,) for name in names)]
+    every = "".join(name[1] for name in names)
+    yield names, every
+    for name in names:
+        yield from (((name,), mask) for mask in sorted({name[1], every}))
 
 
 def _terms(asked: tuple[str, ...]) -> str:
@@ -86,6 +92,7 @@ def _terms(asked: tuple[str, ...]) -> str:
         "double backward treats G as a constant",
     ),
     sample=Sample.MODES,
+    times=3,
 )
 def double_backward(trial: Trial) -> Iterator[Judgement]:
     """Every cross term, asked for together and one by one."""
@@ -94,11 +101,9 @@ def double_backward(trial: Trial) -> Iterator[Judgement]:
         return
     upstream = {"dX": integers.input(), "dK": integers.weight(), "db": integers.bias()}
     point = _Point(integers.operands(), upstream)
-    for asked in _asked(trial):
-        # Only those leaves ask for a gradient: the masks of both backward passes.
-        masks = {"".join(name[1] for name in asked), "XKb" if trial.case.bias else "XK"}
-        for mask in sorted(masks):
-            yield from _first_order(trial, point, asked, mask)
+    together, *others = _questions(trial)
+    for asked, mask in (together, *trial.some(others)):
+        yield from _first_order(trial, point, asked, mask)
 
 
 def _first_order(
@@ -122,7 +127,7 @@ def _first_order(
     # Whether there is a second order at all was told where all terms were asked for together.
     lost = len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients)
     answers += [(letter, None) for letter in inputs if lost]
-    for letters in () if lost else _requests(tuple(inputs), asked):
+    for letters in () if lost else _requests(trial, tuple(inputs), asked):
         with target_code(quantity):
             found = torch.autograd.grad(
                 gradients,
@@ -150,9 +155,12 @@ def _first_order(
         yield judgement
 
 
-def _requests(inputs: tuple[str, ...], asked: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _requests(
+    trial: Trial, inputs: tuple[str, ...], asked: tuple[str, ...]
+) -> list[tuple[str, ...]]:
     """All in one pass; and each in a pass of its own, where all terms are present."""
-    return [inputs] if len(asked) == 1 else [inputs, *combinations(inputs, 1)]
+    alone = [] if len(asked) == 1 else trial.some(combinations(inputs, 1), "alone")
+    return [inputs, *alone]
 
 
 def require_second_order(call: Call) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from conv_reference.verification.target import Call, Target
 from conv_reference.verification.values import arrange, case_operands
 
 FIRST_ORDER = ("Y", "dX", "dK", "db")
+Question = TypeVar("Question")
 
 
 class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ours)
@@ -73,6 +75,19 @@ class Trial:
     seed: int  # of the run
     device: torch.device
     allowed_bits: int | None = None  # the precision that the user allows
+    brief: bool = False  # whether many cases are to come, each asked a few of its questions
+
+    def some(self, questions: Iterable[Question], about: str = "") -> list[Question]:
+        """All of them; where the trial is brief, one, drawn anew for each case.
+
+        Args:
+            questions: in a fixed order.
+            about: tells one choice from the next.
+        """
+        every = list(questions)
+        if not self.brief or not every:
+            return every
+        return [Random(f"{self.seed} {self.case} {about}").choice(every)]
 
     @cached_property
     def operands(self) -> Operands:

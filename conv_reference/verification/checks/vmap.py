@@ -119,6 +119,7 @@ def _subsets(trial: Trial) -> Iterator[str]:
         "the rule exchanged groups and channels of the weight (functorch PR#345)",
     ),
     sample=Sample.SMALL,
+    times=2,
 )
 def vmap(trial: Trial) -> Iterator[Judgement]:
     """Y mapped over each subset of its arguments, with every in_dims and out_dims."""
@@ -128,7 +129,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     answers: list[tuple[str, str, Any]] = []
     ranks = len(own_shapes(trial.target, trial.case.geometry)["Y"]) + 1
     for letters in _subsets(trial):
-        for out_dim, dims in enumerate(_in_dims(trial, letters)):
+        for out_dim, dims in trial.some(enumerate(_in_dims(trial, letters)), letters):
             call = mapped.call(trial)
             given = call.arguments
             given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}
@@ -169,13 +170,14 @@ def _only_together(judgement: Judgement, letters: str) -> Judgement:
         "a batching rule that reads the batch's size from the wrong level",
     ),
     sample=Sample.SMALL,
+    times=2,
 )
 def vmap_nested(trial: Trial) -> Iterator[Judgement]:
     """Two mapped dimensions."""
     inner, outer = _Mapped.drawn(trial), _Mapped.drawn(trial, _OUTER)
     if inner is None or outer is None:
         return
-    for first, second in ("XK", "KX"):
+    for first, second in trial.some([("X", "K"), ("K", "X")]):
         call = inner.call(trial)
         given = call.arguments
         given[first] = outer.handed(trial, first, 0)
@@ -211,6 +213,7 @@ def _at(name: str, mapped: str, dim: int) -> int | None:
         "vmap of a convolution's vjp without a bias was wrong (functorch#338)",
     ),
     sample=Sample.SMALL,
+    times=2,
 )
 def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     """The backward pass mapped over what it reads."""
@@ -218,7 +221,8 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     if mapped is None:
         return
     answers: list[tuple[str, str, Any]] = []
-    for letters in ("X", "K", "G", "XG", "XKG"):
+    alone, together = ("X", "K", "G"), ("XG", "XKG")
+    for letters in (*trial.some(alone, "alone"), *trial.some(together, "together")):
         call = mapped.call(trial)
         given = call.arguments | {"G": call.G}
         given |= {letter: mapped.handed(trial, letter, 0) for letter in letters}

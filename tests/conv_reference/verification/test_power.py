@@ -71,7 +71,7 @@ def cases_for(mutant: Any) -> Iterator[Case]:
 def first_finding(mutant: Any) -> tuple[Case, list[Judgement]]:
     target = as_target(mutant.function, name=f"mutants:{mutant.name}")
     for case in cases_for(mutant):
-        judged = judge_case(target, case, Settings(seed=SEED, device="cpu"))
+        judged = judge_case(target, case, Settings(seed=SEED, device="cpu", brief=True))
         wrong = [judgement for judgement in judged if judgement.verdict in FAILURES]
         if mutant.quantity in FIRST_ORDER:
             wrong = [judgement for judgement in wrong if judgement.quantity == mutant.quantity]
@@ -128,7 +128,7 @@ def test_right_convolutions_raise_no_alarm(name: str) -> None:
     alarms = [
         (str(case), judgement)
         for case in cases[::3]
-        for judgement in judge_case(target, case, Settings(seed=SEED, device="cpu"))
+        for judgement in judge_case(target, case, Settings(seed=SEED, device="cpu", brief=True))
         if judgement.verdict in FAILURES
     ]
     assert alarms == []
