@@ -2,10 +2,10 @@
 
     python benchmarks/power.py [--seeds 20] [--budget 20] [--only NAME_OR_CLASS]... [--worst N]
 
-Each mutant is put to the cases in the plan's order, up to the first finding in the quantity
-that is wrong. It prints the median and the greatest number of cases, the check that found it,
-and the seeds in which the whole plan missed it. Memory is perturbed as in the engine's child
-processes, so that unwritten results show.
+Each mutant is put to the cases in the plan's order, up to the first finding; what no certificate
+can show, first to those of the checks that may tell it. It prints the median and the greatest
+number of cases, the check that found it, and the seeds in which the whole plan missed it. Memory
+is perturbed as in the engine's child processes, so that unwritten results show.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path
 from types import ModuleType
 
 from conv_reference.verification.case import DTYPES, Case
-from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.conventions import as_target
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.judge import Judgement
@@ -30,7 +29,6 @@ from conv_reference.verification.plan import Request, plan
 from conv_reference.verification.result import FAILURES
 
 TARGETS = Path(__file__).parents[1] / "tests/conv_reference/verification/targets"
-FIRST_ORDER = ("Y", "dX", "dK", "db")
 
 
 def main() -> None:
@@ -76,25 +74,22 @@ def main() -> None:
 
 def first_finding(name: str, seed: int, budget: float, most: int) -> tuple[int, Judgement] | None:
     """The place in the plan of the first case that shows the fault, counted from 1."""
-    mutant = _load().MUTANTS[name]  # a module of its own, for some keep a state
+    mutants = _load()  # a module of its own, for some keep a state
+    mutant = mutants.MUTANTS[name]
     target = as_target(mutant.function, name=f"mutants:{name}")
-    for place, case in enumerate(_cases(seed, budget, modes_first(mutant))[:most], start=1):
+    first = mutants.shown_by(mutant)
+    cases = sorted(_planned(seed, budget), key=lambda case: case.check not in first)
+    for place, case in enumerate(cases[:most], start=1):
         for judgement in judge_case(target, case, Settings(seed=seed, device="cpu", brief=True)):
             if judgement.verdict in FAILURES:
                 return place, judgement
     return None
 
 
-def modes_first(mutant: object) -> bool:
-    """Whether a certificate cannot show the fault."""
-    return getattr(mutant, "quantity", "") not in {*FIRST_ORDER, "X", "G"}
-
-
 @cache
-def _cases(seed: int, budget: float, modes: bool) -> tuple[Case, ...]:
+def _planned(seed: int, budget: float) -> tuple[Case, ...]:
     request = Request(dtypes=tuple(DTYPES.values()), seed=seed, budget=budget)
-    cases = plan(as_target(importlib.import_module("direct").conv2d), request).cases
-    return tuple(sorted(cases, key=lambda c: c.check == CERTIFICATE)) if modes else cases
+    return plan(as_target(importlib.import_module("direct").conv2d), request).cases
 
 
 def _load() -> ModuleType:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import re
 import shlex
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
+from conv_reference.verification import alike
+from conv_reference.verification.alike import FIRST, GRAPH, Key
 from conv_reference.verification.case import Case, Values, dtype_name
 from conv_reference.verification.certificates import CERTIFICATE
 from conv_reference.verification.checks import Sample, all_checks
-from conv_reference.verification.checks.certificate import ROWS
-from conv_reference.verification.circumstances import circumstances
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.explain import Explanation, explain_case
 from conv_reference.verification.isolation import NO_RETURN, Backend, Children, Crash
@@ -37,22 +35,6 @@ ALONE = (
     "on what the memory held, or on chance."
 )
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
-
-_FIRST = frozenset({"shapes", *ROWS.values()})
-_GRADIENTS = frozenset(ROWS) - {"Y"}
-_ENDS = frozenset({Verdict.RAISED, Verdict.CRASHED})
-_GRAPH = "requires_grad"  # told by the certificate, too: without a graph most checks fail
-
-
-@dataclass(frozen=True)
-class _Key:
-    """What failures have in common that are told as one."""
-
-    row: str
-    quantity: str
-    verdict: str
-    dtype: str
-    known: str  # the known defect, or empty
 
 
 @dataclass(frozen=True)
@@ -86,13 +68,13 @@ class Lab:
         groups, also, known = self._grouped(failures, deadline)
         found: list[Finding] = []
         smallest: dict[tuple[str, str, str], Case] = {}
-        told: set[_Key] = set()  # once, for all dtypes together
+        told: set[Key] = set()  # once, for all dtypes together
         for number, (key, group) in enumerate(groups.items()):
-            first = min(group, key=_size)
-            alike = (key.row, key.quantity, key.verdict)
+            first = min(group, key=alike.size)
+            same = (key.row, key.quantity, key.verdict)
             explained = not key.known and number < MOST_REDUCED and time.monotonic() < deadline
-            shown = self._reduced(first, smallest.get(alike), deadline) if explained else first
-            smallest.setdefault(alike, shown.case)
+            shown = self._reduced(first, smallest.get(same), deadline) if explained else first
+            smallest.setdefault(same, shown.case)
             others = _spread([f.case for f in group if f.case != first.case])
             seen = len({f.case for f in group})
             finding = self._finding(
@@ -103,28 +85,30 @@ class Lab:
                 cause=_usual_cause([*group, shown]),
                 explained=explained,
             )
-            silent = key.known or _common(key) in told
-            common = "" if silent else self._circumstances(key, groups, shown.case)
-            told.add(_common(key))
+            silent = key.known or alike.in_any_dtype(key) in told
+            told.add(alike.in_any_dtype(key))
+            common = (
+                "" if silent else alike.common_to(key, groups, shown.case, failures, self.tried)
+            )
             rows = tuple(also.get(key, ()))
             found.append(replace(finding, also=rows, circumstances=common))
         return Gathered(tuple(self._replayed(found)), tuple(known))
 
     def _grouped(
         self, failures: Sequence[Failure], deadline: float
-    ) -> tuple[dict[_Key, list[Failure]], dict[_Key, dict[str, None]], list[Failure]]:
+    ) -> tuple[dict[Key, list[Failure]], dict[Key, dict[str, None]], list[Failure]]:
         """The failures that are told as one; the rows that are told with others; what is known."""
-        groups: dict[_Key, list[Failure]] = {}
-        also: dict[_Key, dict[str, None]] = {}
-        for failure in sorted(failures, key=_rank):
+        groups: dict[Key, list[Failure]] = {}
+        also: dict[Key, dict[str, None]] = {}
+        for failure in sorted(failures, key=alike.rank):
             groups.setdefault(self._key(failure), []).append(failure)
         known = [f for key, group in groups.items() if key.known for f in group]
-        for key in [key for key in groups if key.row not in _FIRST and not key.known]:
+        for key in [key for key in groups if key.row not in FIRST and not key.known]:
             rest = groups[key]
             while rest:
-                first = min(rest, key=_size)
+                first = min(rest, key=alike.size)
                 primary = self._certificate_failure(first, deadline)
-                if primary is None or _hides(primary, key):
+                if primary is None or alike.hides(primary, key):
                     break
                 own = self._key(primary)
                 groups.setdefault(own, []).append(primary)
@@ -151,12 +135,12 @@ class Lab:
                     right.add(wanted[number].case)
         return [_alone(finding) if finding.case in right else finding for finding in found]
 
-    def _key(self, failure: Failure) -> _Key:
+    def _key(self, failure: Failure) -> Key:
         judgement = failure.judgement
         defect = self._known(failure)
-        return _Key(
+        return Key(
             judgement.check,
-            _without_in_dims(judgement.quantity),
+            alike.without_in_dims(judgement.quantity),
             judgement.verdict.value,
             dtype_name(failure.case.dtype),
             "" if defect is None else defect.name,
@@ -168,22 +152,6 @@ class Lab:
         cases = (failure.case,) if own is None else (failure.case, own)
         found = (first_match(self.defects, case, failure.judgement) for case in cases)
         return next(filter(None, found), None)
-
-    def _circumstances(
-        self, key: _Key, groups: Mapping[_Key, Sequence[Failure]], shown: Case
-    ) -> str:
-        """What all failures alike, in any dtype, have in common with the smallest."""
-        if key.row not in _FIRST:
-            return ""
-        alike = [k for k in groups if k.row in _FIRST and _common(k) == _common(key)]
-        failing = [f.case for k in alike for f in groups[k] if f.case.check == CERTIFICATE]
-        asked = {k.quantity.removeprefix("d") if k.quantity in _GRADIENTS else "" for k in alike}
-        tried = [
-            c
-            for c in self.tried
-            if c.check == CERTIFICATE and any(letter in c.requires_grad for letter in asked)
-        ]
-        return circumstances(failing, tried, smallest=shown)
 
     def _certificate_failure(self, failure: Failure, deadline: float) -> Failure | None:
         """How the certificate of the case, or of what the check made of it, fails, if it does."""
@@ -200,7 +168,7 @@ class Lab:
         if isinstance(result, Crash):
             return Failure(case, crashed(all_checks()[CERTIFICATE], case, result))
         failed = [judgement for judgement in result if judgement.verdict in FAILURES]
-        told = _FIRST if failure.judgement.check == _GRAPH else _FIRST | {_GRAPH}
+        told = FIRST if failure.judgement.check == GRAPH else FIRST | {GRAPH}
         first = next((judgement for judgement in failed if judgement.check in told), None)
         return None if first is None else Failure(case, first)
 
@@ -241,7 +209,7 @@ class Lab:
         if isinstance(result, Crash):
             result = [crashed(all_checks()[case.check], case, result)]
         for judgement in result:
-            if _alike(judgement) == _alike(wanted):
+            if alike.what_failed(judgement) == alike.what_failed(wanted):
                 found = Failure(case, judgement)
                 return None if self._known(found) else found
         return None
@@ -262,7 +230,7 @@ class Lab:
         return not dense or can_be_exact(case.geometry, case.dtype)
 
     def _explained(self, failure: Failure, others: tuple[Case, ...]) -> Explanation:
-        if failure.judgement.check not in _FIRST:
+        if failure.judgement.check not in FIRST:
             return Explanation()
         if failure.judgement.verdict != Verdict.WRONG:
             return Explanation()
@@ -349,16 +317,12 @@ def _where(failure: Failure) -> str:
 
 def _spread(cases: Sequence[Case]) -> tuple[Case, ...]:
     """A few of the cases, of several sizes, none so large that it takes long."""
-    certificates = [c for c in cases if c.check == CERTIFICATE and _products(c) <= _MOST_PRODUCTS]
-    by_size = sorted(dict.fromkeys(certificates), key=_products)
+    certificates = [
+        c for c in cases if c.check == CERTIFICATE and alike.products(c) <= _MOST_PRODUCTS
+    ]
+    by_size = sorted(dict.fromkeys(certificates), key=alike.products)
     places = {round(share * (len(by_size) - 1)) for share in (0.25, 0.5, 0.75)} if by_size else ()
     return tuple(by_size[place] for place in sorted(places))
-
-
-def _products(case: Case) -> int:
-    """How many products one forward pass has."""
-    g = case.geometry
-    return math.prod((g.batch, *g.output_size, *g.weight_shape))
 
 
 def _usual_cause(failures: Sequence[Failure]) -> str:
@@ -367,51 +331,6 @@ def _usual_cause(failures: Sequence[Failure]) -> str:
     return guesses.most_common(1)[0][0] if guesses else ""
 
 
-def _common(key: _Key) -> _Key:
-    """What is the same for failures whose circumstances are those of one fault.
-
-    Which quantity a raise is blamed on depends on what the case asks for.
-    """
-    if key.verdict == Verdict.RAISED:
-        return replace(key, dtype="", row="", quantity="")
-    return replace(key, dtype="")
-
-
-def _hides(primary: Failure, key: _Key) -> bool:
-    """Whether telling a failure with its case's certificate would hide a fault of its own.
-
-    Nobody throws, or changes an argument, because a number was wrong.
-    """
-    judgement = primary.judgement
-    numbers = judgement.verdict == Verdict.WRONG and judgement.check not in {"shapes", _GRAPH}
-    return numbers and (key.verdict in _ENDS or key.row == "arguments")
-
-
-def _alike(judgement: Judgement) -> tuple[str, str, Verdict]:
-    """What two failures have in common that are taken for the same.
-
-    Which dimensions are mapped over is drawn for each case: it is no part of what failed.
-    """
-    return judgement.check, _without_in_dims(judgement.quantity), judgement.verdict
-
-
-def _without_in_dims(quantity: str) -> str:
-    return re.sub(r" \(in_dims \d+\)", "", quantity)
-
-
 def _alone(finding: Finding) -> Finding:
     first, *_ = finding.explanation.split("\n")
     return replace(finding, explanation=first, cause=ALONE, circumstances="", grids="")
-
-
-def _rank(failure: Failure) -> int:
-    """The certificate's first; who answers what has no answer may be right in all else."""
-    check = failure.judgement.check
-    return 0 if check in _FIRST else 2 if check == "refusals" else 1
-
-
-def _size(failure: Failure) -> tuple[bool, int, int]:
-    """Small and plain cases first: they are reduced sooner."""
-    g, products = failure.case.geometry, _products(failure.case)
-    empty = g.batch == 0  # it shows little: last
-    return empty, products * 4 + g.input_size[0] * g.input_size[1], len(failure.case.layout)

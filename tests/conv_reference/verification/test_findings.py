@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +283,12 @@ def test_what_a_known_defect_of_the_certificate_does_to_a_mode_is_known_and_noth
     assert {finding.check for finding in new} == (set() if passed else {"vmap_gradients"})
     (row,) = report.checks
     assert (row.verdict, row.known) == (Verdict.WRONG, passed)
+
+
+def test_what_the_failures_of_a_mode_have_in_common_is_told() -> None:
+    report = verify(
+        "mutants:group_second", checks=["double_backward"], dtypes=["float64"], seed=1, known=None
+    )
+    told = {finding.circumstances for finding in report.findings if finding.circumstances}
+    (sentence,) = told
+    assert re.fullmatch(r"All \d+ have n > 1, g > 1; no other with that passed\.", sentence)

@@ -29,17 +29,6 @@ right = importlib.import_module("right")
 
 SEED = 1
 FIRST_ORDER = ("Y", "dX", "dK", "db", "X", "G")
-# Where a fault of another kind shows first: the checks that may tell it.
-CHECKS = {
-    "second order": {
-        "double_backward", "gradgradcheck", "hessian_vector", "reverse_over_forward",
-        "forward_over_reverse", "vmap_gradients", "jacfwd", "jacrev",
-    },
-    "jvp": {"jvp", "dual_numbers", "forward_over_reverse", "reverse_over_forward", "jacfwd"},
-    "vmap": {"vmap", "vmap_nested", "vmap_gradients", "jacrev", "jacfwd"},
-    "arguments": {"refusals"},
-    "isolation": {"memory", "saved_tensors", "two_backwards", "updated_arguments"},
-}  # fmt: skip
 CLASSES = {
     "GROUP", "LAYOUT", "REMAINDER", "KERNEL", "DILATION", "PADDING", "STRIDE", "UNINIT",
     "PRECISION", "TRANSFORM", "OVERFLOW", "RACE", "NANINF", "MASK", "TAIL", "DOMAIN", "OOB",
@@ -59,13 +48,10 @@ def cases_for(mutant: Any) -> Iterator[Case]:
     For the certificate an eighth of the default: the covering array is the same, only fewer
     large and small geometries follow it.
     """
-    if mutant.fault_class == "NANINF":
-        return (case for case in planned(20.0) if case.check == "nonfinite")
-    if mutant.name == "byte_of_batch":
-        return (case for case in planned(20.0) if case.check == "large")
-    if mutant.quantity in FIRST_ORDER:
+    checks = mutants.shown_by(mutant)
+    if not checks:
         return iter(planned(2.5))
-    return (case for case in planned(20.0) if case.check in CHECKS[mutant.quantity])
+    return (case for case in planned(20.0) if case.check in checks)
 
 
 def first_finding(mutant: Any) -> tuple[Case, list[Judgement]]:
@@ -92,7 +78,7 @@ def test_every_planted_fault_is_found_in_the_quantity_that_is_wrong(
     case, wrong = first_finding(mutant)
 
     assert wrong
-    assert mutant.quantity in FIRST_ORDER or case.check in CHECKS[mutant.quantity]
+    assert mutant.quantity in FIRST_ORDER or case.check in mutants.shown_by(mutant)
 
 
 def test_faults_of_every_class_are_planted_in_every_quantity() -> None:

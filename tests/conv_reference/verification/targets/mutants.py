@@ -66,6 +66,30 @@ MUTANTS: dict[str, Mutant] = {
 assert len(MUTANTS) == sum(len(planted.mutants) for planted in _CLASSES), "two have one name"
 
 
+# The checks that tell a fault which no certificate can show.
+_SHOWN_BY: dict[str, frozenset[str]] = {
+    "second order": frozenset({
+        "double_backward", "gradgradcheck", "hessian_vector", "reverse_over_forward",
+        "forward_over_reverse", "vmap_gradients", "jacfwd", "jacrev",
+    }),
+    "jvp": frozenset({
+        "jvp", "dual_numbers", "forward_over_reverse", "reverse_over_forward", "jacfwd",
+    }),
+    "vmap": frozenset({"vmap", "vmap_nested", "vmap_gradients", "jacrev", "jacfwd"}),
+    "arguments": frozenset({"refusals"}),
+    "isolation": frozenset({"memory", "saved_tensors", "two_backwards", "updated_arguments"}),
+}  # fmt: skip
+
+
+def shown_by(mutant: Mutant) -> frozenset[str]:
+    """The checks that may tell it; empty where the certificate does."""
+    if mutant.fault_class == "NANINF":
+        return frozenset({"nonfinite"})
+    if mutant.name == "byte_of_batch":
+        return frozenset({"large"})
+    return _SHOWN_BY.get(mutant.quantity, frozenset())
+
+
 def __getattr__(name: str) -> Callable[..., Tensor]:
     """The mutant of this name, so that ``mutants:NAME`` is a target."""
     if name not in MUTANTS:
