@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import UninitializedParameter
 
 from conv_reference.geometry import Geometry, geometry_of, resolve_padding
 from conv_reference.operands import Operands
@@ -25,6 +26,7 @@ from conv_reference.verification.signatures import (
     ACCEPTED,
     is_called_by_position,
     keyword_options,
+    layer_parameters,
     positional_parameters,
     takes_words,
 )
@@ -159,7 +161,7 @@ def _with_options(
 
 
 def _of_class(layer: type[nn.Module], name: str) -> Target:
-    parameters = inspect.signature(layer).parameters
+    parameters = layer_parameters(layer)
     if "kernel_size" not in parameters:
         raise TargetError(
             f"cannot construct {name!r} with the signature {inspect.signature(layer)}; "
@@ -199,6 +201,7 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
         probe = construct(Geometry(input_size=(2, 2), kernel_size=(2, 2)), bias=True)
     except Exception as error:
         raise TargetError(f"cannot construct {name!r}: {type(error).__name__}: {error}") from error
+    _refuse_others(probe, name)
     kernel, bias = _parameters(probe, name)
     return Target(
         name=name,
@@ -209,23 +212,39 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
         is_module=True,
         words=issubclass(layer, nn.Conv2d),
         call_with=call_with,
-        spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], tuple(parameters)),
+        spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),
     )
 
 
+def _refuse_others(layer: nn.Module, name: str) -> None:
+    """Refuse layers of which a convolution could be made, or that are a relative of one.
+
+    Raises:
+        TargetError: when it is such a layer; says what is accepted.
+    """
+    reasons = {
+        "the parameters of a ScriptModule cannot be replaced; accepted is the layer that it was "
+        "made of, or a scripted function": isinstance(layer, torch.jit.ScriptModule),
+        "a lazy layer has no kernel yet; accepted is one that was called once": any(
+            isinstance(p, UninitializedParameter) for p in layer.parameters()
+        ),
+        "it is a transposed convolution; accepted is a convolution": bool(
+            getattr(layer, "transposed", False)
+        ),
+        "padding_mode must be 'zeros'": getattr(layer, "padding_mode", "zeros") != "zeros",
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise TargetError(f"cannot verify {name!r}: {reason}")
+
+
 def _of_instance(layer: nn.Module, name: str) -> Target:
-    if isinstance(layer, torch.jit.ScriptModule):
-        raise TargetError(
-            f"cannot verify {name!r}: the parameters of a ScriptModule cannot be replaced; "
-            "accepted is the layer that it was made of, or a scripted function"
-        )
+    _refuse_others(layer, name)
     kernel, bias = _parameters(layer, name)
 
     def prepare(case: Case, operands: Operands) -> Call:
         return _module_call(copy.deepcopy(layer), case, operands)
 
-    if getattr(layer, "padding_mode", "zeros") != "zeros":
-        raise TargetError(f"cannot verify {name!r}: padding_mode must be 'zeros'")
     return Target(
         name=name,
         prepare=prepare,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import takewhile
 from typing import Any, get_type_hints
 
 import torch
+from torch import nn
 
 from conv_reference.verification.errors import TargetError
 from conv_reference.verification.target import OPTIONS
@@ -34,7 +36,8 @@ def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, 
     if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
         parameters = parameters[1:]  # ctx
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return dict.fromkeys(OPTIONS)
+        named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return dict.fromkeys(takewhile(lambda option: option not in named, OPTIONS))
     positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
     keyword = [
@@ -52,12 +55,24 @@ def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, 
 
 
 def keyword_options(function: Callable[..., Any]) -> list[str]:
-    """The options that can only be given by keyword."""
+    """The options that can only be given by keyword; of ``**options``, all the others."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # built in, as torch's own conv2d
         return list(_built_in(function)[1])
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in OPTIONS]
+    only = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    kinds = {p.kind for p in parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        only |= set(OPTIONS) - set(parameters)
+    return [name for name in OPTIONS if name in only]
+
+
+def layer_parameters(layer: type[nn.Module]) -> tuple[str, ...]:
+    """The parameters by which a layer is constructed: of ``**options``, those of ``nn.Conv2d``."""
+    parameters = inspect.signature(layer).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return ("in_channels", "out_channels", "kernel_size", *OPTIONS[1:], OPTIONS[0])
+    return tuple(parameters)
 
 
 def _built_in(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -78,8 +93,11 @@ def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str,
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # built in, as torch's own conv2d
         return False
-    named = (p for p in signature.parameters.values() if p.kind is not p.POSITIONAL_ONLY)
-    return not set(parameters) <= {p.name for p in named}
+    kinds = {name: p.kind for name, p in signature.parameters.items()}
+    if inspect.Parameter.VAR_KEYWORD in kinds.values():
+        by_position = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
+        return not by_position.isdisjoint(kinds.values())
+    return not set(parameters) <= {n for n, k in kinds.items() if k is not k.POSITIONAL_ONLY}
 
 
 def takes_words(function: Callable[..., Any]) -> bool | None:

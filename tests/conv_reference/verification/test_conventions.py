@@ -57,6 +57,24 @@ def takes_words(input: Tensor, weight: Tensor, padding: int | str = 0) -> Tensor
     return F.conv2d(input, weight, padding=padding)
 
 
+def any_option(input: Tensor, weight: Tensor, **options: Any) -> Tensor:
+    return F.conv2d(input, weight, **options)
+
+
+def groups_by_name(*arguments: Any, groups: int = 1) -> Tensor:
+    assert len(arguments) == 6
+    return F.conv2d(*arguments, groups=groups)
+
+
+class Wrapped(nn.Module):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(*arguments, **options)
+
+    def forward(self, X: Tensor) -> Any:
+        return self.convolution(X)
+
+
 def with_an_option_of_its_own(
     input: Tensor, weight: Tensor, fast: bool = True, groups: int = 1
 ) -> Tensor:
@@ -75,9 +93,12 @@ def with_an_option_of_its_own(
         pytest.param(only_stride, {"stride"}, id="some options"),
         pytest.param(with_an_option_of_its_own, {"groups"}, id="a foreign option with a default"),
         pytest.param(lambda *operands: operands, set(OPTIONS), id="any number of arguments"),
+        pytest.param(any_option, set(OPTIONS), id="any option by its name"),
+        pytest.param(groups_by_name, set(OPTIONS), id="any number of arguments, one by name"),
         pytest.param(WithContext, {"stride"}, id="an autograd Function"),
         pytest.param(WithContext.apply, {"stride"}, id="its apply"),
         pytest.param(nn.Conv2d, set(OPTIONS), id="a layer class"),
+        pytest.param(Wrapped, set(OPTIONS), id="a layer class with any option"),
         pytest.param(ConvLayer_1, set(), id="the chapter's layer class"),
         pytest.param(nn.Conv2d(2, 2, 3), set(), id="a layer"),
     ],
@@ -86,7 +107,9 @@ def test_only_what_the_signature_has_is_varied(implementation: Any, options: set
     assert as_target(implementation).options == options
 
 
-@pytest.mark.parametrize("implementation", [F.conv2d, nn.Conv2d, Conv2d])
+@pytest.mark.parametrize(
+    "implementation", [F.conv2d, nn.Conv2d, Conv2d, any_option, groups_by_name, Wrapped]
+)
 def test_a_full_target_is_called_with_every_option(implementation: Any) -> None:
     target = as_target(implementation)
     operands = case_operands(EVERYTHING, 0)
@@ -232,6 +255,10 @@ def test_a_target_is_named_so_that_it_can_be_found_where_that_is_possible(
         (nn.Linear, "cannot construct '.*' with the signature .*kernel_size"),
         (TwoKernels, "cannot tell kernel and bias of '.*' from parameters of shapes"),
         (nn.Conv2d(1, 1, 1, padding_mode="reflect"), "padding_mode must be 'zeros'"),
+        (nn.LazyConv2d, "a lazy layer has no kernel yet; accepted is one that was called once"),
+        (nn.LazyConv2d(1, 1), "a lazy layer has no kernel yet"),
+        (nn.ConvTranspose2d, "it is a transposed convolution; accepted is a convolution"),
+        (nn.ConvTranspose2d(1, 1, 1), "it is a transposed convolution"),
         (PadsInside(padding=None), "cannot verify 'PadsInside': "),
         (PadsInside(groups=0), "cannot verify 'PadsInside': groups must be at least 1, got 0"),
         (3, "cannot verify 'int' of type int"),
