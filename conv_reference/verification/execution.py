@@ -62,14 +62,14 @@ _PARALLEL = frozenset({"threads", "repetition", "fresh_values", "global_state"})
 
 @contextmanager
 def _threads(case: Case) -> Iterator[None]:
-    """Three of four small cases on one thread of torch's, the fourth on all: which, the sizes say.
+    """Of eight small cases seven on one thread of torch's, one on all: which, the sizes say.
 
     With several, a call on a few numbers takes half as long again, and finds little more.
     """
     before, g = torch.get_num_threads(), case.geometry
     products = math.prod((*g.weight_shape, *g.output_size, g.batch))
     sizes = sum((*g.input_shape, *g.weight_shape))
-    alone = products <= _FEW_PRODUCTS and sizes % 4 != 0 and case.check not in _PARALLEL
+    alone = products <= _FEW_PRODUCTS and sizes % 8 != 0 and case.check not in _PARALLEL
     if alone:
         torch.set_num_threads(1)
     try:

@@ -158,7 +158,7 @@ def _certificates(target: Target, request: Request, scale: float) -> Iterator[Ca
     match request.sweep:
         case Sweep.DEFAULT:
             yield from large_cases(target, dtypes, seed, round(60 * scale))
-            yield from small_cases(target, dtypes, seed, round(7_900 * scale))
+            yield from small_cases(target, dtypes, seed, round(7_850 * scale))
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale))
         case Sweep.RANDOM:

@@ -30,12 +30,12 @@ def threads_in(text: str) -> int:
     return count
 
 
-def test_three_of_four_small_cases_have_one_thread() -> None:
+def test_seven_of_eight_small_cases_have_one_thread() -> None:
     widths = range(3, 11)
     counts = [threads_in(f"certificate float32 h1 w{w} k1 nobias grad=XK") for w in widths]
 
-    assert counts.count(1) == 6
-    assert counts.count(3) == 2
+    assert counts.count(1) == 7
+    assert counts.count(3) == 1
 
 
 def test_large_cases_and_those_about_threads_have_them_all() -> None:
