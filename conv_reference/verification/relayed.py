@@ -1,13 +1,13 @@
-"""Known defects that a target passes on: torch's own, where the target calls torch's convolution.
+"""Known defects that a target passes on: torch's own, where the target calls torch there.
 
-Most implementations call it somewhere, in the backward pass above all. Whether one does, in the
-circumstances of a defect, is heard and not guessed: a dispatch mode sees every operation, and those
-within an operator of the target's own.
+Most implementations call torch's convolution somewhere, in the backward pass above all, or are
+made of its matrix products. Whether one does, in the circumstances of a defect, is heard and not
+guessed: a dispatch mode sees every operation, and those within an operator of the target's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
@@ -25,8 +25,14 @@ from conv_reference.verification.known import Defect
 from conv_reference.verification.messages import Broken
 from conv_reference.verification.target import Target
 
-TORCH = "torch.nn.functional:conv2d"
-_FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher calls them
+TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
+_FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher does
+_PRODUCT = "matrix product"
+
+
+def torchs(defects: Iterable[Defect], environment: Mapping[str, str]) -> list[Defect]:
+    """Those of torch's convolution and of its matrix product that are to be expected here."""
+    return [d for d in defects if any(d.applies(name, environment) for name in (TORCH, PRODUCT))]
 
 
 def relayed(
@@ -43,7 +49,7 @@ def relayed(
 
     Args:
         target: that is judged.
-        defects: of torch's conv2d, in this environment.
+        defects: of torch, in this environment.
         cases: of the plan; for each defect, the target is heard on the first that it concerns.
         backend: where the target runs.
         settings: of the run.
@@ -60,7 +66,7 @@ def relayed(
 
 
 def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
-    """Which of torch's convolutions, forward and backward, the target calls in this case.
+    """Which of torch's convolutions, forward and backward, and products the target calls here.
 
     They are carried out without oneDNN, whose defects are then not met: some kill the process.
     """
@@ -74,7 +80,7 @@ def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
 
 
 class _Listener(TorchDispatchMode):
-    """Lets everything pass, and remembers which convolutions did."""
+    """Lets everything pass, and remembers which convolutions and matrix products did."""
 
     def __init__(self, device: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
@@ -95,7 +101,12 @@ class _Listener(TorchDispatchMode):
 
 
 # By their names at the dispatcher; within a registered operator conv2d is seen as such.
-_NAMES = {_FORWARD: _FORWARD, "conv2d": _FORWARD, _BACKWARD: _BACKWARD}
+_NAMES = {
+    _FORWARD: _FORWARD,
+    "conv2d": _FORWARD,
+    _BACKWARD: _BACKWARD,
+    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm", "matmul", "linear"), _PRODUCT),
+}
 # A kernel is called by its device's key, which has no public name.
 _KEYS = {
     "cpu": torch._C.DispatchKeySet(torch._C.DispatchKey.CPU),  # noqa: SLF001 (as said above)
@@ -114,6 +125,9 @@ def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | 
 
 
 def _narrowed(defect: Defect, names: frozenset[str]) -> Defect | None:
+    if PRODUCT.startswith(defect.targets):
+        summary = f"torch's matrix product, which the target calls, has it: {defect.summary}"
+        return replace(defect, summary=summary, shows=()) if _PRODUCT in names else None
     heard = {"Y"} if _FORWARD in names else set()
     heard |= {"dX", "dK", "db"} if _BACKWARD in names else set()
     quantities = tuple(q for q in defect.quantities or ("Y", "dX", "dK", "db") if q in heard)

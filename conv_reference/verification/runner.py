@@ -36,7 +36,7 @@ from conv_reference.verification.plan import (
     selected_checks,
 )
 from conv_reference.verification.provoke import provoke, stale
-from conv_reference.verification.relayed import TORCH, relayed
+from conv_reference.verification.relayed import relayed, torchs
 from conv_reference.verification.report import text
 from conv_reference.verification.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.tally import Tally
@@ -160,8 +160,7 @@ class _Run:
         self._settings = settings
         self._environment = environment(settings.device)
         self._own = [d for d in defects if d.applies(target.name, self._environment)]
-        torchs = (d for d in defects if d.applies(TORCH, self._environment))
-        self._torchs = [d for d in torchs if d not in self._own]
+        self._torchs = [d for d in torchs(defects, self._environment) if d not in self._own]
         self._begun = begun
         self._in_process = isinstance(backend, Here)
 

@@ -74,6 +74,13 @@ def by_hand(input: Tensor, weight: Tensor) -> Tensor:
     return torch.einsum("ncw,oc->now", input[:, :, 0, :width], weight.sum((2, 3)))[:, :, None]
 
 
+def by_product(input: Tensor, weight: Tensor) -> Tensor:
+    """A product of matrices, of one channel, sample and row; and wrong."""
+    taps = weight.flatten()
+    windows = input.flatten().unfold(0, len(taps), 1)
+    return 2 * (windows @ taps[:, None]).reshape(1, 1, 1, -1)
+
+
 @torch.library.custom_op("conv_reference_tests::conv", mutates_args=())
 def registered(input: Tensor, weight: Tensor) -> Tensor:
     return conv2d(input, weight)
@@ -96,9 +103,10 @@ def registry(tmp_path: Path) -> Path:
     [
         (ThroughTorch, {"convolution", "convolution_backward"}),
         (torch.nn.Conv2d, {"convolution", "convolution_backward"}),
-        (OwnBackward, {"convolution"}),
+        (OwnBackward, {"convolution", "matrix product"}),
         (through_an_operator, {"convolution"}),
         (by_hand, set()),
+        (by_product, {"matrix product"}),
         (lambda input, weight: None, set()),
         (lambda input, weight: 1 / 0, set()),
     ],
@@ -149,6 +157,30 @@ def test_a_defect_of_torch_is_not_expected_of_what_calls_it(registry: Path) -> N
 
     assert right.passed
     assert right.stale == ()
+
+
+PRODUCTS = """
+[[defect]]
+name = "rows"
+summary = "Rows are wrong."
+link = "docs/found/rows.md"
+date = "2026-11-26"
+targets = ["torch:matmul"]
+quantities = ["Y"]
+"""
+
+
+@pytest.mark.parametrize(("implementation", "known"), [(by_product, "rows"), (by_hand, None)])
+def test_a_defect_of_the_matrix_product_is_known_of_what_calls_it(
+    implementation: Any, known: str | None, tmp_path: Path
+) -> None:
+    (path := tmp_path / "known.toml").write_text(PRODUCTS)
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting grad= nobias"
+    (finding,) = verify(implementation, case=case, known=path).findings
+
+    assert finding.known == known
+    said = "torch's matrix product, which the target calls, has it: Rows are wrong."
+    assert finding.explanation.startswith(said) == (known is not None)
 
 
 def test_where_the_forward_pass_is_its_own_it_is_judged(registry: Path) -> None:

@@ -15,7 +15,7 @@ from conv_reference.verification.geometries import small_geometry
 from conv_reference.verification.judge import Judgement
 from conv_reference.verification.known import SHIPPED, first_match, load
 from conv_reference.verification.plan import Request, plan
-from conv_reference.verification.relayed import TORCH
+from conv_reference.verification.relayed import torchs
 from conv_reference.verification.result import FAILURES, Verdict
 
 
@@ -66,7 +66,7 @@ def exact_everywhere(implementation: Any, check: str, *, count: int = 6) -> int:
     target = as_target(implementation)
     assert all_checks()[check].unsupported(target) is None
     random, seen = Random(check), 0
-    known = [d for d in load(SHIPPED) if d.applies(TORCH, environment("cpu"))]
+    known = torchs(load(SHIPPED), environment("cpu"))
     for place in range(count):
         geometry = small_geometry(random)
         for dtype in filter(all_checks()[check].applies, DTYPES.values()):
