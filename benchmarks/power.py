@@ -1,6 +1,6 @@
 """How many cases the default plan needs to find each planted fault, over several seeds.
 
-    python benchmarks/power.py [--seeds 20] [--budget 20] [--only NAME_OR_CLASS]... [--worst N]
+    python benchmarks/power.py [--seeds 20] [--budget 20] [--only NAME_OR_CLASS]... [--most N]
 
 Each mutant is put to the cases in the plan's order, up to the first finding; what no certificate
 can show, first to those of the checks that may tell it. It prints the median and the greatest

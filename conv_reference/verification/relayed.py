@@ -107,10 +107,10 @@ _NAMES = {
     _BACKWARD: _BACKWARD,
     **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm", "matmul", "linear"), _PRODUCT),
 }
-# A kernel is called by its device's key, which has no public name.
+# A kernel is called by its device's key.
 _KEYS = {
-    "cpu": torch._C.DispatchKeySet(torch._C.DispatchKey.CPU),  # noqa: SLF001 (as said above)
-    "cuda": torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA),  # noqa: SLF001 (as said above)
+    "cpu": torch._C.DispatchKeySet(torch._C.DispatchKey.CPU),  # noqa: SLF001 (the key has no public name)
+    "cuda": torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA),  # noqa: SLF001 (the key has no public name)
 }
 
 

@@ -435,35 +435,6 @@ def test_a_single_gradient_that_is_missing_is_told_by_its_name() -> None:
     assert {finding.quantity for finding in report.findings} == {"dK"}
 
 
-def test_a_parameter_of_another_name_is_left_alone_and_told() -> None:
-    def function(X: Any, K: Any, b: Any = None, stride: Any = 1) -> Any:
-        return conv2d(X, K, b, stride)
-
-    report = verify(function, dtypes=torch.float64, checks="forward", budget=0.1, seed=0)
-
-    assert report.passed
-    assert "left at its default, for conv2d has no parameter of this name: b; and no bias was" in (
-        "\n".join(report.notes)
-    )
-    assert {check.name for check in report.checks} == {"forward"}
-
-
-def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
-    class Silent(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(1, 1, 1, 2))
-
-        def forward(self, input: Tensor) -> Tensor:
-            return conv2d(input, self.weight)
-
-    report = verify(Silent(), dtypes=["float64"], checks=["forward"], budget=0.1, seed=0)
-    (note,) = [note for note in report.notes if note.startswith("assumed")]
-
-    assert report.passed
-    assert "padding 0" in note
-
-
 def test_where_shapes_are_wrong_the_finding_says_what_was_assumed() -> None:
     class Strided(nn.Module):
         def __init__(self) -> None:
@@ -477,11 +448,3 @@ def test_where_shapes_are_wrong_the_finding_says_what_was_assumed() -> None:
     (shapes,) = [finding for finding in report.findings if finding.check == "shapes"]
 
     assert "The layer does not tell its own; assumed: stride 1, padding 0" in shapes.explanation
-
-
-def test_a_row_that_no_case_has_anything_for_is_named() -> None:
-    report = verify(
-        ConvLayer_1, dtypes=["float64"], checks=["forward", "grad_bias"], budget=0.05, seed=0
-    )
-    said = "not asked, for no case of this run has what it takes: grad_bias"
-    assert said in report.notes
