@@ -17,12 +17,12 @@ function of numpy or torch) and `Derivation.evaluate` and `Derivation.with_value
 `Values` or `parse_values`); for all of them at once, `analytic.theorem`.
 """
 
+from analytic.calculus.differentiation import jacobian
+from analytic.calculus.generation import generate
+from analytic.calculus.geometry import Geometry, GeometryError
+from analytic.calculus.notation import NameClashError, Names
+from analytic.calculus.values import Values, ValuesError, parse_values
 from analytic.derivation import Derivation, derive
-from analytic.differentiation import jacobian
-from analytic.generation import generate
-from analytic.geometry import Geometry, GeometryError
-from analytic.notation import NameClashError, Names
-from analytic.values import Values, ValuesError, parse_values
 
 __all__ = [
     "Derivation",

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analytic.calculus.geometry import Geometry, GeometryError
+from analytic.calculus.notation import NameClashError, Names
+from analytic.calculus.values import ValuesError, parse_values
 from analytic.derivation import derive
-from analytic.document import Document
-from analytic.geometry import Geometry, GeometryError
 from analytic.locale import translations
-from analytic.notation import NameClashError, Names
 from analytic.options import SIZES, SUFFIXES, parser
 from analytic.render import FormatError, renderer
-from analytic.values import ValuesError, parse_values
+from analytic.telling.document import Document
 
 
 class _AskedError(ValueError):

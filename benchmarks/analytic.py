@@ -17,9 +17,9 @@ from sympy import Matrix
 from sympy.core.cache import clear_cache
 
 from analytic import Geometry, derive
-from analytic.definition import definition
-from analytic.notation import Names, Tensor
-from analytic.tensors import Tensors
+from analytic.calculus.definition import definition
+from analytic.calculus.notation import Names, Tensor
+from analytic.calculus.tensors import Tensors
 
 KERNEL = 3
 TARGET = 28

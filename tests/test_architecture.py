@@ -18,8 +18,10 @@ def test_rooms_import_only_in_the_direction_of_the_design() -> None:
     ]
     done = subprocess.run(linter, capture_output=True, text=True, check=False)
 
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    number = len(contracts["contracts"])
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Contracts: 3 kept, 0 broken." in done.stdout
+    assert f"Contracts: {number} kept, 0 broken." in done.stdout
 
 
 def test_the_derivation_loads_no_torch_and_nothing_of_the_reference() -> None:

@@ -15,7 +15,7 @@ from gettext import NullTranslations
 from importlib import import_module
 from typing import TypeAlias, cast
 
-from analytic.document import Document
+from analytic.telling.document import Document
 
 #: Writes a document in one format, in the reader's language.
 Renderer: TypeAlias = Callable[[Document, NullTranslations], str]

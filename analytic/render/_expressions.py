@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sympy import Integer
 
-from analytic.notation import Expr
+from analytic.calculus.notation import Expr
 
 #: A longer sum is printed with its middle left out.
 MOST_TERMS = 16

@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from analytic.message import Message, _
-from analytic.notation import Expr, Tensor
-from analytic.picture import Picture, Pictured
+from analytic.calculus.notation import Expr, Tensor
+from analytic.telling.message import Message, _
+from analytic.telling.picture import Picture, Pictured
 
 #: A plane with a longer side is drawn in small cells without their names.
 MOST_NAMED = 12

@@ -9,10 +9,10 @@ from typing import Any
 
 from sympy.printing.latex import LatexPrinter as _LatexPrinter
 
-from analytic.message import Message
-from analytic.notation import Expr, Figure, Partial, split
+from analytic.calculus.notation import Expr, Figure, Partial, split
 from analytic.render._expressions import MOST_TERMS, Product, is_loose, summands
 from analytic.render._words import AND, IF, OTHERWISE
+from analytic.telling.message import Message
 
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∣": r"\mid", "≡": r"\equiv"}
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from gettext import NullTranslations
 from math import ceil
 
-from analytic.document import Document, Formula, Formulas, Grid, Grids, Matrix
-from analytic.message import Message
-from analytic.notation import Expr, Partial
+from analytic.calculus.notation import Expr, Partial
 from analytic.render._latex import RELATIONS, LatexPrinter, joined, measure
 from analytic.render._layout import shorten
 from analytic.render._writer import BlockWriter, more, relations, selected, sparse
+from analytic.telling.document import Document, Formula, Formulas, Grid, Grids, Matrix
+from analytic.telling.message import Message
 
 MOST_FORMULAS = 24
 MOST_GRIDS = 6

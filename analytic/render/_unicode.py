@@ -8,11 +8,11 @@ from typing import Any
 from sympy import Integer
 from sympy.printing.str import StrPrinter as _StrPrinter
 
-from analytic.message import Message
-from analytic.notation import Expr, split
+from analytic.calculus.notation import Expr, split
 from analytic.render._expressions import MOST_TERMS, Product, is_loose, summands
 from analytic.render._layout import NO_BREAK
 from analytic.render._words import AND, IF, OTHERWISE
+from analytic.telling.message import Message
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _NO_SPACES = str.maketrans("", "", f" {NO_BREAK}")

@@ -1,6 +1,6 @@
 """The words within formulas."""
 
-from analytic.message import _
+from analytic.telling.message import _
 
 IF = _("if")
 OTHERWISE = _("otherwise")

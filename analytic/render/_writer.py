@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from gettext import NullTranslations
 from typing import Generic, TypeVar
 
-from analytic.document import (
+from analytic.calculus.notation import Expr
+from analytic.locale import is_right_to_left
+from analytic.telling.document import (
     Block,
     CaseTable,
     Check,
@@ -22,9 +24,7 @@ from analytic.document import (
     Matrix,
     Paragraph,
 )
-from analytic.locale import is_right_to_left
-from analytic.message import Message, Value, _n
-from analytic.notation import Expr
+from analytic.telling.message import Message, Value, _n
 
 T = TypeVar("T")
 

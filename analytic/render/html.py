@@ -12,7 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from analytic.document import (
+from analytic.calculus.notation import COST, Expr, Partial
+from analytic.locale import language_of
+from analytic.render import _html_picture
+from analytic.render._latex import RELATIONS, LatexPrinter
+from analytic.render._layout import shorten
+from analytic.render._writer import BlockWriter, more, pixels, relations, selected, sparse
+from analytic.telling.document import (
     CaseTable,
     Check,
     Document,
@@ -25,14 +31,8 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.locale import language_of
-from analytic.message import Message
-from analytic.notation import COST, Expr, Partial
-from analytic.picture import picture
-from analytic.render import _html_picture
-from analytic.render._latex import RELATIONS, LatexPrinter
-from analytic.render._layout import shorten
-from analytic.render._writer import BlockWriter, more, pixels, relations, selected, sparse
+from analytic.telling.message import Message
+from analytic.telling.picture import picture
 
 MOST_FORMULAS = 60
 MOST_GRIDS = 8

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from gettext import NullTranslations
 from typing import Any
 
-from analytic.document import (
+from analytic.calculus.geometry import Geometry
+from analytic.calculus.notation import Expr, Index
+from analytic.locale import language_of
+from analytic.render._latex import LatexPrinter
+from analytic.render._layout import NO_BREAK
+from analytic.render._unicode import UnicodePrinter
+from analytic.render._writer import BlockWriter, relations
+from analytic.telling.document import (
     CaseTable,
     Check,
     Document,
@@ -20,14 +27,7 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.geometry import Geometry
-from analytic.locale import language_of
-from analytic.message import Message
-from analytic.notation import Expr, Index
-from analytic.render._latex import LatexPrinter
-from analytic.render._layout import NO_BREAK
-from analytic.render._unicode import UnicodePrinter
-from analytic.render._writer import BlockWriter, relations
+from analytic.telling.message import Message
 
 #: Raised when a key is taken away or changes its meaning; more keys may be added without.
 SCHEMA = 1

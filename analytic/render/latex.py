@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 from gettext import NullTranslations
 
-from analytic.document import (
+from analytic.calculus.notation import Expr
+from analytic.render._latex_writer import LatexWriter
+from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
+from analytic.telling.document import (
     CaseTable,
     Check,
     Document,
@@ -16,10 +19,7 @@ from analytic.document import (
     Paragraph,
     Step,
 )
-from analytic.message import Message
-from analytic.notation import Expr
-from analytic.render._latex_writer import LatexWriter
-from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
+from analytic.telling.message import Message
 
 _LEFT_TO_RIGHT_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}

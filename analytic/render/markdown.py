@@ -6,11 +6,20 @@ import re
 from collections.abc import Sequence
 from gettext import NullTranslations
 
-from analytic.document import CaseTable, Check, Document, Formula, Grids, Items, Paragraph, Step
-from analytic.message import Message
-from analytic.notation import Expr
+from analytic.calculus.notation import Expr
 from analytic.render._latex_writer import LatexWriter
 from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
+from analytic.telling.document import (
+    CaseTable,
+    Check,
+    Document,
+    Formula,
+    Grids,
+    Items,
+    Paragraph,
+    Step,
+)
+from analytic.telling.message import Message
 
 
 def render(document: Document, translations: NullTranslations) -> str:

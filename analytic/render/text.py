@@ -5,21 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from gettext import NullTranslations
 
-from analytic.document import (
-    CaseTable,
-    Check,
-    Document,
-    Formula,
-    Formulas,
-    Grid,
-    Grids,
-    Items,
-    Matrix,
-    Paragraph,
-    Step,
-)
-from analytic.message import Message
-from analytic.notation import Expr
+from analytic.calculus.notation import Expr
 from analytic.render._layout import (
     MARGIN,
     NO_BREAK,
@@ -45,6 +31,20 @@ from analytic.render._writer import (
     selected,
     sparse,
 )
+from analytic.telling.document import (
+    CaseTable,
+    Check,
+    Document,
+    Formula,
+    Formulas,
+    Grid,
+    Grids,
+    Items,
+    Matrix,
+    Paragraph,
+    Step,
+)
+from analytic.telling.message import Message
 
 MOST_FORMULAS = 24
 MOST_GRIDS = 6

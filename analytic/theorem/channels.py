@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sympy import IndexedBase, KroneckerDelta, Sum, floor
 
-from analytic.document import Formula, Formulas, Paragraph, Step
-from analytic.formulas import cost, i, j, n, o
-from analytic.message import _
-from analytic.notation import Names, Partial
+from analytic.calculus.notation import Names, Partial
+from analytic.telling.document import Formula, Formulas, Paragraph, Step
+from analytic.telling.formulas import cost, i, j, n, o
+from analytic.telling.message import _
 from analytic.theorem import statement
 from analytic.theorem.general import General, L, M, N, first_branch, g, m, q, w
 from analytic.theorem.reading import reading

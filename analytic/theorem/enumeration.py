@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product as cartesian
 
-from analytic.closed_form import equal
-from analytic.definition import definition
-from analytic.differentiation import chain_rule, differentiate
-from analytic.geometry import Geometry, GeometryError
-from analytic.notation import Names
-from analytic.tensors import Tensors
+from analytic.calculus.closed_form import equal
+from analytic.calculus.definition import definition
+from analytic.calculus.differentiation import chain_rule, differentiate
+from analytic.calculus.geometry import Geometry, GeometryError
+from analytic.calculus.notation import Names
+from analytic.calculus.tensors import Tensors
 from analytic.theorem.instance import instantiate
 
 

@@ -28,8 +28,8 @@ from sympy import (
 )
 from sympy.concrete.delta import deltasummation
 
-from analytic.formulas import Limits, a, b, c, cost, i, j, n, o, u, v
-from analytic.notation import Expr, NameClashError, Names, Partial
+from analytic.calculus.notation import Expr, NameClashError, Names, Partial
+from analytic.telling.formulas import Limits, a, b, c, cost, i, j, n, o, u, v
 
 #: The place by which is differentiated: kernel element [q, l, e, f], pixel [t, w, u, v].
 t, w, q, l, e, f = symbols("t w q l e f", integer=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sympy import IndexedBase
 
-from analytic.document import Formula, Formulas, Paragraph, Step
-from analytic.formulas import a, b, cost, i
-from analytic.message import _
-from analytic.notation import Partial
+from analytic.calculus.notation import Partial
+from analytic.telling.document import Formula, Formulas, Paragraph, Step
+from analytic.telling.formulas import a, b, cost, i
+from analytic.telling.message import _
 from analytic.theorem import statement
 from analytic.theorem.general import General
 from analytic.theorem.reading import reading

@@ -14,10 +14,9 @@ from typing import Any, cast
 
 from sympy import Indexed, lambdify
 
-from analytic.differentiation import Jacobian
-from analytic.formulas import a, b, i, j, n, o, u, v
-from analytic.geometry import Geometry
-from analytic.notation import (
+from analytic.calculus.differentiation import Jacobian
+from analytic.calculus.geometry import Geometry
+from analytic.calculus.notation import (
     Elements,
     Expr,
     Index,
@@ -28,7 +27,8 @@ from analytic.notation import (
     sharing_products,
     total,
 )
-from analytic.tensors import Tensors
+from analytic.calculus.tensors import Tensors
+from analytic.telling.formulas import a, b, i, j, n, o, u, v
 from analytic.theorem.general import (
     General,
     L,

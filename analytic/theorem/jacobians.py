@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sympy import KroneckerDelta
 
-from analytic.document import Formula, Formulas, Paragraph, Step
-from analytic.formulas import a, b, i, u
-from analytic.message import _
-from analytic.notation import Partial, SecondPartial
+from analytic.calculus.notation import Partial, SecondPartial
+from analytic.telling.document import Formula, Formulas, Paragraph, Step
+from analytic.telling.formulas import a, b, i, u
+from analytic.telling.message import _
 from analytic.theorem import statement
 from analytic.theorem.general import General, d, e, f, p, s
 from analytic.theorem.reading import reading

@@ -9,10 +9,19 @@ from __future__ import annotations
 from sympy import And, Eq, IndexedBase, Integer, KroneckerDelta, Mod, Piecewise, S, Sum, symbols
 from sympy.concrete.delta import deltasummation
 
-from analytic.document import Block, Check, Document, Formula, Formulas, Items, Paragraph, Step
-from analytic.formulas import a, cost, i, j
-from analytic.message import _, _n
-from analytic.notation import Names, Partial
+from analytic.calculus.notation import Names, Partial
+from analytic.telling.document import (
+    Block,
+    Check,
+    Document,
+    Formula,
+    Formulas,
+    Items,
+    Paragraph,
+    Step,
+)
+from analytic.telling.formulas import a, cost, i, j
+from analytic.telling.message import _, _n
 from analytic.theorem import gradients, jacobians, statement
 from analytic.theorem.channels import channels
 from analytic.theorem.enumeration import confirm

@@ -10,7 +10,7 @@ from typing import Any
 
 from sympy import Add, Indexed, IndexedBase, KroneckerDelta, Mul, Sum, Tuple
 
-from analytic.notation import Expr, Partial, split
+from analytic.calculus.notation import Expr, Partial, split
 
 #: Letters in the order in which the terms of an index are read.
 LETTERS = ["t", "n", "w", "o", "q", "c", "l", "u", "v", "i", "j", "a", "b", "e", "f"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sympy import Add, Integer, Mod, Sum, floor
 from sympy import Symbol as _SympySymbol
 
-from analytic.document import Formula
-from analytic.formulas import Limits, i, j, u
-from analytic.message import Message, _
-from analytic.notation import Expr, Partial, Symbol
+from analytic.calculus.notation import Expr, Partial, Symbol
+from analytic.telling.document import Formula
+from analytic.telling.formulas import Limits, i, j, u
+from analytic.telling.message import Message, _
 from analytic.theorem.general import General, Rule, d, h, k, m, p, r, s
 from analytic.theorem.reading import reading
 

@@ -14,9 +14,9 @@ from torch.nn.functional import conv2d, pad
 
 from analytic import Derivation, derive
 from analytic import Geometry as OurGeometry
-from analytic.differentiation import Jacobian
-from analytic.notation import Elements, Index
-from analytic.numeric import dense, evaluate_elements, evaluate_jacobian
+from analytic.calculus.differentiation import Jacobian
+from analytic.calculus.notation import Elements, Index
+from analytic.calculus.numeric import dense, evaluate_elements, evaluate_jacobian
 from conv_reference import definition, functional, layer, strategies
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands

@@ -53,7 +53,9 @@ def output(program: str) -> str:
 
 def test_no_module_of_the_derivation_loads_what_it_is_compared_with() -> None:
     loaded, packages = json.loads(output(LOAD))
-    assert {"analytic.theorem.general", "analytic.render.html", "analytic.values"} <= set(loaded)
+    assert {"analytic.theorem.general", "analytic.render.html", "analytic.calculus.values"} <= set(
+        loaded
+    )
     assert "sympy" in packages
     assert not {"torch", "conv_reference", "scipy", "jax"} & set(packages)
 

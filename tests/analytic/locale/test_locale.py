@@ -17,12 +17,12 @@ from babel.messages.pofile import read_po
 
 import analytic
 from analytic import Geometry, Names, derive
-from analytic.document import Document
+from analytic.calculus.values import Values
 from analytic.locale import is_right_to_left, language_of, languages, translations
-from analytic.message import _
 from analytic.render import renderer
+from analytic.telling.document import Document
+from analytic.telling.message import _
 from analytic.theorem import theorem
-from analytic.values import Values
 
 SOURCE = Path(analytic.__file__).parent
 TRANSLATED = [language for language in languages() if language != "en"]

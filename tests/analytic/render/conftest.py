@@ -12,9 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from analytic import Geometry, Names, derive
-from analytic.document import Document
+from analytic.calculus.values import parse_values
+from analytic.telling.document import Document
 from analytic.theorem import theorem
-from analytic.values import parse_values
 
 
 @dataclasses.dataclass(frozen=True)

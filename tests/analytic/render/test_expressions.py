@@ -23,10 +23,10 @@ from sympy import (
     symbols,
 )
 
-from analytic.message import Message
-from analytic.notation import Figure, Partial, SecondPartial
+from analytic.calculus.notation import Figure, Partial, SecondPartial
 from analytic.render._latex import LatexPrinter
 from analytic.render._unicode import UnicodePrinter
+from analytic.telling.message import Message
 
 a, b, d, i, s, u = symbols("a b d i s u", integer=True)
 X, K = IndexedBase("X"), IndexedBase("K")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sympy import Symbol
 
-from analytic.document import Document, Paragraph, Step
 from analytic.locale import languages, translations
-from analytic.message import _
 from analytic.render.html import mathml, render
+from analytic.telling.document import Document, Paragraph, Step
+from analytic.telling.message import _
 
 Samples = Mapping[str, Any]
 

@@ -11,9 +11,9 @@ import pytest
 from sympy import expand, parse_expr, sympify
 from syrupy.assertion import SnapshotAssertion
 
-from analytic.document import Document
 from analytic.locale import translations
 from analytic.render.json import render
+from analytic.telling.document import Document
 
 Golden = Callable[[str], SnapshotAssertion]
 Samples = Mapping[str, Any]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from analytic.document import Document
 from analytic.locale import translations
 from analytic.render.latex import fragment, render
+from analytic.telling.document import Document
 from analytic.theorem import theorem
 
 Golden = Callable[[str], SnapshotAssertion]

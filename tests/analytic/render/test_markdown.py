@@ -10,9 +10,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from syrupy.assertion import SnapshotAssertion
 
-from analytic.document import Document
 from analytic.locale import translations
 from analytic.render.markdown import render
+from analytic.telling.document import Document
 
 Golden = Callable[[str], SnapshotAssertion]
 Samples = Mapping[str, Any]

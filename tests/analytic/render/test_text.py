@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from analytic import Geometry, derive
-from analytic.document import Document
 from analytic.locale import languages, translations
 from analytic.render.text import render
+from analytic.telling.document import Document
 
 Golden = Callable[[str], SnapshotAssertion]
 Samples = Mapping[str, Any]

@@ -8,10 +8,10 @@ import pytest
 from sympy import And, Expr, Indexed, KroneckerDelta, Piecewise, Sum, Symbol, lambdify
 
 from analytic import Geometry, NameClashError, Names, Values, derive
-from analytic.axis import Axis
-from analytic.formulas import i, j, u, v
-from analytic.notation import Index, Partial
-from analytic.numeric import evaluate_elements, numbers_of
+from analytic.calculus.axis import Axis
+from analytic.calculus.notation import Index, Partial
+from analytic.calculus.numeric import evaluate_elements, numbers_of
+from analytic.telling.formulas import i, j, u, v
 from analytic.theorem.general import (
     General,
     L,

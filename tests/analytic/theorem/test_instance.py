@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytic import Geometry, NameClashError, Names, derive
-from analytic.closed_form import equal
+from analytic.calculus.closed_form import equal
 from analytic.theorem import instantiate
 from analytic.theorem.enumeration import agrees, axes
 

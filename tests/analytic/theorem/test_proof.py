@@ -7,9 +7,9 @@ import pytest
 from sympy import Integer, Symbol
 
 from analytic import NameClashError, Names
-from analytic.axis import Axis
-from analytic.document import Check, Formula, Formulas
-from analytic.formulas import i, u
+from analytic.calculus.axis import Axis
+from analytic.telling.document import Check, Formula, Formulas
+from analytic.telling.formulas import i, u
 from analytic.theorem import statement, theorem
 from analytic.theorem.general import d, k, m, p, r, s
 from analytic.theorem.general import h as sizes

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from sympy import Expr, IndexedBase, KroneckerDelta, Mod, Sum, floor, latex, symbols
 
-from analytic.formulas import a, b, i, u
-from analytic.notation import Partial
+from analytic.calculus.notation import Partial
+from analytic.telling.formulas import a, b, i, u
 from analytic.theorem.general import d, k, p, s
 from analytic.theorem.reading import reading
 

@@ -1,0 +1,1 @@
+"""What is computed: symbols, the definition, its derivatives and their closed forms. No words."""

@@ -1,0 +1,1 @@
+"""What is told: the results of the calculus as a document of sentences, formulas and grids."""
