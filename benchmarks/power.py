@@ -21,12 +21,12 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from conv_reference.verification.case import DTYPES, Case
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.judge import Judgement
-from conv_reference.verification.plan import Request, plan
-from conv_reference.verification.result import FAILURES
+from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.judge import Judgement
 
 TARGETS = Path(__file__).parents[1] / "tests/conv_reference/verification/targets"
 

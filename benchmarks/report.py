@@ -17,8 +17,8 @@ from statistics import median
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict
 from conv_reference.verification.report import html
-from conv_reference.verification.result import CheckResult, Finding, Report, Verdict
 
 ROUNDS = 5
 FLAGS = (

@@ -27,7 +27,7 @@ DATA = [
     "analytic/locale/he/LC_MESSAGES/analytic.mo",
     "analytic/render/_html/page.html.j2",
     "conv_reference/py.typed",
-    "conv_reference/verification/known.toml",
+    "conv_reference/verification/known/known.toml",
     "conv_reference/verification/report/schema.json",
     "conv_reference/verification/report/_html/report.html.j2",
     "conv_reference/verification/report/_html/script.js",

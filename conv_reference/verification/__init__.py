@@ -16,14 +16,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conv_reference.verification.case import Case, Layout, Values
-    from conv_reference.verification.conventions import as_target
-    from conv_reference.verification.errors import TargetError
-    from conv_reference.verification.loading import load_target
-    from conv_reference.verification.plan import Sweep
-    from conv_reference.verification.result import CheckResult, Coverage, Finding, Report, Verdict
+    from conv_reference.verification.model.case import Case, Layout, Values
+    from conv_reference.verification.model.errors import TargetError
+    from conv_reference.verification.model.result import (
+        CheckResult,
+        Coverage,
+        Finding,
+        Report,
+        Verdict,
+    )
+    from conv_reference.verification.plan.plan import Sweep
     from conv_reference.verification.runner import assert_correct, verify
-    from conv_reference.verification.target import Target
+    from conv_reference.verification.target.conventions import as_target
+    from conv_reference.verification.target.loading import load_target
+    from conv_reference.verification.target.target import Target
 
 __all__ = [
     "Case",
@@ -44,14 +50,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "case": ("Case", "Layout", "Values"),
-    "conventions": ("as_target",),
-    "loading": ("load_target",),
-    "plan": ("Sweep",),
-    "result": ("CheckResult", "Coverage", "Finding", "Report", "Verdict"),
+    "model.case": ("Case", "Layout", "Values"),
+    "target.conventions": ("as_target",),
+    "target.loading": ("load_target",),
+    "plan.plan": ("Sweep",),
+    "model.result": ("CheckResult", "Coverage", "Finding", "Report", "Verdict"),
     "runner": ("assert_correct", "verify"),
-    "errors": ("TargetError",),
-    "target": ("Target",),
+    "model.errors": ("TargetError",),
+    "target.target": ("Target",),
 }
 
 

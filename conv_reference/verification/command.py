@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conv_reference.verification.isolation import Children, usual_count
+from conv_reference.verification.work.children import Children, usual_count
 
 if TYPE_CHECKING:
     from conv_reference.verification import Report
@@ -220,7 +220,8 @@ def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
 
 def _carried_out(arguments: argparse.Namespace, how: dict[str, Any]) -> int:
     """Verify where the target runs already, and write the report; see ``run``."""
-    from conv_reference.verification import gate_command, verify
+    from conv_reference.verification import verify
+    from conv_reference.verification.gate import command as gate_command
     from conv_reference.verification.report import markdown, renderer
 
     options = _options(arguments) | how
@@ -247,7 +248,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The keyword arguments of ``verify``."""
     import torch
 
-    from conv_reference.verification.gate_command import registry
+    from conv_reference.verification.gate.command import registry
 
     repeatable = arguments.seed is not None or arguments.baseline is not None
     remembers = arguments.memory != "none" and not repeatable

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from conv_reference.verification.case import DTYPES, dtype_named
 from conv_reference.verification.checks import Row, Sample, all_checks
-from conv_reference.verification.errors import TargetError
-from conv_reference.verification.plan import require_known
+from conv_reference.verification.model.case import DTYPES, dtype_named
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.once_per_run import shared_report
+from conv_reference.verification.plan.plan import require_known
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted, is_right, remarks
 from conv_reference.verification.report.text import render_findings
-from conv_reference.verification.result import Report, Verdict
 from conv_reference.verification.runner import DEFAULT_BUDGET, verify
-from conv_reference.verification.shared import shared_report
 
 NAME = "conv-reference-suite"
 PARAMETER = "conv_item"
@@ -276,7 +276,7 @@ def _patterns(path: str | None) -> tuple[Pattern, ...]:
 
 
 def _loaded(name: str) -> Any:
-    from conv_reference.verification.loading import load_target  # noqa: PLC0415 (torch, only when a target is loaded)
+    from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (torch, only when a target is loaded)
 
     return load_target(name)
 

@@ -14,20 +14,19 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.verification import notes
-from conv_reference.verification.case import DTYPES, EXACT_VALUES, Case, dtype_named
 from conv_reference.verification.checks import Check, all_checks
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.environment import environment, usable_device
-from conv_reference.verification.errors import TargetError
-from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.findings import PATIENCE, Lab
-from conv_reference.verification.isolation import Backend, Children, Crash, Here, usual_count
-from conv_reference.verification.known import SHIPPED, Defect, load
-from conv_reference.verification.loading import load_target
-from conv_reference.verification.memory import Memory
-from conv_reference.verification.messages import Broken
-from conv_reference.verification.plan import (
+from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.diagnosis import notes
+from conv_reference.verification.diagnosis.findings import PATIENCE, Lab
+from conv_reference.verification.diagnosis.tally import Tally
+from conv_reference.verification.known.known import SHIPPED, Defect, load
+from conv_reference.verification.known.provoke import provoke, stale
+from conv_reference.verification.known.relayed import relayed, torchs
+from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
+from conv_reference.verification.plan.memory import Memory
+from conv_reference.verification.plan.plan import (
     Plan,
     Request,
     Sweep,
@@ -35,12 +34,13 @@ from conv_reference.verification.plan import (
     require_known,
     selected_checks,
 )
-from conv_reference.verification.provoke import provoke, stale
-from conv_reference.verification.relayed import relayed, torchs
 from conv_reference.verification.report import text
-from conv_reference.verification.result import CheckResult, Coverage, Report, Verdict
-from conv_reference.verification.tally import Tally
-from conv_reference.verification.target import Target
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.loading import load_target
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.environment import environment, usable_device
+from conv_reference.verification.work.children import Backend, Children, Crash, Here, usual_count
+from conv_reference.verification.work.messages import Broken
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
 DEFAULT_BUDGET = 20.0  # seconds

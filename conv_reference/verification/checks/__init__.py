@@ -9,7 +9,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from conv_reference.verification.checks.registry import REGISTRY, Check, Row, Sample, check
+from conv_reference.verification.checks._registry import REGISTRY, Check, Row, Sample, check
 
 
 @cache

@@ -9,12 +9,12 @@ from dataclasses import replace
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.verification.checks.agreement import told
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import Trial
-from conv_reference.verification.judge import Judgement, judge
-from conv_reference.verification.target import Target
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.agreement import told
+from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.trial import Trial
 
 
 def _no_bias(target: Target) -> str | None:

@@ -14,16 +14,11 @@ from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Layout
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import (
-    FIRST_ORDER,
-    TargetRaised,
-    Trial,
-    own_shapes,
-    target_code,
-)
-from conv_reference.verification.judge import (
+from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.judge import (
     Expected,
     Judgement,
     exact,
@@ -31,9 +26,14 @@ from conv_reference.verification.judge import (
     kind_mismatch,
     whole,
 )
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Call
-from conv_reference.verification.values import repetitions
+from conv_reference.verification.trial.trial import (
+    FIRST_ORDER,
+    TargetRaised,
+    Trial,
+    own_shapes,
+    target_code,
+)
+from conv_reference.verification.trial.values import repetitions
 
 _equal = torch.equal  # bound before a target could replace it
 ROWS: Mapping[str, str] = {

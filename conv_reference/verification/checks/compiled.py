@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
-from conv_reference.verification.checks.integers import Integers
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import Trial, target_code
-from conv_reference.verification.judge import Judgement, judge, whole
-from conv_reference.verification.target import Call
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.integers import Integers
+from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.trial import Trial, target_code
 
 _COMPILERS = ("g++", "clang++", "c++")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from conv_reference.verification.checks._registry import REGISTRY, Row, Sample, check
 from conv_reference.verification.checks.certificate import certificate
-from conv_reference.verification.checks.raised import judged_raised
-from conv_reference.verification.checks.registry import REGISTRY, Row, Sample, check
-from conv_reference.verification.checks.trial import TargetRaised, Trial
-from conv_reference.verification.judge import Judgement
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 
 @dataclass(frozen=True)

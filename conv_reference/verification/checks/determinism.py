@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.verification.checks.agreement import agree, told
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
-from conv_reference.verification.checks.plain import writable
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import FIRST_ORDER, Trial, own_shapes
-from conv_reference.verification.judge import Judgement, judge
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Call
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import agree, told
+from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.simpler import writable
+from conv_reference.verification.trial.trial import FIRST_ORDER, Trial, own_shapes
 
 _REPETITIONS = 16  # "right on the first ten calls" and "every seventh is wrong" show
 _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each thread

@@ -13,14 +13,14 @@ from torch.autograd import forward_ad
 
 from conv_reference import functional
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Layout
-from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.terms import told_in_terms
-from conv_reference.verification.checks.trial import Trial, target_code
-from conv_reference.verification.judge import Judgement, judge
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Call
+from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
+from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.terms import told_in_terms
+from conv_reference.verification.trial.trial import Trial, target_code
 
 _LETTERS = "V, W and v are the tangents of X, K and b"
 

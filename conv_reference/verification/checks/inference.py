@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from conv_reference.verification.checks.agreement import told
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import Trial, target_code
-from conv_reference.verification.judge import Judgement, judge
-from conv_reference.verification.target import Target
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.agreement import told
+from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.trial import Trial, target_code
 
 
 @check(

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.checks.agreement import not_judged
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
-from conv_reference.verification.checks.integers import Integers, Oracle, answer, own
-from conv_reference.verification.checks.registry import Row, Sample, check
 from conv_reference.verification.checks.second_order import require_second_order
-from conv_reference.verification.checks.trial import Trial, own_shapes, target_code
-from conv_reference.verification.judge import Expected, Judgement, judge
-from conv_reference.verification.target import Call
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import not_judged
+from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
+from conv_reference.verification.trial.judge import Expected, Judgement, judge
+from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
 
 _MOST_ELEMENTS = 256  # of X, and of K: each is a basis vector for the oracle
 _MOST_ENTRIES = 2**15  # of one Jacobian

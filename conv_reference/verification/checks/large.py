@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.case import Values
+from conv_reference.verification.checks._registry import REGISTRY, Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.degenerate import certified
-from conv_reference.verification.checks.registry import REGISTRY, Row, Sample, check
-from conv_reference.verification.checks.trial import Trial
-from conv_reference.verification.judge import Judgement
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.trial import Trial
 
 # Each row, a predicate over what it is about, and its geometries: small in everything else.
 _ALL = (

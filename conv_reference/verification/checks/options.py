@@ -15,16 +15,16 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.checks.agreement import observed, told
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import certificate, observe
-from conv_reference.verification.checks.integers import own
-from conv_reference.verification.checks.plain import contiguous
-from conv_reference.verification.checks.raised import judged_raised
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import TargetRaised, Trial, target_code
-from conv_reference.verification.judge import Judgement, judge, whole
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Call, Target
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call, Target
+from conv_reference.verification.trial.agreement import observed, told
+from conv_reference.verification.trial.integers import own
+from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.simpler import contiguous
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _NAMES = ("stride", "padding", "dilation")
 

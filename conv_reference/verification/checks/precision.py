@@ -17,18 +17,24 @@ from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Values, dtype_name
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import (
+from conv_reference.verification.model.case import Values, dtype_name
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.judge import (
+    Expected,
+    Judgement,
+    can_transform,
+    full_bits,
+    judge,
+)
+from conv_reference.verification.trial.layouts import collapse
+from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
     own_shapes,
     term_counts,
 )
-from conv_reference.verification.judge import Expected, Judgement, can_transform, full_bits, judge
-from conv_reference.verification.layouts import collapse
-from conv_reference.verification.result import Verdict
 
 _ROWS: Mapping[str, str] = {
     "Y": "precision_forward",

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conv_reference.verification.checks.agreement import agree
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import TargetRaised, Trial
-from conv_reference.verification.judge import Judgement, whole
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.state import STATES
-from conv_reference.verification.target import Call
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import agree
+from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.state import STATES
+from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _ROUNDS = 6
 

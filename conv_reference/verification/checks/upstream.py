@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.verification.case import Layout
-from conv_reference.verification.checks.agreement import told
-from conv_reference.verification.checks.integers import Integers, own
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import Trial, target_code
-from conv_reference.verification.judge import Judgement, judge, whole
-from conv_reference.verification.layouts import lay_out
-from conv_reference.verification.result import Verdict
-from conv_reference.verification.target import Call
+from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import told
+from conv_reference.verification.trial.integers import Integers, own
+from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.layouts import lay_out
+from conv_reference.verification.trial.trial import Trial, target_code
 
 _GRADIENTS = ("dX", "dK", "db")
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.verification.checks.integers import Integers, Oracle, answer
-from conv_reference.verification.checks.registry import Row, Sample, check
-from conv_reference.verification.checks.trial import Trial, own_shapes, target_code
-from conv_reference.verification.judge import Expected, Judgement, judge
-from conv_reference.verification.result import FAILURES
-from conv_reference.verification.target import Call
+from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.integers import Integers, Oracle, answer
+from conv_reference.verification.trial.judge import Expected, Judgement, judge
+from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
 
 _SIZE = 2  # of the dimension that is mapped over
 _OUTER = 3  # and of a second one around it

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TypeAlias, cast
 
-from conv_reference.verification.result import Report
+from conv_reference.verification.model.result import Report
 
 #: Writes a report in one format.
 Renderer: TypeAlias = Callable[[Report], str]

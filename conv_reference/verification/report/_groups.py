@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
+from conv_reference.verification.model.result import Finding
 from conv_reference.verification.report._plain import one_line
-from conv_reference.verification.result import Finding
 
 _MOST_LIKEWISE = 6
 _MOST_ALSO = 3  # quantities beside the first in a title

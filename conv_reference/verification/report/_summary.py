@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from conv_reference.verification.model.result import FAILURES, CheckResult, Report, Verdict
 from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.report._plain import one_line
-from conv_reference.verification.result import FAILURES, CheckResult, Report, Verdict
 
 _UNREACHED = "not reached: "
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike

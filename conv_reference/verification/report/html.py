@@ -19,6 +19,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.report._groups import Group, grouped, rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
@@ -29,7 +30,6 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
-from conv_reference.verification.result import Finding, Report, Verdict
 
 MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for
 # An element that is marked, "[2]", and not the index of one, "G[2]".

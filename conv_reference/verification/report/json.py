@@ -13,8 +13,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from conv_reference.verification.model.result import CheckResult, Finding, Report
 from conv_reference.verification.report._groups import grouped
-from conv_reference.verification.result import CheckResult, Finding, Report
 
 SCHEMA = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
@@ -17,7 +18,6 @@ from conv_reference.verification.report._summary import (
     remarks,
 )
 from conv_reference.verification.report.text import render_findings
-from conv_reference.verification.result import CheckResult, Finding, Report, Verdict, worst
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ references and links are read.
 import re
 from collections.abc import Iterable, Iterator
 
+from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report._groups import Group, grouped
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
@@ -20,7 +21,6 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
-from conv_reference.verification.result import Finding, Report
 
 _MOST_GROUPS = 20  # a summary holds a megabyte, a comment 65,536 characters
 _MOST_ANNOTATIONS = 10  # of one kind and step: GitHub drops the rest without a word

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report._groups import Group, grouped
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
@@ -17,7 +18,6 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
-from conv_reference.verification.result import Finding, Report
 
 WIDTH = 100
 _COLUMNS = 4  # dtypes beside one another

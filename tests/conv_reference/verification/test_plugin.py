@@ -14,8 +14,8 @@ from junitparser import Failure, JUnitXml, Skipped
 from made_reports import BROKEN_CASE, RIGHT, finding, row
 
 from conv_reference.verification import Report, TargetError, Verdict, plugin
+from conv_reference.verification.once_per_run import once
 from conv_reference.verification.plugin import Pattern, read_patterns
-from conv_reference.verification.shared import once
 
 pytest_plugins = ["pytester"]
 

@@ -27,9 +27,9 @@ from conv_reference.verification import (
     assert_correct,
     verify,
 )
-from conv_reference.verification import findings as findings_module
-from conv_reference.verification.isolation import Children
+from conv_reference.verification.diagnosis import findings as findings_module
 from conv_reference.verification.report import renderer
+from conv_reference.verification.work.children import Children
 
 ONE_PIXEL = "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"
 CERTIFICATE: dict[str, Any] = {

@@ -8,7 +8,7 @@ from modes import ask, verdicts, wrong
 from torch import Tensor
 
 from conv_reference import functional, layer
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
 
 RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]
 

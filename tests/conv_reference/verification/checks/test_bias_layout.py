@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.conventions import as_target
+from conv_reference.verification.target.conventions import as_target
 
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
 

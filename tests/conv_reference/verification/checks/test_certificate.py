@@ -12,7 +12,7 @@ import torch
 from judging import failures, judged
 from torch import Tensor
 
-from conv_reference.verification.result import FAILURES, Verdict
+from conv_reference.verification.model.result import FAILURES, Verdict
 
 GEOMETRIES = ("n1 c16 h6 w7 o16 k3 p1", "n2 c3 h8 w11 o2 k3")
 DTYPES = ("float32", "bfloat16")

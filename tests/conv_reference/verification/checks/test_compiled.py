@@ -5,7 +5,7 @@ import torch
 from modes import ask, verdicts, wrong
 from torch import Tensor
 
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from modes import DetachesTangent, ForgetsWeightTangent, Right, ask, dtypes_of, 
 from torch import Tensor
 
 from conv_reference import functional, layer
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
 
 CHECKS = ("jvp", "dual_numbers", "forward_over_reverse", "reverse_over_forward")
 RIGHT = [

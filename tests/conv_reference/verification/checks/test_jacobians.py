@@ -17,11 +17,11 @@ from modes import (
 )
 
 from conv_reference import functional, layer
-from conv_reference.verification.case import DTYPES
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.plan import Request, plan
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.target.conventions import as_target
 
 CHECKS = ("jacrev", "jacfwd", "hessian_vector", "hessian_vector_forward")
 SIZES = "n1 c2 h3 w4 o2 k2 g2"

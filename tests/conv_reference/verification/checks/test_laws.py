@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d, pad
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.conventions import as_target
+from conv_reference.verification.target.conventions import as_target
 
 LAWS = (
     "additivity",

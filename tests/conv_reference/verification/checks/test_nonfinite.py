@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
-from conv_reference.verification.result import FAILURES
+from conv_reference.verification.model.result import FAILURES
 
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2 p1"
 

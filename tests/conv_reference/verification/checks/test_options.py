@@ -13,8 +13,8 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 from conv_reference import functional
 from conv_reference.layer import Conv2d, ConvLayer_1
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
 
 OWN = "float32 h4 w5 k2x3"
 

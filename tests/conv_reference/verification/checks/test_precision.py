@@ -8,9 +8,9 @@ from modes import ask, by_fft, by_winograd, dtypes_of, seven_bits, ten_bits, ver
 from torch import Tensor
 
 from conv_reference import functional, layer
-from conv_reference.verification.case import DTYPES
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.result import Verdict
 
 CHECKS = ("precision", "precision_coherent")
 RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]

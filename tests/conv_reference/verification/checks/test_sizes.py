@@ -11,8 +11,8 @@ from torch.nn.functional import conv2d
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])

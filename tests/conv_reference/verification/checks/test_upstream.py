@@ -20,7 +20,7 @@ from modes import (
 )
 
 from conv_reference import functional, layer
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.result import Verdict
 
 CHECKS = (
     "upstream_signs",

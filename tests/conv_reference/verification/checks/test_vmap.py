@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference import functional, layer
-from conv_reference.verification.case import DTYPES
-from conv_reference.verification.checks.trial import Trial
 from conv_reference.verification.checks.vmap import _in_dims
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.plan import Request, plan
-from conv_reference.verification.result import Verdict
+from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.trial import Trial
 
 CHECKS = ("vmap", "vmap_nested", "vmap_gradients")
 RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, Right]

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from made_reports import FAULTY, RIGHT, finding, hostile, row
 
+from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import html
-from conv_reference.verification.result import Report
 
 
 class Page(HTMLParser):

@@ -15,8 +15,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import html
-from conv_reference.verification.result import Report
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 from made_reports import FAULTY, RIGHT, hostile, of_size, row
 
+from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report import json as format_json
-from conv_reference.verification.result import Report, Verdict
 
 
 def parsed(report: Report) -> Any:

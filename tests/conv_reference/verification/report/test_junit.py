@@ -8,8 +8,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from made_reports import FAULTY, RIGHT, UNJUDGED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
+from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report import junit
-from conv_reference.verification.result import Report, Verdict
 
 
 def read(report: Report, folder: Path) -> TestSuite:

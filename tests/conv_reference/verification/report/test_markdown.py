@@ -9,8 +9,8 @@ from made_reports import FAULTY, HOSTILE, RIGHT, finding, hostile, of_size
 from markdown_it import MarkdownIt
 from syrupy.assertion import SnapshotAssertion
 
+from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import markdown
-from conv_reference.verification.result import Report
 
 
 class Page(HTMLParser):

@@ -6,8 +6,8 @@ import pytest
 from made_reports import FAULTY, RIGHT, UNJUDGED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
+from conv_reference.verification.model.result import Coverage, Report, Verdict
 from conv_reference.verification.report import text
-from conv_reference.verification.result import Coverage, Report, Verdict
 
 
 @pytest.mark.parametrize("report", [RIGHT, FAULTY], ids=["right", "faulty"])

@@ -6,17 +6,17 @@ from random import Random
 from typing import Any
 
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.case import DTYPES, Case
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.conventions import as_target
-from conv_reference.verification.environment import environment
-from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.geometries import small_geometry
-from conv_reference.verification.judge import Judgement
-from conv_reference.verification.known import SHIPPED, first_match, load
-from conv_reference.verification.plan import Request, plan
-from conv_reference.verification.relayed import torchs
-from conv_reference.verification.result import FAILURES, Verdict
+from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.known.known import SHIPPED, first_match, load
+from conv_reference.verification.known.relayed import torchs
+from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.plan.geometries import small_geometry
+from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.environment import environment
+from conv_reference.verification.trial.judge import Judgement
 
 
 def judged(implementation: Any, case: str, seed: int = 1) -> tuple[Judgement, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conv_reference.verification.result import CheckResult, Coverage, Finding, Report, Verdict
+from conv_reference.verification.model.result import CheckResult, Coverage, Finding, Report, Verdict
 
 ENVIRONMENT = {
     "python": "3.11.2",

@@ -1,0 +1,96 @@
+"""Carrying cases out: one case in this process, whatever the target does to it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.state import STATES
+from conv_reference.verification.trial.trial import TargetRaised, Trial
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What stays the same for all cases of a run."""
+
+    seed: int
+    device: str
+    allowed_bits: int | None = None
+    brief: bool = False  # whether a check of modes may ask a part of its questions of each case
+
+
+def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
+    """Put one case to the target; what it throws is judged, too."""
+    check = all_checks()[case.check]
+    trial = Trial(
+        target,
+        case,
+        settings.seed,
+        torch.device(settings.device),
+        settings.allowed_bits,
+        settings.brief,
+    )
+    judgements: list[Judgement] = []
+    with _threads(case), guarded():
+        try:
+            judgements.extend(check.run(trial))
+        except TargetRaised as raised:
+            judgements.append(judged_raised(_row_of(check, raised.quantity), raised))
+    return tuple(judgements)
+
+
+def _row_of(check: Check, quantity: str) -> str:
+    """The certificate's rows are named by quantity; elsewhere the first row speaks."""
+    rows = {"Y": "forward", "dX": "grad_input", "dK": "grad_weight", "db": "grad_bias"}
+    names = [row.name for row in check.rows]
+    return rows[quantity] if rows.get(quantity) in names else names[0]
+
+
+_FEW_PRODUCTS = 20_000
+_PARALLEL = frozenset({"threads", "repetition", "fresh_values", "global_state"})
+
+
+@contextmanager
+def _threads(case: Case) -> Iterator[None]:
+    """Of eight small cases seven on one thread of torch's, one on all: which, the sizes say.
+
+    With several, a call on a few numbers takes half as long again, and finds little more.
+    """
+    before, g = torch.get_num_threads(), case.geometry
+    products = math.prod((*g.weight_shape, *g.output_size, g.batch))
+    sizes = sum((*g.input_shape, *g.weight_shape))
+    alone = products <= _FEW_PRODUCTS and sizes % 8 != 0 and case.check not in _PARALLEL
+    if alone:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if alone:
+            torch.set_num_threads(before)
+
+
+_KEPT = tuple((state.get, state.put_back) for state in STATES if state.put_back is not None)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Undo what a target may have set in the process, and silence what it warns of."""
+    before = [(get(), get, put_back) for get, put_back in _KEPT]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for state, get, put_back in before:
+            if get() != state:
+                put_back(state)

@@ -1,0 +1,1 @@
+"""From failures to findings: tallied, reduced, explained."""

@@ -1,0 +1,139 @@
+"""What the failing cases of a run have in common, and the passing ones have not.
+
+Faults sit behind predicates on geometry, layout and dtype. A run judges thousands of cases, so
+the conditions that every failing one meets, and few others, point at the predicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from conv_reference.verification.model.case import Case, Layout, dtype_name
+from conv_reference.verification.model.sizes import sizes_of
+
+FEWEST = 5  # failing cases: with fewer, much is common to them by chance
+MANY = 12  # with fewer, so is a parity or an upper limit
+_MOST = 4  # conditions
+_MOST_PASSING = 1.25  # for each that fails
+_CONTIGUOUS = {Layout.CONTIGUOUS, Layout.OFFSET}
+
+
+def circumstances(
+    failing: Sequence[Case], tried: Sequence[Case], *, smallest: Case | None = None
+) -> str:
+    """One sentence: the conditions that all failing cases meet, and how many others do.
+
+    Of the conditions that hold in each failing case, that which the fewest of the others meet
+    comes first, then that which the fewest of those left meet, until none tells them apart.
+
+    Args:
+        failing: cases that failed in one way.
+        tried: every case that could have, these among them.
+        smallest: one more that fails in this way, made small: what it lacks is not needed.
+
+    Returns:
+        Empty where fewer than five failed, or all did, or nothing is common to them alone, or
+        clearly more others passed with all of it.
+    """
+    wrong = set(failing)
+    if len(wrong) < FEWEST:
+        return ""
+    meant = wrong if smallest is None else {*wrong, smallest}
+    conditions = _conditions if len(wrong) < MANY else _more_conditions
+    common = set.intersection(*(set(conditions(case)) for case in meant))
+    right = [set(conditions(case)) & common for case in tried if case not in wrong]
+    chosen: list[str] = []
+    passing = right
+    while passing and len(chosen) < _MOST:
+        counts = {text: sum(text in met for met in passing) for text in sorted(common)}
+        best = min(counts, key=counts.__getitem__, default=None)
+        if best is None or counts[best] > 0.9 * len(passing):
+            break
+        chosen.append(best)
+        passing = [met for met in passing if best in met]
+    for text in tuple(chosen):  # what the later ones imply
+        rest = [other for other in chosen if other != text]
+        if rest and sum(met.issuperset(rest) for met in right) == len(passing):
+            chosen = rest
+    if not chosen or len(passing) > _MOST_PASSING * len(wrong):
+        return ""  # what more of the right ones have, too, tells nothing
+    others = f"{len(passing):,} other{'s' * (len(passing) > 1)}" if passing else "no other"
+    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} with that passed."
+
+
+def _conditions(case: Case) -> Iterator[str]:
+    """Everything that is true of a case, in the words of its text form."""
+    yield dtype_name(case.dtype)
+    yield f"grad={case.requires_grad or 'none'}"
+    for letter in "XKb" if case.bias else "XK":
+        asked = "asked" if letter in case.requires_grad else "not asked"
+        yield f"d{letter} {asked} for"
+    yield "a bias" if case.bias else "no bias"
+    yield f"values={case.values}"
+    for name, layout in (
+        ("X", case.input_layout),
+        ("K", case.weight_layout),
+        ("G", case.grad_output_layout),
+    ):
+        yield f"{name}={layout}"
+        if layout not in _CONTIGUOUS:
+            yield f"{name} not contiguous"
+    size = sizes_of(case.geometry)
+    for name in ("n", "c", "o", "g", "kh", "kw", "sh", "sw", "dh", "dw", "oh", "ow", "ph", "pw"):
+        least = 0 if name in {"ph", "pw"} else 1
+        value = size[name]
+        yield f"{name} = {value}"
+        yield from (f"{name} > {bound}" for bound in range(least, min(value, 40)))
+    yield from (text for text, holds in _relations(size) if holds)
+
+
+# Where kernels choose another path, or leave a tail: below blocks and vectors, and off their grid.
+_BELOW = (2, 3, 4, 5, 8, 9, 16, 17, 32, 33)
+_MODULI = (2, 4, 8)
+
+
+def _more_conditions(case: Case) -> Iterator[str]:
+    """With those that hold of a few cases by chance: remainders, and upper limits."""
+    yield from _conditions(case)
+    z = sizes_of(case.geometry)
+    named = {name: z[name] for name in ("n", "c", "o", "h", "w", "kh", "kw", "oh", "ow")}
+    named |= {"c/g": z["c"] // z["g"], "o/g": z["o"] // z["g"]}
+    named |= {"kh·kw": z["kh"] * z["kw"], "oh·ow": z["oh"] * z["ow"]}
+    for name, value in named.items():
+        yield from (f"{name} < {bound}" for bound in _BELOW if value < bound)
+        yield from (f"{name} % {modulus} = {value % modulus}" for modulus in _MODULI)
+
+
+def _relations(z: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
+    for axis, across in (("h", "w"), ("w", "h")):
+        k, s, p, d = (z[f"{name}{axis}"] for name in "kspd")
+        names = "rows" if axis == "h" else "columns"
+        yield f"s{axis} > k{axis}", s > k
+        yield f"s{axis} < k{axis}", s < k
+        yield f"p{axis} ≥ k{axis}", p >= k
+        yield f"d{axis} > s{axis}", d > s
+        yield f"a remainder in {axis}", z[f"r{axis}"] > 0
+        yield f"no remainder in {axis}", z[f"r{axis}"] == 0
+        yield f"outputs in {names} of padding", z[f"blind_{names}"] > 0
+        yield f"taps in {names} of padding", z[f"blind_kernel_{names}"] > 0
+        yield f"s{axis} > s{across}", s > z[f"s{across}"]
+        yield f"k{axis} > k{across}", k > z[f"k{across}"]
+    yield "a remainder in h or w", z["rh"] + z["rw"] > 0
+    yield "no remainder in h and w", z["rh"] + z["rw"] == 0
+    yield "sh > kh or sw > kw", z["sh"] > z["kh"] or z["sw"] > z["kw"]
+    yield "ph ≥ kh or pw ≥ kw", z["ph"] >= z["kh"] or z["pw"] >= z["kw"]
+    yield "outputs that see padding alone", z["blind_rows"] + z["blind_columns"] > 0
+    yield "h ≠ w", z["h"] != z["w"]
+    yield "sh ≠ sw", z["sh"] != z["sw"]
+    yield "kh ≠ kw", z["kh"] != z["kw"]
+    yield "dh ≠ dw", z["dh"] != z["dw"]
+    yield "ph ≠ pw", z["ph"] != z["pw"]
+    yield "depthwise", z["g"] == z["c"] > 1
+    yield "c/g > 1", z["c"] > z["g"]
+    yield "c/g = 1", z["c"] == z["g"]
+    yield "o/g > 1", z["o"] > z["g"]
+    yield "o/g = 1", z["o"] == z["g"]
+    yield "sh·sw > 1", z["sh"] * z["sw"] > 1
+    yield "ph + pw > 0", z["ph"] + z["pw"] > 0
+    yield "dh·dw > 1", z["dh"] * z["dw"] > 1
+    yield "kh·kw > 1", z["kh"] * z["kw"] > 1

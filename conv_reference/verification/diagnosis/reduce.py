@@ -1,0 +1,135 @@
+"""From a failing case to the smallest and simplest one that still fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from conv_reference.geometry import Geometry, Pair
+from conv_reference.verification.model.case import EXACT_VALUES, Case, Layout, Values
+
+MOST_TRIES = 800
+# The simplest first: with ones a wrong element is a wrong count, with counting numbers one can
+# see which were taken.
+_SIMPLER = (Values.ONES, Values.COUNTING)
+_BY_AXIS = ("kernel_size", "input_size", "stride", "dilation", "padding")
+_LEAF = {"dX": "X", "dK": "K", "db": "b"}
+
+
+def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -> Case:
+    """Make one thing after another smaller or simpler for as long as the case fails.
+
+    The result fails, and no single step from it (one size smaller; two at once where they
+    must agree; one layout contiguous; fewer gradients; columns in place of rows) fails as well,
+    unless the tries ran out.
+    Its batch is empty only where a batch of one does not fail.
+
+    Args:
+        case: one that fails.
+        quantity: Y, dX, dK, db or another: a gradient that is not asked for cannot fail.
+        fails: whether a case fails; must be repeatable.
+    """
+    tries = 0
+    improved = True
+    while improved:
+        improved = False
+        for candidate in _simpler(case, quantity):
+            tries += 1
+            if tries > MOST_TRIES:
+                return case
+            if fails(candidate):
+                case, improved = candidate, True
+                break
+    return case
+
+
+def _simpler(case: Case, quantity: str) -> Iterator[Case]:
+    """Cases one step simpler: first what is not a size, then the sizes, then the values."""
+    contiguous: dict[str, Any] = {
+        name: Layout.CONTIGUOUS
+        for name in ("input_layout", "weight_layout", "grad_output_layout")
+        if getattr(case, name) != Layout.CONTIGUOUS
+    }
+    if len(contiguous) > 1:
+        yield replace(case, **contiguous)
+    for name, layout in contiguous.items():
+        yield replace(case, **{name: layout})
+    if case.bias and quantity != "db":
+        yield replace(case, bias=False, requires_grad=case.requires_grad.replace("b", ""))
+    leaf = _LEAF.get(quantity, "")
+    if case.requires_grad not in {"", leaf} and leaf in case.requires_grad:
+        yield replace(case, requires_grad=leaf)
+    for geometry in _smaller(case.geometry):
+        yield replace(case, geometry=geometry)
+    if case.values in EXACT_VALUES:
+        simpler = _SIMPLER if case.values == Values.BALANCED else (*_SIMPLER, Values.BALANCED)
+        for values in simpler:
+            yield replace(case, values=values)
+    elif case.values == Values.COUNTING:
+        yield replace(case, values=Values.ONES)
+
+
+def _smaller(geometry: Geometry) -> Iterator[Geometry]:
+    """Valid geometries one step smaller, the largest steps first; at last, the same on its side."""
+    if geometry.batch == 0:  # one sample has elements to show, an empty batch has none
+        yield replace(geometry, batch=1)
+    for changes in _steps(geometry):
+        try:
+            yield replace(geometry, **changes)
+        except ValueError:  # no such convolution: the kernel no longer fits, say
+            continue
+    # A row is easier to read than a column; and where either fails, each run shows the same one.
+    exchanged = {name: getattr(geometry, name)[::-1] for name in _BY_AXIS}
+    if tuple(exchanged.values()) < tuple(getattr(geometry, name) for name in _BY_AXIS):
+        yield replace(geometry, **exchanged)
+
+
+def _steps(geometry: Geometry) -> Iterator[dict[str, Any]]:
+    g = geometry
+    group_in, group_out = g.group_channels
+    for size in _below(g.batch, 1):
+        yield {"batch": size}
+    for groups in _below(g.groups, 1):
+        yield {
+            "groups": groups,
+            "in_channels": groups * group_in,
+            "out_channels": groups * group_out,
+        }
+    for size in _below(group_in, 1):
+        yield {"in_channels": g.groups * size}
+    for size in _below(group_out, 1):
+        yield {"out_channels": g.groups * size}
+    for groups in _below(g.groups, 1):
+        yield {"groups": groups}  # for a fault that wants channels, not groups
+    for axis in (0, 1):
+        for size in _below(g.padding[axis][0], 0):
+            sides = [*g.padding]
+            sides[axis] = (size, size)
+            yield {"padding": tuple(sides)}
+    for name in ("dilation", "stride", "kernel_size", "input_size"):
+        for pair in _pairs_below(getattr(g, name), 1):
+            yield {name: pair}
+    yield from _kernel_with_input(g)
+
+
+def _kernel_with_input(geometry: Geometry) -> Iterator[dict[str, Any]]:
+    """A smaller kernel and an input smaller by as much: the output keeps its size."""
+    for axis in (0, 1):
+        kernel, size = [*geometry.kernel_size], [*geometry.input_size]
+        if kernel[axis] > 1 and size[axis] > geometry.dilation[axis]:
+            kernel[axis] -= 1
+            size[axis] -= geometry.dilation[axis]
+            yield {"kernel_size": tuple(kernel), "input_size": tuple(size)}
+
+
+def _pairs_below(pair: Pair, least: int) -> Iterator[Pair]:
+    for size in _below(pair[0], least):
+        yield size, pair[1]
+    for size in _below(pair[1], least):
+        yield pair[0], size
+
+
+def _below(size: int, least: int) -> Iterator[int]:
+    """Smaller sizes, smallest first: all the small ones, for a fault may want an even one."""
+    yield from sorted({*range(least, min(size, 17)), size // 2, size - 1} & {*range(least, size)})

@@ -1,0 +1,195 @@
+"""A few lines of Python that show a finding without this project, where that is possible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.checks.certificate import ROWS
+from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import conv2d_options
+from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.layouts import first_slice, written
+from conv_reference.verification.trial.values import case_operands
+
+MOST_ELEMENTS = 500  # of a tensor that is written out
+PLACEHOLDER = "my_conv"  # for a target that no name leads back to
+_ROLES = {"X": "input", "K": "weight", "b": "bias", "G": "grad_output"}
+
+
+def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+    """Under ten lines: with torch alone where that is possible, otherwise through ``verify``."""
+    first_order = judgement.check in {"shapes", *ROWS.values()}
+    g = case.geometry
+    sizes = (prod(shape) for shape in (g.input_shape, g.weight_shape, g.output_shape))
+    writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS
+    if target.importable and first_order and writable and settings.device == "cpu":
+        tensors = _Tensors(target, case, settings)
+        match target.spelling:
+            case FunctionSpelling() as spelling:
+                call, K, b = _function(target, spelling, tensors), "K", "b"
+            case LayerSpelling() as spelling:
+                call = _layer(target, spelling, tensors)
+                K, b = _attribute(spelling.kernel), _attribute(spelling.bias)
+            case None:
+                return _through_verify(target, case, judgement, settings)
+        shown = _shown(judgement, tensors, {"dX": "X", "dK": K, "db": b})
+        return "\n".join([*_imports(target), *call, *shown])
+    return _through_verify(target, case, judgement, settings)
+
+
+def _through_verify(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+    lines = [
+        "from conv_reference.verification import load_target, verify",
+        f"target = load_target({target.name!r})",
+        f'report = verify(target, case="{case}", seed={settings.seed}, isolate=True)',
+    ]
+    if not target.importable:  # its name need not be Python: "<lambda>", "f.<locals>.g"
+        lines = [
+            "from conv_reference.verification import verify",
+            f"{PLACEHOLDER} = ...  # what was given to verify",
+            f'report = verify({PLACEHOLDER}, case="{case}", seed={settings.seed})',
+        ]
+    sought = (judgement.check, judgement.quantity)  # one case may have several
+    lines += [
+        f"found = [f for f in report.findings if (f.check, f.quantity) == {sought}]",
+        'print(found[0].explanation if found else "right")',
+    ]
+    return "\n".join(lines)
+
+
+def _imports(target: Target) -> Iterator[str]:
+    place, _, _ = target.name.rpartition(":")
+    folder = str(Path(place).parent) if place.endswith(".py") else "."
+    if folder == ".":  # where Python looks
+        yield "import torch"
+    else:
+        yield f"import sys, torch; sys.path.insert(0, {folder!r})"
+    if place != "torch":
+        yield f"import {_module(place)}"
+
+
+def _own_name(target: Target) -> str:
+    place, _, attribute = target.name.rpartition(":")
+    return f"{_module(place)}.{attribute}"
+
+
+def _module(place: str) -> str:
+    return Path(place).stem if place.endswith(".py") else place
+
+
+class _Tensors:
+    """The operands of a case, written out."""
+
+    def __init__(self, target: Target, case: Case, settings: Settings) -> None:
+        self.case = case
+        self._operands = case_operands(case, settings.seed)
+        self._flat = not target.has_channels
+        self._layouts = {
+            "X": case.input_layout,
+            "K": case.weight_layout,
+            "G": case.grad_output_layout,
+            "b": Layout.CONTIGUOUS,
+        }
+
+    def leaf(self, letter: str) -> str:
+        """An argument, which asks for its gradient where the case says so."""
+        asks = letter in self.case.requires_grad
+        return self.text(letter) + (".requires_grad_()" if asks else "")
+
+    def parameter(self, letter: str) -> str:
+        """The same, as a parameter of a layer."""
+        asks = "" if letter in self.case.requires_grad else ", requires_grad=False"
+        return f"torch.nn.Parameter({self.text(letter)}{asks})"
+
+    def text(self, letter: str) -> str:
+        """The values, in their layout; without what a target over (N, H, W) does not have."""
+        tensor: Tensor = getattr(self._operands, _ROLES[letter])
+        layout, whole = self._layouts[letter], letter == "G"
+        dtype = f"torch.{dtype_name(self.case.dtype)}"
+        if letter == "b":
+            return _values(tensor, dtype)
+        held = first_slice(tensor, whole=whole) if layout == Layout.EXPANDED else tensor
+        text = written(_values(held, dtype), tuple(tensor.shape), layout, dtype)
+        return text + ("" if not self._flat else "[0, 0]" if letter == "K" else "[:, 0]")
+
+
+def _values(tensor: Tensor, dtype: str) -> str:
+    """What makes the tensor, contiguous."""
+    shape, flat = tuple(tensor.shape), tensor.flatten()
+    if bool((flat == 1).all()):
+        return f"torch.ones({shape}, dtype={dtype})"
+    if torch.equal(flat.to(torch.float64), torch.arange(1.0, len(flat) + 1, dtype=torch.float64)):
+        return f"torch.arange(1, {len(flat) + 1}, dtype={dtype}).reshape({shape})"
+    reshaped = f".reshape({shape})" if len(shape) > 1 else ""
+    return f"torch.tensor({_numbers(flat)}, dtype={dtype}){reshaped}"
+
+
+def _numbers(flat: Tensor) -> list[float | int]:
+    """Integers as such: less to read."""
+    return [int(value) if value.is_integer() else value for value in flat.tolist()]
+
+
+def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> Iterator[str]:
+    letters = "XKb" if tensors.case.bias else "XK"
+    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in letters)
+    given = _options(tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
+    words = [given[name] for name in spelling.by_position]
+    words += [f"{name}={given[name]}" for name in spelling.by_name]
+    called = _own_name(target) + (".apply" if spelling.apply else "")
+    yield f"Y = {called}({', '.join(['X', 'K', *words])})"
+
+
+def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterator[str]:
+    case, made = tensors.case, _own_name(target)
+    if spelling.constructor is not None:
+        g = case.geometry
+        sizes = {"in_channels": g.in_channels, "out_channels": g.out_channels}
+        given = sizes | {"kernel_size": g.kernel_size} | _options(case) | {"bias": case.bias}
+        taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
+        made = f"{made}({', '.join(taken)})"
+    yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
+    yield f"{_attribute(spelling.kernel)} = {tensors.parameter('K')}"
+    if case.bias:
+        yield f"{_attribute(spelling.bias)} = {tensors.parameter('b')}"
+    yield f"X = {tensors.leaf('X')}"
+    yield "Y = layer(X)"
+
+
+def _attribute(name: str) -> str:
+    """A parameter of the layer: ``layer[0].weight``, for what is in a sequence has a number."""
+    return re.sub(r"\.(\d+)", r"[\1]", f"layer.{name}")
+
+
+def _options(case: Case) -> dict[str, Any]:
+    return {name: str(value) for name, value in conv2d_options(case.geometry).items()}
+
+
+def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:
+    """What asks for the quantity and prints it."""
+    shown = leaves.get(judgement.quantity, "Y")
+    if judgement.quantity != "Y":
+        yield f"Y.backward({tensors.text('G')})"
+        shown += ".grad"
+    if judgement.index:
+        shown += str(list(judgement.index))
+    elif judgement.actual.startswith("of shape"):
+        shown = f"{shown}.shape, {shown}.dtype"
+    yield f"print({shown})  # {_outcome(judgement)}"
+
+
+def _outcome(judgement: Judgement) -> str:
+    """What the last line shows, or why it is never reached."""
+    if judgement.verdict in {Verdict.RAISED, Verdict.CRASHED}:
+        return f"never reached: {judgement.actual}"
+    return f"should be {judgement.expected}, is {judgement.actual}"

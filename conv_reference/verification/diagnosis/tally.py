@@ -1,0 +1,218 @@
+"""Results gathered: what each row of the report has seen in each dtype."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.checks import Check, Row
+from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
+from conv_reference.verification.model.families import count_families
+from conv_reference.verification.model.result import (
+    FAILURES,
+    CheckResult,
+    Verdict,
+    worst,
+)
+from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, Judgement, full_bits
+from conv_reference.verification.trial.values import miss_bound
+from conv_reference.verification.work.children import Crash
+
+_QUANTITY = {"forward": "Y", "grad_input": "dX", "grad_weight": "dK", "grad_bias": "db"}
+OBSERVED = "observed: "  # how the explanation of something that is not judged begins
+# What glibc says before it ends a process whose heap is damaged.
+_DAMAGED = re.compile(
+    r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
+)
+DAMAGE = (
+    "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
+    "workspace; that shows when the block is freed, which may be in a later call."
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One judgement that is a fault, with its case."""
+
+    case: Case
+    judgement: Judgement
+
+
+@dataclass
+class _Seen:
+    verdicts: set[Verdict] = field(default_factory=set)
+    geometries: dict[Geometry, None] = field(default_factory=dict)
+    balanced: dict[Geometry, None] = field(default_factory=dict)
+    cases: int = 0
+    unsupported: int = 0
+    bits: list[float] = field(default_factory=list)
+    bounds: set[str] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    reason: str = ""
+
+
+@dataclass
+class Tally:
+    """What was seen, by row and dtype; fed in the order of the plan."""
+
+    checks: Sequence[Check]
+    dtypes: Sequence[torch.dtype]
+    refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
+    _notes: dict[str, set[torch.dtype]] = field(default_factory=dict)  # observed, and in which
+    _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
+
+    def add(self, case: Case, result: Sequence[Judgement] | Crash) -> None:
+        """Take the judgements of one case, or that it took its process along."""
+        if isinstance(result, Crash):
+            result = [crashed(self._check(case), case, result)]
+        judged = {j.check: None for j in result if j.verdict != Verdict.UNSUPPORTED}
+        refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
+        for row in judged:
+            _count(self._row(row, case), case)
+        for row in refused:
+            if row not in judged:
+                self._row(row, case).unsupported += 1
+        if refused and not judged:
+            self.refused[case] = None
+        for judgement in result:
+            self._take(self._row(judgement.check, case), case, judgement)
+
+    def _row(self, name: str, case: Case) -> _Seen:
+        key = name, case.dtype
+        if key not in self._seen:
+            self._seen[key] = _Seen()
+        return self._seen[key]
+
+    def _take(self, seen: _Seen, case: Case, judgement: Judgement) -> None:
+        seen.verdicts.add(judgement.verdict)
+        if judgement.effective_bits is not None:
+            seen.bits.append(judgement.effective_bits)
+        if judgement.bound is not None:
+            seen.bounds.add(judgement.bound)
+        if judgement.verdict in FAILURES:
+            seen.failures.append(Failure(case, judgement))
+        elif judgement.verdict == Verdict.UNSUPPORTED:
+            seen.reason = seen.reason or judgement.actual or judgement.explanation
+        elif judgement.explanation.startswith(OBSERVED):
+            note = judgement.explanation.removeprefix(OBSERVED)
+            self._notes.setdefault(note, set()).add(case.dtype)
+
+    def _check(self, case: Case) -> Check:
+        return next(check for check in self.checks if check.name == case.check)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was observed and not judged; where not in every dtype, in which."""
+        return [
+            note + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})")
+            for note, seen in self._notes.items()
+        ]
+
+    def _named(self, dtypes: set[torch.dtype]) -> str:
+        return ", ".join(dtype_name(dtype) for dtype in self.dtypes if dtype in dtypes)
+
+    @property
+    def rows(self) -> set[str]:
+        """The rows of which anything was seen."""
+        return {row for row, _ in self._seen}
+
+    def failures(self) -> list[Failure]:
+        """Every fault, in the order of the rows."""
+        return [f for seen in self._seen.values() for f in seen.failures]
+
+    def results(self, known: Iterable[Failure]) -> list[CheckResult]:
+        """One result for each row and dtype that anything was seen of.
+
+        Args:
+            known: the failures that are known defects.
+        """
+        excused = {id(failure) for failure in known}
+        order = {row.name: (i, c) for i, (c, row) in enumerate(_rows(self.checks))}
+        place = {dtype: i for i, dtype in enumerate(self.dtypes)}
+        keys = sorted(self._seen, key=lambda key: (order[key[0]][0], place.get(key[1], 99)))
+        return [self._result(*key, order[key[0]][1], excused) for key in keys]
+
+    def _result(self, row: str, dtype: torch.dtype, check: Check, excused: set[int]) -> CheckResult:
+        seen = self._seen[row, dtype]
+        new = {f.judgement.verdict for f in seen.failures if id(f) not in excused}
+        # Beside a new failure a known one says nothing of how bad it is.
+        verdicts = (seen.verdicts - FAILURES) | new if new else seen.verdicts
+        # A mode that some cases have and others do not is judged by those that do.
+        verdict = worst(verdicts - {Verdict.UNSUPPORTED})
+        return CheckResult(
+            name=row,
+            dtype=dtype_name(dtype),
+            verdict=verdict,
+            geometries=len(seen.geometries),
+            effective_bits=min(seen.bits, default=None),
+            miss_bound=_weakest(row, dtype, seen) if verdict == Verdict.EXACT else None,
+            cases=seen.cases,
+            unsupported=seen.unsupported,
+            bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
+            expected_bits=float(full_bits(dtype)) if seen.bits else None,
+            reason=seen.reason,
+            known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
+            real=check.real,
+            families=count_families(seen.geometries),
+        )
+
+
+def _count(seen: _Seen, case: Case) -> None:
+    seen.cases += 1
+    seen.geometries[case.geometry] = None
+    if case.values == Values.BALANCED and not _has_repeats(case):
+        seen.balanced[case.geometry] = None
+
+
+def _has_repeats(case: Case) -> bool:
+    """Whether elements repeat: the bound is that of independent ones."""
+    return Layout.EXPANDED in {case.input_layout, case.weight_layout, case.grad_output_layout}
+
+
+def _rows(checks: Sequence[Check]) -> list[tuple[Check, Row]]:
+    first = sorted(checks, key=lambda check: check.name != "certificate")
+    return [(check, row) for check in first for row in check.rows]
+
+
+def _bound(bounds: set[str]) -> str | None:
+    if NORMWISE in bounds:
+        return NORMWISE
+    return COMPONENTWISE if bounds else None
+
+
+def _weakest(row: str, dtype: torch.dtype, seen: _Seen) -> float | None:
+    quantity = _QUANTITY.get(row)
+    exact = [g for g in seen.balanced if g.batch and can_be_exact(g, dtype)]
+    if quantity is None or not exact:
+        return None
+    return max(miss_bound(geometry, dtype, quantity) for geometry in exact)
+
+
+def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
+    """What is told of a case that took its process along."""
+    said = f": {crash.said}" if crash.said else ""
+    damage = DAMAGE if _DAMAGED.match(crash.said) else ""
+    own = (row for row, geometries in check.own.items() if case.geometry in geometries)
+    row = "forward" if check.name == "certificate" else next(own, check.rows[0].name)
+    return Judgement(
+        row,
+        "Y",
+        Verdict.CRASHED,
+        expected="an answer",
+        actual=crash.how,
+        explanation="\n".join(filter(None, (f"{crash.how}{said}", damage))),
+        case=_asked(crash),
+    )
+
+
+def _asked(crash: Crash) -> Case | None:
+    """The case at which the process died, where that is another than the one it was given."""
+    with suppress(ValueError):  # it has written there: what was to be read may be anything
+        return Case.parse(crash.asked) if crash.asked else None
+    return None

@@ -1,0 +1,265 @@
+"""What held, in a file that is committed.
+
+Everything here is a pure function but for one that reads and one that writes. The file is JSON
+with one line for each row of the checks, sorted, so that a change of it is read in a diff.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from conv_reference.verification.model.result import CheckResult, Report, Verdict
+
+SCHEMA = 1
+SHIPPED = "shipped"  # with this package
+NONE = "none"
+
+
+class BaselineError(ValueError):
+    """The file is no baseline for this run; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What, beside the seed, cases and their verdicts follow from: the gate repeats it."""
+
+    dtypes: tuple[str, ...]
+    device: str = "cpu"
+    budget: float = 20.0  # seconds
+    sweep: str = "default"
+    checks: tuple[str, ...] = ()
+    require: str = "rounded"
+    allowed_bits: int | None = None  # None: the dtype's
+    known: str = SHIPPED  # the registry of known defects: a file, or one of these two words
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one check held in one dtype on one device."""
+
+    check: str
+    dtype: str
+    device: str
+    verdict: Verdict
+    bits: float | None = None  # effective; None where exact
+    bound: str | None = None  # where rounded
+    known: bool = False  # its failures are known defects
+    families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from every other row."""
+        return self.check, self.dtype, self.device
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What held, and the run that showed it."""
+
+    target: str
+    seed: int
+    parameters: Parameters
+    planned: int  # cases
+    environment: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+
+def baseline_of(report: Report, parameters: Parameters) -> Baseline:
+    """What a report says, as a baseline."""
+    return Baseline(
+        target=report.target,
+        seed=report.seed,
+        parameters=parameters,
+        planned=report.planned,
+        environment=dict(sorted(report.environment.items())),
+        rows=tuple(sorted(rows_of(report), key=lambda row: row.key)),
+    )
+
+
+def dumps(baseline: Baseline) -> str:
+    """The file's content; the same baseline gives the same bytes."""
+    lines = ["{", f' "schema": {SCHEMA},']
+    names = ("target", "seed", "planned")
+    lines += [f" {_json(name)}: {_json(getattr(baseline, name))}," for name in names]
+    lines.append(f' "parameters": {_json(asdict(baseline.parameters))},')
+    lines.append(' "environment": {')
+    lines += _joined(f"  {_json(k)}: {_json(v)}" for k, v in sorted(baseline.environment.items()))
+    lines.append(" },")
+    lines.append(' "rows": [')
+    rows = sorted(baseline.rows, key=lambda row: row.key)
+    lines += _joined(f"  {_json(asdict(row) | {'families': dict(row.families)})}" for row in rows)
+    return "\n".join([*lines, " ]", "}"]) + "\n"
+
+
+def loads(text: str, *, name: str = "the baseline") -> Baseline:
+    """Read the file's content.
+
+    Args:
+        text: the content.
+        name: what an error calls it.
+
+    Raises:
+        BaselineError: when it is corrupt or of a newer schema.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise BaselineError(f"{name} is corrupt: no JSON ({error})") from None
+    if not isinstance(content, dict) or type(content.get("schema")) is not int:
+        raise BaselineError(f"{name} is corrupt: no object with a schema")
+    if content["schema"] > SCHEMA:
+        raise BaselineError(
+            f"{name} has schema {content['schema']}, newer than {SCHEMA}, the newest that is "
+            "understood: update conv-reference"
+        )
+    try:
+        return _from_json(content)
+    except KeyError as error:
+        raise BaselineError(f"{name} is corrupt: it lacks {error}") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BaselineError(f"{name} is corrupt: {error}") from None
+
+
+def read(path: Path, *, target: str | None = None) -> Baseline:
+    """Read a baseline's file.
+
+    Args:
+        path: of the file.
+        target: that it must be about, where given.
+
+    Raises:
+        BaselineError: when there is none, or it is corrupt, of a newer schema or of another
+            target; the message is one line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BaselineError(f"no baseline {path}; --update-baseline makes one") from None
+    except UnicodeDecodeError:
+        raise BaselineError(f"the baseline {path} is corrupt: no UTF-8") from None
+    baseline = loads(text, name=f"the baseline {path}")
+    if target is not None:
+        require_target(baseline, target, name=f"the baseline {path}")
+    return baseline
+
+
+def write(path: Path, baseline: Baseline) -> None:
+    """Write a baseline's file, whole or not at all."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(dumps(baseline), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def rows_of(report: Report) -> Iterator[Row]:
+    """The report's checks, as rows of a baseline."""
+    device = report.environment.get("device", "cpu")
+    for check in report.checks:
+        yield _row(check, device)
+
+
+def _row(check: CheckResult, device: str) -> Row:
+    bits = check.effective_bits
+    return Row(
+        check=check.name,
+        dtype=check.dtype,
+        device=device,
+        verdict=check.verdict,
+        bits=round(bits, 2) if bits is not None and math.isfinite(bits) else None,
+        bound=check.bound,
+        known=check.known,
+        families=tuple(sorted(check.families)),
+    )
+
+
+def require_target(baseline: Baseline, target: str, name: str = "the baseline") -> None:
+    """Refuse a baseline of another target.
+
+    Args:
+        baseline: what held.
+        target: that is verified now.
+        name: what the error calls the baseline.
+
+    Raises:
+        BaselineError: when the two differ.
+    """
+    if baseline.target != target:
+        raise BaselineError(f"{name} is of another target: {baseline.target}, not {target}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _joined(lines: Iterator[str]) -> list[str]:
+    text = ",\n".join(lines)
+    return [text] if text else []
+
+
+def _from_json(content: Mapping[str, Any]) -> Baseline:
+    parameters = _checked(content, "parameters", dict)
+    environment = _checked(content, "environment", dict)
+    if not all(isinstance(value, str) for value in environment.values()):
+        raise ValueError("environment must hold strings")
+    rows = tuple(_row_from_json(row) for row in _checked(content, "rows", list))
+    if len({row.key for row in rows}) < len(rows):
+        raise ValueError("two rows have the same check, dtype and device")
+    return Baseline(
+        target=_checked(content, "target", str),
+        seed=_checked(content, "seed", int),
+        planned=_checked(content, "planned", int),
+        parameters=Parameters(
+            dtypes=_strings(parameters, "dtypes"),
+            device=_checked(parameters, "device", str),
+            budget=float(_checked(parameters, "budget", int, float)),
+            sweep=_checked(parameters, "sweep", str),
+            checks=_strings(parameters, "checks"),
+            require=_checked(parameters, "require", str),
+            # Not in files from before they were recorded: then as where nothing was asked.
+            allowed_bits=_checked(parameters, "allowed_bits", int, type(None), default=None),
+            known=_checked(parameters, "known", str, default=SHIPPED),
+        ),
+        environment=environment,
+        rows=rows,
+    )
+
+
+def _row_from_json(row: Any) -> Row:
+    families = _checked(row, "families", dict)
+    if not all(type(count) is int for count in families.values()):
+        raise ValueError("families must hold integers")
+    bits = _checked(row, "bits", int, float, type(None))
+    return Row(
+        check=_checked(row, "check", str),
+        dtype=_checked(row, "dtype", str),
+        device=_checked(row, "device", str),
+        verdict=Verdict(_checked(row, "verdict", str)),
+        bits=None if bits is None else float(bits),
+        bound=_checked(row, "bound", str, type(None)),
+        known=_checked(row, "known", bool),
+        families=tuple(sorted(families.items())),
+    )
+
+
+_REQUIRED = object()
+
+
+def _checked(content: Any, key: str, *kinds: type, default: Any = _REQUIRED) -> Any:
+    if not isinstance(content, dict):
+        raise TypeError(f"an object was expected, not {content!r}"[:120])
+    value = content[key] if default is _REQUIRED else content.get(key, default)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{key} must be {wanted}, not {value!r}"[:120])
+    return value
+
+
+def _strings(content: Any, key: str) -> tuple[str, ...]:
+    values = _checked(content, key, list)
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{key} must hold strings")
+    return tuple(values)

@@ -1,0 +1,100 @@
+"""Known defects in a plan: each is provoked by the cases that show it, and crashes by no others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.diagnosis.tally import Failure
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.plan.plan import Request
+from conv_reference.verification.target.target import Target
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """A plan's cases with known defects in mind."""
+
+    cases: tuple[Case, ...]
+    notes: tuple[str, ...] = ()
+
+
+def provoke(
+    cases: Sequence[Case],
+    defects: Sequence[Defect],
+    target: Target,
+    wanted: Request,
+    *,
+    isolated: bool,
+) -> Provoked:
+    """Put the cases that show known defects first; leave out others that would crash.
+
+    A crash costs a new process, so one that is known is met once and no more, at the end, when
+    none is needed; and not at all where the process is the caller's own.
+
+    Args:
+        cases: of the plan.
+        defects: those that apply to the target, here.
+        target: that the cases are put to.
+        wanted: of which only the dtypes and checks that it names are tried.
+        isolated: whether the target runs in child processes.
+    """
+    first = [c for d in defects if not d.crashes for c in _shown(d, target, wanted)]
+    last = [c for d in defects if d.crashes and isolated for c in _shown(d, target, wanted)]
+    shown = {*first, *last}
+    crashing = [defect for defect in defects if defect.crashes]
+    spared: Counter[Defect] = Counter()
+    kept = []
+    for case in dict.fromkeys((*first, *(case for case in cases if case not in shown), *last)):
+        defect = None if case in shown else _first_concerned(crashing, case)
+        if defect is None:
+            kept.append(case)
+        else:
+            spared[defect] += 1
+    notes = [_not_tried(defect, spared[defect]) for defect in crashing if defect in spared]
+    return Provoked(tuple(kept), tuple(notes))
+
+
+def _first_concerned(defects: Sequence[Defect], case: Case) -> Defect | None:
+    return next((defect for defect in defects if defect.concerns(case)), None)
+
+
+def _not_tried(defect: Defect, number: int) -> str:
+    count = f"{number} case{'s' if number > 1 else ''}"
+    return f"not tried: {count} where {defect.name} may crash, a known defect ({defect.link})"
+
+
+def stale(
+    cases: Sequence[Case], known: Sequence[Failure], defects: Sequence[Defect]
+) -> tuple[str, ...]:
+    """The defects that cases of this run should have shown, and did not.
+
+    Args:
+        cases: that were judged.
+        known: failures that are known defects.
+        defects: those that apply to the target, here.
+    """
+    judged = set(cases)
+    return tuple(
+        defect.name
+        for defect in defects
+        if defect.shows
+        and all(Case.parse(text) in judged for text in defect.shows)
+        and not any(defect.matches(f.case, f.judgement) for f in known)
+    )
+
+
+def _shown(defect: Defect, target: Target, wanted: Request) -> list[Case]:
+    rows = set(wanted.checks)
+    found = []
+    for case in map(Case.parse, defect.shows):
+        check = all_checks().get(case.check)
+        asked = check is not None and (
+            not rows or check.name in rows or rows & {row.name for row in check.rows}
+        )
+        if asked and case.dtype in wanted.dtypes and target.restrict(case) == case:
+            found.append(case)
+    return found

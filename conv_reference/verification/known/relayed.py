@@ -1,0 +1,137 @@
+"""Known defects that a target passes on: torch's own, where the target calls torch there.
+
+Most implementations call torch's convolution somewhere, in the backward pass above all, or are
+made of its matrix products. Whether one does, in the circumstances of a defect, is heard and not
+guessed: a dispatch mode sees every operation, and those within an operator of the target's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from conv_reference.verification.checks._execution import Settings, guarded
+from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.trial import TargetRaised, Trial
+from conv_reference.verification.work.children import Backend, Crash
+from conv_reference.verification.work.messages import Broken
+
+TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
+_FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher does
+_PRODUCT = "matrix product"
+
+
+def torchs(defects: Iterable[Defect], environment: Mapping[str, str]) -> list[Defect]:
+    """Those of torch's convolution and of its matrix product that are to be expected here."""
+    return [d for d in defects if any(d.applies(name, environment) for name in (TORCH, PRODUCT))]
+
+
+def relayed(
+    target: Target,
+    defects: Sequence[Defect],
+    cases: Sequence[Case],
+    backend: Backend,
+    settings: Settings,
+) -> tuple[Defect, ...]:
+    """Those of torch's defects that failures of the target may be, for it calls torch there.
+
+    They are narrowed to what the target has torch do: where its backward pass is its own, to Y.
+    None of them is expected to show.
+
+    Args:
+        target: that is judged.
+        defects: of torch, in this environment.
+        cases: of the plan; for each defect, the target is heard on the first that it concerns.
+        backend: where the target runs.
+        settings: of the run.
+    """
+    concerned = ((defect, _concerned(target, defect, cases)) for defect in defects)
+    asked = [(defect, case) for defect, case in concerned if case is not None]
+    results = backend.run(heard, [case for _, case in asked], settings)
+    found = (
+        _narrowed(asked[number][0], names)
+        for number, names in sorted(results, key=itemgetter(0))
+        if not isinstance(names, Crash | Broken)
+    )
+    return tuple(defect for defect in found if defect is not None)
+
+
+def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
+    """Which of torch's convolutions, forward and backward, and products the target calls here.
+
+    They are carried out without oneDNN, whose defects are then not met: some kill the process.
+    """
+    trial = Trial(target, case, settings.seed, torch.device(settings.device))
+    listener = _Listener(settings.device)
+    with guarded(), suppress(TargetRaised), torch.backends.mkldnn.flags(enabled=False):
+        call = trial.call()
+        with listener:
+            observe(call)
+    return frozenset(listener.names)
+
+
+class _Listener(TorchDispatchMode):
+    """Lets everything pass, and remembers which convolutions and matrix products did."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
+        self.names: set[str] = set()
+        self._key = _KEYS.get(torch.device(device).type)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # called by torch
+        name = _NAMES.get(func.overloadpacket.__name__)
+        if func.namespace == "aten" and name is not None:
+            self.names.add(name)
+        if func.namespace in {"aten", "prims"} or self._key is None:
+            return func(*args, **(kwargs or {}))
+        # An operator registered by the target: listen to what its kernel calls, too.
+        with self:
+            return func.redispatch(self._key, *args, **(kwargs or {}))
+
+
+# By their names at the dispatcher; within a registered operator conv2d is seen as such.
+_NAMES = {
+    _FORWARD: _FORWARD,
+    "conv2d": _FORWARD,
+    _BACKWARD: _BACKWARD,
+    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm", "matmul", "linear"), _PRODUCT),
+}
+# A kernel is called by its device's key.
+_KEYS = {
+    "cpu": torch._C.DispatchKeySet(torch._C.DispatchKey.CPU),  # noqa: SLF001 (the key has no public name)
+    "cuda": torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA),  # noqa: SLF001 (the key has no public name)
+}
+
+
+def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | None:
+    """A case in which the defect would be met, with both gradients asked for."""
+    for case in (*map(Case.parse, defect.shows), *cases):
+        if defect.concerns(case):
+            both = target.restrict(replace(case, requires_grad="XK"))
+            if defect.concerns(both):
+                return both
+    return None
+
+
+def _narrowed(defect: Defect, names: frozenset[str]) -> Defect | None:
+    if PRODUCT.startswith(defect.targets):
+        summary = f"torch's matrix product, which the target calls, has it: {defect.summary}"
+        return replace(defect, summary=summary, shows=()) if _PRODUCT in names else None
+    heard = {"Y"} if _FORWARD in names else set()
+    heard |= {"dX", "dK", "db"} if _BACKWARD in names else set()
+    quantities = tuple(q for q in defect.quantities or ("Y", "dX", "dK", "db") if q in heard)
+    if not quantities:
+        return None
+    summary = f"torch's convolution, which the target calls, has it: {defect.summary}"
+    return replace(defect, summary=summary, shows=(), quantities=quantities)

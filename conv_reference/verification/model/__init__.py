@@ -1,0 +1,1 @@
+"""What travels between the stages of a run, as plain data."""

@@ -1,0 +1,84 @@
+"""Predicates over a geometry's sizes, as text: ``c % 2 == 1 and g == 1``.
+
+The registry of known defects, and checks that bring their geometries, say so where they apply.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.model.sizes import sizes_of
+
+
+class PredicateError(ValueError):
+    """A text that is no predicate; the message is one line."""
+
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+
+
+def require_predicate(text: str) -> None:
+    """Refuse what could not be evaluated, in every part: evaluation stops where it can.
+
+    Raises:
+        PredicateError: when the text holds anything else than `evaluate` takes.
+    """
+    sizes = sizes_of(Geometry(input_size=(1, 1), kernel_size=(1, 1)))
+    evaluate(text, sizes)
+    for node in ast.walk(ast.parse(text, mode="eval")):
+        if isinstance(node, ast.Name) and node.id not in sizes:
+            raise PredicateError(
+                f"not a predicate over sizes: {text!r}; there is no size {node.id!r}"
+            )
+        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda):
+            raise PredicateError(f"not a predicate over sizes: {text!r}")
+
+
+def evaluate(text: str, sizes: Mapping[str, int]) -> int:
+    """Evaluate a predicate over sizes: comparisons, and, or, not, and integer arithmetic.
+
+    >>> evaluate("n > 1 and g == c", {"n": 2, "g": 3, "c": 3})
+    1
+
+    Raises:
+        PredicateError: when the text holds anything else.
+    """
+    try:
+        return int(_value(_parsed(text), sizes))
+    except (SyntaxError, KeyError, ZeroDivisionError) as error:
+        raise PredicateError(f"not a predicate over sizes: {text!r}") from error
+
+
+@lru_cache(maxsize=64)  # a run asks each predicate about thousands of cases
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _value(node: ast.expr, sizes: Mapping[str, int]) -> int:
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return sizes[name]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return int(_OPERATORS[type(op)](_value(left, sizes), _value(right, sizes)))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return int(not _value(operand, sizes))
+        case ast.BoolOp(op=op, values=values):
+            found = (_value(value, sizes) for value in values)  # as Python does, no further
+            return int(all(found) if isinstance(op, ast.And) else any(found))
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            sides = [_value(side, sizes) for side in (left, *comparators)]
+            pairs = zip(ops, sides, sides[1:], strict=False)
+            return int(all(_OPERATORS[type(op)](a, b) for op, a, b in pairs))
+    raise KeyError(ast.dump(node))

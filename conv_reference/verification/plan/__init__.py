@@ -1,0 +1,1 @@
+"""From target and request to the cases of a run."""

@@ -1,0 +1,172 @@
+"""The bulk of a run: certificates of small geometries by the ten thousand, and of large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.plan.geometries import (
+    enumerated_geometries,
+    large_geometry,
+    outlying_geometry,
+    small_geometry,
+)
+from conv_reference.verification.plan.networks import miniature, network_geometries
+from conv_reference.verification.target.target import Target
+
+CERTIFICATE = "certificate"
+_OUTLYING = 0.05  # of the small geometries that are drawn
+_MINIATURES = 0.2  # of those, too
+_MOST_DRAWS = 10  # of a geometry that has room for exact integers
+
+
+def shares(dtypes: Sequence[torch.dtype]) -> dict[torch.dtype, float]:
+    """How many cases each dtype has, in proportion; 1 on average.
+
+    Those of more than 16 bits have twice as many as the others. They hold more integers, of which
+    one trial says as much as five, and the faults of a geometry or a mode show in all of them.
+
+    >>> [round(share, 2) for share in shares([torch.float64, torch.bfloat16]).values()]
+    [1.33, 0.67]
+
+    Args:
+        dtypes: of the run, at least one.
+    """
+    parts = {dtype: 2 if _is_wide(dtype) else 1 for dtype in dtypes}
+    return {dtype: part * len(parts) / sum(parts.values()) for dtype, part in parts.items()}
+
+
+def _is_wide(dtype: torch.dtype) -> bool:
+    return dtype.itemsize > 2
+
+
+def small_cases(
+    target: Target,
+    dtypes: Sequence[torch.dtype],
+    seed: int,
+    count: int,
+    *,
+    enumerated: int | None = None,
+) -> Iterator[Case]:
+    """Small geometries: the smallest ones one after another, then a sample of all of them.
+
+    Dtypes go round by their ``shares``, from another one in each run, so that a few runs put each
+    of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. A
+    fifth of the sample is what networks have, in miniature: faults hide in fast paths, too.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+        seed: of the run.
+        count: of cases, altogether.
+        enumerated: how many come from the enumeration; by default a third.
+    """
+    random = Random(f"small {seed}")
+    first = count // 3 if enumerated is None else enumerated
+    geometries = enumerated_geometries()
+    in_turn = [*dtypes, *filter(_is_wide, dtypes)]
+    begin = random.randrange(len(in_turn))
+    for place in range(count):
+        dtype = in_turn[(begin + place) % len(in_turn)]
+        if place >= first and random.random() < _MINIATURES:
+            geometry = _fitting(miniature, dtype, random)
+            case = _miniature_case(target.restrict_geometry(geometry), dtype, random)
+        else:
+            geometry = next(geometries) if place < first else _drawn_geometry(dtype, random)
+            case = _small_case(target.restrict_geometry(geometry), dtype, random)
+        if can_be_exact(case.geometry, dtype):
+            yield target.restrict(case)
+
+
+def _drawn_geometry(dtype: torch.dtype, random: Random) -> Geometry:
+    """A small one; every twentieth has one large size, where the dtype has room for it."""
+    outlying = random.random() < _OUTLYING
+    return _fitting(outlying_geometry, dtype, random) if outlying else small_geometry(random)
+
+
+def _fitting(draw: Callable[[Random], Geometry], dtype: torch.dtype, random: Random) -> Geometry:
+    """One with room for exact integers; after ten that have none, any small one."""
+    for _ in range(_MOST_DRAWS):
+        geometry = draw(random)
+        if can_be_exact(geometry, dtype):
+            return geometry
+    return small_geometry(random)
+
+
+def _miniature_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
+    """As a small one; half of the networks hold input and kernel in channels_last."""
+    case = _small_case(geometry, dtype, random)
+    if random.random() < 0.5:
+        return case
+    last = Layout.CHANNELS_LAST
+    return replace(case, input_layout=last, weight_layout=last)
+
+
+def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
+    """Half of the cases are contiguous; most ask for every gradient."""
+    layouts = [
+        random.choice(tuple(Layout)) if random.random() < 0.3 else Layout.CONTIGUOUS
+        for _ in range(3)
+    ]
+    return Case(
+        check=CERTIFICATE,
+        geometry=geometry,
+        dtype=dtype,
+        values=random.choice(EXACT_VALUES),
+        input_layout=layouts[0],
+        weight_layout=layouts[1],
+        grad_output_layout=layouts[2],
+        requires_grad=random.choice(SUBSETS) if random.random() < 0.15 else "XKb",
+        bias=random.random() < 0.75,
+    )
+
+
+def large_cases(
+    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
+) -> Iterator[Case]:
+    """Sizes at which libraries change their algorithm: channels, pixels and batches.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+        seed: of the run.
+        count: of cases, altogether.
+    """
+    random = Random(f"large {seed}")
+    for place in range(count):
+        geometry = target.restrict_geometry(large_geometry(random))
+        yield _large_case(target, geometry, dtypes[place % len(dtypes)], random)
+
+
+def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
+    """The layers of known networks.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+    """
+    random = Random("networks")
+    for geometry in network_geometries():
+        for dtype in dtypes:
+            yield _large_case(target, target.restrict_geometry(geometry), dtype, random)
+
+
+def _large_case(target: Target, geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
+    """As a small one; sparse where sums are too long for dense integers."""
+    case = _small_case(geometry, dtype, random)
+    if not can_be_exact(geometry, dtype):
+        # Repeated, ±1 would not be sparse.
+        layouts: dict[str, Any] = {
+            name: Layout.CONTIGUOUS
+            for name in ("input_layout", "weight_layout", "grad_output_layout")
+            if getattr(case, name) == Layout.EXPANDED
+        }
+        case = replace(case, values=Values.SPARSE, **layouts)
+    return target.restrict(case)

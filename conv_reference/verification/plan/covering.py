@@ -1,0 +1,95 @@
+"""A covering array with its cases: what a run covers, and what stands in for what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any
+
+import torch
+
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import Coverage
+from conv_reference.verification.plan.bulk import CERTIFICATE
+from conv_reference.verification.plan.factors import (
+    Levels,
+    can_occur,
+    case_of,
+    coverage,
+    covering_array,
+    factors_of,
+)
+from conv_reference.verification.target.target import Target
+
+
+@dataclass(frozen=True)
+class Covering:
+    """Rows of levels, each with the case that it describes."""
+
+    target: Target
+    factors: Mapping[str, tuple[Any, ...]]
+    rows: tuple[tuple[Levels, Case], ...]
+
+    @classmethod
+    def of(
+        cls, target: Target, dtypes: Sequence[torch.dtype], *, strength: int, seed: int
+    ) -> Covering:
+        """See ``covering_array``."""
+        factors = factors_of(target, dtypes)
+        levels = covering_array(factors, strength=strength, seed=seed)
+        rows = tuple((row, case_of(row, target, CERTIFICATE)) for row in levels)
+        return cls(target, factors, rows)
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """One of each row."""
+        return tuple(case for _, case in self.rows)
+
+    def coverage(self, met: Container[Case]) -> Coverage:
+        """What the rows hold whose cases were met."""
+        return coverage(self.factors, [levels for levels, case in self.rows if case in met])
+
+    def without(self, left_out: Callable[[Case], bool]) -> Covering:
+        """No row that is left out; others in their place, for each pair that can still occur."""
+        kept = [(levels, case) for levels, case in self.rows if not left_out(case)]
+        if len(kept) == len(self.rows):
+            return self
+        met = {pair for levels, _ in kept for pair in _pairs(levels)}
+        for pair in self._possible_pairs():
+            if pair in met:
+                continue
+            found = self._with_pair(dict(pair), kept, left_out)
+            if found is not None:
+                kept.append(found)
+                met.update(_pairs(found[0]))
+        return Covering(self.target, self.factors, tuple(kept))
+
+    def _possible_pairs(self) -> Iterator[Pair]:
+        for names in combinations(sorted(self.factors), 2):
+            for levels in product(*(self.factors[name] for name in names)):
+                pair = tuple(zip(names, levels, strict=True))
+                if can_occur(dict(pair)):
+                    yield pair
+
+    def _with_pair(
+        self,
+        pair: Mapping[str, Any],
+        rows: Sequence[tuple[Levels, Case]],
+        left_out: Callable[[Case], bool],
+    ) -> tuple[Levels, Case] | None:
+        """A row with the pair, otherwise like one of these; None where each is left out."""
+        for row, _ in rows:
+            levels = {**row, **pair}
+            if can_occur(levels):
+                case = case_of(levels, self.target, CERTIFICATE)
+                if not left_out(case):
+                    return levels, case
+        return None
+
+
+Pair = tuple[tuple[str, Any], ...]
+
+
+def _pairs(levels: Levels) -> Iterator[Pair]:
+    return combinations(sorted(levels.items()), 2)

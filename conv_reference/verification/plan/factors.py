@@ -1,0 +1,261 @@
+"""What can vary, as named factors with levels; a covering array and an enumeration over them.
+
+The levels follow what shipped faults were guarded by: sizes of one and two, H ≠ W, kh ≠ kw,
+channel counts beside a vector's width, a stride larger than the kernel and one that leaves a
+remainder, padding up to and past the kernel, taps and outputs that see only padding, groups
+together with strides, depthwise, every layout of every operand, every subset of gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations, product
+from operator import itemgetter
+from typing import Any
+
+import torch
+from covertable import criteria, make
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.model.case import (
+    EXACT_VALUES,
+    SUBSETS,
+    Case,
+    Layout,
+    Values,
+    dtype_name,
+    dtype_named,
+)
+from conv_reference.verification.model.result import Coverage
+from conv_reference.verification.target.target import Target
+
+Levels = Mapping[str, Any]
+
+# Of one axis. The output's size is counted from the least that leaves a pixel of input, so
+# that padding, kernel and stride can take any level beside it.
+_AXIS: Mapping[str, tuple[Any, ...]] = {
+    "kernel": (1, 2, 3, 4),
+    "stride": (1, 2, 3),
+    "dilation": (1, 2, 3),
+    "padding": ("none", "one", "kernel"),
+    "output": ("least", "one more", "two more"),
+    "remainder": ("none", "most"),
+}
+_CHANNELS = (1, 2, 3, 4, 6, 8, 9)
+_FACTORS: Mapping[str, tuple[Any, ...]] = {
+    "batch": (1, 2, 3, 4),
+    "groups": (1, 2, 3, 4),
+    "group_in": _CHANNELS,
+    "group_out": _CHANNELS,
+    **{f"{name}_h": levels for name, levels in _AXIS.items()},
+    **{f"{name}_w": levels for name, levels in _AXIS.items()},
+    "bias": ("bias", "nobias"),
+    "requires_grad": tuple(subset or "none" for subset in SUBSETS),
+    "input_layout": tuple(layout.value for layout in Layout),
+    "weight_layout": tuple(layout.value for layout in Layout),
+    "grad_output_layout": tuple(layout.value for layout in Layout),
+    "values": tuple(values.value for values in EXACT_VALUES),
+}
+# The factors that a target without the option has at their first level alone.
+_OF_OPTION = {
+    "bias": ("bias",),
+    "stride": ("stride_h", "stride_w", "remainder_h", "remainder_w"),
+    "padding": ("padding_h", "padding_w"),
+    "dilation": ("dilation_h", "dilation_w"),
+    "groups": ("groups",),
+}
+
+
+def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
+    """The factors with those of their levels that this target can be asked for."""
+    factors = {**_FACTORS, "dtype": tuple(dtype_name(dtype) for dtype in dtypes)}
+    single = [
+        f for option, names in _OF_OPTION.items() if option not in target.options for f in names
+    ]
+    if not target.has_channels:
+        single += ["groups", "group_in", "group_out"]
+    if target.fixed:
+        single += [f"{name}_{axis}" for name in ("kernel", "stride", "dilation") for axis in "hw"]
+        single += ["groups", "group_in", "group_out", "padding_h", "padding_w"]
+    for name in single:
+        factors[name] = factors[name][:1]
+    if "bias" not in target.options:
+        factors["bias"] = ("bias" if target.always_biased else "nobias",)
+    if factors["bias"] == ("nobias",):
+        factors["requires_grad"] = tuple(s for s in factors["requires_grad"] if "b" not in s)
+    if target.fixed and target.fixed["stride"] != (1, 1):
+        for axis in "hw":
+            factors[f"remainder_{axis}"] = ("none",)
+    return factors
+
+
+def covering_array(
+    factors: Mapping[str, tuple[Any, ...]], *, strength: int, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of levels in which every pair (or triple) that can occur together does occur.
+
+    Args:
+        factors: levels by name.
+        strength: 2 or 3.
+        seed: of the order, from which the array follows.
+    """
+    fixed = {name: levels[0] for name, levels in factors.items() if len(levels) == 1}
+    varied = tuple((name, levels) for name, levels in factors.items() if len(levels) > 1)
+    return [{**fixed, **row} for row in _covering_rows(varied, strength, seed)]
+
+
+# Factors of which not all levels can occur together. Where an array is made, each of these is one
+# factor, whose levels are the combinations that can: constraints would cost it a second.
+_TOGETHER = (
+    ("stride_h", "remainder_h"),
+    ("stride_w", "remainder_w"),
+    ("bias", "requires_grad"),
+)
+
+
+@lru_cache(maxsize=16)  # asked for again by the gate and by every pytest item
+def _covering_rows(
+    varied: tuple[tuple[str, tuple[Any, ...]], ...], strength: int, seed: int
+) -> list[dict[str, Any]]:
+    levels = dict(varied)
+    joined = [names for names in _TOGETHER if levels.keys() >= set(names)]
+    alone = [(name,) for name in levels if not any(name in names for names in joined)]
+    combined = [
+        [
+            level
+            for chosen in product(*(levels[name] for name in names))
+            if can_occur(level := dict(zip(names, chosen, strict=True)))
+        ]
+        for names in (*alone, *joined)
+    ]
+    rows = make(
+        [range(len(choices)) for choices in combined],
+        strength=min(strength, len(combined)),
+        criterion=criteria.simple,
+        salt=str(seed),
+    )
+    return [
+        {
+            name: level
+            for choices, place in zip(combined, row, strict=True)
+            for name, level in choices[place].items()
+        }
+        for row in rows
+    ]
+
+
+def can_occur(levels: Levels) -> bool:
+    """Whether some of the levels, given by factor, can occur together."""
+    for axis in "hw":
+        if levels.get(f"stride_{axis}") == 1 and levels.get(f"remainder_{axis}") == "most":
+            return False
+    return not (levels.get("bias") == "nobias" and "b" in levels.get("requires_grad", ""))
+
+
+def coverage(factors: Mapping[str, tuple[Any, ...]], rows: Sequence[Levels]) -> Coverage:
+    """How many pairs and triples of levels the rows hold, of those that can occur together."""
+    counts: list[int] = []
+    for strength in (2, 3):
+        possible = covered = 0
+        for names in combinations(factors, strength):
+            met = set(map(itemgetter(*names), rows))
+            covered += len(met)
+            possible += _possible(factors, names)
+        counts += [covered, possible]
+    return Coverage(*counts)
+
+
+def _possible(factors: Mapping[str, tuple[Any, ...]], names: tuple[str, ...]) -> int:
+    """How many choices of levels can occur together: any, but for those of a few factors."""
+    bound = [name for name in names if name in _CONSTRAINED]
+    free = math.prod(len(factors[name]) for name in names if name not in _CONSTRAINED)
+    chosen = product(*(factors[name] for name in bound))
+    return free * sum(can_occur(dict(zip(bound, levels, strict=True))) for levels in chosen)
+
+
+_CONSTRAINED = frozenset(
+    {"stride_h", "stride_w", "remainder_h", "remainder_w", "bias", "requires_grad"}
+)
+
+
+def case_of(levels: Levels, target: Target, check: str) -> Case:
+    """The case that a row of levels describes, as the target can be asked for it.
+
+    Args:
+        levels: one of each factor.
+        target: what it is put to.
+        check: the name of the check.
+    """
+    groups = levels["groups"]
+    height, width = (_axis(levels, axis) for axis in "hw")
+    geometry = Geometry(
+        batch=levels["batch"],
+        in_channels=groups * levels["group_in"],
+        out_channels=groups * levels["group_out"],
+        groups=groups,
+        input_size=(height.input, width.input),
+        kernel_size=(levels["kernel_h"], levels["kernel_w"]),
+        stride=(levels["stride_h"], levels["stride_w"]),
+        padding=((height.padding,) * 2, (width.padding,) * 2),
+        dilation=(levels["dilation_h"], levels["dilation_w"]),
+    )
+    subset = levels["requires_grad"]
+    case = Case(
+        check=check,
+        dtype=dtype_named(levels["dtype"]),
+        geometry=geometry,
+        values=Values(levels["values"]),
+        input_layout=Layout(levels["input_layout"]),
+        weight_layout=Layout(levels["weight_layout"]),
+        grad_output_layout=Layout(levels["grad_output_layout"]),
+        requires_grad="" if subset == "none" else subset,
+        bias=levels["bias"] == "bias",
+    )
+    nearest = target.restrict(case)
+    if can_be_exact(nearest.geometry, nearest.dtype):
+        return nearest
+    # Without a stride, say, the input grows, and sums may be too long for dense integers.
+    return replace(nearest, values=Values.SPARSE)
+
+
+@dataclass(frozen=True)
+class AxisSizes:
+    """The sizes of one axis that follow from its levels."""
+
+    input: int
+    padding: int
+
+
+def axis_sizes(
+    *, kernel: int, stride: int, dilation: int, padding: int, outputs: int, remainder: int
+) -> AxisSizes:
+    """The input's size for an output that is so much larger than the least possible one.
+
+    Args:
+        kernel: at least 1.
+        stride: at least 1.
+        dilation: at least 1.
+        padding: of each side, at least 0.
+        outputs: how many more than the fewest that leave a pixel of input, at least 0.
+        remainder: what the last stride does not reach, 0..stride - 1.
+    """
+    span = dilation * (kernel - 1) + 1
+    # (o - 1)·stride + span + remainder - 2·padding is at least one pixel.
+    least = max(0, -(-(1 - span - remainder + 2 * padding) // stride)) + 1
+    return AxisSizes((least + outputs - 1) * stride + span + remainder - 2 * padding, padding)
+
+
+def _axis(levels: Levels, axis: str) -> AxisSizes:
+    kernel, stride = levels[f"kernel_{axis}"], levels[f"stride_{axis}"]
+    return axis_sizes(
+        kernel=kernel,
+        stride=stride,
+        dilation=levels[f"dilation_{axis}"],
+        padding={"none": 0, "one": 1, "kernel": kernel}[levels[f"padding_{axis}"]],
+        outputs=_AXIS["output"].index(levels[f"output_{axis}"]),
+        remainder=0 if levels[f"remainder_{axis}"] == "none" else stride - 1,
+    )

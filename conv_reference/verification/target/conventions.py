@@ -1,0 +1,389 @@
+"""The calling conventions: functions, autograd Functions, layers and adapters, under one."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.parameter import UninitializedParameter
+
+from conv_reference.geometry import Geometry, geometry_of, resolve_padding
+from conv_reference.operands import Operands
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
+from conv_reference.verification.target.signatures import (
+    ACCEPTED,
+    is_called_by_position,
+    keyword_options,
+    layer_parameters,
+    positional_parameters,
+    takes_words,
+)
+from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
+from conv_reference.verification.target.target import OPTIONS, Call, Target
+
+
+def as_target(implementation: Any, *, name: str | None = None) -> Target:
+    """Bring an implementation under the one convention.
+
+    Args:
+        implementation: a callable with a leading part of the signature of
+            ``torch.nn.functional.conv2d`` (or some of its options, by their names), a
+            ``torch.autograd.Function``, an ``nn.Module`` class or instance, or an adapter.
+        name: shown in reports; by default the implementation's own.
+
+    Raises:
+        TargetError: when it is none of these, or its parameters cannot be told.
+    """
+    if isinstance(implementation, Target):
+        return implementation
+    importable = name is not None
+    if name is None:
+        name, importable = _own_name(implementation)
+    return replace(_adapted(implementation, name), importable=importable)
+
+
+def _own_name(implementation: Any) -> tuple[str, bool]:
+    """module:attribute where that leads back to the implementation, else what it is called."""
+    module = getattr(implementation, "__module__", None) or "torch"
+    shown = getattr(implementation, "__qualname__", type(implementation).__qualname__)
+    for attribute in (shown, getattr(implementation, "__name__", shown)):
+        try:
+            found = attrgetter(attribute)(sys.modules.get(module))
+        except AttributeError:
+            continue
+        if found is implementation and module != "__main__":
+            return f"{module}:{attribute}", True
+    return shown, False
+
+
+def _adapted(implementation: Any, name: str) -> Target:
+    if isinstance(implementation, nn.Module):
+        return _of_instance(implementation, name)
+    if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
+        return _of_class(implementation, name)
+    if is_adapter(implementation):
+        return replace(_of_callable(function_of(implementation), name), spelling=None)
+    if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
+        implementation = implementation.apply
+    if inspect.isclass(implementation) or not callable(implementation):
+        lacks = lacking(implementation)
+        reason = f", which lacks {lacks}" if lacks else ""
+        raise TargetError(
+            f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {ACCEPTED}"
+        )
+    return _of_callable(implementation, name)
+
+
+def _of_callable(function: Callable[..., Any], name: str) -> Target:
+    parameters = positional_parameters(function, name)
+    keywords = keyword_options(function)
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        given = conv2d_options(case.geometry)
+        return Call(
+            function=partial(_called, function, parameters, keywords, given),
+            X=_leaf(operands.input, case, "X"),
+            K=_leaf(operands.weight, case, "K"),
+            b=_leaf(operands.bias, case, "b") if case.bias else None,
+            G=operands.grad_output,
+        )
+
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset((*parameters, *keywords)) & frozenset(OPTIONS),
+        foreign=tuple(name for name in parameters if name not in OPTIONS),
+        words=function is torch.nn.functional.conv2d or takes_words(function),
+        call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
+        spelling=_spelling(function, parameters, keywords),
+    )
+
+
+def _spelling(
+    function: Callable[..., Any], parameters: Mapping[str, Any], keywords: Sequence[str]
+) -> FunctionSpelling | None:
+    """By name where that says more: a full list in the usual order needs no names."""
+    ours = tuple(name for name in parameters if name in OPTIONS)
+    apply = inspect.isclass(getattr(function, "__self__", None))
+    if ours == OPTIONS and ours == tuple(parameters):
+        return FunctionSpelling(by_position=ours, apply=apply)
+    if not is_called_by_position(function, parameters):
+        return FunctionSpelling(by_name=(*ours, *keywords))
+    # What stands between ours cannot be left out.
+    between = tuple(parameters)[: len(ours)] != ours
+    return None if between else FunctionSpelling(ours, tuple(keywords), apply)
+
+
+def _called(
+    function: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    keywords: Sequence[str],
+    given: Mapping[str, Any],
+    X: Tensor,
+    K: Tensor,
+    b: Tensor | None,
+) -> Any:
+    """The function's answer, each option given in the way that it takes it."""
+    options = {**given, "bias": b}
+    listed = (options.get(p, default) for p, default in parameters.items())
+    return function(X, K, *listed, **{p: options[p] for p in keywords})
+
+
+def _with_options(
+    function: Callable[..., Any], parameters: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """The function with options as they are given: by keyword, where it takes keywords."""
+    by_position = is_called_by_position(function, parameters)
+
+    def call(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+        given = {name: value for name, value in options.items() if name in parameters}
+        if "bias" in parameters:
+            given["bias"] = b
+        if by_position:
+            known = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+            known |= {name: value for name, value in parameters.items() if value is not None}
+            return function(X, K, *((known | given).get(name) for name in parameters))
+        return function(X, K, **given)
+
+    return call
+
+
+def _of_class(layer: type[nn.Module], name: str) -> Target:
+    parameters = layer_parameters(layer)
+    if "kernel_size" not in parameters:
+        raise TargetError(
+            f"cannot construct {name!r} with the signature {inspect.signature(layer)}; "
+            "accepted is a layer with a parameter kernel_size"
+        )
+
+    def construct(geometry: Geometry, *, bias: bool) -> nn.Module:
+        given = {
+            "in_channels": geometry.in_channels,
+            "out_channels": geometry.out_channels,
+            "kernel_size": geometry.kernel_size,
+            **conv2d_options(geometry),
+            "bias": bias,
+        }
+        return layer(**{key: value for key, value in given.items() if key in parameters})
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        return _module_call(construct(case.geometry, bias=case.bias), case, operands)
+
+    def call_with(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+        shape = K.shape if K.dim() == 4 else (1, 1, *K.shape)
+        given = {
+            "in_channels": shape[1] * options.get("groups", 1),
+            "out_channels": shape[0],
+            "kernel_size": tuple(shape[2:]),
+            **options,
+            "bias": b is not None,
+        }
+        module = layer(**{key: value for key, value in given.items() if key in parameters})
+        kernel, bias = _parameters(module, name)
+        _set(module, kernel[0], nn.Parameter(K))
+        if bias is not None and b is not None:
+            _set(module, bias[0], nn.Parameter(b))
+        return module(X)
+
+    try:
+        probe = construct(Geometry(input_size=(2, 2), kernel_size=(2, 2)), bias=True)
+    except Exception as error:
+        raise TargetError(f"cannot construct {name!r}: {type(error).__name__}: {error}") from error
+    _refuse_others(probe, name)
+    kernel, bias = _parameters(probe, name)
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset(parameters) & frozenset(OPTIONS if bias is not None else OPTIONS[1:]),
+        always_biased=bias is not None and "bias" not in parameters,
+        has_channels=kernel[1].dim() == 4,
+        is_module=True,
+        words=issubclass(layer, nn.Conv2d),
+        call_with=call_with,
+        spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),
+    )
+
+
+def _refuse_others(layer: nn.Module, name: str) -> None:
+    """Refuse layers of which a convolution could be made, or that are a relative of one.
+
+    Raises:
+        TargetError: when it is such a layer; says what is accepted.
+    """
+    reasons = {
+        "the parameters of a ScriptModule cannot be replaced; accepted is the layer that it was "
+        "made of, or a scripted function": isinstance(layer, torch.jit.ScriptModule),
+        "a lazy layer has no kernel yet; accepted is one that was called once": any(
+            isinstance(p, UninitializedParameter) for p in layer.parameters()
+        ),
+        "it is a transposed convolution; accepted is a convolution": bool(
+            getattr(layer, "transposed", False)
+        ),
+        "padding_mode must be 'zeros'": getattr(layer, "padding_mode", "zeros") != "zeros",
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise TargetError(f"cannot verify {name!r}: {reason}")
+
+
+def _of_instance(layer: nn.Module, name: str) -> Target:
+    _refuse_others(layer, name)
+    kernel, bias = _parameters(layer, name)
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        return _module_call(copy.deepcopy(layer), case, operands)
+
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset(),
+        always_biased=bias is not None,
+        has_channels=kernel[1].dim() == 4,
+        is_module=True,
+        fixed=_sizes_of(layer, kernel, name),
+        assumed=tuple(
+            f"{option} {_settled(layer, kernel[0], option)}"
+            for option in _PLAIN
+            if not hasattr(layer, option) and (option != "groups" or kernel[1].dim() == 4)
+        ),
+        spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], None),
+    )
+
+
+Named = tuple[str, Tensor]
+
+# What a layer is taken to do whose attributes do not tell.
+_PLAIN: Mapping[str, int] = MappingProxyType(
+    {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+)
+
+
+def _settled(layer: nn.Module, kernel: str, option: str) -> Any:
+    """An option of an instance: its own, else that of its part which holds the kernel."""
+    part = layer.get_submodule(kernel.rpartition(".")[0])
+    return getattr(layer, option, getattr(part, option, _PLAIN[option]))
+
+
+def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
+    """The fields of Geometry that an instance has settled."""
+    shape = kernel[1].shape if kernel[1].dim() == 4 else (1, 1, *kernel[1].shape)
+    kernel_size = (shape[2], shape[3])
+    stride, padding, dilation, groups = (_settled(layer, kernel[0], option) for option in _PLAIN)
+    try:
+        # A geometry just large enough brings integers, pairs and words into one form.
+        plain = geometry_of(
+            (1, shape[1] * groups, 4096, 4096),
+            shape,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+        )
+        sides = resolve_padding(padding, kernel_size, plain.stride, plain.dilation)
+    except (TypeError, ValueError) as error:  # an attribute of the name that is something else
+        raise TargetError(f"cannot verify {name!r}: {error}") from error
+    return {
+        "in_channels": plain.in_channels,
+        "out_channels": plain.out_channels,
+        "kernel_size": kernel_size,
+        "stride": plain.stride,
+        "padding": sides,
+        "dilation": plain.dilation,
+        "groups": groups,
+    }
+
+
+def _parameters(layer: nn.Module, name: str) -> tuple[Named, Named | None]:
+    """The kernel (2 or 4 dimensions) and the bias (1) among the layer's parameters."""
+    parameters = list(layer.named_parameters())
+    kernels = [(n, p) for n, p in parameters if p.dim() in {2, 4}]
+    biases = [(n, p) for n, p in parameters if p.dim() == 1]
+    if len(kernels) != 1 or len(biases) > 1 or len(parameters) != len(kernels) + len(biases):
+        shapes = [tuple(p.shape) for _, p in parameters]
+        raise TargetError(
+            f"cannot tell kernel and bias of {name!r} from parameters of shapes {shapes}; "
+            "accepted is one kernel (o, c/groups, kh, kw) or (kh, kw), and at most one bias (o)"
+        )
+    return kernels[0], biases[0] if biases else None
+
+
+def _module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
+    layer = layer.to(operands.input.device, operands.input.dtype)
+    (kernel_name, kernel), bias = _parameters(layer, type(layer).__qualname__)
+    flat = kernel.dim() == 2
+    X, G = (t[:, 0] if flat else t for t in (operands.input, operands.grad_output))
+    K = nn.Parameter(operands.weight[0, 0] if flat else operands.weight, "K" in case.requires_grad)
+    _set(layer, kernel_name, K)
+    b = None
+    if bias is not None:
+        b = nn.Parameter(operands.bias, "b" in case.requires_grad)
+        _set(layer, bias[0], b)
+
+    own_bias = None if bias is None else (bias[0], b)
+    function = partial(_called_with, layer, (kernel_name, K), own_bias)
+    return Call(function=function, X=_leaf(X, case, "X"), K=K, b=b, G=G, layer=layer)
+
+
+def _called_with(
+    layer: nn.Module,
+    kernel: tuple[str, Tensor],
+    bias: tuple[str, Tensor | None] | None,
+    X: Tensor,
+    weight: Tensor,
+    given: Tensor | None,
+) -> Any:
+    """The layer's answer with another kernel and bias; with its own, as its users call it.
+
+    Args:
+        layer: the target.
+        kernel: its own, with its name.
+        bias: its own, with its name; None where it has none.
+        X: its input.
+        weight: in place of its kernel.
+        given: in place of its bias; None leaves that.
+    """
+    if weight is kernel[1] and given is (None if bias is None else bias[1]):
+        return layer(X)
+    replaced = {kernel[0]: weight}
+    if bias is not None and given is not None:
+        replaced[bias[0]] = given
+    return functional_call(layer, replaced, (X,))
+
+
+def _set(layer: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    path, _, attribute = name.rpartition(".")
+    setattr(layer.get_submodule(path), attribute, parameter)
+
+
+def _leaf(tensor: Tensor, case: Case, letter: str) -> Tensor:
+    return tensor.detach().requires_grad_(letter in case.requires_grad)
+
+
+def conv2d_options(geometry: Geometry) -> dict[str, Any]:
+    """What torch's conv2d takes after the bias.
+
+    Raises:
+        TargetError: where the padding differs between opposite sides.
+    """
+    (top, bottom), (left, right) = geometry.padding
+    if (top, left) != (bottom, right):
+        raise TargetError(
+            f"the padding of {geometry} differs between opposite sides; accepted are equal sides"
+        )
+    return {
+        "stride": geometry.stride,
+        "padding": (top, left),
+        "dilation": geometry.dilation,
+        "groups": geometry.groups,
+    }

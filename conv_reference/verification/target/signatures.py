@@ -1,0 +1,111 @@
+"""What the signature of a function says: which of conv2d's options it takes, and in which way."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import takewhile
+from typing import Any, get_type_hints
+
+import torch
+from torch import nn
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.target import OPTIONS
+
+ACCEPTED = (
+    "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "
+    "dilation, groups), an nn.Module class or instance, or an adapter with forward and vjp"
+)
+
+
+def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The parameters after input and weight, with their defaults.
+
+    Raises:
+        TargetError: when a parameter that must be given is none of conv2d's.
+    """
+    owner: Any = getattr(function, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    try:
+        signature = inspect.signature(owner.forward if is_apply else function)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return dict.fromkeys(_built_in(function)[0])
+    parameters = list(signature.parameters.values())
+    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
+        parameters = parameters[1:]  # ctx
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return dict.fromkeys(takewhile(lambda option: option not in named, OPTIONS))
+    positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
+    keyword = [
+        p.name
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in OPTIONS
+    ]
+    if len(positional) < 2 or foreign or keyword:
+        names = ", ".join([*foreign, *keyword])
+        unknown = f": no parameter of conv2d is called {names}" if names else ""
+        raise TargetError(
+            f"cannot call {name!r} with the signature {signature}{unknown}; {ACCEPTED}"
+        )
+    return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
+
+
+def keyword_options(function: Callable[..., Any]) -> list[str]:
+    """The options that can only be given by keyword; of ``**options``, all the others."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return list(_built_in(function)[1])
+    only = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    kinds = {p.kind for p in parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        only |= set(OPTIONS) - set(parameters)
+    return [name for name in OPTIONS if name in only]
+
+
+def layer_parameters(layer: type[nn.Module]) -> tuple[str, ...]:
+    """The parameters by which a layer is constructed: of ``**options``, those of ``nn.Conv2d``."""
+    parameters = inspect.signature(layer).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return ("in_channels", "out_channels", "kernel_size", *OPTIONS[1:], OPTIONS[0])
+    return tuple(parameters)
+
+
+def _built_in(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The options of a function that has no signature: by position, and by keyword.
+
+    Of a ``functools.partial`` what it settles can be given by keyword alone, and so what follows.
+    """
+    settled = function.keywords if isinstance(function, partial) else {}
+    first = next((place for place, name in enumerate(OPTIONS) if name in settled), len(OPTIONS))
+    return OPTIONS[:first], OPTIONS[first:]
+
+
+def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether it cannot be given these parameters by their names."""
+    if inspect.isclass(getattr(function, "__self__", None)):  # an `apply`
+        return True
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return False
+    kinds = {name: p.kind for name, p in signature.parameters.items()}
+    if inspect.Parameter.VAR_KEYWORD in kinds.values():
+        by_position = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
+        return not by_position.isdisjoint(kinds.values())
+    return not set(parameters) <= {n for n, k in kinds.items() if k is not k.POSITIONAL_ONLY}
+
+
+def takes_words(function: Callable[..., Any]) -> bool | None:
+    """Whether the annotation of ``padding`` admits text, as ``"same"`` is; None without one."""
+    try:
+        annotation = get_type_hints(function).get("padding")
+    except (NameError, TypeError, AttributeError):  # a name that is not there at run time
+        annotation = getattr(function, "__annotations__", {}).get("padding")
+    if annotation is None or annotation is Any:
+        return None
+    return "str" in str(annotation) or "same" in str(annotation)

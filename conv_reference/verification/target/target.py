@@ -1,0 +1,132 @@
+"""What is verified: its name, how it is called, and which cases it can be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from torch import Tensor, nn
+
+from conv_reference.geometry import Geometry, Pair
+from conv_reference.operands import Operands
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.spelling import Spelling
+
+# What torch's conv2d takes after input and weight, and a layer's constructor may take.
+OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
+_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the implementation, ready to be made."""
+
+    function: Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y
+    X: Tensor  # what it is called with, in the target's own shapes
+    K: Tensor
+    b: Tensor | None  # None where the call has no bias
+    G: Tensor  # the upstream gradient of Y
+    layer: nn.Module | None = None  # that it calls, if it is one
+
+    def forward(self) -> Any:
+        """Y, whatever the implementation hands back."""
+        return self.function(self.X, self.K, self.b)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """X, K and b, which may be None, by their letters and as the function takes them."""
+        return {"X": self.X, "K": self.K, "b": self.b}
+
+    @property
+    def leaves(self) -> dict[str, Tensor]:
+        """X, K and b by the name of their gradient, those that ask for one."""
+        named = {"dX": self.X, "dK": self.K} | ({} if self.b is None else {"db": self.b})
+        return {name: leaf for name, leaf in named.items() if leaf.requires_grad}
+
+
+def _unheard(_: Case) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An implementation under one calling convention."""
+
+    name: str
+    prepare: Callable[[Case, Operands], Call]  # operands: its own copies, in the case's layouts
+    options: frozenset[str]  # those of OPTIONS that can be varied
+    importable: bool = False  # whether the name leads back to it
+    always_biased: bool = False  # an instance with a bias cannot be asked for none
+    has_channels: bool = True  # False for a layer over (N, H, W)
+    is_module: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
+    assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
+    foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
+    words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
+    # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
+    call_with: Callable[..., Any] | None = None
+    spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
+    # Told what it is about to be asked for: who watches the process knows what killed it.
+    about_to: Callable[[Case], None] = _unheard
+
+    def restrict(self, case: Case) -> Case:
+        """The nearest case that the target can be asked for."""
+        bias = case.bias if "bias" in self.options else self.always_biased
+        return replace(
+            case,
+            geometry=self.restrict_geometry(case.geometry),
+            bias=bias,
+            requires_grad=case.requires_grad if bias else case.requires_grad.replace("b", ""),
+        )
+
+    def restrict_geometry(self, geometry: Geometry) -> Geometry:
+        """The nearest geometry that the target can be asked for."""
+        changes = {name: value for name, value in _DEFAULTS.items() if name not in self.options}
+        if not self.has_channels:
+            changes |= {"in_channels": 1, "out_channels": 1, "groups": 1}
+        if changes.get("groups") == 1:
+            group_in, group_out = geometry.group_channels
+            changes = {"in_channels": group_in, "out_channels": group_out, **changes}
+        changes |= self.fixed
+        if all(getattr(geometry, name) == value for name, value in changes.items()):
+            return geometry
+        return _enlarged(geometry, changes)
+
+    def described(self) -> Target:
+        """The same without what can be called: it travels between processes."""
+        named = (field.name for field in fields(self))
+        callables: dict[str, Any] = {
+            name: _nowhere for name in named if callable(getattr(self, name))
+        }
+        return replace(self, **callables)
+
+    def own_shape(self, shape: tuple[int, int, int, int]) -> tuple[int, ...]:
+        """The shape that X, Y or a gradient of that kind has for this target."""
+        n, c, h, w = shape
+        return (n, c, h, w) if self.has_channels else (n, h, w)
+
+    def weight_shape(self, geometry: Geometry) -> tuple[int, ...]:
+        """The shape of K for this target."""
+        return geometry.weight_shape if self.has_channels else geometry.kernel_size
+
+
+def _nowhere(*_: Any, **__: Any) -> Any:
+    raise TargetError("this is a target's description; it cannot be called here")
+
+
+def _enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:
+    """The geometry with the changes, its input made large enough for the kernel."""
+    kernel, dilation, padding = (
+        changes.get(key, getattr(geometry, key)) for key in ("kernel_size", "dilation", "padding")
+    )
+    height, width = (
+        max(size, d * (k - 1) + 1 - sum(sides))
+        for size, k, d, sides in zip(geometry.input_size, kernel, dilation, padding, strict=True)
+    )
+    size: Pair = (height, width)
+    return replace(geometry, input_size=size, **changes)

@@ -1,0 +1,1 @@
+"""One question put to one target, and judged against the oracle."""

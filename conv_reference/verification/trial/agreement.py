@@ -1,0 +1,123 @@
+"""Two answers of one target that must be the same: judged without the oracle's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.trial import FIRST_ORDER, Trial
+
+
+def agree(
+    trial: Trial,
+    row: str,
+    actual: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    said: str,
+    *,
+    operands: Operands | None = None,
+    same: bool = False,
+    other: Case | None = None,
+) -> Iterator[Judgement]:
+    """Whether two answers to one question agree: bit for bit, or else up to rounding.
+
+    Args:
+        trial: the question; its geometry says how far rounding may reach.
+        row: of the report.
+        actual: Y and gradients, as ``observe`` returns them.
+        reference: the same by another route, or at another time. What is not a tensor in it
+            is left to the certificate.
+        said: what should agree with what: "a second pass agrees with the first".
+        operands: in place of the trial's own.
+        same: the very same computation, so that where it is exact once nothing may round.
+        other: the case that ``reference`` was asked with, where that is another.
+    """
+    for quantity in FIRST_ORDER:
+        wanted = reference.get(quantity)
+        if isinstance(wanted, Tensor):
+            answer: Any = actual.get(quantity)
+            judgement = _agreement(trial, row, quantity, answer, wanted, operands)
+            if same and judgement.verdict == Verdict.ROUNDED:
+                judgement = _not_rounded(trial, judgement, answer, wanted, operands)
+            if judgement.verdict == Verdict.WRONG:
+                judgement = _at_fault(trial, judgement, answer, wanted, operands, other)
+            yield told(judgement, said)
+
+
+def told(judgement: Judgement, said: str) -> Judgement:
+    """The judgement; one that is wrong says what should have held."""
+    if judgement.verdict != Verdict.WRONG:
+        return judgement
+    return replace(judgement, explanation=f"{said}: {judgement.explanation}")
+
+
+def observed(row: str, quantity: str, what: str) -> Judgement:
+    """What is told in the report's notes and judged neither right nor wrong."""
+    return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
+
+
+def not_judged(row: str, reason: str) -> Judgement:
+    """That nothing is claimed of a case, and why: it is counted as unsupported."""
+    said = f"not judged: {reason}"
+    return Judgement(row, "", Verdict.UNSUPPORTED, explanation=said)
+
+
+def _not_rounded(
+    trial: Trial, judgement: Judgement, answer: Tensor, wanted: Tensor, operands: Operands | None
+) -> Judgement:
+    """Wrong where the algorithm has been exact once; else the judgement."""
+    exact = trial.expect(operands, only=(judgement.quantity,))[judgement.quantity].value
+    if not torch.equal(wanted.detach().to("cpu", torch.float64), exact):
+        return judgement
+    index = tuple(int(i) for i in (answer != wanted).nonzero()[0])
+    should, found = f"{float(wanted[index]):.17g}", f"{float(answer[index]):.17g}"
+    explanation = f"the first to differ should be {should}, is {found}"
+    wrong = whole(judgement.check, judgement.quantity, should, found, explanation)
+    return replace(wrong, index=index)
+
+
+def _at_fault(
+    trial: Trial,
+    judgement: Judgement,
+    answer: Any,
+    wanted: Tensor,
+    operands: Operands | None,
+    other: Case | None,
+) -> Judgement:
+    """That of the two which is not what the oracle says, where the first is."""
+    oracle = trial.expect(operands, only=(judgement.quantity,))[judgement.quantity]
+    if not isinstance(answer, Tensor) or answer.shape != oracle.value.shape:
+        return judgement
+    if not torch.equal(answer.detach().to("cpu", torch.float64), oracle.value):
+        return judgement
+    kind = replace(oracle, dtype=wanted.dtype, device=wanted.device)
+    found = judge(judgement.check, judgement.quantity, wanted, kind)
+    if found.verdict != Verdict.WRONG:
+        return judgement
+    where = "" if other is None else f" ({other.question})"
+    explanation = f"the second of the two{where} is at fault: {found.explanation}"
+    return replace(found, explanation=explanation, case=other)
+
+
+def _agreement(
+    trial: Trial, row: str, quantity: str, actual: Any, wanted: Tensor, operands: Operands | None
+) -> Judgement:
+    if isinstance(actual, Tensor) and actual.dtype == wanted.dtype and torch.equal(actual, wanted):
+        return Judgement(row, quantity, Verdict.EXACT)
+    oracle = trial.expect(operands, only=(quantity,))[quantity]
+    expected = replace(
+        oracle,
+        value=wanted.detach().to("cpu", torch.float64),
+        dtype=wanted.dtype,
+        # Either answer may round.
+        terms=2 * oracle.terms,
+    )
+    return judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)

@@ -1,0 +1,1 @@
+"""Where pieces of work run; it knows nothing of convolution."""

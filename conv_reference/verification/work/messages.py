@@ -1,0 +1,106 @@
+"""What a child process and its parent say to each other."""
+
+from __future__ import annotations
+
+import mmap
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conv_reference.verification.target.target import Target
+else:
+    Target = Any  # its module brings torch, which children are started without
+
+__all__ = ["Broken", "Described", "Place", "Start", "Target", "Unreached", "Work", "attempt"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message: what to import, and how."""
+
+    target: str
+    path: tuple[str, ...]  # entries of sys.path
+    full_run: bool  # whether a whole run follows, with every check
+    only_describe: bool = False  # whether no work follows
+
+
+@dataclass(frozen=True)
+class Described:
+    """The child's first answer: the target, without what can be called."""
+
+    target: Target
+
+
+@dataclass(frozen=True)
+class Work:
+    """Calls of one function, ``function(target, item, argument)`` for each item."""
+
+    function: Callable[[Target, Any, Any], Any]
+    items: tuple[Any, ...]
+    argument: Any
+    deadline: float | None = None  # of ``time.monotonic``, after which no item is begun
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """In place of a result: the deadline came first."""
+
+
+class Place:
+    """Where a child is in its work, in memory that it shares: still there when it has died."""
+
+    SIZE = 1024  # bytes
+    _NUMBER, _LENGTH = slice(0, 8), slice(8, 10)
+    _TEXT = 10
+
+    def __init__(self, descriptor: int) -> None:
+        self._memory = mmap.mmap(descriptor, self.SIZE)
+
+    def begin(self, number: int) -> None:
+        """Item by this number is begun; nothing is asked yet."""
+        self._memory[: self._TEXT] = number.to_bytes(8, "little") + bytes(2)
+
+    def ask(self, text: str) -> None:
+        """Something else than the item itself is asked of the target."""
+        said = text.encode()[: self.SIZE - self._TEXT]
+        self._memory[self._TEXT : self._TEXT + len(said)] = said
+        self._memory[self._LENGTH] = len(said).to_bytes(2, "little")
+
+    @property
+    def number(self) -> int:
+        """Of the item that was begun last."""
+        return int.from_bytes(self._memory[self._NUMBER], "little")
+
+    @property
+    def asked(self) -> str:
+        """What was asked last for this item, where that was not the item itself; or empty."""
+        length = int.from_bytes(self._memory[self._LENGTH], "little")
+        return self._memory[self._TEXT : self._TEXT + length].decode(errors="replace")
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._memory.close()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A mistake of the engine's own: its item has no result, and the run goes on."""
+
+    traceback: str
+
+    @property
+    def error(self) -> str:
+        """Its last line: the exception and what it says."""
+        return self.traceback.strip().splitlines()[-1]
+
+
+def attempt(
+    function: Callable[[Target, Any, Any], Any], target: Target, item: Any, argument: Any
+) -> Any:
+    """The result of one item; what a target throws is caught long before, so the rest is ours."""
+    try:
+        return function(target, item, argument)
+    except Exception:
+        return Broken(traceback.format_exc())

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import careless
+import pytest
+import torch
+from judging import exact_everywhere, failures, judged
+from torch import Tensor
+
+from conv_reference import functional
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.model.result import Verdict
+
+SIZES = "float32 n2 c2 h4 w5 o3 k3x2 p1 s2"
+
+
+@pytest.mark.parametrize(
+    "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1]
+)
+@pytest.mark.parametrize(
+    "check",
+    [
+        "memory",
+        "two_backwards",
+        "open_graphs",
+        "saved_tensors",
+        "updated_arguments",
+        "released_memory",
+    ],
+)
+def test_no_false_alarm(implementation: Any, check: str) -> None:
+    assert exact_everywhere(implementation, check, count=3) > 0
+
+
+@pytest.mark.parametrize(
+    "letters", ["X=expanded", "K=expanded", "G=expanded", "X=sliced K=strided"]
+)
+@pytest.mark.parametrize("check", ["memory", "saved_tensors", "updated_arguments"])
+def test_layouts_raise_no_alarm(check: str, letters: str) -> None:
+    assert not failures(torch.nn.functional.conv2d, f"{check} {SIZES} {letters}")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "check", "row", "quantity"),
+    [
+        (careless.scales_and_restores, "memory", "untouched_arguments", "K"),
+        (careless.Accumulates, "two_backwards", "two_backwards", "dK"),
+        (careless.Unsaved, "saved_tensors", "saved_tensors", "dK"),
+        (careless.Unsaved, "saved_tensors", "saved_tensors", "dX"),
+        (careless.PackedOnce, "updated_arguments", "updated_arguments", "Y"),
+        (careless.PackedByVersion, "updated_arguments", "updated_arguments", "Y"),
+        (careless.holds_its_input, "released_memory", "released_memory", "X"),
+    ],
+)
+def test_carelessness_is_found(implementation: Any, check: str, row: str, quantity: str) -> None:
+    assert (row, quantity) in failures(implementation, f"{check} {SIZES}")
+
+
+def test_a_result_that_is_an_argument_is_found() -> None:
+    found = failures(careless.identity_for_ones, "memory float32 n2 h2 w3 k1 values=ones")
+
+    assert found["output_memory", "Y"] == (
+        "should be in memory of its own, is shared with the argument X"
+    )
+
+
+def test_memory_needs_no_room_for_sums_over_all_positions() -> None:
+    assert not failures(functional.conv2d, "memory bfloat16 n4 c12 h7 w11 o12 k4 s2 p0x1 d1x3 g2")
+
+
+def by_samples(input: Tensor, weight: Tensor) -> Tensor:
+    """Torch saves views of the input, and refuses the change in other words."""
+    return torch.cat([torch.nn.functional.conv2d(sample, weight) for sample in input.split(1)])
+
+
+def test_a_change_of_what_views_were_saved_of_is_refused_too() -> None:
+    assert all(judgement.is_exact for judgement in judged(by_samples, f"saved_tensors {SIZES}"))
+
+
+class Packs(torch.nn.Conv2d):
+    """Prepares its kernel at the first call in evaluation, for good."""
+
+    packed: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training or torch.is_grad_enabled():
+            return super().forward(input)
+        if self.packed is None:
+            self.packed = self.weight.detach().clone()
+        return torch.nn.functional.conv2d(
+            input, self.packed, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+def test_a_kernel_that_is_packed_for_good_in_evaluation_is_found() -> None:
+    assert set(failures(Packs, f"updated_arguments {SIZES}")) == {("updated_arguments", "Y")}
+
+
+class Workspace(torch.autograd.Function):
+    """The backward pass reads the input of the last call of this shape."""
+
+    last: ClassVar[dict[torch.Size, Tensor]] = {}
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        Workspace.last[input.shape] = input.detach().clone()
+        ctx.save_for_backward(weight)
+        return torch.nn.functional.conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        n, (_, _, kh, kw) = len(grad_outputs[0]), weight.shape
+        height, width = grad_outputs[0].shape[2] + kh - 1, grad_outputs[0].shape[3] + kw - 1
+        X = Workspace.last[torch.Size((n, weight.shape[1], height, width))]
+        dX = torch.nn.grad.conv2d_input(X.shape, weight, grad_outputs[0])
+        return dX, torch.nn.grad.conv2d_weight(X, weight.shape, grad_outputs[0])
+
+
+def test_a_workspace_that_another_call_writes_before_the_backward_pass_is_found() -> None:
+    found = failures(Workspace, "open_graphs float32 n2 c2 h4 w5 o3 k3x2 nobias")
+
+    assert set(found) == {("open_graphs", "dK")}
+    assert found["open_graphs", "dK"].startswith("the first of two calls, its backward pass after")
+
+
+def test_saved_copies_are_right() -> None:
+    judgements = judged(careless.Copied, f"saved_tensors {SIZES}")
+
+    assert {judgement.verdict for judgement in judgements} == {Verdict.EXACT}
+    assert len(judgements) == 4  # dX and dK, after each of two changes
+
+
+def test_a_refusal_is_told_from_another_error() -> None:
+    class Broken(careless.Copied):
+        @staticmethod
+        def backward(ctx: Any, *grad_outputs: Any) -> Any:
+            raise RuntimeError("out of luck")
+
+    (judgement,) = judged(Broken, f"saved_tensors {SIZES}")
+
+    assert judgement.verdict == Verdict.RAISED
+    assert "out of luck" in judgement.explanation
+
+
+def test_the_explanation_says_which_change_was_not_seen() -> None:
+    found = failures(careless.PackedOnce, f"updated_arguments {SIZES}")
+
+    assert found["updated_arguments", "Y"].startswith("K changed in place is seen by the next call")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "row"),
+    [
+        (careless.static_output_without_gradients, "kept_results"),
+        (careless.identity_hands_on, "output_memory"),
+    ],
+)
+def test_borrowed_memory_in_a_special_case_is_found(implementation: Any, row: str) -> None:
+    assert (row, "Y") in failures(implementation, "memory float32 n2 c2 h4 w5 o3 k3x2 nobias")

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from typing import Any
+
+import faulty
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from conv_reference.verification.checks._execution import guarded
+from conv_reference.verification.diagnosis.causes import candidates, guess
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.trial import Trial
+
+# Each fault on sizes on which it shows, asked for in what it shows.
+FAULTS = {
+    "flipped_kernel": (
+        "h3 w4 k1x2",
+        "Y",
+        "the kernel is flipped: a true convolution in place of the cross-correlation",
+    ),
+    "transposed_kernel": ("h3 w4 k2", "dX", "the kernel's height and width are exchanged"),
+    "exchanged_channels": (
+        "c2 h2 w2 o2 k1",
+        "dK",
+        "the kernel's input and output channels are exchanged",
+    ),
+    "exchanged_strides": ("h5 w5 k1 s2x1 nobias", "Y", "the stride's two axes are exchanged"),
+    "square_dilation": (
+        "h3 w5 k2 d1x2",
+        "Y",
+        "the dilation of the height is used for both axes",
+    ),
+    "ignored_dilation": ("h5 w5 k2 d2", "dX", "the dilation is ignored"),
+    "padding_on_one_side": ("h3 w3 k2 p1x0", "Y", "all padding of the height is put on one side"),
+    "first_group": ("c4 h2 w2 o2 k1 g2", "Y", "every group reads the first group's channels"),
+    "first_sample": ("n3 h2 w2 k1", "dK", "every sample is taken for the first one"),
+    "lost_sample": ("n3 h2 w2 k1", "Y", "the last sample or channel is left out"),
+    "lost_bias": ("h2 w2 k1", "Y", "the bias is not added"),
+    "bias_twice": ("h2 w2 k1", "Y", "the bias is added twice"),
+    "lost_last_tap": ("h3 w3 k2", "Y", "the kernel's last tap is left out"),
+    "lost_last_column": ("h3 w3 k2", "Y", "the last column of the output is left out"),
+    "zeros": ("h3 w3 k2", "dK", "the result is never computed: it is zero throughout"),
+    "negative": ("h3 w3 k2", "dX", "the sign is wrong"),
+    "twice": (
+        "h3 w3 k2",
+        "dK",
+        "the result is added twice, or to a buffer that already held it",
+    ),
+    "shifted_down": ("h4 w3 k2", "Y", "the result is shifted by one row, downwards"),
+    "in_bfloat16": ("h3 w3 k2", "Y", "operands are rounded to bfloat16 on the way"),
+    "in_ten_bits": (
+        "h3 w3 k2 values=heavy_input",
+        "Y",
+        "operands are rounded to ten bits on the way, as TF32 does",
+    ),
+    "ignores_the_strides_of_x": (
+        "h3 w3 k2 X=transposed",
+        "Y",
+        "the strides of X are ignored",
+    ),
+    "unwritten": (
+        "h3 w3 k2",
+        "Y",
+        "memory is read that was never written, or a gap beside a view",
+    ),
+}
+
+
+def trial(name: str, words: str, seed: int = 0) -> Trial:
+    case = Case.parse(f"certificate float32 {words}")
+    target = as_target(getattr(faulty, name))
+    return Trial(target, case, seed, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_fault_is_guessed_from_its_answer(name: str, seed: int) -> None:
+    words, quantity, cause = FAULTS[name]
+    with guarded():
+        assert guess(trial(name, words, seed), quantity) == f"Perhaps {cause}."
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_nothing_is_guessed_of_a_right_answer(name: str) -> None:
+    words, quantity, _ = FAULTS[name]
+    with guarded():
+        assert guess(trial("correct", words), quantity) == ""
+
+
+class TakenForOnes(torch.autograd.Function):
+    """dX and dK as of Y.sum(), wherever the upstream gradient is one number, repeated."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        G = torch.ones_like(G) if 0 in G.stride() else G
+        return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+@pytest.mark.parametrize("quantity", ["dX", "dK"])
+def test_an_upstream_gradient_that_is_taken_for_ones_is_told(quantity: str) -> None:
+    case = Case.parse("certificate float32 h3 w4 k2 G=expanded nobias")
+    given = Trial(as_target(TakenForOnes), case, 0, torch.device("cpu"))
+    with guarded():
+        said = guess(given, quantity)
+    assert said == "Perhaps the upstream gradient is taken for ones, as that of .sum() is."
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "Perhaps the result is never computed: it is zero throughout."),
+        (["h5 w5 k2"], ""),  # there a column alone is lost
+        (["h5 w5 k2", "h1 w1 k1"], "Perhaps the result is never computed: it is zero throughout."),
+    ],
+    ids=["alone", "beside one that it does not fit", "beside one that it fits"],
+)
+def test_a_guess_fits_one_of_the_other_failing_cases(others: list[str], said: str) -> None:
+    further = [trial("zero_columns", words) for words in others]
+    with guarded():
+        assert guess(trial("zero_columns", "h2 w1 k1 nobias"), "Y", further) == said
+
+
+def test_of_several_the_guess_is_the_one_that_fits_most() -> None:
+    """A gap beside the view is read, too; but in one layout there is none."""
+    name = "ignores_the_strides_of_x"
+    sliced, transposed = (trial(name, f"h3 w3 k2 X={x}") for x in ("sliced", "transposed"))
+    with guarded():
+        for other in ([], [transposed]):
+            assert guess(sliced, "Y", other) == "Perhaps the strides of X are ignored."
+        assert guess(sliced, "dX", [transposed]) == "Perhaps the strides of X are ignored."
+
+
+def test_nothing_is_guessed_where_no_known_fault_gives_this_answer() -> None:
+    assert guess(trial("wrong_groups", "n2 c4 h2 w3 o4 k1x2 s2 g2"), "dX") == ""
+
+
+@pytest.mark.parametrize("quantity", ["dX", "db", "ddX"])
+def test_nothing_is_guessed_where_there_is_no_answer(quantity: str) -> None:
+    words = "h2 w2 k1 grad=K nobias"
+    assert guess(trial("flipped_kernel", words), quantity) == ""
+
+
+def flat_of_an_empty_batch(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+    Y = conv2d(input, weight, stride=stride)
+    return Y if len(input) else Y.flatten()
+
+
+@pytest.mark.parametrize("quantity", ["Y", "dX", "dK"])
+def test_nothing_is_guessed_of_an_empty_batch(quantity: str) -> None:
+    case = Case.parse("certificate float32 n0 c2 h3 w3 o2 k1 s2x1 nobias")
+    empty = Trial(as_target(flat_of_an_empty_batch), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(empty, quantity) == ""
+
+
+def test_nothing_is_guessed_where_the_target_raises() -> None:
+    assert guess(trial("not_implemented", "h2 w2 k1"), "Y") == ""
+
+
+def test_every_known_fault_changes_something_somewhere() -> None:
+    """Each candidate is a faulty convolution: on sizes of many unequal numbers none is right."""
+    words = "n2 c4 h7 w9 o4 k3 s2x1 p2x1 d1x2 g2 X=sliced K=strided"
+    right = trial("correct", words)
+    o = right.operands
+    X, K, b = (t.to(torch.float64) for t in (o.input, o.weight, o.bias))
+    Y = right.expect(only=("Y",))["Y"].value
+    found = list(candidates(right))
+
+    assert len(found) > 20
+    assert len({candidate.words for candidate in found}) == len(found)
+    for candidate in found:
+        try:
+            answer = candidate.forward(X, K, b)
+        except ValueError:  # no such convolution
+            continue
+        assert not torch.equal(answer, Y), candidate.words

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import pytest
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances
+from conv_reference.verification.model.case import DTYPES, Case, Layout
+from conv_reference.verification.plan.bulk import small_cases
+from conv_reference.verification.target.conventions import as_target
+
+CASES: Sequence[Case] = tuple(small_cases(as_target(conv2d), tuple(DTYPES.values()), 7, 3000))
+
+
+def said(fails: Callable[[Case], bool]) -> str:
+    return circumstances([case for case in CASES if fails(case)], CASES)
+
+
+@pytest.mark.parametrize(
+    ("fails", "conditions"),
+    [
+        (lambda c: c.geometry.stride[1] == 2, "sw = 2"),
+        (lambda c: c.geometry.groups > 1 and max(c.geometry.stride) > 1, "g > 1, sh·sw > 1"),
+        (lambda c: c.weight_layout == Layout.CHANNELS_LAST, "K=channels_last"),
+        (
+            lambda c: c.dtype == DTYPES["bfloat16"] and c.geometry.dilation[0] > 1,
+            "bfloat16, dh > 1",
+        ),
+        (lambda c: any(c.geometry.remainder), "a remainder in h or w"),
+        (
+            lambda c: "b" in c.requires_grad and "K" not in c.requires_grad,
+            "dK not asked for, db asked for",
+        ),
+        (lambda c: c.geometry.batch % 4 == 3, "n % 4 = 3"),
+        (lambda c: c.geometry.out_channels % 2 and c.geometry.in_channels > 1, "c > 1, o % 2 = 1"),
+        (lambda c: math.prod(c.geometry.kernel_size) % 4 == 3, "kh·kw % 4 = 3"),
+        (
+            lambda c: c.geometry.stride[1] > 1 and c.geometry.input_size[1] < 9,
+            "sw > 1, w < 9",
+        ),
+        (lambda c: c.geometry.groups > 1 and c.geometry.group_channels[1] > 1, "g > 1, o/g > 1"),
+    ],
+)
+def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions: str) -> None:
+    sentence = said(fails)
+    _, _, rest = sentence.partition(" have ")
+    named, _, others = rest.partition("; ")
+    assert set(named.split(", ")) == set(conditions.split(", "))
+    assert others == "no other with that passed."
+
+
+def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:
+    wide = [case for case in CASES if case.geometry.stride[1] == 2]
+    sentence = circumstances(wide[3:], CASES)
+    assert sentence == f"All {len(wide) - 3:,} have sw = 2; 3 others with that passed."
+    assert circumstances(wide[1:], CASES).endswith(" have sw = 2; 1 other with that passed.")
+
+
+def test_what_more_of_the_passing_cases_have_says_nothing() -> None:
+    wide = [case for case in CASES if case.geometry.stride[1] == 2]
+    assert not circumstances(wide[::4], CASES)
+
+
+def test_few_failures_and_failures_everywhere_say_nothing() -> None:
+    few = [case for case in CASES if case.geometry.stride[1] == 2][: FEWEST - 1]
+    assert not circumstances(few, CASES)
+    assert not circumstances(CASES, CASES)
+    assert not circumstances([], CASES)
+
+
+def test_what_the_smallest_failing_case_lacks_is_not_named() -> None:
+    failing = [c for c in CASES if c.geometry.stride[1] == 2 and c.geometry.kernel_size[1] > 1]
+    small = Case.parse("certificate float64 h1 w3 k1 s1x2")
+    assert "kw > 1" in circumstances(failing, CASES)
+    assert "kw > 1" not in circumstances(failing, CASES, smallest=small)
+
+
+def test_a_contiguous_view_behind_an_offset_is_not_called_otherwise() -> None:
+    sentence = said(lambda c: c.input_layout in {Layout.OFFSET, Layout.SLICED})
+    assert "X not contiguous" not in sentence

@@ -1,0 +1,295 @@
+"""What is said of failures beside their explanation: see ``test_explain`` for that."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import direct
+import faulty
+import pytest
+import torch
+from modes import ForgetsWeightTangent
+from torch import Tensor
+from torch._C._functorch import maybe_current_level
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from conv_reference.verification import Verdict, verify
+from conv_reference.verification.diagnosis import findings
+from conv_reference.verification.report._groups import grouped
+
+FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
+
+
+def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
+    report = verify(
+        "dishonest:right_ten_times",
+        dtypes=[torch.float64],
+        checks=["forward"],
+        sweep="small",
+        budget=0.2,
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = report.findings
+
+    assert finding.cause == findings.ALONE
+    assert not finding.circumstances
+
+
+def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(findings, "smallest_failing", interrupted)
+    report = verify(
+        faulty.flipped_kernel,
+        dtypes=["float64"],
+        checks=["forward"],
+        sweep="small",
+        budget=0.1,
+        seed=0,
+    )
+
+    assert report.interrupted
+    assert [finding.quantity for finding in report.findings] == ["Y"]
+    assert report.findings[0].occurrences > 1
+
+
+def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> None:
+    report = verify(
+        "hostile:dies_of_many_samples",
+        dtypes=["float32"],
+        checks=["large"],
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = [f for f in report.findings if f.verdict == Verdict.CRASHED]
+
+    assert finding.case.startswith("certificate float32 n1")
+    assert finding.also == ("large_batch",)
+
+
+def above(input: Tensor, weight: Tensor, bias: Any = None, padding: Any = 0) -> Tensor:
+    """Where "same" has an odd row to give, it goes to the top."""
+    if padding == "same":
+        rows, columns = weight.shape[2] - 1, weight.shape[3] - 1
+        sides = (columns // 2, columns - columns // 2, rows - rows // 2, rows // 2)
+        return conv2d(torch.nn.functional.pad(input, sides), weight, bias)
+    return conv2d(input, weight, bias, padding=padding)
+
+
+def test_a_word_for_the_padding_that_is_misunderstood_is_found() -> None:
+    report = verify(above, dtypes="float64", checks="padding_words", seed=0)
+
+    assert {(f.check, f.verdict) for f in report.findings} == {("padding_words", Verdict.WRONG)}
+    assert all("padding='same'" in finding.explanation for finding in report.findings)
+
+
+def shifted_in_groups(
+    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Wrong without groups."""
+    Y = conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return 2 * Y if groups == 1 else Y
+
+
+def test_a_law_names_that_of_its_two_sides_which_is_wrong() -> None:
+    case = "group_decomposition float64 n1 c4 h2 w3 o2 k1x2 g2 grad=XK"
+    (finding,) = verify(shifted_in_groups, case=case, seed=0).findings
+
+    assert finding.case.startswith("certificate float64 n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1 ")
+    assert finding.also == ("group_decomposition",)
+
+
+NINE_COLUMNS = """
+[[defect]]
+name = "nine-columns"
+summary = "Nine columns are its death."
+link = "https://example.org/9"
+date = "2026-11-26"
+targets = ["hostile:dies_of_nine_columns"]
+verdicts = ["crashed"]
+geometry = "w == 9"
+"""
+# Seven columns, which the law pads to nine.
+PADDED = "explicit_padding float32 n1 c1 h3 w7 o1 k2 s1 p0x1 d1 g1"
+
+
+def test_a_crash_on_a_case_that_the_check_made_up_is_told_of_that_case() -> None:
+    report = verify("hostile:dies_of_nine_columns", case=PADDED, isolate=True, workers=1, seed=0)
+    (finding,) = report.findings
+
+    assert (
+        finding.case
+        == "certificate float32 n1 c1 h1 w9 o1 k1x1 s1 p0 d1 g1 values=ones grad= nobias"
+    )
+    assert finding.also == ("explicit_padding",)
+
+
+def test_a_known_crash_is_known_on_a_case_that_the_check_made_up(tmp_path: Path) -> None:
+    registry = tmp_path / "known.toml"
+    registry.write_text(NINE_COLUMNS, encoding="utf-8")
+    report = verify(
+        "hostile:dies_of_nine_columns",
+        case=PADDED,
+        known=registry,
+        isolate=True,
+        workers=1,
+        seed=0,
+    )
+    (finding,) = report.findings
+
+    assert finding.known == "nine-columns"
+    assert "The last that it was asked for: float32 n1 c1 h3 w9 " in finding.explanation
+    assert report.is_right
+
+
+def resizes(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    input.data = torch.zeros(1)
+    return Y
+
+
+def retypes(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    input.data = input.data.to(torch.float64)
+    return Y
+
+
+@pytest.mark.parametrize(
+    ("implementation", "kind"),
+    [
+        (resizes, "of shape (1,) and torch.float32"),
+        (retypes, "of shape (1, 1, 1, 1) and torch.float64"),  # the smallest that fails
+    ],
+)
+def test_an_argument_of_another_shape_or_dtype_than_before_is_changed(
+    implementation: Any, kind: str
+) -> None:
+    case = "certificate float32 n1 c1 h3 w3 k2 nobias grad="
+    found = verify(implementation, case=case, seed=0).findings
+
+    assert [(f.check, f.quantity) for f in found] == [("arguments", "X")]
+    assert found[0].actual == kind
+
+
+class DoublesDilation(torch.autograd.Function):
+    """Wrong in dK where there is a dilation; and its backward pass wants pairs."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, dilation: Any) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        ctx.dilation = dilation
+        return conv2d(input, weight, dilation=dilation)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        input, weight = ctx.saved_tensors
+        dh, dw = ctx.dilation
+        (G,) = grad_outputs
+        dX = conv2d_input(input.shape, weight, G, dilation=(dh, dw))
+        dK = conv2d_weight(input, weight.shape, G, dilation=(dh, dw))
+        return dX, dK * max(dh, dw), None
+
+
+def doubles_dilation(input: Tensor, weight: Tensor, dilation: Any = 1) -> Any:
+    return DoublesDilation.apply(input, weight, dilation)  # type: ignore[no-untyped-call]  # torch gives `apply` no types
+
+
+def test_a_raise_is_not_told_with_a_wrong_number_of_the_same_case() -> None:
+    case = "integers_for_pairs float32 h5 w5 k2 d2 nobias grad=XK"
+    found = verify(doubles_dilation, case=case, seed=0).findings
+    (raised,) = (finding for finding in found if finding.verdict == Verdict.RAISED)
+
+    assert "options given as integers: raised TypeError" in raised.explanation
+    assert "(at test_findings.py:" in raised.explanation
+
+
+def test_a_changed_argument_is_told_by_its_first_element() -> None:
+    case = "certificate float32 n1 c1 h3 w3 k2x1 values=counting nobias grad="
+    found = verify(faulty.edits_its_input, case=case, seed=0).findings
+    (finding,) = (finding for finding in found if finding.quantity == "X")
+
+    assert finding.check == "arguments"
+    assert len(finding.index) == 4
+    assert "the call changed " in finding.explanation
+    assert f"the first was {finding.expected}, is {finding.actual}" in finding.explanation
+
+
+def test_the_guess_of_a_check_groups_what_has_one_cause() -> None:
+    report = verify(
+        ForgetsWeightTangent, dtypes="float32", checks=["jvp", "dual_numbers"], budget=1, seed=0
+    )
+
+    assert {f.cause for f in report.findings} == {"Perhaps the term Y(X, W) is forgotten."}
+    assert {f.check for f in report.findings} == {"jvp", "dual_numbers"}
+    assert len(grouped(report.findings)) == 1
+
+
+DOUBLED = """
+[[defect]]
+name = "doubled"
+summary = "dK is doubled."
+link = "docs/found/doubled.md"
+date = "2026-11-26"
+targets = [""]
+quantities = ["dK"]
+geometry = "sw > 1"
+"""
+
+
+def doubles_grad_weight(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1
+) -> Tensor:
+    if direct.pair(stride)[1] > 1:
+        weight = 2 * weight - weight.detach()
+    return conv2d(input, weight, bias, stride)
+
+
+def errs_in_transforms_besides(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1
+) -> Tensor:
+    transformed = maybe_current_level() is not None
+    if transformed and direct.pair(stride)[1] == 1:
+        weight = 3 * weight - 2 * weight.detach()
+    return doubles_grad_weight(input, weight, bias, stride)
+
+
+@pytest.mark.parametrize(
+    ("target", "passed"), [(doubles_grad_weight, True), (errs_in_transforms_besides, False)]
+)
+def test_what_a_known_defect_of_the_certificate_does_to_a_mode_is_known_and_nothing_else(
+    target: Any, passed: bool, tmp_path: Path
+) -> None:
+    registry = tmp_path / "known.toml"
+    registry.write_text(DOUBLED)
+    report = verify(
+        target,
+        dtypes=["float64"],
+        checks=["vmap_gradients"],
+        known=registry,
+        seed=0,
+    )
+    new = [finding for finding in report.findings if finding.known is None]
+
+    assert report.passed == passed
+    assert {finding.check for finding in new} == (set() if passed else {"vmap_gradients"})
+    (row,) = report.checks
+    assert (row.verdict, row.known) == (Verdict.WRONG, passed)
+
+
+def test_what_the_failures_of_a_mode_have_in_common_is_told() -> None:
+    report = verify(
+        "mutants:group_second", checks=["double_backward"], dtypes=["float64"], seed=1, known=None
+    )
+    told = {finding.circumstances for finding in report.findings if finding.circumstances}
+    (sentence,) = told
+    assert re.fullmatch(r"All \d+ have n > 1, g > 1; no other with that passed\.", sentence)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.diagnosis.tally import DAMAGE, OBSERVED, Tally
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import CheckResult, Verdict
+from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.values import miss_bound
+from conv_reference.verification.work.children import Crash
+
+SMALL = Case.parse("certificate float32 h1 w2 k1x2")
+LARGE = Case.parse("certificate float32 n4 h8 w8 k3")
+DOUBLE = Case.parse("certificate float64 h1 w2 k1x2")
+EXACT = Judgement("forward", "Y", Verdict.EXACT)
+WRONG = Judgement("forward", "Y", Verdict.WRONG, index=(0, 0, 0, 0), explanation="wrong")
+
+
+def tally() -> Tally:
+    return Tally(list(all_checks().values()), [torch.float32, torch.float64])
+
+
+def rounded(bits: float, bound: str) -> Judgement:
+    return Judgement("forward", "Y", Verdict.ROUNDED, bits, bound)
+
+
+def result(*seen: tuple[Case, Any]) -> CheckResult:
+    """Of the row "forward" in float32."""
+    given = tally()
+    for case, judged in seen:
+        given.add(case, judged)
+    (found,) = [r for r in given.results([]) if (r.name, r.dtype) == ("forward", "float32")]
+    return found
+
+
+def test_a_geometry_is_counted_once_and_a_case_each_time() -> None:
+    found = result((SMALL, [EXACT, EXACT]), (SMALL, [EXACT]), (LARGE, [EXACT]))
+    assert (found.geometries, found.cases, found.verdict) == (2, 3, Verdict.EXACT)
+    assert dict(found.families) == {"plain": 2}
+
+
+def test_the_miss_bound_is_the_weakest_of_the_balanced_cases() -> None:
+    heavy = Case.parse(f"{LARGE} values=heavy_input")
+    small, large = (miss_bound(case.geometry, torch.float32, "Y") for case in (SMALL, LARGE))
+
+    assert large > small
+    assert result((SMALL, [EXACT]), (LARGE, [EXACT])).miss_bound == large
+    assert result((SMALL, [EXACT]), (heavy, [EXACT])).miss_bound == small
+    assert result((heavy, [EXACT])).miss_bound is None
+
+
+@pytest.mark.parametrize("letter", ["X", "K", "G"])
+def test_expanded_operands_lend_no_miss_bound(letter: str) -> None:
+    expanded = Case.parse(f"{SMALL} {letter}=expanded")
+    assert result((expanded, [EXACT])).miss_bound is None
+
+
+@pytest.mark.parametrize(
+    ("judgements", "verdict"),
+    [
+        ([EXACT, rounded(20.0, "componentwise")], Verdict.ROUNDED),
+        ([rounded(20.0, "normwise"), WRONG], Verdict.WRONG),
+        ([EXACT, Judgement("forward", "Y", Verdict.UNSUPPORTED)], Verdict.EXACT),
+        ([Judgement("forward", "Y", Verdict.UNSUPPORTED)], Verdict.UNSUPPORTED),
+        ([WRONG, Judgement("forward", "Y", Verdict.RAISED)], Verdict.WRONG),
+    ],
+    ids=["rounded", "wrong", "unsupported in part", "unsupported", "raised and wrong"],
+)
+def test_the_worst_counts_and_what_is_unsupported_does_not(
+    judgements: list[Judgement], verdict: Verdict
+) -> None:
+    found = result(*((SMALL, [judgement]) for judgement in judgements))
+    assert found.verdict == verdict
+    assert (found.miss_bound is None) == (verdict != Verdict.EXACT)
+
+
+def test_the_least_bits_and_the_weaker_bound_are_told() -> None:
+    found = result(
+        (SMALL, [rounded(22.5, "componentwise")]),
+        (LARGE, [rounded(14.5, "normwise")]),
+        (LARGE, [rounded(20.0, "componentwise")]),
+    )
+    assert (found.effective_bits, found.expected_bits, found.bound) == (14.5, 24, "normwise")
+
+
+def test_the_reason_is_that_of_the_first_that_gave_one() -> None:
+    reasons = [
+        Judgement("forward", "Y", Verdict.UNSUPPORTED, actual=words)
+        for words in ("", "no rule", "other")
+    ]
+    found = result(*((SMALL, [reason]) for reason in reasons))
+    assert found.reason == "no rule"
+    assert result((SMALL, reasons), (SMALL, [EXACT])).reason == "no rule"
+
+
+def test_what_was_refused_is_counted_apart_from_what_was_judged() -> None:
+    refused = [Judgement("forward", "Y", Verdict.UNSUPPORTED, actual="no groups")]
+    found = result((SMALL, [EXACT]), (LARGE, refused), (LARGE, refused))
+
+    assert (found.verdict, found.cases, found.unsupported) == (Verdict.EXACT, 1, 2)
+    assert (found.geometries, found.reason) == (1, "no groups")
+    assert found.has_refusals
+    assert result((LARGE, refused)).has_refusals
+    assert not result((SMALL, [EXACT])).has_refusals
+
+
+def test_refused_cases_lend_no_miss_bound() -> None:
+    refused = [Judgement("forward", "Y", Verdict.UNSUPPORTED)]
+    assert result((SMALL, [EXACT]), (LARGE, refused)).miss_bound == miss_bound(
+        SMALL.geometry, torch.float32, "Y"
+    )
+
+
+def test_a_crash_is_a_failure_of_the_checks_first_row() -> None:
+    given = tally()
+    given.add(SMALL, Crash("killed by SIGSEGV", "the end"))
+    given.add(Case.parse("vmap float32 h1 w1 k1"), Crash("did not return within 20 s"))
+    certificate, vmap = given.failures()
+
+    assert (certificate.judgement.check, certificate.judgement.verdict) == ("forward", "crashed")
+    assert certificate.judgement.explanation == "killed by SIGSEGV: the end"
+    assert vmap.judgement.check == all_checks()["vmap"].rows[0].name
+    assert vmap.judgement.explanation == "did not return within 20 s"
+    assert {r.verdict for r in given.results([])} == {Verdict.CRASHED}
+
+
+@pytest.mark.parametrize(
+    ("asked", "case"), [(str(LARGE), LARGE), ("", None), ("what the target wrote there", None)]
+)
+def test_a_crash_tells_what_it_was_asked_for_where_that_can_be_read(
+    asked: str, case: Case | None
+) -> None:
+    given = tally()
+    given.add(SMALL, Crash("killed by SIGSEGV", asked=asked))
+    (failure,) = given.failures()
+    assert (failure.case, failure.judgement.case) == (SMALL, case)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "free(): invalid pointer",
+        "corrupted size vs. prev_size in fastbins",
+        "double free or corruption (!prev)",
+        "malloc(): unaligned tcache chunk detected",
+    ],
+)
+def test_where_the_heap_is_damaged_it_is_said_what_that_means(said: str) -> None:
+    given = tally()
+    given.add(SMALL, Crash("killed by SIGABRT", said))
+    (failure,) = given.failures()
+    assert failure.judgement.explanation == f"killed by SIGABRT: {said}\n{DAMAGE}"
+
+
+def test_a_row_is_known_when_all_its_failures_are() -> None:
+    given = tally()
+    given.add(SMALL, [WRONG])
+    given.add(LARGE, [WRONG])
+    failures = given.failures()
+
+    assert [r.known for r in given.results(failures)] == [True]
+    assert [r.known for r in given.results(failures[:1])] == [False]
+    assert [r.known for r in given.results([])] == [False]
+
+
+def test_beside_a_new_failure_a_known_one_says_nothing_of_how_bad_the_row_is() -> None:
+    given = tally()
+    raised = Judgement("forward", "Y", Verdict.RAISED)
+    given.add(SMALL, [WRONG])
+    given.add(LARGE, [raised])
+    wrong, _ = given.failures()
+
+    assert [r.verdict for r in given.results([])] == [Verdict.WRONG]
+    assert [(r.verdict, r.known) for r in given.results([wrong])] == [(Verdict.RAISED, False)]
+    assert [(r.verdict, r.known) for r in given.results(given.failures())] == [
+        (Verdict.WRONG, True)
+    ]
+
+
+def test_a_case_is_refused_where_all_in_it_is() -> None:
+    given = tally()
+    refused = Judgement("grad_input", "dX", Verdict.UNSUPPORTED)
+    given.add(SMALL, [EXACT, refused])
+    given.add(LARGE, [refused])
+    given.add(DOUBLE, [])
+
+    assert list(given.refused) == [LARGE]
+
+
+def test_rows_come_as_they_are_listed_the_certificates_first_and_dtypes_as_asked() -> None:
+    given = tally()
+    given.add(Case.parse("vmap float32 h1 w1 k1"), [Judgement("vmap", "Y", Verdict.EXACT)])
+    given.add(DOUBLE, [EXACT])
+    given.add(SMALL, [Judgement("grad_input", "dX", Verdict.EXACT), EXACT])
+
+    assert [(r.name, r.dtype) for r in given.results([])] == [
+        ("forward", "float32"),
+        ("forward", "float64"),
+        ("grad_input", "float32"),
+        ("vmap", "float32"),
+    ]
+
+
+def test_what_is_observed_is_noted_once_and_not_judged() -> None:
+    given = tally()
+    seen = Judgement("forward", "Y", Verdict.EXACT, explanation=f"{OBSERVED}a NaN spreads")
+    given.add(SMALL, [seen])
+    given.add(LARGE, [seen])
+
+    assert given.notes == ["a NaN spreads (float32)"]
+    assert given.failures() == []
+    given.add(DOUBLE, [seen])
+    assert given.notes == ["a NaN spreads"]

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import jsonschema
+import pytest
+from junitparser import JUnitXml
+from made_reports import BROKEN_CASE, FAULTY, RIGHT, UNJUDGED, finding, hostile, row
+from syrupy.assertion import SnapshotAssertion
+
+from conv_reference.verification.gate.baseline import BaselineError, Parameters, baseline_of
+from conv_reference.verification.gate.gate import GateResult, OnFound, run_gate
+from conv_reference.verification.gate.report import (
+    RENDERERS,
+    commands,
+    render_html,
+    render_json,
+    render_junit,
+    render_markdown,
+    render_text,
+)
+from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.report import formats
+from conv_reference.verification.report import json as report_json
+
+SEED, FRESH = RIGHT.seed, 99
+BASELINE = baseline_of(RIGHT, Parameters(dtypes=("float32", "float64")))
+WRONG_ROW = row("grad_input", "float32", Verdict.WRONG)
+BROKEN = replace(
+    RIGHT,
+    checks=tuple(
+        WRONG_ROW if (check.name, check.dtype) == ("grad_input", "float32") else check
+        for check in RIGHT.checks
+    ),
+    findings=(finding(), finding(check="nonfinite", explanation="there before", known="D")),
+)
+
+
+def gate(
+    repeated: Report, fresh: Report, on_found: OnFound = OnFound.FAIL, margin: float = 1.0
+) -> GateResult:
+    reports = {SEED: repeated, FRESH: replace(fresh, seed=FRESH)}
+    return run_gate(reports.__getitem__, BASELINE, FRESH, on_found, margin=margin)
+
+
+def test_nothing_changed_is_green() -> None:
+    result = gate(RIGHT, RIGHT)
+
+    assert result.status == 0
+    assert render_text(result).splitlines()[0] == (
+        "my_kernels:conv2d: green: 10 rows hold as in the baseline, and fresh cases found nothing"
+    )
+
+
+def test_the_baselines_own_cases_come_first() -> None:
+    seeds = []
+
+    def verify_once(seed: int) -> Report:
+        seeds.append(seed)
+        return replace(RIGHT, seed=seed)
+
+    run_gate(verify_once, BASELINE, FRESH)
+    assert seeds == [SEED, FRESH]
+
+
+@pytest.mark.parametrize("on_found", OnFound)
+def test_what_broke_is_red_whatever_is_done_with_what_was_found(on_found: OnFound) -> None:
+    result = gate(BROKEN, BROKEN, on_found)
+
+    assert result.status == 1
+    assert result.found == ()
+    assert [str(change) for change in result.comparison.regressions] == [
+        "grad_input in float32 on cpu: was exact, is wrong"
+    ]
+    assert "BROKEN: 1 regression against the baseline" in render_text(result)
+
+
+@pytest.mark.parametrize(("on_found", "status"), [(OnFound.FAIL, 1), (OnFound.WARN, 0)])
+def test_what_fresh_cases_show_was_found_and_fails_or_warns(on_found: OnFound, status: int) -> None:
+    result = gate(RIGHT, BROKEN, on_found)
+
+    assert result.status == status
+    assert not result.comparison.regressed
+    assert "1 fault that may always have been there" in render_text(result).splitlines()[0]
+    assert "BROKEN" not in render_text(result)
+
+
+def test_the_findings_of_what_changed_are_shown_and_no_others() -> None:
+    result = gate(BROKEN, RIGHT)
+
+    assert result.findings == (finding(),)
+    assert "there before" not in render_text(result)
+
+
+def test_the_check_that_is_told_comes_first_and_dtypes_share_a_line() -> None:
+    worse = {"grad_input": Verdict.WRONG, "forward": Verdict.RAISED}
+    checks = tuple(
+        row(c.name, c.dtype, worse[c.name]) if c.name in worse else c for c in RIGHT.checks
+    )
+    lines = render_text(gate(replace(BROKEN, checks=checks), RIGHT)).splitlines()
+
+    assert lines[0] == "my_kernels:conv2d: BROKEN: 4 regressions against the baseline"
+    assert lines[2:6] == [
+        "Broke, on the baseline's own cases:",
+        "  grad_input in float32, float64 on cpu: was exact, is wrong",
+        "  forward in float32, float64 on cpu: was exact, is raised",
+        "",
+    ]
+
+
+def test_precision_beyond_the_margin_is_red() -> None:
+    checks = tuple(
+        replace(c, effective_bits=c.effective_bits - 3) if c.effective_bits is not None else c
+        for c in RIGHT.checks
+    )
+    less = replace(RIGHT, checks=checks)
+
+    assert gate(less, RIGHT).status == 1
+    assert gate(less, RIGHT, margin=3.0).status == 0
+
+
+def test_an_interrupted_run_is_not_green_and_runs_nothing_further() -> None:
+    result = run_gate({SEED: replace(RIGHT, interrupted=True)}.__getitem__, BASELINE, FRESH)
+
+    assert result.fresh is None
+    assert result.status == 1
+    assert "interrupted" in render_text(result)
+
+
+@pytest.mark.parametrize(("repeated", "fresh"), [(UNJUDGED, RIGHT), (RIGHT, UNJUDGED)])
+def test_what_the_engine_itself_failed_on_is_not_green(repeated: Report, fresh: Report) -> None:
+    result = gate(repeated, fresh)
+
+    assert result.status == 2
+    assert "the engine itself failed on 1 case" in render_text(result).splitlines()[0]
+    assert BROKEN_CASE in render_text(result)
+    assert junit_outcomes(result)["engine"] is not None
+    assert json.loads(render_json(result))["gate"]["unjudged"] == [BROKEN_CASE]
+    assert gate(BROKEN, fresh).status == 1
+
+
+def test_the_fresh_seed_must_be_another() -> None:
+    with pytest.raises(ValueError, match="the fresh seed must be another than the baseline's, 7"):
+        run_gate(lambda seed: RIGHT, BASELINE, SEED)
+
+
+def test_another_target_is_refused() -> None:
+    with pytest.raises(BaselineError, match="another target"):
+        run_gate(lambda seed: replace(RIGHT, target="other"), BASELINE, FRESH)
+
+
+def changed_everywhere() -> GateResult:
+    environment = RIGHT.environment | {"torch": "2.14.0"}
+    return gate(
+        replace(BROKEN, environment=environment),
+        replace(RIGHT, checks=(row("forward", "float64", Verdict.RAISED), *BROKEN.checks)),
+    )
+
+
+def test_text(snapshot: SnapshotAssertion) -> None:
+    assert render_text(changed_everywhere()) == snapshot
+
+
+def test_markdown(snapshot: SnapshotAssertion) -> None:
+    assert render_markdown(changed_everywhere()) == snapshot
+
+
+@pytest.mark.parametrize("result", [gate(RIGHT, RIGHT), changed_everywhere()], ids=["green", "red"])
+def test_json_keeps_to_the_published_schema(result: GateResult) -> None:
+    content = json.loads(render_json(result))
+
+    jsonschema.validate(content, report_json.schema())
+    assert content["gate"]["status"] == result.status
+    assert content["schema"] == 1
+
+
+def test_the_red_json_names_what_broke() -> None:
+    content = json.loads(render_json(changed_everywhere()))
+
+    assert content["gate"]["broken"] == [
+        {
+            "kind": "verdict",
+            "check": "grad_input",
+            "dtype": "float32",
+            "device": "cpu",
+            "was": "exact",
+            "is": "wrong",
+        }
+    ]
+    assert content["gate"]["findings"][0]["check"] == "grad_input"
+    assert content["gate"]["environment"] == [{"key": "torch", "was": "2.13.0", "is": "2.14.0"}]
+
+
+def junit_outcomes(result: GateResult) -> dict[str, tuple[str, str] | None]:
+    (suite,) = JUnitXml.fromstring(render_junit(result).encode())
+    return {
+        case.name: (case.result[0].type, case.result[0].message) if case.result else None
+        for case in suite
+    }
+
+
+def test_junit_has_a_case_for_each_change() -> None:
+    assert junit_outcomes(changed_everywhere()) == {
+        "held": None,
+        "broken-grad_input-float32-cpu": (
+            "broken",
+            "grad_input in float32 on cpu: was exact, is wrong",
+        ),
+        "found-forward-float64-cpu": (
+            "found",
+            "forward in float64 on cpu: was exact, is raised",
+        ),
+    }
+    assert junit_outcomes(gate(RIGHT, RIGHT)) == {"held": None}
+
+
+def test_junit_fails_on_what_was_found_only_where_the_gate_does() -> None:
+    for on_found, failures in ((OnFound.FAIL, 1), (OnFound.WARN, 0)):
+        (suite,) = JUnitXml.fromstring(render_junit(gate(RIGHT, BROKEN, on_found)).encode())
+        assert (suite.tests, suite.failures, suite.skipped) == (2, failures, 1 - failures)
+
+
+def test_annotations_are_errors_where_the_gate_is_red_and_warnings_where_it_only_warns() -> None:
+    def levels(result: GateResult) -> list[str]:
+        return [command.split(" ")[0] for command in commands(result)]
+
+    assert levels(gate(RIGHT, RIGHT)) == []
+    assert levels(gate(BROKEN, RIGHT, OnFound.WARN)) == ["::error"]
+    assert levels(gate(RIGHT, BROKEN, OnFound.FAIL)) == ["::error"]
+    assert levels(gate(RIGHT, BROKEN, OnFound.WARN)) == ["::warning"]
+
+
+def test_html_tells_what_changed_above_the_table() -> None:
+    page = render_html(changed_everywhere())
+
+    assert page.index("grad_input in float32 on cpu: was exact, is wrong") < page.index("<table>")
+    assert '<body class="wrong">' in page
+    assert '<a href="#f1">wrong</a>' in page
+    assert "there before" not in page
+    assert '<body class="right">' in render_html(gate(RIGHT, RIGHT))
+    assert '<body class="unchecked">' in render_html(gate(RIGHT, BROKEN, OnFound.WARN))
+
+
+def test_every_format_of_the_report_is_one_of_the_gates() -> None:
+    assert tuple(sorted(RENDERERS)) == formats()
+
+
+def test_hostile_text_stays_text() -> None:
+    report = hostile()
+    baseline = baseline_of(replace(report, checks=()), BASELINE.parameters)
+    result = run_gate(lambda seed: replace(report, seed=seed), baseline, FRESH)
+
+    assert result.found
+    assert all(c.isprintable() or c in "\n\t" for c in render_text(result))
+    outside_fences = render_markdown(result).split("```")[0]
+    assert "<script" not in outside_fences
+    assert "@everyone" not in outside_fences
+    jsonschema.validate(json.loads(render_json(result)), report_json.schema())
+    assert len(junit_outcomes(result)) == 2 + len(result.found)  # "held" and "engine"
+    assert "<script>alert" not in render_html(result)
+
+
+def test_a_fault_that_the_baseline_has_is_neither_broken_nor_found() -> None:
+    baseline = baseline_of(FAULTY, BASELINE.parameters)
+
+    result = run_gate(lambda seed: replace(FAULTY, seed=seed), baseline, FRESH)
+    assert result.status == 0

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import faulty
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, unfold
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from conv_reference.verification import verify
+from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.known.relayed import heard
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.conventions import as_target
+
+SETTINGS = Settings(seed=0, device="cpu")
+REGISTRY = """
+[[defect]]
+name = "flipped"
+summary = "The kernel is flipped."
+link = "docs/found/flipped.md"
+date = "2026-11-26"
+targets = ["torch.nn.functional:conv2d"]
+geometry = "kw == 2"
+shows = ["certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad=XK nobias"]
+"""
+
+
+class ThroughTorch(torch.autograd.Function):
+    """Both passes are torch's, the second under its own name."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+class OwnBackward(ThroughTorch):
+    """The backward pass, for stride 1, is written out, and wrong."""
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        taps = unfold(X, tuple(K.shape[2:])).flip(1)
+        dK = torch.einsum("nop,ntp->ot", G.flatten(2), taps)
+        return torch.zeros_like(X), dK.reshape(K.shape)
+
+
+class OwnForward(ThroughTorch):
+    """Forward it is by hand, and wrong; dK is twice what it should be."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return by_hand(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        dX, dK = ThroughTorch.backward(ctx, *grad_outputs)
+        return dX, 2 * dK
+
+
+def by_hand(input: Tensor, weight: Tensor) -> Tensor:
+    """Without any convolution of torch's; the first column is taken for every tap."""
+    width = input.shape[3] - weight.shape[3] + 1
+    return torch.einsum("ncw,oc->now", input[:, :, 0, :width], weight.sum((2, 3)))[:, :, None]
+
+
+def by_product(input: Tensor, weight: Tensor) -> Tensor:
+    """A product of matrices, of one channel, sample and row; and wrong."""
+    taps = weight.flatten()
+    windows = input.flatten().unfold(0, len(taps), 1)
+    return 2 * (windows @ taps[:, None]).reshape(1, 1, 1, -1)
+
+
+@torch.library.custom_op("conv_reference_tests::conv", mutates_args=())
+def registered(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight)
+
+
+def through_an_operator(input: Tensor, weight: Tensor) -> Any:
+    """Torch's convolution within an operator of its own."""
+    return registered(input, weight)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    path = tmp_path / "known.toml"
+    path.write_text(REGISTRY)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("implementation", "expected"),
+    [
+        (ThroughTorch, {"convolution", "convolution_backward"}),
+        (torch.nn.Conv2d, {"convolution", "convolution_backward"}),
+        (OwnBackward, {"convolution", "matrix product"}),
+        (through_an_operator, {"convolution"}),
+        (by_hand, set()),
+        (by_product, {"matrix product"}),
+        (lambda input, weight: None, set()),
+        (lambda input, weight: 1 / 0, set()),
+    ],
+)
+def test_it_is_heard_what_is_called(implementation: Any, expected: set[str]) -> None:
+    case = Case.parse("certificate float32 h1 w3 k1x2 nobias grad=XK")
+
+    assert heard(as_target(implementation), case, SETTINGS) == expected
+    assert bool(torch._C._get_mkldnn_enabled())
+
+
+@pytest.mark.parametrize(
+    "isolate", [pytest.param(True, id="in a child"), pytest.param(False, id="here")]
+)
+def test_a_defect_of_torch_that_a_target_passes_on_is_known(registry: Path, isolate: bool) -> None:
+    case = "certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad= nobias"
+    report = verify(
+        "faulty:flipped_kernel" if isolate else faulty.flipped_kernel,
+        case=case,
+        known=registry,
+        isolate=isolate,
+    )
+    (finding,) = report.findings
+
+    assert report.passed
+    assert finding.known == "flipped"
+    assert finding.explanation.startswith(
+        "torch's convolution, which the target calls, has it: The kernel is flipped."
+    )
+
+
+def test_where_the_backward_pass_is_its_own_it_is_judged(registry: Path) -> None:
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting grad=XK nobias"
+    report = verify(OwnBackward, case=case, known=registry)
+
+    assert {(f.quantity, f.known) for f in report.findings} == {("dX", None), ("dK", None)}
+
+
+def test_what_calls_nothing_of_torchs_passes_nothing_on(registry: Path) -> None:
+    case = "certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad= nobias"
+    (finding,) = verify(by_hand, case=case, known=registry).findings
+
+    assert finding.known is None
+
+
+def test_a_defect_of_torch_is_not_expected_of_what_calls_it(registry: Path) -> None:
+    right = verify(ThroughTorch, dtypes="float32", checks="certificate", budget=0.1, known=registry)
+
+    assert right.passed
+    assert right.stale == ()
+
+
+PRODUCTS = """
+[[defect]]
+name = "rows"
+summary = "Rows are wrong."
+link = "docs/found/rows.md"
+date = "2026-11-26"
+targets = ["torch:matmul"]
+quantities = ["Y"]
+"""
+
+
+@pytest.mark.parametrize(("implementation", "known"), [(by_product, "rows"), (by_hand, None)])
+def test_a_defect_of_the_matrix_product_is_known_of_what_calls_it(
+    implementation: Any, known: str | None, tmp_path: Path
+) -> None:
+    (path := tmp_path / "known.toml").write_text(PRODUCTS)
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting grad= nobias"
+    (finding,) = verify(implementation, case=case, known=path).findings
+
+    assert finding.known == known
+    said = "torch's matrix product, which the target calls, has it: Rows are wrong."
+    assert finding.explanation.startswith(said) == (known is not None)
+
+
+def test_where_the_forward_pass_is_its_own_it_is_judged(registry: Path) -> None:
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting grad=XK nobias"
+    report = verify(OwnForward, case=case, known=registry)
+
+    assert {(f.quantity, f.known) for f in report.findings} == {("Y", None), ("dK", "flipped")}

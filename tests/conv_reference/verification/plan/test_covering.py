@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+import torch
+
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.plan.covering import Covering
+from conv_reference.verification.target.conventions import as_target
+
+ALL = tuple(DTYPES.values())
+COVERING = Covering.of(as_target(torch.nn.functional.conv2d), ALL, strength=2, seed=0)
+
+
+def test_all_pairs_are_met_where_all_cases_are() -> None:
+    covered = COVERING.coverage(COVERING.cases)
+    assert covered.pairs == covered.possible_pairs > 0
+
+
+def test_a_case_that_was_not_met_covers_nothing() -> None:
+    every = COVERING.coverage(COVERING.cases)
+    assert COVERING.coverage(COVERING.cases[1:]).pairs < every.pairs
+    assert COVERING.coverage(()).pairs == 0
+
+
+def test_where_nothing_is_left_out_it_stays_itself() -> None:
+    assert COVERING.without(lambda _: False) is COVERING
+
+
+@pytest.mark.parametrize("target", [torch.nn.functional.conv2d, ConvLayer_1])
+def test_what_is_left_out_is_stood_in_for_so_that_every_pair_still_occurs(target: object) -> None:
+    covering = Covering.of(as_target(target), ALL, strength=2, seed=1)
+
+    def left_out(case: Case) -> bool:
+        return (case.geometry.batch, case.geometry.kernel_size, case.dtype) == triple
+
+    first = covering.cases[0]
+    triple = first.geometry.batch, first.geometry.kernel_size, first.dtype
+    lost = set(filter(left_out, covering.cases))
+    assert lost
+    before = covering.coverage(set(covering.cases) - lost)
+    after = covering.without(left_out)
+    covered = after.coverage(after.cases)
+
+    assert not any(map(left_out, after.cases))
+    assert before.pairs < covered.pairs == covered.possible_pairs
+
+
+def test_a_pair_that_is_always_left_out_is_not_met() -> None:
+    names = ("batch", "kernel_h")
+
+    def left_out(case: Case) -> bool:
+        return (case.geometry.batch, case.geometry.kernel_size[0]) == levels
+
+    levels = next(
+        tuple(row[name] for name in names) for row, case in COVERING.rows if case.geometry.batch
+    )
+    after = COVERING.without(left_out)
+    covered = after.coverage(after.cases)
+
+    assert covered.pairs == covered.possible_pairs - 1
+    met = {pair for row, _ in after.rows for pair in combinations(sorted(row.items()), 2)}
+    assert tuple(zip(names, levels, strict=True)) not in met

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import judged
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.model.result import Verdict
+
+CASE = "certificate float32 h2 w3 k1x2 nobias"
+
+
+class ForgetsTheGraph(torch.autograd.Function):
+    """Differentiates in its backward pass, where torch records nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        leaves = [tensor.detach().requires_grad_() for tensor in ctx.saved_tensors]
+        return torch.autograd.grad(conv2d(*leaves), leaves, grad_outputs)
+
+
+def test_a_backward_pass_that_forgot_its_graph_is_no_missing_mode() -> None:
+    raised = [j for j in judged(ForgetsTheGraph, CASE) if not j.is_exact]
+
+    assert [(j.quantity, j.verdict) for j in raised] == [("dX", Verdict.RAISED)]
+    assert "does not require grad" in raised[0].explanation
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "hint"),
+    [
+        (ValueError("only groups=1 is supported"), Verdict.RAISED, True),
+        (TypeError("bfloat16 is unsupported here"), Verdict.RAISED, True),
+        (ValueError("negative dimensions"), Verdict.RAISED, False),
+        (TypeError("Got unsupported ScalarType BFloat16"), Verdict.UNSUPPORTED, False),
+        (NotImplementedError("only groups=1 is supported"), Verdict.UNSUPPORTED, False),
+    ],
+    ids=repr,
+)
+def test_who_seems_to_refuse_is_told_how(error: Exception, verdict: Verdict, hint: bool) -> None:
+    def convolve(input: Tensor, weight: Tensor) -> Tensor:
+        raise error
+
+    (found,) = judged(convolve, CASE)
+
+    assert found.verdict == verdict
+    assert ("NotImplementedError says so" in found.explanation) == hint

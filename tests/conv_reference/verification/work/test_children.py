@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import hostile
+import pytest
+import torch
+
+from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.work import children as isolation
+from conv_reference.verification.work.children import Children, Crash, Here, hangs
+from conv_reference.verification.work.messages import Broken
+from conv_reference.verification.work.processes import FORKS
+
+NAMES = [assault.__name__ for assault in hostile.ASSAULTS]
+SETTINGS = Settings(seed=0, device="cpu")
+RIGHT = Case.parse("certificate float32 n2 h2 w2 k1 nobias grad=XK")
+# Right cases between the assaults: what an assault leaves behind would show in them.
+CASES = [
+    case
+    for place in range(len(NAMES))
+    for case in (
+        RIGHT,
+        Case.parse(f"certificate float32 h1 w{hostile.FIRST + place} k1 nobias grad="),
+    )
+] + [RIGHT]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of all cases, and the children that it was come by with."""
+
+    children: Children
+    target: Target
+    results: dict[int, Any]
+
+    def of(self, name: str) -> Any:
+        return self.results[2 * NAMES.index(name) + 1]
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Iterator[Outcome]:
+    """One set of children for all: each takes seconds to start."""
+    children = Children("hostile:one_after_another", count=1, limit=3.0)
+    try:
+        target = children.describe()
+        arrived = list(children.run(judge_case, CASES, SETTINGS))
+        assert len(arrived) == len(dict(arrived))  # each result comes once
+        yield Outcome(children, target, dict(arrived))
+    finally:
+        children.close()
+
+
+def test_every_case_has_its_result(outcome: Outcome) -> None:
+    assert sorted(outcome.results) == list(range(len(CASES)))
+
+
+def test_what_is_right_is_judged_right_whatever_came_before(outcome: Outcome) -> None:
+    for place in range(0, len(CASES), 2):
+        before = NAMES[place // 2 - 1]
+        judgements = outcome.results[place]
+        assert all(judgement.is_exact for judgement in judgements), f"after {before}"
+        assert {"Y", "dX", "dK"} <= {judgement.quantity for judgement in judgements}
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "said"),
+    [
+        ("segfaults", "killed by SIGSEGV", ""),
+        ("leaves", "left the process with status 3", "the device is gone"),
+        ("leaves_as_if_nothing_were_wrong", "left the process with status 0", ""),
+        ("hangs", "did not return within 3 s", ""),
+        ("interrupts", "killed by SIGINT", "KeyboardInterrupt"),
+        ("writes_past_its_output", "killed by SIGABRT", "free(): invalid pointer"),
+    ],
+)
+def test_what_takes_its_process_along_is_named(
+    outcome: Outcome, name: str, how: str, said: str
+) -> None:
+    crash = outcome.of(name)
+    assert isinstance(crash, Crash)
+    assert (crash.how, crash.said) == (how, said)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "actual"),
+    [
+        ("exits", Verdict.RAISED, "SystemExit: 0"),
+        ("raises", Verdict.RAISED, "RuntimeError: no engine found for this problem"),
+        ("raises_something_of_its_own", Verdict.RAISED, "UnpicklableError: lambda"),
+        ("returns_none", Verdict.WRONG, "NoneType"),
+        ("returns_a_list", Verdict.WRONG, "list"),
+        ("returns_another_shape", Verdict.WRONG, "of shape (1, 1, 1, {w}, 1) and torch.float32"),
+        ("returns_another_dtype", Verdict.WRONG, "of shape (1, 1, 1, {w}) and torch.float64"),
+        ("returns_nan", Verdict.WRONG, "nan"),
+    ],
+)
+def test_an_answer_that_is_none_is_judged(
+    outcome: Outcome, name: str, verdict: Verdict, actual: str
+) -> None:
+    failed = [j for j in outcome.of(name) if not j.is_exact]
+    assert [(j.quantity, j.verdict) for j in failed] == [("Y", verdict)]
+    assert failed[0].actual == actual.format(w=hostile.FIRST + NAMES.index(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["prints_megabytes", "closes_what_is_open", "changes_global_state", "warns"]
+)
+def test_what_harms_nobody_is_no_fault(outcome: Outcome, name: str) -> None:
+    judgements = outcome.of(name)
+    assert judgements
+    assert all(judgement.is_exact for judgement in judgements)
+
+
+def test_a_description_comes_back_that_cannot_be_called(outcome: Outcome) -> None:
+    target = outcome.target
+    assert (target.name, target.options) == ("hostile:one_after_another", frozenset())
+    with pytest.raises(TargetError, match="cannot be called here"):
+        target.prepare(RIGHT, None)  # type: ignore[arg-type]  # it is refused before they are looked at
+
+
+def test_after_its_deadline_no_further_piece_is_begun(outcome: Outcome) -> None:
+    assert list(outcome.children.run(judge_case, [RIGHT] * 3, SETTINGS, deadline=0.0)) == []
+
+
+def rests(_: Target, item: int, __: Any) -> int:
+    time.sleep(0.05)
+    return item
+
+
+def test_after_its_deadline_no_further_item_is_begun(outcome: Outcome) -> None:
+    """Of a piece of 64, which would take more than three seconds."""
+    assert dict(outcome.children.run(rests, [7], None)) == {0: 7}  # a child that is ready
+    soon = time.monotonic() + 0.3
+    reached = dict(outcome.children.run(rests, range(64), None, deadline=soon))
+    assert reached == {item: item for item in range(len(reached))}
+    assert 0 < len(reached) < 64
+
+
+def test_a_mistake_of_the_engine_itself_is_no_verdict_and_the_rest_goes_on(
+    outcome: Outcome,
+) -> None:
+    broken = Case.parse("no_such_check float32 h1 w1 k1")
+    results = dict(outcome.children.run(judge_case, [broken, RIGHT], SETTINGS))
+    missed, judged = results[0], results[1]
+    assert isinstance(missed, Broken)
+    assert missed.error == "KeyError: 'no_such_check'"
+    assert not isinstance(judged, Crash | Broken)
+    assert all(judgement.is_exact for judgement in judged)
+
+
+@pytest.mark.parametrize(
+    ("waited", "worked", "hanging"),
+    [
+        (19.0, 19.0, False),
+        (21.0, 20.5, True),  # it spins
+        (21.0, 0.0, True),  # it sleeps, or the system does not tell
+        (30.0, 10.0, False),  # others have the processor
+        (60.0, 19.0, True),
+        (81.0, 9.0, True),  # no machine is that busy
+    ],
+)
+def test_a_hang_is_told_from_a_busy_machine(waited: float, worked: float, hanging: bool) -> None:
+    assert hangs(waited, worked, limit=20.0) == hanging
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hostile:nowhere", "cannot import 'hostile:nowhere': hostile has no 'nowhere'"),
+        ("leaves_at_import:convolve", "cannot import .*: left the process with status 4: goodbye"),
+    ],
+)
+def test_a_target_that_cannot_be_imported_is_refused(
+    name: str, message: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "leaves_at_import.py").write_text(
+        "import os, sys\nsys.stderr.write('goodbye')\nsys.stderr.flush()\nos._exit(4)\n"
+    )
+    for full_run in (False, True):
+        with (
+            closing(Children(name, count=1, full_run=full_run)) as children,
+            pytest.raises(TargetError, match=f"^{message}$"),
+        ):
+            children.describe()
+
+
+@pytest.mark.skipif(not FORKS, reason="elsewhere each imports all by itself")
+def test_of_a_whole_run_the_description_comes_before_the_others_can_be_there() -> None:
+    with closing(Children("torch.nn.functional:conv2d", count=1, full_run=True)) as children:
+        assert children.describe().name == "torch.nn.functional:conv2d"
+        assert not any(child.ready for child in children._children)
+        ((_, imported),) = children.run(has_imported, ["torch._dynamo"], None)
+        assert imported
+
+
+def test_in_process_the_same_results_come_in_order() -> None:
+    backend = Here(as_target(hostile.returns_none))
+    wrong = Case.parse("certificate float32 h1 w3 k1 nobias grad=")
+    (first, judged), (second, failed) = backend.run(judge_case, [RIGHT, wrong], SETTINGS)
+
+    assert (first, second) == (0, 1)
+    assert isinstance(judged, tuple)
+    assert isinstance(failed, tuple)
+    assert all(judgement.is_exact for judgement in judged)
+    assert [judgement.actual for judgement in failed if not judgement.is_exact] == ["NoneType"]
+    assert list(backend.run(judge_case, [RIGHT], SETTINGS, deadline=0.0)) == []
+
+
+def test_in_process_global_state_is_put_back() -> None:
+    case = Case.parse("certificate float32 h1 w3 k1 nobias grad=")
+    before = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    judge_case(as_target(hostile.changes_global_state), case, SETTINGS)
+    assert (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()) == before
+
+
+def has_imported(_: Target, item: str, __: Any) -> bool:
+    return item in sys.modules
+
+
+def sleeps(_: Target, item: float, __: Any) -> float:
+    time.sleep(item)
+    return item
+
+
+def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolation, "_LEAST_LIMIT", 1.0)
+    monkeypatch.setattr(isolation, "_TIMES_SLOWEST", 0)
+    with closing(Children("torch.nn.functional:conv2d", count=1, limit=2.0)) as children:
+        results = dict(children.run(sleeps, [100.0, 0.0, 100.0], None))
+    assert results == {
+        0: Crash("did not return within 2 s"),
+        1: 0.0,
+        2: Crash("did not return within 1 s"),
+    }
