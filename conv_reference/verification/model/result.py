@@ -93,9 +93,9 @@ class Coverage:
     possible_triples: int  # estimated where there are too many to enumerate: see the report
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # the generated repr of a real run fills screens
 class Report:
-    """The outcome of one run."""
+    """The outcome of one run: true where it passed, so that ``assert verify(f)`` says so."""
 
     target: str
     environment: dict[str, str]
@@ -118,6 +118,14 @@ class Report:
         from conv_reference.verification.report.text import render  # noqa: PLC0415 (it imports this module)
 
         return render(self).rstrip("\n")
+
+    def __bool__(self) -> bool:
+        """Whether the run passed."""
+        return self.passed
+
+    def __repr__(self) -> str:
+        """The verdict, which is the first line of the whole that ``print(report)`` shows."""
+        return f"<Report of {str(self).partition(chr(10))[0]}>"
 
     @property
     def was_cut(self) -> bool:

@@ -321,6 +321,17 @@ def test_assert_correct_is_silent_or_raises_the_report() -> None:
     assert "Perhaps the kernel is flipped" in message
 
 
+def test_a_report_is_true_where_it_passed_and_short_in_a_message() -> None:
+    right, wrong = verify(conv2d, case=FLIPPED), verify(faulty.flipped_kernel, case=FLIPPED, seed=1)
+    assert right
+    assert not wrong
+    assert repr(wrong) == "<Report of faulty:flipped_kernel: wrong (1 finding), on 1 case>"
+
+
+def test_a_report_of_nothing_but_refusals_is_not_true() -> None:
+    assert not verify(faulty.not_implemented, case=FLIPPED)
+
+
 def never(input: Tensor, weight: Tensor) -> Tensor:
     raise AssertionError("called")
 
