@@ -28,18 +28,22 @@ class Settings:
     allowed_bits: int | None = None
     brief: bool = False  # whether a check of modes may ask a part of its questions of each case
 
+    def trial(self, target: Target, case: Case) -> Trial:
+        """The case put to the target, under these settings."""
+        return Trial(
+            target,
+            case,
+            seed=self.seed,
+            device=torch.device(self.device),
+            allowed_bits=self.allowed_bits,
+            brief=self.brief,
+        )
+
 
 def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
     """Put one case to the target; what it throws is judged, too."""
     check = all_checks()[case.check]
-    trial = Trial(
-        target,
-        case,
-        settings.seed,
-        torch.device(settings.device),
-        settings.allowed_bits,
-        settings.brief,
-    )
+    trial = settings.trial(target, case)
     judgements: list[Judgement] = []
     with _threads(case), guarded():
         try:

@@ -22,7 +22,6 @@ from conv_reference.verification.trial.judge import (
     Expected,
     Judgement,
     exact,
-    judge,
     kind_mismatch,
     whole,
 )
@@ -113,7 +112,7 @@ def _once(trial: Trial) -> Iterator[Judgement]:
         yield from _requires_grad(trial, call, observed)
     for quantity, actual in observed.items():
         if quantity in expected:
-            yield from _judged(trial, quantity, actual, expected[quantity])
+            yield from _compared(trial, quantity, actual, expected[quantity])
     yield from unchanged_arguments("arguments", trial, call)
     for answer in expected.values():
         answer.value.fill_(torch.nan)  # freed memory must not hold the answer to a repetition
@@ -212,7 +211,7 @@ def _has_graph(trial: Trial) -> bool:
     return isinstance(Y, Tensor) and Y.requires_grad
 
 
-def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
+def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
     if actual is None and quantity != "Y":
         return  # told by requires_grad
     mismatch = kind_mismatch("shapes", quantity, actual, expected)
@@ -220,7 +219,7 @@ def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Ite
         yield mismatch
         return
     yield exact("shapes", quantity)
-    judgement = judge(ROWS[quantity], quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    judgement = trial.judge(ROWS[quantity], quantity, actual, expected)
     if judgement.verdict == Verdict.ROUNDED:
         error = actual.detach().to("cpu", torch.float64) - expected.value
         judgement = _confirmed(trial, judgement, error)
@@ -361,5 +360,5 @@ def _impulse(trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]]) 
     if actual is None:
         return None
     expected = replace(trial.expect(operands, only=(quantity,))[quantity], terms=1)
-    found = judge(judgement.check, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    found = trial.judge(judgement.check, quantity, actual, expected)
     return found if found.verdict == Verdict.WRONG else None

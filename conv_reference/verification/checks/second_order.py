@@ -17,7 +17,7 @@ from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
-from conv_reference.verification.trial.judge import Expected, Judgement, judge, whole
+from conv_reference.verification.trial.judge import Expected, Judgement, whole
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
@@ -148,7 +148,7 @@ def _first_order(
             continue
         name = f"{quantity} in {letter}"
         wanted = expected[letter]
-        judgement = judge("double_backward", name, actual, wanted, allowed_bits=trial.allowed_bits)
+        judgement = trial.judge("double_backward", name, actual, wanted)
         if judgement.verdict == Verdict.WRONG:
             terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
             judgement = told_in_terms(judgement, actual, terms, others, where=_LETTERS)

@@ -16,7 +16,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, Oracle, answer
-from conv_reference.verification.trial.judge import Expected, Judgement, judge
+from conv_reference.verification.trial.judge import Expected, Judgement
 from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
 
 _SIZE = 2  # of the dimension that is mapped over
@@ -146,7 +146,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     judged = [
         (
             letters,
-            judge("vmap", quantity, actual, expected[letters], allowed_bits=trial.allowed_bits),
+            trial.judge("vmap", quantity, actual, expected[letters]),
         )
         for letters, quantity, actual in answers
     ]
@@ -198,7 +198,7 @@ def vmap_nested(trial: Trial) -> Iterator[Judgement]:
                 }
                 arguments.append((s["X"], s["K"], s["b"]))
         expected = _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
-        yield judge("vmap_nested", quantity, actual, expected, allowed_bits=trial.allowed_bits)
+        yield trial.judge("vmap_nested", quantity, actual, expected)
 
 
 def _at(name: str, mapped: str, dim: int) -> int | None:
@@ -237,7 +237,7 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     for letters, name, actual in answers:
         quantity = f"{name} mapped over {', '.join(letters)}"
         wanted = expected[letters][name]
-        yield judge("vmap_gradients", quantity, actual, wanted, allowed_bits=trial.allowed_bits)
+        yield trial.judge("vmap_gradients", quantity, actual, wanted)
 
 
 def _gradients_of(call: Call) -> Any:

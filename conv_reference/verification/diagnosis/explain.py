@@ -54,7 +54,7 @@ def explain_case(
             that fail in the same way, which a guess has to fit.
     """
     settings, judgement, others = argument
-    trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
+    trial = settings.trial(target, case)
     with guarded():
         further = [replace(trial, case=other) for other in others]
         cause = guess(trial, judgement.quantity, further)
