@@ -24,6 +24,8 @@ from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.known.relayed import relayed, torchs
 from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import (
@@ -39,7 +41,7 @@ from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment, usable_device
-from conv_reference.verification.work.children import Backend, Children, Crash, Here, usual_count
+from conv_reference.verification.work.children import Backend, Children, Here, usual_count
 from conv_reference.verification.work.messages import Broken
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
@@ -167,7 +169,7 @@ class _Run:
     def report(
         self, chosen: Plan, wanted: Request, require: Verdict, progress: Progress | None
     ) -> Report:
-        provoked_notes: tuple[str, ...] = ()
+        provoked_notes: tuple[Note, ...] = ()
         passed_on = relayed(self._target, self._torchs, chosen.cases, self._backend, self._settings)
         defects = (*self._own, *passed_on)
         if not wanted.is_single:
@@ -187,7 +189,7 @@ class _Run:
         unjudged, tried = [], []
         for case, result in zip(chosen.cases, results, strict=True):
             if isinstance(result, Broken):
-                unjudged.append(f"{case}: {result.error}")
+                unjudged.append(Unjudged(case.check, str(case), result.error))
             elif result is not None:
                 crashed = isinstance(result, Crash)
                 tally.add(case, result if crashed else [j for j in result if j.check in rows])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.diagnosis.circumstances import circumstances
-from conv_reference.verification.diagnosis.tally import Failure
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE
-from conv_reference.verification.trial.judge import Judgement
 
 FIRST = frozenset({"shapes", *ROWS.values()})
 _GRADIENTS = frozenset(ROWS) - {"Y"}
@@ -54,12 +52,7 @@ def hides(primary: Failure, key: Key) -> bool:
 
 def what_failed(judgement: Judgement) -> tuple[str, str, Verdict]:
     """What two failures have in common that are taken for the same."""
-    return judgement.check, without_in_dims(judgement.quantity), judgement.verdict
-
-
-def without_in_dims(quantity: str) -> str:
-    """The quantity as it is told: which dimensions are mapped over is drawn for each case."""
-    return re.sub(r" \(in_dims \d+\)", "", quantity)
+    return judgement.check, judgement.quantity_alike, judgement.verdict
 
 
 def rank(failure: Failure) -> int:

@@ -14,11 +14,11 @@ from torch import Tensor
 from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import conv2d_options
 from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.layouts import first_slice, written
 from conv_reference.verification.trial.values import case_operands
 
@@ -177,13 +177,13 @@ def _options(case: Case) -> dict[str, Any]:
 
 def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:
     """What asks for the quantity and prints it."""
-    shown = leaves.get(judgement.quantity, "Y")
+    shown = leaves.get(judgement.quantity_name, "Y")
     if judgement.quantity != "Y":
         yield f"Y.backward({tensors.text('G')})"
         shown += ".grad"
     if judgement.index:
         shown += str(list(judgement.index))
-    elif judgement.actual.startswith("of shape"):
+    elif judgement.of_another_kind:
         shown = f"{shown}.shape, {shown}.dtype"
     yield f"print({shown})  # {_outcome(judgement)}"
 

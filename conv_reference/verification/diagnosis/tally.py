@@ -14,18 +14,18 @@ from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import Check, Row
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
     FAILURES,
     CheckResult,
     Verdict,
     worst,
 )
-from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, Judgement, full_bits
+from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, full_bits
 from conv_reference.verification.trial.values import miss_bound
-from conv_reference.verification.work.children import Crash
 
 _QUANTITY = {"forward": "Y", "grad_input": "dX", "grad_weight": "dK", "grad_bias": "db"}
-OBSERVED = "observed: "  # how the explanation of something that is not judged begins
 # What glibc says before it ends a process whose heap is damaged.
 _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
@@ -34,14 +34,6 @@ DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
     "workspace; that shows when the block is freed, which may be in a later call."
 )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One judgement that is a fault, with its case."""
-
-    case: Case
-    judgement: Judgement
 
 
 @dataclass
@@ -99,19 +91,21 @@ class Tally:
             seen.failures.append(Failure(case, judgement))
         elif judgement.verdict == Verdict.UNSUPPORTED:
             seen.reason = seen.reason or judgement.actual or judgement.explanation
-        elif judgement.explanation.startswith(OBSERVED):
-            note = judgement.explanation.removeprefix(OBSERVED)
-            self._notes.setdefault(note, set()).add(case.dtype)
+        elif judgement.observed:
+            self._notes.setdefault(judgement.observed, set()).add(case.dtype)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """What was observed and not judged; where not in every dtype, in which."""
         return [
-            note + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})")
-            for note, seen in self._notes.items()
+            Note(
+                NoteKind.OBSERVED,
+                what + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})"),
+            )
+            for what, seen in self._notes.items()
         ]
 
     def _named(self, dtypes: set[torch.dtype]) -> str:
@@ -208,6 +202,7 @@ def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
         actual=crash.how,
         explanation="\n".join(filter(None, (f"{crash.how}{said}", damage))),
         case=_asked(crash),
+        crash=crash,
     )
 
 

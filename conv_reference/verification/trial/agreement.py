@@ -93,7 +93,7 @@ def told(judgement: Judgement, said: str) -> Judgement:
 
 def observed(row: str, quantity: str, what: str) -> Judgement:
     """What is told in the report's notes and judged neither right nor wrong."""
-    return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
+    return Judgement(row, quantity, Verdict.EXACT, observed=what)
 
 
 def not_judged(row: str, reason: str) -> Judgement:

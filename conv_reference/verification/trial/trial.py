@@ -17,6 +17,7 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.judge import (
     Expected,
@@ -34,15 +35,16 @@ Question = TypeVar("Question")
 class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ours)
     """The target threw where it should have answered; the cause is its own error."""
 
-    def __init__(self, error: BaseException, quantity: str) -> None:
+    def __init__(self, error: BaseException, quantity: str | Quantity) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
         self.error = error
-        self.quantity = quantity
+        self.quantity = str(quantity)
+        self.mapped = quantity if isinstance(quantity, Quantity) else None
         self.observed: dict[str, Any] = {}  # what it had answered before
 
 
 @contextmanager
-def target_code(quantity: str) -> Iterator[None]:
+def target_code(quantity: str | Quantity) -> Iterator[None]:
     """Around every call into foreign code: what it throws is an observation, not our fault.
 
     Args:
