@@ -18,6 +18,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import observed as noted
 from conv_reference.verification.trial.judge import (
     Expected,
     Judgement,
@@ -25,6 +26,7 @@ from conv_reference.verification.trial.judge import (
     kind_mismatch,
     whole,
 )
+from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.trial import (
     FIRST_ORDER,
     TargetRaised,
@@ -100,24 +102,51 @@ def certificate(trial: Trial) -> Iterator[Judgement]:
 
 def _once(trial: Trial) -> Iterator[Judgement]:
     call, failed = trial.call(), None
-    try:
-        observed = observe(call)
-    except TargetRaised as raised:
-        if not raised.observed:
-            raise
-        observed, failed = raised.observed, raised  # Y is judged all the same
+    with overhearing(call.leaves) as misfits:
+        try:
+            observed = observe(call)
+        except TargetRaised as raised:
+            if not raised.observed:
+                raise
+            observed, failed = raised.observed, raised  # Y is judged all the same
     # The oracle runs after the target, which so cannot find the answer in freed memory.
     expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in observed))
     if failed is None:
         yield from _requires_grad(trial, call, observed)
+    of_another_shape = {m.leaf: m for m in misfits if m.leaf and m.is_resized}
+    for misfit in of_another_shape.values():
+        yield resized("shapes", misfit.leaf, misfit)
     for quantity, actual in observed.items():
-        if quantity in expected:
-            yield from _compared(trial, quantity, actual, expected[quantity])
+        if quantity in expected and quantity not in of_another_shape:
+            for judgement in _compared(trial, quantity, actual, expected[quantity]):
+                yield _with_misfits(judgement, misfits)
+    yield from _mended(misfits)
     yield from unchanged_arguments("arguments", trial, call)
     for answer in expected.values():
         answer.value.fill_(torch.nan)  # freed memory must not hold the answer to a repetition
-    if failed is not None:
+    if failed is not None and not of_another_shape:
         raise failed
+
+
+def _mended(misfits: Sequence[Misfit]) -> Iterator[Judgement]:
+    """What torch mends is observed; but whoever calls a vjp of numpy's has nobody to mend it."""
+    for misfit in misfits:
+        if not misfit.leaf or misfit.is_resized or misfit.shape is None:
+            continue
+        if misfit.is_cast and misfit.by == "vjp":
+            wanted, returned = f"{misfit.wanted_dtype} from vjp", f"{misfit.dtype}"
+            yield whole("shapes", misfit.leaf, wanted, returned, f"{misfit}")
+        else:
+            what = "another dtype, which torch casts" if misfit.is_cast else "dimensions of 1 more"
+            yield noted("shapes", misfit.leaf, f"{misfit.by} returns {misfit.leaf} with {what}")
+
+
+def _with_misfits(judgement: Judgement, misfits: Sequence[Misfit]) -> Judgement:
+    """A wrong gradient says what torch has summed, or taken for zeros, on its way."""
+    said = dict.fromkeys(f"{m}" for m in misfits if m.is_resized or m.shape is None)
+    if judgement.verdict != Verdict.WRONG or judgement.quantity == "Y" or not said:
+        return judgement
+    return replace(judgement, explanation="\n".join([judgement.explanation, *said]))
 
 
 def observe(call: Call) -> dict[str, Any]:
