@@ -14,7 +14,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.findings import PATIENCE, Lab
@@ -285,7 +285,7 @@ def _asked(wanted: Request) -> list[Check]:
     """The checks that the request names, or all that are not on request."""
     known = all_checks()
     if not wanted.checks:
-        return [check for check in known.values() if check.sample != "request"]
+        return [check for check in known.values() if check.sample != Sample.REQUEST]
     rows = set(wanted.checks)
     return [c for c in known.values() if c.name in rows or rows & {row.name for row in c.rows}]
 

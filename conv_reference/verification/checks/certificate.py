@@ -14,7 +14,7 @@ from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.operands import Operands
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -55,42 +55,53 @@ GRAPHLESS = (
         "Y and each gradient have the shape, dtype and device that the definition gives.",
         "A gradient of the wrong shape broadcasts silently in an optimiser's step.",
         "dW of another shape than W for groups and a stride with a remainder (mlx#2184)",
+        told=Told.SHAPE,
     ),
     Row(
         "forward",
         "Y equals the oracle's, bit for bit, on integer-valued operands.",
         "The definition has one answer; exact arithmetic leaves no tolerance to hide in.",
         "wrong for C = 6, right for 8, 12 and 16 (pytorch#21597)",
+        quantity="Y",
+        told=Told.NUMBER,
     ),
     Row(
         "grad_input",
         "dX equals the adjoint of the forward pass in X, bit for bit.",
         "More than a third of reported faults are in a gradient alone.",
         "dX wrong in 43.7 % of its elements where a stride leaves a remainder (FlagGems PR#1576)",
+        quantity="dX",
+        told=Told.NUMBER,
     ),
     Row(
         "grad_weight",
         "dK equals the adjoint of the forward pass in K, bit for bit.",
         "A wrong dK still trains, only worse.",
         "groups > 1 in torch's own conv2d_weight (pytorch#51430)",
+        quantity="dK",
+        told=Told.NUMBER,
     ),
     Row(
         "grad_bias",
         "db equals the sum of the upstream gradient over samples and positions, bit for bit.",
         "It is often computed on a path of its own.",
         "db wrong where it is asked for without dK (mxnet#15464)",
+        quantity="db",
+        told=Told.NUMBER,
     ),
     Row(
         "requires_grad",
         "Y asks for a gradient exactly when an argument does, and each one that asks gets it.",
         "Masks are handled by hand in every custom backward pass.",
         "gradients returned that were not asked for (pytorch PR#172310)",
+        told=Told.GRAPH,
     ),
     Row(
         "arguments",
         "No argument is changed by the call, forward or backward.",
         "A changed input makes a wrong answer look right, and the next layer's wrong.",
         "the input buffer changed under the layer (mlpack#1661)",
+        told=Told.APART,
     ),
     sample=Sample.ALL,
 )

@@ -32,6 +32,7 @@ _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each t
         "dX NaN in some of 1000 runs (NNlib.jl PR#45)",
     ),
     sample=Sample.MODES,
+    parallel=True,
 )
 def repetition(trial: Trial) -> Iterator[Judgement]:
     """Sixteen calls, on fresh arguments and on the same ones in turn."""
@@ -102,6 +103,7 @@ def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
         "a generated kernel that remembers its first answers",
     ),
     sample=Sample.MODES,
+    parallel=True,
 )
 def fresh_values(trial: Trial) -> Iterator[Judgement]:
     """The arguments overwritten, and restored."""

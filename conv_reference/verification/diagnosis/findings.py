@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.checks import Sample, all_checks
+from conv_reference.verification.checks import Sample, Told, all_checks
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis import alike
-from conv_reference.verification.diagnosis.alike import FIRST, GRAPH, Key
+from conv_reference.verification.diagnosis.alike import Key
 from conv_reference.verification.diagnosis.explain import Explanation, explain_case
 from conv_reference.verification.diagnosis.reduce import smallest_failing
 from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
@@ -103,7 +103,7 @@ class Lab:
         for failure in sorted(failures, key=alike.rank):
             groups.setdefault(self._key(failure), []).append(failure)
         known = [f for key, group in groups.items() if key.known for f in group]
-        for key in [key for key in groups if key.row not in FIRST and not key.known]:
+        for key in [key for key in groups if not alike.is_first(key.row) and not key.known]:
             rest = groups[key]
             while rest:
                 first = min(rest, key=alike.size)
@@ -175,8 +175,8 @@ class Lab:
         if isinstance(result, Crash):
             return Failure(case, crashed(all_checks()[CERTIFICATE], case, result))
         failed = [judgement for judgement in result if judgement.verdict in FAILURES]
-        told = FIRST if failure.judgement.check == GRAPH else FIRST | {GRAPH}
-        first = next((judgement for judgement in failed if judgement.check in told), None)
+        row = failure.judgement.check
+        first = next((j for j in failed if alike.is_told_with(row, j.check)), None)
         return None if first is None else Failure(case, first)
 
     def _judged(self, case: Case) -> Sequence[Judgement] | Crash:
@@ -229,7 +229,7 @@ class Lab:
         if uneven and "padding" not in self.target.fixed:
             return False  # a word asks for it, which a case does not hold
         check = all_checks()[case.check]
-        if check.own and check.row_of(self.target, case.geometry) is None:
+        if check.has_own and check.row_of(self.target, case.geometry) is None:
             return False
         if case.values in {Values.ONES, Values.COUNTING}:
             return is_exact(case, case_operands(case, self.settings.seed))
@@ -237,7 +237,7 @@ class Lab:
         return not dense or can_be_exact(case.geometry, case.dtype)
 
     def _explained(self, failure: Failure, others: tuple[Case, ...]) -> Explanation:
-        if failure.judgement.check not in FIRST:
+        if not alike.is_first(failure.judgement.check):
             return Explanation()
         if failure.judgement.verdict != Verdict.WRONG:
             return Explanation()
@@ -262,7 +262,7 @@ class Lab:
         defect = next((d for d in self.defects if d.name == known), None)
         record = "" if defect is None else f"{defect.summary} (see {defect.link})"
         own = _where(failure)
-        assumed = self.target.assumed if judgement.check == "shapes" else ()
+        assumed = self.target.assumed if alike.told(judgement.check) == Told.SHAPE else ()
         guessed = (
             f"The layer does not tell its own; assumed: {', '.join(assumed)}." if assumed else ""
         )
@@ -306,7 +306,7 @@ class Lab:
 def _brings_sizes(failure: Failure) -> bool:
     """Whether the process died in a check that brings its own geometries."""
     check = all_checks()[failure.case.check]
-    made_up = check.sample == Sample.OWN and not check.own
+    made_up = check.sample == Sample.OWN and not check.has_own
     return failure.judgement.verdict == Verdict.CRASHED and made_up
 
 

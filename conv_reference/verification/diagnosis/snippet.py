@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.verification.checks import all_rows
 from conv_reference.verification.checks._execution import Settings
-from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -29,7 +29,7 @@ _ROLES = {"X": "input", "K": "weight", "b": "bias", "G": "grad_output"}
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
     """Under ten lines: with torch alone where that is possible, otherwise through ``verify``."""
-    first_order = judgement.check in {"shapes", *ROWS.values()}
+    first_order = all_rows()[judgement.check].is_first
     g = case.geometry
     sizes = (prod(shape) for shape in (g.input_shape, g.weight_shape, g.output_shape))
     writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS

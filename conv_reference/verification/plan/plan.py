@@ -227,8 +227,8 @@ def _sampled(
 def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
     """One for each geometry that the check brings; sparse where dense sums would not be exact."""
     some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it makes them up as it goes
-    own = chain.from_iterable(check.own_of(target).values())
-    for geometry in own if check.own else [some]:
+    own = chain.from_iterable(row.asked_of(target) for row in check.rows)
+    for geometry in own if check.has_own else [some]:
         case = target.restrict(Case(check=check.name, geometry=geometry, dtype=dtype))
         exact = can_be_exact(case.geometry, dtype)
         yield case if exact else replace(case, values=Values.SPARSE)
@@ -246,7 +246,7 @@ def _possible(target: Target, case: Case) -> Case:
     reason = check.unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
-    if check.own and check.row_of(target, case.geometry) is None:
+    if check.has_own and check.row_of(target, case.geometry) is None:
         raise ValueError(f"{case.check!r} has sizes of its own, got {case.geometry}")
     nearest = target.restrict(case)
     if nearest != case:
@@ -268,7 +268,7 @@ def _on_geometry(target: Target, request: Request, chosen: Mapping[str, Check]) 
     for dtype in request.dtypes:
         exact = can_be_exact(geometry, dtype)
         for check in chosen.values():
-            if check.own and check.row_of(target, geometry) is None:
+            if check.has_own and check.row_of(target, geometry) is None:
                 continue
             if not check.applies(dtype):
                 continue
