@@ -24,7 +24,8 @@ from types import ModuleType
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.result import FAILURES
-from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.judge import Judgement
 

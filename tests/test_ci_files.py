@@ -61,8 +61,8 @@ SHIM = f"""\
 #!{sys.executable}
 import sys
 from conv_reference.cli import main
-from conv_reference.verification import runner
-runner.OVERRUN = 1e6
+from conv_reference.verification.plan import request
+request.OVERRUN = 1e6
 if __name__ == "__main__":
     sys.exit(main())
 """

@@ -9,7 +9,6 @@ from typing import Any
 
 from analytic.calculus.geometry import Geometry
 from analytic.calculus.notation import Expr, Index
-from analytic.calculus.spelling import geometry_text
 from analytic.locale import language_of
 from analytic.render._latex import LatexPrinter
 from analytic.render._layout import NO_BREAK
@@ -147,12 +146,11 @@ class _Json(BlockWriter[dict[str, Any]]):
 
 def _geometry(geometry: Geometry) -> dict[str, Any]:
     return {
-        "text": geometry_text(geometry),
         "input": geometry.input,
         "kernel": geometry.kernel,
         "output": geometry.output,
         "stride": geometry.stride,
-        "padding": geometry.sides,
+        "padding": geometry.padding,
         "dilation": geometry.dilation,
         "remainder": geometry.remainder,
         "batch": geometry.batch,

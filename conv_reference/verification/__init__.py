@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Report,
         Verdict,
     )
-    from conv_reference.verification.plan.plan import Sweep
+    from conv_reference.verification.plan.request import Sweep
     from conv_reference.verification.runner import assert_correct, verify
     from conv_reference.verification.target.conventions import as_target
     from conv_reference.verification.target.loading import load_target
@@ -53,7 +53,7 @@ _MODULES = {
     "model.case": ("Case", "Layout", "Values"),
     "target.conventions": ("as_target",),
     "target.loading": ("load_target",),
-    "plan.plan": ("Sweep",),
+    "plan.request": ("Sweep",),
     "model.result": ("CheckResult", "Coverage", "Finding", "Report", "Verdict"),
     "runner": ("assert_correct", "verify"),
     "model.errors": ("TargetError",),

@@ -16,7 +16,7 @@ from conv_reference.verification.work.children import Children, usual_count
 
 if TYPE_CHECKING:
     from conv_reference.verification import Report
-    from conv_reference.verification.runner import Progress
+    from conv_reference.verification.judging import Progress
 
 EXAMPLES = """\
 examples:
@@ -278,7 +278,7 @@ def _status(report: Report, *, require_modes: bool) -> int:
     if report.interrupted:
         return 130
     refused = require_modes and any(check.has_refusals for check in report.checks)
-    if refused or not report.is_right:
+    if refused or not report.is_right or report.is_barely_tried:
         return 1
     return 2 if report.unjudged else 0
 

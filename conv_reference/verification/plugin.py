@@ -19,12 +19,13 @@ from conv_reference.verification.model.case import DTYPES, dtype_named
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
-from conv_reference.verification.plan.plan import require_known
+from conv_reference.verification.plan.request import DEFAULT_BUDGET
+from conv_reference.verification.plan.selection import require_known
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted, is_right, remarks
 from conv_reference.verification.report.text import render_findings
-from conv_reference.verification.runner import DEFAULT_BUDGET, verify
+from conv_reference.verification.runner import verify
 
 NAME = "conv-reference-suite"
 PARAMETER = "conv_item"
@@ -252,11 +253,11 @@ def _item(test: pytest.Item) -> Item | None:
 def _require_judged(item: Item, report: Report) -> None:
     """Fail where the engine itself did, on a case of the row's check: nothing is known then."""
     check = next(name for name, check in all_checks().items() if item.row in check.rows)
-    unjudged = [unjudged for unjudged in report.unjudged if unjudged.check == check]
+    unjudged = [case for case in report.unjudged if case.partition(" ")[0] == check]
     if unjudged:
         cases = counted(len(unjudged), "case")
         pytest.fail(
-            f"the engine itself failed on {cases}; please report it\n{one_line(str(unjudged[0]))}",
+            f"the engine itself failed on {cases}; please report it\n{one_line(unjudged[0])}",
             pytrace=False,
         )
 

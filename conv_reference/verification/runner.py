@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +14,36 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.verification.checks import Check, Sample, all_checks
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.diagnosis import notes
-from conv_reference.verification.diagnosis.findings import PATIENCE, Lab
+from conv_reference.verification.diagnosis.findings import PATIENCE, Gathered, Lab
 from conv_reference.verification.diagnosis.tally import Tally
+from conv_reference.verification.judging import Judged, Progress, judged
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.known.relayed import relayed, torchs
 from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.model.judgement import Crash
-from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.plan.memory import Memory
-from conv_reference.verification.plan.plan import (
-    Plan,
-    Request,
-    Sweep,
-    plan,
+from conv_reference.verification.plan.plan import Plan, plan
+from conv_reference.verification.plan.request import MOST_CASES, Request, Sweep
+from conv_reference.verification.plan.selection import (
+    asked_checks,
     require_known,
     selected_checks,
+    selected_rows,
 )
 from conv_reference.verification.report import text
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment, usable_device
-from conv_reference.verification.work.children import Backend, Children, Here, usual_count
-from conv_reference.verification.work.messages import Broken
+from conv_reference.verification.work.children import Backend, Children, Crash, Here, usual_count
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
-DEFAULT_BUDGET = 20.0  # seconds
 MOST_BITS = 53  # float64 has no more
-OVERRUN = 3  # times the budget, after which the clock cuts the plan short
-
-Progress = Callable[[int, int], None]  # cases judged, cases planned
 
 
 def verify(
@@ -58,7 +52,8 @@ def verify(
     dtypes: Sequence[torch.dtype | str] | torch.dtype | str = DEFAULT_DTYPES,
     device: str | torch.device = "cpu",
     seed: int | None = None,
-    budget: float = DEFAULT_BUDGET,
+    budget: float | None = None,
+    cases: int | None = None,
     checks: Sequence[str] | str = (),
     sweep: Sweep | str = Sweep.DEFAULT,
     geometry: Geometry | str | None = None,
@@ -80,8 +75,11 @@ def verify(
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
-        budget: seconds, above 0, from which the number of cases follows. The clock cuts a
-            run that takes three times as long.
+        budget: seconds, above 0; 20 where neither it nor ``cases`` is given. Alone, the number
+            of cases follows from it, 500 a second, and the clock cuts a run that takes three
+            times as long, and more than 10 s. Beside ``cases`` it is the time limit itself.
+        cases: about how many are planned, 1..100,000,000; without a budget there is no time
+            limit.
         checks: names of checks or of their rows; all but those on request where empty.
         sweep: which geometries the certificate is put to; see ``Sweep``.
         geometry: only this one, in every variation.
@@ -107,6 +105,7 @@ def verify(
         dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
         seed=secrets.randbits(32) if seed is None else seed,
         budget=budget,
+        cases=cases,
         sweep=_sweep(sweep),
         checks=(checks,) if isinstance(checks, str) else tuple(checks),
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
@@ -123,9 +122,13 @@ def verify(
         _require_exact(wanted)
         chosen = plan(target, wanted)
         recalled = [] if wanted.is_single else _wanted(remembered.recall(target), target, wanted)
-        chosen = replace(chosen, cases=tuple(dict.fromkeys((*recalled, *chosen.cases))))
-        run = _Run(target, backend, settings, defects, begun)
-        report = run.report(chosen, wanted, required, progress)
+        chosen = chosen.preceded_by(recalled)
+        here = environment(settings.device)
+        own = [defect for defect in defects if defect.applies(target.name, here)]
+        others = [defect for defect in torchs(defects, here) if defect not in own]
+        passed_on = relayed(target, others, chosen.cases, backend, settings)
+        run = _Run(target, backend, settings, here, (*own, *passed_on), wanted, begun)
+        report = run.report(chosen, required, progress)
         remembered.update(target, (f.case for f in report.findings if not f.known), recalled)
         return report
 
@@ -146,148 +149,123 @@ def assert_correct(implementation: Any, **options: Any) -> None:
         raise AssertionError(text.render(report))
 
 
+@dataclass(frozen=True)
 class _Run:
     """What stays the same over one run."""
 
-    def __init__(
-        self,
-        target: Target,
-        backend: Backend,
-        settings: Settings,
-        defects: Sequence[Defect],
-        begun: float,
-    ) -> None:
-        self._target = target
-        self._backend = backend
-        self._settings = settings
-        self._environment = environment(settings.device)
-        self._own = [d for d in defects if d.applies(target.name, self._environment)]
-        self._torchs = [d for d in torchs(defects, self._environment) if d not in self._own]
-        self._begun = begun
-        self._in_process = isinstance(backend, Here)
+    target: Target
+    backend: Backend
+    settings: Settings
+    environment: Mapping[str, str]
+    defects: tuple[Defect, ...]  # that the target has here, or passes on
+    wanted: Request
+    begun: float  # of ``time.monotonic``
 
-    def report(
-        self, chosen: Plan, wanted: Request, require: Verdict, progress: Progress | None
-    ) -> Report:
-        provoked_notes: tuple[Note, ...] = ()
-        passed_on = relayed(self._target, self._torchs, chosen.cases, self._backend, self._settings)
-        defects = (*self._own, *passed_on)
-        if not wanted.is_single:
-            crashing = [defect for defect in defects if defect.crashes]
-            chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
-            provoked = provoke(
-                chosen.cases, defects, self._target, wanted, isolated=not self._in_process
-            )
-            chosen, provoked_notes = replace(chosen, cases=provoked.cases), provoked.notes
-        results, interrupted = self._judged(chosen, wanted, progress)
-        named = {case.check for case in chosen.cases}
-        if wanted.case is None:
-            named |= {check.name for check in _asked(wanted)}
-        checks = [check for check in all_checks().values() if check.name in named]
-        tally = Tally(checks, wanted.dtypes)
-        rows = _rows(checks, wanted.checks)
-        unjudged, tried = [], []
-        for case, result in zip(chosen.cases, results, strict=True):
-            if isinstance(result, Broken):
-                unjudged.append(Unjudged(case.check, str(case), result.error))
-            elif result is not None:
-                crashed = isinstance(result, Crash)
-                tally.add(case, result if crashed else [j for j in result if j.check in rows])
-                tried.append(case)
-        failures = tally.failures()
-        lab = Lab(
-            self._target,
-            self._backend,
-            self._settings,
-            defects,
-            in_process=self._in_process,
-            tried=tried,
-            patience=0.0 if interrupted else _patience(wanted.budget),
+    def report(self, chosen: Plan, require: Verdict, progress: Progress | None) -> Report:
+        """The plan carried out, and what failed taken apart."""
+        chosen, provoked_notes = self._provoked(chosen)
+        crashing = [defect for defect in self.defects if defect.crashes]
+        outcome = judged(
+            chosen,
+            self.wanted,
+            self.backend,
+            self.settings,
+            spared=crashing,
+            progress=progress,
         )
-        try:
-            gathered = lab.findings(failures)
-        except KeyboardInterrupt:  # what is known so far, as it was met
-            gathered, interrupted = replace(lab, patience=0.0).findings(failures), True
+        checks = self._checks(chosen)
+        rows = selected_rows(checks, self.wanted.checks)
+        tally = _tallied(checks, self.wanted.dtypes, rows, outcome)
+        gathered, interrupted = self._findings(tally, outcome)
+        tried = outcome.tried
         return Report(
-            target=self._target.name,
-            environment=self._environment,
-            seed=self._settings.seed,
+            target=self.target.name,
+            environment=dict(self.environment),
+            seed=self.settings.seed,
             require=require,
-            planned=len(chosen.cases),
+            planned=outcome.planned,
             judged=len(tried),
-            checks=(*tally.results(gathered.known), *_not_asked(self._target, checks)),
+            checks=(*tally.results(gathered.known), *_not_asked(self.target, checks)),
             findings=gathered.findings,
-            coverage=_coverage(chosen, tried, tally.refused),
+            coverage=_coverage(chosen, outcome, tally.refused),
             notes=(
-                *notes.assumed(self._target),
+                *notes.assumed(self.target),
                 *provoked_notes,
                 *tally.notes,
                 *notes.silent(checks, rows, tally.rows, tried),
-                *notes.unswept(wanted, checks),
-                *notes.inapplicable(checks, wanted.dtypes),
-                *notes.unreached(chosen, results),
+                *notes.unswept(self.wanted, checks),
+                *notes.inapplicable(checks, self.wanted.dtypes),
+                *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
             ),
             interrupted=interrupted,
-            stale=stale(tried, gathered.known, defects),
-            unjudged=tuple(unjudged),
+            stale=stale(tried, gathered.known, self.defects),
+            unjudged=tuple(f"{case}: {broken.error}" for case, broken in outcome.unjudged),
             refused=len(tally.refused),
-            seconds=time.monotonic() - self._begun,
+            seconds=time.monotonic() - self.begun,
         )
 
-    def _judged(
-        self, chosen: Plan, wanted: Request, progress: Progress | None
-    ) -> tuple[list[Any], bool]:
-        """The result of each case, None where it was not reached; and whether by an interrupt."""
-        results: list[Any] = [None] * len(chosen.cases)
-        deadline = None if wanted.is_single else time.monotonic() + OVERRUN * wanted.budget
-        # What fails is taken apart with all questions.
-        settings = replace(self._settings, brief=not wanted.is_single)
-        done = 0
+    def _provoked(self, chosen: Plan) -> tuple[Plan, tuple[str, ...]]:
+        """The plan with known defects in mind; and what is left out of it."""
+        if self.wanted.is_single:
+            return chosen, ()
+        crashing = [defect for defect in self.defects if defect.crashes]
+        chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
+        isolated = not isinstance(self.backend, Here)
+        provoked = provoke(chosen.cases, self.defects, self.target, self.wanted, isolated=isolated)
+        return replace(chosen, cases=provoked.cases), provoked.notes
+
+    def _checks(self, chosen: Plan) -> list[Check]:
+        """Those that the report speaks of, those included that the target cannot be put to."""
+        named = {case.check for case in chosen.cases}
+        if self.wanted.case is None:
+            named |= {check.name for check in asked_checks(self.wanted.checks)}
+        return [check for check in all_checks().values() if check.name in named]
+
+    def _findings(self, tally: Tally, outcome: Judged) -> tuple[Gathered, bool]:
+        """What failed, taken apart; and whether the run was interrupted in the meantime."""
+        lab = Lab(
+            self.target,
+            self.backend,
+            self.settings,
+            self.defects,
+            in_process=isinstance(self.backend, Here),
+            tried=outcome.tried,
+            patience=0.0 if outcome.interrupted else _patience(self.wanted),
+        )
+        failures = tally.failures()
         try:
-            for number, result in self._backend.run(
-                judge_case, chosen.cases, settings, deadline=deadline
-            ):
-                results[number] = result
-                done += 1
-                if progress is not None:
-                    progress(done, len(results))
-        except KeyboardInterrupt:
-            return results, True
-        return results, False
+            return lab.findings(failures), outcome.interrupted
+        except KeyboardInterrupt:  # what is known so far, as it was met
+            return replace(lab, patience=0.0).findings(failures), True
 
 
-def _coverage(chosen: Plan, tried: Sequence[Case], refused: Container[Case]) -> Coverage | None:
+def _tallied(
+    checks: Sequence[Check], dtypes: Sequence[torch.dtype], rows: Set[str], outcome: Judged
+) -> Tally:
+    tally = Tally(checks, dtypes)
+    for case, result in outcome.results:
+        crashed = isinstance(result, Crash)
+        tally.add(case, result if crashed else [j for j in result if j.check in rows])
+    return tally
+
+
+def _coverage(chosen: Plan, outcome: Judged, refused: Container[Case]) -> Coverage | None:
     """What was met, of a run that came to its end."""
-    if chosen.covering is None or len(tried) < len(chosen.cases):
+    if chosen.covering is None or outcome.is_cut:
         return None
-    return chosen.covering.coverage({case for case in tried if case not in refused})
+    return chosen.covering.coverage({case for case in outcome.tried if case not in refused})
 
 
-def _patience(budget: float) -> float:
+def _patience(wanted: Request) -> float:
     """Seconds for taking failures apart: a short run is not to end in a long wait."""
-    return min(PATIENCE, max(PATIENCE / 3, OVERRUN * budget))
+    limit = wanted.time_limit
+    return PATIENCE if limit is None else min(PATIENCE, max(PATIENCE / 3, limit))
 
 
 def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
     """Those in a dtype and of a check that are asked for."""
     names = {check.name for check in selected_checks(target, wanted.checks)}
     return [case for case in cases if case.dtype in wanted.dtypes and case.check in names]
-
-
-def _rows(checks: Sequence[Check], names: Sequence[str]) -> set[str]:
-    """The rows that are reported: where some of a check are named, those alone."""
-    every = {row.name for check in checks for row in check.rows}
-    whole = {row.name for check in checks if check.name in names for row in check.rows}
-    return (whole | set(names)) & every if names else every
-
-
-def _asked(wanted: Request) -> list[Check]:
-    """The checks that the request names, or all that are not on request."""
-    known = all_checks()
-    if not wanted.checks:
-        return [check for check in known.values() if check.sample != Sample.REQUEST]
-    rows = set(wanted.checks)
-    return [c for c in known.values() if c.name in rows or rows & {row.name for row in c.rows}]
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
@@ -352,8 +330,10 @@ def _require_arguments(wanted: Request, allowed_bits: int | None, workers: int |
         )
     if wanted.seed < 0:
         raise ValueError(f"seed must be at least 0, got {wanted.seed}")
-    if not 0 < wanted.budget < float("inf"):
+    if wanted.budget is not None and not 0 < wanted.budget < float("inf"):
         raise ValueError(f"budget must be finite and more than 0 seconds, got {wanted.budget}")
+    if wanted.cases is not None and not 1 <= wanted.cases <= MOST_CASES:
+        raise ValueError(f"cases must be 1..{MOST_CASES:,}, got {wanted.cases:,}")
     if allowed_bits is not None and not 1 <= allowed_bits <= MOST_BITS:
         raise ValueError(f"allowed_bits must be 1..{MOST_BITS}, got {allowed_bits}")
     if wanted.geometry is not None and wanted.case is not None:

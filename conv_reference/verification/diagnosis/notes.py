@@ -4,41 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
-from typing import Any
 
 import torch
 
 from conv_reference.verification.checks import Check
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.bulk import CERTIFICATE
-from conv_reference.verification.plan.plan import Plan, Request, Sweep
+from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.target.target import Target
 
 
-def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[Note]:
+def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[str]:
     """What is told of checks that apply to none of the dtypes of a run."""
     for check in checks:
         if not any(map(check.applies, dtypes)):
-            said = f"not asked: {check.name}, which applies to {check.limits}"
-            yield Note(NoteKind.NOT_ASKED, said)
+            yield f"not asked: {check.name}, which applies to {check.limits}"
 
 
-def assumed(target: Target) -> Iterator[Note]:
+def assumed(target: Target) -> Iterator[str]:
     """What is taken for granted: where it is otherwise, all looks wrong, or less is asked."""
     if target.assumed:
-        said = f"assumed, for the layer does not say: {', '.join(target.assumed)}"
-        yield Note(NoteKind.ASSUMED, said)
+        yield f"assumed, for the layer does not say: {', '.join(target.assumed)}"
     if target.foreign:
         no_bias = "" if "bias" in target.options else "; and no bias was asked for"
         names = ", ".join(target.foreign)
-        said = f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
-        yield Note(NoteKind.ASSUMED, said)
+        yield f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
 
 
 def silent(
     checks: Sequence[Check], rows: Set[str], seen: Set[str], tried: Sequence[Case]
-) -> Iterator[Note]:
+) -> Iterator[str]:
     """The rows of which no case had anything to ask: group decomposition where none has groups."""
     named = {case.check for case in tried}
     names = [
@@ -49,24 +44,29 @@ def silent(
         if row.name in rows and row.name not in seen
     ]
     if names:
-        said = f"not asked, for no case of this run has what it takes: {', '.join(names)}"
-        yield Note(NoteKind.NOT_ASKED, said)
+        yield f"not asked, for no case of this run has what it takes: {', '.join(names)}"
 
 
-def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
+def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[str]:
     """What a sweep leaves out that a default run asks."""
     others = [check.name for check in checks if check.name != CERTIFICATE]
     if wanted.sweep != Sweep.DEFAULT and not wanted.is_single and others:
-        left = f"not asked: {len(others)} other checks"
-        said = f"{left}, for the sweep {wanted.sweep} puts the {CERTIFICATE} alone"
-        yield Note(NoteKind.NOT_ASKED, said)
+        yield (
+            f"not asked: {len(others)} other checks, for the sweep {wanted.sweep} puts the "
+            f"{CERTIFICATE} alone"
+        )
 
 
-def unreached(chosen: Plan, results: Sequence[Any]) -> Iterator[Note]:
-    """What the clock, or an interrupt, did not let it get to."""
-    missed = Counter(
-        case.check for case, result in zip(chosen.cases, results, strict=True) if result is None
-    )
-    if missed:
-        counts = (f"{n} case{'s' if n > 1 else ''} of {name}" for name, n in missed.items())
-        yield Note(NoteKind.NOT_REACHED, f"not reached: {', '.join(counts)}")
+def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[str]:
+    """What the clock, or an interrupt, did not let the run get to.
+
+    Args:
+        missed: cases of the rounds that were begun.
+        drawn: how many cases these rounds have.
+        planned: how many the run has; those beyond are certificates.
+    """
+    numbers = Counter(case.check for case in missed)
+    if planned > drawn:
+        numbers[CERTIFICATE] += planned - drawn
+    for name, number in numbers.items():
+        yield f"not reached: {number} case{'s' if number > 1 else ''} of {name}"

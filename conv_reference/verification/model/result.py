@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from conv_reference.verification.model.notes import Note, Unjudged
-
 
 class Verdict(StrEnum):
     """What was seen, from best to worst."""
@@ -20,6 +18,7 @@ class Verdict(StrEnum):
     CRASHED = "crashed"  # killed the process, or did not return in time
 
 
+LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does not pass
 FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 
@@ -108,10 +107,10 @@ class Report:
     checks: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     coverage: Coverage | None = None
-    notes: tuple[Note, ...] = ()  # what was observed and not judged, what was not reached
+    notes: tuple[str, ...] = ()  # what was observed and not judged, what was not reached
     interrupted: bool = False
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
-    unjudged: tuple[Unjudged, ...] = ()  # cases on which the engine itself failed
+    unjudged: tuple[str, ...] = ()  # cases on which the engine itself failed, with its error
     refused: int = 0  # of those judged: everything in them is unsupported
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
@@ -135,6 +134,11 @@ class Report:
         return self.judged + len(self.unjudged) < self.planned
 
     @property
+    def is_barely_tried(self) -> bool:
+        """Whether it was cut before a quarter of its cases: a green says too little then."""
+        return self.was_cut and self.judged < LEAST_SHARE * self.planned
+
+    @property
     def verdict(self) -> Verdict:
         """The worst verdict of the checks that ran; unsupported when none did."""
         verdicts = (_counted(check) for check in self.checks)
@@ -142,8 +146,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether ``is_right``, and the engine itself failed on no case."""
-        return self.is_right and not self.unjudged
+        """Whether ``is_right``, enough was tried, and the engine itself failed on no case."""
+        return self.is_right and not self.is_barely_tried and not self.unjudged
 
     @property
     def is_right(self) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout
 from conv_reference.verification.plan.geometries import (
     enumerated_geometries,
     large_geometry,
@@ -19,6 +18,7 @@ from conv_reference.verification.plan.geometries import (
     small_geometry,
 )
 from conv_reference.verification.plan.networks import miniature, network_geometries
+from conv_reference.verification.plan.possible import dense, nearest
 from conv_reference.verification.target.target import Target
 
 CERTIFICATE = "certificate"
@@ -77,12 +77,12 @@ def small_cases(
         dtype = in_turn[(begin + place) % len(in_turn)]
         if place >= first and random.random() < _MINIATURES:
             geometry = _fitting(miniature, dtype, random)
-            case = _miniature_case(target.restrict_geometry(geometry), dtype, random)
+            case = _miniature_case(geometry, dtype, random)
         else:
             geometry = next(geometries) if place < first else _drawn_geometry(dtype, random)
-            case = _small_case(target.restrict_geometry(geometry), dtype, random)
-        if can_be_exact(case.geometry, dtype):
-            yield target.restrict(case)
+            case = _small_case(geometry, dtype, random)
+        if (possible := dense(target, case)) is not None:
+            yield possible
 
 
 def _drawn_geometry(dtype: torch.dtype, random: Random) -> Geometry:
@@ -141,8 +141,8 @@ def large_cases(
     """
     random = Random(f"large {seed}")
     for place in range(count):
-        geometry = target.restrict_geometry(large_geometry(random))
-        yield _large_case(target, geometry, dtypes[place % len(dtypes)], random)
+        dtype = dtypes[place % len(dtypes)]
+        yield nearest(target, _small_case(large_geometry(random), dtype, random))
 
 
 def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
@@ -155,18 +155,4 @@ def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Cas
     random = Random("networks")
     for geometry in network_geometries():
         for dtype in dtypes:
-            yield _large_case(target, target.restrict_geometry(geometry), dtype, random)
-
-
-def _large_case(target: Target, geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
-    """As a small one; sparse where sums are too long for dense integers."""
-    case = _small_case(geometry, dtype, random)
-    if not can_be_exact(geometry, dtype):
-        # Repeated, ±1 would not be sparse.
-        layouts: dict[str, Any] = {
-            name: Layout.CONTIGUOUS
-            for name in ("input_layout", "weight_layout", "grad_output_layout")
-            if getattr(case, name) == Layout.EXPANDED
-        }
-        case = replace(case, values=Values.SPARSE, **layouts)
-    return target.restrict(case)
+            yield nearest(target, _small_case(geometry, dtype, random))

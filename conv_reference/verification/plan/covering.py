@@ -48,7 +48,8 @@ class Covering:
 
     def coverage(self, met: Container[Case]) -> Coverage:
         """What the rows hold whose cases were met."""
-        return coverage(self.factors, [levels for levels, case in self.rows if case in met])
+        rows = [{**levels, **_laid_out(case)} for levels, case in self.rows if case in met]
+        return coverage(self.factors, rows)
 
     def without(self, left_out: Callable[[Case], bool]) -> Covering:
         """No row that is left out; others in their place, for each pair that can still occur."""
@@ -89,6 +90,15 @@ class Covering:
 
 
 Pair = tuple[tuple[str, Any], ...]
+
+
+def _laid_out(case: Case) -> Levels:
+    """The layouts that the case has in the end: where values are sparse nothing is expanded."""
+    return {
+        "input_layout": case.input_layout.value,
+        "weight_layout": case.weight_layout.value,
+        "grad_output_layout": case.grad_output_layout.value,
+    }
 
 
 def _pairs(levels: Levels) -> Iterator[Pair]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
 from operator import itemgetter
@@ -20,7 +20,6 @@ import torch
 from covertable import criteria, make
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import can_be_exact
 from conv_reference.verification.model.case import (
     EXACT_VALUES,
     SUBSETS,
@@ -31,6 +30,7 @@ from conv_reference.verification.model.case import (
     dtype_named,
 )
 from conv_reference.verification.model.result import Coverage
+from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.target.target import Target
 
 Levels = Mapping[str, Any]
@@ -215,11 +215,7 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         requires_grad="" if subset == "none" else subset,
         bias=levels["bias"] == "bias",
     )
-    nearest = target.restrict(case)
-    if can_be_exact(nearest.geometry, nearest.dtype):
-        return nearest
-    # Without a stride, say, the input grows, and sums may be too long for dense integers.
-    return replace(nearest, values=Values.SPARSE)
+    return nearest(target, case)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,17 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from conv_reference.verification.model.result import FAILURES, CheckResult, Report, Verdict
+from conv_reference.verification.model.result import (
+    FAILURES,
+    LEAST_SHARE,
+    CheckResult,
+    Report,
+    Verdict,
+)
 from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.report._plain import one_line
 
+_UNREACHED = "not reached: "
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
 NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
@@ -76,6 +83,8 @@ def headline(report: Report) -> str:
     parts = [_verdict(report)]
     if report.verdict != Verdict.UNSUPPORTED:
         parts.append(f", on {counted(report.judged - report.refused, 'case')}")
+        if report.was_cut:
+            parts.append(f" of {report.planned:,} planned")
     if report.verdict != Verdict.UNSUPPORTED and report.refused:
         parts.append(f", with {report.refused:,} more refused as unsupported")
     elif any(check.unsupported and check.cases for check in report.checks):
@@ -92,6 +101,8 @@ def headline(report: Report) -> str:
 
 def _verdict(report: Report) -> str:
     right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
+    if report.is_right and report.is_barely_tried:
+        return f"barely tried: nothing wrong, but under {LEAST_SHARE:.0%} of the plan was reached"
     if report.is_right:
         unknown = [check for check in report.checks if not check.known]
         verdict = replace(report, checks=tuple(unknown)).verdict.value
@@ -169,7 +180,10 @@ def _refused(check: CheckResult) -> str:
 
 def remarks(report: Report) -> Iterator[str]:
     """What else is to be said of a run, a line each."""
-    yield from (one_line(str(note)) for note in report.notes)
+    unreached = [note for note in report.notes if note.startswith(_UNREACHED)]
+    yield from (one_line(note) for note in report.notes if note not in unreached)
+    if unreached:
+        yield one_line(_UNREACHED + ", ".join(n.removeprefix(_UNREACHED) for n in unreached))
     if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The budget"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
@@ -177,7 +191,7 @@ def remarks(report: Report) -> Iterator[str]:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
         yield f"Covered of what can occur together: {pairs} pairs and {triples} triples of levels."
-    for unjudged in map(str, report.unjudged[:_MOST_UNJUDGED]):
+    for unjudged in report.unjudged[:_MOST_UNJUDGED]:
         yield f"Not judged, for the engine itself failed; please report it: {one_line(unjudged)}"
     for name in report.stale:
         yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"

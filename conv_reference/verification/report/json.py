@@ -43,9 +43,9 @@ def content(report: Report) -> dict[str, Any]:
         "coverage": None if report.coverage is None else asdict(report.coverage),
         "checks": [_check(check) for check in report.checks],
         "findings": _findings(report.findings),
-        "notes": [str(note) for note in report.notes],
+        "notes": list(report.notes),
         "stale": list(report.stale),
-        "unjudged": [str(unjudged) for unjudged in report.unjudged],
+        "unjudged": list(report.unjudged),
     }
 
 

@@ -22,7 +22,7 @@ SHORT = (*HERE[:-1], "--workers", "1")
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Failing cases are remembered in the current folder; and no busy machine cuts a run."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("conv_reference.verification.runner.OVERRUN", 1_000.0)
+    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1_000.0)
 
 
 def verify(*arguments: str) -> int:
@@ -123,7 +123,7 @@ def test_what_the_engine_itself_fails_on_is_told_and_exits_2(
     def fails_on_strides(target: Any, case: Any, settings: Any) -> Any:
         return 1 / 0 if max(case.geometry.stride) > 1 else judge_case(target, case, settings)
 
-    monkeypatch.setattr("conv_reference.verification.runner.judge_case", fails_on_strides)
+    monkeypatch.setattr("conv_reference.verification.judging.judge_case", fails_on_strides)
     command = (*HERE, "--seed", "1")
     assert verify("torch.nn.functional:conv2d", *command) == 2
     printed = capsys.readouterr()
@@ -149,7 +149,7 @@ def test_an_interrupt_prints_what_is_known_and_exits_130(
             raise KeyboardInterrupt
         return judge_case(*arguments)
 
-    monkeypatch.setattr("conv_reference.verification.runner.judge_case", interrupted)
+    monkeypatch.setattr("conv_reference.verification.judging.judge_case", interrupted)
     assert verify("torch.nn.functional:conv2d", *HERE) == 130
     printed = capsys.readouterr().out
     assert "interrupted: this is what is known so far" in printed

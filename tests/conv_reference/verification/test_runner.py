@@ -54,7 +54,7 @@ SHOWN = f"{KNOWN}shows = ['{FLIPPED}']\n"
 @pytest.fixture(autouse=True)
 def _without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is: what is planned is judged."""
-    monkeypatch.setattr("conv_reference.verification.runner.OVERRUN", 1_000.0)
+    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1_000.0)
 
 
 def certified(implementation: Any, **options: Any) -> Report:
@@ -236,15 +236,27 @@ def test_a_target_without_a_name_is_reproduced_from_python() -> None:
 
 
 def test_the_clock_cuts_the_run_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conv_reference.verification.runner.OVERRUN", 0.01)
+    monkeypatch.setattr("conv_reference.verification.plan.request.LEAST_LIMIT", 0.01)
+    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 0.01)
     report = certified(conv2d, budget=1.0)
-    reached = sum(int(re.findall(r"\d+", note)[0]) for note in map(str, report.notes))
+    reached = sum(int(re.findall(r"\d+", note)[0]) for note in report.notes)
 
     assert 0 < report.judged < report.planned
-    assert [*map(str, report.notes)] == [f"not reached: {reached} cases of certificate"]
+    assert report.notes == (f"not reached: {reached} cases of certificate",)
     assert report.judged + reached == report.planned
     assert report.coverage is None
     assert not report.interrupted
+
+
+def test_a_run_of_which_little_was_reached_does_not_pass() -> None:
+    report = certified(conv2d, cases=100_000, budget=0.2)
+
+    assert 0 < report.judged < report.planned / 4
+    assert report.is_right
+    assert not report.passed
+    said = str(report).splitlines()[0]
+    assert "barely tried: nothing wrong, but under 25% of the plan was reached, on " in said
+    assert said.endswith(f" of {report.planned:,} planned")
 
 
 def test_an_interrupt_gives_what_is_known_so_far() -> None:
@@ -257,7 +269,7 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     assert report.interrupted
     assert report.judged == 20
     assert next(c for c in report.checks if c.name == "forward").verdict == Verdict.EXACT
-    assert [*map(str, report.notes)] == [f"not reached: {report.planned - 20} cases of certificate"]
+    assert report.notes == (f"not reached: {report.planned - 20} cases of certificate",)
 
 
 def test_progress_is_told() -> None:

@@ -20,7 +20,8 @@ from conv_reference import functional, layer
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 
 CHECKS = ("jacrev", "jacfwd", "hessian_vector", "hessian_vector_forward")

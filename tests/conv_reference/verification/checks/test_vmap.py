@@ -15,7 +15,8 @@ from conv_reference import functional, layer
 from conv_reference.verification.checks.vmap import _in_dims
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.trial import Trial
 

@@ -19,7 +19,8 @@ from conv_reference.verification.plan.factors import (
     covering_array,
     factors_of,
 )
-from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 
 ALL = tuple(DTYPES.values())

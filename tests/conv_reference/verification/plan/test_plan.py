@@ -22,14 +22,8 @@ from conv_reference.verification.model.case import (
 )
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.networks import network_geometries
-from conv_reference.verification.plan.plan import (
-    Plan,
-    Request,
-    Sweep,
-    plan,
-    require_known,
-    selected_checks,
-)
+from conv_reference.verification.plan.plan import Plan, plan
+from conv_reference.verification.plan.request import MOST_CASES, Request, Sweep
 from conv_reference.verification.target.conventions import as_target
 
 ALL = tuple(DTYPES.values())
@@ -92,9 +86,9 @@ def test_each_size_that_a_check_brings_is_a_case_of_its_own_in_each_dtype(target
     assert len(set(cases)) == len(cases)
     for name in wanted.checks:
         check = all_checks()[name]
-        for row in check.rows:
-            assert row.own
-            sizes = set(row.asked_of(target))
+        assert set(check.own) == {row.name for row in check.rows}
+        for geometries in check.own_of(target).values():
+            sizes = set(geometries)
             for dtype in ALL:
                 asked = {c.geometry for c in cases if (c.check, c.dtype) == (name, dtype)}
                 assert sizes <= asked
@@ -228,25 +222,10 @@ def test_what_the_target_cannot_be_asked_for_is_refused_with_the_nearest(
         plan(target, Request(FLOAT32, seed=0, budget=20.0, **request_))  # type: ignore[arg-type]  # of a table of cases
 
 
-def test_a_check_is_chosen_by_its_name_or_a_rows() -> None:
-    for names in (["certificate"], ["grad_input"], ["grad_bias", "certificate"]):
-        assert [check.name for check in selected_checks(TARGET, names)] == ["certificate"]
-    on_request = [c.name for c in all_checks().values() if c.sample == Sample.REQUEST]
-    assert not set(on_request) & {check.name for check in selected_checks(TARGET, [])}
-    for name in on_request:
-        assert [check.name for check in selected_checks(TARGET, [name])] == [name]
-
-
 def test_a_plan_without_the_certificate_holds_none() -> None:
     cases = plan(TARGET, Request(FLOAT32, seed=0, budget=20.0, checks=("repetition",))).cases
     assert cases
     assert {case.check for case in cases} == {"repetition"}
-
-
-def test_an_unknown_check_is_refused_with_what_is_near_it() -> None:
-    require_known(["certificate", "grad_input"])
-    with pytest.raises(ValueError, match=r"^no check 'gard_input'; .* lists; nearest: grad_input"):
-        require_known(["certificate", "gard_input"])
 
 
 def test_some_small_geometries_have_one_large_size_and_coverage_is_that_of_the_array() -> None:
@@ -259,3 +238,29 @@ def test_some_small_geometries_have_one_large_size_and_coverage_is_that_of_the_a
     assert chosen.covering is not None
     request = Request(dtypes=(torch.float32,), seed=0, budget=20.0, checks=("memory",))
     assert plan(target, request).covering is None
+
+
+def test_a_large_plan_is_drawn_in_rounds_of_which_none_repeats_a_case() -> None:
+    request = Request(FLOAT32, seed=0, cases=MOST_CASES, sweep=Sweep.SMALL)
+    chosen = plan(TARGET, request)
+    rounds = chosen.rounds()
+    first, second = next(rounds), next(rounds)
+
+    assert chosen.planned >= MOST_CASES
+    assert first == chosen.cases
+    assert len(second) > 1_000
+    assert not set(first) & set(second)
+
+
+def test_a_large_plan_begins_as_a_small_one_and_a_small_one_is_a_single_round() -> None:
+    small = plan(TARGET, Request(FLOAT32, seed=0, cases=500))
+    assert [*small.rounds()] == [small.cases]
+    assert small.planned == len(small.cases)
+
+
+def test_sizes_beyond_the_memory_are_refused_before_anything_is_allocated() -> None:
+    geometry = Geometry.parse("h1000000 w1000000 k1")
+    case = Case(check=CERTIFICATE, geometry=geometry)
+    for asked in ({"geometry": geometry}, {"case": case}):
+        with pytest.raises(ValueError, match=r"^the sizes must fit into the \d+ GiB of .* needs"):
+            plan(TARGET, Request(FLOAT32, seed=0, **asked))

@@ -19,7 +19,8 @@ from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE
-from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Call, Target
 

@@ -13,7 +13,8 @@ from conv_reference.verification.known.relayed import torchs
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.plan.geometries import small_geometry
-from conv_reference.verification.plan.plan import Request, plan
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.environment import environment
 from conv_reference.verification.trial.judge import Judgement

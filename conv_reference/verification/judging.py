@@ -1,0 +1,103 @@
+"""A plan carried out on a target: every case judged, as far as the clock lets it get."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.plan.plan import Plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.work.children import Backend
+from conv_reference.verification.work.messages import Broken
+
+Progress = Callable[[int, int], None]  # cases judged, cases planned
+
+
+@dataclass
+class Judged:
+    """What came of the cases of a run, in the order of its plan."""
+
+    planned: int
+    results: list[tuple[Case, Any]] = field(default_factory=list)  # judgements, or a crash
+    unjudged: list[tuple[Case, Broken]] = field(default_factory=list)  # the engine itself failed
+    unreached: list[Case] = field(default_factory=list)  # of the rounds that were begun
+    interrupted: bool = False
+
+    @property
+    def drawn(self) -> int:
+        """How many cases there were of the rounds that were begun."""
+        return len(self.results) + len(self.unjudged) + len(self.unreached)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the clock, or an interrupt, kept it from some of the planned cases."""
+        return len(self.results) + len(self.unjudged) < self.planned
+
+    @property
+    def tried(self) -> list[Case]:
+        """The cases that have a result."""
+        return [case for case, _ in self.results]
+
+
+def judged(
+    plan: Plan,
+    request: Request,
+    backend: Backend,
+    settings: Settings,
+    *,
+    spared: Sequence[Defect] = (),
+    progress: Progress | None = None,
+) -> Judged:
+    """Put the cases of a plan to its target, round after round.
+
+    Args:
+        plan: what is put.
+        request: its time limit; of a single case or geometry every question is asked.
+        backend: where the target runs.
+        settings: of the run.
+        spared: defects whose cases are left out of all rounds but the first, for they would crash.
+        progress: called with each result.
+    """
+    limit = request.time_limit
+    deadline = None if limit is None else time.monotonic() + limit
+    # What fails is taken apart with all questions.
+    settings = replace(settings, brief=not request.is_single)
+    outcome = Judged(plan.planned)
+    for cases in _spared(plan, spared):
+        results: list[Any] = [None] * len(cases)
+        begun = len(outcome.results) + len(outcome.unjudged)
+        answers = backend.run(judge_case, cases, settings, deadline=deadline)
+        try:
+            for done, (number, result) in enumerate(answers, start=begun + 1):
+                results[number] = result
+                if progress is not None:
+                    progress(done, outcome.planned)
+        except KeyboardInterrupt:
+            outcome.interrupted = True
+        _gather(outcome, cases, results)
+        if outcome.interrupted or outcome.unreached:
+            return outcome
+    outcome.planned = outcome.drawn  # it was an estimate
+    return outcome
+
+
+def _spared(plan: Plan, defects: Sequence[Defect]) -> Iterator[tuple[Case, ...]]:
+    rounds = plan.rounds()
+    yield next(rounds)
+    for cases in rounds:
+        yield tuple(c for c in cases if not any(defect.concerns(c) for defect in defects))
+
+
+def _gather(outcome: Judged, cases: Sequence[Case], results: Sequence[Any]) -> None:
+    for case, result in zip(cases, results, strict=True):
+        if result is None:
+            outcome.unreached.append(case)
+        elif isinstance(result, Broken):
+            outcome.unjudged.append((case, result))
+        else:
+            outcome.results.append((case, result))

@@ -1,0 +1,98 @@
+"""Cases for the checks of modes, laws and memory: a sample for each check and dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from random import Random
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.checks import Check, Sample
+from conv_reference.verification.model.case import Case, Values, dtype_name
+from conv_reference.verification.plan.bulk import CERTIFICATE, shares
+from conv_reference.verification.plan.geometries import small_geometry
+from conv_reference.verification.plan.possible import nearest
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.target import Target
+
+_MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
+_COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
+
+
+def mode_cases(
+    target: Target, request: Request, checks: Iterable[Check], covering: Sequence[Case]
+) -> Iterator[Case]:
+    """Cases for each check but the certificate, in each dtype to which it applies.
+
+    Each check and dtype has a random stream of its own, so that a check that is added, or left
+    out, changes no other check's cases.
+
+    Args:
+        target: what they are put to.
+        request: its dtypes, seed and size.
+        checks: that are asked for.
+        covering: the cases of the covering array, of which some are taken.
+    """
+    for check in checks:
+        if check.name == CERTIFICATE:
+            continue
+        for dtype in filter(check.applies, request.dtypes):
+            share = request.scale * shares(request.dtypes)[dtype]
+            number = max(1, round(_COUNTS.get(check.sample, 3) * check.times * share))
+            random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
+            yield from _sampled(target, check, dtype, covering, random, number)
+
+
+def _sampled(
+    target: Target,
+    check: Check,
+    dtype: torch.dtype,
+    covering: Sequence[Case],
+    random: Random,
+    count: int,
+) -> Iterator[Case]:
+    """Cases for one check in one dtype, each with room for exact integers."""
+    match check.sample:
+        case Sample.OWN:
+            yield from _own_cases(target, check, dtype)
+        case Sample.MODES:
+            usable = [case for case in covering if can_be_exact(case.geometry, dtype)]
+            for case in random.sample(usable, min(count, len(usable))):
+                yield _adapted(target, check, dtype, case)
+        case _:
+            yield from _drawn_cases(target, check, dtype, random, count)
+
+
+def _drawn_cases(
+    target: Target, check: Check, dtype: torch.dtype, random: Random, count: int
+) -> Iterator[Case]:
+    """Small geometries that fit the check."""
+    found = tries = 0
+    while found < count:
+        tries += 1
+        bias = random.random() < 0.7
+        drawn = Case(check=check.name, geometry=small_geometry(random), bias=bias)
+        case = _adapted(target, check, dtype, drawn)
+        # A layer of its own sizes may have none that fit: then the check says so.
+        fits = check.fits(case.geometry) or tries > _MOST_DRAWS
+        if fits and can_be_exact(case.geometry, dtype):
+            found += 1
+            yield case
+
+
+def _adapted(target: Target, check: Check, dtype: torch.dtype, case: Case) -> Case:
+    values = Values.REAL if check.real else case.values
+    changed = replace(case, check=check.name, dtype=dtype, values=values, requires_grad="XKb")
+    return nearest(target, changed)
+
+
+def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
+    """One for each geometry that the check declares."""
+    some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it chooses them as it runs
+    own = chain.from_iterable(check.own_of(target).values())
+    for geometry in own if check.own else [some]:
+        yield nearest(target, Case(check=check.name, geometry=geometry, dtype=dtype))

@@ -1,0 +1,120 @@
+"""What a target can be asked for: of each proposed case the nearest one that is possible.
+
+Nothing else in this room restricts a case, or falls back to sparse values.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from typing import Any
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import can_be_exact
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.model.case import EXACT_VALUES, Case, Layout, Values, dtype_name
+from conv_reference.verification.plan.selection import no_check
+from conv_reference.verification.target.target import Target
+
+# Of the tensors of a case at one time: the target's own, the judge's private ones, the oracle's
+# in float64, the sums of absolute products, and what differs.
+_COPIES = 8
+_ELEMENT = 8  # bytes, in float64
+
+
+def nearest(target: Target, case: Case) -> Case:
+    """The nearest case that the target can be asked for, with values that are exact there.
+
+    Where sums are too long for dense integers the values are sparse; an operand that repeats
+    itself would not be sparse, so none does.
+
+    Args:
+        target: what it is put to.
+        case: with any geometry, option and values.
+    """
+    case = target.restrict(case)
+    if case.values not in EXACT_VALUES or can_be_exact(case.geometry, case.dtype):
+        return case
+    layouts: dict[str, Any] = {
+        name: Layout.CONTIGUOUS
+        for name in ("input_layout", "weight_layout", "grad_output_layout")
+        if getattr(case, name) == Layout.EXPANDED
+    }
+    return replace(case, values=Values.SPARSE, **layouts)
+
+
+def dense(target: Target, case: Case) -> Case | None:
+    """The nearest case that the target can be asked for; None where it sums too much to be exact.
+
+    Args:
+        target: what it is put to.
+        case: with dense values.
+    """
+    case = target.restrict(case)
+    return case if can_be_exact(case.geometry, case.dtype) else None
+
+
+def require_possible(target: Target, case: Case) -> Case:
+    """The case, where the target can be asked for it.
+
+    Raises:
+        ValueError: when there is no such check, or neither the target nor the check can be asked
+            for it; says which, and the nearest case that they can.
+    """
+    known = all_checks()
+    if case.check not in known:
+        raise ValueError(no_check(case.check, known))
+    check = known[case.check]
+    if not check.applies(case.dtype):
+        given = dtype_name(case.dtype)
+        raise ValueError(f"{case.check!r} applies to {check.limits}, got {given}")
+    reason = check.unsupported(target)
+    if reason is not None:
+        raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
+    if check.own and check.row_of(target, case.geometry) is None:
+        raise ValueError(f"{case.check!r} has sizes of its own, got {case.geometry}")
+    possible = target.restrict(case)
+    if possible != case:
+        raise ValueError(
+            f"{target.name} cannot be asked for {case}; the nearest that it can is {possible}"
+        )
+    return case
+
+
+def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
+    """The geometry, where the target can be asked for it.
+
+    Raises:
+        ValueError: when it cannot; says the nearest that it can.
+    """
+    possible = target.restrict_geometry(geometry)
+    if possible != geometry:
+        raise ValueError(
+            f"{target.name} cannot be asked for {geometry}; the nearest that it can is {possible}"
+        )
+    return geometry
+
+
+def require_affordable(geometry: Geometry) -> None:
+    """Refuse sizes that this machine's memory cannot hold, before anything is allocated.
+
+    Raises:
+        ValueError: when the tensors of one case need more than the physical memory; says both.
+    """
+    memory = _physical_memory()
+    shapes = (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
+    needed = sum(map(math.prod, shapes)) * _COPIES * _ELEMENT
+    if memory and needed > memory:
+        raise ValueError(
+            f"the sizes must fit into the {memory / 2**30:.0f} GiB of this machine's memory; "
+            f"{geometry} needs about {needed / 2**30:.0f} GiB"
+        )
+
+
+def _physical_memory() -> int:
+    """Bytes; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0

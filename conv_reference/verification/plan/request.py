@@ -1,0 +1,75 @@
+"""What a run is asked to try, before a target is known: checked data, without cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.model.case import Case
+
+DEFAULT_BUDGET = 20.0  # seconds
+DEFAULT_CASES = 10_000
+MOST_CASES = 100_000_000  # a month on two cores; more is a slip of the keyboard
+OVERRUN = 3  # times the budget, after which the clock cuts a run that was sized by it
+LEAST_LIMIT = 10.0  # seconds that such a run has at least: on a busy machine a start takes some
+
+
+class Sweep(StrEnum):
+    """Which geometries the certificate is put to."""
+
+    DEFAULT = "default"  # everything below but the networks, and the checks of modes
+    SMALL = "small"  # small geometries, enumerated and sampled
+    RANDOM = "random"  # large and small ones
+    NETWORKS = "networks"  # the layers of known networks
+    EXHAUSTIVE = "exhaustive"  # every small geometry up to the number of cases, smallest first
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is to try.
+
+    The number of cases and the time limit are two things. Where only a budget is given, a run is
+    sized by it, 500 cases a second, and cut after three times as long, 10 s at least. Where a
+    number of cases is given, a budget beside it is the time limit itself, and without one there
+    is none.
+    """
+
+    dtypes: tuple[torch.dtype, ...]
+    seed: int
+    budget: float | None = None  # seconds
+    cases: int | None = None
+    sweep: Sweep = Sweep.DEFAULT
+    checks: tuple[str, ...] = ()  # names of checks or rows; all but those on request where empty
+    geometry: Geometry | None = None  # only this one
+    case: Case | None = None  # only this one
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one case or one geometry is asked for."""
+        return self.case is not None or self.geometry is not None
+
+    @property
+    def size(self) -> int:
+        """About how many cases are planned: 10,000 by default."""
+        if self.cases is not None:
+            return self.cases
+        budget = DEFAULT_BUDGET if self.budget is None else self.budget
+        return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * budget, MOST_CASES)))
+
+    @property
+    def scale(self) -> float:
+        """How many cases, in proportion to a default run."""
+        return self.size / DEFAULT_CASES
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds of judging after which the clock cuts the run; None where it never does."""
+        if self.is_single or (self.cases is not None and self.budget is None):
+            return None
+        if self.cases is not None:
+            return self.budget
+        budget = DEFAULT_BUDGET if self.budget is None else self.budget
+        return max(LEAST_LIMIT, OVERRUN * budget)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import torch
+
+from conv_reference.verification.checks import Sample, all_checks
+from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.plan.covering import Covering
+from conv_reference.verification.plan.modes import mode_cases
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.plan.selection import selected_checks
+from conv_reference.verification.target.conventions import as_target
+
+TARGET = as_target(torch.nn.functional.conv2d)
+ALL = tuple(DTYPES.values())
+REQUEST = Request(ALL, seed=3, cases=2_000)
+COVERING = Covering.of(TARGET, ALL, strength=2, seed=3).cases
+
+
+def by_check(request: Request, *added: str) -> dict[tuple[str, torch.dtype], list[Case]]:
+    """The cases of a plan, where checks of these names stand first."""
+    checks = selected_checks(TARGET, ())
+    some = next(check for check in checks if check.sample == Sample.SMALL)
+    everything = [*(replace(some, name=name) for name in added), *checks]
+    found = defaultdict(list)
+    for case in mode_cases(TARGET, request, everything, COVERING):
+        found[case.check, case.dtype].append(case)
+    return found
+
+
+def test_a_check_that_is_added_changes_no_other_checks_cases() -> None:
+    before, after = by_check(REQUEST), by_check(REQUEST, "a_new_check")
+    assert {name for name, _ in after} - {name for name, _ in before} == {"a_new_check"}
+    assert {key: cases for key, cases in after.items() if key[0] != "a_new_check"} == before
+
+
+def test_each_dtype_of_a_check_has_cases_of_its_own() -> None:
+    found = by_check(REQUEST)
+    drawn = next(c.name for c in all_checks().values() if c.sample == Sample.SMALL)
+    geometries = [[case.geometry for case in found[drawn, dtype]] for dtype in ALL[:2]]
+    assert geometries[0] != geometries[1]
+
+
+def test_another_seed_draws_others() -> None:
+    assert by_check(REQUEST) != by_check(replace(REQUEST, seed=4))
