@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from conv_reference.chapter.figures.story import running_mean
 from conv_reference.chapter.figures.theme import COLOURS
+from conv_reference.chapter.figures.trend import trend
 from conv_reference.chapter.initialisation import Spread
 from conv_reference.chapter.training import Run
 
@@ -50,10 +50,10 @@ def both_runs(pairs: Sequence[tuple[Run, Run]], _: Gettext) -> Figure:
     for axes, pair in zip(grid, pairs, strict=True):
         for run, colour in zip(pair, COLOURS, strict=False):
             label = NAMES[run.settings.init]
-            axes.plot(running_mean(run.losses, 20), color=colour, label=label)
+            axes.plot(trend(run.losses), color=colour, label=label)
         height, width = pair[0].settings.kernel_size
         axes.set(yscale="log", xlabel=_("minibatch"), title=f"{height}×{width}")
         axes.grid(axis="y")
-    grid[0].set_ylabel(_("loss, geometric mean of 20"))
+    grid[0].set_ylabel(_("loss, its trend"))
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

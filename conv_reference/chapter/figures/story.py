@@ -12,40 +12,22 @@ from torch import Tensor
 
 from conv_reference.chapter.figures.parts import show_filtered, show_image, show_kernel
 from conv_reference.chapter.figures.theme import COLOURS, GREY
+from conv_reference.chapter.figures.trend import trend
 from conv_reference.chapter.filters import make_filter
 from conv_reference.chapter.training import Run
 
 Gettext = Callable[[str], str]
 
 
-def running_mean(values: Sequence[float], width: int) -> list[float]:
-    """The geometric mean of up to `width` values more than 0, of each and of those before it.
-
-    On a logarithmic scale it follows the curve; the arithmetic mean remembers the first values
-    for all its width.
-
-    >>> running_mean([1.0, 4.0, 16.0], 2)
-    [1.0, 2.0, 8.0]
-    """
-    logs = torch.tensor([1.0, *values], dtype=torch.float64).clamp(min=1e-300).log2()
-    sums = logs.cumsum(dim=0)
-    ends = torch.arange(1, len(sums))
-    starts = (ends - width).clamp(min=0)
-    means: list[float] = ((sums[ends] - sums[starts]) / (ends - starts)).exp2().tolist()
-    return means
-
-
 def loss_curve(run: Run, _: Gettext) -> Figure:
-    """The loss of each minibatch, and its running mean, on a logarithmic scale."""
+    """The loss of each minibatch, and its trend, on a logarithmic scale."""
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.subplots()
     steps = range(1, run.done + 1)
     axes.plot(
         steps, run.losses, color=COLOURS[0], alpha=0.6, linewidth=0.8, label=_("one minibatch")
     )
-    axes.plot(
-        steps, running_mean(run.losses, 50), color=COLOURS[1], label=_("geometric mean of 50")
-    )
+    axes.plot(steps, trend(run.losses), color=COLOURS[1], label=_("trend about each minibatch"))
     axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss"))
     axes.grid(axis="y")
     axes.legend()
@@ -155,8 +137,8 @@ def filter_losses(runs: Sequence[Run], _: Gettext) -> Figure:
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.subplots()
     for run, colour in zip(runs, COLOURS, strict=False):
-        axes.plot(running_mean(run.losses, 30), color=colour, label=run.settings.target)
-    axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss, geometric mean of 30"))
+        axes.plot(trend(run.losses), color=colour, label=run.settings.target)
+    axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss, its trend"))
     axes.grid(axis="y")
     axes.legend(ncols=3)
     return figure

@@ -63,11 +63,17 @@ class Advantages:
         )
 
     @property
+    def dearer_at(self) -> int | None:
+        """The greatest side that was measured at which the layer is not faster, if any."""
+        slower = (one.side for one in self.costs if one.layer_seconds >= one.dense_seconds)
+        return max(slower, default=None)
+
+    @property
     def cheaper_from(self) -> int | None:
         """The least side that was measured from which on the layer is faster, if any."""
-        slower = [one.side for one in self.costs if one.layer_seconds >= one.dense_seconds]
-        faster = [one.side for one in self.costs if one.side > max(slower, default=0)]
-        return min(faster, default=None)
+        return min(
+            (one.side for one in self.costs if one.side > (self.dearer_at or 0)), default=None
+        )
 
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """One or two for each advantage."""

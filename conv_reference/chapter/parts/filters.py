@@ -32,7 +32,7 @@ class Filters:
         few = material.images(material.plan.literal_images)
         runs = tuple(Run(images, replace(plain, target=target)).finish() for target in TARGETS)
         slowest = max(runs, key=lambda run: run.error)
-        patient = replace(slowest.settings, learning_rate=0.4, epochs=5)
+        patient = replace(slowest.settings, learning_rate=0.4, epochs=material.plan.patient_epochs)
         return cls(
             image=images[0],
             filters=runs,

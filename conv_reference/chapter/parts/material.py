@@ -22,6 +22,7 @@ class Plan:
 
     quick: bool
     filter_images: int  # for each of the classic filters
+    patient_epochs: int  # in which the filter that is learned slowest is learned after all
     literal_images: int  # for the comparison of layers, one of which is slow
     full_batch: int  # images in the full-batch measurement of the limit
     full_batch_steps: int
@@ -38,6 +39,7 @@ class Plan:
 FULL = Plan(
     quick=False,
     filter_images=60_000,
+    patient_epochs=5,
     literal_images=1280,
     full_batch=500,
     full_batch_steps=60,
@@ -52,6 +54,7 @@ FULL = Plan(
 QUICK = Plan(
     quick=True,
     filter_images=6400,
+    patient_epochs=20,
     literal_images=320,
     full_batch=50,
     full_batch_steps=60,
@@ -61,7 +64,7 @@ QUICK = Plan(
     spread_images=50,
     run_sizes=(3, 5),
     run_images=3200,
-    sides=(8, 16, 32),
+    sides=(8, 16, 32, 64),
 )
 QUICK_IMAGES = 12_800
 

@@ -44,6 +44,7 @@ def folder(tmp_path: Path, pixels: Pixels) -> Path:
 TINY = Plan(
     quick=True,
     filter_images=320,
+    patient_epochs=5,
     literal_images=64,
     full_batch=8,
     full_batch_steps=40,
