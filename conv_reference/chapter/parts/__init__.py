@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conv_reference.chapter.parts.advantages import Advantages
+from conv_reference.chapter.parts.code import Code
 from conv_reference.chapter.parts.exercise_1 import Exercise1
 from conv_reference.chapter.parts.exercise_2 import Exercise2
 from conv_reference.chapter.parts.exercise_3 import Exercise3
@@ -12,6 +13,7 @@ from conv_reference.chapter.parts.material import Part
 
 # In the order of the page; the names are those of --only, and of the templates.
 PARTS: dict[str, type[Part]] = {
+    "code": Code,
     "experiment": Experiment,
     "filters": Filters,
     "exercise-1": Exercise1,

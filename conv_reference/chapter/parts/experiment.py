@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -11,9 +9,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from conv_reference.chapter.figures import story
+from conv_reference.chapter.listing import listing
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.training import Run, descend
-from conv_reference.layer import ConvLayer_1
 
 _GARMENTS = (0, 1, 5, 7)  # an ankle boot, a T-shirt, a dress or a coat, a pullover
 
@@ -43,14 +41,9 @@ class Experiment:
         return cls(run, images[[index for index in _GARMENTS if index < len(images)]])
 
     @property
-    def layer_code(self) -> str:
-        """The chapter's forward pass, as it runs."""
-        return textwrap.dedent(inspect.getsource(ConvLayer_1.forward))
-
-    @property
     def training_code(self) -> str:
         """The training loop, as it runs."""
-        return inspect.getsource(descend)
+        return listing(descend)
 
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """The loss, the kernel's frames, its weights over time, the garments."""
