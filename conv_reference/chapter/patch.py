@@ -13,6 +13,8 @@ from torch import Tensor
 from analytic import Geometry as SymbolicGeometry
 from analytic import derive
 from conv_reference import functional
+from conv_reference.chapter.sliding import element, partial
+from conv_reference.chapter.worked import letters
 from conv_reference.geometry import Geometry
 from conv_reference.layer import ConvLayer_1
 
@@ -24,6 +26,7 @@ SIZE, KERNEL = (2, 3), (1, 2)
 class Element:
     """One element of a gradient, four times."""
 
+    name: str  # of what C is differentiated by; LaTeX
     formula: sp.Expr  # in the symbols of the derivation
     plugged: str  # the same with its numbers, not yet computed; LaTeX
     symbolic: int
@@ -33,9 +36,10 @@ class Element:
     @property
     def lines(self) -> tuple[str, ...]:
         """The element's equation in LaTeX: formula, numbers, value; in two lines when long."""
-        formula, numbers = sp.latex(self.formula), f"= {self.plugged} = {self.symbolic}"
+        formula = f"{partial('C', self.name)} = {letters(sp.latex(self.formula))}"
+        numbers = f"= {self.plugged} = {self.symbolic}"
         if len(sp.Add.make_args(self.formula)) > 2:
-            return formula, numbers
+            return formula, rf"\qquad {numbers}"
         return (f"{formula} {numbers}",)
 
     @property
@@ -98,8 +102,8 @@ def gradients(pixels: Int[Tensor, "2 3"]) -> PatchGradients:
         pixels,
         kernel,
         whole,
-        _elements(derivation.gradient_kernel.elements, numbers, dK, oracle_dK),
-        _elements(derivation.gradient_input.elements, numbers, dX, oracle_dX),
+        _elements("K", derivation.gradient_kernel.elements, numbers, dK, oracle_dK),
+        _elements("X", derivation.gradient_input.elements, numbers, dX, oracle_dX),
     )
 
 
@@ -112,18 +116,19 @@ def _named(symbols: Elements, values: Tensor) -> dict[sp.Expr, int]:
 
 
 def _elements(
-    formulas: Elements, numbers: dict[sp.Expr, int], autograd: Tensor, oracle: Tensor
+    letter: str, formulas: Elements, numbers: dict[sp.Expr, int], autograd: Tensor, oracle: Tensor
 ) -> tuple[Element, ...]:
     return tuple(
         Element(
-            formula=formula,
-            plugged=_plugged(formula, numbers),
-            symbolic=int(formula.subs(numbers)),
+            name=element(letter, (index[-2], index[-1])),
+            formula=formulas[index],
+            plugged=_plugged(formulas[index], numbers),
+            symbolic=int(formulas[index].subs(numbers)),
             autograd=int(by_autograd),
             oracle=int(by_oracle),
         )
-        for formula, by_autograd, by_oracle in zip(
-            _in_order(formulas),
+        for index, by_autograd, by_oracle in zip(
+            sorted(formulas),
             autograd.flatten().tolist(),
             oracle.flatten().tolist(),
             strict=True,

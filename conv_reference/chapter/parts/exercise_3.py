@@ -1,8 +1,8 @@
-"""Exercise 3: the derivation with the numbers of one real patch."""
+"""Exercise 3: the derivation as it is asked, and with the numbers of one real patch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
@@ -11,15 +11,19 @@ from torch import Tensor
 from conv_reference.chapter.figures import advantages
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.patch import SIZE, PatchGradients, gradients, liveliest
+from conv_reference.chapter.statements import OWN_GRADIENTS, Statement
+from conv_reference.chapter.worked import Worked, work
 
 
 @dataclass(frozen=True)
 class Exercise3:
-    """A patch, where it lies, and its gradients."""
+    """The derivation; a patch, where it lies, and its gradients."""
 
     image: UInt8[Tensor, "h w"]
     corner: tuple[int, int]
     patch: PatchGradients
+    worked: Worked = field(default_factory=work)
+    own: Statement = OWN_GRADIENTS
 
     @classmethod
     def compute(cls, material: Material) -> Exercise3:

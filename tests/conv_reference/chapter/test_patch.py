@@ -24,6 +24,7 @@ def test_the_numbers_stand_where_the_symbols_stood() -> None:
     assert str(element.formula) == "G_{0,0}*K_{0,1} + G_{0,1}*K_{0,0}"
     assert element.plugged == r"4 \cdot 1 + 2 \cdot \left(-1\right)"
     assert element.lines[-1].endswith("= 2")
+    assert element.lines[0].startswith(r"\frac{\partial C}{\partial X_{01}} = G_{00} K_{01}")
 
 
 def test_one_way_that_differs_is_seen() -> None:
