@@ -83,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PART",
         choices=[
+            "code",
             "experiment",
             "filters",
             "exercise-1",
@@ -92,7 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ],
         help="with --html: one part of the page; may be repeated",
     )
-    parser.add_argument("--language", choices=["en", "he"], default="en", help="of the page (en)")
+    parser.add_argument(
+        "--language",
+        choices=["en", "he"],
+        default="en",
+        help="of the page, and of what is printed (en)",
+    )
     parser.add_argument(
         "--raw", action="store_true", help="exercise 1: leave the pixels as they are, 0..255"
     )
@@ -128,8 +134,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.html is not None:
             return _page(arguments, settings)
-        if arguments.quick or arguments.only or arguments.language != "en":
-            raise ValueError("--quick, --only and --language go with --html")
+        if arguments.quick or arguments.only:
+            raise ValueError("--quick and --only go with --html")
         return _experiment(arguments, settings)
     finally:
         torch.set_num_threads(threads)
@@ -194,6 +200,7 @@ def _given(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     from conv_reference.chapter.data import load
+    from conv_reference.chapter.language import translations
     from conv_reference.chapter.summary import summary
     from conv_reference.chapter.training import Run
 
@@ -203,7 +210,8 @@ def _experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     interrupted = _train(trained)
     if trained.done == 0:
         raise KeyboardInterrupt
-    print(summary(trained))
+    _ = translations(arguments.language).gettext
+    print(summary(trained, _))
     if trained.diverged:
         return DIVERGED
 
@@ -212,13 +220,13 @@ def _experiment(arguments: argparse.Namespace, settings: Settings) -> int:
     path = arguments.output / FIGURES.get(settings.target, f"{settings.target}.png")
     figure = chapter.draw(images[0], trained.kernel, settings.fixed_kernel(), settings.target)
     output.write_whole(path, files.png(figure))
-    print(f"\nThe figure: {path}")
+    print("\n" + _("The figure: {path}").format(path=path))
     if arguments.animation:
         from conv_reference.chapter.figures import animation
 
         moving = arguments.output / ANIMATION
         output.write_whole(moving, animation.gif(trained))
-        print(f"The moving picture: {moving}")
+        print(_("The moving picture: {path}").format(path=moving))
     return INTERRUPTED if interrupted else 0
 
 

@@ -16,6 +16,7 @@ from conv_reference.chapter import writing
 from conv_reference.chapter.figures.theme import page_style, svg
 from conv_reference.chapter.language import LANGUAGES, translations
 from conv_reference.chapter.parts.material import Gettext, Part
+from conv_reference.chapter.statements import claims
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,8 @@ class Page:
         if html:
             words += ["--html", f"{part or 'chapter'}.html"]
             words += ["--quick"] if self.quick else []
-            words += ["--language", self.language] if self.language != "en" else []
-        if html and part is not None:
-            words += ["--only", part]
+            words += ["--only", part] if part is not None else []
+        words += ["--language", self.language] if self.language != "en" else []
         return " ".join(filter(None, (shlex.join(words), extra)))
 
 
@@ -52,7 +52,7 @@ def render(page: Page) -> str:
         ValueError: when the language is unknown.
     """
     catalogue = translations(page.language)
-    environment = _environment(catalogue)
+    environment = _environment(catalogue, page.language)
     with page_style():
         drawings = {
             name: {
@@ -73,16 +73,17 @@ def render(page: Page) -> str:
 def titles(_: Gettext) -> dict[str, str]:
     """The parts' titles."""
     return {
+        "code": _("The layer, and what is said of it"),
         "experiment": _("The experiment"),
         "filters": _("Other filters, other layers"),
         "exercise-1": _("Exercise 1: raw pixels"),
         "exercise-2": _("Exercise 2: the first kernel"),
-        "exercise-3": _("Exercise 3: the gradients of one patch"),
+        "exercise-3": _("Exercise 3: the gradients"),
         "advantages": _("The four advantages"),
     }
 
 
-def _environment(catalogue: NullTranslations) -> jinja2.Environment:
+def _environment(catalogue: NullTranslations, language: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("conv_reference.chapter", "templates"),
         autoescape=True,
@@ -99,9 +100,15 @@ def _environment(catalogue: NullTranslations) -> jinja2.Environment:
         "percent": writing.percent,
         "code": writing.code,
         "math": writing.formula,
+        "named": writing.named,
         "latex": sp.latex,
         "described": writing.described,
         "titles": titles(catalogue.gettext),
+        "claims": claims(catalogue.gettext),
+        "prose": writing.prose,
+        # What asks a command for the language of the page.
+        "language_option": "" if language == "en" else f" --language {language}",
         "Markup": Markup,
     }
+    environment.filters["math"] = writing.formula
     return environment

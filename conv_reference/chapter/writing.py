@@ -9,6 +9,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def plain_number(value: float | int, digits: int = 3) -> str:
@@ -35,6 +36,18 @@ def number(value: float | int, digits: int = 3) -> Markup:
     return Markup('<bdi dir="ltr">{}</bdi>').format(plain_number(value, digits))
 
 
+def named(latex: str) -> Markup:
+    """The name of an element as text, for the heads of tables, whose names are read aloud.
+
+    >>> str(named("X_{01}"))
+    '<bdi dir="ltr">X₀₁</bdi>'
+    """
+    letter, _, index = latex.partition("_")
+    return Markup('<bdi dir="ltr">{}</bdi>').format(
+        letter + index.strip("{}").translate(_SUBSCRIPTS)
+    )
+
+
 def percent(value: float | int, digits: int = 2) -> Markup:
     """A share in per cent, with its sign where it is a deviation.
 
@@ -43,6 +56,18 @@ def percent(value: float | int, digits: int = 2) -> Markup:
     """
     text = f"{plain_number(100 * value, digits)}%"
     return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+
+
+def prose(text: str) -> Markup:
+    """A sentence in which code stands between backticks.
+
+    >>> str(prose("`a < b` holds"))
+    '<code dir="ltr">a &lt; b</code> holds'
+    """
+    pieces = text.split("`")
+    return Markup("").join(
+        code(piece) if place % 2 else escape(piece) for place, piece in enumerate(pieces)
+    )
 
 
 def code(text: str) -> Markup:

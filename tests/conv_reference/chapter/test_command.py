@@ -26,8 +26,8 @@ from conv_reference.cli import main
         (["--html", "p.html", "--data", "/nowhere"], "no train-images-idx3-ubyte"),
         (["--html", "p.html", "--language", "tlh"], "--language: invalid choice: 'tlh'"),
         (["--html", "p.html", "--only", "cost"], "--only: invalid choice: 'cost'"),
-        (["--quick"], "--quick, --only and --language go with --html"),
-        (["--only", "filters"], "--quick, --only and --language go with --html"),
+        (["--quick"], "--quick and --only go with --html"),
+        (["--only", "filters"], "--quick and --only go with --html"),
         (["--html", "file/p.html"], "the folder file cannot be written"),
         (["--output", "file/folder"], "the folder file/folder cannot be written: Not a directory"),
     ],
@@ -65,6 +65,17 @@ def test_the_summary_names_the_filter_and_the_figure_is_there(
     assert printed.count("     0 +0.111 +0.111 +0.111      0\n") == 3
     assert "vertical" not in printed  # what is said of the chapter's own K
     assert (folder / "blur.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_summary_is_in_hebrew_on_request(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--output", str(folder), "--language", "he"]
+    assert main(["chapter", "--data", str(folder), *options]) == 0
+    printed = capsys.readouterr().out
+
+    assert printed.startswith("256 תמונות, 4 אצוות, קצב למידה 0.1, זרע 0\n")
+    assert "loss" not in printed
 
 
 def test_raw_pixels_diverge_with_a_word_and_exit_1(

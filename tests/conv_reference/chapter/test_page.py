@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from conv_reference.chapter.advantages.cost import Cost
 from conv_reference.chapter.language import LANGUAGES
 from conv_reference.chapter.page import Page, render
 from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.material import Part
 from conv_reference.cli import _parser
+from tests.conv_reference.chapter.isolation import VOID, scrambled
 
 pytestmark = pytest.mark.slow
-
-VOID = {"meta", "br", "img", "hr", "input", "link", "use", "path", "image"}
 
 
 class Elements(HTMLParser):
@@ -168,6 +168,51 @@ def test_hebrew_runs_from_right_to_left_and_formulas_do_not(pages: Any) -> None:
     assert html.count('<math dir="ltr"') == html.count("<math") > 10
     assert "Repeat it" not in html
     assert "Repeat it" in pages["en"]
+
+
+def test_no_formula_is_scrambled_from_right_to_left(pages: Any) -> None:
+    assert list(scrambled(pages["he"])) == []
+
+
+def test_commands_of_a_hebrew_page_ask_for_hebrew(pages: Any) -> None:
+    commands = [
+        text
+        for text in Elements(pages["he"]).text["code"]
+        if text.startswith(("conv-reference", "python -m analytic"))
+    ]
+    assert len(commands) >= len(PARTS) + 6
+    assert [text for text in commands if "--language he" not in text] == []
+    assert "--language" not in pages["en"]
+
+
+def test_the_picture_of_exercise_3_is_stepped_through_without_a_script(pages: Any) -> None:
+    html = pages["en"]
+    steps = [attrs for tag, attrs in Elements(html).found if attrs.get("type") == "radio"]
+    labels = {attrs["for"] for tag, attrs in Elements(html).found if tag == "label"}
+
+    assert {attrs["id"] for attrs in steps} == labels
+    assert len(steps) == html.count('class="frame"') == 6
+    assert len({attrs["name"] for attrs in steps}) == 1  # so that the arrow keys step
+    assert sum("checked" in attrs for attrs in steps) == 1
+    for place in range(1, 7):  # the style sheet knows each
+        assert f"input:nth-of-type({place}):checked ~ .frame:nth-of-type({place})" in html
+
+
+def test_the_page_says_at_which_size_the_layer_is_faster_and_never_the_opposite(
+    parts: Mapping[str, Any],
+) -> None:
+    def sides(*faster: bool) -> str:
+        costs = tuple(
+            Cost(8 * 2**place, 1, 1, 1.0, 3.0 if one else 0.5) for place, one in enumerate(faster)
+        )
+        html = render(page({"advantages": replace(parts["advantages"], costs=costs)}))
+        return " ".join(re.sub("<.*?>", "", html[html.index("Cost") :]).split())
+
+    assert "between 8 and 16 pixels: from there on the layer is faster" in sides(False, True, True)
+    assert "the dense map takes 3 times as long. It was so at every size" in sides(True, True)
+    nowhere = sides(True, False)
+    assert "begins beyond the sizes that were measured" in nowhere
+    assert "times as long" not in nowhere
 
 
 def test_the_animation_is_there_on_request_alone(parts: Mapping[str, Part], pages: Any) -> None:
