@@ -33,5 +33,5 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e ".[chapter,html]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e ".[chapter]"
 	touch $@

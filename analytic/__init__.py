@@ -12,6 +12,7 @@ Example:
     >>> derivation.holds
     True
 
+A geometry is also read from the text that findings print (`parse_geometry`, `geometry_text`).
 Beside `derive` there are, for one geometry, `jacobian` (a sparse symbolic matrix), `generate` (a
 function of numpy or torch) and `Derivation.evaluate` and `Derivation.with_values` (numbers, from
 `Values` or `parse_values`); for all of them at once, `analytic.theorem`.
@@ -21,6 +22,7 @@ from analytic.calculus.differentiation import jacobian
 from analytic.calculus.generation import generate
 from analytic.calculus.geometry import Geometry, GeometryError
 from analytic.calculus.notation import NameClashError, Names
+from analytic.calculus.spelling import geometry_text, parse_geometry
 from analytic.calculus.values import Values, ValuesError, parse_values
 from analytic.derivation import Derivation, derive
 
@@ -34,6 +36,8 @@ __all__ = [
     "ValuesError",
     "derive",
     "generate",
+    "geometry_text",
     "jacobian",
+    "parse_geometry",
     "parse_values",
 ]

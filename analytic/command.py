@@ -8,18 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analytic.calculus.geometry import Geometry, GeometryError
-from analytic.calculus.notation import NameClashError, Names
-from analytic.calculus.values import ValuesError, parse_values
-from analytic.derivation import derive
+from analytic.calculus.geometry import GeometryError
+from analytic.calculus.notation import NameClashError
+from analytic.calculus.values import ValuesError
 from analytic.locale import translations
-from analytic.options import SIZES, SUFFIXES, parser
+from analytic.options import SUFFIXES, Parser, parser
 from analytic.render import FormatError, renderer
-from analytic.telling.document import Document
+from analytic.request import RequestError, announcement, document_of
 
-
-class _AskedError(ValueError):
-    """Options that do not go together; the message is one line."""
+_REFUSALS = (GeometryError, NameClashError, ValuesError, FormatError, RequestError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,18 +26,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Those of the process by default.
 
     Returns:
-        The exit status: 0, or 2 where the output could not be written.
+        The exit status: 0; 2 where the output could not be written, or something failed that
+        nobody foresaw; 130 where the user interrupted it.
     """
     options = parser()
     asked = options.parse_args(arguments)
     try:
-        render = renderer(_format(asked), fragment=asked.fragment)
-        document = _theorem(asked) if asked.theorem else _derivation(asked)
-    except (GeometryError, NameClashError, ValuesError, FormatError, _AskedError) as error:
+        text = _printed(asked, options)
+    except _REFUSALS as error:
         options.error(str(error))
     except MemoryError:
         options.error("the geometry is too large for this machine's memory")
-    return _write(render(document, translations(asked.language)), asked.output, options.prog)
+    except KeyboardInterrupt:
+        _failed(options.prog, "interrupted")
+        return 130
+    except Exception as error:  # one line for whatever else, and no traceback
+        first = next(iter(str(error).splitlines()), "no message")
+        return _failed(
+            options.prog, f"failed by a mistake of its own ({type(error).__name__}: {first})"
+        )
+    return _write(text, asked.output, options.prog)
+
+
+def _printed(asked: argparse.Namespace, options: Parser) -> str:
+    render = renderer(_format(asked), fragment=asked.fragment)
+    announced = announcement(asked)
+    if announced is not None:
+        sys.stderr.write(f"{options.prog}: {announced}\n")
+    return render(document_of(asked), translations(asked.language))
 
 
 def _format(asked: argparse.Namespace) -> str:
@@ -53,33 +66,10 @@ def _format(asked: argparse.Namespace) -> str:
         return SUFFIXES[suffix]
     if not suffix:
         return "text"
-    raise _AskedError(
+    raise RequestError(
         f"no format is named {asked.output.suffix}: say --format, or name the file "
         f"{', '.join(SUFFIXES)}"
     )
-
-
-def _theorem(asked: argparse.Namespace) -> Document:
-    given = [size for size in SIZES if hasattr(asked, size)]
-    given += [name for name in ("values", "all_indices") if getattr(asked, name)]
-    if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise _AskedError(f"--theorem is of every geometry and takes no {options}")
-    from analytic.theorem import theorem  # noqa: PLC0415  # other derivations need none of it
-
-    return theorem(Names(**asked.symbols) if asked.symbols else None)
-
-
-def _derivation(asked: argparse.Namespace) -> Document:
-    sizes = {size: getattr(asked, size) for size in SIZES if hasattr(asked, size)}
-    if "channels" in sizes:
-        sizes["in_channels"], sizes["out_channels"] = sizes.pop("channels")
-    geometry = Geometry(**{"input": (2, 3), "kernel": (1, 2), **sizes})
-    names = Names(**(asked.symbols or {}), all_indices=asked.all_indices)
-    derivation = derive(geometry, names=names)
-    if asked.values is None:
-        return derivation.document
-    return derivation.with_values(parse_values(asked.values, geometry))
 
 
 def _write(text: str, output: Path | None, program: str) -> int:

@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from analytic.calculus.spelling import parse_padding
 from analytic.locale import ENGLISH, languages
 from analytic.render import formats
 
@@ -25,7 +26,18 @@ LETTERS = {
 }
 
 #: The options that describe one geometry.
-SIZES = ("input", "kernel", "stride", "padding", "dilation", "batch", "channels", "groups", "bias")
+SIZES = (
+    "geometry",
+    "input",
+    "kernel",
+    "stride",
+    "padding",
+    "dilation",
+    "batch",
+    "channels",
+    "groups",
+    "bias",
+)
 
 #: The format that a file's name asks for.
 SUFFIXES = {".txt": "text", ".tex": "latex", ".md": "markdown", ".html": "html", ".json": "json"}
@@ -38,8 +50,11 @@ examples:
       sizes are ROWSxCOLUMNS, or one number for both
   python -m analytic --input 5 --kernel 1 --stride 2
       pixels that the stride skips are a case of their own
-  python -m analytic --input 5 --kernel 2 --padding 1x0x0x1
-      padding on each side: top, bottom, left, right
+  python -m analytic --input 5 --kernel 2 --padding 1:0x0:1
+      padding on each side, top:bottom and left:right; or same, or valid
+  python -m analytic --geometry "n1 c1 h5 w4 o1 k3x2 s2 p1:0x1 d1 g1"
+      a geometry as findings print it: samples, channels, height, width,
+      output channels, kernel, stride, padding, dilation, groups
   python -m analytic --input 3 --kernel 2 --channels 4x6 --groups 2 --bias
       a grouped layer; one number of channels is for input and output
   python -m analytic --values "X=1,2,3;4,5,6 K=1,-1 G=1"
@@ -101,14 +116,19 @@ def parser() -> Parser:
 def _add_sizes(to: Parser) -> None:
     group = to.add_argument_group("the geometry", argument_default=argparse.SUPPRESS)
     add = group.add_argument
+    add(
+        "--geometry",
+        metavar='"h2 w3 k1x2 ..."',
+        help="all sizes at once, as findings print them",
+    )
     add("--input", type=_size, metavar="HxW", help="default: 2x3")
     add("--kernel", type=_size, metavar="HxW", help="default: 1x2")
     add("--stride", type=_size, metavar="N", help="N or ROWSxCOLUMNS; default: 1")
     add(
         "--padding",
-        type=_size,
+        type=_padding,
         metavar="N",
-        help="N, ROWSxCOLUMNS or TOPxBOTTOMxLEFTxRIGHT; default: 0",
+        help="N, ROWSxCOLUMNS, TOP:BOTTOMxLEFT:RIGHT, same or valid; default: 0",
     )
     add("--dilation", type=_size, metavar="N", help="N or ROWSxCOLUMNS; default: 1")
     add("--batch", type=_number, metavar="N", help="number of samples; default: 1")
@@ -139,10 +159,25 @@ def _add_form(to: Parser) -> None:
 
 
 def _size(text: str) -> int | tuple[int, ...]:
-    if not re.fullmatch(r"-?[0-9]+([x×]-?[0-9]+)*", text, re.ASCII | re.IGNORECASE):
+    size = r"-?[0-9]{1,12}"
+    if not re.fullmatch(rf"{size}([x×]{size})*", text, re.ASCII | re.IGNORECASE):
         raise argparse.ArgumentTypeError(f"a size is written 2 or 2x3, not {text!r}")
     numbers = tuple(map(int, re.split("[x×]", text.lower())))
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _padding(text: str) -> Any:
+    if text in {"same", "valid"}:
+        return text
+    size = r"[0-9]{1,12}"
+    if re.fullmatch(rf"{size}(:{size})?([x×]{size}(:{size})?)?", text, re.ASCII | re.IGNORECASE):
+        return parse_padding(text.lower().replace("×", "x"), text)
+    if ":" in text:
+        raise argparse.ArgumentTypeError(
+            f"padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), same or valid, "
+            f"not {text!r}"
+        )
+    return _size(text)  # top x bottom x left x right, too
 
 
 def _number(text: str) -> int:

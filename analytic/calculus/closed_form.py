@@ -89,7 +89,7 @@ def forward(geometry: Geometry, input: Tensor, kernel: Tensor) -> dict[Index, li
             for channel in range(geometry.group_inputs):
                 plane = Plane.of(input, n, geometry.input_channel(o, channel))
                 weights = spread(Plane.of(kernel, o, channel), geometry.dilation)
-                padded = pad(plane, geometry.padding)
+                padded = pad(plane, geometry.sides)
                 collect(result, (n, o), correlate(padded, weights, geometry.stride))
     return result
 
@@ -107,7 +107,7 @@ def kernel_gradient(geometry: Geometry, input: Tensor, upstream: Tensor) -> Elem
             for n in range(geometry.batch):
                 plane = Plane.of(input, n, geometry.input_channel(o, channel))
                 weights = spread(Plane.of(upstream, n, o), geometry.stride)
-                padded = pad(plane, geometry.padding)
+                padded = pad(plane, geometry.sides)
                 stops = correlate(padded, weights, geometry.dilation, size=geometry.kernel)
                 collect(result, (o, channel), stops)
     return totals(result)

@@ -53,7 +53,7 @@ def renderer(name: str, *, fragment: bool = False) -> Renderer:
     except ModuleNotFoundError as error:
         library = (error.name or "a library").partition(".")[0]
         raise FormatError(
-            f"the format {name} needs {library}: pip install 'conv-reference[{name}]'"
+            f"the format {name} needs {library}, which is missing here: pip install {library}"
         ) from error
     found = getattr(module, "fragment" if fragment else "render", None)
     if found is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from analytic.calculus.geometry import Geometry
 from analytic.calculus.notation import Expr, Index
+from analytic.calculus.spelling import geometry_text
 from analytic.locale import language_of
 from analytic.render._latex import LatexPrinter
 from analytic.render._layout import NO_BREAK
@@ -146,11 +147,12 @@ class _Json(BlockWriter[dict[str, Any]]):
 
 def _geometry(geometry: Geometry) -> dict[str, Any]:
     return {
+        "text": geometry_text(geometry),
         "input": geometry.input,
         "kernel": geometry.kernel,
         "output": geometry.output,
         "stride": geometry.stride,
-        "padding": geometry.padding,
+        "padding": geometry.sides,
         "dilation": geometry.dilation,
         "remainder": geometry.remainder,
         "batch": geometry.batch,

@@ -61,7 +61,7 @@ def _definition(d: Gradients) -> Step:
         Paragraph(wording.definition(d.geometry, whole(X), whole(K), whole(Y))),
         Formulas((formulas.definition(d.geometry, X, K, Y, d.b),)),
     ]
-    if any(d.geometry.padding):
+    if any(d.geometry.sides):
         blocks.append(
             Paragraph(_("Outside its grid {X} is zero: that is the padding.", X=whole(X)))
         )

@@ -12,7 +12,7 @@ from analytic.telling.wording import both, size_text
 def kernel_construction(geometry: Geometry, X: Symbol, G: Symbol) -> list[Message]:
     """How to carry it out, where there is more to it than sliding one over the other."""
     result = []
-    if any(geometry.padding):
+    if any(geometry.sides):
         result.append(_("Pad {X} as in the forward pass.", X=X))
     if geometry.stride != (1, 1):
         result.append(_spread(geometry, G))

@@ -27,8 +27,8 @@ def facts(geometry: Geometry) -> Iterator[Message]:
     """The sizes that are not the plainest."""
     if geometry.stride != (1, 1):
         yield _("stride {size}", size=both(geometry.stride))
-    if any(geometry.padding):
-        yield _padding(geometry.padding)
+    if any(geometry.sides):
+        yield _padding(geometry.sides)
     if geometry.dilation != (1, 1):
         yield _("dilation {size}", size=both(geometry.dilation))
     if geometry.batch > 1:

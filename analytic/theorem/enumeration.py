@@ -66,7 +66,7 @@ def axes(
     for h, k, s, before, after, d in cartesian(*sizes):
         try:
             yield Geometry(
-                (1, h), (1, k), stride=(1, s), padding=(0, 0, before, after), dilation=(1, d)
+                (1, h), (1, k), stride=(1, s), padding=(0, (before, after)), dilation=(1, d)
             )
         except GeometryError:  # the kernel does not fit
             continue

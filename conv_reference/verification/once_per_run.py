@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from conv_reference.verification.model.result import Report
-
-_PATIENCE = 0.1  # seconds between two looks
 
 
 def shared_report(config: pytest.Config, name: str, make: Callable[[], Report]) -> Report:
@@ -33,27 +31,17 @@ def shared_report(config: pytest.Config, name: str, make: Callable[[], Report]) 
 def once(path: Path, make: Callable[[], Report]) -> Report:
     """What ``make`` makes, made by one of all processes that name the same path.
 
-    Where the one fails, the next tries.
+    Where the one fails, or dies, the next tries: the system takes its lock from a process that
+    has ended.
     """
-    lock = path.with_suffix(".lock")
-    while True:
-        try:
-            lock.touch(exist_ok=False)
-        except FileExistsError:
-            time.sleep(_PATIENCE)
-            if path.exists():
-                return _read(path)
-            continue
-        try:
-            if path.exists():
-                return _read(path)
-            report = make()
-            unfinished = path.with_suffix(".unfinished")
-            unfinished.write_bytes(pickle.dumps(report))
-            unfinished.replace(path)
-            return report
-        finally:
-            lock.unlink()
+    with FileLock(path.with_suffix(".lock")):
+        if path.exists():
+            return _read(path)
+        report = make()
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(pickle.dumps(report))
+        unfinished.replace(path)
+        return report
 
 
 def _read(path: Path) -> Report:

@@ -253,11 +253,11 @@ def _item(test: pytest.Item) -> Item | None:
 def _require_judged(item: Item, report: Report) -> None:
     """Fail where the engine itself did, on a case of the row's check: nothing is known then."""
     check = next(name for name, check in all_checks().items() if item.row in check.rows)
-    unjudged = [case for case in report.unjudged if case.partition(" ")[0] == check]
+    unjudged = [unjudged for unjudged in report.unjudged if unjudged.check == check]
     if unjudged:
         cases = counted(len(unjudged), "case")
         pytest.fail(
-            f"the engine itself failed on {cases}; please report it\n{one_line(unjudged[0])}",
+            f"the engine itself failed on {cases}; please report it\n{one_line(str(unjudged[0]))}",
             pytrace=False,
         )
 

@@ -25,6 +25,8 @@ from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.known.relayed import relayed, torchs
 from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import Plan, plan
@@ -40,7 +42,7 @@ from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment, usable_device
-from conv_reference.verification.work.children import Backend, Children, Crash, Here, usual_count
+from conv_reference.verification.work.children import Backend, Children, Here, usual_count
 
 DEFAULT_DTYPES = tuple(DTYPES.values())
 MOST_BITS = 53  # float64 has no more
@@ -199,12 +201,14 @@ class _Run:
             ),
             interrupted=interrupted,
             stale=stale(tried, gathered.known, self.defects),
-            unjudged=tuple(f"{case}: {broken.error}" for case, broken in outcome.unjudged),
+            unjudged=tuple(
+                Unjudged(case.check, str(case), broken.error) for case, broken in outcome.unjudged
+            ),
             refused=len(tally.refused),
             seconds=time.monotonic() - self.begun,
         )
 
-    def _provoked(self, chosen: Plan) -> tuple[Plan, tuple[str, ...]]:
+    def _provoked(self, chosen: Plan) -> tuple[Plan, tuple[Note, ...]]:
         """The plan with known defects in mind; and what is left out of it."""
         if self.wanted.is_single:
             return chosen, ()

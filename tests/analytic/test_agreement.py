@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from analytic import Derivation, derive
+from analytic import Derivation, derive, geometry_text, parse_geometry
 from analytic import Geometry as OurGeometry
 from analytic.calculus.differentiation import Jacobian
 from analytic.calculus.notation import Elements, Index
@@ -40,13 +40,12 @@ def cases(draw: st.DrawFn) -> tuple[Geometry, Operands]:
 
 
 def derivation_of(geometry: Geometry) -> Derivation:
-    (top, bottom), (left, right) = geometry.padding
     return derive(
         OurGeometry(
             geometry.input_size,
             geometry.kernel_size,
             stride=geometry.stride,
-            padding=(top, bottom, left, right),
+            padding=geometry.padding,
             dilation=geometry.dilation,
             batch=geometry.batch,
             in_channels=geometry.in_channels,
@@ -271,3 +270,46 @@ def test_the_chapters_layer_over_every_small_shape(size: Index) -> None:
         dX, dK = torch.autograd.grad(Y, (X, module.kernel), G)
         assert flat(derivation.gradient_input.elements, values) == listed(dX)
         assert flat(derivation.gradient_kernel.elements, values) == listed(dK)
+
+
+@given(strategies.geometries())
+def test_a_geometry_has_one_text_in_both_parts(geometry: Geometry) -> None:
+    ours = parse_geometry(str(geometry))
+    assert geometry_text(ours) == str(geometry)
+    assert ours.padding == geometry.padding
+    assert (ours.output, ours.remainder) == (geometry.output_size, geometry.remainder)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stride": (0, 1)},
+        {"stride": (1, 1.5)},
+        {"dilation": (1, 0)},
+        {"padding": ((0, -1), (0, 0))},
+        {"in_channels": 3, "groups": 2},
+        {"out_channels": 0},
+        {"groups": "2"},
+        {"dilation": (9, 9)},
+    ],
+    ids=str,
+)
+def test_both_parts_refuse_a_geometry_in_the_same_words(wrong: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError)) as theirs:
+        Geometry(input_size=(5, 5), kernel_size=(2, 2), **wrong)
+    with pytest.raises(ValueError) as ours:  # noqa: PT011  # compared with the other's
+        OurGeometry((5, 5), (2, 2), **wrong)
+    says, also = str(theirs.value), str(ours.value)
+    # Ours may go on with where the numbers come from.
+    assert also == says or also.startswith(f"{says} (")
+
+
+@pytest.mark.parametrize(
+    "text", ["h2", "h2 w2 k1 k1", "h2 w2 k1:2", "h2 w2 k1x2x3", "h2x2 w1 k1", "hello"]
+)
+def test_both_parts_refuse_a_text_in_the_same_words(text: str) -> None:
+    with pytest.raises(ValueError, match="geometry") as theirs:
+        Geometry.parse(text)
+    with pytest.raises(ValueError, match="geometry") as ours:
+        parse_geometry(text)
+    assert str(ours.value).partition("form like")[0] == str(theirs.value).partition("form like")[0]

@@ -45,12 +45,13 @@ def test_the_chapters_case_by_default(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_every_size_arrives(capsys: pytest.CaptureFixture[str]) -> None:
     options = (
-        "--input 5x6 --kernel 2x1 --stride 2x1 --padding 1x0x0x2 --dilation 1x3 --batch 2 "
+        "--input 5x6 --kernel 2x1 --stride 2x1 --padding 1:0x0:2 --dilation 1x3 --batch 2 "
         "--channels 4x6 --groups 2 --bias --format json"
     )
     geometry = json.loads(printed(capsys, *options.split()))["geometry"]
 
     assert geometry == {
+        "text": "n2 c4 h5 w6 o6 k2x1 s2x1 p1:0x0:2 d1x3 g2",
         "input": [5, 6],
         "kernel": [2, 1],
         "output": [3, 8],
@@ -102,6 +103,22 @@ def test_the_files_name_gives_the_format(
     assert path.read_text(encoding="utf-8").startswith(beginning)
 
 
+@pytest.mark.parametrize("padding", ["1:0x0:2", "1x0x0x2", "1:0X0:2"])
+def test_padding_is_spelt_as_in_a_geometry(
+    capsys: pytest.CaptureFixture[str], padding: str
+) -> None:
+    options = ["--input", "3x4", "--kernel", "2", "--padding", padding, "--format", "json"]
+    assert json.loads(printed(capsys, *options))["geometry"]["padding"] == [1, 0, 0, 2]
+
+
+def test_a_geometry_as_findings_print_it(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"
+    assert printed(capsys, "--geometry", text) == printed(capsys)
+    with_bias = json.loads(printed(capsys, "--geometry", text, "--bias", "--format", "json"))
+    assert with_bias["geometry"]["text"] == text
+    assert with_bias["geometry"]["bias"]
+
+
 def test_format_outweighs_the_files_name(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -142,18 +159,18 @@ def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (
             "--kernel 5",
-            "the kernel must fit into the padded input, but its rows reach over 5 (kernel 5, "
-            "dilation 1) and the padded input has 2 (input 2, padding 0 and 0)",
+            "the kernel must fit into the padded input, got a dilated kernel of height 5 and a "
+            "padded input of height 2 (kernel 5, dilation 1; input 2, padding 0:0)",
         ),
-        ("--stride 0", "stride must be a whole number, 1 or more, not 0"),
-        ("--input -2x3", "input must be a whole number, 1 or more, not -2"),
-        ("--padding -1", "padding must be a whole number, 0 or more, not -1"),
-        ("--batch 0", "batch must be a whole number, 1 or more, not 0"),
+        ("--stride 0", "stride must be at least 1, got 0"),
+        ("--input -2x3", "input must be at least 1, got (-2, 3)"),
+        ("--padding -1", "padding must be at least 0, got -1"),
+        ("--batch 0", "batch must be at least 1, got 0"),
         ("--symbols X=K", "the names must differ: 'K' is both the input and the kernel"),
         ("--symbols X=C", "the names must differ: 'C' is both the cost and the input"),
         (
             "--groups 2",
-            "in_channels must be a multiple of groups: in_channels is 1 and groups is 2",
+            "in_channels must be a multiple of groups, got in_channels=1 and groups=2",
         ),
         ("--input 2y3", "argument --input: a size is written 2 or 2x3, not '2y3'"),
         ("--batch 2x2", "argument --batch: this is one number, not '2x2'"),
@@ -176,6 +193,27 @@ def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         ("--language fr", "argument --language: invalid choice: 'fr' (choose from 'en', 'he')"),
         ("--inptu 3", "unrecognized arguments: --inptu 3"),
+        (
+            "--padding 1:0x2:0x1",
+            "argument --padding: padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), "
+            "same or valid, not '1:0x2:0x1'",
+        ),
+        ("--padding same --stride 2", "padding='same' needs stride 1, got stride=(2, 2)"),
+        (
+            "--geometry h2 --stride 2 --bias",
+            "--geometry gives all sizes and takes no --stride",
+        ),
+        (
+            "--geometry h2",
+            "the geometry 'h2' lacks w, k; accepted is a form like "
+            "'n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1'",
+        ),
+        ("--theorem --geometry h2", "--theorem is of every geometry and takes no --geometry"),
+        (
+            "--input 3000 --kernel 3",
+            "the geometry is too large to be derived symbol by symbol, got 116,868,053 symbols and "
+            "products; accepted are up to 600,000, as of a 200×200 input with a 3×3 kernel",
+        ),
     ],
 )  # fmt: skip
 def test_refusals_are_one_clear_line(
@@ -192,7 +230,9 @@ def test_missing_library_is_named(
 
     line = refused(capsys, "--format", "html")
 
-    assert line == "the format html needs latex2mathml: pip install 'conv-reference[html]'"
+    assert line == (
+        "the format html needs latex2mathml, which is missing here: pip install latex2mathml"
+    )
 
 
 def test_file_that_cannot_be_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -275,5 +315,45 @@ def test_a_geometry_beyond_the_memory_is_refused(
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("analytic.command.derive", exhausted)
+    monkeypatch.setattr("analytic.request.derive", exhausted)
     assert "too large for this machine's memory" in refused(capsys)
+
+
+def test_a_long_derivation_is_announced_before_it_starts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytic.request.derive", lambda *_, **__: 1 / 0)
+
+    assert main(["--input", "100", "--kernel", "3"]) == 2
+
+    first, _second = capsys.readouterr().err.splitlines()
+    assert first == "python -m analytic: 125,653 symbols and products: this takes about 15 s"
+
+
+@pytest.mark.parametrize("failure", [RecursionError(), KeyError("x\ny"), AssertionError])
+def test_what_nobody_foresaw_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("analytic.request.derive", fails)
+
+    assert main([]) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("python -m analytic: failed by a mistake of its own (")
+    assert said.err.count("\n") == 1
+
+
+def test_an_interrupted_one_leaves_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analytic.request.derive", interrupted)
+
+    assert main([]) == 130
+    assert capsys.readouterr().err == "python -m analytic: interrupted\n"

@@ -9,7 +9,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from conv_reference.verification.checks._registry import REGISTRY, Check, Row, Sample, check
+from conv_reference.verification.checks._registry import REGISTRY, Check, Row, Sample, Told, check
 
 
 @cache
@@ -20,4 +20,10 @@ def all_checks() -> dict[str, Check]:
     return dict(REGISTRY)
 
 
-__all__ = ["Check", "Row", "Sample", "all_checks", "check"]
+@cache
+def all_rows() -> dict[str, Row]:
+    """Every row of every check by its name."""
+    return {row.name: row for check in all_checks().values() for row in check.rows}
+
+
+__all__ = ["Check", "Row", "Sample", "Told", "all_checks", "all_rows", "check"]

@@ -28,40 +28,40 @@ class Settings:
     allowed_bits: int | None = None
     brief: bool = False  # whether a check of modes may ask a part of its questions of each case
 
+    def trial(self, target: Target, case: Case) -> Trial:
+        """The case put to the target, under these settings."""
+        return Trial(
+            target,
+            case,
+            seed=self.seed,
+            device=torch.device(self.device),
+            allowed_bits=self.allowed_bits,
+            brief=self.brief,
+        )
+
 
 def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
     """Put one case to the target; what it throws is judged, too."""
     check = all_checks()[case.check]
-    trial = Trial(
-        target,
-        case,
-        settings.seed,
-        torch.device(settings.device),
-        settings.allowed_bits,
-        settings.brief,
-    )
+    trial = settings.trial(target, case)
     judgements: list[Judgement] = []
-    with _threads(case), guarded():
+    with _threads(case, parallel=check.parallel), guarded():
         try:
             judgements.extend(check.run(trial))
         except TargetRaised as raised:
-            judgements.append(judged_raised(_row_of(check, raised.quantity), raised))
+            judgements.append(judged_raised(_blamed(check, case, raised), raised))
     return tuple(judgements)
 
 
-def _row_of(check: Check, quantity: str) -> str:
-    """The certificate's rows are named by quantity; elsewhere the first row speaks."""
-    rows = {"Y": "forward", "dX": "grad_input", "dK": "grad_weight", "db": "grad_bias"}
-    names = [row.name for row in check.rows]
-    return rows[quantity] if rows.get(quantity) in names else names[0]
+def _blamed(check: Check, case: Case, raised: TargetRaised) -> str:
+    return check.row_for(raised.quantity, case.geometry).name
 
 
 _FEW_PRODUCTS = 20_000
-_PARALLEL = frozenset({"threads", "repetition", "fresh_values", "global_state"})
 
 
 @contextmanager
-def _threads(case: Case) -> Iterator[None]:
+def _threads(case: Case, *, parallel: bool) -> Iterator[None]:
     """Of eight small cases seven on one thread of torch's, one on all: which, the sizes say.
 
     With several, a call on a few numbers takes half as long again, and finds little more.
@@ -69,7 +69,7 @@ def _threads(case: Case) -> Iterator[None]:
     before, g = torch.get_num_threads(), case.geometry
     products = math.prod((*g.weight_shape, *g.output_size, g.batch))
     sizes = sum((*g.input_shape, *g.weight_shape))
-    alone = products <= _FEW_PRODUCTS and sizes % 8 != 0 and case.check not in _PARALLEL
+    alone = products <= _FEW_PRODUCTS and sizes % 8 != 0 and not parallel
     if alone:
         torch.set_num_threads(1)
     try:

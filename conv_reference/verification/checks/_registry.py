@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from itertools import chain
 
 import torch
 
@@ -28,6 +30,17 @@ class Sample(StrEnum):
     REQUEST = "request"  # none unless asked for by name
 
 
+class Told(StrEnum):
+    """In which order failures are reported, and which are reported with others of the same case."""
+
+    NUMBER = "number"  # first, and others with it: a wrong number is behind most of them
+    SHAPE = "shape"  # first as well
+    GRAPH = "graph"  # with a number or a shape; else others with it, which mostly need a graph
+    APART = "apart"  # with others, but not with a wrong number, of which it is no consequence
+    WITH = "with"  # with what the certificate of the same case finds, where that finds anything
+    LAST = "last"  # after all others: who answers what has no answer may be right in all else
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the report, and of ``conv-reference checks``."""
@@ -36,6 +49,37 @@ class Row:
     asserts: str  # one sentence
     why: str  # one sentence
     fault: str  # a real fault that it stands for, with its thread
+    quantity: str = ""  # the one quantity of the first order that it judges, where it is one
+    told: Told = Told.WITH
+    own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones
+    about: str = ""  # a predicate over sizes that those must keep where a target limits them
+
+    @cached_property
+    def geometries(self) -> tuple[Geometry, ...]:
+        """Its own geometries."""
+        return tuple(map(Geometry.parse, self.own))
+
+    def asked_of(self, target: Target) -> list[Geometry]:
+        """Its geometries as the target can be asked for them: those that are still about the row.
+
+        A layer without a stride can be asked for the sizes of a stride over the kernel, but not
+        for the stride.
+        """
+        return [
+            geometry
+            for geometry in map(target.restrict_geometry, self.geometries)
+            if not self.about or evaluate(self.about, sizes_of(geometry))
+        ]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether its failures come first in a report, others with them."""
+        return self.told in {Told.NUMBER, Told.SHAPE}
+
+
+def own_row(rows: Iterable[Row], target: Target, geometry: Geometry) -> Row | None:
+    """The row whose own geometry this is, as far as the target can be asked for it."""
+    return next((row for row in rows if geometry in row.asked_of(target)), None)
 
 
 @dataclass(frozen=True)
@@ -50,10 +94,9 @@ class Check:
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
     layers_only: bool = False  # of a function it asks nothing, not even support
-    own: Mapping[str, tuple[Geometry, ...]] = field(default_factory=dict)  # by row
-    about: Mapping[str, str] = field(default_factory=dict)  # by row: what its sizes must keep
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
     times: int = 1  # as many cases as others of its sample: of each it asks a part, see Trial.some
+    parallel: bool = False  # whether it is about threads: put on all of torch's, always
 
     def applies(self, dtype: torch.dtype) -> bool:
         """Whether the check has a meaning in this dtype."""
@@ -64,25 +107,23 @@ class Check:
         """The dtypes in which it has a meaning, where those are not all: "float64 alone"."""
         return " and ".join(sorted(map(dtype_name, self.dtypes or ()))) + " alone"
 
-    def row_of(self, target: Target, geometry: Geometry) -> str | None:
-        """The row whose own geometry this is, as far as the target can be asked for it."""
-        own = self.own_of(target).items()
-        return next((row for row, geometries in own if geometry in geometries), None)
+    @property
+    def has_own(self) -> bool:
+        """Whether its rows bring their geometries."""
+        return any(row.own for row in self.rows)
 
-    def own_of(self, target: Target) -> dict[str, list[Geometry]]:
-        """Its geometries as the target can be asked for them: those that are still about the row.
+    def row_of(self, target: Target, geometry: Geometry) -> Row | None:
+        """See ``own_row``."""
+        return own_row(self.rows, target, geometry)
 
-        A layer without a stride can be asked for the sizes of a stride over the kernel, but not
-        for the stride.
+    def row_for(self, quantity: str, geometry: Geometry) -> Row:
+        """The row that speaks for the whole check where it failed while asked for a quantity.
+
+        That of the quantity, else that whose own geometry it is, else the first.
         """
-        return {
-            row: [
-                geometry
-                for geometry in map(target.restrict_geometry, geometries)
-                if row not in self.about or evaluate(self.about[row], sizes_of(geometry))
-            ]
-            for row, geometries in self.own.items()
-        }
+        of_quantity = (row for row in self.rows if row.quantity == quantity)
+        own = (row for row in self.rows if geometry in row.geometries)
+        return next(chain(of_quantity, own, self.rows))
 
 
 REGISTRY: dict[str, Check] = {}
@@ -96,10 +137,9 @@ def check(
     real: bool = False,
     fits: Callable[[Geometry], bool] = lambda _: True,
     layers_only: bool = False,
-    own: Mapping[str, tuple[str, ...]] | None = None,
-    about: Mapping[str, str] | None = None,
     dtypes: Collection[torch.dtype] | None = None,
     times: int = 1,
+    parallel: bool = False,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -110,33 +150,29 @@ def check(
         real: whether its operands are real, so that rounding is no flaw.
         fits: whether it can judge such sizes: of a small sample, others are drawn.
         layers_only: whether it is no concern of a function, of which no row is listed then.
-        own: for each row, the geometries that it is put to, in place of drawn ones.
-        about: for each row, a predicate over sizes that such a geometry must keep where a
-            target cannot be asked for all of it.
         dtypes: to which it applies; in the others there is nothing to ask.
         times: as many cases as others of its sample, where it asks a part of its questions of
             each (see ``Trial.some``).
+        parallel: whether it is about threads, and so is put on all of torch's; of small cases
+            of others, most are put on one.
     """
 
     def register(run: Run) -> Run:
         name: str = run.__name__
         assert rows, f"{name} names no row"
         assert name not in REGISTRY, f"two checks are called {name}"
-        parsed = {row: tuple(map(Geometry.parse, texts)) for row, texts in (own or {}).items()}
-        only = None if dtypes is None else frozenset(dtypes)
         REGISTRY[name] = Check(
-            name,
-            rows,
-            run,
-            sample,
-            unsupported,
-            real,
-            fits,
-            layers_only,
-            parsed,
-            about or {},
-            only,
-            times,
+            name=name,
+            rows=rows,
+            run=run,
+            sample=sample,
+            unsupported=unsupported,
+            real=real,
+            fits=fits,
+            layers_only=layers_only,
+            dtypes=None if dtypes is None else frozenset(dtypes),
+            times=times,
+            parallel=parallel,
         )
         return run
 

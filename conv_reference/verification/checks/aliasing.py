@@ -18,8 +18,8 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import agree, told
-from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.agreement import against_oracle, agree
+from conv_reference.verification.trial.judge import Judgement, whole
 from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
@@ -170,12 +170,7 @@ def open_graphs(trial: Trial) -> Iterator[Judgement]:
         if Y is None or not Y.requires_grad:
             return
         found = _backward(call, Y)
-        expected = trial.expect(given, only=tuple(found))
-        for name, value in found.items():
-            judgement = judge(
-                "open_graphs", name, value, expected[name], allowed_bits=trial.allowed_bits
-            )
-            yield told(judgement, said)
+        yield from against_oracle(trial, "open_graphs", found, said, operands=given)
 
 
 _OPEN = (
@@ -210,13 +205,8 @@ def saved_tensors(trial: Trial) -> Iterator[Judgement]:
                 raise
             yield Judgement("saved_tensors", role, Verdict.EXACT)
             continue
-        expected = plain.expect(only=tuple(found))
         said = f"{role} changed after the forward pass, whose gradient is still that of the old one"
-        for name, value in found.items():
-            judgement = judge(
-                "saved_tensors", name, value, expected[name], allowed_bits=trial.allowed_bits
-            )
-            yield told(judgement, said)
+        yield from against_oracle(plain, "saved_tensors", found, said)
 
 
 def _refuses_the_change(error: BaseException) -> bool:
@@ -262,9 +252,11 @@ def _updated(plain: Trial, call: Call) -> Iterator[Judgement]:
             update()
             with target_code("Y"):
                 Y = call.forward()
-        expected = plain.expect(operands, only=("Y",))["Y"]
-        judgement = judge("updated_arguments", "Y", Y, expected, allowed_bits=plain.allowed_bits)
-        yield told(judgement, f"{name} changed in place is seen by the next call")
+        said = f"{name} changed in place is seen by the next call"
+        found = {"Y": Y}
+        yield from against_oracle(
+            plain, "updated_arguments", found, said, operands=operands, missing=True
+        )
 
 
 @check(

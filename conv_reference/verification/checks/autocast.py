@@ -13,7 +13,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import Expected, Judgement, judge, kind_mismatch, whole
+from conv_reference.verification.trial.judge import Expected, Judgement, kind_mismatch, whole
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
@@ -54,10 +54,12 @@ def _under_autocast(trial: Trial, operands: Operands, *, real: bool) -> Iterator
         if name not in found:
             yield whole("autocast", name, "a gradient", "no gradient")
             continue
-        yield _judged(trial, name, found[name], expected, real=real)
+        yield _to_its_precision(trial, name, found[name], expected, real=real)
 
 
-def _judged(trial: Trial, name: str, actual: Any, expected: Expected, *, real: bool) -> Judgement:
+def _to_its_precision(
+    trial: Trial, name: str, actual: Any, expected: Expected, *, real: bool
+) -> Judgement:
     """Of the right kind, and right to the precision of bfloat16."""
     mismatch = kind_mismatch("autocast", name, actual, expected)
     is_low = isinstance(actual, Tensor) and actual.dtype == _LOW
@@ -66,5 +68,4 @@ def _judged(trial: Trial, name: str, actual: Any, expected: Expected, *, real: b
     # Each operand was rounded once before it was multiplied: two more roundings for each
     # product, and one for the comparison in bfloat16.
     wanted = replace(expected, dtype=_LOW, terms=expected.terms + 3)
-    bits = trial.allowed_bits
-    return judge("autocast", name, actual.to(_LOW), wanted, allowed_bits=bits, real=real)
+    return trial.judge("autocast", name, actual.to(_LOW), wanted, real=real)

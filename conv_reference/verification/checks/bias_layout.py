@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from torch import Tensor
 
-from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.agreement import told
-from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.trial import Trial
 
 
@@ -45,23 +44,11 @@ def bias_layout(trial: Trial) -> Iterator[Judgement]:
         # Beside long sums a lost bias could look like rounding; over an X of zeros it is all.
         silent = given.input.new_zeros(given.input.shape)
         for operands in (given, replace(given, input=silent)):
-            yield from _judged(biased, replace(operands, bias=bias), lay_out, said)
-
-
-def _judged(
-    trial: Trial, operands: Operands, lay_out: Callable[[Tensor], Tensor], said: str
-) -> Iterator[Judgement]:
-    call = trial.call(operands)
-    b = lay_out(operands.bias.to(trial.device)).requires_grad_()
-    found = observe(replace(call, b=b))
-    expected = trial.expect(operands)
-    for quantity, actual in found.items():
-        if actual is None:
-            continue  # told by requires_grad
-        wanted = expected[quantity]
-        judgement = judge("bias_layout", quantity, actual, wanted, allowed_bits=trial.allowed_bits)
-        wanted.value.fill_(math.nan)  # freed memory must not hold the answer
-        yield told(judgement, said)
+            own = replace(operands, bias=bias)
+            call = biased.call(own)
+            b = lay_out(bias.to(biased.device)).requires_grad_()
+            found = observe(replace(call, b=b))
+            yield from against_oracle(biased, "bias_layout", found, said, operands=own)
 
 
 def _strided(bias: Tensor) -> Tensor:

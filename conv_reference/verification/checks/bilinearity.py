@@ -16,7 +16,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import agree
-from conv_reference.verification.trial.judge import NORMWISE, Judgement, growth, whole
+from conv_reference.verification.trial.judge import NORMWISE, Judgement, whole
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial, target_code
 
@@ -136,9 +136,7 @@ def _sides_agree(
     operand = {"dX": given.input, "dK": given.weight, "db": given.bias}[quantity]
     largest = 2 * _weighed(trial, "Y", given.grad_output) + _weighed(trial, quantity, operand)
     relative = abs(float(side - wanted)) / largest if largest else math.inf
-    unit = torch.finfo(trial.case.dtype).eps / 2
-    allowed = max(unit * growth(trial.case.dtype), 2.0 ** (1 - (trial.allowed_bits or 1024)))
-    if relative <= allowed:
+    if relative <= trial.normwise_allowance:
         bits = -math.log2(relative)
         return Judgement("adjointness", quantity, Verdict.ROUNDED, bits, NORMWISE)
     should, found = f"{float(wanted):.17g}", f"{float(side):.17g}"

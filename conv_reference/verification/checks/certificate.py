@@ -14,18 +14,19 @@ from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.operands import Operands
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import observed as noted
 from conv_reference.verification.trial.judge import (
     Expected,
     Judgement,
     exact,
-    judge,
     kind_mismatch,
     whole,
 )
+from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.trial import (
     FIRST_ORDER,
     TargetRaised,
@@ -54,42 +55,53 @@ GRAPHLESS = (
         "Y and each gradient have the shape, dtype and device that the definition gives.",
         "A gradient of the wrong shape broadcasts silently in an optimiser's step.",
         "dW of another shape than W for groups and a stride with a remainder (mlx#2184)",
+        told=Told.SHAPE,
     ),
     Row(
         "forward",
         "Y equals the oracle's, bit for bit, on integer-valued operands.",
         "The definition has one answer; exact arithmetic leaves no tolerance to hide in.",
         "wrong for C = 6, right for 8, 12 and 16 (pytorch#21597)",
+        quantity="Y",
+        told=Told.NUMBER,
     ),
     Row(
         "grad_input",
         "dX equals the adjoint of the forward pass in X, bit for bit.",
         "More than a third of reported faults are in a gradient alone.",
         "dX wrong in 43.7 % of its elements where a stride leaves a remainder (FlagGems PR#1576)",
+        quantity="dX",
+        told=Told.NUMBER,
     ),
     Row(
         "grad_weight",
         "dK equals the adjoint of the forward pass in K, bit for bit.",
         "A wrong dK still trains, only worse.",
         "groups > 1 in torch's own conv2d_weight (pytorch#51430)",
+        quantity="dK",
+        told=Told.NUMBER,
     ),
     Row(
         "grad_bias",
         "db equals the sum of the upstream gradient over samples and positions, bit for bit.",
         "It is often computed on a path of its own.",
         "db wrong where it is asked for without dK (mxnet#15464)",
+        quantity="db",
+        told=Told.NUMBER,
     ),
     Row(
         "requires_grad",
         "Y asks for a gradient exactly when an argument does, and each one that asks gets it.",
         "Masks are handled by hand in every custom backward pass.",
         "gradients returned that were not asked for (pytorch PR#172310)",
+        told=Told.GRAPH,
     ),
     Row(
         "arguments",
         "No argument is changed by the call, forward or backward.",
         "A changed input makes a wrong answer look right, and the next layer's wrong.",
         "the input buffer changed under the layer (mlpack#1661)",
+        told=Told.APART,
     ),
     sample=Sample.ALL,
 )
@@ -101,24 +113,51 @@ def certificate(trial: Trial) -> Iterator[Judgement]:
 
 def _once(trial: Trial) -> Iterator[Judgement]:
     call, failed = trial.call(), None
-    try:
-        observed = observe(call)
-    except TargetRaised as raised:
-        if not raised.observed:
-            raise
-        observed, failed = raised.observed, raised  # Y is judged all the same
+    with overhearing(call.leaves) as misfits:
+        try:
+            observed = observe(call)
+        except TargetRaised as raised:
+            if not raised.observed:
+                raise
+            observed, failed = raised.observed, raised  # Y is judged all the same
     # The oracle runs after the target, which so cannot find the answer in freed memory.
     expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in observed))
     if failed is None:
         yield from _requires_grad(trial, call, observed)
+    of_another_shape = {m.leaf: m for m in misfits if m.leaf and m.is_resized}
+    for misfit in of_another_shape.values():
+        yield resized("shapes", misfit.leaf, misfit)
     for quantity, actual in observed.items():
-        if quantity in expected:
-            yield from _judged(trial, quantity, actual, expected[quantity])
+        if quantity in expected and quantity not in of_another_shape:
+            for judgement in _compared(trial, quantity, actual, expected[quantity]):
+                yield _with_misfits(judgement, misfits)
+    yield from _mended(misfits)
     yield from unchanged_arguments("arguments", trial, call)
     for answer in expected.values():
         answer.value.fill_(torch.nan)  # freed memory must not hold the answer to a repetition
-    if failed is not None:
+    if failed is not None and not of_another_shape:
         raise failed
+
+
+def _mended(misfits: Sequence[Misfit]) -> Iterator[Judgement]:
+    """What torch mends is observed; but whoever calls a vjp of numpy's has nobody to mend it."""
+    for misfit in misfits:
+        if not misfit.leaf or misfit.is_resized or misfit.shape is None:
+            continue
+        if misfit.is_cast and misfit.by == "vjp":
+            wanted, returned = f"{misfit.wanted_dtype} from vjp", f"{misfit.dtype}"
+            yield whole("shapes", misfit.leaf, wanted, returned, f"{misfit}")
+        else:
+            what = "another dtype, which torch casts" if misfit.is_cast else "dimensions of 1 more"
+            yield noted("shapes", misfit.leaf, f"{misfit.by} returns {misfit.leaf} with {what}")
+
+
+def _with_misfits(judgement: Judgement, misfits: Sequence[Misfit]) -> Judgement:
+    """A wrong gradient says what torch has summed, or taken for zeros, on its way."""
+    said = dict.fromkeys(f"{m}" for m in misfits if m.is_resized or m.shape is None)
+    if judgement.verdict != Verdict.WRONG or judgement.quantity == "Y" or not said:
+        return judgement
+    return replace(judgement, explanation="\n".join([judgement.explanation, *said]))
 
 
 def observe(call: Call) -> dict[str, Any]:
@@ -212,7 +251,7 @@ def _has_graph(trial: Trial) -> bool:
     return isinstance(Y, Tensor) and Y.requires_grad
 
 
-def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
+def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
     if actual is None and quantity != "Y":
         return  # told by requires_grad
     mismatch = kind_mismatch("shapes", quantity, actual, expected)
@@ -220,7 +259,7 @@ def _judged(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Ite
         yield mismatch
         return
     yield exact("shapes", quantity)
-    judgement = judge(ROWS[quantity], quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    judgement = trial.judge(ROWS[quantity], quantity, actual, expected)
     if judgement.verdict == Verdict.ROUNDED:
         error = actual.detach().to("cpu", torch.float64) - expected.value
         judgement = _confirmed(trial, judgement, error)
@@ -361,5 +400,5 @@ def _impulse(trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]]) 
     if actual is None:
         return None
     expected = replace(trial.expect(operands, only=(quantity,))[quantity], terms=1)
-    found = judge(judgement.check, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    found = trial.judge(judgement.check, quantity, actual, expected)
     return found if found.verdict == Verdict.WRONG else None

@@ -12,7 +12,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.judge import Judgement, whole
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _COMPILERS = ("g++", "clang++", "c++")
@@ -46,7 +46,7 @@ def compiled(trial: Trial) -> Iterator[Judgement]:
     for name, expected in trial.expect(operands).items():
         if name in observed:
             actual = observed[name]
-            yield judge("compile", name, actual, expected, allowed_bits=trial.allowed_bits)
+            yield trial.judge("compile", name, actual, expected)
         else:
             yield whole("compile", name, "a gradient", "no gradient")
 
@@ -87,4 +87,4 @@ def export(trial: Trial) -> Iterator[Judgement]:
         with target_code("Y"):
             actual = program(again.X, again.K, again.b)
         expected = trial.expect(operands, only=("Y",))["Y"]
-        yield judge("export", "Y", actual, expected, allowed_bits=trial.allowed_bits)
+        yield trial.judge("export", "Y", actual, expected)

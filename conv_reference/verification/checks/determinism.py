@@ -15,10 +15,10 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import agree, told
-from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.agreement import against_oracle, agree
+from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.simpler import writable
-from conv_reference.verification.trial.trial import FIRST_ORDER, Trial, own_shapes
+from conv_reference.verification.trial.trial import Trial, own_shapes
 
 _REPETITIONS = 16  # "right on the first ten calls" and "every seventh is wrong" show
 _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each thread
@@ -32,6 +32,7 @@ _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each t
         "dX NaN in some of 1000 runs (NNlib.jl PR#45)",
     ),
     sample=Sample.MODES,
+    parallel=True,
 )
 def repetition(trial: Trial) -> Iterator[Judgement]:
     """Sixteen calls, on fresh arguments and on the same ones in turn."""
@@ -64,15 +65,7 @@ def dirty_memory(trial: Trial) -> Iterator[Judgement]:
     call = trial.call()
     _soil(trial, shapes)
     found = observe(_soiling(trial, call, shapes))
-    expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in found))
-    for name, value in found.items():
-        if value is None or name not in expected:
-            continue  # told by the certificate
-        judgement = judge(
-            "dirty_memory", name, value, expected[name], allowed_bits=trial.allowed_bits
-        )
-        yield told(judgement, "on freed memory full of NaN")
-        expected[name].value.fill_(math.nan)
+    yield from against_oracle(trial, "dirty_memory", found, "on freed memory full of NaN")
 
 
 def _soiling(trial: Trial, call: Call, shapes: dict[str, tuple[int, ...]]) -> Call:
@@ -110,6 +103,7 @@ def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
         "a generated kernel that remembers its first answers",
     ),
     sample=Sample.MODES,
+    parallel=True,
 )
 def fresh_values(trial: Trial) -> Iterator[Judgement]:
     """The arguments overwritten, and restored."""
@@ -124,18 +118,11 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
         bias=given.bias.neg(),
         grad_output=given.grad_output.roll(1, -1),
     )
-    for operands, said in ((other, "new values in the same storage"), (given, "the old again")):
+    for operands, which in ((other, "new values in the same storage"), (given, "the old again")):
         _overwrite(call, operands)
         found = observe(call)
-        expected = plain.expect(operands, only=tuple(n for n in FIRST_ORDER if n in found))
-        for name, value in found.items():
-            if value is None or name not in expected:
-                continue
-            judgement = judge(
-                "fresh_values", name, value, expected[name], allowed_bits=trial.allowed_bits
-            )
-            yield told(judgement, f"{said} have answers of their own")
-            expected[name].value.fill_(math.nan)
+        said = f"{which} have answers of their own"
+        yield from against_oracle(plain, "fresh_values", found, said, operands=operands)
 
 
 def _overwrite(call: Call, operands: Operands) -> None:

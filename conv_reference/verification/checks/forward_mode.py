@@ -18,7 +18,7 @@ from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
-from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
@@ -96,7 +96,7 @@ def _subsets(trial: Trial) -> tuple[str, ...]:
     return ("XKb", "X", "K", "b", "XK") if trial.case.bias else ("XK", "X", "K")
 
 
-def _judged_tangent(
+def _tangent_judged(
     row: str, trial: Trial, point: _Tangents, subset: str, actual: Any
 ) -> Judgement:
     X, K = point.operands.input, point.operands.weight
@@ -104,7 +104,7 @@ def _judged_tangent(
     oracle = Oracle(trial.case.geometry)
     expected = answer(trial, "Y", oracle.tangent, X, K, V, W, v)
     quantity = _quantity(subset)
-    judgement = judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    judgement = trial.judge(row, quantity, actual, expected)
     if judgement.verdict != Verdict.WRONG:
         return judgement
     terms = {
@@ -147,7 +147,7 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
         if isinstance(actual, Tensor) and not actual.any() and carries_no_tangent(call):
             yield no_forward_mode("jvp")
             return
-        yield _judged_tangent("jvp", trial, point, subset, actual)
+        yield _tangent_judged("jvp", trial, point, subset, actual)
 
 
 def _function_of(call: Call, moving: Mapping[str, Tensor]) -> Any:
@@ -192,7 +192,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         if actual is None and carries_no_tangent(call):
             yield no_forward_mode("dual_numbers")
             return
-        yield _judged_tangent("dual_numbers", trial, point, subset, actual)
+        yield _tangent_judged("dual_numbers", trial, point, subset, actual)
 
 
 @check(
@@ -272,7 +272,7 @@ def _second_order(
     for name, found, (formula, wanted), (other, mistaken) in zip(
         names, actual, expected, others, strict=False
     ):
-        judgement = judge(row, name, found, wanted, allowed_bits=trial.allowed_bits)
+        judgement = trial.judge(row, name, found, wanted)
         if judgement.verdict == Verdict.WRONG:
             terms, strange = {formula: wanted.value}, {other: mistaken().value}
             judgement = told_in_terms(judgement, found, terms, strange, where=_LETTERS)

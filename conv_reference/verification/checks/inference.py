@@ -6,15 +6,14 @@ Each may take a path of its own through an implementation: fused, folded, cached
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.agreement import told
-from conv_reference.verification.trial.judge import Judgement, judge
+from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.trial import Trial, target_code
 
 
@@ -32,16 +31,16 @@ def without_gradients(trial: Trial) -> Iterator[Judgement]:
     call = trial.call()
     with torch.no_grad(), target_code("Y"):
         Y = call.forward()
-    yield from _judged(trial, "without_gradients", {"Y": Y}, "under torch.no_grad")
+    yield from against_oracle(trial, "without_gradients", {"Y": Y}, "under torch.no_grad")
     with torch.inference_mode(), target_code("Y"):
         Y = call.forward()
-    yield from _judged(trial, "without_gradients", {"Y": Y}, "under torch.inference_mode")
+    yield from against_oracle(trial, "without_gradients", {"Y": Y}, "under torch.inference_mode")
     with torch.inference_mode():
         inside = trial.call(requires_grad="")
         with target_code("Y"):
             Y = inside.forward()
     said = "under torch.inference_mode, of tensors made there"
-    yield from _judged(trial, "without_gradients", {"Y": Y}, said)
+    yield from against_oracle(trial, "without_gradients", {"Y": Y}, said)
 
 
 def _no_layer(target: Target) -> str | None:
@@ -67,17 +66,7 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
     for mode, said in ((False, "in eval()"), (True, "back in train()")):
         with target_code("Y"):
             layer.train(mode)
-        yield from _judged(trial, "evaluation", observe(call), said)
+        yield from against_oracle(trial, "evaluation", observe(call), said)
         with torch.no_grad(), target_code("Y"):
             Y = call.forward()
-        yield from _judged(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")
-
-
-def _judged(trial: Trial, row: str, found: dict[str, Any], said: str) -> Iterator[Judgement]:
-    expected = trial.expect(only=tuple(found))
-    for quantity, wanted in expected.items():
-        if found[quantity] is None:
-            continue  # told by requires_grad
-        judgement = judge(row, quantity, found[quantity], wanted, allowed_bits=trial.allowed_bits)
-        wanted.value.fill_(torch.nan)  # freed memory must not hold the answer
-        yield told(judgement, said)
+        yield from against_oracle(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")

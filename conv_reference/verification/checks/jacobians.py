@@ -16,7 +16,7 @@ from conv_reference.verification.checks.second_order import require_second_order
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
-from conv_reference.verification.trial.judge import Expected, Judgement, judge
+from conv_reference.verification.trial.judge import Expected, Judgement
 from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
 
 _MOST_ELEMENTS = 256  # of X, and of K: each is a basis vector for the oracle
@@ -81,7 +81,7 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
     for name, actual in zip(names, found, strict=True):
         expected = _expected(trial, name, operands.input, operands.weight)
         quantity = f"∂Y/∂{name[1]}"
-        yield judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+        yield trial.judge(row, quantity, actual, expected)
 
 
 def _function_of(call: Call) -> tuple[Any, tuple[Tensor, ...]]:
@@ -172,7 +172,7 @@ def _products(trial: Trial, row: str, product: Transform) -> Iterator[Judgement]
         answer(trial, "dK", oracle.grad_weight, G, V),
     )
     for name, actual, wanted in zip(names, found, expected, strict=True):
-        yield judge(row, name, actual, wanted, allowed_bits=trial.allowed_bits)
+        yield trial.judge(row, name, actual, wanted)
 
 
 def _weighted_sum(call: Call) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.checks._registry import REGISTRY, Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, check, own_row
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.case import Values
@@ -15,47 +15,43 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.trial import Trial
 
-# Each row, a predicate over what it is about, and its geometries: small in everything else.
-_ALL = (
-    (
-        Row(
-            "large_batch",
-            "More samples than 16 bits count.",
-            "Grids of accelerators have a limit of 65,535 in two of three directions.",
-            "rows past 65,535 are zero (tensorflow#9870)",
-        ),
-        "n > 32768",
-        ("n65537 c1 h1 w1 o1 k1", "n32769 c1 h1 w2 o1 k1x2"),
+# Their geometries are small in everything else.
+_ROWS = (
+    Row(
+        "large_batch",
+        "More samples than 16 bits count.",
+        "Grids of accelerators have a limit of 65,535 in two of three directions.",
+        "rows past 65,535 are zero (tensorflow#9870)",
+        about="n > 32768",
+        own=("n65537 c1 h1 w1 o1 k1", "n32769 c1 h1 w2 o1 k1x2"),
     ),
-    (
-        Row(
-            "large_channels",
-            "More input or output channels than 16 bits count.",
-            "A channel index is often narrower than a pixel's.",
-            "more than 65,536 output channels: the tail of Y zero or wrong (pytorch#129207)",
-        ),
-        "c > 65536 or o > 65536",
-        ("n1 c1 h1 w1 o65537 k1", "n1 c65537 h1 w1 o1 k1"),
+    Row(
+        "large_channels",
+        "More input or output channels than 16 bits count.",
+        "A channel index is often narrower than a pixel's.",
+        "more than 65,536 output channels: the tail of Y zero or wrong (pytorch#129207)",
+        about="c > 65536 or o > 65536",
+        own=("n1 c1 h1 w1 o65537 k1", "n1 c65537 h1 w1 o1 k1"),
     ),
-    (
-        Row(
-            "large_plane",
-            "More pixels than 15 and 16 bits count, in a row, a column and a plane.",
-            "Flat indices overflow at the end of the tensor, where no one looks.",
-            "Y wrong in the tail past a limit of its index (mlx#3248)",
+    Row(
+        "large_plane",
+        "More pixels than 15 and 16 bits count, in a row, a column and a plane.",
+        "Flat indices overflow at the end of the tensor, where no one looks.",
+        "Y wrong in the tail past a limit of its index (mlx#3248)",
+        about="h * w > 32767",
+        own=(
+            "n1 c1 h1 w65543 o1 k1x3",
+            "n1 c1 h32771 w1 o1 k2x1 s2x1",
+            "n1 c1 h258 w257 o1 k3x2 p1",
         ),
-        "h * w > 32767",
-        ("n1 c1 h1 w65543 o1 k1x3", "n1 c1 h32771 w1 o1 k2x1 s2x1", "n1 c1 h258 w257 o1 k3x2 p1"),
     ),
-    (
-        Row(
-            "algorithm_switch",
-            "Enough samples and channels that libraries take another algorithm or another block.",
-            "Winograd, FFT and blocked kernels start at sizes that no unit test has.",
-            "wrong from 16 channels and a width below 17 on (fujitsu/oneDNN#43)",
-        ),
-        "n > 1",
-        (
+    Row(
+        "algorithm_switch",
+        "Enough samples and channels that libraries take another algorithm or another block.",
+        "Winograd, FFT and blocked kernels start at sizes that no unit test has.",
+        "wrong from 16 channels and a width below 17 on (fujitsu/oneDNN#43)",
+        about="n > 1",
+        own=(
             "n17 c33 h9 w9 o34 k3 p1",
             "n2 c64 h14 w13 o65 k3 s2 p1",
             "n3 c128 h5 w5 o129 k1",
@@ -77,21 +73,16 @@ _PROBES = {
 _PATIENCE = 0.03
 
 
-@check(
-    *(row for row, _, _ in _ALL),
-    sample=Sample.OWN,
-    own={row.name: geometries for row, _, geometries in _ALL},
-    about={row.name: about for row, about, _ in _ALL},
-)
+@check(*_ROWS, sample=Sample.OWN)
 def large(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of them, unless the target is too slow for it."""
-    row = REGISTRY[large.__name__].row_of(trial.target, trial.case.geometry)
+    row = own_row(_ROWS, trial.target, trial.case.geometry)
     assert row is not None  # the plan refuses others
-    if _is_slow(trial, _PROBES[row]):
+    if _is_slow(trial, _PROBES[row.name]):
         reason = "too slow for such sizes: some 2,000 positions take more than 0.03 s"
-        yield Judgement(row, "Y", Verdict.UNSUPPORTED, explanation=reason)
+        yield Judgement(row.name, "Y", Verdict.UNSUPPORTED, explanation=reason)
         return
-    yield from certified(trial, row)
+    yield from certified(trial, row.name)
 
 
 def _is_slow(trial: Trial, text: str) -> bool:

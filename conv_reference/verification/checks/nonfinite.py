@@ -27,7 +27,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import observed, told
-from conv_reference.verification.trial.judge import Expected, Judgement, judge, kind_mismatch, whole
+from conv_reference.verification.trial.judge import Expected, Judgement, kind_mismatch, whole
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.transforms import NOISE, transforms
 from conv_reference.verification.trial.trial import Trial, target_code
@@ -103,7 +103,7 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
             continue  # told by the certificate
         reach = _reach(quantity, role, math.copysign(1, poison) * marks, harmless, geometry)
         said = f"{poison} in one element of {_LETTERS[role]}"
-        yield from _judged(trial, row, quantity, value, wanted, reach, poison, said)
+        yield from _propagated(trial, row, quantity, value, wanted, reach, poison, said)
 
 
 def _generator(trial: Trial, row: str) -> torch.Generator:
@@ -112,7 +112,7 @@ def _generator(trial: Trial, row: str) -> torch.Generator:
     return torch.Generator().manual_seed(own)
 
 
-def _judged(
+def _propagated(
     trial: Trial,
     row: str,
     quantity: str,
@@ -143,9 +143,7 @@ def _judged(
     # What is reached cannot be compared; everything else must be what it is without the poison.
     reached = reach.sure | reach.open
     rest = torch.where(reached, wanted.value.to(actual.dtype), actual)
-    judgement = judge(
-        row, quantity, rest, replace(wanted, device=rest.device), allowed_bits=trial.allowed_bits
-    )
+    judgement = trial.judge(row, quantity, rest, replace(wanted, device=rest.device))
     spreads = judgement.verdict == Verdict.WRONG and not bool(rest.isfinite().all())
     if spreads and transforms(trial, quantity):
         yield observed(row, quantity, f"a transform spreads what is not finite in {quantity}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,13 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.checks.certificate import certificate, observe
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call, Target
-from conv_reference.verification.trial.agreement import observed, told
+from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
-from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.judge import Judgement, whole
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
@@ -105,7 +104,7 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             if form == "pairs":
                 return  # what is refused in any form says nothing of the others
             continue
-        yield from _judged(trial, "integers_for_pairs", found, f"options given as {form}")
+        yield from _on_its_own_case(trial, "integers_for_pairs", found, f"options given as {form}")
 
 
 @check(
@@ -144,7 +143,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
                 raise
             other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
             said = f"padding={word!r}{other if geometry != trial.case.geometry else ''}"
-            yield from _judged(plain, "padding_words", found, said)
+            yield from _on_its_own_case(plain, "padding_words", found, said)
 
 
 def _of_two_axes(geometry: Geometry) -> dict[str, Pair]:
@@ -230,6 +229,7 @@ _IMPOSSIBLE = (
         "Arguments for which there is no convolution are refused, not answered.",
         "An answer to a question without one is believed.",
         "dilation=0 accepted, Y silently wrong (tinygrad PR#14115)",
+        told=Told.LAST,
     ),
     sample=Sample.OWN,
     unsupported=_cannot,
@@ -378,12 +378,10 @@ def _asked(trial: Trial, given: Mapping[str, Any]) -> dict[str, Any]:
     return observe(Call(function, X, K, b, own(trial, "Y", operands.grad_output)))
 
 
-def _judged(trial: Trial, row: str, found: Mapping[str, Any], said: str) -> Iterator[Judgement]:
-    expected = trial.expect(only=tuple(found))
-    for quantity, actual in found.items():
-        judgement = judge(
-            row, quantity, actual, expected[quantity], allowed_bits=trial.allowed_bits
-        )
-        expected[quantity].value.fill_(math.nan)
-        own_case = replace(trial.case, check=certificate.__name__)
-        yield replace(told(judgement, said), case=own_case)
+def _on_its_own_case(
+    trial: Trial, row: str, found: Mapping[str, Any], said: str
+) -> Iterator[Judgement]:
+    """Against the oracle, each judgement with the certificate's case that it is about."""
+    own_case = replace(trial.case, check=certificate.__name__)
+    for judgement in against_oracle(trial, row, found, said, missing=True):
+        yield replace(judgement, case=own_case)

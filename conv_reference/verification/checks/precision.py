@@ -26,7 +26,6 @@ from conv_reference.verification.trial.judge import (
     Judgement,
     can_transform,
     full_bits,
-    judge,
 )
 from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.trial import (
@@ -51,24 +50,28 @@ _WHY = "Integers say that a result is right; over reals, how many of its bits ar
         "Y keeps a direct algorithm's bound over reals of varied scale, or a transform's.",
         _WHY,
         "a bfloat16 path taken silently (pytorch#148973)",
+        quantity="Y",
     ),
     Row(
         "precision_grad_input",
         "dX keeps such a bound, too.",
         _WHY,
         "the same sample alone and in a batch differed by 0.07: TF32 (pytorch#106749)",
+        quantity="dX",
     ),
     Row(
         "precision_grad_weight",
         "dK keeps such a bound, too.",
         _WHY,
         "dW by 0.15 off in half precision for a batch of 1024 (torch-xpu-ops#3975)",
+        quantity="dK",
     ),
     Row(
         "precision_grad_bias",
         "db keeps such a bound, too.",
         _WHY,
         "db summed in half precision",
+        quantity="db",
     ),
     sample=Sample.MODES,
     real=True,
@@ -76,7 +79,7 @@ _WHY = "Integers say that a result is right; over reals, how many of its bits ar
 def precision(trial: Trial) -> Iterator[Judgement]:
     """Effective bits of Y, dX, dK and db over reals of varied scale and sign."""
     trial = replace(trial, case=replace(trial.case, values=Values.REAL))
-    yield from _judged(trial, trial.operands, _ROWS, real=True)
+    yield from _with_bits_kept(trial, trial.operands, _ROWS, real=True)
 
 
 # A significand below the first seven bits, which are drawn. Cut to 7 bits (bfloat16), 10 (TF32,
@@ -106,7 +109,7 @@ def precision_coherent(trial: Trial) -> Iterator[Judgement]:
     rows = dict.fromkeys(_ROWS, "precision_coherent")
     # The bound must not grow with the number of terms, or ten bits would pass for long sums;
     # of random significands, a direct sum's own errors do not add up, either.
-    yield from _judged(trial, _coherent(trial), rows, real=False)
+    yield from _with_bits_kept(trial, _coherent(trial), rows, real=False)
 
 
 def _coherent(trial: Trial) -> Operands:
@@ -129,7 +132,7 @@ def _coherent(trial: Trial) -> Operands:
     )
 
 
-def _judged(
+def _with_bits_kept(
     trial: Trial, operands: Operands, rows: Mapping[str, str], *, real: bool
 ) -> Iterator[Judgement]:
     observed = observe(trial.call(operands))
@@ -137,9 +140,7 @@ def _judged(
         actual = observed.get(name)
         if actual is None:
             continue  # not asked for, or told by requires_grad
-        judgement = judge(
-            rows[name], name, actual, expected, allowed_bits=trial.allowed_bits, real=real
-        )
+        judgement = trial.judge(rows[name], name, actual, expected, real=real)
         yield _explained(judgement, actual, expected)
 
 

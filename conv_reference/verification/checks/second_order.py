@@ -17,7 +17,8 @@ from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
-from conv_reference.verification.trial.judge import Expected, Judgement, judge, whole
+from conv_reference.verification.trial.judge import Expected, Judgement, whole
+from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
@@ -127,8 +128,10 @@ def _first_order(
     # Whether there is a second order at all was told where all terms were asked for together.
     lost = len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients)
     answers += [(letter, None) for letter in inputs if lost]
+    misfits_of: dict[str, Misfit] = {}
     for letters in () if lost else _requests(trial, tuple(inputs), asked):
-        with target_code(quantity):
+        named = {f"d{letter}": tensor for letter, tensor in inputs.items()}
+        with overhearing(named) as misfits, target_code(quantity):
             found = torch.autograd.grad(
                 gradients,
                 [inputs[letter] for letter in letters],
@@ -139,6 +142,7 @@ def _first_order(
             if any(answer is None for answer in found):
                 # What is once differentiable is cut off from G, and says so only when reached.
                 torch.autograd.backward(gradients, upstream, retain_graph=True)
+        misfits_of |= {misfit.leaf[1:]: misfit for misfit in misfits if misfit.is_resized}
         answers += list(zip(letters, found, strict=True))
     expected = {letter: point.expected(trial, letter, asked) for letter in inputs}
     for letter, actual in answers:
@@ -147,8 +151,11 @@ def _first_order(
             yield Judgement("double_backward", letter, Verdict.EXACT)
             continue
         name = f"{quantity} in {letter}"
+        if letter in misfits_of:
+            yield resized("double_backward", name, misfits_of[letter])
+            continue
         wanted = expected[letter]
-        judgement = judge("double_backward", name, actual, wanted, allowed_bits=trial.allowed_bits)
+        judgement = trial.judge("double_backward", name, actual, wanted)
         if judgement.verdict == Verdict.WRONG:
             terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
             judgement = told_in_terms(judgement, actual, terms, others, where=_LETTERS)

@@ -33,6 +33,7 @@ _ROUNDS = 6
         "dW wrong on some calls of the multithreaded path (NNlib.jl#197)",
     ),
     sample=Sample.FEW,
+    parallel=True,
 )
 def threads(trial: Trial) -> Iterator[Judgement]:
     """One function, one layer, two threads with different inputs."""
@@ -94,6 +95,7 @@ def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
         "a result that depends on a fixed seed, set on every call",
     ),
     sample=Sample.FEW,
+    parallel=True,
 )
 def global_state(trial: Trial) -> Iterator[Judgement]:
     """The process's state before and after; the engine restores it."""

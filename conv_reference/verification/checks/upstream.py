@@ -14,9 +14,9 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import told
+from conv_reference.verification.trial.agreement import against_oracle, told
 from conv_reference.verification.trial.integers import Integers, own
-from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.judge import Judgement, whole
 from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.trial import Trial, target_code
 
@@ -34,17 +34,6 @@ def _backward(call: Call, G: Tensor) -> dict[str, Any]:
         Y = call.forward()
         gradients = torch.autograd.grad(Y, list(leaves.values()), G, allow_unused=True)
     return dict(zip(leaves, gradients, strict=True))
-
-
-def _judged(
-    trial: Trial, row: str, operands: Operands, found: Mapping[str, Any], how: str
-) -> Iterator[Judgement]:
-    """Each gradient against the oracle's for the upstream gradient among the operands."""
-    expected = trial.expect(operands, only=_GRADIENTS)
-    for name, wanted in expected.items():
-        judgement = judge(row, name, found[name], wanted, allowed_bits=trial.allowed_bits)
-        explained = f"with {how}: {judgement.explanation}" if judgement.explanation else ""
-        yield replace(judgement, explanation=explained)
 
 
 def _kinds(G: Tensor) -> dict[str, Tensor]:
@@ -74,7 +63,14 @@ def upstream_signs(trial: Trial) -> Iterator[Judgement]:
     for how, G in _kinds(operands.grad_output).items():
         given = replace(operands, grad_output=G)
         call = _call(trial, given)
-        yield from _judged(trial, "upstream_signs", given, _backward(call, call.G), how)
+        yield from against_oracle(
+            trial,
+            "upstream_signs",
+            _backward(call, call.G),
+            f"with {how}",
+            operands=given,
+            missing=True,
+        )
 
 
 @check(
@@ -96,7 +92,14 @@ def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
         given = replace(operands, grad_output=G.to("cpu", copy=True).contiguous())
         call = _call(trial, given)
         handed = G if trial.target.has_channels else G[:, 0]
-        yield from _judged(trial, "upstream_layouts", given, _backward(call, handed), how)
+        yield from against_oracle(
+            trial,
+            "upstream_layouts",
+            _backward(call, handed),
+            f"with {how}",
+            operands=given,
+            missing=True,
+        )
 
 
 def _laid_out(G: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -140,7 +143,9 @@ def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
             for name, leaf in call.leaves.items()
         }
         given = replace(operands, grad_output=total)
-        yield from _judged(trial, "upstream_accumulated", given, found, how)
+        yield from against_oracle(
+            trial, "upstream_accumulated", found, f"with {how}", operands=given, missing=True
+        )
 
 
 _POWER = 4
@@ -202,8 +207,7 @@ def _law(
             # The whole may round, and each of its parts.
             terms=(1 + len(parts)) * expected.terms,
         )
-        bits = trial.allowed_bits
-        yield told(judge("upstream_linear", name, found[name], wanted, allowed_bits=bits), said)
+        yield told(trial.judge("upstream_linear", name, found[name], wanted), said)
 
 
 class _Undefined(torch.autograd.Function):
@@ -253,4 +257,11 @@ def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
             both, list(call.leaves.values()), (call.G, call.G), allow_unused=True
         )
     given = dict(zip(call.leaves, gradients, strict=True))
-    yield from _judged(trial, "upstream_undefined", operands, given, "an undefined G beside G")
+    yield from against_oracle(
+        trial,
+        "upstream_undefined",
+        given,
+        "with an undefined G beside G",
+        operands=operands,
+        missing=True,
+    )

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, Oracle, answer
-from conv_reference.verification.trial.judge import Expected, Judgement, judge
+from conv_reference.verification.trial.judge import Expected, Judgement
 from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
 
 _SIZE = 2  # of the dimension that is mapped over
@@ -126,7 +127,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     mapped = _Mapped.drawn(trial)
     if mapped is None:
         return
-    answers: list[tuple[str, str, Any]] = []
+    answers: list[tuple[str, Quantity, Any]] = []
     ranks = len(own_shapes(trial.target, trial.case.geometry)["Y"]) + 1
     for letters in _subsets(trial):
         for out_dim, dims in trial.some(enumerate(_in_dims(trial, letters)), letters):
@@ -134,8 +135,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
             given = call.arguments
             given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}
             in_dims = tuple(dims.get(letter) for letter in given)
-            where = ", ".join(f"{letter} (in_dims {dim})" for letter, dim in dims.items())
-            quantity = f"vmap of Y over {where}"
+            quantity = Quantity("Y", tuple(dims), tuple(dims.values()))
             with target_code(quantity):
                 mapping = torch.func.vmap(call.function, in_dims, out_dim % ranks)
                 actual = mapping(*given.values())
@@ -146,7 +146,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     judged = [
         (
             letters,
-            judge("vmap", quantity, actual, expected[letters], allowed_bits=trial.allowed_bits),
+            trial.judge("vmap", str(quantity), actual, expected[letters]).about(quantity),
         )
         for letters, quantity, actual in answers
     ]
@@ -182,7 +182,7 @@ def vmap_nested(trial: Trial) -> Iterator[Judgement]:
         given = call.arguments
         given[first] = outer.handed(trial, first, 0)
         given[second] = inner.handed(trial, second, 1)
-        quantity = f"vmap of Y over {first} around vmap over {second} (in_dims 1)"
+        quantity = Quantity("Y", (first, second), (0, 1), nested=True)
         with target_code(quantity):
             within = torch.func.vmap(call.function, tuple(_at(n, second, 1) for n in given))
             around = torch.func.vmap(within, tuple(_at(n, first, 0) for n in given))
@@ -198,7 +198,7 @@ def vmap_nested(trial: Trial) -> Iterator[Judgement]:
                 }
                 arguments.append((s["X"], s["K"], s["b"]))
         expected = _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
-        yield judge("vmap_nested", quantity, actual, expected, allowed_bits=trial.allowed_bits)
+        yield trial.judge("vmap_nested", str(quantity), actual, expected).about(quantity)
 
 
 def _at(name: str, mapped: str, dim: int) -> int | None:
@@ -227,17 +227,16 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
         given = call.arguments | {"G": call.G}
         given |= {letter: mapped.handed(trial, letter, 0) for letter in letters}
         in_dims = tuple(0 if letter in letters else None for letter in given)
-        where = f"mapped over {', '.join(letters)}"
-        with target_code(f"dX {where}"):
+        with target_code(Quantity("dX", tuple(letters))):
             found = torch.func.vmap(_gradients_of(call), in_dims)(*given.values())
         answers += [
             (letters, name, actual) for name, actual in zip(("dX", "dK", "db"), found, strict=False)
         ]
     expected = {letters: _expected_gradients(trial, mapped, letters) for letters, *_ in answers}
     for letters, name, actual in answers:
-        quantity = f"{name} mapped over {', '.join(letters)}"
+        quantity = Quantity(name, tuple(letters))
         wanted = expected[letters][name]
-        yield judge("vmap_gradients", quantity, actual, wanted, allowed_bits=trial.allowed_bits)
+        yield trial.judge("vmap_gradients", str(quantity), actual, wanted).about(quantity)
 
 
 def _gradients_of(call: Call) -> Any:

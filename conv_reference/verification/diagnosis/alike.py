@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from conv_reference.verification.checks import Told, all_rows
 from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.diagnosis.circumstances import circumstances
-from conv_reference.verification.diagnosis.tally import Failure
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE
-from conv_reference.verification.trial.judge import Judgement
 
-FIRST = frozenset({"shapes", *ROWS.values()})
 _GRADIENTS = frozenset(ROWS) - {"Y"}
 _ENDS = frozenset({Verdict.RAISED, Verdict.CRASHED})
-GRAPH = "requires_grad"  # told by the certificate, too: without a graph most checks fail
 
 
 @dataclass(frozen=True)
@@ -42,30 +39,41 @@ def in_any_dtype(key: Key) -> Key:
     return replace(key, dtype="")
 
 
+def told(row: str) -> Told:
+    """How failures of a row are reported."""
+    return all_rows()[row].told
+
+
+def is_first(row: str) -> bool:
+    """Whether failures of a row come first in a report, others with them."""
+    return all_rows()[row].is_first
+
+
+def is_told_with(row: str, certificates: str) -> bool:
+    """Whether a failure is reported with its certificate's, of this row, on the same case."""
+    lacks_graph = told(certificates) == Told.GRAPH and told(row) != Told.GRAPH
+    return is_first(certificates) or lacks_graph
+
+
 def hides(primary: Failure, key: Key) -> bool:
     """Whether telling a failure with its case's certificate would hide a fault of its own.
 
     Nobody throws, or changes an argument, because a number was wrong.
     """
     judgement = primary.judgement
-    numbers = judgement.verdict == Verdict.WRONG and judgement.check not in {"shapes", GRAPH}
-    return numbers and (key.verdict in _ENDS or key.row == "arguments")
+    numbers = judgement.verdict == Verdict.WRONG and told(judgement.check) == Told.NUMBER
+    return numbers and (key.verdict in _ENDS or told(key.row) == Told.APART)
 
 
 def what_failed(judgement: Judgement) -> tuple[str, str, Verdict]:
     """What two failures have in common that are taken for the same."""
-    return judgement.check, without_in_dims(judgement.quantity), judgement.verdict
-
-
-def without_in_dims(quantity: str) -> str:
-    """The quantity as it is told: which dimensions are mapped over is drawn for each case."""
-    return re.sub(r" \(in_dims \d+\)", "", quantity)
+    return judgement.check, judgement.quantity_alike, judgement.verdict
 
 
 def rank(failure: Failure) -> int:
-    """The certificate's first; who answers what has no answer may be right in all else."""
-    check = failure.judgement.check
-    return 0 if check in FIRST else 2 if check == "refusals" else 1
+    """The order in which failures are reported: see ``Told``."""
+    row = failure.judgement.check
+    return 0 if is_first(row) else 2 if told(row) == Told.LAST else 1
 
 
 def size(failure: Failure) -> tuple[bool, int, int]:
@@ -98,14 +106,14 @@ def common_to(
         failures: all, those that are told with others among them.
         tried: every case that was judged.
     """
-    if key.row not in FIRST:
+    if not is_first(key.row):
         # A case is asked many things, few of them of each: alike is what fails at all.
         keys = [k for k in groups if k.row == key.row and not k.known]
         failing = [f.case for k in keys for f in groups[k]]
         elsewhere = {f.case for f in failures if f.judgement.check == key.row} - {*failing}
         others = [c for c in tried if c.check == shown.check and c not in elsewhere]
         return circumstances(failing, others, smallest=shown)
-    keys = [k for k in groups if k.row in FIRST and in_any_dtype(k) == in_any_dtype(key)]
+    keys = [k for k in groups if is_first(k.row) and in_any_dtype(k) == in_any_dtype(key)]
     failing = [f.case for k in keys for f in groups[k] if f.case.check == CERTIFICATE]
     asked = {k.quantity.removeprefix("d") if k.quantity in _GRADIENTS else "" for k in keys}
     others = [

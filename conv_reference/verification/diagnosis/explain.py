@@ -24,8 +24,8 @@ from conv_reference.verification.diagnosis.readout import (
 )
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 MOST_TERMS = 9
@@ -54,24 +54,24 @@ def explain_case(
             that fail in the same way, which a guess has to fit.
     """
     settings, judgement, others = argument
-    trial = Trial(target, case, settings.seed, torch.device(settings.device), settings.allowed_bits)
+    trial = settings.trial(target, case)
     with guarded():
         further = [replace(trial, case=other) for other in others]
-        cause = guess(trial, judgement.quantity, further)
+        cause = guess(trial, judgement.quantity_name, further)
         if not judgement.index:
             return Explanation(cause=cause)
         try:
             indices = _wrong_indices(trial, judgement)
-            formulas = (_formulas(trial, judgement.quantity, index) for index in indices)
-            text = "\n".join(filter(None, (*formulas, _repetition(trial, judgement.quantity))))
+            formulas = (_formulas(trial, judgement.quantity_name, index) for index in indices)
+            text = "\n".join(filter(None, (*formulas, _repetition(trial, judgement.quantity_name))))
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"
-    return Explanation(text, cause, _grids(trial, judgement.quantity, judgement.index))
+    return Explanation(text, cause, _grids(trial, judgement.quantity_name, judgement.index))
 
 
 def _wrong_indices(trial: Trial, judgement: Judgement) -> list[Index]:
     """The element of the judgement, and the next few that are wrong: together they show more."""
-    quantity = judgement.quantity
+    quantity = judgement.quantity_name
     actual = observe(trial.call()).get(quantity)
     expected = trial.expect(only=(quantity,))[quantity].value
     found = [judgement.index]

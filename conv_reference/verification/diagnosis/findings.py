@@ -10,22 +10,22 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.checks import Sample, all_checks
+from conv_reference.verification.checks import Sample, Told, all_checks
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis import alike
-from conv_reference.verification.diagnosis.alike import FIRST, GRAPH, Key
+from conv_reference.verification.diagnosis.alike import Key
 from conv_reference.verification.diagnosis.explain import Explanation, explain_case
 from conv_reference.verification.diagnosis.reduce import smallest_failing
 from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
-from conv_reference.verification.diagnosis.tally import Failure, crashed
+from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.known.known import Defect, first_match
 from conv_reference.verification.model.case import Case, Values, dtype_name
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FAILURES, Finding, Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.values import case_operands, is_exact
-from conv_reference.verification.work.children import NO_RETURN, Backend, Children, Crash
+from conv_reference.verification.work.children import Backend, Children
 from conv_reference.verification.work.messages import Broken
 
 _MOST_PRODUCTS = 100_000  # of a case that a guess is tried on
@@ -66,7 +66,7 @@ class Lab:
         failures = list(failures)
         deadline = time.monotonic() + self.patience
         groups, also, known = self._grouped(failures, deadline)
-        found: list[Finding] = []
+        found: list[tuple[Failure, Finding]] = []
         smallest: dict[tuple[str, str, str], Case] = {}
         told: set[Key] = set()  # once, for all dtypes together
         for number, (key, group) in enumerate(groups.items()):
@@ -91,7 +91,7 @@ class Lab:
                 "" if silent else alike.common_to(key, groups, shown.case, failures, self.tried)
             )
             rows = tuple(also.get(key, ()))
-            found.append(replace(finding, also=rows, circumstances=common))
+            found.append((shown, replace(finding, also=rows, circumstances=common)))
         return Gathered(tuple(self._replayed(found)), tuple(known))
 
     def _grouped(
@@ -103,7 +103,7 @@ class Lab:
         for failure in sorted(failures, key=alike.rank):
             groups.setdefault(self._key(failure), []).append(failure)
         known = [f for key, group in groups.items() if key.known for f in group]
-        for key in [key for key in groups if key.row not in FIRST and not key.known]:
+        for key in [key for key in groups if not alike.is_first(key.row) and not key.known]:
             rest = groups[key]
             while rest:
                 first = min(rest, key=alike.size)
@@ -119,13 +119,17 @@ class Lab:
             groups[key] = rest
         return {key: group for key, group in groups.items() if group}, also, known
 
-    def _replayed(self, found: Sequence[Finding]) -> list[Finding]:
+    def _replayed(self, found: Sequence[tuple[Failure, Finding]]) -> list[Finding]:
         """Those that do not show alone, in a new process, say so: the target keeps a state."""
-        new = [f for f in found if not f.known and not f.actual.startswith(NO_RETURN)]
-        wanted = new[:MOST_REDUCED]  # a hang would take its limit once more
+        new = [
+            finding
+            for failure, finding in found
+            if not finding.known and not _hung(failure)  # which would take its limit once more
+        ]
+        wanted = new[:MOST_REDUCED]
         alone = len(self.tried) < 2 or self.patience == 0
         if not wanted or alone or not isinstance(self.backend, Children):
-            return list(found)
+            return [finding for _, finding in found]
         right = set()
         with closing(self.backend.another()) as fresh:
             cases = [Case.parse(finding.case) for finding in wanted]
@@ -133,14 +137,17 @@ class Lab:
                 judged = () if isinstance(result, Crash | Broken) else result
                 if judged and not any(j.verdict in FAILURES for j in judged):
                     right.add(wanted[number].case)
-        return [_alone(finding) if finding.case in right else finding for finding in found]
+        return [
+            _alone(failure, finding) if finding.case in right else finding
+            for failure, finding in found
+        ]
 
     def _key(self, failure: Failure) -> Key:
         judgement = failure.judgement
         defect = self._known(failure)
         return Key(
             judgement.check,
-            alike.without_in_dims(judgement.quantity),
+            judgement.quantity_alike,
             judgement.verdict.value,
             dtype_name(failure.case.dtype),
             "" if defect is None else defect.name,
@@ -168,8 +175,8 @@ class Lab:
         if isinstance(result, Crash):
             return Failure(case, crashed(all_checks()[CERTIFICATE], case, result))
         failed = [judgement for judgement in result if judgement.verdict in FAILURES]
-        told = FIRST if failure.judgement.check == GRAPH else FIRST | {GRAPH}
-        first = next((judgement for judgement in failed if judgement.check in told), None)
+        row = failure.judgement.check
+        first = next((j for j in failed if alike.is_told_with(row, j.check)), None)
         return None if first is None else Failure(case, first)
 
     def _judged(self, case: Case) -> Sequence[Judgement] | Crash:
@@ -198,7 +205,7 @@ class Lab:
         if not fails(failure.case):
             # Not repeatable: then the first sight of it is all there is to show.
             return failure
-        smallest_failing(failure.case, wanted.quantity, fails)
+        smallest_failing(failure.case, wanted.quantity_name, fails)
         return shown[0]
 
     def _again(self, case: Case, wanted: Judgement, deadline: float) -> Failure | None:
@@ -222,7 +229,7 @@ class Lab:
         if uneven and "padding" not in self.target.fixed:
             return False  # a word asks for it, which a case does not hold
         check = all_checks()[case.check]
-        if check.own and check.row_of(self.target, case.geometry) is None:
+        if check.has_own and check.row_of(self.target, case.geometry) is None:
             return False
         if case.values in {Values.ONES, Values.COUNTING}:
             return is_exact(case, case_operands(case, self.settings.seed))
@@ -230,7 +237,7 @@ class Lab:
         return not dense or can_be_exact(case.geometry, case.dtype)
 
     def _explained(self, failure: Failure, others: tuple[Case, ...]) -> Explanation:
-        if failure.judgement.check not in FIRST:
+        if not alike.is_first(failure.judgement.check):
             return Explanation()
         if failure.judgement.verdict != Verdict.WRONG:
             return Explanation()
@@ -255,7 +262,7 @@ class Lab:
         defect = next((d for d in self.defects if d.name == known), None)
         record = "" if defect is None else f"{defect.summary} (see {defect.link})"
         own = _where(failure)
-        assumed = self.target.assumed if judgement.check == "shapes" else ()
+        assumed = self.target.assumed if alike.told(judgement.check) == Told.SHAPE else ()
         guessed = (
             f"The layer does not tell its own; assumed: {', '.join(assumed)}." if assumed else ""
         )
@@ -299,7 +306,7 @@ class Lab:
 def _brings_sizes(failure: Failure) -> bool:
     """Whether the process died in a check that brings its own geometries."""
     check = all_checks()[failure.case.check]
-    made_up = check.sample == Sample.OWN and not check.own
+    made_up = check.sample == Sample.OWN and not check.has_own
     return failure.judgement.verdict == Verdict.CRASHED and made_up
 
 
@@ -331,6 +338,11 @@ def _usual_cause(failures: Sequence[Failure]) -> str:
     return guesses.most_common(1)[0][0] if guesses else ""
 
 
-def _alone(finding: Finding) -> Finding:
-    first, *_ = finding.explanation.split("\n")
-    return replace(finding, explanation=first, cause=ALONE, circumstances="", grids="")
+def _hung(failure: Failure) -> bool:
+    crash = failure.judgement.crash
+    return crash is not None and crash.hung
+
+
+def _alone(failure: Failure, finding: Finding) -> Finding:
+    seen = failure.judgement.explanation
+    return replace(finding, explanation=seen, cause=ALONE, circumstances="", grids="")

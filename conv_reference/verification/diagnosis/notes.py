@@ -9,31 +9,35 @@ import torch
 
 from conv_reference.verification.checks import Check
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.target.target import Target
 
 
-def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[str]:
+def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[Note]:
     """What is told of checks that apply to none of the dtypes of a run."""
     for check in checks:
         if not any(map(check.applies, dtypes)):
-            yield f"not asked: {check.name}, which applies to {check.limits}"
+            said = f"not asked: {check.name}, which applies to {check.limits}"
+            yield Note(NoteKind.NOT_ASKED, said)
 
 
-def assumed(target: Target) -> Iterator[str]:
+def assumed(target: Target) -> Iterator[Note]:
     """What is taken for granted: where it is otherwise, all looks wrong, or less is asked."""
     if target.assumed:
-        yield f"assumed, for the layer does not say: {', '.join(target.assumed)}"
+        said = f"assumed, for the layer does not say: {', '.join(target.assumed)}"
+        yield Note(NoteKind.ASSUMED, said)
     if target.foreign:
         no_bias = "" if "bias" in target.options else "; and no bias was asked for"
         names = ", ".join(target.foreign)
-        yield f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
+        said = f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
+        yield Note(NoteKind.ASSUMED, said)
 
 
 def silent(
     checks: Sequence[Check], rows: Set[str], seen: Set[str], tried: Sequence[Case]
-) -> Iterator[str]:
+) -> Iterator[Note]:
     """The rows of which no case had anything to ask: group decomposition where none has groups."""
     named = {case.check for case in tried}
     names = [
@@ -44,20 +48,20 @@ def silent(
         if row.name in rows and row.name not in seen
     ]
     if names:
-        yield f"not asked, for no case of this run has what it takes: {', '.join(names)}"
+        said = f"not asked, for no case of this run has what it takes: {', '.join(names)}"
+        yield Note(NoteKind.NOT_ASKED, said)
 
 
-def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[str]:
+def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
     """What a sweep leaves out that a default run asks."""
     others = [check.name for check in checks if check.name != CERTIFICATE]
     if wanted.sweep != Sweep.DEFAULT and not wanted.is_single and others:
-        yield (
-            f"not asked: {len(others)} other checks, for the sweep {wanted.sweep} puts the "
-            f"{CERTIFICATE} alone"
-        )
+        left = f"not asked: {len(others)} other checks"
+        said = f"{left}, for the sweep {wanted.sweep} puts the {CERTIFICATE} alone"
+        yield Note(NoteKind.NOT_ASKED, said)
 
 
-def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[str]:
+def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[Note]:
     """What the clock, or an interrupt, did not let the run get to.
 
     Args:
@@ -68,5 +72,6 @@ def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[str]
     numbers = Counter(case.check for case in missed)
     if planned > drawn:
         numbers[CERTIFICATE] += planned - drawn
-    for name, number in numbers.items():
-        yield f"not reached: {number} case{'s' if number > 1 else ''} of {name}"
+    if numbers:
+        counts = (f"{n} case{'s' if n > 1 else ''} of {name}" for name, n in numbers.items())
+        yield Note(NoteKind.NOT_REACHED, f"not reached: {', '.join(counts)}")

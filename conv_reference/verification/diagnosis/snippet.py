@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.verification.checks import all_rows
 from conv_reference.verification.checks._execution import Settings
-from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import conv2d_options
 from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.layouts import first_slice, written
 from conv_reference.verification.trial.values import case_operands
 
@@ -29,7 +29,7 @@ _ROLES = {"X": "input", "K": "weight", "b": "bias", "G": "grad_output"}
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
     """Under ten lines: with torch alone where that is possible, otherwise through ``verify``."""
-    first_order = judgement.check in {"shapes", *ROWS.values()}
+    first_order = all_rows()[judgement.check].is_first
     g = case.geometry
     sizes = (prod(shape) for shape in (g.input_shape, g.weight_shape, g.output_shape))
     writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS
@@ -177,13 +177,13 @@ def _options(case: Case) -> dict[str, Any]:
 
 def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:
     """What asks for the quantity and prints it."""
-    shown = leaves.get(judgement.quantity, "Y")
+    shown = leaves.get(judgement.quantity_name, "Y")
     if judgement.quantity != "Y":
         yield f"Y.backward({tensors.text('G')})"
         shown += ".grad"
     if judgement.index:
         shown += str(list(judgement.index))
-    elif judgement.actual.startswith("of shape"):
+    elif judgement.of_another_kind:
         shown = f"{shown}.shape, {shown}.dtype"
     yield f"print({shown})  # {_outcome(judgement)}"
 

@@ -11,21 +11,20 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.checks import Check, Row
+from conv_reference.verification.checks import Check, Row, Sample, Told
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
     FAILURES,
     CheckResult,
     Verdict,
     worst,
 )
-from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, Judgement, full_bits
+from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, full_bits
 from conv_reference.verification.trial.values import miss_bound
-from conv_reference.verification.work.children import Crash
 
-_QUANTITY = {"forward": "Y", "grad_input": "dX", "grad_weight": "dK", "grad_bias": "db"}
-OBSERVED = "observed: "  # how the explanation of something that is not judged begins
 # What glibc says before it ends a process whose heap is damaged.
 _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
@@ -34,14 +33,6 @@ DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
     "workspace; that shows when the block is freed, which may be in a later call."
 )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One judgement that is a fault, with its case."""
-
-    case: Case
-    judgement: Judgement
 
 
 @dataclass
@@ -99,19 +90,21 @@ class Tally:
             seen.failures.append(Failure(case, judgement))
         elif judgement.verdict == Verdict.UNSUPPORTED:
             seen.reason = seen.reason or judgement.actual or judgement.explanation
-        elif judgement.explanation.startswith(OBSERVED):
-            note = judgement.explanation.removeprefix(OBSERVED)
-            self._notes.setdefault(note, set()).add(case.dtype)
+        elif judgement.observed:
+            self._notes.setdefault(judgement.observed, set()).add(case.dtype)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """What was observed and not judged; where not in every dtype, in which."""
         return [
-            note + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})")
-            for note, seen in self._notes.items()
+            Note(
+                NoteKind.OBSERVED,
+                what + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})"),
+            )
+            for what, seen in self._notes.items()
         ]
 
     def _named(self, dtypes: set[torch.dtype]) -> str:
@@ -151,7 +144,7 @@ class Tally:
             verdict=verdict,
             geometries=len(seen.geometries),
             effective_bits=min(seen.bits, default=None),
-            miss_bound=_weakest(row, dtype, seen) if verdict == Verdict.EXACT else None,
+            miss_bound=_weakest(check, row, dtype, seen) if verdict == Verdict.EXACT else None,
             cases=seen.cases,
             unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
@@ -176,7 +169,7 @@ def _has_repeats(case: Case) -> bool:
 
 
 def _rows(checks: Sequence[Check]) -> list[tuple[Check, Row]]:
-    first = sorted(checks, key=lambda check: check.name != "certificate")
+    first = sorted(checks, key=lambda check: check.sample != Sample.ALL)
     return [(check, row) for check in first for row in check.rows]
 
 
@@ -186,10 +179,11 @@ def _bound(bounds: set[str]) -> str | None:
     return COMPONENTWISE if bounds else None
 
 
-def _weakest(row: str, dtype: torch.dtype, seen: _Seen) -> float | None:
-    quantity = _QUANTITY.get(row)
+def _weakest(check: Check, name: str, dtype: torch.dtype, seen: _Seen) -> float | None:
+    rows = (row for row in check.rows if row.name == name and row.told == Told.NUMBER)
+    quantity = next((row.quantity for row in rows), "")
     exact = [g for g in seen.balanced if g.batch and can_be_exact(g, dtype)]
-    if quantity is None or not exact:
+    if not quantity or not exact:
         return None
     return max(miss_bound(geometry, dtype, quantity) for geometry in exact)
 
@@ -198,16 +192,15 @@ def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
     """What is told of a case that took its process along."""
     said = f": {crash.said}" if crash.said else ""
     damage = DAMAGE if _DAMAGED.match(crash.said) else ""
-    own = (row for row, geometries in check.own.items() if case.geometry in geometries)
-    row = "forward" if check.name == "certificate" else next(own, check.rows[0].name)
     return Judgement(
-        row,
+        check.row_for("Y", case.geometry).name,
         "Y",
         Verdict.CRASHED,
         expected="an answer",
         actual=crash.how,
         explanation="\n".join(filter(None, (f"{crash.how}{said}", damage))),
         case=_asked(crash),
+        crash=crash,
     )
 
 

@@ -19,6 +19,7 @@ from conv_reference.verification.gate.comparison import (
     compare,
     found,
 )
+from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report._groups import rows_of
 
@@ -46,7 +47,7 @@ class GateResult:
         return self.fresh is None or self.fresh.interrupted
 
     @property
-    def unjudged(self) -> tuple[str, ...]:
+    def unjudged(self) -> tuple[Unjudged, ...]:
         """The cases of both runs on which the engine itself failed."""
         return self.repeated.unjudged + (() if self.fresh is None else self.fresh.unjudged)
 

@@ -110,7 +110,7 @@ def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
     )
     for title, listed in changes:
         yield title, list(_lines(listed, told))
-    unjudged = list(map(one_line, result.unjudged))
+    unjudged = [one_line(str(unjudged)) for unjudged in result.unjudged]
     yield "Not judged, for the engine itself failed; please report it", unjudged
     yield "The environment changed", list(_environment(comparison))
     yield "Note", [one_line(remark) for remark in comparison.remarks]
@@ -177,7 +177,7 @@ def _content(result: GateResult) -> dict[str, Any]:
             {"key": key, "was": was, "is": now} for key, was, now in comparison.environment
         ],
         "remarks": list(comparison.remarks),
-        "unjudged": list(result.unjudged),
+        "unjudged": [str(unjudged) for unjudged in result.unjudged],
         "seed": result.repeated.seed,
         "fresh_seed": None if result.fresh is None else result.fresh.seed,
     }

@@ -16,9 +16,9 @@ from typing import Any
 
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.predicates import PredicateError, evaluate, require_predicate
 from conv_reference.verification.model.sizes import sizes_of
-from conv_reference.verification.trial.judge import Judgement
 
 SHIPPED = Path(__file__).with_name("known.toml")
 
@@ -68,12 +68,12 @@ class Defect:
 
     def matches(self, case: Case, judgement: Judgement) -> bool:
         """Whether a failure of a target that it applies to is this defect."""
-        whole, mapped = judgement.quantity, judgement.quantity.partition(" ")[0]
+        quantities = (judgement.quantity, judgement.quantity_name)
         return self.concerns(case) and all(
             not accepted or not {*accepted}.isdisjoint(values)
             for accepted, values in (
                 (self.checks, (judgement.check,)),
-                (self.quantities, (whole, mapped)),  # "dK mapped over X" is a dK, too
+                (self.quantities, quantities),  # a dK mapped over X is a dK, too
                 (self.verdicts, (judgement.verdict.value,)),
             )
         )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.diagnosis.tally import Failure
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
@@ -19,7 +20,7 @@ class Provoked:
     """A plan's cases with known defects in mind."""
 
     cases: tuple[Case, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def provoke(
@@ -62,9 +63,10 @@ def _first_concerned(defects: Sequence[Defect], case: Case) -> Defect | None:
     return next((defect for defect in defects if defect.concerns(case)), None)
 
 
-def _not_tried(defect: Defect, number: int) -> str:
+def _not_tried(defect: Defect, number: int) -> Note:
     count = f"{number} case{'s' if number > 1 else ''}"
-    return f"not tried: {count} where {defect.name} may crash, a known defect ({defect.link})"
+    known = f"{defect.name} may crash, a known defect ({defect.link})"
+    return Note(NoteKind.NOT_TRIED, f"not tried: {count} where {known}")
 
 
 def stale(

@@ -20,9 +20,10 @@ from conv_reference.verification.checks._execution import Settings, guarded
 from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.trial import TargetRaised, Trial
-from conv_reference.verification.work.children import Backend, Crash
+from conv_reference.verification.trial.trial import TargetRaised
+from conv_reference.verification.work.children import Backend
 from conv_reference.verification.work.messages import Broken
 
 TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
@@ -70,7 +71,7 @@ def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
 
     They are carried out without oneDNN, whose defects are then not met: some kill the process.
     """
-    trial = Trial(target, case, settings.seed, torch.device(settings.device))
+    trial = settings.trial(target, case)
     listener = _Listener(settings.device)
     with guarded(), suppress(TargetRaised), torch.backends.mkldnn.flags(enabled=False):
         call = trial.call()

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from conv_reference.verification.model.notes import Note, Unjudged
+
 
 class Verdict(StrEnum):
     """What was seen, from best to worst."""
@@ -107,10 +109,10 @@ class Report:
     checks: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     coverage: Coverage | None = None
-    notes: tuple[str, ...] = ()  # what was observed and not judged, what was not reached
+    notes: tuple[Note, ...] = ()  # what was observed and not judged, what was not reached
     interrupted: bool = False
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
-    unjudged: tuple[str, ...] = ()  # cases on which the engine itself failed, with its error
+    unjudged: tuple[Unjudged, ...] = ()  # cases on which the engine itself failed
     refused: int = 0  # of those judged: everything in them is unsupported
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 

@@ -93,6 +93,6 @@ def _adapted(target: Target, check: Check, dtype: torch.dtype, case: Case) -> Ca
 def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
     """One for each geometry that the check declares."""
     some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it chooses them as it runs
-    own = chain.from_iterable(check.own_of(target).values())
-    for geometry in own if check.own else [some]:
+    own = chain.from_iterable(row.asked_of(target) for row in check.rows)
+    for geometry in own if check.has_own else [some]:
         yield nearest(target, Case(check=check.name, geometry=geometry, dtype=dtype))

@@ -72,7 +72,7 @@ def require_possible(target: Target, case: Case) -> Case:
     reason = check.unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
-    if check.own and check.row_of(target, case.geometry) is None:
+    if check.has_own and check.row_of(target, case.geometry) is None:
         raise ValueError(f"{case.check!r} has sizes of its own, got {case.geometry}")
     possible = target.restrict(case)
     if possible != case:

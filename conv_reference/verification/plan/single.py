@@ -38,7 +38,7 @@ def _of_check(
     target: Target, geometry: Geometry, dtype: torch.dtype, check: Check
 ) -> Iterator[Case]:
     """The cases of one check; none where it does not apply, or has sizes of its own."""
-    if not check.applies(dtype) or (check.own and check.row_of(target, geometry) is None):
+    if not check.applies(dtype) or (check.has_own and check.row_of(target, geometry) is None):
         return
     plain, exact = Case(check=check.name, geometry=geometry, dtype=dtype), can_be_exact
     if check.name == CERTIFICATE:

@@ -16,7 +16,6 @@ from conv_reference.verification.model.result import (
 from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.report._plain import one_line
 
-_UNREACHED = "not reached: "
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
 NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
@@ -180,10 +179,7 @@ def _refused(check: CheckResult) -> str:
 
 def remarks(report: Report) -> Iterator[str]:
     """What else is to be said of a run, a line each."""
-    unreached = [note for note in report.notes if note.startswith(_UNREACHED)]
-    yield from (one_line(note) for note in report.notes if note not in unreached)
-    if unreached:
-        yield one_line(_UNREACHED + ", ".join(n.removeprefix(_UNREACHED) for n in unreached))
+    yield from (one_line(str(note)) for note in report.notes)
     if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The budget"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
@@ -191,7 +187,7 @@ def remarks(report: Report) -> Iterator[str]:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
         yield f"Covered of what can occur together: {pairs} pairs and {triples} triples of levels."
-    for unjudged in report.unjudged[:_MOST_UNJUDGED]:
+    for unjudged in map(str, report.unjudged[:_MOST_UNJUDGED]):
         yield f"Not judged, for the engine itself failed; please report it: {one_line(unjudged)}"
     for name in report.stale:
         yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"

@@ -43,9 +43,9 @@ def content(report: Report) -> dict[str, Any]:
         "coverage": None if report.coverage is None else asdict(report.coverage),
         "checks": [_check(check) for check in report.checks],
         "findings": _findings(report.findings),
-        "notes": list(report.notes),
+        "notes": [str(note) for note in report.notes],
         "stale": list(report.stale),
-        "unjudged": list(report.unjudged),
+        "unjudged": [str(unjudged) for unjudged in report.unjudged],
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
@@ -70,12 +71,13 @@ def suite(report: Report, cases: Sequence[ET.Element], said: Sequence[str]) -> s
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def engine(report: Report, unjudged: Sequence[str]) -> list[ET.Element]:
+def engine(report: Report, unjudged: Sequence[Unjudged]) -> list[ET.Element]:
     """A test case of its own for what the engine itself failed on; none where it did not."""
     if not unjudged:
         return []
     message = f"the engine itself failed on {counted(len(unjudged), 'case')}; please report it"
-    return [case(report, "engine", Outcome("error", "engine", message, "\n".join(unjudged)))]
+    said = "\n".join(map(str, unjudged))
+    return [case(report, "engine", Outcome("error", "engine", message, said))]
 
 
 def case(report: Report, name: str, outcome: Outcome | None) -> ET.Element:

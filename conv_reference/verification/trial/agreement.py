@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -52,6 +53,37 @@ def agree(
             yield told(judgement, said)
 
 
+def against_oracle(
+    trial: Trial,
+    row: str,
+    found: Mapping[str, Any],
+    said: str,
+    *,
+    operands: Operands | None = None,
+    missing: bool = False,
+) -> Iterator[Judgement]:
+    """Each answer against the oracle's.
+
+    The oracle's own numbers are wiped out after use: freed memory must not hold the answer to
+    the next question.
+
+    Args:
+        trial: the question.
+        row: of the report.
+        found: Y and gradients, as ``observe`` returns them.
+        said: under which circumstances, or what should hold: "under torch.no_grad".
+        operands: in place of the trial's own.
+        missing: whether a gradient that is missing is reported here, too. Otherwise that is left
+            to the row ``requires_grad``.
+    """
+    expected = trial.expect(operands, only=tuple(name for name in FIRST_ORDER if name in found))
+    for quantity, wanted in expected.items():
+        actual = found[quantity]
+        if actual is not None or missing:
+            yield told(trial.judge(row, quantity, actual, wanted), said)
+        wanted.value.fill_(math.nan)
+
+
 def told(judgement: Judgement, said: str) -> Judgement:
     """The judgement; one that is wrong says what should have held."""
     if judgement.verdict != Verdict.WRONG:
@@ -61,7 +93,7 @@ def told(judgement: Judgement, said: str) -> Judgement:
 
 def observed(row: str, quantity: str, what: str) -> Judgement:
     """What is told in the report's notes and judged neither right nor wrong."""
-    return Judgement(row, quantity, Verdict.EXACT, explanation=f"observed: {what}")
+    return Judgement(row, quantity, Verdict.EXACT, observed=what)
 
 
 def not_judged(row: str, reason: str) -> Judgement:
@@ -120,4 +152,4 @@ def _agreement(
         # Either answer may round.
         terms=2 * oracle.terms,
     )
-    return judge(row, quantity, actual, expected, allowed_bits=trial.allowed_bits)
+    return trial.judge(row, quantity, actual, expected)

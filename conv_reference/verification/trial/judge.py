@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import largest_exact_integer
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement, exact
 from conv_reference.verification.model.result import Verdict
 
 COMPONENTWISE = "componentwise"
@@ -51,34 +50,6 @@ class Expected:
     # The greatest product that elements of the two operands could make.
     product: Callable[[], float] = lambda: 0.0
     transform: bool = True  # whether a transform-domain algorithm could be used in this dtype
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The verdict on one quantity of one case."""
-
-    check: str  # the row of the report that it belongs to
-    quantity: str
-    verdict: Verdict
-    effective_bits: float | None = None  # None where every element is exact, or wrong
-    bound: str | None = None  # the one that is kept, where rounded
-    index: tuple[int, ...] = ()  # the element that shows it best; () for a whole tensor
-    expected: str = ""
-    actual: str = ""
-    explanation: str = ""
-    case: Case | None = None  # on which it failed, where the check made another of its own
-    cause: str = ""  # a guess at why it is wrong, where the check itself can make one
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether nothing at all differed."""
-        return self.verdict == Verdict.EXACT
-
-
-@cache
-def exact(check: str, quantity: str) -> Judgement:
-    """That nothing differed: nearly every judgement, and always the same object."""
-    return Judgement(check, quantity, Verdict.EXACT)
 
 
 def growth(dtype: torch.dtype) -> float:
@@ -184,7 +155,7 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
     kind = _kind(tuple(actual.shape), actual.dtype, actual.device)
     if kind != wanted or actual.layout != torch.strided:
         shown = kind if actual.layout == torch.strided else f"{kind}, {actual.layout}"
-        return whole(check, quantity, wanted, shown)
+        return replace(whole(check, quantity, wanted, shown), of_another_kind=True)
     return None
 
 
@@ -219,7 +190,12 @@ def _gamma(terms: int, unit: float) -> float:
 
 
 def _elementwise(
-    check: str, quantity: str, value: Tensor, expected: Expected, error: Tensor, bound: Tensor
+    check: str,
+    quantity: str,
+    value: Tensor,
+    expected: Expected,
+    error: Tensor,
+    bound: Tensor,
 ) -> Judgement:
     outside = ~(error <= bound)  # so that a NaN is outside
     indices = outside.nonzero()
@@ -237,3 +213,18 @@ def _elementwise(
             f"the first should be {should:.17g}, is {found:.17g}"
         ),
     )
+
+
+__all__ = [
+    "COMPONENTWISE",
+    "NORMWISE",
+    "Expected",
+    "Judgement",
+    "can_transform",
+    "exact",
+    "full_bits",
+    "growth",
+    "judge",
+    "kind_mismatch",
+    "whole",
+]

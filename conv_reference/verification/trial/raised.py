@@ -7,9 +7,9 @@ import textwrap
 import traceback
 from pathlib import Path
 
+from conv_reference.verification.model.judgement import Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.refusals import is_unsupported
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.trial import TargetRaised
 
 _MOST_SAID = 300  # characters of an exception's text
@@ -24,19 +24,20 @@ def judged_raised(row: str, raised: TargetRaised) -> Judgement:
         row: of the report.
         raised: what was thrown.
     """
-    message = textwrap.shorten(
-        f"{type(raised.error).__name__}: {raised.error}", _MOST_SAID, placeholder=" …"
-    )
+    kind = type(raised.error).__name__
+    message = textwrap.shorten(f"{kind}: {raised.error}", _MOST_SAID, placeholder=" …")
     place = _place(raised.error)
     unsupported = is_unsupported(raised.error, own=bool(place))
     where = f" (at {place})" if place else ""
     return Judgement(
         check=row,
         quantity=raised.quantity,
+        mapped=raised.mapped,
         verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
         actual=message,
         explanation=f"raised {message}{where}{'' if unsupported else _hint(message)}",
+        thrown=Thrown(kind, message.removeprefix(f"{kind}: "), place),
     )
 
 

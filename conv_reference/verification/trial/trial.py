@@ -17,8 +17,15 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.target.target import Call, Target
-from conv_reference.verification.trial.judge import Expected, can_transform
+from conv_reference.verification.trial.judge import (
+    Expected,
+    Judgement,
+    can_transform,
+    growth,
+    judge,
+)
 from conv_reference.verification.trial.values import arrange, case_operands
 
 FIRST_ORDER = ("Y", "dX", "dK", "db")
@@ -28,15 +35,16 @@ Question = TypeVar("Question")
 class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ours)
     """The target threw where it should have answered; the cause is its own error."""
 
-    def __init__(self, error: BaseException, quantity: str) -> None:
+    def __init__(self, error: BaseException, quantity: str | Quantity) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
         self.error = error
-        self.quantity = quantity
+        self.quantity = str(quantity)
+        self.mapped = quantity if isinstance(quantity, Quantity) else None
         self.observed: dict[str, Any] = {}  # what it had answered before
 
 
 @contextmanager
-def target_code(quantity: str) -> Iterator[None]:
+def target_code(quantity: str | Quantity) -> Iterator[None]:
     """Around every call into foreign code: what it throws is an observation, not our fault.
 
     Args:
@@ -88,6 +96,27 @@ class Trial:
         if not self.brief or not every:
             return every
         return [Random(f"{self.seed} {self.case} {about}").choice(every)]
+
+    def judge(
+        self, row: str, quantity: str, actual: Any, expected: Expected, *, real: bool = False
+    ) -> Judgement:
+        """Exact, rounded or wrong, to the precision that the user allows; see ``judge``.
+
+        Args:
+            row: of the report, that the judgement belongs to.
+            quantity: Y, dX, dK, db or another name.
+            actual: what the target answered; None is a missing gradient.
+            expected: what the oracle says.
+            real: whether the operands are real, so that rounding is no flaw.
+        """
+        return judge(row, quantity, actual, expected, allowed_bits=self.allowed_bits, real=real)
+
+    @property
+    def normwise_allowance(self) -> float:
+        """The error that a transform may make, relative to the greatest sum of products."""
+        dtype = self.case.dtype
+        own = torch.finfo(dtype).eps / 2 * growth(dtype)
+        return own if self.allowed_bits is None else max(own, 2.0 ** (1 - self.allowed_bits))
 
     @cached_property
     def operands(self) -> Operands:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.work.messages import (
     Broken,
     Described,
@@ -36,20 +37,10 @@ MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _MOST_SAID = 300  # characters of its last line
-NO_RETURN = "did not return"  # how a crash is told that is a hang
 _FAREWELL = 5.0  # seconds from the last word of a process to its end
 
 Item = Any
 Result = Any
-
-
-@dataclass(frozen=True)
-class Crash:
-    """What became of an item that took its process along."""
-
-    how: str  # "killed by SIGSEGV", "did not return within 20 s", "left with status 3"
-    said: str = ""  # the end of what it wrote to standard error
-    asked: str = ""  # what the target was asked for last, where that is not the item itself
 
 
 class _Child:
@@ -322,7 +313,7 @@ class Children:
             self._slowest = max(self._slowest, child.slowest)
             return []
         self._hung = True
-        return self._lost(child, Crash(f"{NO_RETURN} within {limit:g} s"), waiting)
+        return self._lost(child, Crash(f"did not return within {limit:g} s", hung=True), waiting)
 
     def _patience(self) -> float:
         """Where one item hung, others will: then many times what any other took is enough."""

@@ -31,7 +31,7 @@ def lines() -> Iterator[Geometry]:
     for h, k, s, before, after, d in product(*sizes):
         try:
             yield Geometry(
-                (h, 1), (k, 1), stride=(s, 1), padding=(before, after, 0, 0), dilation=(d, 1)
+                (h, 1), (k, 1), stride=(s, 1), padding=((before, after), 0), dilation=(d, 1)
             )
         except GeometryError:
             continue

@@ -19,12 +19,11 @@ SMALL = strategies.geometries(max_batch=2, max_groups=2, max_group_channels=2)
 
 
 def ours(geometry: ReferenceGeometry) -> Geometry:
-    (top, bottom), (left, right) = geometry.padding
     return Geometry(
         geometry.input_size,
         geometry.kernel_size,
         stride=geometry.stride,
-        padding=(top, bottom, left, right),
+        padding=geometry.padding,
         dilation=geometry.dilation,
         batch=geometry.batch,
         in_channels=geometry.in_channels,

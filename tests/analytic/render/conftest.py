@@ -45,7 +45,7 @@ def sample(
 SAMPLES = {
     "chapter": sample(),
     "strided and padded": sample(5, 3, stride=2, padding=1),
-    "padded on each side": sample((3, 4), 2, padding=(1, 0, 0, 2)),
+    "padded on each side": sample((3, 4), 2, padding=((1, 0), (0, 2))),
     "dilated": sample(5, 2, dilation=(2, 3)),
     "stride and dilation": sample(7, 2, stride=2, dilation=3),
     "pixels never seen": sample((4, 5), 1, stride=2),

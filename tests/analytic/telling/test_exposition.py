@@ -44,7 +44,7 @@ def geometry_of(rows: Axis, columns: Axis, **channels: Any) -> Geometry:
         (rows.input, columns.input),
         (rows.kernel, columns.kernel),
         stride=(rows.stride, columns.stride),
-        padding=(rows.before, rows.after, columns.before, columns.after),
+        padding=((rows.before, rows.after), (columns.before, columns.after)),
         dilation=(rows.dilation, columns.dilation),
         **channels,
     )
@@ -53,7 +53,7 @@ def geometry_of(rows: Axis, columns: Axis, **channels: Any) -> Geometry:
 def by_autograd(d: Derivation, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Y, and the gradients under the names that the document gives them."""
     leaves = {letter: t.clone().requires_grad_() for letter, t in tensors.items() if letter != "G"}
-    top, bottom, left, right = d.geometry.padding
+    top, bottom, left, right = d.geometry.sides
     Y = conv2d(
         pad(leaves["X"], (left, right, top, bottom)),
         leaves["K"],

@@ -25,7 +25,11 @@ def small() -> list[Geometry]:
         try:
             found.append(
                 Geometry(
-                    (h, 4), (k, 2), stride=(s, 1), padding=(before, after, 1, 0), dilation=(d, 1)
+                    (h, 4),
+                    (k, 2),
+                    stride=(s, 1),
+                    padding=((before, after), (1, 0)),
+                    dilation=(d, 1),
                 )
             )
         except GeometryError:
@@ -94,7 +98,7 @@ def follow_kernel(items: list[Message], geometry: Geometry, x: Any, g: Any) -> A
         values = dict(item.values)
         text = item.msgid
         if text.startswith("Pad {X} as in the forward pass"):
-            x = crop_or_pad(x, *geometry.padding)
+            x = crop_or_pad(x, *geometry.sides)
         elif text.startswith("Spread {G} by the stride"):
             g = spread(g, zeros(values["rows"]) + 1, zeros(values["columns"]) + 1)
         elif text.startswith("Slide it over {X} in steps of the dilation"):

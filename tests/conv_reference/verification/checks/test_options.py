@@ -102,10 +102,10 @@ def padded(input: Tensor, weight: Tensor, bias: Tensor | None = None, padding: A
 
 def test_a_padding_by_default_and_one_bias_for_all_channels_are_no_faults() -> None:
     found = judged(padded, f"refusals {OWN}")
-    noted = "observed: one bias for four channels is taken for each of them"
+    noted = "one bias for four channels is taken for each of them"
 
     assert not failures(padded, f"refusals {OWN}")
-    assert noted in {judgement.explanation for judgement in found}
+    assert noted in {judgement.observed for judgement in found}
 
 
 def refuses(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1) -> Tensor:
@@ -196,10 +196,10 @@ def test_forms_that_are_not_taken_are_told_and_not_judged() -> None:
         return conv2d(input, weight, bias, (height, width))
 
     case = "integers_for_pairs float32 n1 c1 h5 w5 k1 s2"
-    notes = {judgement.explanation for judgement in judged(pairs_only, case)}
+    notes = {judgement.observed for judgement in judged(pairs_only, case)}
 
     assert not failures(pairs_only, case)
-    assert "observed: options are not taken as integers" in notes
+    assert "options are not taken as integers" in notes
 
 
 class Forms(torch.autograd.Function):

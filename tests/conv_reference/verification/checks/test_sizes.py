@@ -39,10 +39,8 @@ def test_a_layer_is_asked_for_what_is_left_of_a_row_only_where_that_is_its_point
 
 def test_each_geometry_is_about_its_row() -> None:
     for check in ("degenerate", "large"):
-        registered = all_checks()[check]
-        assert registered.own_of(as_target(conv2d)) == {
-            row: list(geometries) for row, geometries in registered.own.items()
-        }
+        for row in all_checks()[check].rows:
+            assert row.asked_of(as_target(conv2d)) == [*row.geometries]
 
 
 def test_what_is_too_slow_for_large_sizes_is_not_asked() -> None:

@@ -13,10 +13,10 @@ from torch import nn
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.snippet import snippet
 from conv_reference.verification.model.case import Case, Layout
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
-from conv_reference.verification.trial.judge import Judgement
 
 SETTINGS = Settings(seed=3, device="cpu")
 MINE = """\

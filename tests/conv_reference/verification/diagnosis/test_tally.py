@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.diagnosis.tally import DAMAGE, OBSERVED, Tally
+from conv_reference.verification.diagnosis.tally import DAMAGE, Tally
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Crash, Judgement
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Verdict
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.values import miss_bound
-from conv_reference.verification.work.children import Crash
 
 SMALL = Case.parse("certificate float32 h1 w2 k1x2")
 LARGE = Case.parse("certificate float32 n4 h8 w8 k3")
@@ -207,11 +207,11 @@ def test_rows_come_as_they_are_listed_the_certificates_first_and_dtypes_as_asked
 
 def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     given = tally()
-    seen = Judgement("forward", "Y", Verdict.EXACT, explanation=f"{OBSERVED}a NaN spreads")
+    seen = Judgement("forward", "Y", Verdict.EXACT, observed="a NaN spreads")
     given.add(SMALL, [seen])
     given.add(LARGE, [seen])
 
-    assert given.notes == ["a NaN spreads (float32)"]
+    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (float32)")]
     assert given.failures() == []
     given.add(DOUBLE, [seen])
-    assert given.notes == ["a NaN spreads"]
+    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]

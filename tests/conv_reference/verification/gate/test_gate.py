@@ -134,9 +134,9 @@ def test_what_the_engine_itself_failed_on_is_not_green(repeated: Report, fresh: 
 
     assert result.status == 2
     assert "the engine itself failed on 1 case" in render_text(result).splitlines()[0]
-    assert BROKEN_CASE in render_text(result)
+    assert str(BROKEN_CASE) in render_text(result)
     assert junit_outcomes(result)["engine"] is not None
-    assert json.loads(render_json(result))["gate"]["unjudged"] == [BROKEN_CASE]
+    assert json.loads(render_json(result))["gate"]["unjudged"] == [str(BROKEN_CASE)]
     assert gate(BROKEN, fresh).status == 1
 
 

@@ -16,8 +16,8 @@ from conv_reference.verification.known.known import (
     load,
 )
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.judge import Judgement
 
 DEFECT = Defect(
     name="depthwise",
@@ -195,10 +195,12 @@ def test_the_shipped_registry_can_be_read_and_each_entry_has_its_record() -> Non
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", defect.date)
 
 
-@pytest.mark.parametrize("quantity", ["dK", "dK mapped over X"])
-def test_a_quantity_is_the_defects_where_it_is_mapped_over_too(quantity: str) -> None:
-    judgement = replace(JUDGEMENT, quantity=quantity)
-    assert DEFECT.matches(CASE, judgement)
-    assert replace(DEFECT, quantities=("dK mapped over X",)).matches(CASE, judgement) == (
-        quantity != "dK"
-    )
+def test_a_quantity_is_the_defects_where_it_is_mapped_over_too() -> None:
+    plain = replace(JUDGEMENT, quantity="dK")
+    mapped = plain.about(Quantity("dK", ("X",)))
+    narrow = replace(DEFECT, quantities=("dK mapped over X",))
+
+    assert DEFECT.matches(CASE, plain)
+    assert DEFECT.matches(CASE, mapped)
+    assert narrow.matches(CASE, mapped)
+    assert not narrow.matches(CASE, plain)

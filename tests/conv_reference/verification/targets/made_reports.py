@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conv_reference.verification.model.notes import Note, NoteKind, Unjudged
 from conv_reference.verification.model.result import CheckResult, Coverage, Finding, Report, Verdict
 
 ENVIRONMENT = {
@@ -146,7 +147,12 @@ FAULTY = replace(
         finding(check="adjointness", quantity="⟨dX, X⟩", index=(), cause="", occurrences=3),
         finding(layout="input=sliced", geometry="n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1", occurrences=2),
     ),
-    notes=("padding's zeros are multiplied: an infinite kernel element makes NaN at the border",),
+    notes=(
+        Note(
+            NoteKind.OBSERVED,
+            "padding's zeros are multiplied: an infinite kernel element makes NaN at the border",
+        ),
+    ),
     stale=("large-batch-2023",),
 )
 
@@ -180,14 +186,18 @@ def hostile() -> Report:
             row("jvp", "float32", UNSUPPORTED, reason=fence, cases=0, geometries=0),
         ),
         findings=(bad, replace(bad, known=HOSTILE), replace(bad, dtype="float64")),
-        notes=(fence,),
+        notes=(Note(NoteKind.OBSERVED, fence),),
         stale=(HOSTILE,),
-        unjudged=(HOSTILE,),
+        unjudged=(Unjudged(HOSTILE, HOSTILE, HOSTILE),),
         seconds=float("inf"),
     )
 
 
-BROKEN_CASE = "vmap float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1: ZeroDivisionError: by zero"
+BROKEN_CASE = Unjudged(
+    "vmap",
+    "vmap float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1",
+    "ZeroDivisionError: by zero",
+)
 #: Right in all that was judged; on one case the engine itself failed.
 UNJUDGED = replace(RIGHT, unjudged=(BROKEN_CASE,))
 

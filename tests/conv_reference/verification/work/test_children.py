@@ -14,11 +14,12 @@ import torch
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work import children as isolation
-from conv_reference.verification.work.children import Children, Crash, Here, hangs
+from conv_reference.verification.work.children import Children, Here, hangs
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.processes import FORKS
 
@@ -242,7 +243,7 @@ def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
     with closing(Children("torch.nn.functional:conv2d", count=1, limit=2.0)) as children:
         results = dict(children.run(sleeps, [100.0, 0.0, 100.0], None))
     assert results == {
-        0: Crash("did not return within 2 s"),
+        0: Crash("did not return within 2 s", hung=True),
         1: 0.0,
-        2: Crash("did not return within 1 s"),
+        2: Crash("did not return within 1 s", hung=True),
     }

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.work import processes
-from conv_reference.verification.work.children import Children, Crash
+from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.processes import Forking, Processes, Spawning
 
 CONV2D = "torch.nn.functional:conv2d"

@@ -1,0 +1,113 @@
+"""What is said of one case, as data: nothing downstream reads a sentence back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import Verdict
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is asked for, where it is mapped over a further dimension (``torch.func.vmap``).
+
+    >>> str(Quantity("Y", ("X", "K"), (1, 0)))
+    'Y mapped over X (in_dims 1), K (in_dims 0)'
+    """
+
+    name: str  # Y, dX, dK or db
+    mapped_over: tuple[str, ...] = ()  # letters of the operands
+    in_dims: tuple[int, ...] = ()  # of each; empty where they are the first
+    nested: bool = False  # whether one is mapped over around the next, not all at once
+
+    @property
+    def alike(self) -> Quantity:
+        """Without the dimensions, which are drawn anew for each case."""
+        return replace(self, in_dims=()) if self.in_dims else self
+
+    def __str__(self) -> str:
+        dims = [f" (in_dims {dim})" for dim in self.in_dims] or [""] * len(self.mapped_over)
+        operands = [letter + dim for letter, dim in zip(self.mapped_over, dims, strict=True)]
+        return f"{self.name} mapped over {(' around ' if self.nested else ', ').join(operands)}"
+
+
+@dataclass(frozen=True)
+class Thrown:
+    """What a target threw where it should have answered."""
+
+    kind: str  # the exception's type: "ValueError"
+    message: str  # cut where it is long
+    place: str = ""  # the innermost line that is the target's own, "my_conv.py:12"; or empty
+
+    @property
+    def alike(self) -> Thrown:
+        """What is the same for all that one mistake throws: sizes in the message differ."""
+        return replace(self, message=re.sub(r"\d+", "#", self.message))
+
+
+@dataclass(frozen=True)
+class Crash:
+    """What became of a case that took its process along."""
+
+    how: str  # "killed by SIGSEGV", "did not return within 20 s", "left with status 3"
+    said: str = ""  # the end of what it wrote to standard error
+    asked: str = ""  # what the target was asked for last, where that is not the item itself
+    hung: bool = False  # whether it did not return in time
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one quantity of one case."""
+
+    check: str  # the row of the report that it belongs to
+    quantity: str  # as it is told
+    verdict: Verdict
+    effective_bits: float | None = None  # None where every element is exact, or wrong
+    bound: str | None = None  # the one that is kept, where rounded
+    index: tuple[int, ...] = ()  # the element that shows it best; () for a whole tensor
+    expected: str = ""
+    actual: str = ""
+    explanation: str = ""
+    case: Case | None = None  # on which it failed, where the check made another of its own
+    cause: str = ""  # a guess at why it is wrong, where the check itself can make one
+    observed: str = ""  # what is noted in the report and judged neither right nor wrong
+    of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
+    mapped: Quantity | None = None  # the quantity in its parts, where it is mapped over something
+    thrown: Thrown | None = None  # what it raised, if it did
+    crash: Crash | None = None  # how its process ended, if it did
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing at all differed."""
+        return self.verdict == Verdict.EXACT
+
+    def about(self, quantity: Quantity) -> Judgement:
+        """The same, with the quantity in its parts."""
+        return replace(self, quantity=str(quantity), mapped=quantity)
+
+    @property
+    def quantity_alike(self) -> str:
+        """What it says of the quantity in every case: not which dimensions were mapped over."""
+        return self.quantity if self.mapped is None else str(self.mapped.alike)
+
+    @property
+    def quantity_name(self) -> str:
+        """The quantity itself, whatever it is mapped over: a dK mapped over X is a dK."""
+        return self.quantity if self.mapped is None else self.mapped.name
+
+
+@cache
+def exact(check: str, quantity: str) -> Judgement:
+    """That nothing differed: nearly every judgement, and always the same object."""
+    return Judgement(check, quantity, Verdict.EXACT)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One judgement that is a fault, with its case."""
+
+    case: Case
+    judgement: Judgement

@@ -1,0 +1,39 @@
+"""What a report says besides its verdicts and findings, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NoteKind(StrEnum):
+    """What a note is about."""
+
+    ASSUMED = "assumed"  # taken for granted: where it is otherwise, all looks wrong
+    OBSERVED = "observed"  # of the target, and neither right nor wrong
+    NOT_ASKED = "not asked"  # checks that had nothing to ask, or were not chosen
+    NOT_TRIED = "not tried"  # cases that were left out, for a known defect may crash there
+    NOT_REACHED = "not reached"  # cases that the clock, or an interrupt, left over
+
+
+@dataclass(frozen=True)
+class Note:
+    """One sentence of a report, and what it is about."""
+
+    kind: NoteKind
+    text: str  # the whole sentence
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A case on which the engine itself failed; ``str`` is what the report says of it."""
+
+    check: str
+    case: str  # its text form
+    error: str  # the exception and what it says
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.error}"

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.checks import Sample, Told, all_checks, all_rows
+
+SMALL = Geometry.parse("h2 w3 k1x2")
+
+
+def test_one_check_has_a_row_for_each_quantity_and_the_reports_order_rests_on_it() -> None:
+    (bulk,) = (check for check in all_checks().values() if check.sample == Sample.ALL)
+    numbers = {row.quantity: row.name for row in bulk.rows if row.told == Told.NUMBER}
+
+    assert numbers == {
+        "Y": "forward",
+        "dX": "grad_input",
+        "dK": "grad_weight",
+        "db": "grad_bias",
+    }
+    assert [name for name, row in all_rows().items() if row.is_first] == [
+        "shapes",
+        *numbers.values(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("check", "quantity", "geometry", "row"),
+    [
+        ("certificate", "dK", SMALL, "grad_weight"),
+        ("certificate", "", SMALL, "shapes"),
+        ("precision", "dX", SMALL, "precision_grad_input"),
+        ("degenerate", "Y", Geometry.parse("n0 c2 h4 w5 o3 k2x3"), "empty_batch"),
+        ("degenerate", "Y", SMALL, "empty_batch"),
+        ("memory", "dX", SMALL, "untouched_arguments"),
+    ],
+)
+def test_what_a_check_threw_is_reported_by_the_row_that_it_was_about(
+    check: str, quantity: str, geometry: Geometry, row: str
+) -> None:
+    assert all_checks()[check].row_for(quantity, geometry).name == row
+
+
+def test_checks_about_threads_are_put_on_all_of_them() -> None:
+    parallel = {name for name, check in all_checks().items() if check.parallel}
+    assert parallel == {"threads", "repetition", "fresh_values", "global_state"}
