@@ -8,15 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analytic.calculus.answers.scanning import AnswerError
 from analytic.calculus.geometry import GeometryError
 from analytic.calculus.notation import NameClashError
 from analytic.calculus.values import ValuesError
 from analytic.locale import translations
 from analytic.options import SUFFIXES, Parser, parser
 from analytic.render import FormatError, renderer
-from analytic.request import RequestError, announcement, document_of
+from analytic.render.text import passage
+from analytic.request import RequestError, announcement, answer_of, document_of
 
-_REFUSALS = (GeometryError, NameClashError, ValuesError, FormatError, RequestError)
+_REFUSALS = (AnswerError, GeometryError, NameClashError, ValuesError, FormatError, RequestError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,13 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Those of the process by default.
 
     Returns:
-        The exit status: 0; 2 where the output could not be written, or something failed that
-        nobody foresaw; 130 where the user interrupted it.
+        The exit status: 0; 1 where a formula that was tried is not right; 2 where the output could
+        not be written, or something failed that nobody foresaw; 130 where the user interrupted it.
     """
     options = parser()
     asked = options.parse_args(arguments)
+    right = True
     try:
-        text = _printed(asked, options)
+        _announce(asked, options)
+        if asked.answer is not None:
+            right, document = answer_of(asked)
+            text = passage(document, translations(asked.language))
+        else:
+            render = renderer(_format(asked), fragment=asked.fragment)
+            text = render(document_of(asked), translations(asked.language))
     except _REFUSALS as error:
         options.error(str(error))
     except MemoryError:
@@ -45,15 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(
             options.prog, f"failed by a mistake of its own ({type(error).__name__}: {first})"
         )
-    return _write(text, asked.output, options.prog)
+    return _write(text, asked.output, options.prog) or int(not right)
 
 
-def _printed(asked: argparse.Namespace, options: Parser) -> str:
-    render = renderer(_format(asked), fragment=asked.fragment)
+def _announce(asked: argparse.Namespace, options: Parser) -> None:
     announced = announcement(asked)
     if announced is not None:
         sys.stderr.write(f"{options.prog}: {announced}\n")
-    return render(document_of(asked), translations(asked.language))
 
 
 def _format(asked: argparse.Namespace) -> str:

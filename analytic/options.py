@@ -60,6 +60,9 @@ examples:
   python -m analytic --values "X=1,2,3;4,5,6 K=1,-1 G=1"
       formula and figures side by side: commas within a row, semicolons
       between rows; what is not given counts up from one
+  python -m analytic --try "dX[0,1] = G[0,0]*K[0,1] + G[0,1]*K[0,0]"
+      is this right? An element, a matrix (dX = [a, b; c, d]) or a general
+      formula (dX[u,v] = sum(a,b) G[u-a,v-b]*K[a,b]); Y, dX, dK, dY/dX, dY/dK
   python -m analytic --theorem
       every convolution at once: the general formulas, proof and conditions
   python -m analytic --input 5 --kernel 3 --stride 2 --output page.html
@@ -73,6 +76,9 @@ examples:
       in Hebrew
   python -m analytic --symbols X=A,K=B
       other letters
+
+exit status: 0; 1 where a formula that was tried is not right; 2 where
+something could not be done, with one line on standard error
 """
 
 
@@ -146,6 +152,12 @@ def _add_content(to: Parser) -> None:
         type=_symbols,
         metavar="X=A,...",
         help=f"other letters for any of {', '.join(LETTERS)}",
+    )
+    add(
+        "--try",
+        dest="answer",
+        metavar='"dX[0,1] = ..."',
+        help="hold a formula of yours against the derivation: right, or which term is not",
     )
     add("--all-indices", action="store_true", help="write the indices of sample and channel, too")
 

@@ -12,6 +12,7 @@ from analytic.calculus.spelling import parse_geometry
 from analytic.calculus.values import parse_values
 from analytic.derivation import derive
 from analytic.options import SIZES
+from analytic.telling.answer import assess
 from analytic.telling.document import Document
 
 #: A derivation of more symbols and products is refused: it would take minutes and gigabytes.
@@ -67,6 +68,17 @@ def document_of(asked: argparse.Namespace) -> Document:
     if asked.values is None:
         return derivation.document
     return derivation.with_values(parse_values(asked.values, geometry))
+
+
+def answer_of(asked: argparse.Namespace) -> tuple[bool, Document]:
+    """Whether the formula that is tried is right, and what there is to say of it."""
+    others = {"--theorem": asked.theorem, "--values": asked.values, "--fragment": asked.fragment}
+    given = [name for name, value in others.items() if value]
+    if asked.format not in {None, "text"}:
+        given.append("--format")
+    if given:
+        raise RequestError(f"--try answers in a few lines of text and takes no {', '.join(given)}")
+    return assess(asked.answer, derive(geometry_of(asked), names=names_of(asked)))
 
 
 def names_of(asked: argparse.Namespace) -> Names:

@@ -59,6 +59,15 @@ def render(document: Document, translations: NullTranslations) -> str:
     return _Text(document, translations).text()
 
 
+def passage(document: Document, translations: NullTranslations) -> str:
+    """Write the blocks alone, without title and headings: an answer of a few lines."""
+    writer = _Text(document, translations)
+    lines = [
+        line for step in document.steps for block in step.blocks for line in writer.block(block)
+    ]
+    return "\n".join(lines).replace(NO_BREAK, " ") + "\n"
+
+
 class _Text(BlockWriter[list[str]]):
     def __init__(self, document: Document, translations: NullTranslations) -> None:
         super().__init__(document, translations)

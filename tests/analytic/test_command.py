@@ -145,6 +145,24 @@ def test_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Y₀₀ = K₀₀·X₀₀ + K₀₁·X₀₁ = 1·1 + (−1)·2 = −1" in text
 
 
+def test_a_right_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    formula = "dX[0,1] = G[0,0]*K[0,1] + G[0,1]*K[0,0]"
+    assert printed(capsys, "--try", formula) == "✓ Right, with every term.\n"
+
+
+def test_a_wrong_answer_is_no_failure_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    geometry = "h5 w5 k3 s2 p1"
+    status = main(["--geometry", geometry, "--symbols", "X=A", "--try", "dA[0,0] = G[0,0]*K[1,0]"])
+    said = capsys.readouterr()
+    assert (status, said.err) == (1, "")
+    assert "– G₀₀·K₁₀ has another index: it must be G₀₀·K₁₁.\n" in said.out
+
+
+def test_an_answer_in_hebrew(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--try", "Y00 = K00 X00", "--language", "he"]) == 1
+    assert "\u2066K₀₁·X₀₁\u2069" in capsys.readouterr().out
+
+
 def test_language(capsys: pytest.CaptureFixture[str]) -> None:
     assert "הגרדיאנטים של קונבולוציה" in printed(capsys, "--language", "he")
 
@@ -208,6 +226,12 @@ def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
             "the geometry 'h2' lacks w, k; accepted is a form like "
             "'n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1'",
         ),
+        (
+            "--try dX=1 --theorem --values X=1 --format html",
+            "--try answers in a few lines of text and takes no --theorem, --values, --format",
+        ),
+        ("--try dX[0,0]=H", "there is no 'H' here; accepted are elements of X, K, G, dY, and "
+         "letters with which a sum or the left side counts"),
         ("--theorem --geometry h2", "--theorem is of every geometry and takes no --geometry"),
         (
             "--input 3000 --kernel 3",

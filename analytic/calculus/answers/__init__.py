@@ -1,0 +1,1 @@
+"""A formula that somebody wrote, read without being executed, and held against the derivation."""
