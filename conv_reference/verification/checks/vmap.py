@@ -101,7 +101,7 @@ def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
         for dims in product(*(range(ranks[letter] + 1) for letter in letters))
     ]
     if len(letters) > 1:
-        choices = Random(f"{trial.seed} {trial.case} {letters}").sample(choices, 2)
+        choices = Random(f"{trial.key} {letters}").sample(choices, 2)
     yield from choices
 
 

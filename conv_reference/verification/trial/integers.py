@@ -54,6 +54,8 @@ class Integers:
         magnitude = isqrt(largest // (terms * longest))
         if trial.case.values in {Values.ONES, Values.COUNTING}:
             magnitude = min(magnitude, _DIGIT)  # a case made simple: numbers that can be followed
+        if trial.case.values == Values.SPARSE:
+            magnitude = min(magnitude, 1)
         if magnitude < 1:
             return None
         key = f"{trial.seed} {trial.case}".encode()

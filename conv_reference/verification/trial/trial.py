@@ -16,7 +16,7 @@ from torch import Tensor
 from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.judge import (
@@ -95,7 +95,12 @@ class Trial:
         every = list(questions)
         if not self.brief or not every:
             return every
-        return [Random(f"{self.seed} {self.case} {about}").choice(every)]
+        return [Random(f"{self.key} {about}").choice(every)]
+
+    @property
+    def key(self) -> str:
+        """What choices among questions are drawn from: over other values they are the same."""
+        return f"{self.seed} {replace(self.case, values=Values.BALANCED)}"
 
     def judge(
         self, row: str, quantity: str, actual: Any, expected: Expected, *, real: bool = False
@@ -115,7 +120,8 @@ class Trial:
     def normwise_allowance(self) -> float:
         """The error that a transform may make, relative to the greatest sum of products."""
         dtype = self.case.dtype
-        own = torch.finfo(dtype).eps / 2 * growth(dtype)
+        factor = growth(dtype) if can_transform(self.case.geometry, dtype) else 1.0
+        own = torch.finfo(dtype).eps / 2 * factor
         return own if self.allowed_bits is None else max(own, 2.0 ** (1 - self.allowed_bits))
 
     @cached_property

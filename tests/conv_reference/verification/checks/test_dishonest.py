@@ -4,7 +4,11 @@ from typing import Any
 
 import dishonest
 import pytest
-from judging import failures
+import right
+from judging import failures, judged
+
+from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.result import Verdict
 
 SIZES = "float64 n2 c2 h4 w5 o3 k3x2 p1"
 
@@ -56,6 +60,54 @@ SIZES = "float64 n2 c2 h4 w5 o3 k3x2 p1"
 )
 def test_it_is_caught(implementation: Any, check: str, failure: tuple[str, str]) -> None:
     assert failure in failures(implementation, f"{check} {SIZES}")
+
+
+# Where one sum of the case holds hundreds of products, 1 is little beside it.
+LONG = "n2 c16 h5 w6 o4 k3x2 p1"
+SEEING = {
+    "fresh_values": "fresh_values",
+    "dirty_memory": "dirty_memory",
+    "updated_arguments": "updated_arguments",
+    "open_graphs": "open_graphs",
+    "without_gradients": "without_gradients",
+    "additivity": "additivity",
+    "adjointness": "adjointness",
+    "batch_independence": "batch_independence",
+    "upstream_signs": "upstream_signs",
+    "upstream_linear": "upstream_linear",
+    "vmap": "vmap",
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("check", SEEING)
+def test_one_too_much_in_every_call_is_no_rounding(check: str, dtype: str) -> None:
+    implementation = dishonest.off_by_one if check != "vmap" else dishonest.one_more
+    found = judged(implementation, f"{check} {dtype} {LONG}")
+    rows = {judgement.check: judgement.verdict for judgement in found if not judgement.is_exact}
+    assert rows.get(SEEING[check]) == Verdict.WRONG
+    assert not any(judgement.verdict == Verdict.ROUNDED for judgement in found)
+
+
+def test_what_was_asked_again_says_over_which_numbers() -> None:
+    found = judged(dishonest.off_by_one, f"additivity float64 {LONG}")
+    wrong = next(judgement for judgement in found if judgement.verdict == Verdict.WRONG)
+    assert wrong.explanation.startswith("over 0 and ±1, Y of X + X' is the sum of its parts': ")
+    assert wrong.case is not None
+    assert wrong.case.values == Values.SPARSE
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_a_stale_bias_is_no_rounding(dtype: str) -> None:
+    found = judged(dishonest.StaleBias(), f"updated_arguments {dtype} n2 c16 h5 w6 o4 k3x2")
+    assert Verdict.WRONG in {judgement.verdict for judgement in found}
+    assert Verdict.ROUNDED not in {judgement.verdict for judgement in found}
+
+
+@pytest.mark.parametrize("check", ["additivity", "upstream_signs", "vmap", "nonfinite"])
+def test_what_a_transform_rounds_stays_rounded(check: str) -> None:
+    found = judged(right.fft, f"{check} float32 {LONG}")
+    assert {judgement.verdict for judgement in found} <= {Verdict.EXACT, Verdict.ROUNDED}
 
 
 @pytest.mark.parametrize("check", ["certificate", "dirty_memory", "fresh_values"])
