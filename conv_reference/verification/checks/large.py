@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks._registry import Row, Sample, check, own_row
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
 
 # Their geometries are small in everything else.

@@ -18,10 +18,10 @@ from torch.nn.functional import pad
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial
 

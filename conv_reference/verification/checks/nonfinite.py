@@ -24,10 +24,10 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import observed, told
 from conv_reference.verification.trial.judge import Expected, Judgement, kind_mismatch, whole
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.transforms import NOISE, transforms
 from conv_reference.verification.trial.trial import Trial, target_code

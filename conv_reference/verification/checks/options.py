@@ -15,12 +15,13 @@ from torch import Tensor
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
-from conv_reference.verification.checks.certificate import certificate, observe
+from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code

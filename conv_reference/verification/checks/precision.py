@@ -18,7 +18,6 @@ from torch import Tensor
 from conv_reference import functional
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import (
@@ -28,6 +27,7 @@ from conv_reference.verification.trial.judge import (
     full_bits,
 )
 from conv_reference.verification.trial.layouts import collapse
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,

@@ -19,8 +19,8 @@ from torch import Tensor
 from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.model.case import Layout, Values
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 from conv_reference.verification.trial.values import arrange
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from conv_reference.verification.checks._execution import Settings, guarded
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.diagnosis.causes import guess
 from conv_reference.verification.diagnosis.readout import (
     FACTORS,
@@ -26,6 +25,7 @@ from conv_reference.verification.diagnosis.symbolic import can_derive, derived_t
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 MOST_TERMS = 9

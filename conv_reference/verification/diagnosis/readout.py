@@ -16,8 +16,8 @@ from math import prod
 import torch
 
 from conv_reference.operands import Operands
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.trial.layouts import repeated
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 Index = tuple[int, ...]

@@ -17,11 +17,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from conv_reference.verification.checks._execution import Settings, guarded
-from conv_reference.verification.checks.certificate import observe
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised
 from conv_reference.verification.work.children import Backend
 from conv_reference.verification.work.messages import Broken

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands, can_be_exact
-from conv_reference.verification.checks.certificate import observe
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
 
 _FAR = 0.25  # of the greatest element or product
