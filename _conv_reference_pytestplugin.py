@@ -1,11 +1,15 @@
 """What every pytest run loads: options and two fixtures; nothing else until they are used.
 
 It stands beside the packages, not in one: else every run would import ``conv_reference`` before
-tools that instrument it (jaxtyping, coverage) are ready. torch is not imported here.
+tools that instrument it (jaxtyping, coverage) are ready. torch is not imported here; of the
+packages one file is read, the table of the options.
 """
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,24 +27,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add = group.addoption
     add("--conv", metavar="TARGET", help="package.module:attribute or path/file.py:attribute")
-    add("--conv-dtype", metavar="D", action="append", help="may be repeated; all four by default")
-    add("--conv-device", metavar="D", default="cpu", help="where the target runs (cpu)")
-    add("--conv-budget", metavar="S", type=float, help="seconds, over all dtypes together (20)")
-    add("--conv-seed", metavar="N", type=int, help="repeat the run with this seed")
-    add(
-        "--conv-check",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="only this check, or one that runs on request; may be repeated",
-    )
+    options = _options()
+    for option in options.OPTIONS:
+        if option.plugin:
+            add(f"--conv-{option.plugin}", **options.settings(option))
     add("--conv-skips", metavar="FILE", help="patterns of checks to skip, one a line")
     add("--conv-xfails", metavar="FILE", help="patterns of checks that fail and must, one a line")
-    add(
-        "--conv-in-process",
-        action="store_true",
-        help="call the target in this process, for debuggers",
-    )
+
+
+def _options() -> Any:
+    """The module ``conv_reference.verification.options``, without its package."""
+    name = "_conv_reference_options"
+    if name not in sys.modules:
+        path = Path(__file__).parent / "conv_reference" / "verification" / "options.py"
+        spec = spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 def pytest_configure(config: pytest.Config) -> None:

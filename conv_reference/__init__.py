@@ -1,1 +1,44 @@
-"""Reference convolution layers, and the verification of everybody else's."""
+"""Reference convolution layers, and the verification of everybody else's.
+
+>>> import torch
+>>> import conv_reference
+>>> report = conv_reference.verify(torch.nn.Conv2d, dtypes="float64", checks="shapes", budget=0.5)
+>>> report.passed
+True
+
+The names below are imported when they are first used, for with them comes torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conv_reference.layer import Conv2d, ConvLayer_1
+    from conv_reference.verification import assert_correct, verify
+
+    __version__: str
+
+__all__ = ["Conv2d", "ConvLayer_1", "__version__", "assert_correct", "verify"]
+
+_MODULES = {
+    "Conv2d": "layer",
+    "ConvLayer_1": "layer",
+    "assert_correct": "verification",
+    "verify": "verification",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 (most who import this do not ask)
+
+        return version("conv-reference")
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,6 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 PROGRAM = "conv-reference"
+TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
+STATUSES = """\
+exit status:
+  0    nothing is wrong
+  1    something is wrong, or nothing could be checked; with a baseline: something that held broke
+  2    it could not be carried out, or the engine itself failed: one line says why
+  130  interrupted; 141 the reader of the output is gone
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,24 +38,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carried_out(arguments: Sequence[str] | None) -> int:
+    command = PROGRAM
     try:
-        parsed = _parser().parse_args(arguments)
-    except SystemExit:  # after --help, say: what it printed may not be written yet
-        sys.stdout.flush()
-        raise
-    try:
+        parser = _parser()
+        try:
+            parsed = parser.parse_args(arguments)
+        except SystemExit:  # after --help, say: what it printed may not be written yet
+            sys.stdout.flush()
+            raise
+        if parsed.command is None:  # nothing was asked for, so nothing was found right
+            parser.print_help()
+            return 2
+        command = f"{PROGRAM} {parsed.command}"
         status: int = parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:  # what was known by then has been printed, if anything
-        print(f"{PROGRAM} {parsed.command}: interrupted", file=sys.stderr)
+        print(f"{command}: interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError, ImportError) as error:
-        line = " ".join(str(error).split())
-        print(f"{PROGRAM} {parsed.command}: error: {line}", file=sys.stderr)
-        return 2
+        return _refused(command, str(error))
+    except Exception as error:  # whatever it is, 1 would say that the target is wrong
+        if os.environ.get(TRACEBACK) == "1":
+            raise
+        where = f"please report it, with what {TRACEBACK}=1 shows"
+        return _refused(command, f"{type(error).__name__}: {error}; {where}")
     return status
+
+
+def _refused(command: str, message: str) -> int:
+    print(f"{command}: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,9 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
         description="Is this two-dimensional convolution right, with its gradients?",
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_verify(commands)
     _add_checks(commands)
     _add_chapter(commands)
@@ -75,9 +99,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _version() -> str:
-    from importlib.metadata import version
+    from conv_reference import __version__
 
-    return version("conv-reference")
+    return __version__
 
 
 def _add_verify(commands: _Commands) -> None:
@@ -90,7 +114,7 @@ def _add_verify(commands: _Commands) -> None:
             "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
             "It runs in child processes, which may crash or hang."
         ),
-        epilog=command.EXAMPLES,
+        epilog=f"{command.LETTERS}\n{STATUSES}\n{command.EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(parser)
@@ -98,10 +122,15 @@ def _add_verify(commands: _Commands) -> None:
 
 
 def _add_checks(commands: _Commands) -> None:
-    from conv_reference.verification import command
+    from conv_reference.verification import listing
 
-    parser = commands.add_parser("checks", help="what is checked, and why")
-    parser.set_defaults(run=command.list_checks)
+    parser = commands.add_parser(
+        "checks",
+        help="what is checked, and why",
+        description="What is checked, why, and which real fault each check stands for.",
+    )
+    listing.add_arguments(parser)
+    parser.set_defaults(run=listing.run)
 
 
 def _add_chapter(commands: _Commands) -> None:

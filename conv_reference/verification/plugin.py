@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
+from conv_reference.verification import options
 from conv_reference.verification.checks import Row, Sample, all_checks
 from conv_reference.verification.model.case import DTYPES, dtype_named
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
-from conv_reference.verification.plan.request import DEFAULT_BUDGET
-from conv_reference.verification.plan.selection import require_known
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted, is_right, remarks
@@ -78,19 +77,18 @@ class Suite:
     """One target under pytest: its items, and one run for each dtype, made when first needed."""
 
     def __init__(self, config: pytest.Config) -> None:
-        option = config.getoption
         self._config = config
-        self.target: str = option("--conv")
-        self.device: str = option("--conv-device")
-        self.dtypes: tuple[str, ...] = tuple(option("--conv-dtype") or DTYPES)
-        for name in self.dtypes:
-            dtype_named(name)
-        self.checks: Sequence[str] = option("--conv-check")
-        require_known(self.checks)
-        self.budget: float = option("--conv-budget") or DEFAULT_BUDGET
+        self.target: str = config.getoption("--conv")
+        self.device: str = _value(config, options.DEVICE)
+        self.dtypes: tuple[str, ...] = tuple(_value(config, options.DTYPE))
+        self.checks: Sequence[str] = _value(config, options.CHECK)
+        self.cases: int | None = _value(config, options.CASES)
+        self.budget: float | None = _value(config, options.BUDGET)
+        if self.budget is None and self.cases is None:
+            self.budget = options.DEFAULT_BUDGET
         self.seed: int = _seed(config)
-        self._skips = _patterns(option("--conv-skips"))
-        self._xfails = _patterns(option("--conv-xfails"))
+        self._skips = _patterns(config.getoption("--conv-skips"))
+        self._xfails = _patterns(config.getoption("--conv-xfails"))
         self._reports: dict[str, Report] = {}
 
     def items(self) -> Iterator[Item]:
@@ -121,8 +119,14 @@ class Suite:
         dtypes = ", ".join(self.dtypes)
         return (
             f"conv: {one_line(self.target)} in {dtypes} on {self.device}, "
-            f"--conv-seed {self.seed}, {self.budget:g} s"
+            f"--conv-seed {self.seed}, {' and '.join(self._sizes())}"
         )
+
+    def _sizes(self) -> Iterator[str]:
+        if self.cases is not None:
+            yield f"{self.cases:,} cases"
+        if self.budget is not None:
+            yield f"{self.budget:g} s"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -182,7 +186,8 @@ class Suite:
                 dtypes=[dtype_named(dtype)],
                 device=self.device,
                 seed=self.seed,
-                budget=self.budget / len(self.dtypes),
+                budget=None if self.budget is None else self.budget / len(self.dtypes),
+                cases=None if self.cases is None else max(1, self.cases // len(self.dtypes)),
                 checks=rows,
                 isolate=isolate,
                 workers=1 if hasattr(self._config, "workerinput") else None,
@@ -262,11 +267,17 @@ def _require_judged(item: Item, report: Report) -> None:
         )
 
 
+def _value(config: pytest.Config, option: options.Option) -> Any:
+    """What is given for an option, if it is in its range; or its default."""
+    flag = f"--conv-{option.plugin}"
+    given = config.getoption(flag)
+    option.require(given, flag)
+    return option.default if given is None else given
+
+
 def _seed(config: pytest.Config) -> int:
     handed: int | None = getattr(config, "workerinput", {}).get("conv_seed")
-    given: int | None = config.getoption("--conv-seed")
-    if given is not None and given < 0:
-        raise ValueError(f"the seed must be at least 0, got {given}")
+    given: int | None = _value(config, options.SEED)
     if handed is not None:
         return handed
     return secrets.randbits(32) if given is None else given

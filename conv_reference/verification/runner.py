@@ -14,6 +14,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
+from conv_reference.verification import given, options
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.diagnosis import notes
@@ -30,10 +31,9 @@ from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import Plan, plan
-from conv_reference.verification.plan.request import MOST_CASES, Request, Sweep
+from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.plan.selection import (
     asked_checks,
-    require_known,
     selected_checks,
     selected_rows,
 )
@@ -44,23 +44,20 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment, usable_device
 from conv_reference.verification.work.children import Backend, Children, Here, usual_count
 
-DEFAULT_DTYPES = tuple(DTYPES.values())
-MOST_BITS = 53  # float64 has no more
-
 
 def verify(
     implementation: Any,
     *,
-    dtypes: Sequence[torch.dtype | str] | torch.dtype | str = DEFAULT_DTYPES,
-    device: str | torch.device = "cpu",
+    dtypes: Sequence[torch.dtype | str] | torch.dtype | str = options.DTYPE.default,
+    device: str | torch.device = options.DEVICE.default,
     seed: int | None = None,
-    budget: float | None = None,
-    cases: int | None = None,
+    budget: float | None = options.BUDGET.default,
+    cases: int | None = options.CASES.default,
     checks: Sequence[str] | str = (),
-    sweep: Sweep | str = Sweep.DEFAULT,
+    sweep: Sweep | str = options.SWEEP.default,
     geometry: Geometry | str | None = None,
     case: Case | str | None = None,
-    require: Verdict | str = Verdict.ROUNDED,
+    require: Verdict | str = options.REQUIRE.default,
     allowed_bits: int | None = None,
     isolate: bool | Children = False,
     workers: int | None = None,
@@ -103,18 +100,29 @@ def verify(
     """
     begun = time.monotonic()
     dtypes = (dtypes,) if isinstance(dtypes, str | torch.dtype) else dtypes
+    checks = (checks,) if isinstance(checks, str) else tuple(checks)
+    given.require_keywords(
+        seed=seed,
+        budget=budget,
+        cases=cases,
+        checks=checks,
+        sweep=sweep,
+        require=require,
+        allowed_bits=allowed_bits,
+        workers=workers,
+    )
     wanted = Request(
         dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
         seed=secrets.randbits(32) if seed is None else seed,
         budget=budget,
         cases=cases,
-        sweep=_sweep(sweep),
-        checks=(checks,) if isinstance(checks, str) else tuple(checks),
+        sweep=Sweep(sweep),
+        checks=checks,
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
     )
-    required = _required(require)
-    _require_arguments(wanted, allowed_bits, workers)
+    required = Verdict(require)
+    _require_arguments(wanted)
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
     full_run = not (wanted.is_single or wanted.checks)
@@ -314,39 +322,19 @@ def _defects(known: Path | str | None) -> tuple[Defect, ...]:
     return () if known is None else load(Path(known))
 
 
-def _sweep(sweep: Sweep | str) -> Sweep:
-    try:
-        return Sweep(sweep)
-    except ValueError:
-        raise ValueError(f"sweep must be one of {', '.join(Sweep)}, got {sweep!r}") from None
-
-
-def _required(require: Verdict | str) -> Verdict:
-    if require not in {Verdict.EXACT, Verdict.ROUNDED}:
-        raise ValueError(f"require must be 'exact' or 'rounded', got {require!r}")
-    return Verdict(require)
-
-
-def _require_arguments(wanted: Request, allowed_bits: int | None, workers: int | None) -> None:
+def _require_arguments(wanted: Request) -> None:
+    """What the options cannot tell one by one."""
     if not wanted.dtypes or not set(wanted.dtypes) <= set(DTYPES.values()):
         raise ValueError(
             f"dtypes must be one or more of {', '.join(DTYPES)}, got {list(wanted.dtypes)}"
         )
-    if wanted.seed < 0:
-        raise ValueError(f"seed must be at least 0, got {wanted.seed}")
-    if wanted.budget is not None and not 0 < wanted.budget < float("inf"):
-        raise ValueError(f"budget must be finite and more than 0 seconds, got {wanted.budget}")
-    if wanted.cases is not None and not 1 <= wanted.cases <= MOST_CASES:
-        raise ValueError(f"cases must be 1..{MOST_CASES:,}, got {wanted.cases:,}")
-    if allowed_bits is not None and not 1 <= allowed_bits <= MOST_BITS:
-        raise ValueError(f"allowed_bits must be 1..{MOST_BITS}, got {allowed_bits}")
     if wanted.geometry is not None and wanted.case is not None:
         raise ValueError(
             f"a geometry or a case is accepted, not both; got {wanted.geometry} and {wanted.case}"
         )
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
-    require_known(wanted.checks)
+    geometry = wanted.geometry if wanted.case is None else wanted.case.geometry
+    if geometry is not None:
+        options.require_size(geometry)
 
 
 def _require_exact(wanted: Request) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
 
@@ -15,7 +16,6 @@ from conv_reference.cli import main
     ("arguments", "message"),
     [
         (["verify"], "the following arguments are required: TARGET"),
-        ([], "the following arguments are required: COMMAND"),
         (["verfy"], "argument COMMAND: invalid choice: 'verfy'"),
         (["verify", "torch.nn:Conv2d", "--no-such-option"], "unrecognized arguments"),
         (["chapter", "--lr", "nan"], "the learning rate must be finite and more than 0, got nan"),
@@ -108,20 +108,57 @@ def test_what_a_command_throws_is_a_status_and_a_line(
     def throwing(_: object) -> int:
         raise thrown
 
-    monkeypatch.setattr("conv_reference.verification.command.list_checks", throwing)
+    monkeypatch.setattr("conv_reference.verification.listing.run", throwing)
     assert main(["checks"]) == status
     captured = capsys.readouterr()
     assert captured.err.startswith(said)
     assert captured.err.count("\n") == (1 if said else 0)
 
 
-def test_a_mistake_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_not_foreseen_is_a_line_and_exit_2_and_a_traceback_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(_: object) -> int:
-        raise TypeError("ours")
+        raise RecursionError("too deep")
 
-    monkeypatch.setattr("conv_reference.verification.command.list_checks", broken)
-    with pytest.raises(TypeError, match="ours"):
+    monkeypatch.setattr("conv_reference.verification.listing.run", broken)
+    assert main(["checks"]) == 2
+    assert capsys.readouterr().err == (
+        "conv-reference checks: error: RecursionError: too deep; "
+        "please report it, with what CONV_REFERENCE_TRACEBACK=1 shows\n"
+    )
+    monkeypatch.setenv("CONV_REFERENCE_TRACEBACK", "1")
+    with pytest.raises(RecursionError, match="too deep"):
         main(["checks"])
+
+
+def test_a_bare_command_shows_its_help_and_finds_nothing_right(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith("usage: conv-reference")
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("command", [(), ("verify",), ("checks",)], ids=" ".join)
+def test_the_help(
+    command: tuple[str, ...],
+    snapshot: SnapshotAssertion,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    assert capsys.readouterr().out == snapshot
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "conv_reference", "-V"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"conv-reference {version('conv-reference')}\n"
 
 
 def test_a_reader_that_is_gone_is_no_error() -> None:

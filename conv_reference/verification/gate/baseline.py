@@ -13,29 +13,45 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from conv_reference.verification import options
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
 
 SCHEMA = 1
-SHIPPED = "shipped"  # with this package
-NONE = "none"
 
 
 class BaselineError(ValueError):
     """The file is no baseline for this run; the message is one line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Parameters:
-    """What, beside the seed, cases and their verdicts follow from: the gate repeats it."""
+    """What, beside the seed, cases and their verdicts follow from: the gate repeats it.
 
-    dtypes: tuple[str, ...]
-    device: str = "cpu"
-    budget: float = 20.0  # seconds
-    sweep: str = "default"
-    checks: tuple[str, ...] = ()
-    require: str = "rounded"
-    allowed_bits: int | None = None  # None: the dtype's
-    known: str = SHIPPED  # the registry of known defects: a file, or one of these two words
+    Every option that is recorded, by its keyword of ``verify``:
+
+    >>> Parameters(budget=5.0)["budget"], Parameters()["known"]
+    (5.0, 'shipped')
+    """
+
+    values: tuple[tuple[str, Any], ...]
+
+    def __init__(self, **given: Any) -> None:
+        recorded = {option.keyword: option for option in options.RECORDED}
+        unknown = sorted({*given} - {*recorded})
+        if unknown:
+            raise TypeError(f"no parameter is called {', '.join(unknown)}")
+        values = {name: given.get(name, option.default) for name, option in recorded.items()}
+        for name, option in recorded.items():
+            if option.repeated:
+                values[name] = tuple(values[name])
+        object.__setattr__(self, "values", tuple(values.items()))
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self.values)[name]
+
+    def but(self, **changes: Any) -> Parameters:
+        """The same with some values changed."""
+        return Parameters(**dict(self.values) | changes)
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,7 @@ def dumps(baseline: Baseline) -> str:
     lines = ["{", f' "schema": {SCHEMA},']
     names = ("target", "seed", "planned")
     lines += [f" {_json(name)}: {_json(getattr(baseline, name))}," for name in names]
-    lines.append(f' "parameters": {_json(asdict(baseline.parameters))},')
+    lines.append(f' "parameters": {_json(dict(baseline.parameters.values))},')
     lines.append(' "environment": {')
     lines += _joined(f"  {_json(k)}: {_json(v)}" for k, v in sorted(baseline.environment.items()))
     lines.append(" },")
@@ -201,7 +217,7 @@ def _joined(lines: Iterator[str]) -> list[str]:
 
 
 def _from_json(content: Mapping[str, Any]) -> Baseline:
-    parameters = _checked(content, "parameters", dict)
+    parameters = _parameters(_checked(content, "parameters", dict))
     environment = _checked(content, "environment", dict)
     if not all(isinstance(value, str) for value in environment.values()):
         raise ValueError("environment must hold strings")
@@ -212,20 +228,32 @@ def _from_json(content: Mapping[str, Any]) -> Baseline:
         target=_checked(content, "target", str),
         seed=_checked(content, "seed", int),
         planned=_checked(content, "planned", int),
-        parameters=Parameters(
-            dtypes=_strings(parameters, "dtypes"),
-            device=_checked(parameters, "device", str),
-            budget=float(_checked(parameters, "budget", int, float)),
-            sweep=_checked(parameters, "sweep", str),
-            checks=_strings(parameters, "checks"),
-            require=_checked(parameters, "require", str),
-            # Not in files from before they were recorded: then as where nothing was asked.
-            allowed_bits=_checked(parameters, "allowed_bits", int, type(None), default=None),
-            known=_checked(parameters, "known", str, default=SHIPPED),
-        ),
+        parameters=parameters,
         environment=environment,
         rows=rows,
     )
+
+
+def _parameters(content: Mapping[str, Any]) -> Parameters:
+    """Each of its option's kind and range; one that is not there was not recorded then."""
+    given = {}
+    for option in options.RECORDED:
+        if option.keyword not in content:
+            continue
+        if option.repeated:
+            value: Any = _strings(content, option.keyword)
+        else:
+            value = _checked(content, option.keyword, *_kinds(option))
+        option.require(value)
+        is_number = option.kind is float and value is not None
+        given[option.keyword] = float(value) if is_number else value
+    return Parameters(**given)
+
+
+def _kinds(option: options.Option) -> tuple[type, ...]:
+    """What the option may be in JSON: a number with a fraction may be written without."""
+    kinds: dict[Any, tuple[type, ...]] = {float: (int, float), int: (int,), str: (str,)}
+    return kinds[option.kind] + (() if option.default is not None else (type(None),))
 
 
 def _row_from_json(row: Any) -> Row:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
-from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
+
+if TYPE_CHECKING:  # it needs torch, for which the command's --help does not wait
+    from conv_reference.verification.model.case import Case
 
 
 @dataclass(frozen=True)

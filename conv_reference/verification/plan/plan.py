@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.options import DEFAULT_CASES
 from conv_reference.verification.plan.bulk import (
     CERTIFICATE,
     large_cases,
@@ -26,7 +27,7 @@ from conv_reference.verification.plan.possible import (
     require_possible,
     require_possible_geometry,
 )
-from conv_reference.verification.plan.request import DEFAULT_CASES, Request, Sweep
+from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.plan.single import geometry_cases
 from conv_reference.verification.target.target import Target

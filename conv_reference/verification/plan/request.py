@@ -9,10 +9,8 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.options import DEFAULT_BUDGET, DEFAULT_CASES, MOST_CASES
 
-DEFAULT_BUDGET = 20.0  # seconds
-DEFAULT_CASES = 10_000
-MOST_CASES = 100_000_000  # a month on two cores; more is a slip of the keyboard
 OVERRUN = 3  # times the budget, after which the clock cuts a run that was sized by it
 LEAST_LIMIT = 10.0  # seconds that such a run has at least: on a busy machine a start takes some
 

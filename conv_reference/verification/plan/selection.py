@@ -9,18 +9,6 @@ from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.target.target import Target
 
 
-def require_known(names: Sequence[str]) -> None:
-    """Refuse a name that is neither a check's nor a row's.
-
-    Raises:
-        ValueError: when there is one; says which, and what is near it.
-    """
-    accepted = {name for check in all_checks().values() for name in names_of(check)}
-    for name in names:
-        if name not in accepted:
-            raise ValueError(no_check(name, accepted))
-
-
 def no_check(name: str, accepted: Iterable[str]) -> str:
     """That there is none of the name: the check whose row it is, or what is spelt nearly so."""
     owners = [check.name for check in all_checks().values() if name in names_of(check)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.names import split
 from conv_reference.verification.target.target import Target
 
 
@@ -21,12 +22,7 @@ def load_target(name: str) -> Target:
     Raises:
         TargetError: when the name has another form, or cannot be imported or called.
     """
-    place, separator, attribute = name.rpartition(":")
-    if not separator or not place or not attribute:
-        raise TargetError(
-            f"not a target: {name!r}; accepted is package.module:attribute "
-            "or path/file.py:attribute"
-        )
+    place, attribute = split(name)
     value: Any = _import(place)
     for part in attribute.split("."):
         try:
@@ -53,8 +49,6 @@ def _import(place: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise TargetError(f"cannot import {str(path)!r}: no such file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
     module = importlib.util.module_from_spec(spec)

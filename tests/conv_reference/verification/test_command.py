@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification.checks import all_checks
 from conv_reference.verification.checks._execution import judge_case
 
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
@@ -198,8 +199,17 @@ CONV2D = "torch.nn.functional:conv2d"
         ([CONV2D, "--budget", "0"], "budget must be finite and more than 0 seconds, got 0.0"),
         ([CONV2D, "--budget", "nan"], "budget must be finite and more than 0 seconds, got nan"),
         ([CONV2D, "--workers", "0"], "workers must be at least 1, got 0"),
-        ([CONV2D, "--allow-bits", "0"], "allowed_bits must be 1..53, got 0"),
+        ([CONV2D, "--allow-bits", "0"], "--allow-bits must be 1..53, got 0"),
         ([CONV2D, "--check", "nothing"], "no check 'nothing'; accepted are"),
+        ([CONV2D, "--margin", "1"], "--margin goes with --baseline FILE"),
+        ([CONV2D, "--margin", "0"], "--margin goes with --baseline FILE"),
+        ([CONV2D, "--baseline", "b", "--margin", "nan"], "--margin must be at least 0 bits"),
+        (
+            [CONV2D, "--geometry", "h100000 w100000 k1"],
+            "K and Y must have at most 134,217,728 elements together, got 20,000,000,001",
+        ),
+        ([CONV2D, "--case", "certificate int8 h1 w1 k1"], "dtype must be one of float64, "),
+        ([CONV2D, "--case", "certificate float32 h1 w1"], "the geometry 'h1 w1' lacks k"),
         ([CONV2D, "--device", "x"], "no device 'x' here"),
         ([CONV2D, "--sweep", "wide"], "argument --sweep: invalid choice: 'wide'"),
         ([CONV2D, "--output", "no/where.txt"], "--output: no folder 'no'"),
@@ -279,19 +289,50 @@ def test_a_target_that_cannot_be_imported_in_the_child_is_one_line_too(
     )
 
 
-def test_checks_lists_every_row_with_its_reason_and_a_real_fault(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("target", "options", "what"),
+    [
+        ("mine.py:conv", "--output mine.py", "the target's source"),
+        ("mine.py:conv", "--output ./mine.py", "the target's source"),
+        ("mine:conv", "--output mine.py", "the target's source"),
+        ("package.kernels:conv", "--output package/kernels.py", "the target's source"),
+        ("mine.py:conv", "--output b.json --baseline b.json", "the baseline"),
+        ("mine.py:conv", "--output k.toml --known k.toml", "the registry of known defects"),
+    ],
+)
+def test_what_a_run_reads_is_not_overwritten(
+    target: str, options: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["checks"]) == 0
-    printed = capsys.readouterr().out
-    paragraphs = printed.strip().split("\n\n")
-    rows = [row for check in all_checks().values() for row in check.rows]
+    (tmp_path / "package").mkdir()
+    files = [tmp_path / name for name in ("mine.py", "package/kernels.py", "b.json", "k.toml")]
+    for file in files:
+        file.write_text("as it was")
 
-    assert len(paragraphs) == len(rows)
-    for row, paragraph in zip(rows, paragraphs, strict=True):
-        flat = " ".join(paragraph.split())
-        assert flat.startswith(row.name)
-        for words in (row.asserts, f"why: {row.why}", f"fault: {row.fault}"):
-            assert " ".join(words.split()) in flat
-    assert "grad_input (certificate)" in printed
-    assert max(map(len, printed.splitlines())) <= 100
+    assert verify(target, *options.split()) == 2
+    assert f"is {what}; accepted is another file" in capsys.readouterr().err
+    assert {file.read_text() for file in files} == {"as it was"}
+
+
+def test_bad_arguments_are_refused_without_torch_and_without_children(tmp_path: Path) -> None:
+    program = """
+import sys
+from conv_reference.cli import main
+for words in sys.argv[1:]:
+    try: status = main(["verify", *words.split("|")])
+    except SystemExit as error: status = error.code
+    print(status, "torch" in sys.modules)
+"""
+    bad: tuple[str, ...] = (
+        "nowhere",
+        "no.py:conv",
+        "a:b|--dtype|int8",
+        "a:b|--sweep|x",
+        "a:b|--check|x",
+    )
+    bad += ("a:b|--geometry|h2", "a:b|--geometry|h99999 w99999 k1", "a:b|--case|x float32 k1")
+    bad += ("a:b|--budget|0", "a:b|--margin|1", "a:b|--format|x", "a:b|--known|none.toml")
+    done = subprocess.run(
+        [sys.executable, "-c", program, *bad], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["2 False"] * len(bad)
+    assert done.stderr.count("\n") == len(bad)

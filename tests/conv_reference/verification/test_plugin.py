@@ -227,10 +227,10 @@ def test_junit_xml_is_read_by_its_readers(pytester: pytest.Pytester, engine: Eng
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--conv-dtype", "int8"], "dtype must be one of float64, float32, float16, bfloat16"),
+        (["--conv-dtype", "int8"], "argument --conv-dtype: invalid choice: 'int8'"),
         (["--conv-check", "nothing"], "no check 'nothing'"),
         (["--conv-skips", "nowhere.txt"], "nowhere.txt"),
-        (["--conv-seed", "-1"], "the seed must be at least 0, got -1"),
+        (["--conv-seed", "-1"], "--conv-seed must be at least 0, got -1"),
     ],
 )
 def test_a_bad_option_is_one_line_and_a_usage_error(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_reports import FAULTY, RIGHT
 from syrupy.assertion import SnapshotAssertion
 
+from conv_reference.verification.catalogue import names
 from conv_reference.verification.gate.baseline import (
     Baseline,
     BaselineError,
@@ -23,6 +24,7 @@ from conv_reference.verification.gate.baseline import (
     write,
 )
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.options import DTYPES, MOST_BITS
 
 PARAMETERS = Parameters(dtypes=("float32", "float64"))
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -43,10 +45,10 @@ baselines = st.builds(
     seed=st.integers(0),
     parameters=st.builds(
         Parameters,
-        dtypes=st.lists(texts).map(tuple),
+        dtypes=st.lists(st.sampled_from(DTYPES)),
         budget=st.floats(0.1, 1e6),
-        checks=st.lists(texts).map(tuple),
-        allowed_bits=st.none() | st.integers(1),
+        checks=st.lists(st.sampled_from(sorted(names()))),
+        allowed_bits=st.none() | st.integers(1, MOST_BITS),
         known=texts,
     ),
     planned=st.integers(0),
@@ -135,7 +137,10 @@ def changed(*path: str | int, to: Any) -> str:
         (changed("target", to=None), "is corrupt: target must be str, not None"),
         (changed("environment", "torch", to=2), "environment must hold strings"),
         (changed("parameters", "dtypes", to=[1]), "dtypes must hold strings"),
-        (changed("parameters", "budget", to="20"), "budget must be int or float, not '20'"),
+        (
+            changed("parameters", "budget", to="20"),
+            "budget must be int or float or NoneType, not '20'",
+        ),
         (changed("parameters", "allowed_bits", to="10"), "allowed_bits must be int or NoneType"),
         (changed("parameters", "known", to=None), "known must be str, not None"),
         ("NaN", "is corrupt: no object with a schema"),
@@ -159,7 +164,7 @@ def test_a_file_from_before_allowed_bits_and_registry_were_recorded_is_read() ->
     del content["parameters"]["allowed_bits"], content["parameters"]["known"]
 
     read_again = loads(json.dumps(content)).parameters
-    assert (read_again.allowed_bits, read_again.known) == (None, "shipped")
+    assert (read_again["allowed_bits"], read_again["known"]) == (None, "shipped")
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from conv_reference.verification.model.case import (
     Layout,
     Values,
 )
+from conv_reference.verification.options import MOST_CASES
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.networks import network_geometries
 from conv_reference.verification.plan.plan import Plan, plan
-from conv_reference.verification.plan.request import MOST_CASES, Request, Sweep
+from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.target.conventions import as_target
 
 ALL = tuple(DTYPES.values())

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.plan.request import LEAST_LIMIT, MOST_CASES, OVERRUN, Request
+from conv_reference.verification.options import MOST_CASES
+from conv_reference.verification.plan.request import LEAST_LIMIT, OVERRUN, Request
 
 
 def request(**fields: object) -> Request:

@@ -1,0 +1,127 @@
+"""The checks by name, group and words, read from their modules without importing torch.
+
+What a check asserts stands beside it, in a module that needs torch to run. Here the declarations
+are read from the source: a name can be refused, and ``conv-reference checks`` answer, at once. A
+test holds what is read here against what the modules register.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the report: what it asserts, why, and the real fault that it stands for."""
+
+    name: str
+    check: str  # the function that judges it
+    asserts: str
+    why: str
+    fault: str
+    group: str  # its module: checks of one family
+    title: str  # of the group
+    on_request: bool  # none of its cases are tried unless it is asked for by name
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Every row, in the order of the modules' names and lines."""
+    folder = files(__package__).joinpath("checks")
+    modules = sorted(
+        (path for path in folder.iterdir() if path.name.endswith(".py") and path.name[0] != "_"),
+        key=lambda path: path.name,
+    )
+    return tuple(
+        entry
+        for path in modules
+        for entry in _entries(path.name.removesuffix(".py"), path.read_text(encoding="utf-8"))
+    )
+
+
+@cache
+def names() -> frozenset[str]:
+    """What can be asked for: the checks and their rows."""
+    return frozenset(name for entry in entries() for name in (entry.check, entry.name))
+
+
+def require_known(wanted: Iterable[str]) -> None:
+    """Refuse a name that is neither a check's nor a row's.
+
+    Raises:
+        ValueError: when there is one; says which, and what is near it.
+    """
+    for name in wanted:
+        if name not in names():
+            near = get_close_matches(name, sorted(names()))
+            nearest = f"; nearest: {', '.join(near)}" if near else ""
+            raise ValueError(
+                f"no check {name!r}; accepted are those that `conv-reference checks` lists{nearest}"
+            )
+
+
+def _entries(group: str, source: str) -> Iterator[Entry]:
+    """The rows of one module: the calls of `Row` that its decorators name."""
+    module = ast.parse(source)
+    values = {
+        target.id: statement.value
+        for statement in module.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    title = (ast.get_docstring(module) or group).partition("\n")[0].rstrip(".")
+    for function in module.body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for decorator in function.decorator_list:
+            if not _calls(decorator, "check"):
+                continue
+            assert isinstance(decorator, ast.Call)
+            on_request = any(
+                keyword.arg == "sample" and ast.unparse(keyword.value) == "Sample.REQUEST"
+                for keyword in decorator.keywords
+            )
+            for row in _rows(decorator.args, values):
+                name, asserts, why, fault = _words(row, values)
+                yield Entry(name, function.name, asserts, why, fault, group, title, on_request)
+
+
+def _rows(arguments: Iterable[ast.expr], values: dict[str, ast.expr]) -> Iterator[ast.Call]:
+    """The calls of `Row` in the arguments, or in what they name of the module."""
+    for argument in arguments:
+        for node in _in_order(argument):
+            if _calls(node, "Row"):
+                assert isinstance(node, ast.Call)
+                yield node
+            elif isinstance(node, ast.Name) and node.id in values:
+                yield from _rows([values[node.id]], values)
+
+
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all below it, as they are written; what is in a `Row` stays in it."""
+    yield node
+    if not _calls(node, "Row"):
+        for child in ast.iter_child_nodes(node):
+            yield from _in_order(child)
+
+
+def _calls(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+_WORDS = ("name", "asserts", "why", "fault")
+
+
+def _words(row: ast.Call, values: dict[str, ast.expr]) -> list[str]:
+    """The four texts of a row, each a string or the name of one in the module."""
+    given = dict(zip(_WORDS, row.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in row.keywords if keyword.arg in _WORDS}
+    texts = [given[word] for word in _WORDS]
+    texts = [values.get(t.id, t) if isinstance(t, ast.Name) else t for t in texts]
+    return [ast.literal_eval(text) for text in texts]

@@ -1,0 +1,40 @@
+"""How a target is named, and where its source is: read without importing it, or torch."""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from conv_reference.verification.model.errors import TargetError
+
+
+def split(name: str) -> tuple[str, str]:
+    """The module or file, and the attribute in it, of ``package.module:attribute``.
+
+    Raises:
+        TargetError: when the name has another form, or its file is not there.
+    """
+    place, separator, attribute = name.rpartition(":")
+    if not separator or not place or not attribute:
+        raise TargetError(
+            f"not a target: {name!r}; accepted is package.module:attribute "
+            "or path/file.py:attribute"
+        )
+    if place.endswith(".py") and not Path(place).is_file():
+        raise TargetError(f"cannot import {place!r}: no such file")
+    return place, attribute
+
+
+def source_of(name: str) -> Path | None:
+    """The file that a target's name leads to, where it can be told without running anything."""
+    place, _ = split(name)
+    if place.endswith(".py"):
+        return Path(place)
+    folders, source = [str(Path.cwd()), *sys.path], None
+    for part in place.split("."):
+        spec = PathFinder.find_spec(part, folders)
+        if spec is None:
+            return None
+        folders, source = list(spec.submodule_search_locations or ()), spec.origin
+    return None if source is None else Path(source)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from conv_reference.verification import catalogue
+from conv_reference.verification.checks import Sample, all_checks
+
+
+def test_what_is_read_from_the_source_is_what_the_modules_register() -> None:
+    read = {
+        entry.name: (entry.check, entry.asserts, entry.why, entry.fault, entry.on_request)
+        for entry in catalogue.entries()
+    }
+    registered = {
+        row.name: (check.name, row.asserts, row.why, row.fault, check.sample == Sample.REQUEST)
+        for check in all_checks().values()
+        for row in check.rows
+    }
+    assert read == registered
+    assert len(read) == len(catalogue.entries())
+
+
+def test_the_rows_of_a_check_stand_in_its_order() -> None:
+    for check in all_checks().values():
+        read = [entry.name for entry in catalogue.entries() if entry.check == check.name]
+        assert read == [row.name for row in check.rows]
+
+
+def test_each_group_is_a_module_with_a_title() -> None:
+    groups = {entry.group: entry.title for entry in catalogue.entries()}
+    assert groups["degenerate"].startswith("Degenerate sizes")
+    assert len({*groups.values()}) == len(groups)
+
+
+def test_it_needs_no_torch() -> None:
+    code = (
+        "import sys; from conv_reference.verification import catalogue; catalogue.entries(); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_name_that_is_there_is_accepted() -> None:
+    catalogue.require_known(["certificate", "grad_input", "compile"])
+
+
+def test_a_name_that_is_not_there_is_refused_with_what_is_near() -> None:
+    with pytest.raises(ValueError, match=r"no check 'grad_inptu'; .*; nearest: grad_input"):
+        catalogue.require_known(["forward", "grad_inptu"])

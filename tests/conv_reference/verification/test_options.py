@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+import pytest
+
+from conv_reference.verification import given, options, verify
+from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.plan.request import Sweep
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    given.add_to(parser, ("text", "json"))
+    return parser.parse_args(words)
+
+
+def test_each_keyword_is_one_of_verify_with_the_same_default() -> None:
+    parameters = inspect.signature(verify).parameters
+    for option in options.OPTIONS:
+        if option.keyword and option.keyword != "known":  # by its path there
+            default = parameters[option.keyword].default
+            assert default == option.default, option.flag
+
+
+def test_what_is_named_here_is_what_the_engine_has() -> None:
+    assert tuple(DTYPES) == options.DTYPES
+    assert tuple(Sweep) == options.SWEEPS
+
+
+def test_a_flag_is_there_once_and_each_option_is_listed() -> None:
+    flags = [option.flag for option in options.OPTIONS]
+    assert len({*flags}) == len(flags)
+    declared = [one for one in vars(options).values() if isinstance(one, options.Option)]
+    assert {one.flag for one in declared} == {*flags}
+
+
+def test_whatever_cases_or_verdicts_follow_from_is_recorded_in_a_baseline() -> None:
+    recorded = {option.keyword for option in options.RECORDED}
+    asked = {option.keyword for option in options.OPTIONS if option.keyword}
+    # One case or geometry has no baseline; seeds are its own; workers change no verdict.
+    assert asked - recorded == {"geometry", "case", "seed", "workers"}
+
+
+def test_what_is_given_is_told_from_what_is_not() -> None:
+    assert given.value(parsed("--sweep", "small"), options.SWEEP) == "small"
+    assert parsed().sweep is None
+    assert given.value(parsed(), options.SWEEP) == "default"
+    assert given.keywords(parsed("--check", "jvp", "--check", "vmap"))["checks"] == [
+        "jvp",
+        "vmap",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"budget": float("inf")}, "budget must be finite and more than 0 seconds, got inf"),
+        ({"allowed_bits": 54}, "allowed_bits must be 1..53, got 54"),
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"sweep": "wide"}, "sweep must be one of default, small, .*, got 'wide'"),
+        ({"require": "wrong"}, "require must be one of rounded, exact, got 'wrong'"),
+        ({"checks": ["jvp", "none"]}, "no check 'none'"),
+        ({"geometry": "h2"}, "the geometry 'h2' lacks w, k"),
+    ],
+)
+def test_from_python_the_same_is_refused_by_its_keyword(
+    keywords: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        given.require_keywords(**keywords)
