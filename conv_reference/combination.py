@@ -1,0 +1,338 @@
+"""One equation in place of many: random combinations over the batch and over the channels.
+
+Convolution is bilinear, so weights u over the samples, r over the output channels and v over the
+input channels collapse a whole layer to one channel::
+
+    Σ_{n,o} u_n r_o Y[n,o]   =  conv(Σ_n u_n X[n], Σ_o r_o K[o])  + (Σ u)(Σ_o r_o b_o)
+    Σ_{n,c} u_n v_c dX[n,c]  =  adjoint of conv in X, of Σ_n u_n G[n] and Σ_c v_c K[:,c]
+    Σ_{o,c} r_o v_c dK[o,c]  =  correlation of Σ_c v_c X[:,c] with Σ_o r_o G[:,o], over all samples
+    Σ_o r_o db_o             =  the sum of Σ_o r_o G[:,o]
+
+at each pixel or tap. Each large tensor is read about once; the small rest is the oracle's, in
+float64, on a convolution of one channel. The technique is Freivalds' ("Probabilistic machines can
+use less running time", 1977); in fault tolerance it is known as algorithm-based (Huang and
+Abraham, 1984).
+
+Over integers nothing rounds while the sums stay below 2^53, as they do of operands that are exact
+in float32 or less. An error that is a bilinear form in two of the weights, and not zero, vanishes
+with probability at most 1 - (1 - 1/q)², q the number of values of a weight (Schwartz and Zippel).
+An error in one element alone is never missed, for no weight is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor
+from torch.nn.functional import pad
+
+from conv_reference import functional
+from conv_reference.geometry import Geometry
+
+# Elements of a block that is read at a time: it stays in the cache while it is read twice.
+_BLOCK = 2**18
+# Integers below it are exact in float32 sums in any order, and so are those with an error as large.
+_EXACT = 2**23
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the samples and the channels are combined with: integers, none of them zero."""
+
+    samples: Float[Tensor, " n"]  # u, float64
+    outputs: Float[Tensor, " o"]  # r
+    inputs: Float[Tensor, " c"]  # v
+    magnitude: int  # the greatest absolute value
+
+    @property
+    def miss_bound(self) -> float:
+        """The probability that an error, bilinear in two of them, vanishes, at most."""
+        return 1 - (1 - 1 / (2 * self.magnitude)) ** 2
+
+
+def draw_weights(
+    geometry: Geometry, *, seed: int, magnitude: int = 8, device: torch.device | str = "cpu"
+) -> Weights:
+    """Weights from -magnitude to magnitude without 0, each as likely as the others.
+
+    Args:
+        geometry: the sizes.
+        seed: at least 0.
+        magnitude: at least 1; of 1 a miss has probability up to 3/4, of 8 up to 0.13.
+        device: where they lie.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(size: int) -> Tensor:
+        values = torch.randint(-magnitude, magnitude, (size,), generator=generator)
+        return values.add_(values >= 0).to(device, torch.float64)
+
+    return Weights(
+        drawn(geometry.batch),
+        drawn(geometry.out_channels),
+        drawn(geometry.in_channels),
+        magnitude,
+    )
+
+
+@dataclass(frozen=True)
+class Equation:
+    """What a combination should be, and what it is; both in float64."""
+
+    expected: Tensor
+    actual: Tensor
+
+    @property
+    def holds(self) -> bool:
+        """Whether both are the same to the bit; never where there is a NaN."""
+        return torch.equal(self.expected, self.actual)
+
+    @property
+    def residual(self) -> Tensor:
+        """By how much it is off, at each pixel or tap."""
+        return self.actual - self.expected
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The equations of one layer.
+
+    Args of its methods have the shapes of ``geometry``, any layout, any floating dtype.
+    ``largest`` bounds the absolute values of a tensor's elements: where the sums stay exact in
+    float32 it is read in float32, at the speed of memory, otherwise in float64. Where it is not
+    given, ``fast`` says in which.
+    """
+
+    geometry: Geometry
+    weights: Weights
+    fast: bool = False  # whether rounding in float32 is no matter: of operands that round anyway
+
+    def output(
+        self,
+        input: Num[Tensor, "n c h w"],
+        weight: Num[Tensor, "o c_per_group kh kw"],
+        bias: Num[Tensor, " o"] | None,
+        output: Num[Tensor, "n o oh ow"],
+        *,
+        largest: tuple[float, float] | None = None,
+    ) -> Equation:
+        """Of Y: (H', W').
+
+        Args:
+            input: X.
+            weight: K.
+            bias: b, or None.
+            output: Y.
+            largest: of X and of Y.
+        """
+        w, (of_X, of_Y) = self.weights, largest or (None, None)
+        Xu = self._over_samples(input, of_X)
+        expected = _output_of_one(Xu, self._kernel_over_outputs(weight)[0], self.geometry)
+        if bias is not None:
+            expected = expected + w.samples.sum() * (w.outputs @ bias.to(torch.float64))
+        return Equation(expected, self._over_both(output, w.outputs, of_Y))
+
+    def grad_input(
+        self,
+        grad_output: Num[Tensor, "n o oh ow"],
+        weight: Num[Tensor, "o c_per_group kh kw"],
+        grad_input: Num[Tensor, "n c h w"],
+        *,
+        largest: tuple[float, float] | None = None,
+    ) -> Equation:
+        """Of dX: (H, W).
+
+        Args:
+            grad_output: G.
+            weight: K.
+            grad_input: dX.
+            largest: of G and of dX.
+        """
+        of_G, of_dX = largest or (None, None)
+        Gu = self._over_samples(grad_output, of_G)
+        alone = replace(self.geometry, batch=1, groups=1, in_channels=1)
+        expected = functional.grad_input(Gu[None], self._kernel_over_inputs(weight), alone)[0, 0]
+        return Equation(expected, self._over_both(grad_input, self.weights.inputs, of_dX))
+
+    def grad_weight(
+        self,
+        grad_output: Num[Tensor, "n o oh ow"],
+        input: Num[Tensor, "n c h w"],
+        grad_weight: Num[Tensor, "o c_per_group kh kw"],
+        *,
+        largest: tuple[float, float] | None = None,
+    ) -> Equation:
+        """Of dK: (kh, kw).
+
+        Args:
+            grad_output: G.
+            input: X.
+            grad_weight: dK.
+            largest: of G and of X.
+        """
+        return self.grad_parameters(grad_output, input, grad_weight, None, largest=largest)[0]
+
+    def grad_parameters(
+        self,
+        grad_output: Num[Tensor, "n o oh ow"],
+        input: Num[Tensor, "n c h w"],
+        grad_weight: Num[Tensor, "o c_per_group kh kw"],
+        grad_bias: Num[Tensor, " o"] | None,
+        *,
+        largest: tuple[float, float] | None = None,
+    ) -> tuple[Equation, Equation | None]:
+        """Of dK, (kh, kw), and of db, one number, for which G is read once.
+
+        Args:
+            grad_output: G.
+            input: X.
+            grad_weight: dK.
+            grad_bias: db, or None.
+            largest: of G and of X.
+        """
+        g, w, (of_G, of_X) = self.geometry, self.weights, largest or (None, None)
+        taps = torch.zeros(1, 1, *g.kernel_size, dtype=torch.float64, device=input.device)
+        total = torch.zeros((), dtype=torch.float64, device=input.device)
+        for part in _blocks(input):
+            X = _over_channels(input[part], w.inputs, g.groups, self._kind(of_X, w.inputs))
+            G = _over_channels(grad_output[part], w.outputs, g.groups, self._kind(of_G, w.outputs))
+            plane = replace(g, batch=len(X) * g.groups, in_channels=1, out_channels=1, groups=1)
+            X, G = X.reshape(plane.input_shape), G.reshape(plane.output_shape)
+            taps += functional.grad_weight(G, X, plane)
+            if grad_bias is not None:
+                total += G.sum()
+        by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw), each of its group
+        of_weight = Equation(taps[0, 0], torch.tensordot(w.inputs, by_output, 1))
+        if grad_bias is None:
+            return of_weight, None
+        return of_weight, Equation(total, w.outputs @ grad_bias.to(torch.float64))
+
+    def grad_bias(
+        self,
+        grad_output: Num[Tensor, "n o oh ow"],
+        grad_bias: Num[Tensor, " o"],
+        *,
+        largest: float | None = None,
+    ) -> Equation:
+        """Of db: one number.
+
+        Args:
+            grad_output: G.
+            grad_bias: db.
+            largest: of G.
+        """
+        r = self.weights.outputs
+        expected = torch.zeros((), dtype=torch.float64, device=grad_output.device)
+        for part in _blocks(grad_output):
+            G = _over_channels(grad_output[part], r, 1, self._kind(largest, r))
+            expected += G.sum(dtype=torch.float64)
+        return Equation(expected, r @ grad_bias.to(torch.float64))
+
+    def _over_samples(self, tensor: Tensor, largest: float | None) -> Tensor:
+        """Σ_n u_n T[n], in float64."""
+        u = self.weights.samples
+        kind = self._kind(largest, u)
+        if tensor.dtype == kind:  # read in place
+            return _over_samples(tensor, u, kind).to(torch.float64)
+        total = torch.zeros(tensor.shape[1:], dtype=torch.float64, device=tensor.device)
+        for part in _blocks(tensor):
+            total += _over_samples(tensor[part], u[part], kind)
+        return total
+
+    def _over_both(self, tensor: Tensor, weights: Tensor, largest: float | None) -> Tensor:
+        """Σ_n Σ_c u_n w_c T[n, c], in float64."""
+        u, kind = self.weights.samples, self._kind(largest, weights)
+        total = torch.zeros(tensor.shape[2:], dtype=torch.float64, device=tensor.device)
+        for part in _blocks(tensor):
+            planes = _over_channels(tensor[part], weights, 1, kind)[:, 0]
+            total += torch.tensordot(u[part], planes.to(torch.float64), 1)
+        return total
+
+    def _kernel_over_outputs(self, weight: Tensor) -> Tensor:
+        """Σ_o r_o K[o], of each group's own outputs: (1, C, kh, kw)."""
+        g = self.geometry
+        group_in, group_out = g.group_channels
+        K = weight.to(torch.float64).reshape(g.groups, group_out, group_in * _taps(g))
+        r = self.weights.outputs.reshape(g.groups, 1, group_out)
+        return (r @ K).reshape(1, g.in_channels, *g.kernel_size)
+
+    def _kernel_over_inputs(self, weight: Tensor) -> Tensor:
+        """Σ_c v_c K[:, c], of each group's own inputs: (O, 1, kh, kw)."""
+        g = self.geometry
+        group_in, group_out = g.group_channels
+        K = weight.to(torch.float64).reshape(g.groups, group_out, group_in, _taps(g))
+        v = self.weights.inputs.reshape(g.groups, 1, 1, group_in)
+        return (v @ K).reshape(g.out_channels, 1, *g.kernel_size)
+
+    def _kind(self, largest: float | None, weights: Tensor) -> torch.dtype:
+        """The dtype to read in: float32 where its sums are exact, or where that is no matter."""
+        if largest is None:
+            return torch.float32 if self.fast else torch.float64
+        exact = largest * self.weights.magnitude * max(len(weights), 1) < _EXACT
+        return torch.float32 if exact else torch.float64
+
+
+def _blocks(tensor: Tensor) -> Iterator[slice]:
+    """Samples that are read together."""
+    batch = tensor.shape[0]
+    each = max(1, tensor[0].numel()) if batch else 1
+    size = max(1, _BLOCK // each)
+    for first in range(0, batch, size):
+        yield slice(first, min(batch, first + size))
+
+
+def _over_samples(block: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
+    """Σ_n u_n T[n] of a block: (C, H, W)."""
+    u = weights.to(dtype)
+    if _is_channels_last(block):
+        flat = block.permute(0, 2, 3, 1).reshape(len(u), -1).to(dtype)
+        _, c, h, w = block.shape
+        return (u @ flat).reshape(h, w, c).permute(2, 0, 1)
+    return (u @ block.reshape(len(u), -1).to(dtype)).reshape(block.shape[1:])
+
+
+def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
+    """Σ_c w_c T[n, c] of each group: (n, groups, H, W), in float64."""
+    n, c, h, w = block.shape
+    if groups == 1 and _is_channels_last(block):
+        flat = block.permute(0, 2, 3, 1).reshape(n * h * w, c).to(dtype)
+        return (flat @ weights.to(dtype)).reshape(n, 1, h, w).to(torch.float64)
+    by_group = block.reshape(n, groups, c // groups, h * w).to(dtype)
+    combined = weights.to(dtype).reshape(groups, 1, c // groups) @ by_group
+    return combined.reshape(n, groups, h, w).to(torch.float64)
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    last = torch.channels_last
+    return not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last)
+
+
+def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """One channel of output, (H', W'), of an image (C, H, W) and a kernel (C, kh, kw).
+
+    Each tap's sum over the channels is a plane of the image; the planes, shifted by their taps,
+    are added. So no patches are made.
+    """
+    (kh, kw), (top, bottom), (left, right) = geometry.kernel_size, *geometry.padding
+    c, h, w = input.shape
+    planes = weight.reshape(c, kh * kw).T @ input.reshape(c, h * w)
+    padded = pad(planes.reshape(kh, kw, h, w), (left, right, top, bottom))
+    total = input.new_zeros(geometry.output_size)
+    for a, b in product(range(kh), range(kw)):
+        total += padded[a, b, _read(geometry, 0, a), _read(geometry, 1, b)]
+    return total
+
+
+def _read(geometry: Geometry, axis: int, tap: int) -> slice:
+    """The rows, or columns, of the padded image that a tap reads."""
+    stride, outputs = geometry.stride[axis], geometry.output_size[axis]
+    first = geometry.dilation[axis] * tap
+    return slice(first, first + stride * (outputs - 1) + 1, stride)
+
+
+def _taps(geometry: Geometry) -> int:
+    return geometry.kernel_size[0] * geometry.kernel_size[1]

@@ -1,0 +1,119 @@
+"""Y and dX at one pixel, and dK at one tap, over all samples and channels: to find who is wrong.
+
+Once a combination (``conv_reference.combination``) shows at which place a layer is wrong, all that
+is there is computed from the definition, in float64, for as little as one pixel costs.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor
+from torch.nn.functional import pad
+
+from conv_reference.geometry import Geometry
+
+
+def output_at(
+    input: Num[Tensor, "n c h w"],
+    weight: Num[Tensor, "o c_per_group kh kw"],
+    bias: Num[Tensor, " o"] | None,
+    geometry: Geometry,
+    pixel: tuple[int, int],
+) -> Float[Tensor, "n o"]:
+    """Y[:, :, i, j].
+
+    Args:
+        input: X.
+        weight: K.
+        bias: b, or None.
+        geometry: the sizes.
+        pixel: (i, j), within the output.
+    """
+    g = geometry
+    group_in, group_out = g.group_channels
+    rows, columns = (
+        slice(s * place, s * place + d * (k - 1) + 1, d)
+        for s, d, k, place in zip(g.stride, g.dilation, g.kernel_size, pixel, strict=True)
+    )
+    window = _padded(input, g)[:, :, rows, columns].to(torch.float64)
+    X = window.reshape(g.batch, g.groups, group_in * g.kernel_size[0] * g.kernel_size[1])
+    K = weight.to(torch.float64).reshape(g.groups, group_out, -1)
+    Y = torch.einsum("ngi,goi->ngo", X, K).reshape(g.batch, g.out_channels)
+    return Y if bias is None else Y + bias.to(torch.float64)
+
+
+def grad_input_at(
+    grad_output: Num[Tensor, "n o oh ow"],
+    weight: Num[Tensor, "o c_per_group kh kw"],
+    geometry: Geometry,
+    pixel: tuple[int, int],
+) -> Float[Tensor, "n c"]:
+    """dX[:, :, i, j]: each tap adds G where the pixel was read through it.
+
+    Args:
+        grad_output: G.
+        weight: K.
+        geometry: the sizes.
+        pixel: (i, j), within the input.
+    """
+    g = geometry
+    group_in, group_out = g.group_channels
+    total = grad_output.new_zeros((g.batch, g.groups, group_in), dtype=torch.float64)
+    for tap in product(range(g.kernel_size[0]), range(g.kernel_size[1])):
+        place = tuple(_seen_by(g, axis, pixel[axis], tap[axis]) for axis in (0, 1))
+        if place[0] is None or place[1] is None:
+            continue
+        G = grad_output[:, :, place[0], place[1]].to(torch.float64)
+        K = weight[:, :, tap[0], tap[1]].to(torch.float64)
+        total += torch.einsum(
+            "ngo,goc->ngc",
+            G.reshape(g.batch, g.groups, group_out),
+            K.reshape(g.groups, group_out, group_in),
+        )
+    return total.reshape(g.batch, g.in_channels)
+
+
+def grad_weight_at(
+    grad_output: Num[Tensor, "n o oh ow"],
+    input: Num[Tensor, "n c h w"],
+    geometry: Geometry,
+    tap: tuple[int, int],
+) -> Float[Tensor, "o c_per_group"]:
+    """dK[:, :, a, b], a sum over all samples and positions.
+
+    Args:
+        grad_output: G.
+        input: X.
+        geometry: the sizes.
+        tap: (a, b), within the kernel.
+    """
+    g = geometry
+    group_in, group_out = g.group_channels
+    rows, columns = (
+        slice(d * place, d * place + s * (outputs - 1) + 1, s)
+        for s, d, outputs, place in zip(g.stride, g.dilation, g.output_size, tap, strict=True)
+    )
+    (top, bottom), (left, right) = g.padding
+    total = grad_output.new_zeros((g.groups, group_out, group_in), dtype=torch.float64)
+    for sample in range(g.batch):  # one at a time: memory stays bounded
+        padded = pad(input[sample], (left, right, top, bottom))
+        X = padded[:, rows, columns].to(torch.float64).reshape(g.groups, group_in, -1)
+        G = grad_output[sample].to(torch.float64).reshape(g.groups, group_out, -1)
+        total += G @ X.transpose(1, 2)
+    return total.reshape(g.out_channels, group_in)
+
+
+def _padded(input: Tensor, geometry: Geometry) -> Tensor:
+    (top, bottom), (left, right) = geometry.padding
+    return pad(input, (left, right, top, bottom))
+
+
+def _seen_by(geometry: Geometry, axis: int, pixel: int, tap: int) -> int | None:
+    """The output that reads this row of the input through this row of the kernel, if any does."""
+    shifted = pixel + geometry.padding[axis][0] - geometry.dilation[axis] * tap
+    output, remainder = divmod(shifted, geometry.stride[axis])
+    inside = remainder == 0 and 0 <= output < geometry.output_size[axis]
+    return output if inside else None
