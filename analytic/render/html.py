@@ -42,6 +42,8 @@ MOST_ENTRIES = 24
 #: A Jacobian with more cells than this is listed by its entries.
 MOST_CELLS = 1500
 
+_SCRIPTS = ("terms.js", "picture.js", "try.js", "scroll.js")
+
 
 def render(document: Document, translations: NullTranslations) -> str:
     """Write the document as a page that needs nothing from elsewhere."""
@@ -71,7 +73,7 @@ class _Html(BlockWriter[Markup]):
             steps=[self._step(step) for step in self.document.steps],
             picture=self._picture(),
             style=Markup(_part("style.css")),
-            script=Markup(_part("picture.js")),
+            script=Markup("".join(map(_part, _SCRIPTS))),
             blocks=self._blocks,
             words={name: self._plain(message) for name, message in _html_picture.WORDS.items()},
         )

@@ -1,13 +1,10 @@
-// Lights what a cell meets. All that is known comes with the page: who meets whom on each axis.
-"use strict";
+// Lights what a cell meets.
 (() => {
-  const source = document.getElementById("data");
-  if (!source) return;
-  const data = JSON.parse(source.textContent);
+  if (!known) return;
+  const { data, products, compare, make, symbol, cell, nameOf, math, term, partial } = known;
   const panel = document.getElementById("panel");
   const nothing = panel.innerHTML;
   const MOST = 25; // terms and cells that the panel lists
-  const MATHML = "http://www.w3.org/1998/Math/MathML";
   let lit = []; // [element, class] to be put out
   let pinned = null; // the cell that the keyboard or a tap chose
 
@@ -26,71 +23,7 @@
   const element = ({ role, index: [n, c, row, column] }) =>
     tables.get(`${role}:${n},${c}`)?.rows[row]?.cells[column];
 
-  // The products in which a cell takes part: {input, kernel, output}, in the order of the outputs.
-  const range = (size) => Array.from({ length: size }, (_, i) => i);
-  function* pairs(axis, of, wanted) {
-    for (const i of of === "X" ? [wanted] : range(axis.length))
-      for (const [output, tap] of axis[i])
-        if (of === "X" || wanted === (of === "K" ? tap : output)) yield [i, output, tap];
-  }
-  function products({ role, index }) {
-    const of = role === "G" ? "Y" : role;
-    const [first, second, row, column] = index;
-    const found = [];
-    const samples = of === "K" ? range(data.tensors.X.shape[0]) : [first];
-    const channels = [];
-    data.channels.forEach((readers, c) => {
-      for (const [o, k] of readers)
-        if (of === "X" ? c === second : of === "K" ? o === first && k === second : o === second)
-          channels.push([c, o, k]);
-    });
-    for (const n of samples)
-      for (const [c, o, k] of channels)
-        for (const [u, i, a] of pairs(data.rows, of, row))
-          for (const [v, j, b] of pairs(data.columns, of, column))
-            found.push({ X: [n, c, u, v], K: [o, k, a, b], Y: [n, o, i, j] });
-    const order = of === "Y" ? "K" : "Y";
-    return found.sort((p, q) => compare(p[order], q[order]));
-  }
-  function compare(p, q) {
-    for (let at = 0; at < p.length; at++) if (p[at] !== q[at]) return p[at] - q[at];
-    return 0;
-  }
-
-  // Mathematics.
-  const make = (name, ...children) => {
-    const node = document.createElementNS(MATHML, name);
-    node.append(...children);
-    return node;
-  };
-  function symbol(tensor, index) {
-    const shown = index.filter((_, at) => tensor.written[at]);
-    const letter = make("mi", tensor.name);
-    if (!shown.length) return letter;
-    const row = make("mrow");
-    shown.forEach((number, at) => {
-      if (at) row.append(make("mo", ","));
-      row.append(make("mn", String(number)));
-    });
-    return make("msub", letter, row);
-  }
-  const cell = (role, index) => symbol(data.tensors[role], index);
-  const nameOf = (role, index) => {
-    const tensor = data.tensors[role];
-    return `${tensor.name}_{${index.filter((_, at) => tensor.written[at]).join(",")}}`;
-  };
-  const math = (...children) => {
-    const node = make("math", ...children);
-    node.setAttribute("displaystyle", "true");
-    return node;
-  };
-  // A factor before another; names are in the alphabet's order, as in the derivation.
-  function term(left, right) {
-    const sorted = [left, right].sort((p, q) => (nameOf(...p) < nameOf(...q) ? -1 : 1));
-    const space = make("mspace");
-    space.setAttribute("width", "0.167em");
-    return [cell(...sorted[0]), space, cell(...sorted[1])];
-  }
+  // What the panel says.
   function sum(head, terms) {
     const nodes = [math(...head)];
     const add = (...children) => nodes.push(document.createElement("wbr"), math(make("mrow"), ...children));
@@ -99,15 +32,6 @@
     if (terms.length > MOST) add(make("mo", "+"), make("mo", "⋯"));
     return nodes;
   }
-  function del(of) {
-    const sign = make("mo", "∂");
-    sign.setAttribute("lspace", "0");
-    sign.setAttribute("rspace", "0");
-    return make("mrow", sign, of);
-  }
-  const partial = (by) => [make("mfrac", del(make("mi", "C")), del(by))];
-
-  // What the panel says.
   function entry(list, word, ...content) {
     const dt = document.createElement("dt");
     const dd = document.createElement("dd");
@@ -119,8 +43,8 @@
     list.append(dt, dd);
   }
   function cells(role, met) {
-    const known = new Map(met.map((product) => [product[role].join(), product[role]]));
-    const listed = [...known.values()].sort(compare);
+    const unique = new Map(met.map((product) => [product[role].join(), product[role]]));
+    const listed = [...unique.values()].sort(compare);
     if (!listed.length) return [data.words.none];
     const nodes = listed.slice(0, MOST).flatMap((index, at) => [at ? ", " : "", math(cell(role, index))]);
     return listed.length > MOST ? [...nodes, `, … (${listed.length})`] : nodes;
@@ -251,23 +175,4 @@
     visit(next);
     next.focus();
   });
-})();
-
-// A block that is wider than the page can be reached and scrolled with the keyboard.
-(() => {
-  const word = document.body.dataset.scroll;
-  const mark = () => {
-    for (const block of document.querySelectorAll(".scroll")) {
-      const wide = block.scrollWidth > block.clientWidth + 1;
-      if (wide) {
-        block.tabIndex = 0;
-        block.setAttribute("role", "group");
-        block.setAttribute("aria-label", word);
-      } else if (block.hasAttribute("role")) {
-        for (const name of ["tabindex", "role", "aria-label"]) block.removeAttribute(name);
-      }
-    }
-  };
-  mark();
-  addEventListener("resize", mark);
 })();

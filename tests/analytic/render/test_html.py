@@ -18,7 +18,7 @@ from analytic.telling.message import _
 
 Samples = Mapping[str, Any]
 
-VOID = {"meta", "wbr", "link", "br", "img", "mspace", "mprescripts"}
+VOID = {"input", "meta", "wbr", "link", "br", "img", "mspace", "mprescripts"}
 
 
 class Balanced(HTMLParser):
