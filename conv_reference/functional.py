@@ -13,7 +13,10 @@ judge others by float64, or by integers small enough to be exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
 import torch
 from jaxtyping import Num
@@ -21,6 +24,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from conv_reference.geometry import Geometry, PaddingLike, PairLike, geometry_of
+
+Role = Literal["input", "weight", "grad_output"]
 
 
 def conv2d(
@@ -155,6 +160,62 @@ def grad_bias(grad_output: Num[Tensor, "n o oh ow"]) -> Num[Tensor, " o"]:
     return grad_output.sum((0, 2, 3), dtype=grad_output.dtype)
 
 
+# The derivative of T(X, K, G) = ⟨G, Y(X, K)⟩ in each operand: a function of the other two.
+FACES: Mapping[Role, tuple[Callable[[Tensor, Tensor, Geometry], Tensor], Role, Role]] = (
+    MappingProxyType(
+        {
+            "grad_output": (output, "input", "weight"),
+            "input": (grad_input, "grad_output", "weight"),
+            "weight": (grad_weight, "grad_output", "input"),
+        }
+    )
+)
+
+# Of each operand, and of the derivative in it.
+SHAPES: Mapping[Role, Callable[[Geometry], tuple[int, ...]]] = {
+    "input": lambda geometry: geometry.input_shape,
+    "weight": lambda geometry: geometry.weight_shape,
+    "grad_output": lambda geometry: geometry.output_shape,
+}
+
+
+def second_order(
+    of: Role,
+    operands: Mapping[Role, Tensor],
+    directions: Mapping[Role, Tensor],
+    geometry: Geometry,
+) -> Tensor:
+    """The derivative of Y, dX or dK along directions of X, K and G.
+
+    By bilinearity it is the sum of the same function with one operand replaced by its
+    direction: dY = Y(V, K) + Y(X, W) along V and W. Second derivatives do not depend on their
+    order, so the same sum is the gradient, in the operand ``of``, of what the directions are
+    upstream gradients of.
+
+    Args:
+        of: the operand whose gradient is differentiated: ``"grad_output"`` for Y, ``"input"``
+            for dX, ``"weight"`` for dK.
+        operands: X, K and G, as far as the sum reads them.
+        directions: in which they move; none of ``of`` itself counts, and one that is not there
+            stands still.
+        geometry: the sizes.
+
+    Raises:
+        ValueError, TypeError: as ``output`` does.
+    """
+    function, left, right = FACES[of]
+    total: Tensor | None = None
+    for role in (left, right):
+        if role in directions:
+            moved = {**operands, role: directions[role]}
+            term = function(moved[left], moved[right], geometry)
+            total = term if total is None else total + term
+    if total is not None:
+        return total
+    some = next(iter(operands.values()))
+    return some.new_zeros(SHAPES[of](geometry))
+
+
 @dataclass(frozen=True)
 class DoubleBackward:
     """Gradients of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩ with respect to what the backward pass read."""
@@ -177,7 +238,7 @@ def double_backward(
     """The second order: what a double backward pass hands back.
 
     By bilinearity ⟨V, dX⟩ = ⟨G, Y(V, K)⟩ and ⟨W, dK⟩ = ⟨G, Y(X, W)⟩, so each term is
-    again one of the functions above.
+    again one of the functions above: see ``second_order``.
 
     Args:
         grad_output: G, of shape ``geometry.output_shape``.
@@ -191,16 +252,16 @@ def double_backward(
     Raises:
         ValueError, TypeError: as ``output`` does.
     """
-    with_respect_to_G = output(grad_grad_input, weight, geometry) + output(
-        input, grad_grad_weight, geometry
-    )
+    operands: Mapping[Role, Tensor] = {"input": input, "weight": weight, "grad_output": grad_output}
+    directions: Mapping[Role, Tensor] = {"input": grad_grad_input, "weight": grad_grad_weight}
+    with_respect_to_G = second_order("grad_output", operands, directions, geometry)
     if grad_grad_bias is not None:
         _require("grad_grad_bias", grad_grad_bias, (geometry.out_channels,), like=grad_output)
         with_respect_to_G = with_respect_to_G + grad_grad_bias[:, None, None]
     return DoubleBackward(
         grad_output=with_respect_to_G,
-        input=grad_input(grad_output, grad_grad_weight, geometry),
-        weight=grad_weight(grad_output, grad_grad_input, geometry),
+        input=second_order("input", operands, directions, geometry),
+        weight=second_order("weight", operands, directions, geometry),
     )
 
 

@@ -10,25 +10,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
-from typing import Literal
 
 import torch
 from jaxtyping import Num
 from torch import Tensor
 
+from conv_reference.functional import Role
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import CONV2D, Operator
 
-Role = Literal["input", "weight", "grad_output"]
+__all__ = [
+    "Magnitudes",
+    "Operands",
+    "Role",
+    "can_be_exact",
+    "exact_magnitudes",
+    "exact_operands",
+    "largest_exact_integer",
+    "real_operands",
+]
 
 
 @dataclass(frozen=True)
 class Operands:
-    """What one forward and backward pass reads."""
+    """What one forward and backward pass reads; the operator says how the shapes hang together."""
 
-    input: Num[Tensor, "n c h w"]  # X
-    weight: Num[Tensor, "o c_per_group kh kw"]  # K
-    bias: Num[Tensor, " o"]  # b
-    grad_output: Num[Tensor, "n o oh ow"]  # G
+    input: Num[Tensor, "_ _ _ _"]  # X
+    weight: Num[Tensor, "_ _ _ _"]  # K
+    bias: Num[Tensor, " _"]  # b
+    grad_output: Num[Tensor, "_ _ _ _"]  # G
+
+    def by_role(self, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+        """Each operand by its role, in another dtype where one is given."""
+        named = {
+            "input": self.input,
+            "weight": self.weight,
+            "bias": self.bias,
+            "grad_output": self.grad_output,
+        }
+        return named if dtype is None else {role: t.to(dtype) for role, t in named.items()}
 
     def to(self, device: torch.device) -> Operands:
         """The same operands on another device."""
@@ -67,7 +87,11 @@ def largest_exact_integer(dtype: torch.dtype) -> int:
 
 @lru_cache(maxsize=2**14)  # asked for again and again of one geometry
 def exact_magnitudes(
-    geometry: Geometry, dtype: torch.dtype, *, heavy: Role | None = None
+    geometry: Geometry,
+    dtype: torch.dtype,
+    *,
+    heavy: Role | None = None,
+    operator: Operator = CONV2D,
 ) -> Magnitudes:
     """How large integers may be so that Y, dX, dK and db are exact in any order.
 
@@ -76,16 +100,18 @@ def exact_magnitudes(
         dtype: floating or integer.
         heavy: the operand that carries as many bits as fit while the others stay small, so
             that a silent downcast of it shows; None shares the range evenly.
+        operator: whose operands they are.
 
     Raises:
         ValueError: when even ones would sum past the dtype's exact integers.
     """
     largest = largest_exact_integer(dtype)
-    room = largest // _longest_sum(geometry)
+    longest = operator.longest_sum(geometry)
+    room = largest // longest
     if room < 1:
         raise ValueError(
             f"no integers are exact in {dtype} for {geometry}: "
-            f"a sum of {_longest_sum(geometry)} products, at most {largest} accepted"
+            f"a sum of {longest} products, at most {largest} accepted"
         )
     even = isqrt(room)
     if heavy is None:
@@ -98,18 +124,24 @@ def exact_magnitudes(
     return Magnitudes(**{**sizes, heavy: room // light})
 
 
-def can_be_exact(geometry: Geometry, dtype: torch.dtype) -> bool:
+def can_be_exact(geometry: Geometry, dtype: torch.dtype, operator: Operator = CONV2D) -> bool:
     """Whether there are integers for which Y and its gradients are exact in the dtype.
 
     Args:
         geometry: the sizes.
         dtype: floating or integer.
+        operator: whose Y and gradients.
     """
-    return _longest_sum(geometry) <= largest_exact_integer(dtype)
+    return operator.longest_sum(geometry) <= largest_exact_integer(dtype)
 
 
 def exact_operands(
-    geometry: Geometry, dtype: torch.dtype, *, seed: int, heavy: Role | None = None
+    geometry: Geometry,
+    dtype: torch.dtype,
+    *,
+    seed: int,
+    heavy: Role | None = None,
+    operator: Operator = CONV2D,
 ) -> Operands:
     """Integer-valued operands without a zero, uniform up to ``exact_magnitudes``.
 
@@ -118,11 +150,12 @@ def exact_operands(
         dtype: floating or integer.
         seed: of the generator; at least 0.
         heavy: see ``exact_magnitudes``.
+        operator: whose operands they are.
 
     Raises:
         ValueError: when even ones would sum past the dtype's exact integers.
     """
-    magnitudes = exact_magnitudes(geometry, dtype, heavy=heavy)
+    magnitudes = exact_magnitudes(geometry, dtype, heavy=heavy, operator=operator)
     generator = torch.Generator().manual_seed(seed)
 
     def draw(shape: tuple[int, ...], magnitude: int) -> Tensor:
@@ -130,21 +163,24 @@ def exact_operands(
         return below_or_above.add_(below_or_above >= 0).to(dtype)
 
     return Operands(
-        input=draw(geometry.input_shape, magnitudes.input),
-        weight=draw(geometry.weight_shape, magnitudes.weight),
+        input=draw(operator.shape("input", geometry), magnitudes.input),
+        weight=draw(operator.shape("weight", geometry), magnitudes.weight),
         # One more term of the longest sum: the bias is no larger than one product.
-        bias=draw((geometry.out_channels,), magnitudes.input),
-        grad_output=draw(geometry.output_shape, magnitudes.grad_output),
+        bias=draw(operator.shape("bias", geometry), magnitudes.input),
+        grad_output=draw(operator.shape("grad_output", geometry), magnitudes.grad_output),
     )
 
 
-def real_operands(geometry: Geometry, dtype: torch.dtype, *, seed: int) -> Operands:
+def real_operands(
+    geometry: Geometry, dtype: torch.dtype, *, seed: int, operator: Operator = CONV2D
+) -> Operands:
     """Operands drawn from the standard normal distribution.
 
     Args:
         geometry: the sizes.
         dtype: floating.
         seed: of the generator; at least 0.
+        operator: whose operands they are.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -152,15 +188,8 @@ def real_operands(geometry: Geometry, dtype: torch.dtype, *, seed: int) -> Opera
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
     return Operands(
-        input=draw(geometry.input_shape),
-        weight=draw(geometry.weight_shape),
-        bias=draw((geometry.out_channels,)),
-        grad_output=draw(geometry.output_shape),
+        input=draw(operator.shape("input", geometry)),
+        weight=draw(operator.shape("weight", geometry)),
+        bias=draw(operator.shape("bias", geometry)),
+        grad_output=draw(operator.shape("grad_output", geometry)),
     )
-
-
-def _longest_sum(geometry: Geometry) -> int:
-    """The most products that one element of Y (with its bias), dX, dK or db sums."""
-    (group_in, group_out), (kh, kw) = geometry.group_channels, geometry.kernel_size
-    positions = geometry.batch * geometry.output_size[0] * geometry.output_size[1]
-    return max(group_in * kh * kw + 1, group_out * kh * kw, positions)

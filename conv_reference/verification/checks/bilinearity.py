@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.operands import Operands, can_be_exact
+from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import agree
@@ -32,7 +32,7 @@ from conv_reference.verification.trial.trial import Trial, target_code
 )
 def additivity(trial: Trial) -> Iterator[Judgement]:
     """One operand as a sum of two."""
-    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+    if not trial.has_room:
         return
     given = _without_bias(trial)
     for role in ("input", "weight"):
@@ -65,7 +65,7 @@ def additivity(trial: Trial) -> Iterator[Judgement]:
 )
 def homogeneity(trial: Trial) -> Iterator[Judgement]:
     """Operands times -2, which is exact in any dtype."""
-    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+    if not trial.has_room:
         return
     given = _without_bias(trial)
     plain = _answers(trial, given)
@@ -101,7 +101,7 @@ def homogeneity(trial: Trial) -> Iterator[Judgement]:
 )
 def adjointness(trial: Trial) -> Iterator[Judgement]:
     """Inner products, in exact arithmetic."""
-    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+    if not trial.has_room:
         return
     given = trial.operands
     found = _answers(trial, given)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.quantities import FIRST_ORDER, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -27,7 +28,6 @@ from conv_reference.verification.trial.judge import (
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.trial import (
-    FIRST_ORDER,
     TargetRaised,
     Trial,
     own_shapes,
@@ -36,12 +36,7 @@ from conv_reference.verification.trial.trial import (
 from conv_reference.verification.trial.values import repetitions
 
 _equal = torch.equal  # bound before a target could replace it
-ROWS: Mapping[str, str] = {
-    "Y": "forward",
-    "dX": "grad_input",
-    "dK": "grad_weight",
-    "db": "grad_bias",
-}
+ROWS = {name: quantity.row for name, quantity in QUANTITIES.items()}
 GRAPHLESS = (
     "Y does not ask for a gradient where arguments do: no backward pass was to be had. "
     "To judge the forward pass alone: --check forward"
@@ -106,7 +101,7 @@ GRAPHLESS = (
 )
 def certificate(trial: Trial) -> Iterator[Judgement]:
     """Y, dX, dK and db of one case against the oracle; where values are few, several times."""
-    for repetition in range(repetitions(trial.case)):
+    for repetition in range(repetitions(trial.case, trial.target.operator)):
         yield from _once(replace(trial, seed=trial.seed + repetition))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,14 +11,20 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from conv_reference import functional
 from conv_reference.operands import Operands
+from conv_reference.quantities import (
+    GRADIENTS,
+    LETTERS,
+    QUANTITIES,
+    QUANTITY_OF,
+    ROLE_OF,
+)
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
-from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
+from conv_reference.verification.trial.judge import Expected, Judgement
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
@@ -30,31 +36,28 @@ class _Tangents:
     """A point and a direction: V, W and v beside X, K and b."""
 
     operands: Operands
-    V: Tensor
-    W: Tensor
-    v: Tensor | None
+    directions: Mapping[str, Tensor]  # by role
 
     @classmethod
     def drawn(cls, trial: Trial) -> _Tangents | None:
         integers = Integers.of(trial, terms=2)
         if integers is None:
             return None
-        v = integers.bias() if trial.case.bias else None
-        return cls(integers.operands(), integers.input(), integers.weight(), v)
+        v = {"bias": integers.like("bias")} if trial.case.bias else {}
+        operands = integers.operands()
+        return cls(operands, {role: integers.like(role) for role in ("input", "weight")} | v)
 
-    def along(self, subset: str) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """The direction with only those of X, K and b moving."""
-        return (
-            self.V if "X" in subset else None,
-            self.W if "K" in subset else None,
-            self.v if "b" in subset else None,
-        )
+    def along(self, subset: str) -> dict[str, Tensor]:
+        """The direction with only those of X, K and b moving, by role."""
+        roles = (ROLE_OF[letter] for letter in subset)
+        return {role: self.directions[role] for role in roles if role in self.directions}
 
     def own(self, trial: Trial, subset: str) -> dict[str, Tensor]:
         """The tangents that the target is handed, by the letter of what moves."""
-        V, W, v = self.along(subset)
-        given = {"X": own(trial, "dX", V), "K": own(trial, "dK", W), "b": own(trial, "db", v)}
-        return {letter: tensor for letter, tensor in given.items() if tensor is not None}
+        return {
+            LETTERS[role]: own(trial, QUANTITY_OF[role], tensor)
+            for role, tensor in self.along(subset).items()
+        }
 
 
 def _call(trial: Trial, point: _Tangents) -> Call:
@@ -99,22 +102,13 @@ def _subsets(trial: Trial) -> tuple[str, ...]:
 def _tangent_judged(
     row: str, trial: Trial, point: _Tangents, subset: str, actual: Any
 ) -> Judgement:
-    X, K = point.operands.input, point.operands.weight
-    V, W, v = point.along(subset)
-    oracle = Oracle(trial.case.geometry)
-    expected = answer(trial, "Y", oracle.tangent, X, K, V, W, v)
-    quantity = _quantity(subset)
-    judgement = trial.judge(row, quantity, actual, expected)
+    moving = point.along(subset)
+    expected = along(trial, "Y", point.operands, moving)
+    judgement = trial.judge(row, _quantity(subset), actual, expected)
     if judgement.verdict != Verdict.WRONG:
         return judgement
-    terms = {
-        "Y(V, K)": (X, K, V, None, None),
-        "Y(X, W)": (X, K, None, W, None),
-        "v": (X, K, None, None, v),
-    }
-    moving = {n: t for n, t in terms.items() if any(direction is not None for direction in t[2:])}
-    named = {n: answer(trial, "Y", oracle.tangent, *t).value for n, t in moving.items()}
-    return told_in_terms(judgement, actual, named, {}, where=_LETTERS)
+    terms = addends(trial, "Y", point.operands, moving)
+    return told_in_terms(judgement, actual, terms, {}, where=_LETTERS)
 
 
 def _quantity(subset: str) -> str:
@@ -253,21 +247,16 @@ def _second_order(
     trial: Trial, point: _Tangents, row: str, names: list[str], actual: tuple[Any, ...]
 ) -> Iterator[Judgement]:
     """dX(G, W), dK(G, V) and zero for b, as both mixtures give them."""
-    oracle = Oracle(trial.case.geometry)
-    X, K, b, G = (
-        getattr(point.operands, role) for role in ("input", "weight", "bias", "grad_output")
-    )
-    expected = [
-        ("dX(G, W)", answer(trial, "dX", oracle.grad_input, G, point.W)),
-        ("dK(G, V)", answer(trial, "dK", oracle.grad_weight, G, point.V)),
-        ("0", answer(trial, "db", torch.zeros_like, b)),
-    ]
-    # What a rule hands on that does not differentiate.
-    others = [
-        ("dX(G, K)", partial(answer, trial, "dX", oracle.grad_input, G, K)),
-        ("dK(G, X)", partial(answer, trial, "dK", oracle.grad_weight, G, X)),
-        ("db", partial(answer, trial, "db", functional.grad_bias, G)),
-    ]
+    named = point.operands.by_role()
+    expected: list[tuple[str, Expected]] = []
+    others: list[tuple[str, Callable[[], Expected]]] = []
+    for quantity in map(QUANTITIES.__getitem__, GRADIENTS):
+        formula = quantity.formula(DIRECTIONS) if quantity.other else "0"
+        expected.append((formula, along(trial, quantity.name, point.operands, point.directions)))
+        # What a rule hands on that does not differentiate.
+        read = {role: named[role] for role in quantity.factors}
+        other = quantity.formula() if quantity.other else quantity.name
+        others.append((other, partial(at, trial, quantity.name, **read)))
     # Without a bias there are only two.
     for name, found, (formula, wanted), (other, mistaken) in zip(
         names, actual, expected, others, strict=False

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
 from conv_reference.verification.checks.second_order import require_second_order
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import not_judged
-from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
+from conv_reference.verification.trial.integers import Integers, along, answer, own
 from conv_reference.verification.trial.judge import Expected, Judgement
-from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
+from conv_reference.verification.trial.trial import Trial, target_code
 
 _MOST_ELEMENTS = 256  # of X, and of K: each is a basis vector for the oracle
 _MOST_ENTRIES = 2**15  # of one Jacobian
@@ -71,7 +72,7 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
         return
     operands = integers.operands()
     call = trial.call(operands, requires_grad="")
-    names = ("dX", "dK", "db") if call.b is not None else ("dX", "dK")
+    names = GRADIENTS if call.b is not None else GRADIENTS[:-1]
     with target_code("∂Y/∂X"):
         function, primals = _function_of(call)
         found = transform(function, argnums=tuple(range(len(primals))))(*primals)
@@ -93,26 +94,17 @@ def _function_of(call: Call) -> tuple[Any, tuple[Tensor, ...]]:
 
 def _expected(trial: Trial, name: str, X: Tensor, K: Tensor) -> Expected:
     """The oracle's Jacobian: what it answers to each basis vector."""
-    geometry = trial.case.geometry
-    shapes = {
-        "dX": geometry.input_shape,
-        "dK": geometry.weight_shape,
-        "db": (geometry.out_channels,),
-    }
-    oracle = Oracle(geometry)
+    operator, geometry, role = trial.target.operator, trial.case.geometry, QUANTITIES[name].of
+    shape = operator.shape(role, geometry)
 
     def columns(X: Tensor, K: Tensor) -> Tensor:
-        size = torch.Size(shapes[name]).numel()
-        basis = torch.eye(size, dtype=torch.float64).reshape(size, *shapes[name])
-        of_basis: dict[str, Callable[[Tensor], Tensor]] = {
-            "dX": lambda e: oracle.output(e, K),
-            "dK": lambda e: oracle.output(X, e),
-            "db": lambda e: oracle.output(None, None, e),
-        }
-        return torch.stack([of_basis[name](vector) for vector in basis], dim=-1)
+        size = prod(shape)
+        basis = torch.eye(size, dtype=torch.float64).reshape(size, *shape)
+        at = {"input": X, "weight": K}
+        moved = (operator.second("Y", at, {role: vector}, geometry) for vector in basis)
+        return torch.stack([*moved], dim=-1)
 
-    own_shape = own_shapes(trial.target, geometry)
-    return answer(trial, "Y", columns, X, K, trail=own_shape[name])
+    return answer(trial, "Y", columns, X, K, trail=trial.target.own_shape(role, geometry))
 
 
 @check(
@@ -156,8 +148,8 @@ def _products(trial: Trial, row: str, product: Transform) -> Iterator[Judgement]
     if integers is None:
         return
     operands = integers.operands()
-    V, W = integers.input(), integers.weight()
-    directions = own(trial, "dX", V), own(trial, "dK", W)
+    upstream = {"input": integers.like("input"), "weight": integers.like("weight")}
+    directions = tuple(own(trial, QUANTITY_OF[role], t) for role, t in upstream.items())
     call = trial.call(operands, requires_grad="")
     names = ("Hessian-vector product in X", "Hessian-vector product in K")
     with target_code(names[0]):
@@ -166,13 +158,8 @@ def _products(trial: Trial, row: str, product: Transform) -> Iterator[Judgement]
     if not any(torch.is_tensor(product) and product.any() for product in found):
         # torch.func takes what is marked once_differentiable for a constant, silently.
         require_second_order(trial.call(operands, requires_grad="XK"))
-    oracle, G = Oracle(trial.case.geometry), operands.grad_output
-    expected = (
-        answer(trial, "dX", oracle.grad_input, G, W),
-        answer(trial, "dK", oracle.grad_weight, G, V),
-    )
-    for name, actual, wanted in zip(names, found, expected, strict=True):
-        yield trial.judge(row, name, actual, wanted)
+    for name, quantity, actual in zip(names, GRADIENTS, found, strict=False):
+        yield trial.judge(row, name, actual, along(trial, quantity, operands, upstream))
 
 
 def _weighted_sum(call: Call) -> Any:

@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference import functional
 from conv_reference.geometry import Geometry
-from conv_reference.operands import Operands, can_be_exact
+from conv_reference.operands import Operands
+from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import observed, told
@@ -31,8 +31,6 @@ from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.transforms import NOISE, transforms
 from conv_reference.verification.trial.trial import Trial, target_code
-
-_LETTERS = {"input": "X", "weight": "K", "grad_output": "G"}
 
 
 @check(
@@ -58,17 +56,14 @@ _LETTERS = {"input": "X", "weight": "K", "grad_output": "G"}
 )
 def nonfinite(trial: Trial) -> Iterator[Judgement]:
     """One poisoned element in each operand in turn: a NaN or an infinity."""
-    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+    if not trial.has_room:
         return
     plain = replace(trial, case=contiguous(trial))
-    for role, row in (
-        ("input", "nonfinite_input"),
-        ("weight", "nonfinite_kernel"),
-        ("grad_output", "nonfinite_upstream"),
-    ):
+    for role, row in zip(ROLES, _ROWS, strict=True):
         yield from _poisoned(plain, row, role)
 
 
+_ROWS = ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream")
 _POISONS = (math.nan, math.inf, math.nan, -math.inf)
 
 
@@ -86,7 +81,7 @@ class _Reach:
 
 
 def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
-    given, geometry = trial.operands, trial.case.geometry
+    given = trial.operands
     tensor = getattr(given, role)
     if tensor.numel() == 0:
         return
@@ -101,8 +96,8 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
         value = found.get(quantity)
         if kind_mismatch(row, quantity, value, wanted) is not None:
             continue  # told by the certificate
-        reach = _reach(quantity, role, math.copysign(1, poison) * marks, harmless, geometry)
-        said = f"{poison} in one element of {_LETTERS[role]}"
+        reach = _reach(trial, quantity, role, math.copysign(1, poison) * marks, harmless)
+        said = f"{poison} in one element of {LETTERS[role]}"
         yield from _propagated(trial, row, quantity, value, wanted, reach, poison, said)
 
 
@@ -169,29 +164,20 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: _Reach, said: str) -> 
     return replace(whole(row, quantity, should, shown, explanation), index=index)
 
 
-def _reach(
-    quantity: str, role: str, marks: Tensor, harmless: Operands, geometry: Geometry
-) -> _Reach:
+def _reach(trial: Trial, quantity: str, role: str, marks: Tensor, harmless: Operands) -> _Reach:
     """The oracle over zeros and ones, and over signs: which elements have a product with the mark.
 
     An element of a quantity has at most one product with one element of an operand.
     """
-    roles = ("input", "weight", "grad_output")
+    operator, geometry = trial.target.operator, trial.case.geometry
 
     def touched(other: dict[str, Tensor]) -> Tensor:
-        X, K, G = (marks if role == name else other[name] for name in roles)
-        match quantity:
-            case "Y" if role != "grad_output":
-                return functional.output(X, K, geometry)
-            case "dX" if role != "input":
-                return functional.grad_input(G, K, geometry)
-            case "dK" if role != "weight":
-                return functional.grad_weight(G, X, geometry)
-            case "db" if role == "grad_output":
-                return functional.grad_bias(G)
-        return torch.zeros(1, dtype=torch.float64)  # does not depend on it
+        if role not in QUANTITIES[quantity].factors:
+            return torch.zeros(1, dtype=torch.float64)  # does not depend on it
+        return operator.first(quantity, {**other, role: marks}, geometry)
 
-    signs = {name: getattr(harmless, name).sign().to(torch.float64) for name in roles}
+    named = harmless.by_role()
+    signs: dict[str, Tensor] = {name: named[name].sign().to(torch.float64) for name in ROLES}
     sure = touched({name: sign.new_ones(sign.shape) for name, sign in signs.items()}) != 0
     possible = sure.clone()
     marked = [int(i) for i in marks.nonzero()[0]]
@@ -241,12 +227,12 @@ def extremes(trial: Trial) -> Iterator[Judgement]:
     """Infinity times zero, negative zeros and subnormals."""
     plain = replace(trial, case=replace(contiguous(trial), requires_grad=""))
     yield from _zero_times_infinity(plain)
-    geometry = trial.case.geometry
+    shapes = {role: trial.target.operator.shape(role, trial.case.geometry) for role in LETTERS}
     ones = Operands(
-        input=torch.ones(geometry.input_shape, dtype=trial.case.dtype),
-        weight=torch.zeros(geometry.weight_shape, dtype=trial.case.dtype),
-        bias=torch.zeros(geometry.out_channels, dtype=trial.case.dtype),
-        grad_output=torch.ones(geometry.output_shape, dtype=trial.case.dtype),
+        input=torch.ones(shapes["input"], dtype=trial.case.dtype),
+        weight=torch.zeros(shapes["weight"], dtype=trial.case.dtype),
+        bias=torch.zeros(shapes["bias"], dtype=trial.case.dtype),
+        grad_output=torch.ones(shapes["grad_output"], dtype=trial.case.dtype),
     )
     yield from _signed_zeros(plain, ones)
     yield from _subnormals(plain, ones)
@@ -262,9 +248,9 @@ def _forward(trial: Trial, operands: Operands) -> Tensor | None:
 
 def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
     """Every other number and one whole tap zero, one infinity in X: NaN where a zero meets it."""
-    if not can_be_exact(trial.case.geometry, trial.case.dtype):
+    if not trial.has_room:
         return
-    given, geometry = trial.operands, trial.case.geometry
+    given = trial.operands
     K = given.weight.clone()
     K.view(-1)[::2] = 0
     K[:, :, 0, 0] = 0
@@ -276,7 +262,8 @@ def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
         return
     marks = torch.zeros_like(X, dtype=torch.float64)
     marks.view(-1)[middle] = 1
-    meets_zero = functional.output(marks, (K == 0).to(torch.float64), geometry) != 0
+    met = {"input": marks, "weight": (K == 0).to(torch.float64)}
+    meets_zero = trial.target.operator.first("Y", met, trial.case.geometry) != 0
     missing = (meets_zero.reshape(Y.shape) & ~Y.isnan()).nonzero()
     if len(missing):
         index = tuple(int(i) for i in missing[0])
@@ -310,7 +297,8 @@ def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
     Y = _forward(trial, replace(ones, input=X, weight=K))
     if Y is None:
         return
-    kept = functional.output(X.to(torch.float64), K.to(torch.float64), trial.case.geometry)
+    given = {"input": X.to(torch.float64), "weight": K.to(torch.float64)}
+    kept = trial.target.operator.first("Y", given, trial.case.geometry)
     value, kept = Y.to(torch.float64), kept.reshape(Y.shape)
     if torch.equal(value, kept):
         yield observed("subnormals", "Y", "subnormal numbers are kept in Y")

@@ -60,7 +60,7 @@ def _no_words(target: Target) -> str | None:
 def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
     unequal = replace(trial, case=contiguous(trial))
-    if can_be_exact(unequal.case.geometry, unequal.case.dtype):
+    if unequal.has_room:
         given = unequal.case.geometry
         pairs = {
             "stride": given.stride,
@@ -132,7 +132,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             if "stride" not in trial.target.options and stride != (1, 1):
                 continue
             changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
-            if not can_be_exact(changed, trial.case.dtype):
+            if not can_be_exact(changed, trial.case.dtype, trial.target.operator):
                 continue
             plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
             try:
@@ -355,7 +355,7 @@ def _square(trial: Trial) -> Trial | None:
         dilation=(dilation[0], dilation[0]),
         padding=(padding, padding),
     )
-    if not can_be_exact(square, trial.case.dtype):
+    if not can_be_exact(square, trial.case.dtype, trial.target.operator):
         return None
     return replace(trial, case=replace(contiguous(trial), geometry=square))
 

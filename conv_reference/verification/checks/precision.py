@@ -17,6 +17,7 @@ from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.operands import Operands
+from conv_reference.quantities import LETTERS, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.result import Verdict
@@ -32,15 +33,9 @@ from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
     own_shapes,
-    term_counts,
 )
 
-_ROWS: Mapping[str, str] = {
-    "Y": "precision_forward",
-    "dX": "precision_grad_input",
-    "dK": "precision_grad_weight",
-    "db": "precision_grad_bias",
-}
+_ROWS: Mapping[str, str] = {name: f"precision_{q.row}" for name, q in QUANTITIES.items()}
 _WHY = "Integers say that a result is right; over reals, how many of its bits are."
 
 
@@ -123,12 +118,12 @@ def _coherent(trial: Trial) -> Operands:
         value: Tensor = leading / 2**_LEADING + (1 + low)
         return value.to(case.dtype)
 
-    geometry = case.geometry
+    shapes = {role: trial.target.operator.shape(role, case.geometry) for role in LETTERS}
     return Operands(
-        input=collapse(draw(geometry.input_shape), case.input_layout),
-        weight=collapse(draw(geometry.weight_shape), case.weight_layout),
-        bias=draw((geometry.out_channels,)),
-        grad_output=collapse(draw(geometry.output_shape), case.grad_output_layout, whole=True),
+        input=collapse(draw(shapes["input"]), case.input_layout),
+        weight=collapse(draw(shapes["weight"]), case.weight_layout),
+        bias=draw(shapes["bias"]),
+        grad_output=collapse(draw(shapes["grad_output"]), case.grad_output_layout, whole=True),
     )
 
 
@@ -193,47 +188,42 @@ def _expected(trial: Trial, operands: Operands) -> dict[str, Expected]:
     "Error-free transformations of matrix multiplication", 2012). What is left is some 2^20
     times smaller, so that its rounding does not matter; for a proof, it counts into the scale.
     """
-    geometry = trial.case.geometry
-    counts = term_counts(geometry)
-    bits = (53 - max(counts.values()).bit_length()) // 2 - 1
-    X, K, G, b = (
-        _Split.of(tensor, bits)
-        for tensor in (operands.input, operands.weight, operands.grad_output, operands.bias)
-    )
-    products: dict[str, tuple[Callable[..., Tensor], _Split, _Split]] = {
-        "Y": (partial(functional.output, geometry=geometry), X, K),
-        "dX": (partial(functional.grad_input, geometry=geometry), G, K),
-        "dK": (partial(functional.grad_weight, geometry=geometry), G, X),
-    }
+    geometry, operator = trial.case.geometry, trial.target.operator
     shapes = own_shapes(trial.target, geometry)
+    bits = (53 - operator.longest_sum(geometry).bit_length()) // 2 - 1
+    split = {role: _Split.of(tensor, bits) for role, tensor in operands.by_role().items()}
 
-    def expected(
-        name: str, value: Tensor, scale: Callable[[], Tensor], *factors: _Split
-    ) -> Expected:
+    def expected(name: str, value: Tensor, scale: Callable[[], Tensor]) -> Expected:
         return Expected(
             value=value.reshape(shapes[name]),
             scale=lambda: scale().reshape(shapes[name]),
             # Two more for the roundings of our own: of the value, and of the bias into it.
-            terms=counts[name] + 2,
+            terms=operator.terms(name, geometry) + 2,
             dtype=trial.case.dtype,
             device=trial.device,
-            product=lambda: greatest_product(factor.whole for factor in factors),
+            product=lambda: greatest_product(split[r].whole for r in QUANTITIES[name].factors),
             transform=can_transform(geometry, trial.case.dtype),
         )
 
-    answers = {}
-    for name, (function, left, right) in products.items():
-        bias = b.whole[:, None, None] if name == "Y" and trial.case.bias else None
-        answers[name] = expected(
-            name,
-            _product(function, left, right, bias),
-            partial(_scale, function, left, right, bias),
-            left,
-            right,
+    def product(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+        """The quantity as a function of its two factors."""
+        factors = QUANTITIES[name].factors
+        return lambda left, right: operator.first(
+            name, dict(zip(factors, (left, right), strict=True)), geometry
         )
+
+    answers = {}
+    for name, quantity in QUANTITIES.items():
+        if not quantity.other:
+            continue
+        left, right = (split[role] for role in quantity.factors)
+        bias = split["bias"].whole[:, None, None] if name == "Y" and trial.case.bias else None
+        value = _product(product(name), left, right, bias)
+        answers[name] = expected(name, value, partial(_scale, product(name), left, right, bias))
     if trial.case.bias:
+        G = split["grad_output"]
         total = functional.grad_bias(G.high) + functional.grad_bias(G.low)
-        answers["db"] = expected("db", total, lambda: functional.grad_bias(G.whole.abs()), G)
+        answers["db"] = expected("db", total, lambda: functional.grad_bias(G.whole.abs()))
     return answers
 
 

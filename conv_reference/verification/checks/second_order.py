@@ -12,19 +12,18 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
 from conv_reference.operands import Operands
+from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.integers import Integers, Oracle, answer, own
+from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
 from conv_reference.verification.trial.judge import Expected, Judgement, whole
 from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _LETTERS = "V, W and v are the upstream gradients of dX, dK and db"
-# What a gradient of the first order is a function of; db depends on G alone.
-_READS = {"dX": "GK", "dK": "GX", "db": "G"}
 
 
 @dataclass(frozen=True)
@@ -36,37 +35,23 @@ class _Point:
 
     def expected(self, trial: Trial, letter: str, asked: tuple[str, ...]) -> Expected:
         """The gradient in G, X or K of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩, over those asked for."""
-        V, W, v = (self.upstream[n] if n in asked else None for n in ("dX", "dK", "db"))
-        X, K, G = self.operands.input, self.operands.weight, self.operands.grad_output
-        oracle = Oracle(trial.case.geometry)
-        match letter:
-            case "G":
-                return answer(trial, "Y", oracle.tangent, X, K, V, W, v)
-            case "X":
-                return answer(trial, "dX", oracle.grad_input, G, W)
-            case _:
-                return answer(trial, "dK", oracle.grad_weight, G, V)
+        upstream = {QUANTITIES[name].of: self.upstream[name] for name in asked}
+        return along(trial, QUANTITY_OF[ROLE_OF[letter]], self.operands, upstream)
 
     def terms(self, trial: Trial, letter: str, asked: tuple[str, ...]) -> dict[str, Tensor]:
         """The same, term by term."""
-        if letter == "X":
-            return {"dX(G, W)": self.expected(trial, letter, asked).value}
-        if letter == "K":
-            return {"dK(G, V)": self.expected(trial, letter, asked).value}
-        names = {"dX": "Y(V, K)", "dK": "Y(X, W)", "db": "v"}
-        return {names[n]: self.expected(trial, letter, (n,)).value for n in asked}
+        if letter == "G":
+            upstream = {QUANTITIES[name].of: self.upstream[name] for name in asked}
+            return addends(trial, "Y", self.operands, upstream)
+        formula = QUANTITIES[QUANTITY_OF[ROLE_OF[letter]]].formula(DIRECTIONS)
+        return {formula: self.expected(trial, letter, asked).value}
 
     def others(self, trial: Trial, letter: str) -> dict[str, Tensor]:
         """What a double backward pass has been seen to compute in place of a term."""
-        X, K, G = self.operands.input, self.operands.weight, self.operands.grad_output
-        oracle = Oracle(trial.case.geometry)
-        match letter:
-            case "G":
-                return {"Y(X, K)": answer(trial, "Y", oracle.output, X, K).value}
-            case "X":
-                return {"dX(G, K)": answer(trial, "dX", oracle.grad_input, G, K).value}
-            case _:
-                return {"dK(G, X)": answer(trial, "dK", oracle.grad_weight, G, X).value}
+        quantity = QUANTITIES[QUANTITY_OF[ROLE_OF[letter]]]
+        named = self.operands.by_role()
+        read = {role: named[role] for role in quantity.factors}
+        return {quantity.formula(): at(trial, quantity.name, **read).value}
 
 
 def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -74,7 +59,7 @@ def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
 
     Both all leaves and only those of the gradients: the masks of both backward passes.
     """
-    names = ("dX", "dK", "db") if trial.case.bias else ("dX", "dK")
+    names = GRADIENTS if trial.case.bias else GRADIENTS[:-1]
     every = "".join(name[1] for name in names)
     yield names, every
     for name in names:
@@ -82,7 +67,7 @@ def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _terms(asked: tuple[str, ...]) -> str:
-    return " + ".join({"dX": "⟨V, dX⟩", "dK": "⟨W, dK⟩", "db": "⟨v, db⟩"}[n] for n in asked)
+    return " + ".join(f"⟨{DIRECTIONS[QUANTITIES[name].of]}, {name}⟩" for name in asked)
 
 
 @check(
@@ -100,7 +85,7 @@ def double_backward(trial: Trial) -> Iterator[Judgement]:
     integers = Integers.of(trial, terms=2)
     if integers is None:
         return
-    upstream = {"dX": integers.input(), "dK": integers.weight(), "db": integers.bias()}
+    upstream = {name: integers.like(QUANTITIES[name].of) for name in GRADIENTS}
     point = _Point(integers.operands(), upstream)
     together, *others = _questions(trial)
     for asked, mask in (together, *trial.some(others)):
@@ -146,7 +131,7 @@ def _first_order(
         answers += list(zip(letters, found, strict=True))
     expected = {letter: point.expected(trial, letter, asked) for letter in inputs}
     for letter, actual in answers:
-        constant = not any(letter in _READS[name] for name in asked)
+        constant = not any(letter in QUANTITIES[name].letters for name in asked)
         if actual is None and constant:
             yield Judgement("double_backward", letter, Verdict.EXACT)
             continue

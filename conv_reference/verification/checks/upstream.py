@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
+from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
@@ -19,8 +20,6 @@ from conv_reference.verification.trial.integers import Integers, own
 from conv_reference.verification.trial.judge import Judgement, whole
 from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.trial import Trial, target_code
-
-_GRADIENTS = ("dX", "dK", "db")
 
 
 def _call(trial: Trial, operands: Operands) -> Call:
@@ -166,7 +165,7 @@ def upstream_linear(trial: Trial) -> Iterator[Judgement]:
     if integers is None:
         return
     operands = integers.operands()
-    G, H = operands.grad_output, integers.grad_output()
+    G, H = operands.grad_output, integers.like("grad_output")
     handed_G, handed_H = _call(trial, operands).G, own(trial, "Y", H)
 
     def gradients(upstream: Tensor) -> dict[str, Any]:
@@ -196,7 +195,7 @@ def _law(
         found: of the whole.
         *parts: what should add up to it.
     """
-    for name, expected in trial.expect(given, only=_GRADIENTS).items():
+    for name, expected in trial.expect(given, only=GRADIENTS).items():
         addends = [part[name] for part in parts]
         if any(tensor is None for tensor in (found[name], *addends)):
             continue

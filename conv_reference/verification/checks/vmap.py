@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from random import Random
@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
+from conv_reference.quantities import GRADIENTS, LETTERS, QUANTITIES, ROLE_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.integers import Integers, Oracle, answer
+from conv_reference.verification.trial.integers import Integers, answer
 from conv_reference.verification.trial.judge import Expected, Judgement
 from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
 
@@ -37,26 +38,21 @@ class _Mapped:
         integers = Integers.of(trial, terms=1)
         if integers is None:
             return None
-        draws: dict[str, Callable[[], Tensor]] = {
-            "X": integers.input,
-            "K": integers.weight,
-            "b": integers.bias,
-            "G": integers.grad_output,
-        }
-        if not trial.case.bias:
-            del draws["b"]
         operands = integers.operands()
-        return cls(operands, {k: tuple(draw() for _ in range(size)) for k, draw in draws.items()})
-
-    def slice(self, letters: str, place: int) -> dict[str, Tensor | None]:
-        """X, K, b and G with those letters taken from one place of their stacks."""
-        plain = {
-            "X": self.operands.input,
-            "K": self.operands.weight,
-            "b": self.operands.bias if "b" in self.stacks else None,
-            "G": self.operands.grad_output,
+        there = {letter: role for role, letter in LETTERS.items()}
+        if not trial.case.bias:
+            del there["b"]
+        stacks = {
+            letter: tuple(integers.like(role) for _ in range(size))
+            for letter, role in there.items()
         }
-        return plain | {letter: self.stacks[letter][place] for letter in letters}
+        return cls(operands, stacks)
+
+    def slice(self, letters: str, place: int) -> dict[str, Tensor]:
+        """The operands by role, those with these letters taken from one place of their stacks."""
+        plain = self.operands.by_role()
+        chosen = {ROLE_OF[letter]: self.stacks[letter][place] for letter in letters}
+        return {ROLE_OF[letter]: plain[ROLE_OF[letter]] for letter in self.stacks} | chosen
 
     def call(self, trial: Trial) -> Call:
         """Without a graph; what is not mapped over lies as the case says."""
@@ -64,32 +60,29 @@ class _Mapped:
 
     def handed(self, trial: Trial, letter: str, dim: int) -> Tensor:
         """The stack that the target is handed, its mapped dimension there."""
-        like = {"X": "dX", "K": "dK", "b": "db", "G": "Y"}[letter]
-        shape = own_shapes(trial.target, trial.case.geometry)[like]
+        shape = trial.target.own_shape(ROLE_OF[letter], trial.case.geometry)
         stacked = torch.stack([t.reshape(shape) for t in self.stacks[letter]], dim)
         return stacked.to(trial.device)
 
 
-def _stacked(
-    trial: Trial,
-    like: str,
-    value: Callable[..., Tensor],
-    argument_sets: Sequence[tuple[Tensor | None, ...]],
-) -> Expected:
+def _stacked(trial: Trial, like: str, slices: Sequence[Mapping[str, Tensor]]) -> Expected:
     """The loop: the oracle on each slice, one after another."""
-    width = len(argument_sets[0])
+    operator, geometry = trial.target.operator, trial.case.geometry
+    read: list[str] = [role for role in slices[0] if role in QUANTITIES[like].factors]
+    read += ["bias"] if like == "Y" and "bias" in slices[0] else []
+    width = len(read)
 
-    def loop(*flat: Tensor | None) -> Tensor:
-        return torch.stack([value(*flat[i : i + width]) for i in range(0, len(flat), width)])
+    def loop(*flat: Tensor) -> Tensor:
+        starts = range(0, len(flat), width)
+        named = (dict(zip(read, flat[i : i + width], strict=True)) for i in starts)
+        return torch.stack([operator.first(like, operands, geometry) for operands in named])
 
-    flat = [tensor for arguments in argument_sets for tensor in arguments]
-    return answer(trial, like, loop, *flat, lead=(len(argument_sets),))
+    flat = [operands[role] for operands in slices for role in read]
+    return answer(trial, like, loop, *flat, lead=(len(slices),))
 
 
 def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noqa: N802 (Y is the quantity's name)
-    slices = [mapped.slice(letters, place) for place in range(_SIZE)]
-    arguments = [(s["X"], s["K"], s["b"]) for s in slices]
-    return _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
+    return _stacked(trial, "Y", [mapped.slice(letters, place) for place in range(_SIZE)])
 
 
 def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
@@ -189,15 +182,12 @@ def vmap_nested(trial: Trial) -> Iterator[Judgement]:
             actual = around(*given.values())
         if isinstance(actual, Tensor) and actual.shape[:2] == (_OUTER, _SIZE):
             actual = actual.flatten(0, 1)
-        arguments = []
-        for i in range(_OUTER):
-            for j in range(_SIZE):
-                s = inner.slice("", 0) | {
-                    first: outer.stacks[first][i],
-                    second: inner.stacks[second][j],
-                }
-                arguments.append((s["X"], s["K"], s["b"]))
-        expected = _stacked(trial, "Y", Oracle(trial.case.geometry).output, arguments)
+        slices = [
+            inner.slice(second, j) | {ROLE_OF[first]: outer.stacks[first][i]}
+            for i in range(_OUTER)
+            for j in range(_SIZE)
+        ]
+        expected = _stacked(trial, "Y", slices)
         yield trial.judge("vmap_nested", str(quantity), actual, expected).about(quantity)
 
 
@@ -229,9 +219,7 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
         in_dims = tuple(0 if letter in letters else None for letter in given)
         with target_code(Quantity("dX", tuple(letters))):
             found = torch.func.vmap(_gradients_of(call), in_dims)(*given.values())
-        answers += [
-            (letters, name, actual) for name, actual in zip(("dX", "dK", "db"), found, strict=False)
-        ]
+        answers += [(letters, name, actual) for name, actual in zip(GRADIENTS, found, strict=False)]
     expected = {letters: _expected_gradients(trial, mapped, letters) for letters, *_ in answers}
     for letters, name, actual in answers:
         quantity = Quantity(name, tuple(letters))
@@ -252,13 +240,4 @@ def _gradients_of(call: Call) -> Any:
 
 def _expected_gradients(trial: Trial, mapped: _Mapped, letters: str) -> dict[str, Expected]:
     slices = [mapped.slice(letters, place) for place in range(_SIZE)]
-    oracle = Oracle(trial.case.geometry)
-
-    def bias_gradient(G: Tensor) -> Tensor:
-        return G.sum((0, 2, 3))
-
-    return {
-        "dX": _stacked(trial, "dX", oracle.grad_input, [(s["G"], s["K"]) for s in slices]),
-        "dK": _stacked(trial, "dK", oracle.grad_weight, [(s["G"], s["X"]) for s in slices]),
-        "db": _stacked(trial, "db", bias_gradient, [(s["G"],) for s in slices]),
-    }
+    return {name: _stacked(trial, name, slices) for name in GRADIENTS}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands
+from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.spelling import Spelling
@@ -45,8 +46,8 @@ class Call:
     @property
     def leaves(self) -> dict[str, Tensor]:
         """X, K and b by the name of their gradient, those that ask for one."""
-        named = {"dX": self.X, "dK": self.K} | ({} if self.b is None else {"db": self.b})
-        return {name: leaf for name, leaf in named.items() if leaf.requires_grad}
+        named = {name: self.arguments[name[1:]] for name in GRADIENTS}
+        return {n: leaf for n, leaf in named.items() if leaf is not None and leaf.requires_grad}
 
 
 def _unheard(_: Case) -> None:
@@ -60,6 +61,7 @@ class Target:
     name: str
     prepare: Callable[[Case, Operands], Call]  # operands: its own copies, in the case's layouts
     options: frozenset[str]  # those of OPTIONS that can be varied
+    operator: Operator = CONV2D  # what it should compute
     importable: bool = False  # whether the name leads back to it
     always_biased: bool = False  # an instance with a bias cannot be asked for none
     has_channels: bool = True  # False for a layer over (N, H, W)
@@ -105,14 +107,12 @@ class Target:
         }
         return replace(self, **callables)
 
-    def own_shape(self, shape: tuple[int, int, int, int]) -> tuple[int, ...]:
-        """The shape that X, Y or a gradient of that kind has for this target."""
-        n, c, h, w = shape
-        return (n, c, h, w) if self.has_channels else (n, h, w)
-
-    def weight_shape(self, geometry: Geometry) -> tuple[int, ...]:
-        """The shape of K for this target."""
-        return geometry.weight_shape if self.has_channels else geometry.kernel_size
+    def own_shape(self, role: str, geometry: Geometry) -> tuple[int, ...]:
+        """The shape of an operand for this target, by the operand's role."""
+        shape = self.operator.shape(role, geometry)
+        if self.has_channels or role == "bias":
+            return shape
+        return shape[2:] if role == "weight" else (shape[0], *shape[2:])
 
 
 def _nowhere(*_: Any, **__: Any) -> Any:

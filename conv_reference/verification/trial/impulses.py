@@ -9,21 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference import functional
-from conv_reference.operands import Operands
+from conv_reference.operands import Operands, Role
+from conv_reference.quantities import QUANTITIES, QUANTITY_OF, ROLES
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
-# The two operands in which a quantity is bilinear: either may be made an impulse.
-_IMPULSE = {
-    "Y": ("input", "weight"),
-    "dX": ("grad_output", "weight"),
-    "dK": ("input", "grad_output"),
-}
-_PLACE = {"Y": "grad_output", "dX": "input", "dK": "weight"}  # the operand of the same shape
 _MOST_IMPULSES = 12  # of one case; there are thousands of cases
 
 
@@ -39,7 +32,7 @@ def confirmed(trial: Trial, judgement: Judgement, error: Tensor) -> Judgement:
     """
     roles = [
         role
-        for role in _IMPULSE.get(judgement.quantity, ())
+        for role in _bilinear_in(judgement.quantity)
         if getattr(trial.case, f"{role}_layout") != Layout.EXPANDED
     ]
     if not roles:
@@ -55,6 +48,12 @@ def confirmed(trial: Trial, judgement: Judgement, error: Tensor) -> Judgement:
         if found is not None:
             return found
     return judgement
+
+
+def _bilinear_in(quantity: str) -> tuple[Role, ...]:
+    """The two operands, either of which may be made an impulse: the image first; of db, none."""
+    factors = QUANTITIES[quantity]
+    return (factors.image, *factors.other) if factors.other else ()
 
 
 def _aimed(
@@ -88,7 +87,7 @@ def _aimed(
 
 def _products(trial: Trial, quantity: str, role: str, place: int) -> Tensor:
     """What each element of one operand adds to one element of the quantity."""
-    values = _values(trial) | {_PLACE[quantity]: _one(trial, _PLACE[quantity], place)}
+    values = _values(trial) | {QUANTITIES[quantity].of: _one(trial, QUANTITIES[quantity].of, place)}
     own = getattr(trial.operands, role).to(torch.float64)
     products: Tensor = own * _factor(trial, role, values)
     return products.flatten()
@@ -96,8 +95,8 @@ def _products(trial: Trial, quantity: str, role: str, place: int) -> Tensor:
 
 def _partner(trial: Trial, quantity: str, role: str, place: int, position: int) -> list[int]:
     """The element of the other operand that one element is multiplied with there."""
-    first, second = _IMPULSE[quantity]
-    values = {_PLACE[quantity]: _one(trial, _PLACE[quantity], place)}
+    first, second = _bilinear_in(quantity)
+    values = {QUANTITIES[quantity].of: _one(trial, QUANTITIES[quantity].of, place)}
     values[role] = _one(trial, role, position)
     other = second if role == first else first
     positions: list[int] = _factor(trial, other, values).flatten().nonzero().flatten().tolist()
@@ -106,19 +105,12 @@ def _partner(trial: Trial, quantity: str, role: str, place: int, position: int) 
 
 def _factor(trial: Trial, role: str, values: Mapping[str, Tensor]) -> Tensor:
     """The derivative of ⟨Y, G⟩ in one operand, at the other two."""
-    geometry = trial.case.geometry
-    if role == "input":
-        return functional.grad_input(values["grad_output"], values["weight"], geometry)
-    if role == "weight":
-        return functional.grad_weight(values["grad_output"], values["input"], geometry)
-    return functional.output(values["input"], values["weight"], geometry)
+    return trial.target.operator.first(QUANTITY_OF[role], values, trial.case.geometry)
 
 
 def _values(trial: Trial) -> dict[str, Tensor]:
-    return {
-        role: getattr(trial.operands, role).to(torch.float64)
-        for role in ("input", "weight", "grad_output")
-    }
+    values = trial.operands.by_role(torch.float64)
+    return {role: values[role] for role in ROLES}
 
 
 def _one(trial: Trial, role: str, position: int) -> Tensor:

@@ -7,18 +7,18 @@ rule. Drawn as here, such a sum is exact in the dtype in any order, too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from conv_reference import functional
-from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, largest_exact_integer
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.trial.judge import Expected, can_transform
 from conv_reference.verification.trial.layouts import collapse
@@ -26,7 +26,6 @@ from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
     own_shapes,
-    term_counts,
 )
 
 _DIGIT = 9
@@ -50,7 +49,7 @@ class Integers:
             dtype: to be exact in, in place of the case's.
         """
         largest = largest_exact_integer(dtype or trial.case.dtype)
-        longest = max(term_counts(trial.case.geometry).values())
+        longest = trial.target.operator.longest_sum(trial.case.geometry)
         magnitude = isqrt(largest // (terms * longest))
         if trial.case.values in {Values.ONES, Values.COUNTING}:
             magnitude = min(magnitude, _DIGIT)  # a case made simple: numbers that can be followed
@@ -68,30 +67,18 @@ class Integers:
         sign = torch.randint(0, 2, shape, generator=self.generator) * 2 - 1
         return (size * sign).to(self.trial.case.dtype)
 
-    def input(self) -> Tensor:
-        """A tensor like X."""
-        return self.draw(self.trial.case.geometry.input_shape)
-
-    def weight(self) -> Tensor:
-        """A tensor like K."""
-        return self.draw(self.trial.case.geometry.weight_shape)
-
-    def bias(self) -> Tensor:
-        """A tensor like b."""
-        return self.draw((self.trial.case.geometry.out_channels,))
-
-    def grad_output(self) -> Tensor:
-        """A tensor like G, and like Y."""
-        return self.draw(self.trial.case.geometry.output_shape)
+    def like(self, role: str) -> Tensor:
+        """A tensor like an operand, by its role."""
+        return self.draw(self.trial.target.operator.shape(role, self.trial.case.geometry))
 
     def operands(self) -> Operands:
         """X, K, b and G; one that the case expands repeats itself."""
         case = self.trial.case
         return Operands(
-            input=collapse(self.input(), case.input_layout),
-            weight=collapse(self.weight(), case.weight_layout),
-            bias=self.bias(),
-            grad_output=collapse(self.grad_output(), case.grad_output_layout, whole=True),
+            input=collapse(self.like("input"), case.input_layout),
+            weight=collapse(self.like("weight"), case.weight_layout),
+            bias=self.like("bias"),
+            grad_output=collapse(self.like("grad_output"), case.grad_output_layout, whole=True),
         )
 
 
@@ -119,7 +106,7 @@ def answer(
     return Expected(
         value=value(*given).reshape(shape),
         scale=partial(_scale, value, given, shape),
-        terms=2 * term_counts(trial.case.geometry)[like],
+        terms=2 * trial.target.operator.terms(like, trial.case.geometry),
         dtype=trial.case.dtype,
         device=trial.device,
         product=lambda: greatest_product(t for t in given if t is not None),
@@ -134,41 +121,59 @@ def _scale(
     return value(*(None if t is None else t.abs() for t in given)).reshape(shape)
 
 
-@dataclass(frozen=True)
-class Oracle:
-    """Y and its adjoints on one geometry; an argument that is None is a zero tensor."""
+def at(trial: Trial, quantity: str, **operands: Tensor | None) -> Expected:
+    """Y, dX, dK or db of other operands, by their roles; one that is None is not there."""
+    given = {role: tensor for role, tensor in operands.items() if tensor is not None}
 
-    geometry: Geometry
+    def value(*tensors: Tensor) -> Tensor:
+        named = dict(zip(given, tensors, strict=True))
+        return trial.target.operator.first(quantity, named, trial.case.geometry)
 
-    def output(self, X: Tensor | None, K: Tensor | None, b: Tensor | None = None) -> Tensor:
-        """Y, with the bias if there is one."""
-        Y = torch.zeros(self.geometry.output_shape, dtype=torch.float64)
-        if X is not None and K is not None:
-            Y = functional.output(X, K, self.geometry)
-        return Y if b is None else Y + b[:, None, None]
+    return answer(trial, quantity, value, *given.values())
 
-    def grad_input(self, G: Tensor | None, K: Tensor | None) -> Tensor:
-        """The adjoint of Y in X."""
-        if G is None or K is None:
-            return torch.zeros(self.geometry.input_shape, dtype=torch.float64)
-        return functional.grad_input(G, K, self.geometry)
 
-    def grad_weight(self, G: Tensor | None, X: Tensor | None) -> Tensor:
-        """The adjoint of Y in K."""
-        if G is None or X is None:
-            return torch.zeros(self.geometry.weight_shape, dtype=torch.float64)
-        return functional.grad_weight(G, X, self.geometry)
+def along(
+    trial: Trial, quantity: str, operands: Operands, directions: Mapping[str, Tensor | None]
+) -> Expected:
+    """The derivative of Y, dX, dK or db along directions: a tangent, or a second order's.
 
-    def tangent(
-        self,
-        X: Tensor,
-        K: Tensor,
-        V: Tensor | None,
-        W: Tensor | None,
-        v: Tensor | None,
-    ) -> Tensor:
-        """The product rule: Y(V, K) + Y(X, W) + v."""
-        return self.output(V, K) + self.output(X, W, v)
+    Args:
+        trial: what it is expected in.
+        quantity: its name.
+        operands: at which.
+        directions: by the operand's role; None, or one that is not there, stands still.
+    """
+    named, linear = operands.by_role(), QUANTITIES[quantity].factors
+    read = {role: named[role] for role in linear}
+    adds = (*linear, "bias") if quantity == "Y" else linear
+    moving = {role: directions[role] for role in adds if directions.get(role) is not None}
+
+    def value(*tensors: Tensor) -> Tensor:
+        values: dict[str, Tensor] = dict(zip(read, tensors, strict=False))
+        moved = dict(zip(moving, tensors[len(read) :], strict=True))
+        return trial.target.operator.second(quantity, values, moved, trial.case.geometry)
+
+    return answer(trial, quantity, value, *read.values(), *moving.values())
+
+
+# The letters of directions, and of the upstream gradients of a second order.
+DIRECTIONS: Mapping[str, str] = MappingProxyType({"input": "V", "weight": "W", "bias": "v"})
+
+
+def addends(
+    trial: Trial, quantity: str, operands: Operands, directions: Mapping[str, Tensor | None]
+) -> dict[str, Tensor]:
+    """The terms of ``along``, by their formulas: of Y they are Y(V, K), Y(X, W) and v."""
+    formulas = {
+        role: letter if role == "bias" else QUANTITIES[quantity].formula({role: letter})
+        for role, letter in DIRECTIONS.items()
+        if directions.get(role) is not None
+        and (role in QUANTITIES[quantity].factors or (role, quantity) == ("bias", "Y"))
+    }
+    return {
+        formula: along(trial, quantity, operands, {role: directions[role]}).value
+        for role, formula in formulas.items()
+    }
 
 
 def own(trial: Trial, like: str, tensor: Tensor | None) -> Any:

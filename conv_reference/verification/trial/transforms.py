@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands, can_be_exact
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
 
@@ -54,7 +55,9 @@ def _larger(trial: Trial) -> Iterator[Trial]:
     geometry = trial.case.geometry
     height, width = geometry.input_size
     larger = replace(geometry, input_size=(height + 6, width + 6))
-    if trial.target.restrict_geometry(larger) == larger and can_be_exact(larger, trial.case.dtype):
+    if trial.target.restrict_geometry(larger) == larger and can_be_exact(
+        larger, trial.case.dtype, trial.target.operator
+    ):
         yield replace(trial, case=trial.case.on(larger))
 
 
@@ -73,14 +76,6 @@ def _errs(trial: Trial, quantity: str, operands: Operands, loud: Tensor | None) 
     return float(error.sum()) > 0 and bool((error <= NOISE * largest).all())
 
 
-# The operand that is loud, and the one that it is multiplied with.
-_FACTORS = {
-    "Y": ("input", "weight"),
-    "dX": ("grad_output", "weight"),
-    "dK": ("input", "grad_output"),
-}
-
-
 _DRAWS = 16
 
 
@@ -91,9 +86,9 @@ def _revealing(given: Operands, quantity: str) -> Iterator[tuple[Operands, Tenso
     are lost. The other factor has one position alone, so that each element reads one pixel.
     """
     yield given, None
-    if quantity not in _FACTORS:
+    if not QUANTITIES[quantity].other:
         return
-    loud, other = _FACTORS[quantity]
+    loud, (other,) = QUANTITIES[quantity].image, QUANTITIES[quantity].other
     tensor, factor = getattr(given, loud), getattr(given, other)
     high, low = _RANGE.get(tensor.dtype, (2.0**30, 2.0**-30))
     still = replace(given, bias=torch.zeros_like(given.bias))
@@ -112,4 +107,4 @@ _RANGE = {torch.float16: (2.0**11, 2.0**-14), torch.float64: (2.0**40, 2.0**-40)
 
 def _silenced(operands: Operands, quantity: str, loud: Tensor) -> Operands:
     """The loud numbers alone: what they take part in is not zero."""
-    return replace(operands, **{_FACTORS[quantity][0]: loud})
+    return replace(operands, **{QUANTITIES[quantity].image: loud})

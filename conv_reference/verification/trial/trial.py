@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from conv_reference import functional
 from conv_reference.geometry import Geometry
-from conv_reference.operands import Operands
+from conv_reference.operands import Operands, can_be_exact
+from conv_reference.quantities import FIRST_ORDER, QUANTITIES, Operator
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.target.target import Call, Target
@@ -28,7 +28,6 @@ from conv_reference.verification.trial.judge import (
 )
 from conv_reference.verification.trial.values import arrange, case_operands
 
-FIRST_ORDER = ("Y", "dX", "dK", "db")
 Question = TypeVar("Question")
 
 
@@ -124,10 +123,15 @@ class Trial:
         own = torch.finfo(dtype).eps / 2 * factor
         return own if self.allowed_bits is None else max(own, 2.0 ** (1 - self.allowed_bits))
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there are integers for which Y and its gradients are exact here."""
+        return can_be_exact(self.case.geometry, self.case.dtype, self.target.operator)
+
     @cached_property
     def operands(self) -> Operands:
         """The judge's private copies: contiguous, on the CPU, never shown to the target."""
-        return case_operands(self.case, self.seed)
+        return case_operands(self.case, self.seed, self.target.operator)
 
     def call(self, operands: Operands | None = None, **changes: Any) -> Call:
         """A call on fresh copies, arranged as the case says.
@@ -155,51 +159,30 @@ class Trial:
             only: those of the four that are wanted.
         """
         given = self.operands if operands is None else operands
-        geometry, target = self.case.geometry, self.target
-        X, K, b, G = (
-            tensor.to(torch.float64)
-            for tensor in (given.input, given.weight, given.bias, given.grad_output)
-        )
-        bias = b if self.case.bias else None
-        shapes = own_shapes(target, geometry)
-        terms = term_counts(geometry)
-
+        geometry, operator = self.case.geometry, self.target.operator
+        own = given.by_role(torch.float64)
+        if not self.case.bias:
+            del own["bias"]
+        shapes = own_shapes(self.target, geometry)
         return {
             name: Expected(
-                value=_quantity(name, X, K, bias, G, geometry).reshape(shapes[name]),
-                scale=partial(_scale, name, X, K, bias, G, geometry, shapes[name]),
-                terms=terms[name],
+                value=operator.first(name, own, geometry).reshape(shapes[name]),
+                scale=partial(_scale, operator, name, own, geometry, shapes[name]),
+                terms=operator.terms(name, geometry),
                 dtype=self.case.dtype,
                 device=self.device,
-                product=partial(greatest_product, _factors(name, X, K, G)),
+                product=partial(greatest_product, [own[r] for r in QUANTITIES[name].factors]),
                 # db is a plain sum, which nobody transforms.
                 transform=name != "db" and can_transform(geometry, self.case.dtype),
             )
             for name in only
-            if name != "db" or bias is not None
+            if name != "db" or self.case.bias
         }
 
 
 def own_shapes(target: Target, geometry: Geometry) -> dict[str, tuple[int, ...]]:
     """The shapes that Y, dX, dK and db have for this target."""
-    return {
-        "Y": target.own_shape(geometry.output_shape),
-        "dX": target.own_shape(geometry.input_shape),
-        "dK": target.weight_shape(geometry),
-        "db": (geometry.out_channels,),
-    }
-
-
-def term_counts(geometry: Geometry) -> dict[str, int]:
-    """The most products behind one element of each quantity, at least 1."""
-    (group_in, group_out), (kh, kw) = geometry.group_channels, geometry.kernel_size
-    positions = max(1, geometry.batch * geometry.output_size[0] * geometry.output_size[1])
-    return {
-        "Y": group_in * kh * kw + 1,
-        "dX": group_out * kh * kw,
-        "dK": positions,
-        "db": positions,
-    }
+    return {name: target.own_shape(q.of, geometry) for name, q in QUANTITIES.items()}
 
 
 def greatest_product(tensors: Iterable[Tensor]) -> float:
@@ -208,32 +191,13 @@ def greatest_product(tensors: Iterable[Tensor]) -> float:
     return math.prod(greatest[-2:])
 
 
-def _factors(name: str, X: Tensor, K: Tensor, G: Tensor) -> tuple[Tensor, ...]:
-    return {"Y": (X, K), "dX": (G, K), "dK": (G, X), "db": (G,)}[name]
-
-
 def _scale(
+    operator: Operator,
     name: str,
-    X: Tensor,
-    K: Tensor,
-    b: Tensor | None,
-    G: Tensor,
+    operands: Mapping[str, Tensor],
     geometry: Geometry,
     shape: tuple[int, ...],
 ) -> Tensor:
     """The sum of the absolute products behind each element."""
-    absolute = None if b is None else b.abs()
-    return _quantity(name, X.abs(), K.abs(), absolute, G.abs(), geometry).reshape(shape)
-
-
-def _quantity(
-    name: str, X: Tensor, K: Tensor, b: Tensor | None, G: Tensor, geometry: Geometry
-) -> Tensor:
-    if name == "Y":
-        Y = functional.output(X, K, geometry)
-        return Y if b is None else Y + b[:, None, None]
-    if name == "dX":
-        return functional.grad_input(G, K, geometry)
-    if name == "dK":
-        return functional.grad_weight(G, X, geometry)
-    return functional.grad_bias(G)
+    absolute = {role: tensor.abs() for role, tensor in operands.items()}
+    return operator.first(name, absolute, geometry).reshape(shape)

@@ -15,51 +15,46 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.operands import (
     Operands,
-    Role,
     can_be_exact,
     exact_magnitudes,
     exact_operands,
     largest_exact_integer,
     real_operands,
 )
+from conv_reference.quantities import CONV2D, LETTERS, QUANTITIES, ROLES, Operator
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.trial.layouts import collapse, lay_out
 
-# The two operands in which each quantity is bilinear (db is linear in G alone).
-_FACTORS: dict[str, tuple[Role, ...]] = {
-    "Y": ("input", "weight"),
-    "dX": ("weight", "grad_output"),
-    "dK": ("input", "grad_output"),
-    "db": ("grad_output",),
-}
 
-
-def case_operands(case: Case, seed: int) -> Operands:
+def case_operands(case: Case, seed: int, operator: Operator = CONV2D) -> Operands:
     """The operands of a case, contiguous; they depend on nothing but the arguments.
 
     Args:
         case: its geometry, dtype, values and layouts (an expanded operand repeats itself).
         seed: of the run, at least 0.
+        operator: whose operands they are.
 
     Raises:
         ValueError: when the geometry sums too many products to be exact in the dtype.
     """
-    return _collapsed(_drawn(case, seed), case)
+    return _collapsed(_drawn(case, seed, operator), case)
 
 
-def _drawn(case: Case, seed: int) -> Operands:
+def _drawn(case: Case, seed: int, operator: Operator) -> Operands:
     match case.values:
         case Values.ONES:
-            return _filled(case, torch.ones)
+            return _filled(case, torch.ones, operator)
         case Values.COUNTING:
-            return _filled(case, _counting)
+            return _filled(case, _counting, operator)
         case Values.SPARSE:
-            return _sparse(case, _own_seed(case, seed))
+            return _sparse(case, _own_seed(case, seed), operator)
         case Values.REAL:
-            return _varied(case, _own_seed(case, seed))
+            return _varied(case, _own_seed(case, seed), operator)
         case _:
             own = _own_seed(case, seed)
-            return exact_operands(case.geometry, case.dtype, seed=own, heavy=case.values.heavy)
+            return exact_operands(
+                case.geometry, case.dtype, seed=own, heavy=case.values.heavy, operator=operator
+            )
 
 
 def _own_seed(case: Case, seed: int) -> int:
@@ -67,40 +62,32 @@ def _own_seed(case: Case, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 1
 
 
-def _filled(case: Case, fill: Callable[[tuple[int, ...]], Tensor]) -> Operands:
-    geometry, dtype = case.geometry, case.dtype
+def _filled(case: Case, fill: Callable[[tuple[int, ...]], Tensor], operator: Operator) -> Operands:
     return Operands(
-        input=fill(geometry.input_shape).to(dtype),
-        weight=fill(geometry.weight_shape).to(dtype),
-        bias=fill((geometry.out_channels,)).to(dtype),
-        grad_output=fill(geometry.output_shape).to(dtype),
+        **{role: fill(operator.shape(role, case.geometry)).to(case.dtype) for role in LETTERS}
     )
 
 
-def _varied(case: Case, seed: int) -> Operands:
+def _varied(case: Case, seed: int, operator: Operator) -> Operands:
     """Real operands over seven powers of two: products stay below 2^12, in half, too."""
     generator = torch.Generator().manual_seed(seed)
-    real = real_operands(case.geometry, case.dtype, seed=seed)
+    real = real_operands(case.geometry, case.dtype, seed=seed, operator=operator)
 
     def scaled(tensor: Tensor) -> Tensor:
         exponents = torch.randint(-3, 4, tensor.shape, generator=generator)
         return (tensor.to(torch.float64) * torch.exp2(exponents)).to(tensor.dtype)
 
-    return Operands(
-        input=scaled(real.input),
-        weight=scaled(real.weight),
-        bias=scaled(real.bias),
-        grad_output=scaled(real.grad_output),
-    )
+    return Operands(**{role: scaled(tensor) for role, tensor in real.by_role().items()})
 
 
 _MOST_SPARSE = 100  # bfloat16 holds the integers up to 256
 
 
-def _sparse(case: Case, seed: int) -> Operands:
-    """±1, with so few of them in K's output channels and in G that no sum is longer than 101.
+def _sparse(case: Case, seed: int, operator: Operator) -> Operands:
+    """±1, with so few of them that no sum is longer than 101.
 
-    An element of dX or dK meets each element of G at most once.
+    In the form ⟨G, conv(X, K)⟩ few are in each of K's output channels and in G: an element of dX
+    or dK meets each element of G at most once. What db sums, has few as well.
     """
     generator = torch.Generator().manual_seed(seed)
     geometry = case.geometry
@@ -120,12 +107,20 @@ def _sparse(case: Case, seed: int) -> Operands:
         order = keys.argsort(dim=1).argsort(dim=1)
         return torch.where(order < _MOST_SPARSE, flat, 0).reshape(shape)
 
-    return Operands(
-        input=signs(geometry.input_shape).to(case.dtype),
-        weight=thinned(geometry.out_channels, geometry.weight_shape).to(case.dtype),
-        bias=signs((geometry.out_channels,)).to(case.dtype),
-        grad_output=thinned(1, geometry.output_shape).to(case.dtype),
-    )
+    # The form's in this order, and the bias, so that a seed says the same of every operator.
+    drawn: dict[str, Tensor] = {}
+    own: dict[str, str] = {operator.place(role): role for role in ROLES}
+    for place in ("input", "weight", "bias", "grad_output"):
+        role = place if place == "bias" else own[place]
+        shape = operator.shape(role, geometry)
+        if place == "weight":
+            tensor = thinned(geometry.out_channels, shape)
+        elif place == "grad_output" or (role == "grad_output" and operator.has_bias):
+            tensor = thinned(1, shape)
+        else:
+            tensor = signs(shape)
+        drawn[role] = tensor.to(case.dtype)
+    return Operands(**drawn)
 
 
 def _counting(shape: tuple[int, ...]) -> Tensor:
@@ -152,28 +147,29 @@ def arrange(operands: Operands, case: Case, device: torch.device) -> Operands:
     )
 
 
-def is_exact(case: Case, operands: Operands) -> bool:
+def is_exact(case: Case, operands: Operands, operator: Operator = CONV2D) -> bool:
     """Whether every product and every partial sum of these operands is exact in the dtype."""
     if case.values == Values.REAL:
         return False
     if case.values == Values.SPARSE:
         return True
     if case.values in {Values.ONES, Values.COUNTING}:
-        return _sums_stay_exact(case, operands)
-    return can_be_exact(case.geometry, case.dtype)
+        return _sums_stay_exact(case, operands, operator)
+    return can_be_exact(case.geometry, case.dtype, operator)
 
 
-def _sums_stay_exact(case: Case, operands: Operands) -> bool:
+def _sums_stay_exact(case: Case, operands: Operands, operator: Operator) -> bool:
     """A bound without the oracle: the longest sum times the greatest product."""
-    greatest = [
-        float(t.abs().max()) if t.numel() else 0.0
-        for t in (operands.input, operands.weight, operands.grad_output, operands.bias)
+    greatest = {
+        role: float(t.abs().max()) if t.numel() else 0.0 for role, t in operands.by_role().items()
+    }
+    sums = [
+        operator.products(name, case.geometry)
+        * math.prod(greatest[role] for role in quantity.factors)
+        + (greatest["bias"] if name == "Y" else 0.0)
+        for name, quantity in QUANTITIES.items()
+        if name != "db" or operator.has_bias
     ]
-    X, K, G, b = greatest
-    geometry = case.geometry
-    (group_in, group_out), (kh, kw) = geometry.group_channels, geometry.kernel_size
-    positions = geometry.batch * geometry.output_size[0] * geometry.output_size[1]
-    sums = (group_in * kh * kw * X * K + b, group_out * kh * kw * G * K, positions * G * max(X, 1))
     return max(sums) <= largest_exact_integer(case.dtype)
 
 
@@ -181,7 +177,7 @@ _ENOUGH = 0.25  # trials of one case are repeated until its miss bound is no lar
 _MOST_TRIALS = 5
 
 
-def repetitions(case: Case) -> int:
+def repetitions(case: Case, operator: Operator = CONV2D) -> int:
     """How often the trial of a case is repeated: where a dtype holds few integers, up to 5.
 
     With q = 2 values for each element, as in bfloat16 where 256 products are summed, one
@@ -189,25 +185,30 @@ def repetitions(case: Case) -> int:
     """
     if case.values != Values.BALANCED or not case.geometry.batch:
         return 1
-    bound, trials = single_miss_bound(case.geometry, case.dtype, "Y"), 1
+    bound, trials = single_miss_bound(case.geometry, case.dtype, "Y", operator), 1
     while bound**trials > _ENOUGH and trials < _MOST_TRIALS:
         trials += 1
     return trials
 
 
-def miss_bound(geometry: Geometry, dtype: torch.dtype, quantity: str) -> float:
+def miss_bound(
+    geometry: Geometry, dtype: torch.dtype, quantity: str, operator: Operator = CONV2D
+) -> float:
     """The probability that a fault passes all balanced trials of one case, at most.
 
     Args:
         geometry: the sizes.
         dtype: floating.
         quantity: Y, dX, dK or db.
+        operator: whose quantity it is.
     """
     case = Case(check="certificate", geometry=geometry, dtype=dtype)
-    return single_miss_bound(geometry, dtype, quantity) ** repetitions(case)
+    return single_miss_bound(geometry, dtype, quantity, operator) ** repetitions(case, operator)
 
 
-def single_miss_bound(geometry: Geometry, dtype: torch.dtype, quantity: str) -> float:
+def single_miss_bound(
+    geometry: Geometry, dtype: torch.dtype, quantity: str, operator: Operator = CONV2D
+) -> float:
     """The probability that a fault in this quantity passes one balanced trial, at most.
 
     An element takes q = 2m values (-m to m without 0). If the implementation computes a
@@ -219,9 +220,10 @@ def single_miss_bound(geometry: Geometry, dtype: torch.dtype, quantity: str) -> 
         geometry: the sizes.
         dtype: floating.
         quantity: Y, dX, dK or db.
+        operator: whose quantity it is.
     """
-    magnitudes = exact_magnitudes(geometry, dtype)
+    magnitudes = exact_magnitudes(geometry, dtype, operator=operator)
     caught = 1.0
-    for role in _FACTORS[quantity]:
+    for role in QUANTITIES[quantity].factors:
         caught *= 1 - 1 / (2 * getattr(magnitudes, role))
     return 1 - caught

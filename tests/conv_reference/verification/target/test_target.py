@@ -68,10 +68,10 @@ def test_a_target_without_a_bias_is_not_asked_for_its_gradient() -> None:
 
 def test_shapes_are_the_targets_own() -> None:
     geometry = Geometry.parse("n3 h4 w5 k2x3")
-    assert TARGETS[0].own_shape(geometry.input_shape) == (3, 1, 4, 5)
-    assert TARGETS[3].own_shape(geometry.input_shape) == (3, 4, 5)
-    assert TARGETS[0].weight_shape(geometry) == (1, 1, 2, 3)
-    assert TARGETS[3].weight_shape(geometry) == (2, 3)
+    assert TARGETS[0].own_shape("input", geometry) == (3, 1, 4, 5)
+    assert TARGETS[3].own_shape("input", geometry) == (3, 4, 5)
+    assert TARGETS[0].own_shape("weight", geometry) == (1, 1, 2, 3)
+    assert TARGETS[3].own_shape("weight", geometry) == (2, 3)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
