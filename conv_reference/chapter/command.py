@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FIGURES = {"edge": "edge-detector.png"}
 ANIMATION = "kernel.gif"
 DIVERGED = 1
+TO_BE_MENDED = 1
 INTERRUPTED = 130
 
 
@@ -90,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "exercise-2",
             "exercise-3",
             "advantages",
+            "check-your-own",
         ],
         help="with --html: one part of the page; may be repeated",
     )
@@ -98,6 +100,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["en", "he"],
         default="en",
         help="of the page, and of what is printed (en)",
+    )
+    parser.add_argument(
+        "--check",
+        metavar="FILE[:LAYER]",
+        help="hold a layer of your own, written as the chapter has it, against the definition",
     )
     parser.add_argument(
         "--raw", action="store_true", help="exercise 1: leave the pixels as they are, 0..255"
@@ -113,10 +120,11 @@ _size.__name__ = "size"  # argparse names it when it refuses a value
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the experiment out.
+    """Carry the experiment out, build the page or check a layer.
 
     Returns:
-        0; 1 when it diverged; 130 when it was interrupted, with what was reached printed.
+        0; 1 when it diverged, or the layer is to be mended; 130 when it was interrupted, with
+        what was reached printed.
 
     Raises:
         ValueError: when an option is outside its range, or a file is not what it should be.
@@ -125,6 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import torch
 
+    if arguments.check is not None:
+        return _check(arguments)
     settings = _settings(arguments)
     if find_spec("matplotlib") is None:
         raise ImportError('the figures need matplotlib: pip install "conv-reference[chapter]"')
@@ -139,6 +149,18 @@ def run(arguments: argparse.Namespace) -> int:
         return _experiment(arguments, settings)
     finally:
         torch.set_num_threads(threads)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    if arguments.html is not None:
+        raise ValueError("--check goes without --html: the page shows what it says of one layer")
+    from conv_reference.chapter.language import translations
+    from conv_reference.chapter.own.check import check_file
+    from conv_reference.chapter.own.words import words
+
+    checked = check_file(arguments.check)
+    print(words(checked, translations(arguments.language).gettext))
+    return 0 if checked.right else TO_BE_MENDED
 
 
 def _page(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -80,6 +80,7 @@ def titles(_: Gettext) -> dict[str, str]:
         "exercise-2": _("Exercise 2: the first kernel"),
         "exercise-3": _("Exercise 3: the gradients"),
         "advantages": _("The four advantages"),
+        "check-your-own": _("Check your own"),
     }
 
 
@@ -106,6 +107,7 @@ def _environment(catalogue: NullTranslations, language: str) -> jinja2.Environme
         "titles": titles(catalogue.gettext),
         "claims": claims(catalogue.gettext),
         "prose": writing.prose,
+        "say": catalogue.gettext,
         # What asks a command for the language of the page.
         "language_option": "" if language == "en" else f" --language {language}",
         "Markup": Markup,

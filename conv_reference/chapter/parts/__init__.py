@@ -10,6 +10,7 @@ from conv_reference.chapter.parts.exercise_3 import Exercise3
 from conv_reference.chapter.parts.experiment import Experiment
 from conv_reference.chapter.parts.filters import Filters
 from conv_reference.chapter.parts.material import Part
+from conv_reference.chapter.parts.own import Own
 
 # In the order of the page; the names are those of --only, and of the templates.
 PARTS: dict[str, type[Part]] = {
@@ -20,4 +21,5 @@ PARTS: dict[str, type[Part]] = {
     "exercise-2": Exercise2,
     "exercise-3": Exercise3,
     "advantages": Advantages,
+    "check-your-own": Own,
 }

@@ -8,6 +8,8 @@ import pytest
 from conv_reference.chapter import parts, training
 from conv_reference.chapter.curvature import curvature
 from conv_reference.chapter.data import load
+from conv_reference.chapter.own import book, check
+from conv_reference.chapter.own.mend import mended
 from conv_reference.cli import main
 
 
@@ -28,6 +30,9 @@ from conv_reference.cli import main
         (["--html", "p.html", "--only", "cost"], "--only: invalid choice: 'cost'"),
         (["--quick"], "--quick and --only go with --html"),
         (["--only", "filters"], "--quick and --only go with --html"),
+        (["--html", "p.html", "--check", "mine.py"], "--check goes without --html"),
+        (["--check", "nowhere.py"], "No such file or directory: 'nowhere.py'"),
+        (["--check", "nowhere:Layer"], "cannot import 'nowhere'"),
         (["--html", "file/p.html"], "the folder file cannot be written"),
         (["--output", "file/folder"], "the folder file/folder cannot be written: Not a directory"),
     ],
@@ -110,6 +115,23 @@ def test_interrupted_it_prints_what_was_reached_and_that_the_next_run_begins_ane
     assert "interrupted: 2 minibatches of 4 are done" in printed
     assert "the next run begins anew" in printed
     assert (folder / "edge-detector.png").exists()
+
+
+def test_a_layer_of_ones_own_is_checked(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(check, "BUDGET", 0.05)
+    layer, right = folder / "my_layer.py", folder / "right.py"
+    layer.write_text(book.LAYER)
+    right.write_text(mended(book.LAYER, book.NAME))
+
+    assert main(["chapter", "--check", str(layer)]) == 1
+    printed = capsys.readouterr().out
+    assert "exact once this is torch's default" in printed
+    assert printed.endswith(f"  conv-reference verify {layer}:ConvLayer_1\n")
+    assert main(["chapter", "--check", f"{right}:ConvLayer_1"]) == 0
 
 
 def test_a_part_of_the_page_is_written_in_a_folder_or_a_file(

@@ -1,0 +1,1 @@
+"""Check your own: the layer that a reader of the chapter wrote, held against the definition."""
