@@ -9,16 +9,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analytic.calculus.answers.scanning import AnswerError
+from analytic.calculus.generation import LIBRARIES
 from analytic.calculus.geometry import GeometryError
 from analytic.calculus.notation import NameClashError
 from analytic.calculus.values import ValuesError
-from analytic.locale import translations
+from analytic.locale import is_right_to_left, translations
 from analytic.options import SUFFIXES, Parser, parser
 from analytic.render import FormatError, renderer
 from analytic.render.text import passage
-from analytic.request import RequestError, announcement, answer_of, document_of
+from analytic.request import RequestError, announcement, answer_of, code_of, document_of
+from analytic.typesetting import TypesettingError, engine, pdf
 
-_REFUSALS = (AnswerError, GeometryError, NameClashError, ValuesError, FormatError, RequestError)
+_REFUSALS = (
+    AnswerError,
+    FormatError,
+    GeometryError,
+    NameClashError,
+    RequestError,
+    TypesettingError,
+    ValuesError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser()
     asked = options.parse_args(arguments)
-    right = True
     try:
-        _announce(asked, options)
-        if asked.answer is not None:
-            right, document = answer_of(asked)
-            text = passage(document, translations(asked.language))
-        else:
-            render = renderer(_format(asked), fragment=asked.fragment)
-            text = render(document_of(asked), translations(asked.language))
+        right, content = _content(asked, options)
     except _REFUSALS as error:
         options.error(str(error))
     except MemoryError:
@@ -54,7 +57,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(
             options.prog, f"failed by a mistake of its own ({type(error).__name__}: {first})"
         )
-    return _write(text, asked.output, options.prog) or int(not right)
+    return _write(content, asked.output, options.prog) or int(not right)
+
+
+def _content(asked: argparse.Namespace, options: Parser) -> tuple[bool, str | bytes]:
+    """What is written, and whether a formula that was tried is right; true where none was."""
+    catalogue = translations(asked.language)
+    if asked.answer is not None:
+        _announce(asked, options)
+        right, document = answer_of(asked)
+        return right, passage(document, catalogue)
+    form = _format(asked)
+    if form in LIBRARIES:
+        return True, code_of(asked)
+    if form == "pdf":
+        return True, _pdf(asked, options)
+    render = renderer(form, fragment=asked.fragment)
+    _announce(asked, options)
+    return True, render(document_of(asked), catalogue)
+
+
+def _pdf(asked: argparse.Namespace, options: Parser) -> bytes:
+    if asked.output is None or asked.fragment:
+        raise RequestError("a PDF is a whole document in a file: name it with --output")
+    catalogue = translations(asked.language)
+    program = engine(right_to_left=is_right_to_left(catalogue))  # before the work, not after it
+    _announce(asked, options)
+    return pdf(renderer("latex")(document_of(asked), catalogue), program)
 
 
 def _announce(asked: argparse.Namespace, options: Parser) -> None:
@@ -79,20 +108,20 @@ def _format(asked: argparse.Namespace) -> str:
     )
 
 
-def _write(text: str, output: Path | None, program: str) -> int:
+def _write(content: str | bytes, output: Path | None, program: str) -> int:
     try:
-        if output is None:
-            sys.stdout.write(text)
+        if output is not None:
+            output.write_bytes(content.encode() if isinstance(content, str) else content)
+        elif isinstance(content, str):
+            sys.stdout.write(content)
             sys.stdout.flush()
-        else:
-            output.write_text(text, encoding="utf-8")
     except BrokenPipeError:
         # The reader, `head` say, has seen enough. Python flushes once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UnicodeEncodeError as error:
         return _failed(
             program,
-            f"standard output is {error.encoding}, which lacks {text[error.start]!a}; "
+            f"standard output is {error.encoding}, which lacks {error.object[error.start]!a}; "
             "set PYTHONIOENCODING=utf-8, or name a file with --output",
         )
     except OSError as error:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from analytic.calculus.generation import LIBRARIES
 from analytic.calculus.spelling import parse_padding
 from analytic.locale import ENGLISH, languages
 from analytic.render import formats
@@ -40,7 +41,16 @@ SIZES = (
 )
 
 #: The format that a file's name asks for.
-SUFFIXES = {".txt": "text", ".tex": "latex", ".md": "markdown", ".html": "html", ".json": "json"}
+SUFFIXES = {
+    ".txt": "text",
+    ".tex": "latex",
+    ".pdf": "pdf",
+    ".md": "markdown",
+    ".html": "html",
+    ".json": "json",
+    ".ipynb": "notebook",
+    ".py": "numpy",
+}
 
 EXAMPLES = """\
 examples:
@@ -66,10 +76,14 @@ examples:
   python -m analytic --theorem
       every convolution at once: the general formulas, proof and conditions
   python -m analytic --input 5 --kernel 3 --stride 2 --output page.html
-      a page that explains by pointing; .txt, .md, .tex, .html and .json
-      name the format
-  python -m analytic --output derivation.tex && pdflatex derivation.tex
-      a printed PDF; in Hebrew, lualatex makes it
+      a page that explains by pointing; .txt, .md, .tex, .pdf, .html, .json,
+      .ipynb and .py name the format
+  python -m analytic --output derivation.tex
+      for LaTeX; with derivation.pdf, the TeX of this machine sets it
+  python -m analytic --input 28 --kernel 3 --channels 8x16 --format torch
+      the gradients as a function of torch, or of numpy, that runs by itself
+  python -m analytic --output derivation.ipynb
+      a notebook: the derivation, that function, and its check
   python -m analytic --fragment --output derivation.tex
       to \\input into a document of one's own
   python -m analytic --language he --output page.html
@@ -164,7 +178,13 @@ def _add_content(to: Parser) -> None:
 
 def _add_form(to: Parser) -> None:
     add = to.add_argument_group("how it is written").add_argument
-    add("--format", choices=formats(), help="default: as FILE is named, or text")
+    forms = sorted({*formats(), *LIBRARIES, "pdf"})
+    add(
+        "--format",
+        choices=forms,
+        metavar="FORMAT",
+        help=f"{', '.join(forms)}; default: as FILE is named, or text",
+    )
     add("--fragment", action="store_true", help="LaTeX to include, not a whole document")
     add("--language", choices=languages(), default=ENGLISH, help=f"default: {ENGLISH}")
     add("--output", type=Path, metavar="FILE", help="default: standard output")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from math import prod
 
 from analytic.calculus.extent import extent
+from analytic.calculus.generation import generate
 from analytic.calculus.geometry import Geometry
 from analytic.calculus.notation import Names
 from analytic.calculus.spelling import parse_geometry
@@ -17,6 +19,7 @@ from analytic.telling.document import Document
 
 #: A derivation of more symbols and products is refused: it would take minutes and gigabytes.
 MOST = 600_000
+MOST_TAPS = 10_000
 #: One of more is announced before work starts.
 LONG = 30_000
 _PER_SECOND = 8_000  # symbols and products, on one core of an ordinary machine
@@ -68,6 +71,24 @@ def document_of(asked: argparse.Namespace) -> Document:
     if asked.values is None:
         return derivation.document
     return derivation.with_values(parse_values(asked.values, geometry))
+
+
+def code_of(asked: argparse.Namespace) -> str:
+    """The gradients as a function of a library, as its text."""
+    options = ("theorem", "values", "fragment", "symbols", "all_indices")
+    given = [name for name in options if getattr(asked, name)]
+    if given:
+        raise RequestError(
+            f"the format {asked.format or 'numpy'} is a function and takes no {_options(given)}"
+        )
+    geometry = geometry_of(asked)
+    taps = prod(geometry.kernel)
+    if taps > MOST_TAPS:
+        raise RequestError(
+            f"the function has a passage for each kernel element, got {taps:,}; accepted are up "
+            f"to {MOST_TAPS:,}"
+        )
+    return generate(geometry, library=asked.format or "numpy").source
 
 
 def answer_of(asked: argparse.Namespace) -> tuple[bool, Document]:

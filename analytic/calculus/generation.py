@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from analytic.calculus.axis import Axis
 from analytic.calculus.geometry import Geometry
+from analytic.calculus.spelling import geometry_text
 
 LIBRARIES = ("numpy", "torch")
 
@@ -25,6 +26,7 @@ def gradients(X, K, G):
     """{returned} of a convolution; G is the derivative of the cost by the output.
 
     X: {X}, K: {K}, G: {G}.
+    The geometry: {geometry}.
     """
     if (tuple(X.shape), tuple(K.shape), tuple(G.shape)) != ({X}, {K}, {G}):
         raise ValueError(
@@ -100,6 +102,7 @@ def generate(geometry: Geometry, *, library: str = "numpy") -> Generated:
         _TEXT.format(
             library=library,
             returned="∂C/∂X, ∂C/∂K and ∂C/∂b" if geometry.bias else "∂C/∂X and ∂C/∂K",
+            geometry=geometry_text(geometry),
             **shapes,
             grouped_X=(N, groups, inputs, *geometry.input),
             grouped_K=(groups, outputs, inputs, *geometry.kernel),

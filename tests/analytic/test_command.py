@@ -90,6 +90,8 @@ def test_formats(capsys: pytest.CaptureFixture[str], form: str, beginning: str) 
         ("a.tex", r"\documentclass"),
         ("a.HTML", "<!DOCTYPE html>"),
         ("a.json", "{"),
+        ("a.ipynb", "{"),
+        ("a.py", "import numpy"),
         ("plain", "The gradients"),
     ],
 )
@@ -167,6 +169,16 @@ def test_language(capsys: pytest.CaptureFixture[str]) -> None:
     assert "הגרדיאנטים של קונבולוציה" in printed(capsys, "--language", "he")
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_function_that_runs(capsys: pytest.CaptureFixture[str], library: str) -> None:
+    """Of a geometry that is far too large to be derived symbol by symbol."""
+    geometry = "n2 c64 h3000 w3000 o64 k3 s2 p1 d1 g1"
+    source = printed(capsys, "--geometry", geometry, "--format", library)
+    assert source.startswith(f"import {library}\n")
+    assert f"The geometry: {geometry.replace('k3', 'k3x3')}." in source
+    compile(source, "<printed>", "exec")
+
+
 def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "--symbols", "X=A,K=B,G=D")
     assert "∂C/∂A₀₁ = B₀₁·D₀₀ + B₀₀·D₀₁" in text
@@ -202,8 +214,9 @@ def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
             "the format html is always a whole document; fragments are latex's",
         ),
         (
-            "--output a.pdf",
-            "no format is named .pdf: say --format, or name the file .txt, .tex, .md, .html, .json",
+            "--output a.docx",
+            "no format is named .docx: say --format, or name the file .txt, .tex, .pdf, .md, "
+            ".html, .json, .ipynb, .py",
         ),
         (
             "--theorem --input 3 --values X=1",
@@ -232,6 +245,15 @@ def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         ("--try dX[0,0]=H", "there is no 'H' here; accepted are elements of X, K, G, dY, and "
          "letters with which a sum or the left side counts"),
+        (
+            "--format numpy --values X=1 --theorem",
+            "the format numpy is a function and takes no --theorem, --values",
+        ),
+        (
+            "--output a.py --input 101x100 --kernel 101x100",
+            "the function has a passage for each kernel element, got 10,100; accepted are up to "
+            "10,000",
+        ),
         ("--theorem --geometry h2", "--theorem is of every geometry and takes no --geometry"),
         (
             "--input 3000 --kernel 3",
