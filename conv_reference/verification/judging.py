@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,8 +13,9 @@ from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
-from conv_reference.verification.work.children import Backend
+from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
+from conv_reference.verification.work.pace import Size
 
 Progress = Callable[[int, int], None]  # cases judged, cases planned
 
@@ -71,7 +73,7 @@ def judged(
     for cases in _spared(plan, spared):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = backend.run(judge_case, cases, settings, deadline=deadline)
+        answers = backend.run(judge_case, cases, settings, deadline=deadline, weigh=_size)
         try:
             for done, (number, result) in enumerate(answers, start=begun + 1):
                 results[number] = result
@@ -80,10 +82,19 @@ def judged(
         except KeyboardInterrupt:
             outcome.interrupted = True
         _gather(outcome, cases, results)
-        if outcome.interrupted or outcome.unreached:
+        is_over = deadline is not None and time.monotonic() > deadline
+        nothing_came = bool(cases) and all(result is None for result in results)
+        if outcome.interrupted or (outcome.unreached and (is_over or nothing_came)):
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
     return outcome
+
+
+def _size(case: Case) -> Size:
+    """The products of one call, beside other cases of the same check."""
+    geometry = case.geometry
+    products = math.prod((*geometry.weight_shape, *geometry.output_size, geometry.batch))
+    return Size(case.check, float(products))
 
 
 def _spared(plan: Plan, defects: Sequence[Defect]) -> Iterator[tuple[Case, ...]]:

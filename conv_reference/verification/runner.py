@@ -42,7 +42,9 @@ from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment, usable_device
-from conv_reference.verification.work.children import Backend, Children, Here, usual_count
+from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.work.children import Children, usual_count
+from conv_reference.verification.work.here import Here
 
 
 def verify(
@@ -206,6 +208,7 @@ class _Run:
                 *notes.unswept(self.wanted, checks),
                 *notes.inapplicable(checks, self.wanted.dtypes),
                 *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
+                *self.backend.notes,
             ),
             interrupted=interrupted,
             stale=stale(tried, gathered.known, self.defects),
@@ -222,7 +225,7 @@ class _Run:
             return chosen, ()
         crashing = [defect for defect in self.defects if defect.crashes]
         chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
-        isolated = not isinstance(self.backend, Here)
+        isolated = self.backend.isolates
         provoked = provoke(chosen.cases, self.defects, self.target, self.wanted, isolated=isolated)
         return replace(chosen, cases=provoked.cases), provoked.notes
 
@@ -240,7 +243,7 @@ class _Run:
             self.backend,
             self.settings,
             self.defects,
-            in_process=isinstance(self.backend, Here),
+            in_process=not self.backend.isolates,
             tried=outcome.tried,
             patience=0.0 if outcome.interrupted else _patience(self.wanted),
         )

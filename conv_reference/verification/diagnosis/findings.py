@@ -25,7 +25,7 @@ from conv_reference.verification.model.result import FAILURES, Finding, Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.values import case_operands, is_exact
-from conv_reference.verification.work.children import Backend, Children
+from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 
 _MOST_PRODUCTS = 100_000  # of a case that a guess is tried on
@@ -128,10 +128,11 @@ class Lab:
         ]
         wanted = new[:MOST_REDUCED]
         alone = len(self.tried) < 2 or self.patience == 0
-        if not wanted or alone or not isinstance(self.backend, Children):
+        other = None if alone or not wanted else self.backend.another()
+        if other is None:
             return [finding for _, finding in found]
         right = set()
-        with closing(self.backend.another()) as fresh:
+        with closing(other) as fresh:
             cases = [Case.parse(finding.case) for finding in wanted]
             for number, result in fresh.run(judge_case, cases, self.settings):
                 judged = () if isinstance(result, Crash | Broken) else result

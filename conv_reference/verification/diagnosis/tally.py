@@ -198,7 +198,7 @@ def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
         Verdict.CRASHED,
         expected="an answer",
         actual=crash.how,
-        explanation="\n".join(filter(None, (f"{crash.how}{said}", damage))),
+        explanation="\n".join(filter(None, (f"{crash.how}{said}", damage, crash.again))),
         case=_asked(crash),
         crash=crash,
     )

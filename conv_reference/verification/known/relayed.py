@@ -23,7 +23,7 @@ from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised
-from conv_reference.verification.work.children import Backend
+from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 
 TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them

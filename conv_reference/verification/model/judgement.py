@@ -59,6 +59,7 @@ class Crash:
     said: str = ""  # the end of what it wrote to standard error
     asked: str = ""  # what the target was asked for last, where that is not the item itself
     hung: bool = False  # whether it did not return in time
+    again: str = ""  # what came of it alone, in a new process, where that was something else
 
 
 @dataclass(frozen=True)

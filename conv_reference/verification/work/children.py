@@ -1,158 +1,51 @@
-"""Work in child processes: a crash or a hang costs one case, and the run goes on."""
+"""Work in child processes: a crash or a hang costs one case, and the run goes on.
+
+Every wait has a limit. Once there are results none is thrown away: where no further process can
+be started the rest is not reached, and ``notes`` says why.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import signal
-import socket
-import sys
-import tempfile
+import selectors
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.notes import Note, NoteKind
+from conv_reference.verification.work.backend import Item, Result
+from conv_reference.verification.work.child import (
+    GARBLED,
+    MOST_WAITS,
+    STOPPED,
+    Child,
+    Piece,
+    may_be_others,
+)
 from conv_reference.verification.work.messages import (
     Broken,
     Described,
-    Place,
-    Start,
+    Results,
     Target,
     Unreached,
     Work,
-    attempt,
 )
-from conv_reference.verification.work.processes import FORKS, Processes, cheapest, tail
+from conv_reference.verification.work.pace import Pace, Size
+from conv_reference.verification.work.processes import FORKS, Processes, Spawning, cheapest
+from conv_reference.verification.work.suspects import REMEMBERED, Affair, Suspicion
 
 START_LIMIT = 120.0  # seconds to import torch and the target
-MOST_WAITS = 4  # times an item's limit, while the processor is busy with others
-_IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
+MOST_STARTS = 3  # in a row that fail, after which no further process is started
+PIECE = 64  # items that travel together
 _POLL = 0.1  # seconds
+_STOPPED = 0.5  # seconds that a process may be stopped
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
-_MOST_SAID = 300  # characters of its last line
-_FAREWELL = 5.0  # seconds from the last word of a process to its end
-
-Item = Any
-Result = Any
-
-
-class _Child:
-    """One process, and the work that it has."""
-
-    def __init__(
-        self, target: str, processes: Processes, *, full_run: bool, only_describe: bool = False
-    ) -> None:
-        ours, theirs = socket.socketpair()
-        self._shared = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
-        self._shared.write(bytes(Place.SIZE))
-        self._shared.flush()
-        self._place = Place(self._shared.fileno())
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as above)
-        self.process = processes.start(
-            theirs.fileno(), self._shared.fileno(), self._errors.fileno()
-        )
-        theirs.close()
-        self.connection = Connection(ours.detach())
-        self.connection.send(Start(target, tuple(sys.path), full_run, only_describe))
-        self.begun = time.monotonic()
-        self.ready = False
-        self.piece: _Piece | None = None
-        self.slowest = 0.0  # seconds that an item took at most which came to its end
-        self._seen = -1
-        self._worked = 0.0  # seconds of processor time, when the item was begun
-
-    def assign(self, piece: _Piece, work: Work) -> None:
-        """Send a piece of work."""
-        self.piece, self._seen = piece, -1
-        self._place.begin(0)
-        self.begun, self._worked = time.monotonic(), self._processor_time()
-        self.connection.send(work)
-
-    def current(self) -> int:
-        """The number of the item that it is at; a new one starts the clock again."""
-        number = self._place.number
-        if number != self._seen:
-            if self._seen >= 0:
-                self.slowest = max(self.slowest, time.monotonic() - self.begun)
-            self._seen, self.begun = number, time.monotonic()
-            self._worked = self._processor_time()
-        return number
-
-    @property
-    def asked(self) -> str:
-        """What the target was asked for last, where that is not the item itself."""
-        return self._place.asked
-
-    def hangs(self, limit: float) -> bool:
-        """Whether its item is not coming back."""
-        self.current()
-        waited = time.monotonic() - self.begun
-        return hangs(waited, self._processor_time() - self._worked, limit)
-
-    def _processor_time(self) -> float:
-        """Seconds that all its threads have worked; 0 where the system does not tell."""
-        try:
-            stat = Path(f"/proc/{self.process.pid}/stat").read_bytes()
-        except OSError:
-            return 0.0
-        fields = stat.rpartition(b")")[2].split()  # what is before may hold blanks
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def ended(self) -> Crash:
-        """How the process ended."""
-        status = self.process.wait(_FAREWELL)
-        if status is None:
-            return Crash("closed its connection", self._said())
-        with contextlib.suppress(ValueError):
-            if status < 0:
-                return Crash(f"killed by {signal.Signals(-status).name}", self._said())
-        return Crash(f"left the process with status {status}", self._said())
-
-    def stop(self) -> None:
-        """End it, and what it started."""
-        self.process.kill()
-        self.release()
-
-    def release(self) -> None:
-        """Let go of what belongs to it; the process itself comes to its end."""
-        self.connection.close()
-        self._place.close()
-        self._shared.close()
-        self._errors.close()
-
-    def _said(self) -> str:
-        said = tail(self._errors) or self.process.said()
-        lines = said.decode(errors="replace").strip().splitlines()
-        return lines[-1][:_MOST_SAID] if lines else ""
-
-
-@dataclass
-class _Piece:
-    """Items that travel together, with the results so far."""
-
-    first: int  # the number of its first item among all
-    items: tuple[Item, ...]
-    done: int = 0
-
-
-def hangs(waited: float, worked: float, limit: float) -> bool:
-    """Whether an item is not coming back: a right but slow one takes long on a busy machine.
-
-    Args:
-        waited: seconds since it was begun.
-        worked: seconds of processor time that it has had since; 0 where nobody tells.
-        limit: seconds that it may take on a free machine.
-    """
-    if waited <= limit:
-        return False
-    return worked > 0.9 * limit or worked < _IDLE * waited or waited > MOST_WAITS * limit
+_TIMES_EXPECTED = 10  # that an item may take
 
 
 def usual_count() -> int:
@@ -161,24 +54,53 @@ def usual_count() -> int:
 
 
 @dataclass
+class _Job:
+    """One run: what is still to be done, and what has come."""
+
+    function: Callable[[Target, Any, Any], Any]
+    argument: Any
+    deadline: float | None
+    waiting: list[Piece]  # the next one last
+    suspects: list[Suspicion] = field(default_factory=list)
+    arrived: list[tuple[int, Result | Crash | Broken]] = field(default_factory=list)
+
+    def give_up(self) -> None:
+        """Begin nothing more."""
+        self.waiting.clear()
+        for suspect in self.suspects:
+            assert suspect.affair is not None
+            self.arrived += suspect.affair.given_up()
+        self.suspects.clear()
+
+
+@dataclass
 class Children:
-    """A few child processes that share the work on one target.
+    """A ``Backend``: a few child processes that share the work on one target.
 
     Raises:
-        TargetError: when the target cannot be imported there.
+        TargetError: when the target cannot be imported there, as long as there is no result.
     """
 
     target_name: str
     count: int = field(default_factory=usual_count)
     limit: float = 20.0  # seconds for each item, until one has taken them
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
-    _children: list[_Child] = field(default_factory=list)
-    _describer: _Child | None = None  # of a whole run: it is there sooner than the others
-    _target: Target | None = None
     source: Processes | None = None  # of others, that is theirs to close
+    bare: bool = False  # whether they import nothing that the target does not bring
+    has_results: bool = False  # whether there are any, of this one or of the one it comes from
+    isolates: bool = True
+    notes: list[Note] = field(default_factory=list)
+    _children: list[Child] = field(default_factory=list)
+    _describer: Child | None = None  # of a whole run: it is there sooner than the others
+    _target: Target | None = None
     _own: Processes | None = None
+    _job: _Job | None = None
+    _pace: Pace = field(default_factory=Pace)
     _slowest: float = 0.0
     _hung: bool = False
+    _failed: int = 0  # starts, in a row
+    _has_stopped: bool = False  # no further process is started, and none is left
+    _too_slow: int = 0
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -188,15 +110,15 @@ class Children:
     def start(self) -> None:
         """Let them begin to import torch and the target; nothing is waited for."""
         if self.full_run and FORKS and not self._children:
-            self._describer = _Child(
-                self.target_name, self._processes(), full_run=False, only_describe=True
-            )
+            self._describer = self._started(full_run=False, only_describe=True)
         self._fill(self.count, full_run=self.full_run)
 
     def describe(self) -> Target:
         """The target, without what can be called."""
         self.start()
         while self._target is None:
+            if not self._running():
+                self._fill(1)
             self._await()
         return self._target
 
@@ -207,35 +129,34 @@ class Children:
         argument: Any,
         *,
         deadline: float | None = None,
-        size: int = 64,
-    ) -> Iterator[tuple[int, Result | Crash | Broken]]:
-        """Results by their item's number, in the order in which they come.
-
-        Args:
-            function: called as ``function(target, item, argument)``; importable.
-            items: what it is called with; picklable.
-            argument: the same for all.
-            deadline: of ``time.monotonic``, after which no further item is begun.
-            size: how many items travel together.
-        """
-        waiting = [
-            _Piece(first, tuple(items[first : first + size]))
-            for first in range(0, len(items), size)
-        ][::-1]
-        self._fill(min(self.count, len(waiting)))
-        while True:
-            if deadline is not None and time.monotonic() > deadline:
-                waiting.clear()
-            for child in self._children:
-                if child.ready and child.piece is None and waiting:
-                    piece = waiting.pop()
-                    child.assign(piece, Work(function, piece.items, argument, deadline))
-            if not waiting and all(child.piece is None for child in self._children):
-                return
-            yield from self._await(waiting)
+        weigh: Callable[[Item], Size] | None = None,
+    ) -> Generator[tuple[int, Result | Crash | Broken], None, None]:
+        """See ``Backend.run``."""
+        whole = Piece(
+            tuple(range(len(items))),
+            tuple(items),
+            () if weigh is None else tuple(map(weigh, items)),
+        )
+        waiting = [whole.part(first, first + PIECE) for first in range(0, len(items), PIECE)]
+        job = self._job = _Job(function, argument, deadline, waiting[::-1])
+        try:
+            while not self._is_done(job):
+                if deadline is not None and time.monotonic() > deadline:
+                    job.give_up()
+                self._hand_out(job)
+                if not job.arrived and not self._is_done(job):
+                    self._await()
+                self.has_results |= bool(job.arrived)
+                while job.arrived:
+                    yield job.arrived.pop(0)
+        finally:
+            self._job = None
+            for child in [child for child in self._children if child.piece is not None]:
+                self._drop(child)  # nobody waits for what it is at
+            self._note_slow()
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, and what they have started."""
         for child in self._running():
             child.stop()
         self._children.clear()
@@ -246,11 +167,101 @@ class Children:
 
     def another(self) -> Children:
         """One child more, which knows nothing of what these have done."""
-        return Children(self.target_name, 1, self.limit, source=self._processes())
+        return Children(
+            self.target_name,
+            1,
+            self.limit,
+            source=self._processes(),
+            bare=self.bare,
+            has_results=self.has_results,
+        )
+
+    def unmarked(self) -> Children:
+        """One child on memory as it comes, which holds nothing but the target."""
+        return Children(
+            self.target_name,
+            1,
+            self.limit,
+            bare=True,
+            has_results=True,
+            _own=Spawning(marked=False),
+        )
+
+    def _is_done(self, job: _Job) -> bool:
+        busy = any(child.piece is not None for child in self._children)
+        return not (busy or job.waiting or job.suspects or job.arrived)
+
+    def _hand_out(self, job: _Job) -> None:
+        """Suspects to those that have done nothing yet, the rest to whoever is idle."""
+        self._fill(min(self.count, self._busy() + len(job.waiting) + len(job.suspects)))
+        idle = [child for child in self._children if child.ready and child.piece is None]
+        for child in sorted(idle, key=lambda child: child.is_fresh):
+            if job.suspects and child.is_fresh:
+                self._assign(child, job, _alone(job.suspects.pop()))
+            elif job.waiting:
+                self._assign(child, job, job.waiting.pop())
+        if job.suspects:
+            self._make_room()
+        if self._failed >= MOST_STARTS and (not self._children or job.suspects):
+            self._has_stopped |= not self._children
+            job.give_up()
+
+    def _make_room(self) -> None:
+        """Have one child that has done nothing, for a suspect."""
+        if any(child.is_fresh and child.piece is None for child in self._children):
+            return  # it comes
+        idle = [child for child in self._children if child.piece is None]
+        if len(self._children) >= self.count:
+            if not idle:
+                return
+            self._drop(idle[0])
+        self._fill(len(self._children) + 1)
+
+    def _assign(self, child: Child, job: _Job, piece: Piece) -> None:
+        work = Work(
+            job.function,
+            piece.items,
+            job.argument,
+            job.deadline,
+            piece.sizes,
+            self._pace if piece.sizes else None,
+            self.limit,
+        )
+        child.assign(piece, work)
+
+    def _busy(self) -> int:
+        return sum(child.piece is not None for child in self._children)
 
     def _fill(self, count: int, *, full_run: bool = False) -> None:
-        while len(self._children) < count:
-            self._children.append(_Child(self.target_name, self._processes(), full_run=full_run))
+        while len(self._children) < count and self._failed < MOST_STARTS:
+            child = self._started(full_run=full_run)
+            if child is not None:
+                self._children.append(child)
+
+    def _started(self, *, full_run: bool, only_describe: bool = False) -> Child | None:
+        try:
+            return Child(
+                self.target_name,
+                self._processes(),
+                full_run=full_run,
+                only_describe=only_describe,
+                bare=self.bare,
+            )
+        except OSError as error:
+            self._not_started(f"cannot start a process: {error}", again=True)
+            return None
+
+    def _not_started(self, why: str, *, again: bool) -> None:
+        """A process did not come so far as to work.
+
+        Raises:
+            TargetError: where there is nothing to lose by it.
+        """
+        self._failed += 1
+        if not self.has_results and (not again or self._failed >= MOST_STARTS):
+            raise TargetError(why)
+        if self._failed == MOST_STARTS:
+            self._note(f"not reached: no further process could be started ({why})")
 
     def _processes(self) -> Processes:
         if self.source is None and self._own is None:
@@ -259,90 +270,161 @@ class Children:
         assert source is not None
         return source
 
-    def _await(self, waiting: list[_Piece] | None = None) -> list[tuple[int, Result | Crash]]:
+    def _await(self) -> None:
         """Wait for a moment, and gather what has come, crashes included."""
-        results: list[tuple[int, Result | Crash]] = []
-        by_connection = {child.connection: child for child in self._running()}
-        for connection in wait(list(by_connection), timeout=_POLL):
-            child = by_connection[connection]  # type: ignore[index]  # `wait` hands back what it was given
-            try:
-                message = child.connection.recv()
-            except (EOFError, ConnectionResetError):
-                results += self._lost(child, child.ended(), waiting)
-                continue
-            results += self._received(child, message)
+        with selectors.DefaultSelector() as selector:
+            for child in self._running():
+                write = selectors.EVENT_WRITE if child.channel.has_unsent else 0
+                selector.register(child.channel, selectors.EVENT_READ | write)
+            selector.select(_POLL)
         for child in self._running():
-            results += self._overdue(child, waiting)
-        return results
+            child.channel.flush()
+            is_over = child.look()
+            messages, broken = child.receive()
+            for message in messages:
+                broken = broken or self._received(child, message)
+            if child not in self._running():
+                continue
+            if broken:
+                self._lost(child, Crash(broken, child.said()))
+            elif child.channel.has_ended or is_over:
+                self._lost(child, child.ended())
+            elif child.stopped_for() > _STOPPED:
+                self._lost(child, Crash(STOPPED))
+            else:
+                self._overdue(child)
 
-    def _running(self) -> list[_Child]:
+    def _running(self) -> list[Child]:
         return [child for child in (self._describer, *self._children) if child is not None]
 
-    def _received(self, child: _Child, message: Any) -> list[tuple[int, Result]]:
+    def _received(self, child: Child, message: Any) -> str:
+        """Take a message; what is wrong with it, empty where nothing is."""
+        if isinstance(message, Results) and child.piece is not None:
+            return self._take(child, child.piece, message)
+        if child.ready or not isinstance(message, TargetError | Described):
+            return GARBLED
+        if isinstance(message, TargetError):
+            self._drop(child)
+            self._not_started(str(message), again=False)
+            return ""
+        self._target, child.ready, self._failed = message.target, True, 0
         if child is self._describer:
             self._describer = None
             child.release()  # to wait for its end would be to wait for those that are forked next
-        if isinstance(message, TargetError):
-            raise message
-        if isinstance(message, Described):
-            self._target, child.ready = message.target, True
-            return []
-        piece = child.piece
-        assert piece is not None
-        first = piece.first + piece.done
-        piece.done += len(message)
+        return ""
+
+    def _take(self, child: Child, piece: Piece, message: Results) -> str:
+        """Results of a piece, in the order of its items."""
+        results = list(zip(message.results, message.seconds, strict=False))
+        if len(results) > len(piece.items) - piece.done:
+            return GARBLED
+        for result, seconds in results:
+            place = piece.done
+            piece.done += 1
+            if isinstance(result, Unreached):
+                self._unreached(piece, result)
+                continue
+            done = _at(piece, place)
+            child.finished += 1
+            child.past.append(done)
+            self._slowest = max(self._slowest, seconds)
+            if done.size is not None and child.finished > 1:
+                self._pace.note(done.size, seconds)
+            if piece.suspicion is None or piece.done == len(piece.items):
+                self._settle(piece, done.number, result)
         if piece.done == len(piece.items):
             child.piece = None
-        numbered = enumerate(message, start=first)
-        return [(number, result) for number, result in numbered if result != Unreached()]
+        return ""
 
-    def _overdue(
-        self, child: _Child, waiting: list[_Piece] | None
-    ) -> list[tuple[int, Result | Crash]]:
+    def _settle(self, piece: Piece, number: int, result: Result) -> None:
+        """A result stands, or is what a suspect came back with."""
+        assert self._job is not None
+        if piece.suspicion is None:
+            self._job.arrived.append((number, result))
+            return
+        affair = piece.suspicion.affair
+        assert affair is not None
+        settled, following = affair.returned(piece.suspicion, result)
+        self._job.arrived += settled
+        if following is not None:
+            self._job.suspects.append(following)
+        elif affair.by_others:
+            text = (
+                f"a process ended at {affair.at.item} ({affair.crash.how}), and not again when "
+                "that was tried alone: perhaps it was ended from outside"
+            )
+            self._note(text, NoteKind.OBSERVED)
+
+    def _unreached(self, piece: Piece, result: Unreached) -> None:
+        self._too_slow += result.seconds is not None
+        if piece.suspicion is not None and self._job is not None:
+            assert piece.suspicion.affair is not None
+            self._job.arrived += piece.suspicion.affair.given_up()
+
+    def _note_slow(self) -> None:
+        if self._too_slow:
+            self._note(
+                f"not reached: {self._too_slow} that would take more than {self.limit:g} s each, "
+                "at the pace of the others"
+            )
+        self._too_slow = 0
+
+    def _note(self, text: str, kind: NoteKind = NoteKind.NOT_REACHED) -> None:
+        self.notes.append(Note(kind, text))
+
+    def _overdue(self, child: Child) -> None:
         if not child.ready:
             if time.monotonic() - child.begun > START_LIMIT:
                 self._drop(child)
-                raise TargetError(
-                    f"cannot import {self.target_name!r}: not done within {START_LIMIT:.0f} s"
-                )
-            return []
-        if child.piece is None:
-            return []
-        limit = self._patience()
-        if not child.hangs(limit):
-            self._slowest = max(self._slowest, child.slowest)
-            return []
-        self._hung = True
-        return self._lost(child, Crash(f"did not return within {limit:g} s", hung=True), waiting)
+                why = f"not done within {START_LIMIT:.0f} s"
+                self._not_started(f"cannot import {self.target_name!r}: {why}", again=False)
+        elif child.piece is not None:
+            place = child.current()
+            limit = self._patience(_at(child.piece, place).size)
+            if child.hangs(limit):
+                self._hung = True
+                self._lost(child, Crash(f"did not return within {limit:g} s", hung=True))
 
-    def _patience(self) -> float:
-        """Where one item hung, others will: then many times what any other took is enough."""
-        if not self._hung:
-            return self.limit
-        return min(self.limit, max(_LEAST_LIMIT, float(math.ceil(_TIMES_SLOWEST * self._slowest))))
+    def _patience(self, size: Size | None) -> float:
+        """By the pace; where one item hung, others will: then what any other took tells, too."""
+        usual = self.limit
+        if self._hung:
+            slowest = float(math.ceil(_TIMES_SLOWEST * self._slowest))
+            usual = min(usual, max(_LEAST_LIMIT, slowest))
+        if size is None:
+            return usual
+        expected = math.ceil(_TIMES_EXPECTED * self._pace.at_most(size))
+        return max(usual, float(min(expected, MOST_WAITS * self.limit)))
 
-    def _lost(
-        self, child: _Child, crash: Crash, waiting: list[_Piece] | None
-    ) -> list[tuple[int, Result | Crash]]:
-        """A process is gone: its item is to blame, the others of its piece go to another."""
-        piece = child.piece
-        at = child.current() if piece is not None else 0
-        crash = replace(crash, asked=child.asked)
+    def _lost(self, child: Child, crash: Crash) -> None:
+        """A process is gone: the item at which it was is suspected, the others go to another."""
+        piece, asked = child.piece, child.asked
+        at = 0 if piece is None else child.current()
+        alone = child.is_fresh and at == 0
         self._drop(child)
-        if piece is None and child.ready:  # it died while it had nothing to do
-            self._fill(self.count)
-            return []
-        if piece is None:
+        if not child.ready:
             said = f": {crash.said}" if crash.said else ""
-            raise TargetError(f"cannot import {self.target_name!r}: {crash.how}{said}")
-        for start, stop in ((piece.done, at), (at + 1, len(piece.items))):
-            if start < stop and waiting is not None:
-                waiting.append(_Piece(piece.first + start, piece.items[start:stop]))
-        if waiting:
-            self._fill(self.count)
-        return [(piece.first + at, crash)]
+            why = f"cannot import {self.target_name!r}: {crash.how}{said}"
+            self._not_started(why, again=may_be_others(crash))
+        if piece is None or self._job is None:  # it died while it had nothing to do
+            return
+        self.has_results = True  # a crash is one
+        job, crash, suspect = self._job, replace(crash, asked=asked), _at(piece, at)
+        if piece.suspicion is not None:
+            assert piece.suspicion.affair is not None
+            job.arrived += piece.suspicion.affair.ended(piece.suspicion, crash, at)
+            return
+        for part in (piece.part(piece.done, at), piece.part(at + 1)):
+            if part.items:
+                job.waiting.append(part)
+        if alone:
+            job.arrived.append((suspect.number, crash))
+        else:
+            earlier = [*child.past, *(_at(piece, place) for place in range(piece.done, at))]
+            affair = Affair(crash, suspect, earlier[-REMEMBERED:], may_be_others(crash))
+            job.suspects.append(affair.first())
 
-    def _drop(self, child: _Child) -> None:
+    def _drop(self, child: Child) -> None:
         if child is self._describer:
             self._describer = None
         else:
@@ -350,33 +432,15 @@ class Children:
         child.stop()
 
 
-@dataclass
-class Here:
-    """The same, in this process: for functions that cannot be imported, and for debuggers."""
-
-    target: Target
-
-    def describe(self) -> Target:
-        """The target itself."""
-        return self.target
-
-    def run(
-        self,
-        function: Callable[[Target, Any, Any], Any],
-        items: Sequence[Item],
-        argument: Any,
-        *,
-        deadline: float | None = None,
-        size: int = 64,  # noqa: ARG002 (the children's protocol)
-    ) -> Iterator[tuple[int, Result | Crash | Broken]]:
-        """See ``Children.run``; here, a crash is everybody's."""
-        for number, item in enumerate(items):
-            if deadline is not None and time.monotonic() > deadline:
-                return
-            yield number, attempt(function, self.target, item, argument)
-
-    def close(self) -> None:
-        """Nothing to end."""
+def _at(piece: Piece, place: int) -> Suspicion:
+    """One item of a piece."""
+    size = piece.sizes[place] if piece.sizes else None
+    return Suspicion(piece.numbers[place], piece.items[place], size)
 
 
-Backend = Children | Here
+def _alone(suspect: Suspicion) -> Piece:
+    assert suspect.affair is not None
+    tried = suspect.affair.tried_with(suspect)
+    sizes = tuple(one.size for one in tried if one.size is not None)
+    numbers, items = tuple(one.number for one in tried), tuple(one.item for one in tried)
+    return Piece(numbers, items, sizes, suspicion=suspect)

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from conv_reference.verification.work.pace import Pace, Size
+
 if TYPE_CHECKING:
     from conv_reference.verification.target.target import Target
 else:
     Target = Any  # its module brings torch, which children are started without
 
-__all__ = ["Broken", "Described", "Place", "Start", "Target", "Unreached", "Work", "attempt"]
+__all__ = [
+    "Broken",
+    "Described",
+    "Place",
+    "Results",
+    "Start",
+    "Target",
+    "Unreached",
+    "Work",
+    "attempt",
+]
 
 
 @dataclass(frozen=True)
 class Start:
-    """The first message: what to import, and how."""
+    """The second message, after that of which version the parent is: what to import, and how."""
 
     target: str
     path: tuple[str, ...]  # entries of sys.path
     full_run: bool  # whether a whole run follows, with every check
     only_describe: bool = False  # whether no work follows
+    bare: bool = False  # whether nothing is imported that the target does not bring
 
 
 @dataclass(frozen=True)
@@ -41,15 +55,31 @@ class Work:
     items: tuple[Any, ...]
     argument: Any
     deadline: float | None = None  # of ``time.monotonic``, after which no item is begun
+    sizes: tuple[Size, ...] = ()  # of the items, where they have one
+    pace: Pace | None = None  # what is known of the target's
+    limit: float = math.inf  # seconds: an item that would take longer is not begun
+
+
+@dataclass(frozen=True)
+class Results:
+    """Those of the next items of a piece, and how long each took."""
+
+    results: tuple[Any, ...]
+    seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Unreached:
-    """In place of a result: the deadline came first."""
+    """In place of a result: the deadline came first, or the item would take too long."""
+
+    seconds: float | None = None  # that it was expected to take
 
 
 class Place:
-    """Where a child is in its work, in memory that it shares: still there when it has died."""
+    """Where a child is in its work, in memory that it shares: still there when it has died.
+
+    Whatever is read here may have been written by the target.
+    """
 
     SIZE = 1024  # bytes
     _NUMBER, _LENGTH = slice(0, 8), slice(8, 10)
@@ -76,7 +106,7 @@ class Place:
     @property
     def asked(self) -> str:
         """What was asked last for this item, where that was not the item itself; or empty."""
-        length = int.from_bytes(self._memory[self._LENGTH], "little")
+        length = min(int.from_bytes(self._memory[self._LENGTH], "little"), self.SIZE - self._TEXT)
         return self._memory[self._TEXT : self._TEXT + length].decode(errors="replace")
 
     def close(self) -> None:

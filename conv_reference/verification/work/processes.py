@@ -1,7 +1,7 @@
 """Processes to do the work in: forked from one that holds torch already, so that each is cheap.
 
 Where a library crashes often, the import of torch for each new process would take more time than
-the work. The process that forks (``worker.serve``) imports torch, but never calls it and never
+the work. The process that forks (``server``) imports torch, but never calls it and never
 imports a target: its forks have no threads to miss, and each imports the target afresh. Elsewhere
 than on Linux, where system libraries do not take forks well, each process is started anew.
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import select
 import signal
 import socket
@@ -31,12 +32,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from conv_reference.verification.work import descent
+from conv_reference.verification.work.identity import child_path
+
 FORKS = sys.platform == "linux"
 MESSAGE = struct.Struct("=ci")  # what is asked, and the number of a process
 ANSWER = struct.Struct("=i")
 FORK, STATUS = b"f", b"s"
 RUNNING = 1 << 16  # no status is as large
 _LAST = 5.0  # seconds that a process takes at most to be gone
+_SERVER_LIMIT = 120.0  # seconds for an answer of the process that forks, which may import torch
+_POLL = 0.05  # seconds
+_SERVER = "conv_reference.verification.work.server"
 _WORKER = "conv_reference.verification.work.worker"
 _CHECKING = "libc_malloc_debug.so.0"  # comes with glibc from 2.34 on; before, it needs none
 _PERTURB = {
@@ -75,11 +82,28 @@ class Process(ABC):
         return status
 
     def kill(self) -> None:
-        """End it, and what it started."""
+        """End it, and what it started, in a group and a session of its own as well."""
+        if not self.pid:
+            return
+        found = descent.descendants(self.pid)
         for kill in (os.killpg, os.kill):  # it may have no group of its own yet
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(self.pid, signal.SIGKILL)
+        for number in found:
+            descent.end(number)
         self.wait(_LAST)
+
+    def seen(self) -> descent.Seen | None:
+        """What the system says of it."""
+        return descent.seen(self.pid) if self.pid else None
+
+    @abstractmethod
+    def is_over(self, seen: descent.Seen | None) -> bool:
+        """Whether it has come to be, and to its end.
+
+        Args:
+            seen: what the system says of it.
+        """
 
     def said(self) -> bytes:
         """What is known of why it never came to be."""
@@ -97,11 +121,14 @@ class Processes(ABC):
             connection: the file descriptor of its end of a socket.
             shared: of the file in which it tells where it is.
             errors: of the file for its standard error.
+
+        Raises:
+            OSError: when the system starts none.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Start no more; those that run are their owners' to end."""
+        """Start no more; end what those that were started have left behind."""
 
 
 class _Spawned(Process):
@@ -115,56 +142,80 @@ class _Spawned(Process):
     def status(self) -> int | None:
         return self._process.poll()
 
+    def is_over(self, seen: descent.Seen | None) -> bool:  # noqa: ARG002 (its parent knows more)
+        return self._process.poll() is not None
+
 
 class Spawning(Processes):
-    """Each is started anew, and imports torch."""
+    """Each is started anew, and imports torch.
+
+    Args:
+        marked: whether with the allocator's settings that make faults of memory show.
+    """
+
+    def __init__(self, *, marked: bool = True) -> None:
+        self._marked = marked
+        self._mark = secrets.token_hex(8)
 
     def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (Processes says it)
-        return _Spawned(popen((connection, shared), errors))
+        fds = connection, shared
+        return _Spawned(popen(_WORKER, fds, errors, self._mark, marked=self._marked))
 
-    def close(self) -> None:
-        """Nothing to end."""
+    def close(self) -> None:  # noqa: D102 (Processes says it)
+        descent.end_marked(self._mark)
 
 
 class Forking(Processes):
     """Each is forked from one process, which holds torch; where a target killed that, another."""
 
     def __init__(self) -> None:
-        self._server = _Server()
+        self._mark = secrets.token_hex(8)
+        self._server = _Server(self._mark)
+        self._lost_one = False
 
     def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (Processes says it)
         if self._server.has_ended:
             self._server.close()
-            self._server = _Server()
+            self._lost_one = True
+            self._server = _Server(self._mark)
         return _Forked(self._server, self._server.fork(connection, shared, errors))
 
     def close(self) -> None:
-        """End the process that forks."""
+        """End the process that forks, and all that descends from it."""
         self._server.close()
+        if self._lost_one:  # what it had adopted is nobody's now
+            descent.end_marked(self._mark)
 
 
 class _Server:
-    """The process that forks: see ``worker.serve``."""
+    """The process that forks: see ``server``."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str) -> None:
         ours, theirs = socket.socketpair()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
-        self._process = popen((theirs.fileno(),), self._errors.fileno())
+        self._errors: IO[bytes] = memory_file("server")
+        self._process = popen(_SERVER, (theirs.fileno(),), self._errors.fileno(), mark)
         theirs.close()
         self._socket = ours
         self._asked = 0  # how many processes, and for how many of them the number has come
         self._numbers: list[int] = []
+        self._is_lost = False
 
     @property
     def has_ended(self) -> bool:
-        """Whether it forks no more."""
-        return self._process.poll() is not None
+        """Whether it forks no more; where it was stopped, it goes on."""
+        if self._process.poll() is None and not self._is_lost:
+            self._awake()
+        return self._process.poll() is not None or self._is_lost
 
     def fork(self, connection: int, shared: int, errors: int) -> int:
         """Ask for a process; its place among all that were asked for."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            message = [MESSAGE.pack(FORK, 0)]
-            socket.send_fds(self._socket, message, (connection, shared, errors))
+        message = [MESSAGE.pack(FORK, 0)]
+        try:
+            socket.send_fds(
+                self._socket, message, (connection, shared, errors), socket.MSG_DONTWAIT
+            )
+        except OSError:
+            self._is_lost = True
         self._asked += 1
         return self._asked - 1
 
@@ -176,18 +227,20 @@ class _Server:
 
     def has_started(self, place: int) -> bool:
         """Whether that process has come to be; the server may still import torch."""
-        while len(self._numbers) <= place and select.select([self._socket], [], [], 0)[0]:
+        if len(self._numbers) <= place:
+            self._awake()
+        while len(self._numbers) <= place and self._is_readable(0):
             self._numbers.append(self._answer() or 0)
         return len(self._numbers) > place and self._numbers[place] > 0
 
     def status(self, number: int) -> int | None:
         """What has become of a process; the server's own status where that has ended."""
         self.number(self._asked - 1)  # the answers before this one
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._socket.sendall(MESSAGE.pack(STATUS, number))
+        with contextlib.suppress(OSError):
+            self._socket.sendall(MESSAGE.pack(STATUS, number), socket.MSG_DONTWAIT)
         answer = self._answer()
         if answer is None:
-            return self._process.wait()
+            return self._own_status()
         return None if answer == RUNNING else answer
 
     def said(self) -> bytes:
@@ -195,21 +248,49 @@ class _Server:
         return tail(self._errors)
 
     def close(self) -> None:
-        """End it."""
+        """End it, and what descends from it."""
+        if any(self._numbers) or self._is_readable(0):
+            descent.end_descendants(self._process.pid)
         self._socket.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._own_status()
         self._errors.close()
 
+    def _own_status(self) -> int:
+        """How it ended itself; where it has not, it does now."""
+        try:
+            return self._process.wait(0.5 if not self._is_lost else 0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self._process.wait(_LAST)
+            return -signal.SIGKILL
+
     def _answer(self) -> int | None:
-        """The next answer; None where the server has ended."""
-        with contextlib.suppress(ConnectionResetError):
-            received = self._socket.recv(ANSWER.size, socket.MSG_WAITALL)
-            if len(received) == ANSWER.size:
-                number: int = ANSWER.unpack(received)[0]
-                return number
+        """The next answer; None where the server has ended, or does not answer any more."""
+        end = time.monotonic() + _SERVER_LIMIT
+        while not self._is_lost and not self._is_readable(_POLL):
+            self._awake()
+            self._is_lost = time.monotonic() > end
+        if not self._is_lost:
+            with contextlib.suppress(OSError):
+                received = self._socket.recv(ANSWER.size, socket.MSG_DONTWAIT)
+                if len(received) == ANSWER.size:
+                    number: int = ANSWER.unpack(received)[0]
+                    return number
+        self._is_lost = True
         return None
+
+    def _is_readable(self, seconds: float) -> bool:
+        return bool(select.select([self._socket], [], [], seconds)[0])
+
+    def _awake(self) -> None:
+        """Who stopped it is unknown, and nobody else lets it go on."""
+        found = descent.seen(self._process.pid)
+        if found is not None and found.is_stopped:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._process.pid, signal.SIGCONT)
 
 
 class _Forked(Process):
@@ -230,6 +311,12 @@ class _Forked(Process):
         if self._status is None and self._server.has_started(self._place):
             super().kill()  # otherwise it ends with the server, or for want of a connection
 
+    def seen(self) -> descent.Seen | None:
+        return super().seen() if self._server.has_started(self._place) else None
+
+    def is_over(self, seen: descent.Seen | None) -> bool:
+        return self._server.has_started(self._place) and (seen is None or seen.has_ended)
+
     def said(self) -> bytes:
         return b"" if self.pid else self._server.said()
 
@@ -239,10 +326,22 @@ def cheapest() -> Processes:
     return Forking() if FORKS else Spawning()
 
 
-def popen(fds: Sequence[int], errors: int) -> subprocess.Popen[bytes]:
-    """A worker, on dirtied memory: what of a result was never written shows."""
+def popen(
+    module: str, fds: Sequence[int], errors: int, mark: str, *, marked: bool = True
+) -> subprocess.Popen[bytes]:
+    """A worker, on dirtied memory: what of a result was never written shows.
+
+    Args:
+        module: that it runs.
+        fds: that it is handed, by their numbers.
+        errors: the descriptor of the file for its standard error.
+        mark: by which all that descends from it is known.
+        marked: whether on memory that was dirtied at all.
+    """
+    own = {**_PERTURB, **_preload()} if marked else {}
     return subprocess.Popen(
-        [sys.executable, "-m", _WORKER, *map(str, fds)],
+        # Not from the working directory: what lies there must not run in place of a module.
+        [sys.executable, "-P", "-m", module, *map(str, fds)],
         pass_fds=fds,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -250,12 +349,19 @@ def popen(fds: Sequence[int], errors: int) -> subprocess.Popen[bytes]:
         env={
             **_CACHE,
             **os.environ,
-            **_PERTURB,
-            **_preload(),
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            **own,
+            descent.MARK: mark,
+            "PYTHONPATH": os.pathsep.join(child_path()),
         },
         start_new_session=True,  # Ctrl-C is ours to answer
     )
+
+
+def memory_file(name: str) -> IO[bytes]:
+    """A file that no folder holds: that for temporary ones may be full, or gone."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create(name), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _preload() -> dict[str, str]:

@@ -1,41 +1,38 @@
-"""The other side of ``processes`` and ``isolation``: the server that forks, and the child.
+"""A child: it imports the target, and does the pieces of work that it is sent.
 
-The child imports the target, and does the pieces of work that it is sent. Its answers go through
-a socket, so that a target may print what it likes.
+Its answers go through a socket, so that a target may print what it likes.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import fcntl
 import importlib
 import os
-import random
-import signal
-import socket
+import resource
 import sys
 import time
-import traceback
 from dataclasses import replace
 from functools import partial
-from multiprocessing.connection import Connection
 from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.work import descent, wire
+from conv_reference.verification.work.frames import Line
+from conv_reference.verification.work.identity import difference
 from conv_reference.verification.work.messages import (
+    Broken,
     Described,
     Place,
+    Results,
     Start,
     Target,
     Unreached,
     Work,
     attempt,
 )
-from conv_reference.verification.work.processes import ANSWER, FORK, MESSAGE, RUNNING
+from conv_reference.verification.work.pace import Pace
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 FLUSH = 0.2  # seconds between two messages with results
-_DESCRIBES = "conv_reference.verification.target.loading"  # what it takes to describe a target
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
     "analytic",  # by the first explanation
@@ -45,141 +42,129 @@ _NEEDED = (
     "torch.fx.experimental.symbolic_shapes",  # by the first backward pass
 )
 _FULL_RUN = "torch._dynamo"  # by the first ``torch.func.vjp``; it takes a second
+_MOST_DESCRIPTORS = 1024  # where more are permitted: a table of as many would be made
+# Bound before a target could replace them.
+_number, _clock, _leave = os.getpid, time.perf_counter, os._exit
 
 
-def serve(control: int) -> None:
-    """Fork children, and tell what became of them, until the parent closes the socket.
+def prepare(*, full_run: bool) -> None:
+    """Import what the work needs.
 
-    The first has no more than it takes to describe the target, and so comes early; the others
-    find the rest imported. No function of torch is called here: its threads would be missing in
-    the forks.
+    Args:
+        full_run: whether every check will be made.
     """
-    importlib.import_module(_DESCRIBES)
-    has_forked = False
-    statuses: dict[int, int] = {}
-    with socket.socket(fileno=control) as parent:
-        while True:
-            message, fds, _, _ = socket.recv_fds(parent, MESSAGE.size, 3)
-            if not message:
-                return
-            asked, number = MESSAGE.unpack(message)
-            if asked == FORK:
-                answer = os.fork()
-                if answer == 0:
-                    parent.detach()
-                    os.close(control)
-                    _work_in_fork(*fds)
-                statuses.pop(answer, None)
-                for fd in fds:
-                    os.close(fd)
-            else:
-                _reap(statuses)
-                answer = statuses.get(number, RUNNING)
-            parent.sendall(ANSWER.pack(answer))
-            if not has_forked:
-                has_forked = True
-                _prepare()
-                importlib.import_module(_FULL_RUN)
-
-
-def _reap(statuses: dict[int, int]) -> None:
-    """Note the statuses of those that have ended, as ``subprocess`` has them."""
-    with contextlib.suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            statuses[ended[0]] = os.waitstatus_to_exitcode(ended[1])
-
-
-def _work_in_fork(connection: int, shared: int, errors: int) -> None:
-    """What a fork does with the rest of its life."""
-    try:
-        os.setsid()
-        _end_with_parent()
-        os.dup2(errors, 2)
-        _draw_anew()
-        main(connection, shared)
-    except BaseException as error:  # nothing of the server's own may run on in the fork
-        traceback.print_exc()
-        sys.stderr.flush()
-        if isinstance(error, KeyboardInterrupt):  # as any Python ends of it
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        os._exit(1)
-    os._exit(0)  # a target's threads and exit handlers must not keep it
-
-
-def _end_with_parent() -> None:
-    """Who is killed cannot end what hangs: the system does. Only Linux forks, see ``processes``."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _draw_anew() -> None:
-    """Forks must not all draw the same; ``random`` sees to it by itself."""
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed(random.getrandbits(32))
-
-
-def _prepare() -> None:
-    for name in _NEEDED:
+    for name in (*_NEEDED, *([_FULL_RUN] if full_run else [])):
         importlib.import_module(name)
 
 
-def main(connection_fd: int, shared: int) -> None:
-    """Serve until the parent closes the socket."""
-    connection = Connection(connection_fd)
+def main(connection: int, shared: int) -> None:
+    """Serve until the parent closes the connection."""
+    descent.adopt()
+    line = Line(_out_of_the_way(connection))
     place = Place(shared)
-    start: Start = connection.recv()
+    os.close(shared)
+    different = difference(line.receive() or b"")
+    start: Start = wire.trusted(line.receive() or b"")
+    if different:
+        line.send(wire.encoded(TargetError(different)))
+        return
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     # Torch, and all that comes with it, only when the path is set.
     from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (see above)
 
+    owner = _number()
     try:
         target = load_target(start.target)
     except TargetError as error:
-        connection.send(error)
+        line.send(wire.encoded(error))
         return
-    connection.send(Described(target.described()))
+    _require_own(owner)
+    line.send(wire.encoded(Described(target.described())))
     if start.only_describe:
         return
-    _prepare()  # while the parent plans; most often it was forked with them
-    if start.full_run:
-        importlib.import_module(_FULL_RUN)
-    while True:
+    if not start.bare:  # while the parent plans; most often it was forked with them
+        prepare(full_run=start.full_run)
+    while (payload := line.receive()) is not None:
+        _Piece(line, place, target, wire.trusted(payload), owner).carry_out()
+
+
+def _out_of_the_way(descriptor: int) -> int:
+    """The connection under a number that nobody takes for standard output, closed by an exec."""
+    most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] % (1 << 30), _MOST_DESCRIPTORS)
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, most * 3 // 4)
+    os.close(descriptor)
+    return high
+
+
+def _require_own(owner: int) -> None:
+    """A target that forks comes back twice: the fork has nothing to answer."""
+    if _number() != owner:
+        _leave(0)
+
+
+class _Piece:
+    """A piece of work, the results of which are sent now and then."""
+
+    def __init__(self, line: Line, place: Place, target: Target, work: Work, owner: int) -> None:
+        self._line, self._place, self._target = line, place, target
+        self._work, self._owner = work, owner
+        self._pace = work.pace or Pace()
+        self._results: list[Any] = []
+        self._seconds: list[float] = []
+
+    def carry_out(self) -> None:
+        """Tell in the shared file where it is."""
+        work, last = self._work, time.monotonic()
+        for number, item in enumerate(work.items):
+            if work.deadline is not None and time.monotonic() > work.deadline:
+                self._add(*[(Unreached(), 0.0)] * (len(work.items) - number))
+                break
+            self._add(self._one(number, item))
+            if time.monotonic() - last > FLUSH:
+                self._send()
+                last = time.monotonic()
+        if self._results:
+            self._send()
+
+    def _one(self, number: int, item: Any) -> tuple[Any, float]:
+        work = self._work
+        size = work.sizes[number] if work.sizes else None
+        expected = None if size is None else self._pace.expected(size)
+        if expected is not None and expected > work.limit:
+            return Unreached(expected), 0.0
+        self._place.begin(number)
+        watched = replace(self._target, about_to=partial(self._tell, item))
+        begun = _clock()
+        result = attempt(work.function, watched, item, work.argument)
+        seconds = _clock() - begun
+        _require_own(self._owner)
+        if size is not None:
+            self._pace.note(size, seconds)
+        return result, seconds
+
+    def _tell(self, item: Any, asked: Any) -> None:
+        """What the target is asked for, where that is not the item itself; most often it is."""
+        _require_own(self._owner)
+        if asked is not item:
+            self._place.ask("" if asked == item else str(asked))
+
+    def _add(self, *results: tuple[Any, float]) -> None:
+        for result, seconds in results:
+            self._results.append(result)
+            self._seconds.append(seconds)
+
+    def _send(self) -> None:
+        seconds = tuple(self._seconds)
         try:
-            work: Work = connection.recv()
-        except EOFError:
-            return
-        _carry_out(connection, place, target, work)
-
-
-def _carry_out(connection: Connection, place: Place, target: Target, work: Work) -> None:
-    """Do the work; tell in the shared file where it is, now and then send results."""
-    buffer: list[Any] = []
-    last = time.monotonic()
-    for number, item in enumerate(work.items):
-        if work.deadline is not None and time.monotonic() > work.deadline:
-            buffer += [Unreached()] * (len(work.items) - number)
-            break
-        place.begin(number)
-        watched = replace(target, about_to=partial(_tell, place, item))
-        buffer.append(attempt(work.function, watched, item, work.argument))
-        if time.monotonic() - last > FLUSH:
-            connection.send(buffer)
-            buffer, last = [], time.monotonic()
-    if buffer:
-        connection.send(buffer)
-
-
-def _tell(place: Place, item: Any, asked: Any) -> None:
-    """What the target is asked for, where that is not the item itself; most often it is."""
-    if asked is not item:
-        place.ask("" if asked == item else str(asked))
+            message = self._line.framed(wire.encoded(Results(tuple(self._results), seconds)))
+        except Exception as error:  # too long, or it cannot travel: that is our mistake
+            broken = (Broken(f"{type(error).__name__}: {error}"),) * len(seconds)
+            message = self._line.framed(wire.encoded(Results(broken, seconds)))
+        self._line.write(message)
+        self._results.clear()
+        self._seconds.clear()
 
 
 if __name__ == "__main__":
-    descriptors = tuple(map(int, sys.argv[1:]))
-    if len(descriptors) == 1:
-        serve(*descriptors)
-    else:
-        main(*descriptors)
+    main(*map(int, sys.argv[1:]))
     os._exit(0)  # a target's threads and exit handlers must not keep it

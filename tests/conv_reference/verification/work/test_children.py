@@ -19,7 +19,9 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work import children as isolation
-from conv_reference.verification.work.children import Children, Here, hangs
+from conv_reference.verification.work.child import hangs
+from conv_reference.verification.work.children import Children
+from conv_reference.verification.work.here import Here
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.processes import FORKS
 

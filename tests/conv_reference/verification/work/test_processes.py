@@ -104,7 +104,7 @@ def test_to_close_does_not_wait_for_the_import_of_torch(monkeypatch: pytest.Monk
 def test_where_the_process_that_forks_cannot_start_it_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processes, "_WORKER", "conv_reference.verification.no_such_worker")
+    monkeypatch.setattr(processes, "_SERVER", "conv_reference.verification.no_such_worker")
     with (
         closing(Forking()) as source,
         closing(Children(CONV2D, 1, source=source)) as children,

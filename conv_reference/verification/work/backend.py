@@ -1,0 +1,63 @@
+"""Where pieces of work run: what each such place can do, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.notes import Note
+from conv_reference.verification.work.messages import Broken, Target
+from conv_reference.verification.work.pace import Size
+
+Item = Any
+Result = Any
+
+
+class Backend(Protocol):
+    """Where pieces of work run.
+
+    A unit of work is a function, importable by its name, with an item and an argument that are
+    the target's business; its result is data. Nothing here knows what they are about.
+    """
+
+    @property
+    def isolates(self) -> bool:
+        """Whether a crash costs a unit of work and not the caller's own process."""
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What a reader of the results must know besides: what was not reached, and why."""
+
+    def describe(self) -> Target:
+        """The target; where it runs elsewhere, without what can be called."""
+
+    def run(
+        self,
+        function: Callable[[Target, Any, Any], Any],
+        items: Sequence[Item],
+        argument: Any,
+        *,
+        deadline: float | None = None,
+        weigh: Callable[[Item], Size] | None = None,
+    ) -> Iterator[tuple[int, Result | Crash | Broken]]:
+        """Results by their item's number, in the order in which they come.
+
+        An item that was not reached has none. Of two results of one item the later counts.
+
+        Args:
+            function: called as ``function(target, item, argument)``; importable.
+            items: what it is called with; picklable.
+            argument: the same for all.
+            deadline: of ``time.monotonic``, after which no further item is begun.
+            weigh: the size of an item, from which follows how long it may take.
+        """
+
+    def another(self) -> Backend | None:
+        """A place that knows nothing of what was done here; None where there is none."""
+
+    def unmarked(self) -> Backend | None:
+        """A process with nothing of the engine's but what calls the target; None: there is none."""
+
+    def close(self) -> None:
+        """End what was started."""

@@ -1,0 +1,205 @@
+"""One child process as its parent sees it: what it was sent, where it is, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import IO, Any
+
+from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.work import descent, wire
+from conv_reference.verification.work.backend import Item
+from conv_reference.verification.work.frames import BadFrame, Channel
+from conv_reference.verification.work.identity import child_path, identity
+from conv_reference.verification.work.messages import Place, Start, Work
+from conv_reference.verification.work.pace import Size
+from conv_reference.verification.work.processes import Processes, memory_file, tail
+from conv_reference.verification.work.suspects import REMEMBERED, Suspicion
+
+MOST_WAITS = 4  # times an item's limit, while the processor is busy with others
+FIRST = 3  # times its limit, for what a process does first, as long as it works: it may compile
+_IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
+_MOST_SAID = 300  # characters of its last line
+_FAREWELL = 5.0  # seconds from the last word of a process to its end
+STOPPED, GARBLED = "stopped by a signal", "sent what is no answer"
+# What may have been done to it from outside as well as by what it was at.
+_BY_OTHERS = frozenset({"killed by SIGKILL", "killed by SIGTERM", STOPPED})
+
+
+@dataclass
+class Piece:
+    """Items that travel together, with the results so far."""
+
+    numbers: tuple[int, ...]  # of its items among all
+    items: tuple[Item, ...]
+    sizes: tuple[Size, ...] = ()
+    done: int = 0
+    suspicion: Suspicion | None = None  # where it is one item, to be tried alone
+
+    def part(self, start: int, stop: int | None = None) -> Piece:
+        """Some of its items, of which nothing is done."""
+        chosen = slice(start, stop)
+        return Piece(self.numbers[chosen], self.items[chosen], self.sizes[chosen])
+
+
+class Child:
+    """One process, and the work that it has.
+
+    Raises:
+        OSError: when the system starts none.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        processes: Processes,
+        *,
+        full_run: bool,
+        only_describe: bool = False,
+        bare: bool = False,
+    ) -> None:
+        with contextlib.ExitStack() as held:
+            self._shared = held.enter_context(memory_file("place"))
+            self._shared.write(bytes(Place.SIZE))
+            self._shared.flush()
+            self._place = held.enter_context(contextlib.closing(Place(self._shared.fileno())))
+            self._errors: IO[bytes] = held.enter_context(memory_file("errors"))
+            ours, theirs = socket.socketpair()
+            held.callback(ours.close)
+            with theirs:
+                fds = theirs.fileno(), self._shared.fileno(), self._errors.fileno()
+                self.process = processes.start(*fds)
+            self._held = held.pop_all()
+        self.channel = Channel(ours)
+        self.channel.send(identity())
+        self.channel.send(wire.encoded(Start(target, child_path(), full_run, only_describe, bare)))
+        self.begun = time.monotonic()
+        self.ready = False
+        self.piece: Piece | None = None
+        self.finished = 0  # items
+        # The last that it has done, the latest first: of a crash each may be the cause.
+        self.past: deque[Suspicion] = deque(maxlen=REMEMBERED)
+        self._seen = -1
+        self._worked = 0.0  # seconds of processor time, when the item was begun
+        self._stopped_since: float | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it has done nothing yet."""
+        return self.finished == 0
+
+    def assign(self, piece: Piece, work: Work) -> None:
+        """Send a piece of work."""
+        self.piece, self._seen = piece, -1
+        self._place.begin(0)
+        self.begun, self._worked = time.monotonic(), self._own_time()
+        self.channel.send(wire.encoded(work))
+
+    def receive(self) -> tuple[list[Any], str]:
+        """What it has sent, and how it broke off; empty where it did not."""
+        broken = ""
+        try:
+            payloads = self.channel.receive()
+        except BadFrame:
+            return [], GARBLED
+        messages = []
+        try:
+            for payload in payloads:
+                messages.append(wire.decoded(payload))  # noqa: PERF401 (those before a bad one count)
+        except wire.NotAdmitted as error:
+            broken = f"{GARBLED}: {error}"
+        except Exception:  # anything may come of bytes that are no pickle
+            broken = GARBLED
+        return messages, broken
+
+    def current(self) -> int:
+        """The place in its piece at which it is; a new one starts the clock again."""
+        assert self.piece is not None
+        number = min(max(self._place.number, self.piece.done), len(self.piece.items) - 1)
+        if number != self._seen:
+            self._seen, self.begun = number, time.monotonic()
+            self._worked = self._own_time()
+        return number
+
+    @property
+    def asked(self) -> str:
+        """What the target was asked for last, where that is not the item itself."""
+        return self._place.asked
+
+    def look(self) -> bool:
+        """See how it is; whether it has ended, of which a fork may keep the connection open."""
+        seen = self.process.seen()
+        if seen is None or not seen.is_stopped:
+            self._stopped_since = None
+        elif self._stopped_since is None:
+            self._stopped_since = time.monotonic()
+        return self.process.is_over(seen)
+
+    def stopped_for(self) -> float:
+        """Seconds, as far as ``look`` saw."""
+        return 0.0 if self._stopped_since is None else time.monotonic() - self._stopped_since
+
+    def hangs(self, limit: float) -> bool:
+        """Whether its item is not coming back."""
+        alone = self.is_fresh and self.current() == 0
+        waited = time.monotonic() - self.begun
+        if waited <= limit:
+            return False
+        worked = self._own_time() - self._worked
+        worked += sum(seen.worked for seen in descent.descendants(self.process.pid).values())
+        return hangs(waited, worked, limit, first=alone)
+
+    def _own_time(self) -> float:
+        """Seconds that all its threads have worked; 0 where the system does not tell."""
+        seen = self.process.seen()
+        return 0.0 if seen is None else seen.worked
+
+    def ended(self) -> Crash:
+        """How the process ended."""
+        status = self.process.wait(_FAREWELL)
+        if status is None:
+            return Crash("closed its connection", self.said())
+        with contextlib.suppress(ValueError):
+            if status < 0:
+                return Crash(f"killed by {signal.Signals(-status).name}", self.said())
+        return Crash(f"left the process with status {status}", self.said())
+
+    def stop(self) -> None:
+        """End it, and what it started."""
+        self.process.kill()
+        self.release()
+
+    def release(self) -> None:
+        """Let go of what belongs to it; the process itself comes to its end."""
+        self._held.close()
+
+    def said(self) -> str:
+        """The last line that it wrote to standard error."""
+        said = tail(self._errors) or self.process.said()
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1][:_MOST_SAID] if lines else ""
+
+
+def hangs(waited: float, worked: float, limit: float, *, first: bool = False) -> bool:
+    """Whether an item is not coming back: a right but slow one takes long on a busy machine.
+
+    Args:
+        waited: seconds since it was begun.
+        worked: seconds of processor time that it has had since, with what descends from it; 0
+            where nobody tells.
+        limit: seconds that it may take on a free machine.
+        first: whether it is the first that its process does.
+    """
+    if waited <= limit:
+        return False
+    most = limit * FIRST if first else limit
+    return worked > 0.9 * most or worked < _IDLE * waited or waited > MOST_WAITS * most
+
+
+def may_be_others(crash: Crash) -> bool:
+    """Whether what ended the process may have come from outside."""
+    return crash.hung or crash.how in _BY_OTHERS

@@ -1,0 +1,50 @@
+"""Work in this process: for functions that cannot be imported, and for debuggers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conv_reference.verification.model.notes import Note
+from conv_reference.verification.work.backend import Item, Result
+from conv_reference.verification.work.messages import Target, attempt
+from conv_reference.verification.work.pace import Size
+
+
+@dataclass
+class Here:
+    """A ``Backend`` in which a crash is everybody's."""
+
+    target: Target
+    isolates: bool = False
+    notes: Sequence[Note] = ()
+
+    def describe(self) -> Target:
+        """The target itself."""
+        return self.target
+
+    def run(
+        self,
+        function: Callable[[Target, Any, Any], Any],
+        items: Sequence[Item],
+        argument: Any,
+        *,
+        deadline: float | None = None,
+        weigh: Callable[[Item], Size] | None = None,  # noqa: ARG002 (of the protocol)
+    ) -> Iterator[tuple[int, Result]]:
+        """See ``Backend.run``; results come in order."""
+        for number, item in enumerate(items):
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            yield number, attempt(function, self.target, item, argument)
+
+    def another(self) -> None:
+        """There is but this process."""
+
+    def unmarked(self) -> None:
+        """There is but this process."""
+
+    def close(self) -> None:
+        """Nothing to end."""

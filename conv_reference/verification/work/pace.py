@@ -1,0 +1,88 @@
+"""How fast a target is: what an item will take, by what others of its kind took.
+
+A right target may be slow, a loop in Python ten thousand times as slow as a library. What it may
+take follows from what it took; only who takes far longer than that hangs. The size of an item is
+a number that comes with it: what it measures is not known here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
+
+_KEPT = 15  # the last ones, of each kind and size
+_LEAST_SEEN = 3  # one that took long alone says nothing: it may have been the machine
+_LEAST_TOTAL = 0.05  # seconds: below that it is not the size that takes the time
+_ABOVE_LEAST = 3.0  # times the least of its kind: as above
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much work an item is, beside others of its kind."""
+
+    kind: str
+    amount: float  # at least 0
+
+
+@dataclass
+class _Seen:
+    """Items of one kind and of about one size."""
+
+    amounts: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
+
+
+@dataclass
+class Pace:
+    """Seconds by kind and size, the sizes by powers of two."""
+
+    _seen: dict[str, dict[int, _Seen]] = field(default_factory=dict)
+    _least: dict[str, float] = field(default_factory=dict)  # seconds, by kind
+
+    def note(self, size: Size, seconds: float) -> None:
+        """An item came to its end.
+
+        Args:
+            size: its own.
+            seconds: that it took.
+        """
+        found = self._seen.setdefault(size.kind, {}).setdefault(_power(size.amount), _Seen())
+        found.amounts.append(size.amount)
+        found.seconds.append(seconds)
+        self._least[size.kind] = min(seconds, self._least.get(size.kind, math.inf))
+
+    def expected(self, size: Size) -> float | None:
+        """Seconds that an item will take; None where its kind does not tell.
+
+        What its kind took at the nearest smaller size grows as the size does, but for what the
+        smallest take, too.
+        """
+        by_power = self._seen.get(size.kind, {})
+        powers = [
+            power
+            for power, seen in by_power.items()
+            if power <= _power(size.amount) and len(seen.seconds) >= _LEAST_SEEN
+        ]
+        if not powers:
+            return None
+        seen, least = by_power[max(powers)], self._least[size.kind]
+        taken = median(seen.seconds)
+        if taken < _ABOVE_LEAST * least or taken < _LEAST_TOTAL:
+            return None
+        return least + (taken - least) * max(1.0, size.amount / max(median(seen.amounts), 1.0))
+
+    def at_most(self, size: Size) -> float:
+        """Seconds that an item may well take, by its own kind or, where that is new, by others."""
+        own = self.expected(size)
+        if own is not None:
+            return own
+        if size.kind in self._seen:
+            return 0.0
+        others = (self.expected(Size(kind, size.amount)) for kind in self._seen)
+        return max((seconds for seconds in others if seconds is not None), default=0.0)
+
+
+def _power(amount: float) -> int:
+    return math.frexp(max(amount, 1.0))[1]

@@ -1,0 +1,240 @@
+"""What harms the engine itself: its connection, its processes, its sense of who did it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.work import children as isolation
+from conv_reference.verification.work import descent
+from conv_reference.verification.work.child import GARBLED, STOPPED
+from conv_reference.verification.work.children import Children
+from conv_reference.verification.work.pace import Size
+from conv_reference.verification.work.processes import FORKS, Forking, Process
+from conv_reference.verification.work.suspects import ALONE_RIGHT, LATER
+
+pytestmark = pytest.mark.skipif(not FORKS, reason="elsewhere there is no process that forks")
+CONV2D = "torch.nn.functional:conv2d"
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Forking]:
+    with closing(Forking()) as made:
+        yield made
+
+
+@pytest.fixture
+def children(source: Forking) -> Iterator[Children]:
+    with closing(Children(CONV2D, 2, source=source)) as made:
+        yield made
+
+
+def answers(_: Any, item: Any, __: Any) -> Any:
+    """Mostly the item; what is a word does harm."""
+    if isinstance(item, str):
+        globals()[item]()
+    elif STATE:
+        os.abort()
+    return item
+
+
+STATE: list[int] = []
+
+
+def writes_everywhere() -> None:
+    for descriptor in range(3, 1024):
+        with suppress(OSError):
+            os.write(descriptor, b"\x80\x05cos\nsystem\n(S'true'\ntR." * 10)
+
+
+def forks_and_comes_back_twice() -> None:
+    os.fork()
+
+
+def forks_and_dies_while_the_fork_lives() -> None:
+    if os.fork() == 0:
+        time.sleep(1000)
+    os._exit(7)
+
+
+def stops_itself() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def stops_its_parent() -> None:
+    os.kill(os.getppid(), signal.SIGSTOP)
+
+
+def kills_its_parent() -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(1000)  # the system ends it, too, but not at once
+
+
+def damages_what_comes_next() -> None:
+    STATE.append(1)
+
+
+def dies_later() -> None:
+    threading.Timer(0.2, os.abort).start()
+
+
+def pauses() -> None:
+    time.sleep(0.4)
+
+
+@pytest.mark.parametrize(
+    ("harm", "crash"),
+    [
+        (writes_everywhere, Crash(GARBLED)),
+        (forks_and_dies_while_the_fork_lives, Crash("left the process with status 7")),
+        (stops_itself, Crash(STOPPED)),
+        (kills_its_parent, Crash("killed by SIGKILL")),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_who_does_harm_is_blamed_and_nobody_else(
+    children: Children, harm: Any, crash: Crash
+) -> None:
+    items = [0, 1, harm.__name__, 3, 4]
+    results = dict(children.run(answers, items, None))
+    assert results == {0: 0, 1: 1, 2: crash, 3: 3, 4: 4}
+
+
+@pytest.mark.parametrize("harm", [forks_and_comes_back_twice, stops_its_parent])
+def test_what_harms_nobody_costs_nothing(children: Children, harm: Any) -> None:
+    items = [0, harm.__name__, 2]
+    assert dict(children.run(answers, items, None)) == dict(enumerate(items))
+    with closing(children.another()) as other:  # one that is forked next
+        assert list(other.run(answers, items, None)) == list(enumerate(items))
+
+
+def test_who_damaged_what_came_next_is_blamed(source: Forking) -> None:
+    with closing(Children(CONV2D, 1, source=source)) as children:
+        items = [0, "damages_what_comes_next", 2, 3]
+        results = dict(children.run(answers, items, None))
+    assert results == {0: 0, 1: Crash("killed by SIGABRT", again=LATER), 2: 2, 3: 3}
+
+
+def test_where_nobody_can_be_blamed_it_is_said(source: Forking) -> None:
+    with closing(Children(CONV2D, 1, source=source)) as children:
+        items = ["dies_later", "pauses"]
+        results = dict(children.run(answers, [*items, *range(8), "pauses"], None))
+    crashes = [result for result in results.values() if isinstance(result, Crash)]
+    assert crashes in (
+        [Crash("killed by SIGABRT", again=LATER)],
+        [Crash("killed by SIGABRT", again=ALONE_RIGHT)],
+    )
+
+
+def rests(_: Any, item: float, __: Any) -> float:
+    time.sleep(0.05)
+    return item
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_is_ended_from_outside_costs_no_result(children: Children, kind: int) -> None:
+    run = children.run(rests, range(30), None)
+    results = dict([next(run)])
+    os.kill(children.processes[0], kind)
+    results |= dict(run)
+    assert results == {item: item for item in range(30)}
+    (note,) = children.notes
+    assert "not again when that was tried alone" in note.text
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_run_goes_on_whatever_becomes_of_the_process_that_forks(kind: int) -> None:
+    with closing(Children(CONV2D, 1)) as children:
+        assert dict(children.run(answers, [1], None)) == {0: 1}
+        seen = descent.seen(children.processes[0])
+        assert seen is not None
+        os.kill(seen.parent, kind)
+        results = dict(children.run(answers, [1, "stops_itself", 3], None))
+        assert results == {0: 1, 1: Crash(STOPPED), 2: 3}
+
+
+def test_what_a_target_started_does_not_survive(children: Children) -> None:
+    ((_, number),) = children.run(starts_others, [0], None)
+    assert isinstance(number, int)
+    assert descent.seen(number) is not None
+    children.close()
+    left = descent.seen(number)
+    assert left is None or left.has_ended
+
+
+def starts_others(*_: Any) -> int:
+    return subprocess.Popen(["sleep", "1000"], start_new_session=True).pid
+
+
+class _Refusing(Forking):
+    """It starts a few, and no more."""
+
+    left = 1
+
+    def start(self, connection: int, shared: int, errors: int) -> Process:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(11, "Resource temporarily unavailable")
+        return super().start(connection, shared, errors)
+
+
+def test_where_no_process_can_be_started_any_more_the_results_stay() -> None:
+    with closing(_Refusing()) as source:
+        children = Children(CONV2D, 1, source=source)
+        with closing(children):
+            results = dict(children.run(answers, [0, 1, "stops_itself", 3], None))
+            assert results.keys() <= {0, 1, 2}  # what had not been sent is gone with its process
+            assert isinstance(results[2], Crash)
+            assert dict(children.run(answers, [0], None)) == {}
+            assert dict(children.another().run(answers, [0], None)) == {}
+        (note,) = children.notes
+    assert note.text == (
+        "not reached: no further process could be started (cannot start a process: "
+        "[Errno 11] Resource temporarily unavailable)"
+    )
+
+
+def test_where_no_process_can_be_started_at_all_it_is_one_line() -> None:
+    with closing(_Refusing()) as source:
+        source.left = 0
+        with pytest.raises(TargetError, match="^cannot start a process: .*unavailable$"):
+            Children(CONV2D, 1, source=source).describe()
+
+
+def test_whoever_reads_no_further_leaves_nothing_for_the_next_run(children: Children) -> None:
+    run = children.run(rests, range(100), None)
+    next(run)
+    run.close()
+    assert dict(children.run(rests, [7.5], None)) == {0: 7.5}
+
+
+def rests_by_size(_: Any, item: float, __: Any) -> float:
+    time.sleep(item / 1000)
+    return item
+
+
+def by_item(item: float) -> Size:
+    return Size("one", item)
+
+
+def test_what_would_take_too_long_is_not_begun_and_what_is_slow_is_waited_for(
+    source: Forking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of a second, ten milliseconds for each unit: 64 may be begun, 100,000 may not."""
+    monkeypatch.setattr(isolation, "_LEAST_LIMIT", 0.5)
+    items = [1.0, 1.0, 1.0, 64.0, 64.0, 64.0, 64.0, 800.0, 100_000.0]
+    with closing(Children(CONV2D, 1, limit=1.0, source=source)) as children:
+        results = dict(children.run(rests_by_size, items, None, weigh=by_item))
+        assert results == dict(enumerate(items[:-1]))
+        (note,) = children.notes
+    assert note.text.startswith("not reached: 1 that would take more than 1 s each")
