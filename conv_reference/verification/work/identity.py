@@ -8,8 +8,6 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import conv_reference
-
 
 def _version() -> str:
     try:
@@ -19,7 +17,7 @@ def _version() -> str:
 
 
 VERSION = _version()  # of the code that was imported, whatever is installed later
-FOLDER = str(Path(conv_reference.__file__).parent)
+FOLDER = str(Path(__file__).parents[2])
 
 
 def identity() -> bytes:
