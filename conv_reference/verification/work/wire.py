@@ -25,7 +25,8 @@ ADMITTED = frozenset(
         "TargetError", "Thrown", "Unreached", "Values", "Verdict",
     }
 )  # fmt: skip
-_NOWHERE = frozenset({"_nowhere", "_unheard"})  # in place of a target's callables
+# In place of a target's callables; and a look-up in a table.
+FUNCTIONS = frozenset({"_nowhere", "_unheard", "operator_named"})
 _BUILTINS = frozenset({"set", "frozenset", "complex", "bytearray", "slice", "range"})
 
 
@@ -64,9 +65,9 @@ class _Unpickler(pickle.Unpickler):
             if isinstance(found, torch.dtype) or name in {"device", "Size"}:
                 return found
         ours = module.startswith(_OURS) and not module.endswith("__main__")
-        if ours and name in ADMITTED | _NOWHERE:
+        if ours and name in ADMITTED | FUNCTIONS:
             found = getattr(importlib.import_module(module), name, None)
-            if found.__module__ == module and (name in _NOWHERE or _is_record(found)):
+            if found.__module__ == module and (name in FUNCTIONS or _is_record(found)):
                 return found
         raise NotAdmitted(f"{module}.{name} does not travel; accepted is what {__name__} names")
 
