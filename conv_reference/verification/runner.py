@@ -187,7 +187,7 @@ class _Run:
         )
         checks = self._checks(chosen)
         rows = selected_rows(checks, self.wanted.checks)
-        tally = _tallied(checks, self.wanted.dtypes, rows, outcome)
+        tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)
         gathered, interrupted = self._findings(tally, outcome)
         tried = outcome.tried
         return Report(
@@ -254,10 +254,7 @@ class _Run:
             return replace(lab, patience=0.0).findings(failures), True
 
 
-def _tallied(
-    checks: Sequence[Check], dtypes: Sequence[torch.dtype], rows: Set[str], outcome: Judged
-) -> Tally:
-    tally = Tally(checks, dtypes)
+def _tallied(tally: Tally, rows: Set[str], outcome: Judged) -> Tally:
     for case, result in outcome.results:
         crashed = isinstance(result, Crash)
         tally.add(case, result if crashed else [j for j in result if j.check in rows])

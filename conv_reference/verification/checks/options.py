@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
-from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.result import Verdict
@@ -132,7 +131,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             if "stride" not in trial.target.options and stride != (1, 1):
                 continue
             changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
-            if not can_be_exact(changed, trial.case.dtype, trial.target.operator):
+            if not trial.target.can_be_exact(changed, trial.case.dtype):
                 continue
             plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
             try:
@@ -355,7 +354,7 @@ def _square(trial: Trial) -> Trial | None:
         dilation=(dilation[0], dilation[0]),
         padding=(padding, padding),
     )
-    if not can_be_exact(square, trial.case.dtype, trial.target.operator):
+    if not trial.target.can_be_exact(square, trial.case.dtype):
         return None
     return replace(trial, case=replace(contiguous(trial), geometry=square))
 

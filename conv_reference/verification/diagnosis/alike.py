@@ -6,15 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.checks import Told, all_rows
-from conv_reference.verification.checks.certificate import ROWS
 from conv_reference.verification.diagnosis.circumstances import circumstances
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE
 
-_GRADIENTS = frozenset(ROWS) - {"Y"}
 _ENDS = frozenset({Verdict.RAISED, Verdict.CRASHED})
 
 
@@ -115,7 +114,7 @@ def common_to(
         return circumstances(failing, others, smallest=shown)
     keys = [k for k in groups if is_first(k.row) and in_any_dtype(k) == in_any_dtype(key)]
     failing = [f.case for k in keys for f in groups[k] if f.case.check == CERTIFICATE]
-    asked = {k.quantity.removeprefix("d") if k.quantity in _GRADIENTS else "" for k in keys}
+    asked = {QUANTITIES[k.quantity].leaf if k.quantity in QUANTITIES else "" for k in keys}
     others = [
         c
         for c in tried

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from conv_reference import functional
 from conv_reference.geometry import Geometry
-from conv_reference.operands import Operands, can_be_exact
+from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Layout, Values
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
@@ -106,7 +106,7 @@ def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> Iterator[st
 
 def _dense(trial: Trial) -> Trial:
     case = trial.case
-    if can_be_exact(case.geometry, case.dtype) and not case.values.heavy:
+    if trial.has_room and not case.values.heavy:
         case = replace(case, values=Values.BALANCED)
     return replace(trial, case=case)
 

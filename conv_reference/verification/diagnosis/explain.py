@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from conv_reference.quantities import CONV2D, LETTERS
 from conv_reference.verification.checks._execution import Settings, guarded
 from conv_reference.verification.diagnosis.causes import guess
 from conv_reference.verification.diagnosis.readout import (
-    FACTORS,
-    LETTERS,
     Index,
     Readout,
     Terms,
     can_read_out,
+    factors,
     folded,
     read_out,
     repeated_dims,
@@ -85,9 +85,13 @@ def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
     geometry, index = trial.case.geometry, _full_index(trial, quantity, own_index)
     if not can_derive(geometry):
         return ""
-    should = folded(derived_terms(geometry, quantity, index, bias=trial.case.bias), trial, quantity)
+    should = folded(
+        _derived(trial, quantity, index),
+        trial,
+        quantity,
+    )
     lines = []
-    if quantity == "dX":
+    if quantity == "dX" and trial.target.operator is CONV2D:
         count = participation(geometry, index)
         outputs = "1 output position" if count == 1 else f"{count} output positions"
         lines.append(f"{quantity}{_text(own_index)}: takes part in {outputs}")
@@ -97,6 +101,11 @@ def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
     if can_read_out(trial, quantity):
         lines += _actual(trial, quantity, should, read_out(trial, quantity, own_index))
     return "\n".join(lines)
+
+
+def _derived(trial: Trial, quantity: str, index: Index) -> Terms:
+    bias, operator = trial.case.bias, trial.target.operator
+    return derived_terms(trial.case.geometry, quantity, index, bias=bias, operator=operator)
 
 
 def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Iterator[str]:
@@ -128,7 +137,7 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
 
 def _repetition(trial: Trial, quantity: str) -> str:
     """How the indices of an operand that repeats itself are to be read."""
-    letters = [LETTERS[role] for role in FACTORS.get(quantity, ()) if repeated_dims(trial, role)]
+    letters = [LETTERS[role] for role in factors(quantity) if repeated_dims(trial, role)]
     if not letters or not can_derive(trial.case.geometry):
         return ""
     verb = "is" if len(letters) == 1 else "are"
@@ -152,13 +161,13 @@ def _sum(trial: Trial, quantity: str, terms: Terms) -> str:
 
 
 def _term(trial: Trial, quantity: str, key: tuple[Index, Index], value: float) -> str:
-    first, second = FACTORS[quantity]
+    first, second = factors(quantity)
     a, b = key
     if second and not b:
         body = f"b{_text(a)}"
     else:
-        factors = [(first, a)] + ([(second, b)] if second else [])
-        body = "·".join(f"{LETTERS[r]}{_short(trial, r, i)}" for r, i in factors)
+        both = [(first, a)] + ([(second, b)] if second else [])
+        body = "·".join(f"{LETTERS[r]}{_short(trial, r, i)}" for r, i in both)
     if value == 1:
         return body
     return f"-{body}" if value == -1 else f"{value:g}·{body}"
@@ -187,9 +196,9 @@ def _grids(trial: Trial, quantity: str, own_index: Index) -> str:
     if not can_derive(geometry):
         return ""
     index = _full_index(trial, quantity, own_index)
-    terms = derived_terms(geometry, quantity, index, bias=trial.case.bias)
+    terms = _derived(trial, quantity, index)
     blocks = []
-    for place, role in enumerate(FACTORS[quantity]):
+    for place, role in enumerate(factors(quantity)):
         if not role:
             continue
         marked = {key[place] for key in terms if len(key[place]) == 4}

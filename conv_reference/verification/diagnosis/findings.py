@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import Sample, Told, all_checks
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis import alike
@@ -233,9 +232,13 @@ class Lab:
         if check.has_own and check.row_of(self.target, case.geometry) is None:
             return False
         if case.values in {Values.ONES, Values.COUNTING}:
-            return is_exact(case, case_operands(case, self.settings.seed))
+            return is_exact(
+                case,
+                case_operands(case, self.settings.seed, self.target.operator),
+                self.target.operator,
+            )
         dense = case.values not in {Values.REAL, Values.SPARSE}
-        return not dense or can_be_exact(case.geometry, case.dtype)
+        return not dense or self.target.can_be_exact(case.geometry, case.dtype)
 
     def _explained(self, failure: Failure, others: tuple[Case, ...]) -> Explanation:
         if not alike.is_first(failure.judgement.check):

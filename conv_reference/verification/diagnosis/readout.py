@@ -16,6 +16,7 @@ from math import prod
 import torch
 
 from conv_reference.operands import Operands
+from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.trial.layouts import repeated
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
@@ -24,15 +25,13 @@ Index = tuple[int, ...]
 # Of one element: the coefficient of each product, by the indices of its two factors.
 Terms = dict[tuple[Index, Index], float]
 
-# The two operands in which a quantity is bilinear, in the order in which formulas name them.
-FACTORS: Mapping[str, tuple[str, str]] = {
-    "Y": ("weight", "input"),
-    "dX": ("grad_output", "weight"),
-    "dK": ("grad_output", "input"),
-    "db": ("grad_output", ""),
-}
-LETTERS = {"input": "X", "weight": "K", "grad_output": "G", "bias": "b", "": ""}
 MOST_PRODUCTS = 2_500  # calls of the implementation, about a second
+
+
+def factors(quantity: str) -> tuple[str, str]:
+    """The two operands in which a quantity is bilinear; of db the second is empty."""
+    first, second = (*QUANTITIES[quantity].factors, "")[:2]
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,9 @@ class Readout:
 
 def can_read_out(trial: Trial, quantity: str) -> bool:
     """Whether impulses can be put: few enough of them."""
-    if quantity not in FACTORS:
+    if quantity not in QUANTITIES:
         return False
-    numbers = [len(_indices(trial, role)) for role in FACTORS[quantity]]
+    numbers = [len(_indices(trial, role)) for role in factors(quantity)]
     return prod(numbers) <= MOST_PRODUCTS
 
 
@@ -62,7 +61,7 @@ def read_out(trial: Trial, quantity: str, index: Index) -> Readout:
     Raises:
         TargetRaised: when the target throws on an impulse.
     """
-    first, second = FACTORS[quantity]
+    first, second = factors(quantity)
     terms: Terms = {}
 
     def read(key: tuple[Index, Index], **places: Index) -> None:
@@ -84,7 +83,7 @@ def folded(terms: Terms, trial: Trial, quantity: str) -> Terms:
 
     A number that repeats itself has the index of its first element.
     """
-    first, second = FACTORS[quantity]
+    first, second = factors(quantity)
     total: Terms = {}
     for (a, b), coefficient in terms.items():
         if second and not b:  # the bias
@@ -97,7 +96,7 @@ def folded(terms: Terms, trial: Trial, quantity: str) -> Terms:
 
 def repeated_dims(trial: Trial, role: str) -> tuple[int, ...]:
     """The dimensions along which an operand repeats one number."""
-    if role not in _LAID_OUT:
+    if role not in ROLES:
         return ()
     layout = getattr(trial.case, f"{role}_layout")
     shape = getattr(trial.operands, role).shape
@@ -109,12 +108,9 @@ def _first_of(trial: Trial, role: str, index: Index) -> Index:
     return tuple(0 if dim in dims else place for dim, place in enumerate(index))
 
 
-_LAID_OUT = ("input", "weight", "grad_output")
-
-
 def _impulses(trial: Trial, places: Mapping[str, Index]) -> Operands:
     """Zeros, but for a one in each of these places, and wherever that number repeats itself."""
-    tensors = {r: torch.zeros_like(getattr(trial.operands, r)) for r in (*_LAID_OUT, "bias")}
+    tensors = {r: torch.zeros_like(getattr(trial.operands, r)) for r in LETTERS}
     for role, index in places.items():
         dims = repeated_dims(trial, role)
         tensors[role][tuple(slice(None) if d in dims else i for d, i in enumerate(index))] = 1
@@ -138,7 +134,7 @@ def _element(trial: Trial, operands: Operands, quantity: str, index: Index) -> f
 
 
 def _evaluated(terms: Terms, trial: Trial, quantity: str) -> float:
-    first, second = FACTORS[quantity]
+    first, second = factors(quantity)
     value = 0.0
     for (a, b), coefficient in terms.items():
         if second and not b:  # the bias

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.case import EXACT_VALUES, Case, Layout, Values
 
 MOST_TRIES = 800
@@ -14,7 +15,6 @@ MOST_TRIES = 800
 # see which were taken.
 _SIMPLER = (Values.ONES, Values.COUNTING)
 _BY_AXIS = ("kernel_size", "input_size", "stride", "dilation", "padding")
-_LEAF = {"dX": "X", "dK": "K", "db": "b"}
 
 
 def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -> Case:
@@ -57,7 +57,7 @@ def _simpler(case: Case, quantity: str) -> Iterator[Case]:
         yield replace(case, **{name: layout})
     if case.bias and quantity != "db":
         yield replace(case, bias=False, requires_grad=case.requires_grad.replace("b", ""))
-    leaf = _LEAF.get(quantity, "")
+    leaf = QUANTITIES[quantity].leaf if quantity in QUANTITIES else ""
     if case.requires_grad not in {"", leaf} and leaf in case.requires_grad:
         yield replace(case, requires_grad=leaf)
     for geometry in _smaller(case.geometry):

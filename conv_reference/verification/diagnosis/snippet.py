@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.quantities import ROLE_OF, ROLES
 from conv_reference.verification.checks import all_rows
 from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
@@ -24,14 +25,12 @@ from conv_reference.verification.trial.values import case_operands
 
 MOST_ELEMENTS = 500  # of a tensor that is written out
 PLACEHOLDER = "my_conv"  # for a target that no name leads back to
-_ROLES = {"X": "input", "K": "weight", "b": "bias", "G": "grad_output"}
 
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
     """Under ten lines: with torch alone where that is possible, otherwise through ``verify``."""
     first_order = all_rows()[judgement.check].is_first
-    g = case.geometry
-    sizes = (prod(shape) for shape in (g.input_shape, g.weight_shape, g.output_shape))
+    sizes = (prod(target.operator.shape(role, case.geometry)) for role in ROLES)
     writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS
     if target.importable and first_order and writable and settings.device == "cpu":
         tensors = _Tensors(target, case, settings)
@@ -93,7 +92,7 @@ class _Tensors:
 
     def __init__(self, target: Target, case: Case, settings: Settings) -> None:
         self.case = case
-        self._operands = case_operands(case, settings.seed)
+        self._operands = case_operands(case, settings.seed, target.operator)
         self._flat = not target.has_channels
         self._layouts = {
             "X": case.input_layout,
@@ -114,7 +113,7 @@ class _Tensors:
 
     def text(self, letter: str) -> str:
         """The values, in their layout; without what a target over (N, H, W) does not have."""
-        tensor: Tensor = getattr(self._operands, _ROLES[letter])
+        tensor: Tensor = getattr(self._operands, ROLE_OF[letter])
         layout, whole = self._layouts[letter], letter == "G"
         dtype = f"torch.{dtype_name(self.case.dtype)}"
         if letter == "b":

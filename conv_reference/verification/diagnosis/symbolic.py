@@ -5,10 +5,13 @@ It brings sympy, which takes a second to import: only when there is something to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import CONV2D, QUANTITIES, Operator
 from conv_reference.verification.diagnosis.readout import Index, Terms
 
 if TYPE_CHECKING:
@@ -27,7 +30,14 @@ def can_derive(geometry: Geometry) -> bool:
     return 0 < positions * o * c * kh * kw <= MOST_PRODUCTS
 
 
-def derived_terms(geometry: Geometry, quantity: str, index: Index, *, bias: bool) -> Terms:
+def derived_terms(
+    geometry: Geometry,
+    quantity: str,
+    index: Index,
+    *,
+    bias: bool,
+    operator: Operator = CONV2D,
+) -> Terms:
     """The terms of one element of Y, dX, dK or db.
 
     Args:
@@ -35,35 +45,49 @@ def derived_terms(geometry: Geometry, quantity: str, index: Index, *, bias: bool
         quantity: Y, dX, dK or db.
         index: in full, (n, o, i, j) for Y.
         bias: whether Y has one.
+        operator: whose quantity it is: it says which face of the derived form.
     """
-    derivation = _derivation(geometry, bias or quantity == "db")
+    if quantity == "db":
+        return {
+            (place, ()): 1.0 for place in _summed(operator.shape("grad_output", geometry), index)
+        }
+    derivation = _derivation(geometry)
+    face = operator.place(QUANTITIES[quantity].of)
     elements = {
-        "Y": derivation.output,
-        "dX": derivation.gradient_input.elements,
-        "dK": derivation.gradient_kernel.elements,
-        "db": None if derivation.gradient_bias is None else derivation.gradient_bias.elements,
-    }[quantity]
-    assert elements is not None
-    return {
-        _factors(derivation, quantity, term): 1.0
+        "grad_output": derivation.output,
+        "input": derivation.gradient_input.elements,
+        "weight": derivation.gradient_kernel.elements,
+    }[face]
+    places = [operator.place(role) for role in QUANTITIES[quantity].factors]
+    terms: Terms = {
+        _factors(derivation, term, *places): 1.0
         for term in elements[index].as_ordered_terms()
         if term != 0
     }
+    if bias and quantity == "Y":
+        terms[(index[1],), ()] = 1.0
+    return terms
+
+
+def _summed(shape: tuple[int, ...], channel: Index) -> Iterator[Index]:
+    """Where G has a number of the channel."""
+    n, _, h, w = shape
+    yield from product(range(n), channel, range(h), range(w))
 
 
 def participation(geometry: Geometry, index: Index) -> int:
     """The number of output positions in which the pixel (n, c, u, v) takes part."""
-    return len(_analytic(geometry, bias=False).participation(*index[2:]))
+    return len(_analytic(geometry).participation(*index[2:]))
 
 
 @lru_cache(maxsize=8)
-def _derivation(geometry: Geometry, bias: bool) -> Derivation:
+def _derivation(geometry: Geometry) -> Derivation:
     from analytic import derive
 
-    return derive(_analytic(geometry, bias=bias))
+    return derive(_analytic(geometry))
 
 
-def _analytic(geometry: Geometry, *, bias: bool) -> AnalyticGeometry:
+def _analytic(geometry: Geometry) -> AnalyticGeometry:
     from analytic import Geometry as Symbolic
 
     (top, bottom), (left, right) = geometry.padding
@@ -77,22 +101,15 @@ def _analytic(geometry: Geometry, *, bias: bool) -> AnalyticGeometry:
         in_channels=geometry.in_channels,
         out_channels=geometry.out_channels,
         groups=geometry.groups,
-        bias=bias,
+        bias=False,
     )
 
 
-def _factors(derivation: Derivation, quantity: str, term: Any) -> tuple[Index, Index]:
-    """The indices of a term's factors, in the order of ``readout.FACTORS``."""
-    d = derivation
-    first, second = {
-        "Y": (d.K, d.X), "dX": (d.G, d.K), "dK": (d.G, d.X), "db": (d.G, None)
-    }[quantity]  # fmt: skip
-    found: dict[str, Index] = {}
-    for symbol in term.free_symbols:
-        if symbol in first.indices:
-            found["first"] = first.indices[symbol]
-        elif second is not None and symbol in second.indices:
-            found["second"] = second.indices[symbol]
-        elif d.b is not None:
-            found["first"] = d.b.indices[symbol]
-    return found["first"], found.get("second", ())
+def _factors(derivation: Derivation, term: Any, *places: str) -> tuple[Index, Index]:
+    """The indices of a term's two factors, which stand for these operands of the form."""
+    of_form = {"input": derivation.X, "weight": derivation.K, "grad_output": derivation.G}
+    first, second = (
+        next(of_form[place].indices[s] for s in term.free_symbols if s in of_form[place].indices)
+        for place in places
+    )
+    return first, second

@@ -11,6 +11,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
+from conv_reference.quantities import CONV2D, Operator
 from conv_reference.verification.checks import Check, Row, Sample, Told
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
@@ -54,6 +55,7 @@ class Tally:
 
     checks: Sequence[Check]
     dtypes: Sequence[torch.dtype]
+    operator: Operator = CONV2D  # that the target should compute
     refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
     _notes: dict[str, set[torch.dtype]] = field(default_factory=dict)  # observed, and in which
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
@@ -144,7 +146,9 @@ class Tally:
             verdict=verdict,
             geometries=len(seen.geometries),
             effective_bits=min(seen.bits, default=None),
-            miss_bound=_weakest(check, row, dtype, seen) if verdict == Verdict.EXACT else None,
+            miss_bound=_weakest(check, row, dtype, seen, self.operator)
+            if verdict == Verdict.EXACT
+            else None,
             cases=seen.cases,
             unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
@@ -179,13 +183,15 @@ def _bound(bounds: set[str]) -> str | None:
     return COMPONENTWISE if bounds else None
 
 
-def _weakest(check: Check, name: str, dtype: torch.dtype, seen: _Seen) -> float | None:
+def _weakest(
+    check: Check, name: str, dtype: torch.dtype, seen: _Seen, operator: Operator
+) -> float | None:
     rows = (row for row in check.rows if row.name == name and row.told == Told.NUMBER)
     quantity = next((row.quantity for row in rows), "")
-    exact = [g for g in seen.balanced if g.batch and can_be_exact(g, dtype)]
+    exact = [g for g in seen.balanced if g.batch and can_be_exact(g, dtype, operator)]
     if not quantity or not exact:
         return None
-    return max(miss_bound(geometry, dtype, quantity) for geometry in exact)
+    return max(miss_bound(geometry, dtype, quantity, operator) for geometry in exact)
 
 
 def crashed(check: Check, case: Case, crash: Crash) -> Judgement:

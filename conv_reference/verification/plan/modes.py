@@ -10,7 +10,6 @@ from random import Random
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import Check, Sample
 from conv_reference.verification.model.case import Case, Values, dtype_name
 from conv_reference.verification.plan.bulk import CERTIFICATE, shares
@@ -60,7 +59,7 @@ def _sampled(
         case Sample.OWN:
             yield from _own_cases(target, check, dtype)
         case Sample.MODES:
-            usable = [case for case in covering if can_be_exact(case.geometry, dtype)]
+            usable = [case for case in covering if target.can_be_exact(case.geometry, dtype)]
             for case in random.sample(usable, min(count, len(usable))):
                 yield _adapted(target, check, dtype, case)
         case _:
@@ -79,7 +78,7 @@ def _drawn_cases(
         case = _adapted(target, check, dtype, drawn)
         # A layer of its own sizes may have none that fit: then the check says so.
         fits = check.fits(case.geometry) or tries > _MOST_DRAWS
-        if fits and can_be_exact(case.geometry, dtype):
+        if fits and target.can_be_exact(case.geometry, dtype):
             found += 1
             yield case
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.case import EXACT_VALUES, Case, Layout, Values, dtype_name
 from conv_reference.verification.plan.selection import no_check
@@ -34,7 +33,7 @@ def nearest(target: Target, case: Case) -> Case:
         case: with any geometry, option and values.
     """
     case = target.restrict(case)
-    if case.values not in EXACT_VALUES or can_be_exact(case.geometry, case.dtype):
+    if case.values not in EXACT_VALUES or target.can_be_exact(case.geometry, case.dtype):
         return case
     layouts: dict[str, Any] = {
         name: Layout.CONTIGUOUS
@@ -52,7 +51,7 @@ def dense(target: Target, case: Case) -> Case | None:
         case: with dense values.
     """
     case = target.restrict(case)
-    return case if can_be_exact(case.geometry, case.dtype) else None
+    return case if target.can_be_exact(case.geometry, case.dtype) else None
 
 
 def require_possible(target: Target, case: Case) -> Case:

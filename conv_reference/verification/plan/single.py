@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import Check, Sample
 from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
 from conv_reference.verification.plan.bulk import CERTIFICATE
@@ -40,7 +39,7 @@ def _of_check(
     """The cases of one check; none where it does not apply, or has sizes of its own."""
     if not check.applies(dtype) or (check.has_own and check.row_of(target, geometry) is None):
         return
-    plain, exact = Case(check=check.name, geometry=geometry, dtype=dtype), can_be_exact
+    plain, exact = Case(check=check.name, geometry=geometry, dtype=dtype), target.can_be_exact
     if check.name == CERTIFICATE:
         yield from _variations(plain) if exact(geometry, dtype) else [plain]
     elif check.real:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry, Pair
-from conv_reference.operands import Operands
+from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
@@ -98,6 +99,10 @@ class Target:
         if all(getattr(geometry, name) == value for name, value in changes.items()):
             return geometry
         return _enlarged(geometry, changes)
+
+    def can_be_exact(self, geometry: Geometry, dtype: torch.dtype) -> bool:
+        """Whether there are integers for which Y and its gradients are exact in the dtype."""
+        return can_be_exact(geometry, dtype, self.operator)
 
     def described(self) -> Target:
         """The same without what can be called: it travels between processes."""

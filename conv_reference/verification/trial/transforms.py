@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.operands import Operands, can_be_exact
+from conv_reference.operands import Operands
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
@@ -55,8 +55,8 @@ def _larger(trial: Trial) -> Iterator[Trial]:
     geometry = trial.case.geometry
     height, width = geometry.input_size
     larger = replace(geometry, input_size=(height + 6, width + 6))
-    if trial.target.restrict_geometry(larger) == larger and can_be_exact(
-        larger, trial.case.dtype, trial.target.operator
+    if trial.target.restrict_geometry(larger) == larger and trial.target.can_be_exact(
+        larger, trial.case.dtype
     ):
         yield replace(trial, case=trial.case.on(larger))
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from conv_reference.geometry import Geometry
 from conv_reference.strategies import geometries
-from conv_reference.verification.diagnosis.readout import FACTORS, Index, Terms
+from conv_reference.verification.diagnosis.readout import Index, Terms, factors
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
@@ -15,7 +15,7 @@ SMALL = geometries(max_batch=2, max_groups=2, max_group_channels=2, max_output=2
 
 
 def evaluated(terms: Terms, trial: Trial, quantity: str) -> float:
-    first, second = FACTORS[quantity]
+    first, second = factors(quantity)
     o, value = trial.operands, 0.0
     for (a, b), coefficient in terms.items():
         if second and not b:
