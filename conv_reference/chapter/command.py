@@ -76,7 +76,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="build the illustrated page of the whole chapter: every claim, run; a few minutes",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="with --html: fewer images, rougher numbers"
+        "--notebook",
+        type=Path,
+        metavar="OUT",
+        help="write the chapter as a Jupyter notebook, its cells to be run",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="with --html or --notebook: fewer images, rougher numbers",
     )
     parser.add_argument(
         "--only",
@@ -93,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "advantages",
             "check-your-own",
         ],
-        help="with --html: one part of the page; may be repeated",
+        help="with --html or --notebook: one part of it; may be repeated",
     )
     parser.add_argument(
         "--language",
@@ -142,18 +150,22 @@ def run(arguments: argparse.Namespace) -> int:
     # The tensors are small: a second thread costs more than it gains, and changes the rounding.
     torch.set_num_threads(1)
     try:
+        if arguments.html is not None and arguments.notebook is not None:
+            raise ValueError("--html and --notebook are two commands")
         if arguments.html is not None:
             return _page(arguments, settings)
+        if arguments.notebook is not None:
+            return _notebook(arguments)
         if arguments.quick or arguments.only:
-            raise ValueError("--quick and --only go with --html")
+            raise ValueError("--quick and --only go with --html or --notebook")
         return _experiment(arguments, settings)
     finally:
         torch.set_num_threads(threads)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    if arguments.html is not None:
-        raise ValueError("--check goes without --html: the page shows what it says of one layer")
+    if arguments.html is not None or arguments.notebook is not None:
+        raise ValueError("--check goes without --html and --notebook")
     from conv_reference.chapter.language import translations
     from conv_reference.chapter.own.check import check_file
     from conv_reference.chapter.own.words import words
@@ -193,6 +205,23 @@ def _page(arguments: argparse.Namespace, settings: Settings) -> int:
         return INTERRUPTED
     output.write_whole(path, html.encode())
     print(f"The page: {path}")
+    return 0
+
+
+def _notebook(arguments: argparse.Namespace) -> int:
+    from conv_reference.chapter.notebook.writing import write
+
+    output.require_writable(arguments.notebook.parent)
+    written = write(
+        language=arguments.language,
+        only=arguments.only,
+        data=arguments.data,
+        images=arguments.images,
+        quick=arguments.quick,
+        seed=arguments.seed,
+    )
+    output.write_whole(arguments.notebook, written.encode())
+    print(f"The notebook: {arguments.notebook}")
     return 0
 
 

@@ -33,6 +33,7 @@ class Page:
     versions: str
     animation: str | None = None  # a data URI
     sections: Mapping[str, Part] = field(default_factory=dict)
+    embedded: bool = False  # in a notebook: the parts alone, without what surrounds them
 
     def command(self, part: str | None = None, *, html: bool = True, extra: str = "") -> str:
         """The command that repeats the page or one of its parts."""

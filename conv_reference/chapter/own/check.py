@@ -52,7 +52,7 @@ class Answer:
 class Checked:
     """The layer in every dtype, or in the first alone where it is wrong in that."""
 
-    target: str  # as it is named on a command line
+    target: str  # as a command line names it; empty where none can
     name: str
     answers: tuple[Answer, ...]
     mends: tuple[Mend, ...]  # where the source leaves the dtype to torch
@@ -90,7 +90,7 @@ def check(
         implementation: what ``verify`` takes.
         name: of the class or function.
         source: of its file, in which to look for the mend; empty where there is none.
-        target: how a command line names it; its name where not given.
+        target: how a command line names it, if one can.
         dtypes: the first is the one that the layer was written for.
         budget: seconds for each, above 0; BUDGET where not given.
 
@@ -101,7 +101,7 @@ def check(
     answers = [_answer(implementation, dtype, budget) for dtype in dtypes[:1]]
     if answers[0].right:  # otherwise the others would say the same
         answers += [_answer(implementation, dtype, budget) for dtype in dtypes[1:]]
-    return Checked(target or name, name, tuple(answers), mends(source, name) if source else ())
+    return Checked(target, name, tuple(answers), mends(source, name) if source else ())
 
 
 def check_file(target: str) -> Checked:

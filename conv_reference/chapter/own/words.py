@@ -75,9 +75,10 @@ def _lines(checked: Checked, _: Gettext) -> Iterator[str]:
         for finding in answer.report.findings[:1]:
             yield f"  {finding.quantity}, {finding.dtype}, {finding.geometry}"
             yield textwrap.indent(finding.explanation, "  ")
-    yield ""
-    yield _("Everything else that can be asked of it:")
-    yield f"  conv-reference verify {checked.target}"
+    if checked.target:
+        yield ""
+        yield _("Everything else that can be asked of it:")
+        yield f"  conv-reference verify {checked.target}"
 
 
 def _mends(checked: Checked, _: Gettext) -> Iterator[str]:
