@@ -227,6 +227,5 @@ def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> I
     yield exact("shapes", quantity)
     judgement = trial.judge(ROWS[quantity], quantity, actual, expected)
     if judgement.verdict == Verdict.ROUNDED:
-        error = actual.detach().to("cpu", torch.float64) - expected.value
-        judgement = confirmed(trial, judgement, error)
+        judgement = confirmed(trial, judgement, actual, expected)
     yield judgement

@@ -21,14 +21,18 @@ from conv_reference.quantities import LETTERS, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.impulses import FEW, unearned
 from conv_reference.verification.trial.judge import (
     Expected,
     Judgement,
     can_transform,
     full_bits,
+    whole,
 )
 from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.products import MEASURABLE, flaws
+from conv_reference.verification.trial.transforms import leaves_noise
 from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
@@ -75,6 +79,7 @@ def precision(trial: Trial) -> Iterator[Judgement]:
     """Effective bits of Y, dX, dK and db over reals of varied scale and sign."""
     trial = replace(trial, case=replace(trial.case, values=Values.REAL))
     yield from _with_bits_kept(trial, trial.operands, _ROWS, real=True)
+    yield from _products(trial)
 
 
 # A significand below the first seven bits, which are drawn. Cut to 7 bits (bfloat16), 10 (TF32,
@@ -136,7 +141,35 @@ def _with_bits_kept(
         if actual is None:
             continue  # not asked for, or told by requires_grad
         judgement = trial.judge(rows[name], name, actual, expected, real=real)
+        if judgement.verdict == Verdict.ROUNDED and expected.transform:
+            judgement = _earned(trial, judgement, actual, expected, real=real)
         yield _explained(judgement, actual, expected)
+
+
+def _earned(
+    trial: Trial, judgement: Judgement, actual: Any, expected: Expected, *, real: bool
+) -> Judgement:
+    """Rounded as a direct algorithm does; or as a transform, by who leaves a transform's noise."""
+    if trial.allowed_bits is not None:
+        return judgement
+    # The errors of a sum are of random signs, and so grow with the root of its length: measured
+    # over some thousand sums of 1 to 10,000 positive terms, half as far as this at most.
+    roundings = 4 * max(FEW, math.sqrt(expected.terms))
+    direct = replace(expected, transform=False, roundings=roundings)
+    strict = trial.judge(judgement.check, judgement.quantity, actual, direct, real=real)
+    if strict.verdict != Verdict.WRONG:
+        return strict
+    return judgement if leaves_noise(trial, judgement.quantity) else unearned(strict)
+
+
+def _products(trial: Trial) -> Iterator[Judgement]:
+    """Whether single products are rounded to nearest: of who mixes them, nothing can be said."""
+    if trial.case.dtype not in MEASURABLE or trial.allowed_bits is not None:
+        return
+    for flaw in flaws(trial):
+        if not leaves_noise(trial, flaw.quantity):
+            row = _ROWS[flaw.quantity]
+            yield whole(row, flaw.quantity, "products rounded to nearest", "others", flaw.said)
 
 
 def _explained(judgement: Judgement, actual: Any, expected: Expected) -> Judgement:

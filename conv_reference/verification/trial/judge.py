@@ -50,6 +50,8 @@ class Expected:
     # The greatest product that elements of the two operands could make.
     product: Callable[[], float] = lambda: 0.0
     transform: bool = True  # whether a transform-domain algorithm could be used in this dtype
+    # Where none is: so many units of roundoff of each sum of absolute products, over integers.
+    roundings: float = 1.0
 
 
 def growth(dtype: torch.dtype) -> float:
@@ -119,7 +121,7 @@ def judge(
     gamma = _gamma(expected.terms + 1, unit)
     factor = growth(expected.dtype) if expected.transform else 1.0
     if not real:
-        gamma = min(gamma, unit * factor)
+        gamma = min(gamma, unit * (factor if expected.transform else expected.roundings))
     bound = gamma * scale + torch.finfo(expected.dtype).tiny
     if bool((error <= bound).all()):
         return Judgement(check, quantity, Verdict.ROUNDED, bits, COMPONENTWISE)

@@ -1,12 +1,14 @@
 """Telling a transform (Winograd, FFT) from a direct algorithm: finite numbers mix in it, too.
 
-Asked only where something looks wrong that would be in a transform's nature.
+A direct algorithm adds up the products of an element and nothing else. A transform mixes numbers
+that have no product in common, and takes them apart again, which leaves noise where some are loud
+and others quiet. That noise is what its allowance is earned with; rounding alone is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,26 +17,33 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import Trial
 
 _FAR = 0.25  # of the greatest element or product
 NOISE = 2.0**-7  # of the greatest element: more is no rounding
 
 
-def transforms(trial: Trial, quantity: str) -> bool:
-    """Whether numbers mix that have no product in common, by no more than rounding.
+def leaves_noise(trial: Trial, quantity: str) -> bool:
+    """Whether loud numbers show, by no more than rounding, in elements that have no part of them.
 
-    Integers round; or large numbers leave noise where they take no part.
+    Args:
+        trial: the case; the target is called on a few operands of its own.
+        quantity: Y, dX or dK.
+    """
+    plain = writable(trial)
+    return any(_is_noisy(plain, quantity, draw) for draw in _draws(plain, quantity))
+
+
+def transforms(trial: Trial, quantity: str) -> bool:
+    """Whether it is right but for rounding, and mixes: over the case, or some pixels more.
 
     Args:
         trial: the case; the target is called on a few operands of its own.
         quantity: Y, dX, dK or db.
     """
-    return not _is_wrong(trial, quantity) and any(
-        _errs(tried, quantity, operands, loud)
-        for tried in (trial, *_larger(trial))
-        for operands, loud in _revealing(tried.operands, quantity)
-    )
+    tried = (trial, *_larger(trial))
+    return not _is_wrong(trial, quantity) and any(leaves_noise(t, quantity) for t in tried)
 
 
 def _is_wrong(trial: Trial, quantity: str) -> bool:
@@ -61,50 +70,82 @@ def _larger(trial: Trial) -> Iterator[Trial]:
         yield replace(trial, case=trial.case.on(larger))
 
 
-def _errs(trial: Trial, quantity: str, operands: Operands, loud: Tensor | None) -> bool:
-    """Whether an element errs by rounding; where some numbers are loud, one without them."""
-    value: Any = observe(trial.call(operands)).get(quantity)
-    if not isinstance(value, Tensor):
-        return False
-    wanted = trial.expect(operands, only=(quantity,))[quantity]
-    error = (value.detach().to("cpu", torch.float64) - wanted.value).abs()
-    largest = float(wanted.value.abs().max())
-    if loud is not None:
-        largest = max(largest, float(loud.abs().max()))
-        part = trial.expect(_silenced(operands, quantity, loud), only=(quantity,))[quantity]
-        error = error[part.scale() == 0]
-    return float(error.sum()) > 0 and bool((error <= NOISE * largest).all())
+@dataclass(frozen=True)
+class _Draw:
+    """Operands of which one is loud here and quiet there; the other lets little of it through."""
+
+    mixed: Operands
+    loud: Operands  # with the loud numbers alone
+    quiet: Operands  # with the quiet ones alone
 
 
-_DRAWS = 16
+def _is_noisy(trial: Trial, quantity: str, draw: _Draw) -> bool:
+    """Whether elements without a loud product err, by no more than rounding, beside loud numbers.
 
-
-def _revealing(given: Operands, quantity: str) -> Iterator[tuple[Operands, Tensor | None]]:
-    """Operands over which a direct algorithm is exact, and a transform is not.
-
-    A transform may be exact over integers; but where loud and quiet pixels mix, the quiet ones
-    are lost. The other factor has one position alone, so that each element reads one pixel.
+    They must not err without them: what is lost or added there, too, is a fault and no noise.
     """
-    yield given, None
-    if not QUANTITIES[quantity].other:
-        return
-    loud, (other,) = QUANTITIES[quantity].image, QUANTITIES[quantity].other
-    tensor, factor = getattr(given, loud), getattr(given, other)
-    high, low = _RANGE.get(tensor.dtype, (2.0**30, 2.0**-30))
-    still = replace(given, bias=torch.zeros_like(given.bias))
-    generator = torch.Generator().manual_seed(tensor.numel())
-    for _ in range(_DRAWS):
-        chosen = torch.rand(tensor.shape[2:], generator=generator) < 0.5
-        place = torch.zeros(factor.shape[2:], dtype=factor.dtype)
-        place.view(-1)[torch.randint(place.numel(), (1,), generator=generator)] = 1
-        pixels = tensor.sign() * torch.where(chosen, high, low).to(tensor.dtype)
-        yield replace(still, **{loud: pixels, other: factor.sign() * place}), pixels * chosen
+    part = trial.expect(draw.loud, only=(quantity,))[quantity]
+    apart = part.scale() == 0
+    found = _errors(trial, quantity, draw.mixed, apart)
+    if found is None or not float(found[0].sum()) > 0:
+        return False
+    error, greatest = found
+    if not bool((error <= NOISE * max(greatest, part.product())).all()):
+        return False
+    control = _errors(trial, quantity, draw.quiet, apart)
+    return control is not None and float(control[0].max()) <= NOISE * control[1]
+
+
+def _errors(
+    trial: Trial, quantity: str, operands: Operands, where: Tensor
+) -> tuple[Tensor, float] | None:
+    """The errors of some elements, and the greatest that is right; None without an answer."""
+    value: Any = observe(trial.call(operands)).get(quantity)
+    wanted = trial.expect(operands, only=(quantity,))[quantity].value
+    if type(value) is not Tensor or value.shape != wanted.shape:
+        return None
+    error = (value.detach().to("cpu", torch.float64) - wanted).abs()[where]
+    return error, float(wanted.abs().max())
 
 
 # A loud and a quiet number, further apart than float32 (in float64: than float64) has bits.
 _RANGE = {torch.float16: (2.0**11, 2.0**-14), torch.float64: (2.0**40, 2.0**-40)}
+_DRAWS = 5  # of each kind
 
 
-def _silenced(operands: Operands, quantity: str, loud: Tensor) -> Operands:
-    """The loud numbers alone: what they take part in is not zero."""
-    return replace(operands, **{QUANTITIES[quantity].image: loud})
+def _draws(trial: Trial, quantity: str) -> Iterator[_Draw]:
+    """Each operand loud in turn: in some pixels, beside one tap; or anywhere, beside an impulse.
+
+    All numbers are powers of two, so that a direct algorithm errs nowhere, in however few bits.
+    """
+    bilinear = QUANTITIES[quantity]
+    if not bilinear.other:
+        return
+    given, factors = trial.operands, (bilinear.image, *bilinear.other)
+    still = replace(given, bias=torch.zeros_like(given.bias))
+    generator = torch.Generator().manual_seed(given.input.numel())
+    for number in range(_DRAWS):
+        for loud, other in (factors, factors[::-1]):
+            for in_pixels in (True, False):
+                tensor, factor = _signs(getattr(given, loud)), _signs(getattr(given, other))
+                seen = slice(2, None) if in_pixels else slice(None)
+                chosen = torch.rand(tensor.shape[seen], generator=generator) < _share(number)
+                place = torch.zeros(factor.shape[seen], dtype=factor.dtype)
+                if not place.numel():
+                    return
+                place.view(-1)[torch.randint(place.numel(), (1,), generator=generator)] = 1
+                high, low = _RANGE.get(tensor.dtype, (2.0**30, 2.0**-30))
+                mixed = tensor * torch.where(chosen, high, low).to(tensor.dtype)
+                operands = replace(still, **{loud: mixed, other: factor * place})
+                alone = (replace(operands, **{loud: mixed * part}) for part in (chosen, ~chosen))
+                yield _Draw(operands, *alone)
+
+
+def _signs(tensor: Tensor) -> Tensor:
+    """±1, the signs of the numbers."""
+    return torch.where(tensor < 0, -1, 1).to(tensor.dtype)
+
+
+def _share(number: int) -> float:
+    """Of the numbers, how many are loud: half of them, or now and then few."""
+    return 0.5 if number % 2 == 0 else 0.2

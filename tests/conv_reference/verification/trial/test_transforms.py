@@ -1,0 +1,114 @@
+"""A transform is known by the noise that it leaves; its allowance is for nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import direct
+import faulty
+import fewer_bits
+import pytest
+import right
+from judging import failures, judged
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.transforms import leaves_noise
+
+SIZES = "n2 c4 h6 w7 o4 k3 p1"
+QUANTITIES = ("Y", "dX", "dK")
+
+
+def noisy(implementation: Any, dtype: str) -> set[str]:
+    trial = Settings(1, "cpu").trial(
+        as_target(implementation), Case.parse(f"certificate {dtype} {SIZES}")
+    )
+    return {quantity for quantity in QUANTITIES if leaves_noise(trial, quantity)}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "implementation",
+    [right.fft, right.winograd_2, right.winograd_4, fewer_bits.strassen],
+    ids=["FFT", "F(2×2)", "F(4×4)", "Strassen"],
+)
+def test_who_mixes_leaves_noise(implementation: Any, dtype: str) -> None:
+    assert noisy(implementation, dtype) == {*QUANTITIES}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "implementation",
+    [direct.conv2d, faulty.detour, faulty.lost_last_tap, fewer_bits.keeping(7)],
+    ids=["direct", "two roundings more", "a lost tap", "seven bits"],
+)
+def test_who_adds_up_products_leaves_none(implementation: Any, dtype: str) -> None:
+    assert not noisy(implementation, dtype)
+
+
+@pytest.mark.parametrize(
+    ("check", "dtype", "bits"),
+    [
+        (check, dtype, bits)
+        for check in ("certificate", "precision", "precision_coherent")
+        for dtype, bits in (("float32", 16), ("float64", 43))
+    ]
+    + [("precision", "float32", 20)],  # integers of 20 bits it holds
+)
+def test_the_allowance_of_a_transform_is_not_for_fewer_bits(
+    check: str, dtype: str, bits: int
+) -> None:
+    found = judged(fewer_bits.keeping(bits), f"{check} {dtype} {SIZES}")
+    wrong = {judgement.quantity for judgement in found if judgement.verdict == Verdict.WRONG}
+    assert {*QUANTITIES} <= wrong
+
+
+def test_why_it_is_not_is_said() -> None:
+    said = failures(fewer_bits.keeping(16), f"certificate float32 {SIZES}")["forward", "Y"]
+    assert said.endswith(
+        "; a transform (Winograd, FFT) may round so, but this is none: large numbers leave no "
+        "noise in elements that they have no part in"
+    )
+
+
+def test_a_constant_is_no_noise_of_a_transform() -> None:
+    def convolve(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight) + 2e-3
+
+    assert {*failures(convolve, "certificate float64 n1 c4 h6 w7 o4 k3")} == {("forward", "Y")}
+
+
+@pytest.mark.parametrize("check", ["certificate", "precision", "precision_coherent"])
+@pytest.mark.parametrize(
+    "implementation",
+    [right.fft, right.winograd_4, fewer_bits.strassen, faulty.detour, direct.conv2d],
+    ids=["FFT", "F(4×4)", "Strassen", "two roundings more", "direct"],
+)
+def test_who_rounds_rightly_is_no_alarm(check: str, implementation: Any) -> None:
+    for dtype in ("float64", "float32"):
+        found = judged(implementation, f"{check} {dtype} {SIZES}")
+        assert not [judgement for judgement in found if judgement.verdict in FAILURES]
+
+
+def losing(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A transform that leaves one product out."""
+
+    def convolve(input: Tensor, weight: Tensor) -> Tensor:
+        Y = function(input, weight)
+        lost = Y.new_zeros(Y.shape)
+        lost[0, 1, 2, 3] = 1
+        return Y - lost * input[0, -1, 3, 3] * weight[1, -1, 1, 0]
+
+    return convolve
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_transform_that_loses_a_product_is_wrong_on_every_case(seed: int) -> None:
+    """On most it is asked again over ±1, on some over impulses: which, the case says."""
+    case = "certificate float32 n1 c16 h7 w8 o4 k3"
+    assert ("forward", "Y") in failures(losing(right.fft), case, seed)
