@@ -85,6 +85,9 @@ class Equation:
 
     expected: Tensor
     actual: Tensor
+    # The root of the sum of the squared products of the combined operands, where it was asked for:
+    # what rounding leaves in the residual is in proportion to it.
+    spread: Tensor | None = None
 
     @property
     def holds(self) -> bool:
@@ -109,7 +112,8 @@ class Combination:
 
     geometry: Geometry
     weights: Weights
-    fast: bool = False  # whether rounding in float32 is no matter: of operands that round anyway
+    # Of operands that round anyway: sums may round in float32, and each equation has its spread.
+    fast: bool = False
 
     def output(
         self,
@@ -131,10 +135,12 @@ class Combination:
         """
         w, (of_X, of_Y) = self.weights, largest or (None, None)
         Xu = self._over_samples(input, of_X)
-        expected = _output_of_one(Xu, self._kernel_over_outputs(weight)[0], self.geometry)
+        K = self._kernel_over_outputs(weight)[0]
+        expected = _output_of_one(Xu, K, self.geometry)
         if bias is not None:
             expected = expected + w.samples.sum() * (w.outputs @ bias.to(torch.float64))
-        return Equation(expected, self._over_both(output, w.outputs, of_Y))
+        spread = _output_of_one(Xu.square(), K.square(), self.geometry) if self.fast else None
+        return Equation(expected, self._over_both(output, w.outputs, of_Y), _root(spread))
 
     def grad_input(
         self,
@@ -142,6 +148,7 @@ class Combination:
         weight: Num[Tensor, "o c_per_group kh kw"],
         grad_input: Num[Tensor, "n c h w"],
         *,
+        bias: Num[Tensor, " c"] | None = None,
         largest: tuple[float, float] | None = None,
     ) -> Equation:
         """Of dX: (H, W).
@@ -150,13 +157,22 @@ class Combination:
             grad_output: G.
             weight: K.
             grad_input: dX.
+            bias: what each channel of dX has added, where it is a transposed convolution's Y.
             largest: of G and of dX.
         """
         of_G, of_dX = largest or (None, None)
         Gu = self._over_samples(grad_output, of_G)
         alone = replace(self.geometry, batch=1, groups=1, in_channels=1)
-        expected = functional.grad_input(Gu[None], self._kernel_over_inputs(weight), alone)[0, 0]
-        return Equation(expected, self._over_both(grad_input, self.weights.inputs, of_dX))
+        K = self._kernel_over_inputs(weight)
+        expected = functional.grad_input(Gu[None], K, alone)[0, 0]
+        if bias is not None:
+            w = self.weights
+            expected = expected + w.samples.sum() * (w.inputs @ bias.to(torch.float64))
+        actual = self._over_both(grad_input, self.weights.inputs, of_dX)
+        if not self.fast:
+            return Equation(expected, actual)
+        spread = functional.grad_input(Gu[None].square(), K.square(), alone)[0, 0]
+        return Equation(expected, actual, _root(spread))
 
     def grad_weight(
         self,
@@ -197,25 +213,34 @@ class Combination:
         g, w, (of_G, of_X) = self.geometry, self.weights, largest or (None, None)
         taps = torch.zeros(1, 1, *g.kernel_size, dtype=torch.float64, device=input.device)
         total = torch.zeros((), dtype=torch.float64, device=input.device)
+        squares, total_of_squares = torch.zeros_like(taps), torch.zeros_like(total)
         for part in _blocks(input):
             X = _over_channels(input[part], w.inputs, g.groups, self._kind(of_X, w.inputs))
             G = _over_channels(grad_output[part], w.outputs, g.groups, self._kind(of_G, w.outputs))
             plane = replace(g, batch=len(X) * g.groups, in_channels=1, out_channels=1, groups=1)
             X, G = X.reshape(plane.input_shape), G.reshape(plane.output_shape)
             taps += functional.grad_weight(G, X, plane)
-            if grad_bias is not None:
-                total += G.sum()
+            total += G.sum()
+            if self.fast:
+                squares += functional.grad_weight(G.square(), X.square(), plane)
+                total_of_squares += G.square().sum()
         by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw), each of its group
-        of_weight = Equation(taps[0, 0], torch.tensordot(w.inputs, by_output, 1))
+        of_weight = Equation(
+            taps[0, 0],
+            torch.tensordot(w.inputs, by_output, 1),
+            _root(squares[0, 0]) if self.fast else None,
+        )
         if grad_bias is None:
             return of_weight, None
-        return of_weight, Equation(total, w.outputs @ grad_bias.to(torch.float64))
+        spread = _root(total_of_squares) if self.fast else None
+        return of_weight, Equation(total, w.outputs @ grad_bias.to(torch.float64), spread)
 
     def grad_bias(
         self,
-        grad_output: Num[Tensor, "n o oh ow"],
-        grad_bias: Num[Tensor, " o"],
+        grad_output: Num[Tensor, "n channels oh ow"],
+        grad_bias: Num[Tensor, " channels"],
         *,
+        weights: Float[Tensor, " channels"] | None = None,
         largest: float | None = None,
     ) -> Equation:
         """Of db: one number.
@@ -223,14 +248,18 @@ class Combination:
         Args:
             grad_output: G.
             grad_bias: db.
+            weights: of the channels; r where not given.
             largest: of G.
         """
-        r = self.weights.outputs
-        expected = torch.zeros((), dtype=torch.float64, device=grad_output.device)
+        r = self.weights.outputs if weights is None else weights
+        total = torch.zeros((), dtype=torch.float64, device=grad_output.device)
+        squares = torch.zeros_like(total)
         for part in _blocks(grad_output):
             G = _over_channels(grad_output[part], r, 1, self._kind(largest, r))
-            expected += G.sum(dtype=torch.float64)
-        return Equation(expected, r @ grad_bias.to(torch.float64))
+            total += G.sum()
+            squares += G.square().sum() if self.fast else 0
+        actual = r @ grad_bias.to(torch.float64)
+        return Equation(total, actual, _root(squares) if self.fast else None)
 
     def _over_samples(self, tensor: Tensor, largest: float | None) -> Tensor:
         """Σ_n u_n T[n], in float64."""
@@ -274,6 +303,10 @@ class Combination:
             return torch.float32 if self.fast else torch.float64
         exact = largest * self.weights.magnitude * max(len(weights), 1) < _EXACT
         return torch.float32 if exact else torch.float64
+
+
+def _root(squares: Tensor | None) -> Tensor | None:
+    return None if squares is None else squares.clamp(min=0).sqrt()
 
 
 def _blocks(tensor: Tensor) -> Iterator[slice]:

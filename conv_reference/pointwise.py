@@ -6,6 +6,7 @@ is there is computed from the definition, in float64, for as little as one pixel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import torch
@@ -15,6 +16,14 @@ from torch.nn.functional import pad
 
 from conv_reference.geometry import Geometry
 
+#: Applied to both operands, and the bias, before they are multiplied: ``torch.abs`` for the sum of
+#: the absolute products behind an element.
+Mapped = Callable[[Tensor], Tensor]
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
 
 def output_at(
     input: Num[Tensor, "n c h w"],
@@ -22,6 +31,8 @@ def output_at(
     bias: Num[Tensor, " o"] | None,
     geometry: Geometry,
     pixel: tuple[int, int],
+    *,
+    mapped: Mapped = _as_it_is,
 ) -> Float[Tensor, "n o"]:
     """Y[:, :, i, j].
 
@@ -31,18 +42,14 @@ def output_at(
         bias: b, or None.
         geometry: the sizes.
         pixel: (i, j), within the output.
+        mapped: see ``Mapped``.
     """
     g = geometry
-    group_in, group_out = g.group_channels
-    rows, columns = (
-        slice(s * place, s * place + d * (k - 1) + 1, d)
-        for s, d, k, place in zip(g.stride, g.dilation, g.kernel_size, pixel, strict=True)
-    )
-    window = _padded(input, g)[:, :, rows, columns].to(torch.float64)
-    X = window.reshape(g.batch, g.groups, group_in * g.kernel_size[0] * g.kernel_size[1])
-    K = weight.to(torch.float64).reshape(g.groups, group_out, -1)
+    _, group_out = g.group_channels
+    X = mapped(_window(input, g, pixel).to(torch.float64)).reshape(g.batch, g.groups, -1)
+    K = mapped(weight.to(torch.float64)).reshape(g.groups, group_out, -1)
     Y = torch.einsum("ngi,goi->ngo", X, K).reshape(g.batch, g.out_channels)
-    return Y if bias is None else Y + bias.to(torch.float64)
+    return Y if bias is None else Y + mapped(bias.to(torch.float64))
 
 
 def grad_input_at(
@@ -50,6 +57,8 @@ def grad_input_at(
     weight: Num[Tensor, "o c_per_group kh kw"],
     geometry: Geometry,
     pixel: tuple[int, int],
+    *,
+    mapped: Mapped = _as_it_is,
 ) -> Float[Tensor, "n c"]:
     """dX[:, :, i, j]: each tap adds G where the pixel was read through it.
 
@@ -58,6 +67,7 @@ def grad_input_at(
         weight: K.
         geometry: the sizes.
         pixel: (i, j), within the input.
+        mapped: see ``Mapped``.
     """
     g = geometry
     group_in, group_out = g.group_channels
@@ -66,8 +76,8 @@ def grad_input_at(
         place = tuple(_seen_by(g, axis, pixel[axis], tap[axis]) for axis in (0, 1))
         if place[0] is None or place[1] is None:
             continue
-        G = grad_output[:, :, place[0], place[1]].to(torch.float64)
-        K = weight[:, :, tap[0], tap[1]].to(torch.float64)
+        G = mapped(grad_output[:, :, place[0], place[1]].to(torch.float64))
+        K = mapped(weight[:, :, tap[0], tap[1]].to(torch.float64))
         total += torch.einsum(
             "ngo,goc->ngc",
             G.reshape(g.batch, g.groups, group_out),
@@ -81,6 +91,8 @@ def grad_weight_at(
     input: Num[Tensor, "n c h w"],
     geometry: Geometry,
     tap: tuple[int, int],
+    *,
+    mapped: Mapped = _as_it_is,
 ) -> Float[Tensor, "o c_per_group"]:
     """dK[:, :, a, b], a sum over all samples and positions.
 
@@ -89,6 +101,7 @@ def grad_weight_at(
         input: X.
         geometry: the sizes.
         tap: (a, b), within the kernel.
+        mapped: see ``Mapped``.
     """
     g = geometry
     group_in, group_out = g.group_channels
@@ -100,15 +113,27 @@ def grad_weight_at(
     total = grad_output.new_zeros((g.groups, group_out, group_in), dtype=torch.float64)
     for sample in range(g.batch):  # one at a time: memory stays bounded
         padded = pad(input[sample], (left, right, top, bottom))
-        X = padded[:, rows, columns].to(torch.float64).reshape(g.groups, group_in, -1)
-        G = grad_output[sample].to(torch.float64).reshape(g.groups, group_out, -1)
+        X = mapped(padded[:, rows, columns].to(torch.float64)).reshape(g.groups, group_in, -1)
+        G = mapped(grad_output[sample].to(torch.float64)).reshape(g.groups, group_out, -1)
         total += G @ X.transpose(1, 2)
     return total.reshape(g.out_channels, group_in)
 
 
-def _padded(input: Tensor, geometry: Geometry) -> Tensor:
-    (top, bottom), (left, right) = geometry.padding
-    return pad(input, (left, right, top, bottom))
+def _window(input: Tensor, geometry: Geometry, pixel: tuple[int, int]) -> Tensor:
+    """What one output reads, (N, C, kh, kw); zero where that is padding."""
+    window = input.new_zeros((*input.shape[:2], *geometry.kernel_size))
+    ours, theirs = [], []
+    for axis in (0, 1):
+        d, k, size = geometry.dilation[axis], geometry.kernel_size[axis], input.shape[2 + axis]
+        first = geometry.stride[axis] * pixel[axis] - geometry.padding[axis][0]
+        inside = [tap for tap in range(k) if 0 <= first + d * tap < size]
+        if not inside:
+            return window
+        low, high = inside[0], inside[-1]
+        ours.append(slice(low, high + 1))
+        theirs.append(slice(first + d * low, first + d * high + 1, d))
+    window[:, :, ours[0], ours[1]] = input[:, :, theirs[0], theirs[1]]
+    return window
 
 
 def _seen_by(geometry: Geometry, axis: int, pixel: int, tap: int) -> int | None:

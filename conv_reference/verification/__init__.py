@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     )
     from conv_reference.verification.plan.request import Sweep
     from conv_reference.verification.runner import assert_correct, verify
+    from conv_reference.verification.step.certificate import Certificate
+    from conv_reference.verification.step.certify import certify
     from conv_reference.verification.target.conventions import as_target
     from conv_reference.verification.target.loading import load_target
     from conv_reference.verification.target.target import Target
 
 __all__ = [
     "Case",
+    "Certificate",
     "CheckResult",
     "Coverage",
     "Finding",
@@ -45,6 +48,7 @@ __all__ = [
     "Verdict",
     "as_target",
     "assert_correct",
+    "certify",
     "load_target",
     "verify",
 ]
@@ -56,6 +60,8 @@ _MODULES = {
     "plan.request": ("Sweep",),
     "model.result": ("CheckResult", "Coverage", "Finding", "Report", "Verdict"),
     "runner": ("assert_correct", "verify"),
+    "step.certificate": ("Certificate",),
+    "step.certify": ("certify",),
     "model.errors": ("TargetError",),
     "target.target": ("Target",),
 }

@@ -1,0 +1,158 @@
+"""What is known of each convolution of a training step, and how it is printed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.model.result import Verdict, is_worse, worst
+
+
+@dataclass
+class Seen:
+    """One quantity of one convolution."""
+
+    in_place: Verdict = Verdict.UNSUPPORTED  # on the numbers of the step
+    replayed: Verdict = Verdict.UNSUPPORTED  # over integers; unsupported where it was not asked
+    bits: float = math.inf  # the least effective ones; infinite where all was exact
+    limit: float = 0.0  # the greatest of the detection limits of its calls
+    finding: str = ""  # the first that is wrong
+
+    def take(self, verdict: Verdict, *, bits: float, limit: float, said: str) -> None:
+        """A call judged in place."""
+        if self.in_place == Verdict.UNSUPPORTED or is_worse(verdict, self.in_place):
+            self.in_place = verdict
+        self.bits, self.limit = min(self.bits, bits), max(self.limit, limit)
+        self.finding = self.finding or said
+
+    def take_replay(self, verdict: Verdict, *, bits: float, said: str) -> None:
+        """A replay over integers."""
+        if self.replayed == Verdict.UNSUPPORTED or is_worse(verdict, self.replayed):
+            self.replayed = verdict
+        self.bits = min(self.bits, bits)
+        self.finding = self.finding or said
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worse of both; unsupported where neither was asked."""
+        return worst(v for v in (self.in_place, self.replayed) if v != Verdict.UNSUPPORTED)
+
+
+@dataclass
+class Row:
+    """One convolution of the network: a module, with one geometry and dtype."""
+
+    name: str
+    geometry: Geometry  # of a transposed convolution, the one that it is the adjoint of
+    dtype: str
+    transposed: bool
+    heard: int = 0  # calls, forward and backward
+    judged: int = 0
+    quantities: dict[str, Seen] = field(default_factory=dict)
+
+    def seen(self, quantity: str) -> Seen:
+        """What was seen of Y, dX, dK or db."""
+        return self.quantities.setdefault(quantity, Seen())
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its quantities."""
+        seen = (s.verdict for s in self.quantities.values())
+        return worst(v for v in seen if v != Verdict.UNSUPPORTED)
+
+
+@dataclass
+class Certificate:
+    """What is known of the convolutions that ran, a row for each.
+
+    Example::
+
+        with certify(model) as certificate:
+            model(x).mean().backward()
+        print(certificate)
+        certificate.raise_if_wrong()
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    not_judged: Counter[str] = field(default_factory=Counter)  # what was heard, and why it is not
+    steps: int = 0  # in which calls were judged
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the rows; unsupported where nothing was judged."""
+        return worst(row.verdict for row in self.rows if row.judged)
+
+    @property
+    def passed(self) -> bool:
+        """Whether a convolution was judged, and none is wrong."""
+        return self.verdict in {Verdict.EXACT, Verdict.ROUNDED}
+
+    def __bool__(self) -> bool:
+        """See ``passed``."""
+        return self.passed
+
+    def __str__(self) -> str:
+        """A table with a row for each convolution, what is wrong first."""
+        return "\n".join(_lines(self))
+
+    def raise_if_wrong(self) -> None:
+        """Raise where a convolution is wrong, or none was judged.
+
+        Raises:
+            AssertionError: with the printed certificate.
+        """
+        if not self.passed:
+            raise AssertionError(str(self))
+
+
+_NAMES = ("Y", "dX", "dK", "db")
+
+
+def _lines(certificate: Certificate) -> list[str]:
+    rows = certificate.rows
+    judged, heard = sum(r.judged for r in rows), sum(r.heard for r in rows)
+    said = {Verdict.UNSUPPORTED: "nothing was judged", Verdict.WRONG: "wrong"}
+    word = said.get(certificate.verdict, "right, as far as it was judged")
+    lines = [
+        f"{word}: {len(rows)} convolutions, {judged} of {heard} calls judged in "
+        f"{certificate.steps} step{'' if certificate.steps == 1 else 's'}"
+    ]
+    for row in rows:
+        for quantity, seen in row.quantities.items():
+            if seen.finding:
+                lines.append(f"  WRONG {row.name} {quantity}: {seen.finding}")
+                lines.append(f"    {_described(row)}")
+    lines += _table(rows)
+    for reason, number in certificate.not_judged.most_common():
+        lines.append(f"  not judged: {number} × {reason}")
+    return lines
+
+
+def _described(row: Row) -> str:
+    adjoint = "transposed, the adjoint of " if row.transposed else ""
+    return f"{adjoint}{row.geometry} in {row.dtype}"
+
+
+def _table(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    width = max(len(row.name) for row in rows)
+    lines = [f"  {'':{width}}  " + "".join(f"{name:<26}" for name in _NAMES).rstrip()]
+    for row in rows:
+        cells = "".join(f"{_cell(row.quantities.get(name)):<26}" for name in _NAMES)
+        lines.append(f"  {row.name:{width}}  {cells.rstrip()}")
+    return [
+        *lines,
+        "  in place / over integers; < the smallest error of one element that would be reported,",
+        "  relative to the greatest element: below it an error is not told from rounding.",
+    ]
+
+
+def _cell(seen: Seen | None) -> str:
+    if seen is None:
+        return "-"
+    place = seen.in_place.value if seen.in_place != Verdict.UNSUPPORTED else "-"
+    integers = seen.replayed.value if seen.replayed != Verdict.UNSUPPORTED else "-"
+    return f"{place}/{integers} <{seen.limit:.1e}"

@@ -1,0 +1,178 @@
+"""What is at one place of an answer, element by element, held against what rounding explains.
+
+A combination shows at which pixel or tap an answer is off the most. All elements there, over
+samples and channels, are computed once more from the definition, in float64, each with the sum of
+the absolute products behind it, and each is judged by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from conv_reference import pointwise
+from conv_reference.combination import Equation
+from conv_reference.pointwise import Mapped
+from conv_reference.verification.step.heard import Answer, Face, Form, given
+from conv_reference.verification.trial.judge import can_transform, growth
+
+# An element that errs so many times as much as the others at its place is none of rounding's, where
+# the algorithm is direct. Rounding errors of sums are normally distributed: 32 medians are over
+# twenty deviations.
+OUTLYING = 32.0
+_FEWEST = 8  # elements at a place, below which none can be said to stand out
+# Two bounds for sums: of n terms, and of random signs (see `trial/judge.py`).
+_LAMBDA = 2.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """The element that is off the most at the worst place of an answer."""
+
+    index: tuple[int, ...]
+    expected: float
+    actual: float
+    bits: float  # effective, relative to the sum of the absolute products; inf where exact
+    is_outside: bool  # of the bound on rounding errors
+    times: float  # how many times as much as the median of the others it errs; 0 with too few
+    limit: float  # the smallest error that would be reported, relative to the greatest element
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether it errs far more than all others at its place."""
+        return self.times >= OUTLYING
+
+
+def ratios(equation: Equation) -> Tensor:
+    """The residual at each place relative to its spread: in proportion to the unit roundoff.
+
+    Args:
+        equation: with its spread.
+    """
+    assert equation.spread is not None
+    # Where almost nothing is to be summed the estimate says little: a part of the average is added.
+    floor = 0.1 * float(equation.spread.square().mean().sqrt())
+    relative = equation.residual.abs() / torch.hypot(
+        equation.spread, torch.full_like(equation.spread, floor)
+    )
+    return relative.nan_to_num(nan=math.inf, posinf=math.inf).where(
+        equation.residual != 0, torch.zeros_like(relative)
+    )
+
+
+def worst(equation: Equation) -> tuple[int, ...]:
+    """The pixel or tap at which the residual is the greatest, for its spread; () of a number."""
+    plane = ratios(equation)
+    if plane.dim() == 0:
+        return ()
+    place = int(plane.argmax())
+    return place // plane.shape[1], place % plane.shape[1]
+
+
+def inspect(answer: Answer, place: tuple[int, ...], *, direct: bool = False) -> Place:
+    """The elements of an answer at one place.
+
+    Args:
+        answer: what was computed, with its operands.
+        place: a pixel or tap; () of a bias.
+        direct: whether the algorithm is known to be direct. Then a transform's allowance is not
+            made, and one element that errs far more than all others is not rounding's.
+    """
+    form, dtype = answer.form, answer.value.dtype
+    actual = _at(answer.value, place).to(torch.float64)
+    expected = _elements(form, answer.face, place, _as_it_is)
+    scale = _elements(form, answer.face, place, torch.abs)
+    squares = _elements(form, answer.face, place, torch.square)
+    error = (actual - expected).abs().nan_to_num(nan=math.inf, posinf=math.inf)
+    unit = torch.finfo(dtype).eps / 2
+    allowed = _gamma(_terms(form, answer.face) + 1, unit) * scale
+    if not direct:
+        allowed = allowed.clamp(min=_factor(answer) * unit * float(scale.max()))
+    allowed = allowed + torch.finfo(dtype).tiny
+    outside = error > allowed
+    usual = (unit * (squares.sqrt() + expected.abs())).clamp(min=torch.finfo(dtype).tiny)
+    normal = error / usual
+    index = _position(torch.where(outside, error / allowed, 0) if outside.any() else normal)
+    median = max(float(normal.median()), 0.5)
+    few = normal.numel() < _FEWEST
+    limits = allowed if few or not direct else torch.minimum(allowed, OUTLYING * median * usual)
+    return Place(
+        index=(*index, *place),
+        expected=float(expected[index]),
+        actual=float(actual[index]),
+        bits=_bits(float((error / scale.clamp(min=1e-300)).max())),
+        is_outside=bool(outside.any()),
+        times=0.0 if few or not direct else float(normal[index]) / median,
+        limit=float(limits.median()) / max(float(expected.abs().max()), 1e-300),
+    )
+
+
+def _bits(relative: float) -> float:
+    if relative == 0:
+        return math.inf
+    return -math.log2(relative) if math.isfinite(relative) else 0.0
+
+
+def _at(value: Tensor, place: tuple[int, ...]) -> Tensor:
+    return value if not place else value[..., place[0], place[1]]
+
+
+def _position(values: Tensor) -> tuple[int, ...]:
+    flat = int(values.argmax())
+    index: list[int] = []
+    for size in reversed(values.shape):
+        flat, at = divmod(flat, size)
+        index.append(at)
+    return tuple(reversed(index))
+
+
+def _elements(form: Form, face: Face, place: tuple[int, ...], mapped: Mapped) -> Tensor:
+    geometry, K, b = form.geometry, form.weight, form.bias
+    if face in {Face.BIAS, Face.INPUT_BIAS}:
+        summed = given(form.grad_output if face == Face.BIAS else form.input)
+        return mapped(summed.to(torch.float64)).sum((0, 2, 3))
+    row, column = place
+    pixel = row, column
+    if face == Face.OUTPUT:
+        return pointwise.output_at(given(form.input), K, b, geometry, pixel, mapped=mapped)
+    G = given(form.grad_output)
+    if face == Face.WEIGHT:
+        return pointwise.grad_weight_at(G, given(form.input), geometry, pixel, mapped=mapped)
+    found = pointwise.grad_input_at(G, K, geometry, pixel, mapped=mapped)
+    return found if b is None else found + mapped(b.to(torch.float64))
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _terms(form: Form, face: Face) -> int:
+    """The most products behind one element."""
+    g = form.geometry
+    (group_in, group_out), (kh, kw) = g.group_channels, g.kernel_size
+    outputs = g.batch * g.output_size[0] * g.output_size[1]
+    inputs = g.batch * g.input_size[0] * g.input_size[1]
+    return {
+        Face.OUTPUT: group_in * kh * kw + 1,
+        Face.INPUT: group_out * kh * kw + 1,
+        Face.WEIGHT: outputs,
+        Face.BIAS: outputs,
+        Face.INPUT_BIAS: inputs,
+    }[face]
+
+
+def _factor(answer: Answer) -> float:
+    """The growth that the normwise bound allows a transform; 1 where none is in use."""
+    dtype, geometry = answer.value.dtype, answer.form.geometry
+    transforms = answer.face in {Face.OUTPUT, Face.INPUT, Face.WEIGHT}
+    return growth(dtype) if transforms and can_transform(geometry, dtype) else 1.0
+
+
+def _gamma(terms: int, unit: float) -> float:
+    """γ_n, or where that is large, the probabilistic λ·√n·u."""
+    if terms * unit < 0.25:
+        return terms * unit / (1 - terms * unit)
+    return _LAMBDA * math.sqrt(terms) * unit

@@ -1,0 +1,109 @@
+"""A call that was heard, asked once more over integers: there a direct algorithm has one answer.
+
+Same operator, geometry, strides, dtype and device; the operands are the judge's. The equations then
+hold to the bit, or show where they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.combination import Combination, draw_weights
+from conv_reference.operands import Operands, can_be_exact
+from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.step import heard
+from conv_reference.verification.step.equations import equations
+from conv_reference.verification.step.heard import Heard
+from conv_reference.verification.step.places import Place, inspect
+from conv_reference.verification.trial.values import case_operands
+
+Operator = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What one answer was over integers."""
+
+    name: str  # Y, dX, dK or db
+    is_exact: bool
+    place: Place | None = None  # where it is not exact, the element that is off the most
+
+
+def replay(
+    call: Heard, operator: Operator, arguments: tuple[Any, ...], seed: int
+) -> list[Replayed]:
+    """The answers of a call over integers.
+
+    Args:
+        call: that was heard.
+        operator: of the dispatcher that was called.
+        arguments: that it was called with; of its tensors the strides count.
+        seed: of the operands and of the combination's weights.
+    """
+    again = _heard(call, operator, _over_integers(call, arguments, seed))
+    weights = draw_weights(call.geometry, seed=seed, device=call.input.device)
+    return list(_held(again, Combination(call.geometry, weights)))
+
+
+def key(call: Heard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is the same for calls of which one replay speaks for all."""
+    tensors = [a for a in arguments if isinstance(a, Tensor)]
+    mask = arguments[-1] if call.backward else None
+    layouts = [(tuple(t.shape), t.stride(), t.dtype, t.device) for t in tensors]
+    return call.backward, call.transposed, call.geometry, tuple(layouts), str(mask)
+
+
+def _held(call: Heard, combination: Combination) -> Iterator[Replayed]:
+    for answer, equation in equations(combination, call.answers):
+        if equation.holds:
+            yield Replayed(answer.name, is_exact=True)
+            continue
+        off = equation.residual.abs().nan_to_num(nan=torch.inf)
+        flat = int(off.argmax())
+        place = () if off.dim() == 0 else divmod(flat, off.shape[1])
+        yield Replayed(answer.name, is_exact=False, place=inspect(answer, place))
+
+
+def _over_integers(call: Heard, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
+    """The same arguments with integers in their tensors."""
+    dtype = call.weight.dtype
+    values = Values.BALANCED if can_be_exact(call.geometry, dtype) else Values.SPARSE
+    case = Case(check="certificate", geometry=call.geometry, dtype=dtype, values=values)
+    drawn = case_operands(case, seed)
+    return tuple(
+        _like(argument, tensor) if isinstance(argument, Tensor) else argument
+        for argument, tensor in zip(arguments, _roles(call, drawn, len(arguments)), strict=True)
+    )
+
+
+def _roles(call: Heard, drawn: Operands, number: int) -> list[Tensor | None]:
+    """Which operand of the form each argument is; None for what is no tensor."""
+    small, big = drawn.grad_output, drawn.input
+    inner, outer = (small, big) if call.transposed else (big, small)
+    if call.backward:
+        given: list[Tensor | None] = [outer, inner, drawn.weight]
+    else:
+        given = [inner, drawn.weight, _bias(call, drawn)]
+    return [*given, *[None] * (number - len(given))]
+
+
+def _bias(call: Heard, drawn: Operands) -> Tensor:
+    """As many as the output has channels: of a transposed convolution the form's input."""
+    return drawn.input[0, :, 0, 0] if call.transposed else drawn.bias
+
+
+def _like(argument: Tensor, values: Tensor | None) -> Tensor:
+    """The values in a tensor of the argument's strides, as far as those are dense."""
+    assert values is not None
+    return torch.empty_like(argument).copy_(values.reshape(argument.shape))
+
+
+def _heard(call: Heard, operator: Operator, arguments: tuple[Any, ...]) -> Heard:
+    answered = operator(*arguments)
+    read = heard.backward if call.backward else heard.forward
+    return read(arguments, answered)

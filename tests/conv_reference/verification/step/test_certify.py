@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import copy
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, conv2d, conv3d
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
+
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.step.certify import certify
+
+Change = Callable[[str, int, tuple[Any, ...], Any], None]
+
+
+class Corrupted(TorchDispatchMode):
+    """Hardware, driver or library that now and then answers wrongly, below everything else."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
+        self._change, self._calls = change, 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # called by torch
+        answered = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in {"convolution", "convolution_backward"}:
+            self._change(name, self._calls, args, answered)
+            self._calls += 1
+        return answered
+
+
+@contextmanager
+def corrupted(change: Change) -> Iterator[None]:
+    with Corrupted(change):
+        yield
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(16, 24, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(24),
+        nn.Conv2d(24, 24, 3, groups=24, dilation=2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(24, 8, 3, stride=2, padding=1, output_padding=1, groups=2),
+        nn.Conv2d(8, 4, (1, 3)),
+    )
+
+
+IMAGES = torch.randn(6, 3, 21, 26, generator=torch.Generator().manual_seed(1))
+
+
+def step(model: nn.Module, images: Tensor = IMAGES) -> Tensor:
+    loss: Tensor = model(images).square().mean()
+    loss.backward()
+    return loss.detach()
+
+
+def test_each_convolution_of_a_step_has_a_row_with_its_modules_name() -> None:
+    model = network()
+    with certify(model) as certificate:
+        step(model)
+
+    assert certificate.passed
+    assert certificate.verdict == Verdict.ROUNDED
+    assert [row.name for row in certificate.rows] == ["0", "2", "4", "6", "7"]
+    assert {(row.heard, row.judged) for row in certificate.rows} == {(2, 2)}
+    assert [row.transposed for row in certificate.rows] == [False, False, False, True, False]
+    first, second = certificate.rows[:2]
+    assert [*first.quantities] == ["Y", "dK", "db"]  # the image asks for no gradient
+    assert {*second.quantities} == {"Y", "dX", "dK"}
+    for row in certificate.rows:
+        for seen in row.quantities.values():
+            assert (seen.in_place, seen.replayed) == (Verdict.ROUNDED, Verdict.EXACT)
+            assert seen.limit > 0
+    certificate.raise_if_wrong()
+
+
+def test_the_numbers_and_the_random_state_of_a_step_are_those_without_it() -> None:
+    outcomes = []
+    for judged in (False, True):
+        model = network()
+        torch.manual_seed(5)
+        if judged:
+            with certify(model):
+                loss = step(model)
+        else:
+            loss = step(model)
+        outcomes.append((loss, [p.grad for p in model.parameters()], torch.rand(3)))
+    (loss, gradients, drawn), (same_loss, same_gradients, same_drawn) = outcomes
+    assert torch.equal(loss, same_loss)
+    assert torch.equal(drawn, same_drawn)
+    for gradient, same in zip(gradients, same_gradients, strict=True):
+        assert gradient is not None
+        assert same is not None
+        assert torch.equal(gradient, same)
+
+
+def test_a_fault_in_one_channel_of_one_layers_weight_gradient_for_large_batches_is_named() -> None:
+    def change(name: str, _: int, args: tuple[Any, ...], answered: Any) -> None:
+        if name == "convolution_backward" and args[2].shape[0] == 24 and args[1].shape[0] > 4:
+            dK = answered[1]
+            if dK is not None and dK.shape[1] == 16:
+                dK[7] *= 1.01
+
+    model = network()
+    with corrupted(change), certify(model) as certificate:
+        step(model)
+
+    wrong = [(r.name, q) for r in certificate.rows for q, s in r.quantities.items() if s.finding]
+    assert wrong == [("2", "dK")]
+    assert not certificate
+    assert "WRONG 2 dK: over integers, dK[7," in str(certificate)
+    with pytest.raises(AssertionError, match="WRONG 2 dK"):
+        certificate.raise_if_wrong()
+    with corrupted(change), certify(model) as certificate:
+        step(model, IMAGES[:4])
+    assert certificate.passed
+
+
+def flipped(value: float, bit: int) -> float:
+    (pattern,) = struct.unpack("<I", struct.pack("<f", value))
+    flipped: float = struct.unpack("<f", struct.pack("<I", pattern ^ (1 << bit)))[0]
+    return flipped
+
+
+@pytest.mark.parametrize("bit", [30, 28, 24, 23, 22, 20, 17], ids=lambda bit: f"bit {bit}")
+@pytest.mark.parametrize("place", [0, 1], ids=["forward", "backward"])
+def test_one_flipped_bit_in_one_call_of_a_training_is_found(bit: int, place: int) -> None:
+    """A large element's: what an error below rounding does is not to be found."""
+    calls = 3 * 10 + (2 if place == 0 else 6)
+
+    def change(_: str, number: int, __: tuple[Any, ...], answered: Any) -> None:
+        if number == calls:
+            answer = answered[0] if place else answered
+            index = tuple(answer[3].abs().eq(answer[3].abs().max()).nonzero()[0].tolist())
+            answer[3][index] = flipped(float(answer[3][index]), bit)
+
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-4)
+    with certify(model, replayed=False) as quick, corrupted(change):
+        pass
+    assert not quick.rows
+    with corrupted(change), certify(model) as certificate:
+        for _ in range(5):
+            optimizer.zero_grad()
+            step(model)
+            optimizer.step()
+    wrong = [(r.name, q) for r in certificate.rows for q, s in r.quantities.items() if s.finding]
+    assert wrong
+    assert certificate.steps == 5
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_other_dtypes_and_channels_last(dtype: torch.dtype) -> None:
+    last = torch.channels_last
+    model = network().to(dtype).to(memory_format=last)  # type: ignore[call-overload]  # it takes it
+    images = IMAGES.to(dtype).to(memory_format=torch.channels_last)
+    with certify(model) as certificate:
+        step(model, images)
+    assert certificate.passed, str(certificate)
+    assert {row.dtype for row in certificate.rows} == {str(dtype).removeprefix("torch.")}
+
+
+def test_under_autocast_what_runs_in_half_precision_is_judged_in_it() -> None:
+    model = network()
+    with certify(model) as certificate, torch.autocast("cpu", dtype=torch.bfloat16):
+        step(model)
+    assert certificate.passed, str(certificate)
+    assert {row.dtype for row in certificate.rows} == {"bfloat16"}
+
+
+def test_a_checkpointed_part_is_heard_again_in_the_backward_pass() -> None:
+    model = network()
+    with certify(model) as certificate:
+        output = checkpoint(model, IMAGES, use_reentrant=False)
+        assert isinstance(output, Tensor)
+        output.square().mean().backward()
+    assert certificate.passed
+    # The last one is not computed again: nobody needs its output.
+    assert [(row.name, row.heard) for row in certificate.rows] == [
+        *((name, 3) for name in ("0", "2", "4", "6")),
+        ("7", 2),
+    ]
+
+
+def test_one_dimension_is_one_row_and_three_are_listed() -> None:
+    X, K = torch.randn(2, 4, 30), torch.randn(6, 2, 5, requires_grad=True)
+    volume, cube = torch.randn(1, 1, 3, 3, 3), torch.randn(1, 1, 2, 2, 2)
+    with certify() as certificate:
+        conv1d(X, K, stride=2, padding=3, groups=2).sum().backward()
+        conv3d(volume, cube)
+    (row,) = certificate.rows
+    assert row.name == "convolution 1"
+    assert certificate.passed
+    assert str(row.geometry) == "n2 c4 h1 w30 o6 k1x5 s1x2 p0x3 d1 g2"
+    assert [*certificate.not_judged] == ["convolution: 3 dimensions; one or two are judged"]
+
+
+def test_every_so_many_steps_one_is_judged() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-4)
+    with certify(model, every=3) as certificate:
+        for _ in range(7):
+            step(model)
+            optimizer.step()
+    assert certificate.steps == 3
+    assert {row.heard for row in certificate.rows} == {6}
+
+
+def test_a_sample_of_the_calls_is_judged_and_the_same_one_again() -> None:
+    counts = []
+    for _ in range(2):
+        model = network()
+        with certify(model, sample=0.5, seed=3) as certificate:
+            step(model)
+        counts.append([row.judged for row in certificate.rows])
+    assert counts[0] == counts[1]
+    assert 0 < sum(counts[0]) < 10
+
+
+def test_where_nothing_ran_nothing_is_right() -> None:
+    with certify() as certificate:
+        pass
+    assert not certificate.passed
+    assert str(certificate) == "nothing was judged: 0 convolutions, 0 of 0 calls judged in 0 steps"
+    with pytest.raises(AssertionError, match="nothing was judged"):
+        certificate.raise_if_wrong()
+
+
+def test_ten_bits_in_place_of_twenty_four_are_wrong_over_integers_and_few_in_place() -> None:
+    def change(name: str, _: int, args: tuple[Any, ...], answered: Any) -> None:
+        if name == "convolution":
+            X, K = (t.to(torch.float16).to(t.dtype) for t in args[:2])
+            with torch.no_grad():
+                answered.copy_(conv2d(X, K, None, *args[3:6]))
+
+    torch.manual_seed(0)
+    layer = nn.Conv2d(16, 16, 3, bias=False)
+    for replayed, verdict in ((True, Verdict.WRONG), (False, Verdict.ROUNDED)):
+        with corrupted(change), certify(layer, replayed=replayed) as certificate:
+            layer(torch.rand(8, 16, 20, 20))
+        assert certificate.verdict == verdict
+        assert certificate.rows[0].seen("Y").bits < 16
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"every": 0}, "every must be at least 1, got 0"),
+        ({"sample": 0.0}, r"sample must be above 0 and at most 1, got 0\.0"),
+        ({"sample": 1.5}, r"sample must be above 0 and at most 1, got 1\.5"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+    ],
+    ids=["every", "no sample", "more than all", "seed"],
+)
+def test_what_is_out_of_range_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        certify(**options)
+
+
+def test_the_hooks_are_gone_afterwards() -> None:
+    model = network()
+    before = copy.deepcopy(model)
+    with certify(model):
+        step(model)
+    for module, other in zip(model.modules(), before.modules(), strict=True):
+        assert len(module._forward_hooks) == len(other._forward_hooks)
+        assert len(module._forward_pre_hooks) == len(other._forward_pre_hooks)
