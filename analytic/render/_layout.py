@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TypeVar
 
+from analytic.render._direction import closed
+
 WIDTH = 80
 MARGIN = "    "
 ROOM = WIDTH - len(MARGIN)
@@ -37,7 +39,7 @@ def wrap(text: str, hanging: int = 0) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.replace(_MAY_BREAK, "") for line in lines]
+    return list(closed(line.replace(_MAY_BREAK, "") for line in lines))
 
 
 def _breakable(word: str, room: int) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from analytic.calculus.notation import Expr
+from analytic.render._direction import isolated
 from analytic.render._latex_writer import LatexWriter
-from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
+from analytic.render._writer import pixels
 from analytic.telling.document import (
     CaseTable,
     Check,
@@ -47,7 +48,7 @@ class MarkdownWriter(LatexWriter):
             shown = self.pixels(members)
             listed = ", ".join(map(self._dollars, shown))
             if self.right_to_left:
-                listed = LEFT_TO_RIGHT + listed + POP
+                listed = isolated(listed)
             if len(shown) < len(members):
                 listed += f" ({self.say(pixels(len(members)))})"
             lines.append(f"- **{self.say(name)}:** {listed}")

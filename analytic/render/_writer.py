@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from analytic.calculus.notation import Expr
 from analytic.locale import is_right_to_left
+from analytic.render._direction import isolated
 from analytic.telling.document import (
     Block,
     CaseTable,
@@ -27,9 +28,6 @@ from analytic.telling.document import (
 from analytic.telling.message import Message, Value, _n
 
 T = TypeVar("T")
-
-#: Around what stays from left to right in prose from right to left; neither is printed.
-LEFT_TO_RIGHT, POP = "\N{LEFT-TO-RIGHT ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 class BlockWriter(ABC, Generic[T]):
@@ -107,7 +105,7 @@ class BlockWriter(ABC, Generic[T]):
         text = re.sub(r"(?<!\w)-(?=[0-9])", "−", text)
         if self.right_to_left:
             # Or a reader from the right would take 2×3 for three rows of two, and −1 for 1−.
-            text = re.sub(r"−[0-9]+|[0-9]+(×[0-9]+)+", rf"{LEFT_TO_RIGHT}\g<0>{POP}", text)
+            text = re.sub(r"−[0-9]+|[0-9]+(×[0-9]+)+", isolated(r"\g<0>"), text)
         prose = self.escape(text)
         return re.sub("\ue000([0-9]+)\ue001", lambda place: held[int(place[1])], prose)
 

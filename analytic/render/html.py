@@ -207,10 +207,20 @@ class _Html(BlockWriter[Markup]):
     def inline(self, value: Formula | Expr) -> str:
         if not isinstance(value, Formula):
             return mathml(self._printer.slanted(value))
+        if isinstance(value.sides[0], Partial):
+            return self._inline_sum(value)
         head, *sides = map(self._printer.slanted, value.sides)
         signs = (RELATIONS.get(sign, sign) for sign in relations(value))
         tail = (f"{sign} {side}" for sign, side in zip(signs, sides, strict=True))
         return mathml(" ".join([head, *tail]))
+
+    def _inline_sum(self, value: Formula) -> str:
+        """A sum within a sentence, which a narrow page may break before a term."""
+        head, *sides = value.sides
+        pieces = [mathml(self._printer.slanted(head))]
+        for sign, side in zip(relations(value), sides, strict=True):
+            pieces += self._pieces(RELATIONS.get(sign, sign), side)
+        return Markup('<span dir="ltr">{}</span>').format(Markup("<wbr>").join(pieces))
 
     def escape(self, text: str) -> str:
         return str(escape(text))

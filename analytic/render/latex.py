@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from gettext import NullTranslations
 
 from analytic.calculus.notation import Expr
+from analytic.render._direction import LEFT_TO_RIGHT, POP
 from analytic.render._latex_writer import LatexWriter
-from analytic.render._writer import LEFT_TO_RIGHT, POP, pixels
+from analytic.render._writer import pixels
 from analytic.telling.document import (
     CaseTable,
     Check,

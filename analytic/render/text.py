@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from gettext import NullTranslations
 
 from analytic.calculus.notation import Expr
+from analytic.render._direction import isolated, word
 from analytic.render._layout import (
     MARGIN,
     NO_BREAK,
@@ -22,8 +23,6 @@ from analytic.render._layout import (
 )
 from analytic.render._unicode import UnicodePrinter
 from analytic.render._writer import (
-    LEFT_TO_RIGHT,
-    POP,
     BlockWriter,
     more,
     pixels,
@@ -71,7 +70,12 @@ def passage(document: Document, translations: NullTranslations) -> str:
 class _Text(BlockWriter[list[str]]):
     def __init__(self, document: Document, translations: NullTranslations) -> None:
         super().__init__(document, translations)
-        self._printer = UnicodePrinter(self.say, compact=document.has_one_digit_indices)
+        self._printer = UnicodePrinter(self._word, compact=document.has_one_digit_indices)
+
+    def _word(self, message: Message) -> str:
+        """A word within a formula."""
+        text = self.say(message)
+        return word(text) if self.right_to_left else text
 
     def text(self) -> str:
         title = self.say(self.document.title)
@@ -184,13 +188,13 @@ class _Text(BlockWriter[list[str]]):
         shown = shorten(listed, MOST_PIXELS, None, last=2)
         text = ", ".join("…" if pixel is None else self._write(pixel) for pixel in shown)
         if self.right_to_left:
-            text = f"{LEFT_TO_RIGHT}{text}{POP}"
+            text = isolated(text)
         return text if len(shown) == len(listed) else f"{text} ({self.say(pixels(len(listed)))})"
 
     def inline(self, value: Formula | Expr) -> str:
         text = self._formula(value) if isinstance(value, Formula) else self._write(value)
         if self.right_to_left:
-            text = f"{LEFT_TO_RIGHT}{text}{POP}"
+            text = isolated(text)
         return text.replace(" ", NO_BREAK)
 
     def _formula(self, formula: Formula, width: int = 0) -> str:

@@ -131,8 +131,9 @@ def _kernel_gradient(d: Gradients) -> Step:
             Paragraph(_("By the chain rule, with the columns of {J}:", J=_by(d.Y, K))),
             Formulas((formulas.kernel_chain(d.geometry, K, d.Y, G),)),
             Formulas(tuple(_gradient(K, d.gradient_kernel.elements, K))),
-            Paragraph(wording.kernel_statement(whole(X), whole(G))),
+            Paragraph(_kernel_substitution(d)),
             Formulas((formulas.kernel_gradient(d.geometry, X, K, G),)),
+            Paragraph(wording.kernel_statement(whole(X), whole(G))),
             *_items(recipe.kernel_construction(d.geometry, whole(X), whole(G))),
             _check(form),
         ),
@@ -152,16 +153,39 @@ def _input_gradient(d: Gradients) -> Step:
         pixels = set(case.pixels)
         indices = [index for index in X if index[2:] in pixels]
         blocks.append(Formulas(tuple(_gradient(X, d.gradient_input.elements, indices))))
+        blocks.append(Paragraph(_worked(d, indices[0])))
     form = d.gradient_input.closed_form
     blocks += [
-        Paragraph(wording.input_statement(whole(G), whole(K))),
+        Paragraph(_input_substitution(d)),
         Formulas((formulas.input_gradient(d.geometry, X, K, G),)),
+        Paragraph(wording.input_statement(whole(G), whole(K))),
         Paragraph(wording.input_condition(whole(G), formulas.output_places(d.geometry))),
         *_items(recipe.input_construction(d.geometry, whole(G), whole(K))),
         *_operands(d),
         _check(form),
     ]
     return Step(_("The gradient of the cost with respect to {X}", X=whole(X)), tuple(blocks))
+
+
+def _worked(d: Gradients, index: Index) -> Message:
+    """One pixel of a case in a sentence."""
+    seen_by = d.jacobian_input.columns[index]
+    (gradient,) = _gradient(d.X, d.gradient_input.elements, [index])
+    return wording.seen(d.X[index], [(d.Y[row], tap) for row, tap in seen_by.items()], gradient)
+
+
+def _kernel_substitution(d: Gradients) -> Message:
+    derivative = formulas.kernel_derivative(d.geometry, d.X, d.K, d.Y)
+    (output, tap), pixel = derivative.sides[0].args, derivative.sides[1]
+    return wording.kernel_substitution(output, tap, pixel, derivative)
+
+
+def _input_substitution(d: Gradients) -> Message:
+    output, tap = formulas.kernel_derivative(d.geometry, d.X, d.K, d.Y).sides[0].args
+    pixel = formulas.pixel(d.geometry, d.X)
+    return wording.input_substitution(
+        output, tap, pixel, whole(d.K), formulas.substitution(d.geometry)
+    )
 
 
 def _operands(d: Gradients) -> tuple[Block, ...]:

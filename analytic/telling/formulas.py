@@ -100,6 +100,29 @@ def input_gradient(geometry: Geometry, X: Tensor, K: Tensor, G: Tensor) -> Formu
     return Formula((Partial(cost, entry(X, n, c, u, v)), Sum(term, *limits)))
 
 
+def kernel_derivative(geometry: Geometry, X: Tensor, K: Tensor, Y: Tensor) -> Formula:
+    """∂Y[i,j]/∂K[a,b] = X[s·i + d·a - p, ...]."""
+    pixel = (_pixel(geometry.rows, i, a), _pixel(geometry.columns, j, b))
+    by = entry(K, o, c, a, b)
+    seen = entry(X, n, _input_channel(geometry), *pixel)
+    return Formula((Partial(entry(Y, n, o, i, j), by), seen))
+
+
+def pixel(geometry: Geometry, X: Tensor) -> Expr:
+    """X[u,v], in the channel that an output reads."""
+    return entry(X, n, _input_channel(geometry), u, v)
+
+
+def substitution(geometry: Geometry) -> tuple[Formula, Formula, Formula, Formula]:
+    """Which pixel an output reads, u = s·i + d·a - p and v alike; and the same solved for i, j."""
+    return (
+        Formula((u, _pixel(geometry.rows, i, a))),
+        Formula((v, _pixel(geometry.columns, j, b))),
+        Formula((i, _output(geometry.rows, u, a))),
+        Formula((j, _output(geometry.columns, v, b))),
+    )
+
+
 def output_places(geometry: Geometry) -> tuple[Formula, Formula]:
     """The ranges in which the index of G in ∂C/∂X is one: 0 ≤ (u + p - d·a) / s ≤ last."""
     return (

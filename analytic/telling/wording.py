@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from analytic.calculus.axis import Pair
 from analytic.calculus.closed_form import ClosedForm
 from analytic.calculus.geometry import Geometry
-from analytic.calculus.notation import Symbol, Tensor
+from analytic.calculus.notation import Expr, Symbol, Tensor
 from analytic.calculus.plane import Sides
 from analytic.telling.document import Formula
 from analytic.telling.formulas import whole
 from analytic.telling.message import Message, _, _n
+
+_MOST_PAIRS = 4  # of outputs and kernel elements, in one sentence
 
 
 def title(geometry: Geometry) -> Message:
@@ -115,16 +117,74 @@ def case_heading(count: int) -> Message:
     )
 
 
+def seen(pixel: Symbol, pairs: Sequence[tuple[Symbol, Symbol]], gradient: Formula) -> Message:
+    """One pixel of a case: which outputs see it, each through which kernel element.
+
+    Args:
+        pixel: An element of X.
+        pairs: Output and kernel element, 1 or more.
+        gradient: The pixel's gradient.
+    """
+    told = [_("by {output} through {tap}", output=y, tap=k) for y, k in pairs]
+    if len(told) > _MOST_PAIRS:
+        return _(
+            "{pixel} is seen {first}, {second} and so on, the last time {last}: {number} terms "
+            "of {derivative}, one for each.",
+            pixel=pixel,
+            first=told[0],
+            second=told[1],
+            last=told[-1],
+            number=len(told),
+            derivative=gradient.sides[0],
+        )
+    listed = told[0]
+    for further in told[1:-1]:
+        listed = _("{one}, {other}", one=listed, other=further)
+    if len(told) > 1:
+        listed = _("{one} and {other}", one=listed, other=told[-1])
+    return _("{pixel} is seen {pairs}, so {formula}.", pixel=pixel, pairs=listed, formula=gradient)
+
+
+def kernel_substitution(output: Expr, tap: Expr, pixel: Expr, derivative: Formula) -> Message:
+    """What is put into the chain rule for the kernel."""
+    return _(
+        "In {output}, {tap} multiplies {pixel}. So {derivative}, which is put in:",
+        output=output,
+        tap=tap,
+        pixel=pixel,
+        derivative=derivative,
+    )
+
+
+def input_substitution(
+    output: Expr, tap: Expr, pixel: Expr, K: Symbol, indices: tuple[Formula, ...]
+) -> Message:
+    """What is put into the chain rule for the input: the index of the output that sees a pixel."""
+    u, v, i, j = indices
+    return _(
+        "{output} sees {pixel} through {tap} where {u} and {v}; that is, where {i} and {j}. With "
+        "these put in, the sum counts the elements of {K}:",
+        output=output,
+        pixel=pixel,
+        tap=tap,
+        u=u,
+        v=v,
+        i=i,
+        j=j,
+        K=K,
+    )
+
+
 def kernel_statement(X: Symbol, G: Symbol) -> Message:
     """What the kernel's gradient turns out to be."""
-    return _("This is the cross-correlation of {X} with {G}:", X=X, G=G)
+    return _("This is the cross-correlation of {X} with {G}.", X=X, G=G)
 
 
 def input_statement(G: Symbol, K: Symbol) -> Message:
     """What the input's gradient turns out to be."""
     return _(
         "This is the full convolution of {G} with {K}; that is, the cross-correlation of {G}, "
-        "with zeros around it, with the flipped {K}:",
+        "with zeros around it, with the flipped {K}.",
         G=G,
         K=K,
     )

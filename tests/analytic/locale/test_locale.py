@@ -127,6 +127,36 @@ def test_no_english_is_left_on_the_page(name: str, form: str) -> None:
     assert words <= {"mod", "sympy", "Tab", "Escape", "ltr", "rtl"}
 
 
+#: What would be read the other way round: signs of operation and relation, and indices.
+OPERATORS = re.compile(r"[=+−×÷/≤≥<>≠∂Σ√∣⌊⌋₀-₉\[\]|]|\S·\S|\d-\d")
+
+#: What each format isolates from the direction of the prose around it.
+ISOLATED = {
+    "text": r"(?!)",
+    "markdown": r"\$\$.*?\$\$|\$[^$]*\$",
+    "latex": r"\\\[.*?\\\]|\$[^$]*\$|\\begin\{align\*\}.*?\\end\{align\*\}|\\ensuremath\{[^}]*\}",
+    "html": r"<(style|script|math)\b.*?</\1>|<(\w+)[^>]*dir=.ltr.[^>]*>.*?</\2>",
+}
+MARKED = re.compile("[\u2066\u2067][^\u2066-\u2069]*\u2069")  # by signs that are not printed
+HEBREW = re.compile(r"[\u0590-\u05ff]")
+
+
+@pytest.mark.parametrize("form", ISOLATED)
+@pytest.mark.parametrize("name", documents())
+def test_no_operator_stands_in_hebrew_prose_unless_it_is_isolated(name: str, form: str) -> None:
+    """Line by line: a line of mathematics alone has no direction but its own."""
+    written = renderer(form)(documents()[name], translations("he"))
+    prose = re.sub(ISOLATED[form], " ", written, flags=re.DOTALL)
+    while MARKED.search(prose):  # one within another
+        prose = MARKED.sub(" ", prose)
+    if form == "html":
+        prose = re.sub(r"<[^>]*>", "\n", prose)
+    if form == "latex":
+        prose = re.sub(r"\\[A-Za-z]+\*?(\[[^]]*\])?", " ", prose.partition(r"\begin{document}")[2])
+    wrong = [line for line in prose.splitlines() if HEBREW.search(line) and OPERATORS.search(line)]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     ("number", "text"), [(1, "ערוץ קלט אחד"), (2, "שני ערוצי קלט"), (3, "3 ערוצי קלט")]
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from gettext import NullTranslations
 from itertools import product
 from math import floor, prod
 from typing import Any
@@ -24,7 +25,19 @@ from analytic.calculus.axis import Axis
 from analytic.calculus.notation import Expr, Index, Partial
 from analytic.calculus.notation import Tensor as Named
 from analytic.calculus.numeric import evaluate_jacobian
-from analytic.telling.document import CaseTable, Check, Document, Formula, Formulas, Grids, Matrix
+from analytic.render import renderer
+from analytic.telling import formulas as general
+from analytic.telling.document import (
+    CaseTable,
+    Check,
+    Document,
+    Formula,
+    Formulas,
+    Grids,
+    Matrix,
+    Paragraph,
+)
+from analytic.telling.message import Message
 
 
 def all_axes() -> Iterator[Axis]:
@@ -227,6 +240,84 @@ def test_on_planes_and_channels_the_printed_formulas_are_right(
     geometry: Geometry, seed: int
 ) -> None:
     assert_the_printed_formulas_are_right(derive(geometry), seed)
+
+
+@settings(max_examples=25)
+@given(planes())
+def test_the_index_that_is_put_in_is_the_one_at_which_a_pixel_is_read(geometry: Geometry) -> None:
+    d = derive(geometry)
+    reader = Reader(d, random_tensors(d, 0))
+    u, v, i, j = (formula.sides for formula in general.substitution(geometry))
+    a, b = general.a, general.b
+    for axis, (pixel, right), (output, left), tap in (
+        (geometry.rows, u, i, a),
+        (geometry.columns, v, j, b),
+    ):
+        for place in range(axis.output):
+            for k in range(axis.kernel):
+                read = axis.pixel(place, k)
+                assert reader.value(right, {output: place, tap: k}) == read
+                assert reader.value(left, {pixel: read, tap: k}) == place
+
+
+@settings(max_examples=25)
+@given(planes())
+def test_the_derivative_that_is_put_in_is_an_entry_of_the_jacobian(geometry: Geometry) -> None:
+    d = derive(geometry)
+    reader = Reader(d, random_tensors(d, 0))
+    derivative, pixel = general.kernel_derivative(geometry, d.X, d.K, d.Y).sides
+    (output, tap) = derivative.args
+    for (row, column), entry in d.jacobian_kernel.entries.items():
+        letters = {
+            **dict(zip(output.indices, reader.written(d.Y, row), strict=True)),
+            **dict(zip(tap.indices, reader.written(d.K, column), strict=True)),
+        }
+        assert reader.value(pixel, letters) == reader.value(entry, {}), (row, column)
+
+
+@settings(max_examples=25)
+@given(planes())
+def test_each_case_is_told_by_one_pixel_of_it(geometry: Geometry) -> None:
+    d = derive(geometry)
+    told = [
+        dict(block.text.values)
+        for step in d.document.steps
+        for block in step.blocks
+        if isinstance(block, Paragraph) and "is seen" in block.text.msgid
+    ]
+    seen = [case for case in d.cases if case.count]
+    assert len(told) == len(seen)
+    for values, case in zip(told, seen, strict=True):
+        index = d.X.indices[values["pixel"]]
+        assert index[2:] in case.pixels
+        column = {d.Y[row]: tap for row, tap in d.jacobian_input.columns[index].items()}
+        pairs = [dict(message.values) for message in leaves(values)]
+        assert all(column[pair["output"]] == pair["tap"] for pair in pairs)
+        if "formula" in values:
+            assert len(pairs) == len(column)
+            assert values["formula"].sides[1] == d.gradient_input.elements[index]
+        else:
+            assert values["number"] == len(column) > 4
+            assert values["derivative"] == values["derivative"].func(general.cost, values["pixel"])
+
+
+def leaves(values: Mapping[str, Any]) -> Iterator[Message]:
+    """The messages within a message that say one thing each."""
+    for value in values.values():
+        if isinstance(value, Message):
+            if value.msgid.startswith("by "):
+                yield value
+            else:
+                yield from leaves(dict(value.values))
+
+
+def test_the_chapters_pixel_is_told_as_a_person_would() -> None:
+    text = renderer("text")(derive(Geometry((2, 3), (1, 2))).document, NullTranslations())
+    assert (
+        "    X₀₁ is seen by Y₀₀ through K₀₁ and by Y₀₁ through K₀₀, so\n"
+        "    ∂C/∂X₀₁ = G₀₀·K₀₁ + G₀₁·K₀₀.\n"
+    ) in text
+    assert "where u = i + a and v = j + b; that is,\n    where i = u − a and j = v − b." in text
 
 
 @settings(max_examples=10)
