@@ -414,6 +414,19 @@ def test_hebrew_runs_from_the_right_and_mathematics_from_the_left(page: Page) ->
     assert pieces == sorted(pieces)
 
 
+def test_what_says_that_something_is_left_out_is_not_cut_off_itself(page: Page) -> None:
+    page.open(derive(Geometry(9, 2)), "he")
+    outside = page.run(
+        "return [...document.querySelectorAll('.formulas .more td')].filter((td) => {"
+        "  const text = document.createRange(); text.selectNodeContents(td);"
+        "  const [box, room] = [text, td.closest('.scroll')].map((e) => e.getBoundingClientRect());"
+        "  return box.right > room.right + 1 || box.left < room.left - 1;"
+        "}).length"
+    )
+    assert page.driver.find_elements(By.CSS_SELECTOR, ".formulas .more td")
+    assert outside == 0
+
+
 def test_print_shows_the_picture_without_its_controls(page: Page) -> None:
     page.emulate(1200, media="print")
     page.open(STRIDED)
