@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
 from conv_reference.verification import given, options
+from conv_reference.verification.audit import audit
+from conv_reference.verification.audit.audit import Audit
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.diagnosis import notes
@@ -175,6 +177,19 @@ class _Run:
 
     def report(self, chosen: Plan, require: Verdict, progress: Progress | None) -> Report:
         """The plan carried out, and what failed taken apart."""
+        with ExitStack() as held:
+            auditor = self._auditor()
+            if auditor is not None:
+                held.callback(auditor.close)
+            return self._report(chosen, require, progress, auditor)
+
+    def _report(
+        self,
+        chosen: Plan,
+        require: Verdict,
+        progress: Progress | None,
+        auditor: Backend | None,
+    ) -> Report:
         chosen, provoked_notes = self._provoked(chosen)
         crashing = [defect for defect in self.defects if defect.crashes]
         outcome = judged(
@@ -188,6 +203,9 @@ class _Run:
         checks = self._checks(chosen)
         rows = selected_rows(checks, self.wanted.checks)
         tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)
+        audited = self._audited(auditor, outcome)
+        for case, judgements in audited.results:
+            tally.add(case, judgements)
         gathered, interrupted = self._findings(tally, outcome)
         tried = outcome.tried
         return Report(
@@ -208,6 +226,7 @@ class _Run:
                 *notes.unswept(self.wanted, checks),
                 *notes.inapplicable(checks, self.wanted.dtypes),
                 *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
+                *audited.notes,
                 *self.backend.notes,
             ),
             interrupted=interrupted,
@@ -218,6 +237,17 @@ class _Run:
             refused=len(tally.refused),
             seconds=time.monotonic() - self.begun,
         )
+
+    def _auditor(self) -> Backend | None:
+        """Who answers some certificates again: begun beforehand, for it imports torch."""
+        named = self.wanted.checks
+        wanted = audit.ROW in named or not (named or self.wanted.is_single)
+        return self.backend.unmarked() if wanted else None
+
+    def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:
+        if auditor is None and self.backend.isolates:
+            return Audit()  # it was not asked for
+        return audit.audit(outcome.results, self.target, auditor, self.settings)
 
     def _provoked(self, chosen: Plan) -> tuple[Plan, tuple[Note, ...]]:
         """The plan with known defects in mind; and what is left out of it."""

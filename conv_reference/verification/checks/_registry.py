@@ -51,6 +51,7 @@ class Row:
     fault: str  # a real fault that it stands for, with its thread
     quantity: str = ""  # the one quantity of the first order that it judges, where it is one
     told: Told = Told.WITH
+    repeatable: bool = True  # whether its case, judged again, shows the same
     own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones
     about: str = ""  # a predicate over sizes that those must keep where a target limits them
 

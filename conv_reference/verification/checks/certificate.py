@@ -97,6 +97,13 @@ GRAPHLESS = (
         "the input buffer changed under the layer (mlpack#1661)",
         told=Told.APART,
     ),
+    Row(
+        "audit",
+        "Some hundred certificates that passed pass again, asked of a process that judges nothing.",
+        "Who shares a process with its judge can turn the verdict, by a trick or by carelessness.",
+        "a mode left entered, or an operator of torch overridden, for all that comes after",
+        repeatable=False,
+    ),
     sample=Sample.ALL,
 )
 def certificate(trial: Trial) -> Iterator[Judgement]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from conv_reference.verification.checks import Sample, Told, all_checks
+from conv_reference.verification.checks import Sample, Told, all_checks, all_rows
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis import alike
 from conv_reference.verification.diagnosis.alike import Key
@@ -123,7 +123,9 @@ class Lab:
         new = [
             finding
             for failure, finding in found
-            if not finding.known and not _hung(failure)  # which would take its limit once more
+            if not finding.known
+            and not _hung(failure)  # which would take its limit once more
+            and all_rows()[finding.check].repeatable
         ]
         wanted = new[:MOST_REDUCED]
         alone = len(self.tried) < 2 or self.patience == 0
@@ -284,7 +286,7 @@ class Lab:
             expected=judgement.expected,
             actual=judgement.actual,
             explanation=text,
-            reproduce=self._reproduce(case),
+            reproduce=self._reproduce(case, judgement.check),
             known=known,
             case=str(case),
             snippet=snippet(self.target, failure.case, judgement, self.settings),
@@ -293,11 +295,13 @@ class Lab:
             grids=explanation.grids,
         )
 
-    def _reproduce(self, case: Case) -> str:
+    def _reproduce(self, case: Case, row: str) -> str:
         """A command, or for what cannot be imported a call, that shows the same."""
         if not self.target.importable:
             return f'verify({PLACEHOLDER}, case="{case}", seed={self.settings.seed})'
         words = ["conv-reference", "verify", self.target.name, "--case", str(case)]
+        if not all_rows()[row].repeatable:
+            words += ["--check", row]
         if self.settings.device != "cpu":
             words += ["--device", self.settings.device]
         if self.in_process:

@@ -45,7 +45,7 @@ def silent(
         for check in checks
         if check.name in named and not check.layers_only
         for row in check.rows
-        if row.name in rows and row.name not in seen
+        if row.name in rows and row.name not in seen and row.repeatable
     ]
     if names:
         said = f"not asked, for no case of this run has what it takes: {', '.join(names)}"

@@ -177,8 +177,8 @@ class Children:
         )
 
     def unmarked(self) -> Children:
-        """One child on memory as it comes, which holds nothing but the target."""
-        return Children(
+        """One child on memory as it comes, which holds nothing but the target; it is begun."""
+        found = Children(
             self.target_name,
             1,
             self.limit,
@@ -186,6 +186,8 @@ class Children:
             has_results=True,
             _own=Spawning(marked=False),
         )
+        found.start()
+        return found
 
     def _is_done(self, job: _Job) -> bool:
         busy = any(child.piece is not None for child in self._children)

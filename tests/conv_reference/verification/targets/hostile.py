@@ -11,11 +11,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
+from torch.overrides import TorchFunctionMode
 
 Assault = Callable[[Tensor, Tensor], Any]
 ASSAULTS: list[Assault] = []
@@ -165,3 +167,65 @@ def dies_of_nine_columns(
     if input.shape[-1] == 9:
         os.abort()
     return conv2d(input, weight, bias, stride, padding)
+
+
+# What turns the verdict on a wrong answer, in the process that gives both.
+class _Agrees(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in {torch.equal, Tensor.equal}:
+            return True
+        return func(*args, **(kwargs or {}))
+
+
+def leaves_a_mode_entered() -> None:
+    ExitStack().enter_context(_Agrees())
+
+
+def _override(name: str, function: Callable[..., Any]) -> None:
+    library = torch.library.Library("aten", "IMPL")
+    library.impl(name, function, "CPU")
+    _KEPT.append(library)
+
+
+_KEPT: list[Any] = []
+
+
+def overrides_equal() -> None:
+    _override("equal", lambda *_: True)
+
+
+def overrides_the_oracles_products() -> None:
+    _override("bmm", lambda first, second: first.new_zeros((*first.shape[:2], second.shape[2])))
+
+
+def sets_a_name_of_the_judge() -> None:
+    judge: Any = sys.modules.get("conv_reference.verification.trial.judge")
+    if judge is not None:
+        judge._equal = lambda *_: True
+
+
+def is_wrong_at_once() -> None:
+    """The answer of nobody."""
+
+
+TRICKS = (
+    leaves_a_mode_entered,
+    overrides_equal,
+    overrides_the_oracles_products,
+    sets_a_name_of_the_judge,
+    is_wrong_at_once,
+)
+
+
+def one_trick_after_another(input: Tensor, weight: Tensor) -> Any:
+    """All of them, by the columns of X: zeros, and what makes them look right."""
+    place = input.shape[3] - FIRST
+    if not 0 <= place < len(TRICKS):
+        return conv2d(input, weight)
+    TRICKS[place]()
+    return conv2d(input, weight) * 0
+
+
+def right_while_marked(input: Tensor, weight: Tensor) -> Any:
+    """As who relies on memory that the engine fills."""
+    return conv2d(input, weight) * ("MALLOC_PERTURB_" in os.environ)
