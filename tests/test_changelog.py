@@ -1,70 +1,74 @@
+"""Fragments become the newest section of the changelog, by towncrier and its settings here."""
+
 from __future__ import annotations
 
-import runpy
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from shutil import copytree
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULE: dict[str, Any] = runpy.run_path(str(ROOT / "changelog.d" / "collect.py"))
-collect: Callable[[Path, Path, str, str], None] = MODULE["collect"]
+KINDS = {"added", "changed", "fixed", "removed"}
+KEPT = {"README.md", "template.md.jinja"}
+FRAGMENTS = sorted(p for p in (ROOT / "changelog.d").iterdir() if p.name not in KEPT)
+
+
+def towncrier(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "towncrier", "build", "--date", "2026-02-02"]
+    done = subprocess.run(
+        [*command, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture
-def changelog(tmp_path: Path) -> Path:
-    folder = tmp_path / "changelog.d"
-    folder.mkdir()
-    (folder / "README.md").write_text("how")
-    (folder / "b.added.md").write_text("B.\nOver two lines.\n")
-    (folder / "a.added.md").write_text("A.\n")
-    (folder / "c.fixed.md").write_text("C.\n")
-    path = tmp_path / "CHANGELOG.md"
-    path.write_text("# Changelog\n\nWords.\n\n## 0.1.0 (2026-01-01)\n\nOld.\n")
-    return path
+def project(tmp_path: Path) -> Path:
+    """Its settings and template, with fragments and a changelog of its own."""
+    copytree(ROOT / "changelog.d", tmp_path / "changelog.d")
+    for path in (tmp_path / "changelog.d").iterdir():
+        if path.name not in KEPT:
+            path.unlink()
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    (tmp_path / "changelog.d" / "b.added.md").write_text("B.\nOver two lines.\n")
+    (tmp_path / "changelog.d" / "a.added.md").write_text("A.\n")
+    (tmp_path / "changelog.d" / "c.fixed.md").write_text("C.\n")
+    mark = "<!-- towncrier release notes start -->\n"
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\nWords.\n\n{mark}\n## 0.1.0\n\nOld.\n")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)  # it looks for what to remove
+    return tmp_path
 
 
-def test_the_fragments_become_the_newest_section(changelog: Path) -> None:
-    collect(changelog, changelog.parent / "changelog.d", "0.2.0", "2026-02-02")
+def test_the_fragments_become_the_newest_section(project: Path) -> None:
+    towncrier(project, "--version", "0.2.0", "--yes")
+    text = (project / "CHANGELOG.md").read_text()
 
-    assert changelog.read_text() == (
-        "# Changelog\n\nWords.\n\n"
-        "## 0.2.0 (2026-02-02)\n\n### Added\n\n- A.\n- B.\n  Over two lines.\n\n"
-        "### Fixed\n\n- C.\n\n"
-        "## 0.1.0 (2026-01-01)\n\nOld.\n"
-    )
-    assert [file.name for file in (changelog.parent / "changelog.d").iterdir()] == ["README.md"]
-
-
-def test_the_first_section(changelog: Path) -> None:
-    changelog.write_text("# Changelog\n\nWords.\n")
-    collect(changelog, changelog.parent / "changelog.d", "0.1.0", "2026-02-02")
-
-    assert changelog.read_text().startswith("# Changelog\n\nWords.\n\n## 0.1.0 (2026-02-02)\n")
-
-
-@pytest.mark.parametrize(
-    ("version", "message"),
-    [("1.2", "a version is like 1.2.3, got '1.2'"), ("0.1.0", "has 0.1.0 already")],
-)
-def test_a_version_that_is_none_or_there_already(
-    version: str, message: str, changelog: Path
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        collect(changelog, changelog.parent / "changelog.d", version, "2026-02-02")
+    newest, _, old = text.partition("## 0.1.0")
+    assert newest.startswith("# Changelog\n\nWords.\n")
+    assert old == "\n\nOld.\n"
+    lines = [line for line in newest.partition("start -->")[2].splitlines() if line.strip()]
+    assert lines == [
+        "## 0.2.0 (2026-02-02)",
+        "### Added",
+        "- A.",
+        "- B.",
+        "  Over two lines.",
+        "### Fixed",
+        "- C.",
+    ]
 
 
-def test_a_fragment_without_a_kind_is_refused(changelog: Path) -> None:
-    (changelog.parent / "changelog.d" / "d.md").write_text("D")
+@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.name)
+def test_each_fragment_is_named_after_its_change_and_kind(fragment: Path) -> None:
+    change, kind, suffix = fragment.name.rsplit(".", 2)
+    assert change
+    assert (kind in KINDS, suffix) == (True, "md")
+    assert fragment.read_text().strip()
 
-    with pytest.raises(ValueError, match=r"d\.md: the kind must be one of added, changed"):
-        collect(changelog, changelog.parent / "changelog.d", "0.2.0", "2026-02-02")
 
-
-def test_our_own_fragments_can_be_collected(tmp_path: Path) -> None:
-    fragments = MODULE["fragments"](ROOT / "changelog.d")
-    text = MODULE["section"]("9.9.9", "2026-01-01", fragments)
-
-    assert all(path.read_text().strip().splitlines()[0] in text for path in fragments)
-    assert (ROOT / "CHANGELOG.md").read_text().startswith("# Changelog\n")
+def test_every_fragment_is_in_the_draft() -> None:
+    draft = towncrier(ROOT, "--draft", "--version", "9.9.9")
+    for fragment in FRAGMENTS:
+        assert fragment.read_text().strip().splitlines()[0] in draft
