@@ -8,6 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from conv_reference.verification.console.screen import lose_nothing
+from conv_reference.verification.report._plain import one_line
+
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
 STATUSES = """\
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 nothing wrong, 1 something is wrong, 2 it could not be carried
         out (one line on standard error says why), 130 interrupted.
     """
+    lose_nothing()
     try:
         return _carried_out(arguments)
     except BrokenPipeError:
@@ -68,7 +72,7 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
 
 
 def _refused(command: str, message: str) -> int:
-    print(f"{command}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{command}: error: {one_line(message)}", file=sys.stderr)
     return 2
 
 
@@ -76,7 +80,7 @@ class _Parser(argparse.ArgumentParser):
     """One line on standard error, without the usage in front."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (try {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (try {self.prog} --help)\n")
 
 
 if TYPE_CHECKING:

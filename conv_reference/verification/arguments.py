@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from conv_reference.verification import given, options
+from conv_reference.verification.console import files
+from conv_reference.verification.gate import parameters
+from conv_reference.verification.gate.baseline import read
 from conv_reference.verification.target import names
 
 
@@ -18,7 +19,7 @@ def refuse(arguments: argparse.Namespace) -> None:
         ValueError: one line with the option, the value and what is accepted.
         OSError: when a file cannot be read or written.
     """
-    names.split(arguments.target)
+    names.require_found(arguments.target)
     given.require(arguments)
     _refuse_contradictions(arguments)
     _refuse_beside_baseline(arguments)
@@ -59,56 +60,29 @@ def _refuse_beside_baseline(arguments: argparse.Namespace) -> None:
 
 def _refuse_files(arguments: argparse.Namespace) -> None:
     """Find out now, not after the run, that a file cannot be read or written."""
-    if arguments.output is not None:
-        _require_writable("--output", arguments.output)
-        _require_own("--output", arguments.output, arguments)
-    if arguments.baseline is not None and arguments.update_baseline:
-        _require_writable("--baseline", arguments.baseline)
-    elif arguments.baseline is not None and arguments.baseline.is_dir():
-        _refuse_folder("--baseline", arguments.baseline)
+    for output in arguments.output or ():
+        files.require_writable("--output", output)
+        _require_own("--output", output, arguments)
+    path: Path | None = arguments.baseline
+    if path is not None and arguments.update_baseline:
+        files.require_writable("--baseline", path)
+    elif path is not None:
+        files.refuse_folder("--baseline", path)
     named = arguments.known not in {None, options.NONE, options.SHIPPED}
     # A baseline says itself which registry it was made with.
-    if named and (arguments.baseline is None or not arguments.baseline.exists()):
-        with named_refusal(f"--known: cannot read {arguments.known!r}"):
-            Path(arguments.known).open("rb").close()
+    if named and (path is None or not path.exists()):
+        files.require_readable("--known", Path(arguments.known))
+    if path is not None and (path.exists() or not arguments.update_baseline):
+        parameters.refuse_others(arguments, read(path, target=arguments.target), path)
 
 
 def _require_own(option: str, path: Path, arguments: argparse.Namespace) -> None:
     """Refuse to write a report over a file that the run reads."""
-    read = {
+    inputs = {
         "the target's source": names.source_of(arguments.target),
         "the baseline": arguments.baseline,
         "the registry of known defects": None if arguments.known is None else Path(arguments.known),
     }
-    for what, file in read.items():
+    for what, file in inputs.items():
         if file is not None and file.exists() and path.exists() and path.samefile(file):
             raise ValueError(f"{option}: {str(path)!r} is {what}; accepted is another file")
-
-
-def _refuse_folder(option: str, path: Path) -> None:
-    raise IsADirectoryError(f"{option}: {str(path)!r} is a folder; accepted is a file")
-
-
-def _require_writable(option: str, path: Path) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{option}: no folder {str(path.parent)!r}")
-    if path.is_dir():
-        _refuse_folder(option, path)
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        return  # a pipe would take opening it for its whole content
-    there = path.exists()
-    with named_refusal(f"{option}: cannot write {str(path)!r}"):
-        path.open("ab").close()
-        if not there:
-            path.unlink()
-
-
-@contextmanager
-def named_refusal(what: str) -> Iterator[None]:
-    """The system's refusal, with the option and the file in front."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # no fault: the reader of the output has enough
-    except OSError as error:
-        raise OSError(f"{what}: {error.strerror or error}") from error

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
+import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conv_reference import __version__
 from conv_reference.verification import given, options
-from conv_reference.verification.arguments import named_refusal, refuse
+from conv_reference.verification.arguments import refuse
+from conv_reference.verification.console import progress
+from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.report import formats
+from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.view import Told, View
 from conv_reference.verification.work.children import Children, usual_count
 
 if TYPE_CHECKING:
     from conv_reference.verification import Report
-    from conv_reference.verification.judging import Progress
 
 EXAMPLES = """\
 examples:
@@ -64,8 +67,42 @@ def run(arguments: argparse.Namespace) -> int:
         OSError: when a file cannot be read or written.
     """
     refuse(arguments)
-    with _children(arguments) as isolate, _progress() as progress:
-        return _carried_out(arguments, {"isolate": isolate, "progress": progress})
+    if arguments.seed is None and arguments.baseline is None:
+        arguments.seed, arguments.remembers = secrets.randbits(32), True
+    if not arguments.quiet:
+        sys.stderr.write(f"{opening(arguments)}\n")
+        sys.stderr.flush()
+    with _children(arguments) as isolate, progress.shown(quiet=arguments.quiet) as status:
+        told = _carried_out(arguments, {"isolate": isolate, "progress": status}, status.begin)
+    if told.view.status == 2:
+        sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
+    deliver(
+        told.report,
+        told.view,
+        told.annotations,
+        form=arguments.format,
+        files=arguments.output or (),
+        quiet=arguments.quiet,
+    )
+    assert told.view.status is not None  # a command's view has one
+    return told.view.status
+
+
+def opening(arguments: argparse.Namespace) -> str:
+    """The first line, before torch is imported: what is judged, on how much, and for how long."""
+    dtypes = ", ".join(given.value(arguments, options.DTYPE))
+    if arguments.case is not None:
+        what = "one case"
+    elif arguments.geometry is not None:
+        what = f"every variation of one geometry in {dtypes}"
+    elif arguments.baseline is not None and arguments.baseline.exists():
+        what = "the baseline's cases and as many fresh ones"
+    else:
+        number = options.planned(arguments.budget, arguments.cases)
+        seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
+        what = f"about {number:,} cases in {dtypes}, for about {max(seconds, 1.0):.0f} s"
+    seed = "" if arguments.seed is None else f"; seed {arguments.seed}"
+    return f"conv-reference {__version__}: {one_line(arguments.target)}, {what}{seed}"
 
 
 @contextmanager
@@ -81,38 +118,29 @@ def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
         yield children
 
 
-def _carried_out(arguments: argparse.Namespace, how: dict[str, Any]) -> int:
-    """Verify where the target runs already, and write the report; see ``run``."""
+def _carried_out(
+    arguments: argparse.Namespace, how: dict[str, Any], begin: Callable[[str], None]
+) -> Told:
+    """Verify where the target runs already; see ``run``."""
     from conv_reference.verification import verify
     from conv_reference.verification.gate import command as gate_command
-    from conv_reference.verification.report import markdown, renderer
+    from conv_reference.verification.report import markdown
 
     asked = _keywords(arguments) | how
     if arguments.baseline is not None:
-        rendered, status, annotated = gate_command.run(arguments, asked)
-    else:
-        report = verify(arguments.target, **asked)
-        rendered = renderer(given.value(arguments, options.FORMAT))(report)
-        annotated = markdown.annotations(report)
-        status = _status(report, require_modes=arguments.require_modes)
-    if status == 2:
-        sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
-    if arguments.output is None:
-        sys.stdout.write(rendered)
-    else:
-        with named_refusal(f"--output: cannot write {str(arguments.output)!r}"):
-            arguments.output.write_text(rendered, encoding="utf-8")
-        if os.environ.get("GITHUB_ACTIONS") == "true":  # it shows these beside the code
-            sys.stdout.writelines(f"{line}\n" for line in annotated)
-    return status
+        return gate_command.run(arguments, asked, begin)
+    report = verify(arguments.target, **asked)
+    status = _status(report, require_modes=arguments.require_modes)
+    view = View(verbose=arguments.verbose, status=status)
+    return Told(report, view, markdown.annotations(report))
 
 
 def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     """The keyword arguments of ``verify``."""
     from conv_reference.verification.gate.command import registry
 
-    repeatable = arguments.seed is not None or arguments.baseline is not None
-    remembers = arguments.memory != "none" and not repeatable
+    # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
+    remembers = arguments.memory != "none" and getattr(arguments, "remembers", False)
     memory = Path(given.value(arguments, options.MEMORY)) if remembers else None
     asked = given.keywords(arguments)
     return asked | {"known": registry(asked["known"]), "memory": memory}
@@ -126,27 +154,3 @@ def _status(report: Report, *, require_modes: bool) -> int:
     if refused or not report.is_right or report.is_barely_tried:
         return 1
     return 2 if report.unjudged else 0
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A bar on a terminal where rich is installed; nothing in a pipe or a log."""
-    if find_spec("rich") is None or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("cases"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("cases", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield show

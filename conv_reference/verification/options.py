@@ -130,6 +130,14 @@ def _case(text: str) -> None:
     _geometry(" ".join(word for word in rest if "=" not in word and word not in {"bias", "nobias"}))
 
 
+def planned(budget: float | None, cases: int | None) -> int:
+    """About how many cases a run has: 500 for each second where none are named."""
+    if cases is not None:
+        return cases
+    seconds = DEFAULT_BUDGET if budget is None else budget
+    return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * seconds, MOST_CASES)))
+
+
 DTYPE = Option(
     flag="dtype",
     keyword="dtypes",
@@ -298,9 +306,26 @@ FORMAT = Option(
 OUTPUT = Option(
     flag="output",
     group=REPORT,
-    help="write the report there",
+    help="write the report there, in the format that the name asks for; may be repeated; the "
+    "verdict is shown all the same",
     kind=Path,
     metavar="FILE",
+    repeated=True,
+    default=(),
+)
+VERBOSE = Option(
+    flag="verbose",
+    short="-v",
+    group=REPORT,
+    help="list the checks that are exact in every dtype, too",
+    kind=None,
+)
+QUIET = Option(
+    flag="quiet",
+    short="-q",
+    group=REPORT,
+    help="the verdict alone, without progress",
+    kind=None,
 )
 BASELINE = Option(
     flag="baseline",
@@ -359,6 +384,8 @@ OPTIONS: tuple[Option, ...] = (
     MEMORY,
     FORMAT,
     OUTPUT,
+    VERBOSE,
+    QUIET,
     BASELINE,
     UPDATE_BASELINE,
     ACCEPT_REGRESSIONS,

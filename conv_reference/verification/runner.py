@@ -39,7 +39,7 @@ from conv_reference.verification.plan.selection import (
     selected_checks,
     selected_rows,
 )
-from conv_reference.verification.report import text
+from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.target import Target
@@ -160,7 +160,7 @@ def assert_correct(implementation: Any, **options: Any) -> None:
     """
     report = verify(implementation, **options)
     if not report.passed:
-        raise AssertionError(text.render(report))
+        raise AssertionError(f"{report}\n")
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class _Run:
             tally.add(case, judgements)
         gathered, interrupted = self._findings(tally, outcome)
         tried = outcome.tried
-        return Report(
+        return PrintedReport(
             target=self.target.name,
             environment=dict(self.environment),
             seed=self.settings.seed,
@@ -228,6 +228,7 @@ class _Run:
                 *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
                 *audited.notes,
                 *self.backend.notes,
+                *notes.unrequested(self.wanted, self.settings.device),
             ),
             interrupted=interrupted,
             stale=stale(tried, gathered.known, self.defects),

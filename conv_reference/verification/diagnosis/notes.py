@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 import torch
 
+from conv_reference.verification import catalogue
 from conv_reference.verification.checks import Check
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.request import Request, Sweep
@@ -59,6 +60,31 @@ def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
         left = f"not asked: {len(others)} other checks"
         said = f"{left}, for the sweep {wanted.sweep} puts the {CERTIFICATE} alone"
         yield Note(NoteKind.NOT_ASKED, said)
+
+
+def unrequested(wanted: Request, device: str) -> Iterator[Note]:
+    """What a green of this run does not speak of, and the option that asks for it."""
+    parts = []
+    if wanted.case is not None:
+        parts.append("anything but this case")
+    elif wanted.geometry is not None:
+        parts.append("other geometries than this one (--geometry)")
+    if wanted.case is None:
+        on_request = sorted({e.name for e in catalogue.entries() if e.on_request})
+        left = [name for name in on_request if name not in wanted.checks]
+        named = f"other checks than {', '.join(wanted.checks)}" if wanted.checks else ""
+        parts.append(f"{named or ', '.join(left)} (--check)")
+        dtypes = [name for name, dtype in DTYPES.items() if dtype not in wanted.dtypes]
+        parts += [f"{', '.join(dtypes)} (--dtype)"] if dtypes else []
+    if not wanted.is_single and wanted.sweep != Sweep.NETWORKS:
+        parts.append("the layers of known networks (--sweep networks)")
+    parts.append(f"devices other than {device} (--device)")
+    yield Note(NoteKind.NOT_REQUESTED, f"not asked: {'; '.join(parts)}")
+    yield Note(
+        NoteKind.NOT_CHECKED,
+        "not checked: complex, integer, sparse and quantised operands; sizes between those that "
+        "were tried; races that did not happen; speed and memory",
+    )
 
 
 def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[Note]:

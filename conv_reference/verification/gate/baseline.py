@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from conv_reference.verification import options
+from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
 
 SCHEMA = 1
@@ -21,37 +22,6 @@ SCHEMA = 1
 
 class BaselineError(ValueError):
     """The file is no baseline for this run; the message is one line."""
-
-
-@dataclass(frozen=True, init=False)
-class Parameters:
-    """What, beside the seed, cases and their verdicts follow from: the gate repeats it.
-
-    Every option that is recorded, by its keyword of ``verify``:
-
-    >>> Parameters(budget=5.0)["budget"], Parameters()["known"]
-    (5.0, 'shipped')
-    """
-
-    values: tuple[tuple[str, Any], ...]
-
-    def __init__(self, **given: Any) -> None:
-        recorded = {option.keyword: option for option in options.RECORDED}
-        unknown = sorted({*given} - {*recorded})
-        if unknown:
-            raise TypeError(f"no parameter is called {', '.join(unknown)}")
-        values = {name: given.get(name, option.default) for name, option in recorded.items()}
-        for name, option in recorded.items():
-            if option.repeated:
-                values[name] = tuple(values[name])
-        object.__setattr__(self, "values", tuple(values.items()))
-
-    def __getitem__(self, name: str) -> Any:
-        return dict(self.values)[name]
-
-    def but(self, **changes: Any) -> Parameters:
-        """The same with some values changed."""
-        return Parameters(**dict(self.values) | changes)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from enum import StrEnum
 
 from conv_reference.verification.gate.baseline import (
     Baseline,
-    Parameters,
     Row,
     baseline_of,
     require_target,
     rows_of,
 )
+from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import FAILURES, Report, Verdict, is_worse
 from conv_reference.verification.report._groups import rows_of as checks_of
 

@@ -1,64 +1,56 @@
-"""What the gate saw, for a person, for a pull request and for a machine."""
+"""What the gate saw, as what every format puts above its report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from conv_reference.verification.gate.comparison import Change, Comparison
 from conv_reference.verification.gate.gate import GateResult, OnFound
-from conv_reference.verification.report import html, json, junit, markdown, text
+from conv_reference.verification.report import markdown
 from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted
+from conv_reference.verification.report.view import Item, Top, View
 
 
-def render_text(result: GateResult) -> str:
-    """The gate's verdict first, then what changed, then the findings that belong to it."""
-    return "\n".join(_text(result)).rstrip("\n") + "\n"
+def view(result: GateResult, *, verbose: bool = False) -> View:
+    """How the report of the baseline's own cases is shown: beneath what changed."""
+    return View(verbose=verbose, status=result.status, top=top(result))
 
 
-def render_markdown(result: GateResult) -> str:
-    """The same for the summary of a pull request."""
-    return "\n\n".join(_markdown(result)) + "\n"
-
-
-def render_json(result: GateResult) -> str:
-    """The report of the baseline's own cases, with a key "gate"; the findings are the gate's."""
-    content = json.content(result.repeated)
-    findings = [json.finding(finding) for finding in result.findings]
-    return json.dumps(content | {"gate": _content(result) | {"findings": findings}})
-
-
-def render_html(result: GateResult) -> str:
-    """One page: what changed above the table of the baseline's own cases."""
+def top(result: GateResult) -> Top:
+    """What changed, above the report of the baseline's own cases; the findings are the gate's."""
     state = "wrong" if result.status else "unchecked" if result.found else "right"
     mark = {"wrong": "red", "unchecked": "warning", "right": "green"}[state]
-    sections = [*_sections(result), ("Seeds", [_seeds(result)])]
-    top = html.Top(state, mark, headline(result), sections, result.findings)
-    return html.page(result.repeated, top)
+    return Top(
+        state=state,
+        mark=mark,
+        headline=headline(result),
+        sections=list(_sections(result)),
+        findings=result.findings,
+        tests=list(_tests(result)),
+        unjudged=result.unjudged,
+        footnote=_seeds(result),
+        key="gate",
+        content=_content(result),
+    )
 
 
-def render_junit(result: GateResult) -> str:
-    """A case for each change: what broke fails, what was found fails or is skipped."""
-    report = result.repeated
-    cases = [junit.case(report, "held", None)]
+def _tests(result: GateResult) -> Iterator[Item]:
+    """A test for each change: what broke fails, what was found fails or is skipped."""
+    yield Item("held")
     for kind, changes in (("broken", result.comparison.regressions), ("found", result.found)):
-        warned = kind == "found" and result.on_found == OnFound.WARN
         for change in changes:
             shown = [f for f in result.findings if f.dtype == change.dtype]
-            shown = [f for f in shown if change.check in rows_of(f)]
-            outcome = junit.Outcome(
-                "skipped" if warned else "failure",
-                kind,
-                one_line(str(change)),
-                text.render_findings(shown),
+            yield Item(
+                name="-".join((kind, change.check, change.dtype, change.device)),
+                kind=kind,
+                message=one_line(str(change)),
+                findings=[f for f in shown if change.check in rows_of(f)],
+                fails=kind == "broken" or result.on_found == OnFound.FAIL,
             )
-            name = "-".join((kind, change.check, change.dtype, change.device))
-            cases.append(junit.case(report, name, outcome))
-    cases += junit.engine(report, result.unjudged)
-    return junit.suite(report, cases, [headline(result), _seeds(result)])
 
 
 def commands(result: GateResult) -> list[str]:
@@ -67,16 +59,6 @@ def commands(result: GateResult) -> list[str]:
     broken = replace(result.repeated, findings=result.broken_findings)
     more = replace(result.repeated, findings=result.found_findings)
     return markdown.annotations(broken) + markdown.annotations(more, level)
-
-
-#: Every format, as the gate writes it.
-RENDERERS: Mapping[str, Callable[[GateResult], str]] = {
-    "html": render_html,
-    "json": render_json,
-    "junit": render_junit,
-    "markdown": render_markdown,
-    "text": render_text,
-}
 
 
 def headline(result: GateResult) -> str:
@@ -134,32 +116,6 @@ def _environment(comparison: Comparison) -> Iterator[str]:
 def _seeds(result: GateResult) -> str:
     fresh = "none" if result.fresh is None else f"seed {result.fresh.seed}"
     return f"baseline's cases: seed {result.repeated.seed}; fresh cases: {fresh}"
-
-
-def _text(result: GateResult) -> Iterator[str]:
-    yield f"{one_line(result.repeated.target)}: {headline(result)}"
-    yield ""
-    for title, lines in _sections(result):
-        if lines:
-            yield f"{title}:"
-            yield from (f"  {line}" for line in lines)
-            yield ""
-    if result.findings:
-        yield text.render_findings(result.findings)
-    yield _seeds(result)
-
-
-def _markdown(result: GateResult) -> Iterator[str]:
-    mark = "❌" if result.status else "⚠️" if result.found else "✅"
-    target = markdown.code(result.repeated.target)
-    yield f"### {mark} {target}: {headline(result)}"
-    for title, lines in _sections(result):
-        if lines:
-            yield f"**{title}**"
-            yield "\n".join(f"- {markdown.code(line)}" for line in lines)
-    if result.findings:
-        yield from markdown.details(result.findings)
-    yield f"<sub>{_seeds(result)}</sub>"
 
 
 def _content(result: GateResult) -> dict[str, Any]:

@@ -116,19 +116,13 @@ class Report:
     refused: int = 0  # of those judged: everything in them is unsupported
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
-    def __str__(self) -> str:
-        """The report as the command prints it."""
-        from conv_reference.verification.report.text import render  # noqa: PLC0415 (it imports this module)
-
-        return render(self).rstrip("\n")
-
     def __bool__(self) -> bool:
         """Whether the run passed."""
         return self.passed
 
     def __repr__(self) -> str:
-        """The verdict, which is the first line of the whole that ``print(report)`` shows."""
-        return f"<Report of {str(self).partition(chr(10))[0]}>"
+        """What it is about, and the worst verdict; ``verify`` returns one that says more."""
+        return f"<Report of {self.target!r}: {self.verdict}>"
 
     @property
     def was_cut(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.options import DEFAULT_BUDGET, DEFAULT_CASES, MOST_CASES
+from conv_reference.verification.options import DEFAULT_BUDGET, DEFAULT_CASES, planned
 
 OVERRUN = 3  # times the budget, after which the clock cuts a run that was sized by it
 LEAST_LIMIT = 10.0  # seconds that such a run has at least: on a busy machine a start takes some
@@ -52,10 +52,7 @@ class Request:
     @property
     def size(self) -> int:
         """About how many cases are planned: 10,000 by default."""
-        if self.cases is not None:
-            return self.cases
-        budget = DEFAULT_BUDGET if self.budget is None else self.budget
-        return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * budget, MOST_CASES)))
+        return planned(self.budget, self.cases)
 
     @property
     def scale(self) -> float:

@@ -1,23 +1,36 @@
-"""The formats: each module here whose name has no underscore, with its function `render`.
+"""The formats: each module here that defines a function `render`.
 
 A new format is a new file; its name is the format's. It defines::
 
-    def render(report: Report) -> str: ...
+    SUFFIXES = (".csv",)  # of the files that are written in it; may be left out
 
-What comes from the target (its name, its messages) is hostile until it is escaped for the format.
+
+    def render(report: Report, view: View = PLAIN) -> str: ...
+
+`view` says how the report is shown, and what a gate puts above it. A format that takes the report
+alone is given both in one. What comes from the target (its name, its messages) is hostile until it
+is escaped for the format.
 """
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable
+import ast
+import inspect
+from functools import cache
 from importlib import import_module
-from typing import TypeAlias, cast
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Protocol
 
 from conv_reference.verification.model.result import Report
+from conv_reference.verification.report.view import PLAIN, View
 
-#: Writes a report in one format.
-Renderer: TypeAlias = Callable[[Report], str]
+
+class Renderer(Protocol):
+    """Writes a report in one format."""
+
+    def __call__(self, report: Report, view: View = PLAIN) -> str:
+        """The report, shown as the view says."""
 
 
 class FormatError(ValueError):
@@ -31,8 +44,19 @@ def formats() -> tuple[str, ...]:
         >>> formats()
         ('html', 'json', 'junit', 'markdown', 'text')
     """
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return tuple(_suffixes())
+
+
+def format_of(name: str | PurePath) -> str | None:
+    """The format that a file's name asks for; None where it asks for none.
+
+    Example:
+        >>> format_of("out/report.HTML"), format_of("report")
+        ('html', None)
+    """
+    suffix = PurePath(name).suffix.lower()
+    found = (form for form, suffixes in _suffixes().items() if suffix in suffixes)
+    return next(found, None) if suffix else None
 
 
 def renderer(name: str) -> Renderer:
@@ -46,4 +70,30 @@ def renderer(name: str) -> Renderer:
     """
     if name not in formats():
         raise FormatError(f"format must be one of {', '.join(formats())}, got {name!r}")
-    return cast("Renderer", import_module(f"{__name__}.{name}").render)
+    render = import_module(f"{__name__}.{name}").render
+
+    def rendered(report: Report, view: View = PLAIN) -> str:
+        if len(inspect.signature(render).parameters) > 1:
+            return str(render(report, view))
+        return str(render(report if view.top is None else view.top.over(report)))
+
+    return rendered
+
+
+@cache
+def _suffixes() -> dict[str, tuple[str, ...]]:
+    """The formats, each with the ends of its files' names: read from the source, not run."""
+    found = {}
+    for file in sorted(files(__package__).iterdir(), key=lambda file: file.name):
+        if not file.name.endswith(".py"):
+            continue
+        name = file.name.removesuffix(".py")
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        if any(isinstance(s, ast.FunctionDef) and s.name == "render" for s in body):
+            declared = (s for s in body if isinstance(s, ast.Assign) and _names(s) == ["SUFFIXES"])
+            found[name] = next((tuple(ast.literal_eval(s.value)) for s in declared), (f".{name}",))
+    return found
+
+
+def _names(assignment: ast.Assign) -> list[str]:
+    return [target.id for target in assignment.targets if isinstance(target, ast.Name)]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
     FAILURES,
     LEAST_SHARE,
@@ -15,6 +16,7 @@ from conv_reference.verification.model.result import (
 )
 from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.view import PLAIN, View
 
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
 NO_DTYPE = "-"  # a row that no dtype was put to
@@ -52,7 +54,8 @@ class Table:
     """The checks as rows, the dtypes as columns."""
 
     dtypes: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...], int], ...]  # name, cells, cases
+    # name, cells, cases; None of a line that stands for several, whose cases are often the same
+    rows: tuple[tuple[str, tuple[Cell, ...], int | None], ...]
 
     @property
     def footnotes(self) -> tuple[str, ...]:
@@ -88,14 +91,17 @@ def headline(report: Report) -> str:
         parts.append(f", with {report.refused:,} more refused as unsupported")
     elif any(check.unsupported and check.cases for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
-    known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
-    if known:
-        parts.append(f", but for {counted(known, 'known defect')}" if report.is_right else "")
+    parts.append(_but_known(report))
     if report.unjudged:
         parts.append(f"; the engine itself failed on {counted(len(report.unjudged), 'more case')}")
     if report.interrupted:
         parts.append(" (interrupted: this is what is known so far)")
     return "".join(parts)
+
+
+def _but_known(report: Report) -> str:
+    known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
+    return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
 
 
 def _verdict(report: Report) -> str:
@@ -116,8 +122,38 @@ def _verdict(report: Report) -> str:
     return f"{word} ({counted(len(causes), 'finding')})" if causes else word
 
 
-def table(report: Report) -> Table:
-    """The checks that ran in at least one dtype, in the report's order."""
+def closing(report: Report, view: View = PLAIN) -> str:
+    """The last line: the verdict once more, by dtype where they differ, and the exit status."""
+    said = _verdict(report) + _but_known(report) if view.top is None else view.top.headline
+    apart = by_dtype(report) if view.top is None else ""
+    status = "" if view.status is None else f"; exit status {view.status}"
+    return f"{one_line(report.target)}: {said}{apart and ': '}{apart}{status}"
+
+
+def by_dtype(report: Report) -> str:
+    """``right in float32; wrong in float64, float16``; empty where all are alike."""
+    found: dict[str, list[str]] = {}
+    for dtype in dict.fromkeys(c.dtype for c in report.checks if c.dtype != NO_DTYPE):
+        alone = replace(report, checks=tuple(c for c in report.checks if c.dtype == dtype))
+        failing = replace(
+            alone, checks=tuple(c for c in alone.checks if not is_right(c, alone))
+        ).verdict
+        word = "right" if alone.is_right else failing.value
+        if alone.verdict == Verdict.UNSUPPORTED:
+            word = "not checked"
+        found.setdefault(word, []).append(one_line(dtype))
+    order = sorted(found, key=lambda word: word != "right")
+    return "; ".join(f"{word} in {', '.join(found[word])}" for word in order) if order[1:] else ""
+
+
+def table(report: Report, *, fold: bool = False) -> Table:
+    """The checks that ran in at least one dtype, in the report's order.
+
+    Args:
+        report: whose checks they are.
+        fold: whether those that are exact in every dtype are one line, the last, which has the
+            weakest of their bounds.
+    """
     ran = [check for check in report.checks if check.dtype != NO_DTYPE]
     dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in ran))
     found: dict[str, dict[str, CheckResult]] = {}
@@ -132,7 +168,30 @@ def table(report: Report) -> Table:
         )
         cases = sum(check.cases or check.geometries for check in by_dtype.values())
         rows.append((name, cells, cases))
-    return Table(dtypes, tuple(rows))
+    return _folded(Table(dtypes, tuple(rows)), report) if fold else Table(dtypes, tuple(rows))
+
+
+def _folded(whole: Table, report: Report) -> Table:
+    """The rows that are exact in every dtype as one."""
+    exact = [row for row in whole.rows if {cell.verdict for cell in row[1]} == {"exact"}]
+    if len(exact) < 2:
+        return whole
+    names = {name for name, _, _ in exact}
+    bounds: dict[str, float] = {}
+    for check in report.checks:
+        if one_line(check.name) in names and check.miss_bound is not None:
+            dtype = one_line(check.dtype)
+            bounds[dtype] = max(bounds.get(dtype, 0.0), check.miss_bound)
+    cells = tuple(
+        Cell("exact", _bound(bounds[dtype]) if dtype in bounds else "") for dtype in whole.dtypes
+    )
+    others = tuple(row for row in whole.rows if row not in exact)
+    name = f"{'other' if others else 'all'} {len(exact)} checks"
+    return Table(whole.dtypes, (*others, (name, cells, None)))
+
+
+def _bound(miss_bound: float) -> str:
+    return f"≤{miss_bound:.0e}"
 
 
 def _cell(check: CheckResult, report: Report) -> Cell:
@@ -146,7 +205,7 @@ def _detail(check: CheckResult) -> str:
         expected = "" if check.expected_bits is None else f"/{check.expected_bits:g}"
         return f"{check.effective_bits:.1f}{expected}{'*' if check.bound == 'normwise' else ''}"
     if check.verdict == Verdict.EXACT and check.miss_bound is not None:
-        return f"≤{check.miss_bound:.0e}"
+        return _bound(check.miss_bound)
     return ""
 
 
@@ -175,6 +234,12 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _refused(check: CheckResult) -> str:
     return f"{check.unsupported:,} of {counted(check.cases + check.unsupported, 'case')}"
+
+
+def asked(report: Report) -> tuple[str, ...]:
+    """What a green does not speak of: a line on what was not asked, one on what cannot be."""
+    kinds = {NoteKind.NOT_REQUESTED, NoteKind.NOT_CHECKED}
+    return tuple(one_line(str(note)) for note in report.notes if note.kind in kinds)
 
 
 def remarks(report: Report) -> Iterator[str]:

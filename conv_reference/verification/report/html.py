@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -19,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from conv_reference.verification.model.result import Finding, Report, Verdict
+from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report._groups import Group, grouped, rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
@@ -30,33 +29,19 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.view import PLAIN, Top, View
 
 MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for
 # An element that is marked, "[2]", and not the index of one, "G[2]".
 _MARKED = re.compile(r"(?<![\w)])(\[[^\[\]\n]{1,24}\])")
 
 
-@dataclass(frozen=True)
-class Top:
-    """What stands above the table, and which findings below it, where a report is not alone."""
-
-    state: str  # right, wrong or unchecked: a colour
-    mark: str  # one or two words
-    headline: str
-    sections: Sequence[tuple[str, Sequence[str]]] = ()  # titles, and lines that are made printable
-    findings: Sequence[Finding] = ()
+SUFFIXES = (".html", ".htm")
 
 
-def render(report: Report) -> str:
+def render(report: Report, view: View = PLAIN) -> str:
     """The report as a page that needs nothing from elsewhere."""
-    unchecked = report.verdict == Verdict.UNSUPPORTED
-    state = "unchecked" if unchecked else "right" if report.passed else "wrong"
-    mark = {"unchecked": "not checked", "right": "right", "wrong": "not right"}[state]
-    return page(report, Top(state, mark, headline(report), findings=report.findings))
-
-
-def page(report: Report, top: Top) -> str:
-    """A page about a report, with something above it."""
+    top = view.top or _alone(report)
     groups = grouped(top.findings)
     links: dict[tuple[str, str], str] = {}
     for number, group in enumerate(groups, start=1):
@@ -75,15 +60,22 @@ def page(report: Report, top: Top) -> str:
             target=one_line(report.target),
             headline=top.headline,
             written=MOST_WRITTEN,
-            sections=[(title, lines) for title, lines in top.sections if lines],
+            sections=[(title, [*map(one_line, lines)]) for title, lines in top.sections if lines],
             table=table(report),
             links=links,
             groups=[_group(group) for group in groups],
             unsupported=unsupported(report),
-            remarks=list(remarks(report)),
+            remarks=[*([one_line(top.footnote)] if top.footnote else ()), *remarks(report)],
             provenance=provenance(report),
         )
     )
+
+
+def _alone(report: Report) -> Top:
+    unchecked = report.verdict == Verdict.UNSUPPORTED
+    state = "unchecked" if unchecked else "right" if report.passed else "wrong"
+    mark = {"unchecked": "not checked", "right": "right", "wrong": "not right"}[state]
+    return Top(state, mark, headline(report), findings=report.findings)
 
 
 def _group(group: Group) -> dict[str, Any]:

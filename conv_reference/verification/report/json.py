@@ -15,14 +15,21 @@ from typing import Any
 
 from conv_reference.verification.model.result import CheckResult, Finding, Report
 from conv_reference.verification.report._groups import grouped
+from conv_reference.verification.report.view import PLAIN, View
 
 SCHEMA = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What moves a terminal's cursor or reorders what is read; below 0x20 JSON escapes it anyway.
+_RAW = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
-def render(report: Report) -> str:
+def render(report: Report, view: View = PLAIN) -> str:
     """The report as JSON, ending with a newline; apart from environment and times repeatable."""
-    return dumps(content(report))
+    top = view.top
+    if top is None or not top.key:
+        return dumps(content(report))
+    above = dict(top.content) | {"findings": [finding(found) for found in top.findings]}
+    return dumps(content(report) | {top.key: above})
 
 
 def content(report: Report) -> dict[str, Any]:
@@ -65,9 +72,13 @@ def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
 
 
 def dumps(value: Any) -> str:
-    """Any plain object as JSON that every reader accepts: no NaN, no lone surrogate."""
+    """Any plain object as JSON that every reader accepts, and every terminal bears.
+
+    There is no NaN and no lone surrogate in it, and no control character is written as it is.
+    """
     written = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    return _SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", written) + "\n"
+    printable = _SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", written)
+    return _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", printable) + "\n"
 
 
 @lru_cache(maxsize=1)

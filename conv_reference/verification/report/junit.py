@@ -13,12 +13,14 @@ from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     NO_DTYPE,
+    asked,
     counted,
     headline,
     is_right,
     remarks,
 )
 from conv_reference.verification.report.text import render_findings
+from conv_reference.verification.report.view import PLAIN, Top, View
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,13 @@ class Outcome:
     text: str = ""
 
 
-def render(report: Report) -> str:
+SUFFIXES = (".xml",)
+
+
+def render(report: Report, view: View = PLAIN) -> str:
     """The report as one suite: findings are failures, what is unsupported or known is skipped."""
+    if view.top is not None:
+        return _beneath(view.top, report)
     device = report.environment.get("device", "")
     cases = []
     for check, findings in _rows(report):
@@ -41,6 +48,18 @@ def render(report: Report) -> str:
         cases.append(case(report, name, _outcome(report, check, findings)))
     cases += engine(report, report.unjudged)
     return suite(report, cases, [headline(report), *remarks(report)])
+
+
+def _beneath(top: Top, report: Report) -> str:
+    """A gate's suite: a case for each of its tests."""
+    cases = []
+    for test in top.tests:
+        shown = render_findings(test.findings) if test.findings else ""
+        tag = "failure" if test.fails else "skipped"
+        outcome = Outcome(tag, test.kind, test.message, shown) if test.kind else None
+        cases.append(case(report, test.name, outcome))
+    cases += engine(report, top.unjudged)
+    return suite(report, cases, [top.headline, top.footnote, *asked(report)])
 
 
 def suite(report: Report, cases: Sequence[ET.Element], said: Sequence[str]) -> str:

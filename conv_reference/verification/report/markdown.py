@@ -14,6 +14,7 @@ from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     Cell,
     Table,
+    asked,
     counted,
     headline,
     provenance,
@@ -21,15 +22,33 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.view import PLAIN, Top, View
 
 _MOST_GROUPS = 20  # a summary holds a megabyte, a comment 65,536 characters
 _MOST_ANNOTATIONS = 10  # of one kind and step: GitHub drops the rest without a word
 _MOST_CHARACTERS = 4_000  # of one block
 
 
-def render(report: Report) -> str:
+SUFFIXES = (".md", ".markdown")
+
+
+def render(report: Report, view: View = PLAIN) -> str:
     """The report in GitHub's Markdown, the findings folded."""
-    return "\n\n".join(_blocks(report)) + "\n"
+    blocks = _blocks(report) if view.top is None else _beneath(view.top, report)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _beneath(top: Top, report: Report) -> Iterator[str]:
+    """What a gate saw: what changed is told, and the table is not."""
+    mark = {"wrong": "❌", "unchecked": "⚠️", "right": "✅"}[top.state]
+    yield f"### {mark} {code(report.target)}: {top.headline}"
+    for title, lines in top.sections:
+        if lines:
+            yield f"**{title}**"
+            yield "\n".join(f"- {code(line)}" for line in lines)
+    yield from details(top.findings)
+    last = [top.footnote, *map(code, asked(report)), code(provenance(report))]
+    yield f"<sub>{'<br>'.join(last)}</sub>"
 
 
 def details(findings: Iterable[Finding]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The report for a person: the verdict first, then the checks, then each finding."""
+"""The report for a person: the verdict first and last, between them the checks and findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from conv_reference.verification.report._groups import Group, grouped
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     Table,
+    asked,
     chunks,
+    closing,
     counted,
     headline,
     provenance,
@@ -18,7 +20,9 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.view import PLAIN, Top, View
 
+SUFFIXES = (".txt", ".text")
 WIDTH = 100
 _COLUMNS = 4  # dtypes beside one another
 _MOST_NAME = 22
@@ -26,9 +30,10 @@ _CELL = 15
 _MOST_GROUPS = 20
 
 
-def render(report: Report) -> str:
+def render(report: Report, view: View = PLAIN) -> str:
     """The report as text, its table in at most 100 columns."""
-    return "\n".join(_lines(report)) + "\n"
+    lines = _lines(report, view) if view.top is None else _beneath(view.top, report)
+    return "\n".join([*lines, "", closing(report, view)]) + "\n"
 
 
 def render_findings(findings: Iterable[Finding]) -> str:
@@ -36,10 +41,27 @@ def render_findings(findings: Iterable[Finding]) -> str:
     return "\n".join(_findings(findings)).strip("\n") + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _beneath(top: Top, report: Report) -> Iterator[str]:
+    """What a gate saw: what changed is told, and the table is not."""
+    yield f"{one_line(report.target)}: {top.headline}"
+    yield ""
+    for title, lines in top.sections:
+        if lines:
+            yield f"{title}:"
+            yield from (f"  {one_line(line)}" for line in lines)
+            yield ""
+    if top.findings:
+        yield render_findings(top.findings)
+    for remark in asked(report):
+        yield from _wrapped(remark)
+    yield from _wrapped(top.footnote)
+    yield from _wrapped(provenance(report))
+
+
+def _lines(report: Report, view: View) -> Iterator[str]:
     yield f"{one_line(report.target)}: {headline(report)}"
     yield ""
-    checks = table(report)
+    checks = table(report, fold=not view.verbose)
     if checks.rows:
         yield from _table(checks)
         yield ""
@@ -67,13 +89,13 @@ def _table(checks: Table) -> Iterator[str]:
         widths = [min(w, _CELL + 1) for w in widths]
         yield _row("check", width, dtypes, widths, "cases")
         for (name, _, cases), cells in zip(checks.rows, shown, strict=True):
-            yield _row(name, width, map(str, cells), widths, f"{cases:,}")
+            yield _row(name, width, map(str, cells), widths, "" if cases is None else f"{cases:,}")
 
 
 def _row(name: str, width: int, cells: Iterable[str], widths: Iterable[int], cases: str) -> str:
     short = name if len(name) <= width else name[: width - 1] + "…"
     middle = "  ".join(f"{c:<{w}}" for c, w in zip(cells, widths, strict=True))
-    return f"  {short:<{width}}  {middle}  {cases:>7}"
+    return f"  {short:<{width}}  {middle}  {cases:>7}".rstrip()
 
 
 def _findings(findings: Iterable[Finding]) -> Iterator[str]:

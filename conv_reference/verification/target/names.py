@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
@@ -24,6 +25,26 @@ def split(name: str) -> tuple[str, str]:
     if place.endswith(".py") and not Path(place).is_file():
         raise TargetError(f"cannot import {place!r}: no such file")
     return place, attribute
+
+
+def require_found(name: str) -> None:
+    """Refuse a module that is not there, without importing anything.
+
+    Raises:
+        TargetError: when no module has the name's first part.
+    """
+    place, _ = split(name)
+    first = place.partition(".")[0]
+    if place.endswith(".py") or first in sys.modules:
+        return
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        if find_spec(first) is None:
+            raise TargetError(
+                f"cannot import {place!r}: ModuleNotFoundError: No module named {first!r}"
+            )
+    finally:
+        sys.path.pop(0)
 
 
 def source_of(name: str) -> Path | None:

@@ -28,6 +28,7 @@ from conv_reference.verification import (
     verify,
 )
 from conv_reference.verification.diagnosis import findings as findings_module
+from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.report import renderer
 from conv_reference.verification.work.children import Children
 
@@ -235,21 +236,26 @@ def test_a_target_without_a_name_is_reproduced_from_python() -> None:
     assert eval(call, {"verify": verify, "mine": mine}).findings == (finding,)
 
 
+def unreached(report: Report) -> list[str]:
+    return [str(note) for note in report.notes if note.kind == NoteKind.NOT_REACHED]
+
+
 def test_the_clock_cuts_the_run_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conv_reference.verification.plan.request.LEAST_LIMIT", 0.01)
     monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 0.01)
     report = certified(conv2d, budget=1.0)
-    reached = sum(int(re.findall(r"\d+", note)[0]) for note in map(str, report.notes))
+    (note,) = unreached(report)
+    reached = int(re.findall(r"\d+", note)[0])
 
     assert 0 < report.judged < report.planned
-    assert [*map(str, report.notes)] == [f"not reached: {reached} cases of certificate"]
+    assert note == f"not reached: {reached} cases of certificate"
     assert report.judged + reached == report.planned
     assert report.coverage is None
     assert not report.interrupted
 
 
 def test_a_run_of_which_little_was_reached_does_not_pass() -> None:
-    report = certified(conv2d, cases=100_000, budget=0.2)
+    report = certified(conv2d, cases=100_000, budget=2.0)  # of a busy machine
 
     assert 0 < report.judged < report.planned / 4
     assert report.is_right
@@ -269,7 +275,7 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     assert report.interrupted
     assert report.judged == 20
     assert next(c for c in report.checks if c.name == "forward").verdict == Verdict.EXACT
-    assert [*map(str, report.notes)] == [f"not reached: {report.planned - 20} cases of certificate"]
+    assert unreached(report) == [f"not reached: {report.planned - 20} cases of certificate"]
 
 
 def test_progress_is_told() -> None:
@@ -360,8 +366,8 @@ def never(input: Tensor, weight: Tensor) -> Tensor:
         ({"budget": 0.0}, "budget must be finite and more than 0 seconds, got 0.0"),
         ({"budget": float("nan")}, "budget must be finite and more than 0 seconds, got nan"),
         ({"budget": float("inf")}, "budget must be finite and more than 0 seconds, got inf"),
-        ({"require": Verdict.WRONG}, "require must be 'exact' or 'rounded', got "),
-        ({"require": "perfect"}, "require must be 'exact' or 'rounded', got 'perfect'"),
+        ({"require": Verdict.WRONG}, "require must be one of rounded, exact, got "),
+        ({"require": "perfect"}, "require must be one of rounded, exact, got 'perfect'"),
         ({"allowed_bits": 0}, "allowed_bits must be 1..53, got 0"),
         ({"allowed_bits": 54}, "allowed_bits must be 1..53, got 54"),
         ({"workers": 0}, "workers must be at least 1, got 0"),

@@ -15,7 +15,6 @@ from conv_reference.verification.catalogue import names
 from conv_reference.verification.gate.baseline import (
     Baseline,
     BaselineError,
-    Parameters,
     Row,
     baseline_of,
     dumps,
@@ -23,6 +22,7 @@ from conv_reference.verification.gate.baseline import (
     read,
     write,
 )
+from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options import DTYPES, MOST_BITS
 

@@ -8,10 +8,10 @@ from made_reports import RIGHT, finding, row
 from conv_reference.verification.gate.baseline import (
     Baseline,
     BaselineError,
-    Parameters,
     baseline_of,
 )
 from conv_reference.verification.gate.comparison import Comparison, Kind, compare, found, updated
+from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
 
 PARAMETERS = Parameters(dtypes=("float32",))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from html import unescape
 
 import jsonschema
 import pytest
@@ -9,19 +10,12 @@ from junitparser import JUnitXml
 from made_reports import BROKEN_CASE, FAULTY, RIGHT, UNJUDGED, finding, hostile, row
 from syrupy.assertion import SnapshotAssertion
 
-from conv_reference.verification.gate.baseline import BaselineError, Parameters, baseline_of
+from conv_reference.verification.gate.baseline import BaselineError, baseline_of
 from conv_reference.verification.gate.gate import GateResult, OnFound, run_gate
-from conv_reference.verification.gate.report import (
-    RENDERERS,
-    commands,
-    render_html,
-    render_json,
-    render_junit,
-    render_markdown,
-    render_text,
-)
+from conv_reference.verification.gate.parameters import Parameters
+from conv_reference.verification.gate.report import commands, view
 from conv_reference.verification.model.result import Report, Verdict
-from conv_reference.verification.report import formats
+from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report import json as report_json
 
 SEED, FRESH = RIGHT.seed, 99
@@ -37,6 +31,10 @@ BROKEN = replace(
 )
 
 
+def told(form: str, result: GateResult) -> str:
+    return renderer(form)(result.repeated, view(result))
+
+
 def gate(
     repeated: Report, fresh: Report, on_found: OnFound = OnFound.FAIL, margin: float = 1.0
 ) -> GateResult:
@@ -48,7 +46,7 @@ def test_nothing_changed_is_green() -> None:
     result = gate(RIGHT, RIGHT)
 
     assert result.status == 0
-    assert render_text(result).splitlines()[0] == (
+    assert told("text", result).splitlines()[0] == (
         "my_kernels:conv2d: green: 10 rows hold as in the baseline, and fresh cases found nothing"
     )
 
@@ -73,7 +71,7 @@ def test_what_broke_is_red_whatever_is_done_with_what_was_found(on_found: OnFoun
     assert [str(change) for change in result.comparison.regressions] == [
         "grad_input in float32 on cpu: was exact, is wrong"
     ]
-    assert "BROKEN: 1 regression against the baseline" in render_text(result)
+    assert "BROKEN: 1 regression against the baseline" in told("text", result)
 
 
 @pytest.mark.parametrize(("on_found", "status"), [(OnFound.FAIL, 1), (OnFound.WARN, 0)])
@@ -82,15 +80,15 @@ def test_what_fresh_cases_show_was_found_and_fails_or_warns(on_found: OnFound, s
 
     assert result.status == status
     assert not result.comparison.regressed
-    assert "1 fault that may always have been there" in render_text(result).splitlines()[0]
-    assert "BROKEN" not in render_text(result)
+    assert "1 fault that may always have been there" in told("text", result).splitlines()[0]
+    assert "BROKEN" not in told("text", result)
 
 
 def test_the_findings_of_what_changed_are_shown_and_no_others() -> None:
     result = gate(BROKEN, RIGHT)
 
     assert result.findings == (finding(),)
-    assert "there before" not in render_text(result)
+    assert "there before" not in told("text", result)
 
 
 def test_the_check_that_is_told_comes_first_and_dtypes_share_a_line() -> None:
@@ -98,7 +96,7 @@ def test_the_check_that_is_told_comes_first_and_dtypes_share_a_line() -> None:
     checks = tuple(
         row(c.name, c.dtype, worse[c.name]) if c.name in worse else c for c in RIGHT.checks
     )
-    lines = render_text(gate(replace(BROKEN, checks=checks), RIGHT)).splitlines()
+    lines = told("text", gate(replace(BROKEN, checks=checks), RIGHT)).splitlines()
 
     assert lines[0] == "my_kernels:conv2d: BROKEN: 4 regressions against the baseline"
     assert lines[2:6] == [
@@ -125,7 +123,7 @@ def test_an_interrupted_run_is_not_green_and_runs_nothing_further() -> None:
 
     assert result.fresh is None
     assert result.status == 1
-    assert "interrupted" in render_text(result)
+    assert "interrupted" in told("text", result)
 
 
 @pytest.mark.parametrize(("repeated", "fresh"), [(UNJUDGED, RIGHT), (RIGHT, UNJUDGED)])
@@ -133,10 +131,10 @@ def test_what_the_engine_itself_failed_on_is_not_green(repeated: Report, fresh: 
     result = gate(repeated, fresh)
 
     assert result.status == 2
-    assert "the engine itself failed on 1 case" in render_text(result).splitlines()[0]
-    assert str(BROKEN_CASE) in render_text(result)
+    assert "the engine itself failed on 1 case" in told("text", result).splitlines()[0]
+    assert str(BROKEN_CASE) in told("text", result)
     assert junit_outcomes(result)["engine"] is not None
-    assert json.loads(render_json(result))["gate"]["unjudged"] == [str(BROKEN_CASE)]
+    assert json.loads(told("json", result))["gate"]["unjudged"] == [str(BROKEN_CASE)]
     assert gate(BROKEN, fresh).status == 1
 
 
@@ -159,16 +157,16 @@ def changed_everywhere() -> GateResult:
 
 
 def test_text(snapshot: SnapshotAssertion) -> None:
-    assert render_text(changed_everywhere()) == snapshot
+    assert told("text", changed_everywhere()) == snapshot
 
 
 def test_markdown(snapshot: SnapshotAssertion) -> None:
-    assert render_markdown(changed_everywhere()) == snapshot
+    assert told("markdown", changed_everywhere()) == snapshot
 
 
 @pytest.mark.parametrize("result", [gate(RIGHT, RIGHT), changed_everywhere()], ids=["green", "red"])
 def test_json_keeps_to_the_published_schema(result: GateResult) -> None:
-    content = json.loads(render_json(result))
+    content = json.loads(told("json", result))
 
     jsonschema.validate(content, report_json.schema())
     assert content["gate"]["status"] == result.status
@@ -176,7 +174,7 @@ def test_json_keeps_to_the_published_schema(result: GateResult) -> None:
 
 
 def test_the_red_json_names_what_broke() -> None:
-    content = json.loads(render_json(changed_everywhere()))
+    content = json.loads(told("json", changed_everywhere()))
 
     assert content["gate"]["broken"] == [
         {
@@ -193,7 +191,7 @@ def test_the_red_json_names_what_broke() -> None:
 
 
 def junit_outcomes(result: GateResult) -> dict[str, tuple[str, str] | None]:
-    (suite,) = JUnitXml.fromstring(render_junit(result).encode())
+    (suite,) = JUnitXml.fromstring(told("junit", result).encode())
     return {
         case.name: (case.result[0].type, case.result[0].message) if case.result else None
         for case in suite
@@ -217,7 +215,7 @@ def test_junit_has_a_case_for_each_change() -> None:
 
 def test_junit_fails_on_what_was_found_only_where_the_gate_does() -> None:
     for on_found, failures in ((OnFound.FAIL, 1), (OnFound.WARN, 0)):
-        (suite,) = JUnitXml.fromstring(render_junit(gate(RIGHT, BROKEN, on_found)).encode())
+        (suite,) = JUnitXml.fromstring(told("junit", gate(RIGHT, BROKEN, on_found)).encode())
         assert (suite.tests, suite.failures, suite.skipped) == (2, failures, 1 - failures)
 
 
@@ -232,18 +230,22 @@ def test_annotations_are_errors_where_the_gate_is_red_and_warnings_where_it_only
 
 
 def test_html_tells_what_changed_above_the_table() -> None:
-    page = render_html(changed_everywhere())
+    page = told("html", changed_everywhere())
 
     assert page.index("grad_input in float32 on cpu: was exact, is wrong") < page.index("<table>")
     assert '<body class="wrong">' in page
     assert '<a href="#f1">wrong</a>' in page
     assert "there before" not in page
-    assert '<body class="right">' in render_html(gate(RIGHT, RIGHT))
-    assert '<body class="unchecked">' in render_html(gate(RIGHT, BROKEN, OnFound.WARN))
+    assert '<body class="right">' in told("html", gate(RIGHT, RIGHT))
+    assert '<body class="unchecked">' in told("html", gate(RIGHT, BROKEN, OnFound.WARN))
 
 
-def test_every_format_of_the_report_is_one_of_the_gates() -> None:
-    assert tuple(sorted(RENDERERS)) == formats()
+@pytest.mark.parametrize("form", formats())
+def test_every_format_tells_of_what_broke(form: str) -> None:
+    shown = told(form, changed_everywhere())
+
+    said = ("was exact, is wrong", "1 regression against the baseline")
+    assert all(words in unescape(shown) for words in said) or json.loads(shown)["gate"]["broken"]
 
 
 def test_hostile_text_stays_text() -> None:
@@ -252,13 +254,13 @@ def test_hostile_text_stays_text() -> None:
     result = run_gate(lambda seed: replace(report, seed=seed), baseline, FRESH)
 
     assert result.found
-    assert all(c.isprintable() or c in "\n\t" for c in render_text(result))
-    outside_fences = render_markdown(result).split("```")[0]
+    assert all(c.isprintable() or c in "\n\t" for c in told("text", result))
+    outside_fences = told("markdown", result).split("```")[0]
     assert "<script" not in outside_fences
     assert "@everyone" not in outside_fences
-    jsonschema.validate(json.loads(render_json(result)), report_json.schema())
+    jsonschema.validate(json.loads(told("json", result)), report_json.schema())
     assert len(junit_outcomes(result)) == 2 + len(result.found)  # "held" and "engine"
-    assert "<script>alert" not in render_html(result)
+    assert "<script>alert" not in told("html", result)
 
 
 def test_a_fault_that_the_baseline_has_is_neither_broken_nor_found() -> None:

@@ -8,6 +8,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import Coverage, Report, Verdict
 from conv_reference.verification.report import text
+from conv_reference.verification.report.printed import PrintedReport
+from conv_reference.verification.report.view import View
 
 
 @pytest.mark.parametrize("report", [RIGHT, FAULTY], ids=["right", "faulty"])
@@ -16,7 +18,37 @@ def test_printed(report: Report, snapshot: SnapshotAssertion) -> None:
 
 
 def test_a_report_is_printed_as_the_command_prints_it() -> None:
-    assert f"{FAULTY}\n" == text.render(FAULTY)
+    printed = PrintedReport(**vars(FAULTY))
+    assert f"{printed}\n" == text.render(FAULTY)
+    assert repr(printed) == f"<Report of {text.render(FAULTY).splitlines()[0]}>"
+
+
+def test_a_notebook_shows_the_page_in_a_frame() -> None:
+    shown = PrintedReport(**vars(hostile()))._repr_html_()
+    assert shown.startswith('<iframe sandbox="allow-scripts"')
+    assert "<script" not in shown  # it is escaped, for it is the value of an attribute
+
+
+def test_rows_that_are_exact_everywhere_are_one_line_unless_all_are_asked_for() -> None:
+    folded = text.render(RIGHT).splitlines()
+    assert [line for line in folded if line.startswith("  other 3 checks")]
+    assert not [line for line in folded if line.startswith("  forward")]
+    whole = text.render(RIGHT, View(verbose=True)).splitlines()
+    assert [line for line in whole if line.startswith("  forward")]
+
+
+def test_the_folded_line_has_the_weakest_bound_of_its_rows() -> None:
+    rows = (row("forward", miss_bound=0.25), row("grad_input", miss_bound=0.5), row("shapes"))
+    shown = text.render(replace(RIGHT, checks=rows))
+    assert "  all 3 checks  exact ≤5e-01" in shown
+
+
+def test_the_verdict_comes_last_too_by_dtype_where_they_differ_and_with_the_status() -> None:
+    assert text.render(RIGHT).splitlines()[-1] == "my_kernels:conv2d: right, bit for bit"
+    mixed = replace(RIGHT, checks=(row("forward"), row("forward", "float16", Verdict.WRONG)))
+    assert text.render(mixed, View(status=1)).splitlines()[-1] == (
+        "my_kernels:conv2d: wrong: right in float32; wrong in float16; exit status 1"
+    )
 
 
 def test_nothing_wrong_is_short_and_says_so_first() -> None:

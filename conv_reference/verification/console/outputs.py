@@ -1,0 +1,56 @@
+"""Where a report goes: standard output, or files, each in the format that its name asks for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conv_reference.verification.console import screen
+from conv_reference.verification.console.files import named_refusal
+from conv_reference.verification.model.result import Report
+from conv_reference.verification.report import format_of, renderer
+from conv_reference.verification.report._summary import closing
+from conv_reference.verification.report.view import View
+
+TEXT = "text"  # the one format for persons
+
+
+def deliver(
+    report: Report,
+    view: View,
+    annotations: Sequence[str],
+    *,
+    form: str | None,
+    files: Sequence[Path],
+    quiet: bool,
+) -> None:
+    """Write the report, and tell the verdict where one looks.
+
+    Args:
+        report: what is written.
+        view: how it is shown.
+        annotations: workflow commands, for GitHub to show beside the code.
+        form: the format; None where that follows from a file's name, and is text elsewhere.
+        files: to write to; standard output where there is none.
+        quiet: whether a person is told the verdict alone.
+
+    Raises:
+        OSError: when a file cannot be written; it names the option.
+    """
+    for file in files:
+        rendered = renderer(form or format_of(file) or TEXT)(report, view)
+        with named_refusal(f"--output: cannot write {str(file)!r}"):
+            file.write_text(rendered, encoding="utf-8")
+    verdict = closing(report, view) + "\n"
+    if files:
+        screen.show(verdict)
+    elif form in {None, TEXT}:
+        screen.show(verdict if quiet else renderer(TEXT)(report, view))
+    else:
+        screen.write_bytes(renderer(form or TEXT)(report, view))
+        if not quiet:
+            screen.show(verdict, sys.stderr)
+    if files and os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.writelines(f"{line}\n" for line in annotations)

@@ -1,0 +1,121 @@
+"""How far a run is, on standard error: a bar on a terminal, a line every ten seconds in a log."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+INTERVAL = 10.0  # seconds between two lines in a log
+STARTING = "starting: the target is imported"
+JUDGING = "judging cases"
+GATHERING = "taking apart what failed"
+
+
+@dataclass
+class Status:
+    """Where a run is; ``verify`` calls it with the cases judged and planned."""
+
+    update: Callable[[Status], None] = lambda _: None
+    run: str = ""  # of several, which
+    done: int = 0
+    total: int = 0
+    begun: float = 0.0  # when the first case was judged
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note of how many cases are judged, of how many."""
+        if done <= 1 or not self.begun:
+            self.begun = time.monotonic()
+        self.done, self.total = done, total
+        self.update(self)
+
+    def begin(self, run: str) -> None:
+        """Another run of the same command begins, of this name."""
+        self.run, self.done, self.total, self.begun = run, 0, 0, 0.0
+        self.update(self)
+
+    @property
+    def phase(self) -> str:
+        """What is being done."""
+        phase = JUDGING if self.done < self.total else GATHERING if self.total else STARTING
+        return f"{self.run}: {phase}" if self.run else phase
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of judging, at the pace so far; None where there is none yet."""
+        taken = time.monotonic() - self.begun
+        if self.done < 2 or not 0 < self.done < self.total or taken <= 0:
+            return None
+        return taken / self.done * (self.total - self.done)
+
+    def __str__(self) -> str:
+        if not 0 < self.done < self.total:
+            return self.phase
+        left = "" if self.seconds_left is None else f", about {_seconds(self.seconds_left)} left"
+        return f"{self.phase}, {self.done:,} of {self.total:,}{left}"
+
+
+@contextmanager
+def shown(*, quiet: bool = False, interval: float = INTERVAL) -> Iterator[Status]:
+    """A status that is shown until the block ends.
+
+    Args:
+        quiet: whether nothing is shown.
+        interval: seconds between two lines where standard error is no terminal.
+    """
+    console = Console(stderr=True)
+    if quiet:
+        yield Status()
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with _bar(console) as status:
+            yield status
+    else:
+        with _lines(interval) as status:
+            yield status
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Status]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(STARTING, total=None)
+
+        def update(status: Status) -> None:
+            total = status.total or None
+            bar.update(task, description=status.phase, completed=status.done, total=total)
+
+        yield Status(update)
+
+
+@contextmanager
+def _lines(interval: float) -> Iterator[Status]:
+    status, ended = Status(), threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(interval):
+            sys.stderr.write(f"conv-reference: {status}\n")
+            sys.stderr.flush()
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield status
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from conv_reference.verification.console.progress import GATHERING, STARTING, Status, shown
+
+
+def test_the_phase_follows_from_what_is_done() -> None:
+    status = Status()
+    assert str(status) == STARTING
+    status(1, 10)
+    assert str(status).startswith("judging cases, 1 of 10")
+    status(10, 10)
+    assert str(status) == GATHERING
+    status.begin("fresh cases")
+    assert str(status) == f"fresh cases: {STARTING}"
+
+
+def test_the_time_left_follows_from_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    status = Status()
+    status(1, 1_000)
+    now[0] += 50.0
+    status(100, 1_000)
+
+    assert status.seconds_left == 450.0
+    assert str(status) == "judging cases, 100 of 1,000, about 8 min left"
+
+
+def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(interval=0.01) as status:
+        status(30, 100)
+        deadline = time.monotonic() + 10
+        said = ""
+        while said.count("\n") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert re.match(r"(conv-reference: judging cases, 30 of 100.*\n){2,}", said)
+
+
+def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(quiet=True, interval=0.001) as status:
+        status(30, 100)
+        time.sleep(0.02)
+    assert capsys.readouterr().err == ""
