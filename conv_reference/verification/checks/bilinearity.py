@@ -127,9 +127,9 @@ def _sides_agree(
 ) -> Judgement:
     law = f"⟨{quantity}, {quantity[1:]}⟩ should be {said}"
     if side is None or wanted is None:
-        return whole(
-            "adjointness", quantity, "finite", "a NaN or an infinity", f"{law}: not finite"
-        )
+        said = f"{law}: not finite"
+        found = "a NaN or an infinity"
+        return whole("adjointness", quantity, "finite", found, said, of_numbers=True)
     if side == wanted:
         return Judgement("adjointness", quantity, Verdict.EXACT)
     given = trial.operands
@@ -141,7 +141,7 @@ def _sides_agree(
         return Judgement("adjointness", quantity, Verdict.ROUNDED, bits, NORMWISE)
     should, found = f"{float(wanted):.17g}", f"{float(side):.17g}"
     explanation = f"{law}: should be {should}, is {found}"
-    return whole("adjointness", quantity, should, found, explanation)
+    return whole("adjointness", quantity, should, found, explanation, of_numbers=True)
 
 
 def _weighed(trial: Trial, quantity: str, other: Tensor) -> float:

@@ -104,7 +104,7 @@ def _tangent_judged(
 ) -> Judgement:
     moving = point.along(subset)
     expected = along(trial, "Y", point.operands, moving)
-    judgement = trial.judge(row, _quantity(subset), actual, expected)
+    judgement = trial.judge(row, _quantity(subset), actual, expected).derived_as("Y")
     if judgement.verdict != Verdict.WRONG:
         return judgement
     terms = addends(trial, "Y", point.operands, moving)
@@ -258,10 +258,10 @@ def _second_order(
         other = quantity.formula() if quantity.other else quantity.name
         others.append((other, partial(at, trial, quantity.name, **read)))
     # Without a bias there are only two.
-    for name, found, (formula, wanted), (other, mistaken) in zip(
-        names, actual, expected, others, strict=False
+    for name, found, like, (formula, wanted), (other, mistaken) in zip(
+        names, actual, GRADIENTS, expected, others, strict=False
     ):
-        judgement = trial.judge(row, name, found, wanted)
+        judgement = trial.judge(row, name, found, wanted).derived_as(like)
         if judgement.verdict == Verdict.WRONG:
             terms, strange = {formula: wanted.value}, {other: mistaken().value}
             judgement = told_in_terms(judgement, found, terms, strange, where=_LETTERS)

@@ -82,7 +82,8 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
     for name, actual in zip(names, found, strict=True):
         expected = _expected(trial, name, operands.input, operands.weight)
         quantity = f"∂Y/∂{name[1]}"
-        yield trial.judge(row, quantity, actual, expected)
+        like = "Y" if row == "jacfwd" else name  # it maps the tangent, the other the gradient
+        yield trial.judge(row, quantity, actual, expected).derived_as(like)
 
 
 def _function_of(call: Call) -> tuple[Any, tuple[Tensor, ...]]:
@@ -159,7 +160,8 @@ def _products(trial: Trial, row: str, product: Transform) -> Iterator[Judgement]
         # torch.func takes what is marked once_differentiable for a constant, silently.
         require_second_order(trial.call(operands, requires_grad="XK"))
     for name, quantity, actual in zip(names, GRADIENTS, found, strict=False):
-        yield trial.judge(row, name, actual, along(trial, quantity, operands, upstream))
+        expected = along(trial, quantity, operands, upstream)
+        yield trial.judge(row, name, actual, expected).derived_as(quantity)
 
 
 def _weighted_sum(call: Call) -> Any:

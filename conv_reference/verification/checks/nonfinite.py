@@ -125,7 +125,7 @@ def _propagated(
         index = tuple(int(i) for i in missing[0])
         shown = f"{float(actual[index]):.17g}"
         explanation = f"{said} reaches {quantity}{list(index)}: should not be finite, is {shown}"
-        wrong = whole(row, quantity, "not finite", shown, explanation)
+        wrong = whole(row, quantity, "not finite", shown, explanation, of_numbers=True)
         yield replace(wrong, index=index)
         return
     if not math.isnan(poison):
@@ -161,7 +161,8 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: _Reach, said: str) -> 
         f"{said} is the one infinite product of {quantity}{list(index)}, finite ones beside it: "
         f"should be {should}, is {shown}"
     )
-    return replace(whole(row, quantity, should, shown, explanation), index=index)
+    lost = whole(row, quantity, should, shown, explanation, of_numbers=True)
+    return replace(lost, index=index)
 
 
 def _reach(trial: Trial, quantity: str, role: str, marks: Tensor, harmless: Operands) -> _Reach:
@@ -269,7 +270,9 @@ def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
         index = tuple(int(i) for i in missing[0])
         shown = f"{float(Y[index]):.17g}"
         explanation = f"0 times an infinity is a term of Y{list(index)}: should be nan, is {shown}"
-        yield replace(whole("zero_times_infinity", "Y", "nan", shown, explanation), index=index)
+        row = "zero_times_infinity"
+        wrong = whole(row, "Y", "nan", shown, explanation, of_numbers=True)
+        yield replace(wrong, index=index)
     else:
         yield Judgement("zero_times_infinity", "Y", Verdict.EXACT)
 
@@ -310,7 +313,8 @@ def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
         index = tuple(int(i) for i in ((value != kept) & (value != 0)).nonzero()[0])
         should, shown = f"{float(kept[index]):.17g}", f"{float(value[index]):.17g}"
         explanation = f"a subnormal times 1: should be {should} or 0, is {shown}"
-        yield replace(whole("subnormals", "Y", should, shown, explanation), index=index)
+        wrong = whole("subnormals", "Y", should, shown, explanation, of_numbers=True)
+        yield replace(wrong, index=index)
 
 
 def _subnormal_noise(kept: Tensor, dtype: torch.dtype) -> float:

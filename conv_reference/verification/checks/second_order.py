@@ -140,7 +140,8 @@ def _first_order(
             yield resized("double_backward", name, misfits_of[letter])
             continue
         wanted = expected[letter]
-        judgement = trial.judge("double_backward", name, actual, wanted)
+        like = QUANTITY_OF[ROLE_OF[letter]]
+        judgement = trial.judge("double_backward", name, actual, wanted).derived_as(like)
         if judgement.verdict == Verdict.WRONG:
             terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
             judgement = told_in_terms(judgement, actual, terms, others, where=_LETTERS)

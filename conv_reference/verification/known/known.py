@@ -14,10 +14,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.predicates import PredicateError, evaluate, require_predicate
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.model.sizes import sizes_of
 
 SHIPPED = Path(__file__).with_name("known.toml")
@@ -36,8 +38,8 @@ class Defect:
     link: str  # of the record in docs/found, or of the public thread
     date: str  # on which it was last seen, year-month-day
     targets: tuple[str, ...]  # beginnings of target names
+    quantities: tuple[str, ...]  # of Y, dX, dK and db: those that it spoils, or crashes over
     checks: tuple[str, ...] = ()  # rows of the report
-    quantities: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()  # each "input=sliced"; one of them must occur in the case
@@ -67,16 +69,20 @@ class Defect:
         return "crashed" in self.verdicts
 
     def matches(self, case: Case, judgement: Judgement) -> bool:
-        """Whether a failure of a target that it applies to is this defect."""
-        quantities = (judgement.quantity, judgement.quantity_name)
-        return self.concerns(case) and all(
-            not accepted or not {*accepted}.isdisjoint(values)
-            for accepted, values in (
-                (self.checks, (judgement.check,)),
-                (self.quantities, quantities),  # a dK mapped over X is a dK, too
-                (self.verdicts, (judgement.verdict.value,)),
-            )
+        """Whether a failure of a target that it applies to is this defect.
+
+        Wrong numbers of its quantities are, and a crash, of which nobody knows what was computed;
+        a wrong shape, a missing gradient or a changed argument is never a known defect.
+        """
+        return (
+            self.concerns(case)
+            and (not self.checks or judgement.check in self.checks)
+            and (not self.verdicts or judgement.verdict.value in self.verdicts)
+            and (judgement.verdict == Verdict.CRASHED or self._spoils(judgement))
         )
+
+    def _spoils(self, judgement: Judgement) -> bool:
+        return judgement.of_numbers and judgement.like in self.quantities
 
     def concerns(self, case: Case) -> bool:
         """Whether the case lies where the defect was seen."""
@@ -124,13 +130,23 @@ def _defect(path: Path, entry: Any) -> Defect:
         values[field.name] = tuple(value) if listed else str(value)
     lacking = [f.name for f in fields(Defect) if f.default is MISSING and f.name not in values]
     if lacking:
-        raise KnownError(f"{path}: a known defect lacks {', '.join(lacking)}")
+        which = values.get("name", "a known defect")
+        raise KnownError(f"{path}: {which} lacks {', '.join(lacking)}")
     defect = Defect(**values)
+    _quantities(path, defect)
     if defect.geometry:
         _geometry(path, defect)
     for text in defect.shows:
         _shown_case(path, defect, text)
     return defect
+
+
+def _quantities(path: Path, defect: Defect) -> None:
+    if not defect.quantities or not {*defect.quantities} <= {*FIRST_ORDER}:
+        accepted, given = ", ".join(FIRST_ORDER), list(defect.quantities)
+        raise KnownError(
+            f"{path}: {defect.name}: quantities must be one or more of {accepted}, got {given}"
+        )
 
 
 def _geometry(path: Path, defect: Defect) -> None:

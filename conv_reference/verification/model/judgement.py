@@ -79,6 +79,8 @@ class Judgement:
     cause: str = ""  # a guess at why it is wrong, where the check itself can make one
     observed: str = ""  # what is noted in the report and judged neither right nor wrong
     of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
+    of_numbers: bool = True  # False where a shape, a graph or the memory is what is wrong
+    derived: str = ""  # whose like it is, where it is a derivative of those: Y, dX, dK or db
     mapped: Quantity | None = None  # the quantity in its parts, where it is mapped over something
     thrown: Thrown | None = None  # what it raised, if it did
     crash: Crash | None = None  # how its process ended, if it did
@@ -91,6 +93,18 @@ class Judgement:
     def about(self, quantity: Quantity) -> Judgement:
         """The same, with the quantity in its parts."""
         return replace(self, quantity=str(quantity), mapped=quantity)
+
+    def derived_as(self, name: str) -> Judgement:
+        """The same of a tangent or a second derivative, which the convolution of ``name`` gives.
+
+        A derivative in K of whatever is a convolution of two other tensors with K's shape, a dK.
+        """
+        return self if self.is_exact else replace(self, derived=name)
+
+    @property
+    def like(self) -> str:
+        """Which of Y, dX, dK and db it is, or is computed like."""
+        return self.derived or self.quantity_name
 
     @property
     def quantity_alike(self) -> str:

@@ -113,7 +113,8 @@ def _not_rounded(
     index = tuple(int(i) for i in (answer != wanted).nonzero()[0])
     should, found = f"{float(wanted[index]):.17g}", f"{float(answer[index]):.17g}"
     explanation = f"the first to differ should be {should}, is {found}"
-    wrong = whole(judgement.check, judgement.quantity, should, found, explanation)
+    row, quantity = judgement.check, judgement.quantity
+    wrong = whole(row, quantity, should, found, explanation, of_numbers=True)
     return replace(wrong, index=index)
 
 

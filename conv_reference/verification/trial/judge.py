@@ -166,9 +166,15 @@ def _described(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device, t
 
 
 def whole(
-    check: str, quantity: str, expected: str, actual: str, explanation: str = ""
+    check: str,
+    quantity: str,
+    expected: str,
+    actual: str,
+    explanation: str = "",
+    *,
+    of_numbers: bool = False,
 ) -> Judgement:
-    """A wrong answer that no single element shows."""
+    """A wrong answer that no single element shows: no number is wrong, or a sum of many is."""
     return Judgement(
         check,
         quantity,
@@ -176,6 +182,7 @@ def whole(
         expected=expected,
         actual=actual,
         explanation=explanation or f"should be {expected}, is {actual}",
+        of_numbers=of_numbers,
     )
 
 

@@ -112,7 +112,7 @@ def test_known_defects_come_from_the_file_that_is_named_or_none(tmp_path: Path) 
     file = tmp_path / "known.toml"
     file.write_text(
         '[[defect]]\nname = "a"\nsummary = "b"\nlink = "c"\ndate = "2026-11-24"\n'
-        'targets = ["faulty:"]\n'
+        'targets = ["faulty:"]\nquantities = ["Y"]\n'
     )
     command = ("faulty:flipped_kernel", "--case", CASE, "--in-process")
     assert verify(*command, "--known", str(file)) == 0

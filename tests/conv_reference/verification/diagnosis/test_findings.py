@@ -116,6 +116,7 @@ summary = "Nine columns are its death."
 link = "https://example.org/9"
 date = "2026-11-26"
 targets = ["hostile:dies_of_nine_columns"]
+quantities = ["Y"]
 verdicts = ["crashed"]
 geometry = "w == 9"
 """

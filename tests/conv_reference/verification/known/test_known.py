@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import faulty
 import pytest
+import torch
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.known.known import (
     SHIPPED,
     Defect,
@@ -18,15 +21,18 @@ from conv_reference.verification.known.known import (
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.judge import Expected, judge, whole
 
+CPU = torch.device("cpu")
 DEFECT = Defect(
     name="depthwise",
     summary="dK is wrong.",
     link="docs/found/depthwise.md",
     date="2026-11-24",
     targets=("torch.nn.functional:conv2d", "torch.nn"),
-    checks=("grad_weight",),
     quantities=("dK",),
+    checks=("grad_weight",),
     verdicts=("wrong",),
     dtypes=("float32", "bfloat16"),
     layouts=("input=sliced", "weight=strided"),
@@ -34,6 +40,7 @@ DEFECT = Defect(
     environment=("cpu=avx2", "cpu!=amx", "oneDNN=on"),
     geometry="n > 1 and g == c",
 )
+ANYTHING = Defect("a", "b", "c", "d", targets=("",), quantities=("dK",))
 CASE = Case.parse("certificate float32 n2 c3 h1 w1 o3 k1 g3 X=sliced")
 JUDGEMENT = Judgement("grad_weight", "dK", Verdict.WRONG)
 HERE = {"torch": "2.13.0+cpu", "cpu": "AVX2 avx2", "oneDNN": "on"}
@@ -44,6 +51,7 @@ summary = "dK is wrong."
 link = "docs/found/depthwise.md"
 date = "2026-11-24"
 targets = ["torch."]
+quantities = ["dK"]
 geometry = "n > 1 and g == c"
 """
 
@@ -102,9 +110,37 @@ def test_a_defect_concerns_the_cases_of_those_checks_that_have_its_row() -> None
 
 
 def test_an_empty_condition_always_holds() -> None:
-    anything = Defect("a", "b", "c", "d", targets=("",))
-    assert anything.applies("mine:conv2d", {})
-    assert anything.matches(CASE, JUDGEMENT)
+    assert ANYTHING.applies("mine:conv2d", {})
+    assert ANYTHING.matches(CASE, JUDGEMENT)
+
+
+@pytest.mark.parametrize("defect", load(SHIPPED), ids=lambda defect: defect.name)
+def test_no_wrong_shape_and_no_missing_gradient_is_a_known_defect(defect: Defect) -> None:
+    anywhere = replace(ANYTHING, quantities=defect.quantities, verdicts=defect.verdicts)
+    for quantity in defect.quantities:
+        wanted = Expected(torch.ones(2, 1), lambda: torch.ones(2, 1), 1, torch.float32, CPU)
+        answers = (torch.ones(1, 2), torch.ones(2, 1, dtype=torch.float64), None)
+        kinds = [judge("vmap", quantity, answer, wanted) for answer in answers]
+        for said in (*kinds, whole("requires_grad", quantity, "a gradient", "no gradient")):
+            assert said.verdict == Verdict.WRONG
+            assert not anywhere.matches(CASE, said)
+        numbers = judge("vmap", quantity, torch.zeros(2, 1), wanted)
+        assert anywhere.matches(CASE, numbers) == ("wrong" in defect.verdicts)
+
+
+def test_a_defect_of_one_quantity_excuses_no_other() -> None:
+    wanted = Expected(torch.ones(2, 1), lambda: torch.ones(2, 1), 1, torch.float32, CPU)
+    excused = {
+        quantity: ANYTHING.matches(CASE, judge("forward", quantity, torch.zeros(2, 1), wanted))
+        for quantity in ("Y", "dX", "dK", "db")
+    }
+    assert excused == {"Y": False, "dX": False, "dK": True, "db": False}
+
+
+def test_of_a_crash_nobody_knows_what_was_computed() -> None:
+    assert replace(ANYTHING, verdicts=("crashed",)).matches(
+        CASE, Judgement("forward", "Y", Verdict.CRASHED)
+    )
 
 
 def test_every_size_can_be_named() -> None:
@@ -114,7 +150,7 @@ def test_every_size_can_be_named() -> None:
         "and sw == 1 and ph == 1 and pw == 0 and dh == 1 and dw == 2 and g == 2 and oh == 4 "
         "and ow == 7 and rh == 1 and rw == 0"
     )
-    named = Defect("a", "b", "c", "d", targets=("",), geometry=text)
+    named = Defect("a", "b", "c", "d", targets=("",), quantities=("Y",), geometry=text)
     assert named.concerns(CASE.on(geometry))
     for size in text.split(" and "):
         name, _, value = size.partition(" == ")
@@ -139,6 +175,7 @@ def test_a_registry_is_read(tmp_path: Path) -> None:
             "docs/found/depthwise.md",
             "2026-11-24",
             targets=("torch.",),
+            quantities=("dK",),
             geometry="n > 1 and g == c",
         ),
     )
@@ -150,7 +187,17 @@ def test_a_registry_is_read(tmp_path: Path) -> None:
         ("[[defect", "known.toml is no TOML: "),
         ("[defect]\nname = 'a'", "not a list of known defects, [[defect]]: {'name': 'a'}"),
         (ENTRY + "colour = 'red'", "known.toml: not a field of a known defect: ['colour']"),
-        (ENTRY.replace("link", "#"), "known.toml: a known defect lacks link"),
+        (ENTRY.replace("link", "#"), "known.toml: depthwise lacks link"),
+        (ENTRY.replace("name", "#"), "known.toml: a known defect lacks name"),
+        (ENTRY.replace("quantities", "#"), "known.toml: depthwise lacks quantities"),
+        (
+            ENTRY.replace('["dK"]', "[]"),
+            "depthwise: quantities must be one or more of Y, dX, dK, db, got []",
+        ),
+        (
+            ENTRY.replace('["dK"]', '["dW"]'),
+            "depthwise: quantities must be one or more of Y, dX, dK, db, got ['dW']",
+        ),
         (ENTRY.replace("g == c", "g = c"), "not a predicate over sizes: 'n > 1 and g = c'"),
         (ENTRY.replace("g == c", "m == c"), "not a predicate over sizes: 'n > 1 and m == c'"),
         (ENTRY + "shows = ['a float32']", "known.toml: depthwise shows no case: "),
@@ -165,6 +212,7 @@ def test_a_registry_is_read(tmp_path: Path) -> None:
     ],
     ids=[
         *("no TOML", "a table in place of a list", "foreign field", "missing field"),
+        *("nameless", "without quantities", "of none", "of another quantity"),
         *("no predicate", "unknown size", "shows no case", "shows another", "no list"),
         *("text for a list", "list for a text", "number"),
     ],
@@ -198,9 +246,40 @@ def test_the_shipped_registry_can_be_read_and_each_entry_has_its_record() -> Non
 def test_a_quantity_is_the_defects_where_it_is_mapped_over_too() -> None:
     plain = replace(JUDGEMENT, quantity="dK")
     mapped = plain.about(Quantity("dK", ("X",)))
-    narrow = replace(DEFECT, quantities=("dK mapped over X",))
 
     assert DEFECT.matches(CASE, plain)
     assert DEFECT.matches(CASE, mapped)
-    assert narrow.matches(CASE, mapped)
-    assert not narrow.matches(CASE, plain)
+    assert not DEFECT.matches(CASE, plain.about(Quantity("dX", ("X",))))
+
+
+@pytest.mark.parametrize(
+    ("case", "named"),
+    [
+        ("jvp float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"Y"}),
+        ("dual_numbers float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"Y"}),
+        ("forward_over_reverse float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"dX", "dK"}),
+        ("reverse_over_forward float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"dX", "dK"}),
+        ("double_backward float32 n1 c2 h3 w3 o2 k2 grad=XK nobias", {"Y", "dX", "dK"}),
+        ("hessian_vector float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"dX", "dK"}),
+        ("jacrev float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"dX", "dK"}),
+        ("jacfwd float32 n1 c2 h3 w3 o2 k2 grad= nobias", {"Y"}),
+    ],
+)
+def test_a_derivative_is_the_defects_where_it_is_computed_like_its_quantity(
+    case: str, named: set[str]
+) -> None:
+    """A tangent is a Y, and what is differentiated in K a dK, of two other tensors."""
+    judgements = judge_case(as_target(faulty.negative), Case.parse(case), Settings(0, "cpu"))
+    wrong = [j for j in judgements if j.verdict == Verdict.WRONG]
+    excused = {
+        name: [replace(ANYTHING, quantities=(name,)).matches(CASE, j) for j in wrong]
+        for name in ("Y", "dX", "dK", "db")
+    }
+    assert {name for name, matches in excused.items() if any(matches)} == named
+    assert all(sum(matches) == 1 for matches in zip(*excused.values(), strict=True))
+
+
+@pytest.mark.parametrize("quantity", ["", "X", "second order"])
+def test_what_is_none_of_them_is_no_defects(quantity: str) -> None:
+    every = replace(DEFECT, quantities=("Y", "dX", "dK", "db"))
+    assert not every.matches(CASE, replace(JUDGEMENT, quantity=quantity))

@@ -24,6 +24,7 @@ summary = "The kernel is flipped."
 link = "docs/found/flipped.md"
 date = "2026-11-26"
 targets = ["torch.nn.functional:conv2d"]
+quantities = ["Y", "dX", "dK"]
 geometry = "kw == 2"
 shows = ["certificate float32 n1 c1 h1 w2 o1 k1x2 values=counting grad=XK nobias"]
 """
