@@ -28,9 +28,15 @@ from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.known.relayed import relayed, torchs
 from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.judgement import Crash, Failure
 from conv_reference.verification.model.notes import Note, Unjudged
-from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
+from conv_reference.verification.model.result import (
+    FAILURES,
+    CheckResult,
+    Coverage,
+    Report,
+    Verdict,
+)
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import Plan, plan
 from conv_reference.verification.plan.request import Request, Sweep
@@ -231,7 +237,7 @@ class _Run:
                 *notes.unrequested(self.wanted, self.settings.device),
             ),
             interrupted=interrupted,
-            stale=stale(tried, gathered.known, self.defects),
+            stale=stale(tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
             unjudged=tuple(
                 Unjudged(case.check, str(case), broken.error) for case, broken in outcome.unjudged
             ),
@@ -290,6 +296,14 @@ def _tallied(tally: Tally, rows: Set[str], outcome: Judged) -> Tally:
         crashed = isinstance(result, Crash)
         tally.add(case, result if crashed else [j for j in result if j.check in rows])
     return tally
+
+
+def _unasked(rows: Set[str], outcome: Judged) -> Iterator[Failure]:
+    """What failed in rows that nobody asked for: a known defect may show there alone."""
+    for case, result in outcome.results:
+        for judgement in () if isinstance(result, Crash) else result:
+            if judgement.check not in rows and judgement.verdict in FAILURES:
+                yield Failure(case, judgement)
 
 
 def _coverage(chosen: Plan, outcome: Judged, refused: Container[Case]) -> Coverage | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.known.known import Defect
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.request import Request
@@ -76,7 +77,7 @@ def stale(
 
     Args:
         cases: that were judged.
-        known: failures that are known defects.
+        known: failures that are known defects, and those of rows that are not reported.
         defects: those that apply to the target, here.
     """
     judged = set(cases)
@@ -90,13 +91,30 @@ def stale(
 
 
 def _shown(defect: Defect, target: Target, wanted: Request) -> list[Case]:
-    rows = set(wanted.checks)
-    found = []
-    for case in map(Case.parse, defect.shows):
-        check = all_checks().get(case.check)
-        asked = check is not None and (
-            not rows or check.name in rows or rows & {row.name for row in check.rows}
-        )
-        if asked and case.dtype in wanted.dtypes and target.restrict(case) == case:
-            found.append(case)
-    return found
+    """The cases that show a defect, in a dtype of the run: where none is, they are put into one."""
+    asked = [case for case in map(Case.parse, defect.shows) if _is_asked(case.check, wanted)]
+    own = [case for case in asked if case.dtype in wanted.dtypes]
+    return [
+        case for case in own or _retyped(defect, asked, wanted) if target.restrict(case) == case
+    ]
+
+
+def _is_asked(name: str, wanted: Request) -> bool:
+    check, rows = all_checks().get(name), set(wanted.checks)
+    return check is not None and (
+        not rows or check.name in rows or not rows.isdisjoint(row.name for row in check.rows)
+    )
+
+
+def _retyped(defect: Defect, cases: Sequence[Case], wanted: Request) -> list[Case]:
+    """The cases in the first of the run's dtypes that has the defect and holds their sums."""
+    for dtype in wanted.dtypes:
+        others = [replace(case, dtype=dtype) for case in cases]
+        found = [case for case in others if defect.concerns(case) and _has_values(case)]
+        if found:
+            return found
+    return []
+
+
+def _has_values(case: Case) -> bool:
+    return case.values == Values.SPARSE or can_be_exact(case.geometry, case.dtype)

@@ -305,6 +305,16 @@ def test_a_known_defect_that_no_longer_shows_is_stale(tmp_path: Path) -> None:
     assert verify(conv2d, case=FLIPPED, known=file).stale == ()
 
 
+def test_a_defect_that_shows_in_a_row_that_is_not_reported_is_not_stale(tmp_path: Path) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(SHOWN)
+    report = certified(faulty.flipped_kernel, checks="grad_bias", known=file)
+
+    assert {check.name for check in report.checks} == {"grad_bias"}
+    assert report.stale == ()
+    assert certified(faulty.correct, checks="grad_bias", known=file).stale == ("flipped",)
+
+
 def test_what_fails_beside_a_known_defect_is_still_found(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
     file.write_text(KNOWN)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
+from conv_reference.geometry import Geometry
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import provoke, stale
@@ -24,6 +25,7 @@ WRONG = Defect(
     link="docs/found/a.md",
     date="2026-11-24",
     targets=("",),
+    quantities=("Y",),
     geometry="n == 2",
     verdicts=("wrong",),
     shows=(str(SHOWN),),
@@ -57,15 +59,45 @@ def test_in_the_callers_own_process_a_known_crash_is_never_met() -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    ("wanted", "defect"),
     [
-        replace(WANTED, dtypes=(torch.float64,)),
-        replace(WANTED, checks=("vmap",)),
+        (replace(WANTED, dtypes=(torch.float64,)), replace(WRONG, dtypes=("float32",))),
+        (replace(WANTED, checks=("vmap",)), WRONG),
     ],
     ids=["another dtype", "another check"],
 )
-def test_only_what_is_asked_for_is_provoked(wanted: Request) -> None:
-    assert provoke(PLANNED, [WRONG], TARGET, wanted, isolated=True).cases == PLANNED
+def test_only_what_is_asked_for_is_provoked(wanted: Request, defect: Defect) -> None:
+    assert provoke(PLANNED, [defect], TARGET, wanted, isolated=True).cases == PLANNED
+
+
+@pytest.mark.parametrize("defect", [WRONG, CRASH], ids=["wrong", "crash"])
+def test_a_defect_is_shown_in_a_dtype_of_the_run(defect: Defect) -> None:
+    defect = replace(defect, dtypes=("float32", "bfloat16"))
+
+    def shown(*dtypes: torch.dtype) -> tuple[Case, ...]:
+        return provoke((), [defect], TARGET, replace(WANTED, dtypes=dtypes), isolated=True).cases
+
+    assert shown(torch.float32) == (SHOWN,)
+    assert shown(torch.bfloat16) == (replace(SHOWN, dtype=torch.bfloat16),)
+    assert shown(torch.bfloat16, torch.float32) == (SHOWN,)  # as it was seen: once is enough
+    assert shown(torch.float64) == ()  # where nobody saw it
+
+
+def test_a_case_that_a_dtype_cannot_hold_is_put_into_another() -> None:
+    long = replace(SHOWN, geometry=Geometry.parse("n2 c300 h1 w1 o1 k1x1"))
+    defect = replace(WRONG, shows=(str(long),))
+    wanted = replace(WANTED, dtypes=(torch.bfloat16, torch.float64))
+
+    provoked = provoke((), [defect], TARGET, wanted, isolated=True)
+    assert provoked.cases == (replace(long, dtype=torch.float64),)
+
+
+def test_sparse_values_fit_into_every_dtype() -> None:
+    long = Case.parse("certificate float32 n2 c300 h1 w1 o1 k1x1 values=sparse")
+    wanted = replace(WANTED, dtypes=(torch.bfloat16,))
+
+    provoked = provoke((), [replace(WRONG, shows=(str(long),))], TARGET, wanted, isolated=True)
+    assert provoked.cases == (replace(long, dtype=torch.bfloat16),)
 
 
 def test_a_row_asks_for_its_check() -> None:
