@@ -1,4 +1,4 @@
-"""In bfloat16 a NaN in X reaches what does not read it in Y; an infinity in K is NaN in dX.
+"""In bfloat16 a NaN in X reaches elements of Y that do not read it.
 
 Exits 1 where one of them is so, 0 where the defect does not show.
 """
@@ -11,7 +11,7 @@ import torch
 
 
 def main() -> int:
-    rights = [nan_in_input(), nan_in_four_channels(), nan_in_groups(), infinity_in_kernel()]
+    rights = [nan_in_input(), nan_in_four_channels(), nan_in_groups()]
     return int(not all(rights))
 
 
@@ -42,16 +42,6 @@ def nan_in_groups() -> bool:
     print("expected", 9.0)
     print("actual  ", found)
     return found == 9.0
-
-
-def infinity_in_kernel() -> bool:
-    X = torch.ones(1, 1, 1, 3, dtype=torch.bfloat16, requires_grad=True)
-    K = torch.tensor([[[[torch.inf, 1.0]]]], dtype=torch.bfloat16)
-    Y = torch.nn.functional.conv2d(X, K, padding=1)
-    (dX,) = torch.autograd.grad(Y, X, torch.ones_like(Y))
-    print("expected", [torch.inf] * 3)
-    print("actual  ", dX.flatten().tolist())
-    return dX.flatten().tolist() == [torch.inf] * 3
 
 
 if __name__ == "__main__":
