@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from analytic.calculus.answers.scanning import shortened
 from analytic.calculus.generation import LIBRARIES
 from analytic.calculus.spelling import parse_padding
 from analytic.locale import ENGLISH, languages
@@ -193,7 +194,7 @@ def _add_form(to: Parser) -> None:
 def _size(text: str) -> int | tuple[int, ...]:
     size = r"-?[0-9]{1,12}"
     if not re.fullmatch(rf"{size}([x×]{size})*", text, re.ASCII | re.IGNORECASE):
-        raise argparse.ArgumentTypeError(f"a size is written 2 or 2x3, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a size is written 2 or 2x3, not {shortened(text)!r}")
     numbers = tuple(map(int, re.split("[x×]", text.lower())))
     return numbers[0] if len(numbers) == 1 else numbers
 
@@ -207,7 +208,7 @@ def _padding(text: str) -> Any:
     if ":" in text:
         raise argparse.ArgumentTypeError(
             f"padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), same or valid, "
-            f"not {text!r}"
+            f"not {shortened(text)!r}"
         )
     return _size(text)  # top x bottom x left x right, too
 
@@ -215,7 +216,7 @@ def _padding(text: str) -> Any:
 def _number(text: str) -> int:
     size = _size(text)
     if not isinstance(size, int):
-        raise argparse.ArgumentTypeError(f"this is one number, not {text!r}")
+        raise argparse.ArgumentTypeError(f"this is one number, not {shortened(text)!r}")
     return size
 
 
@@ -224,7 +225,9 @@ def _channels(text: str) -> tuple[int, int]:
     if isinstance(size, int):
         return size, size
     if len(size) != 2:
-        raise argparse.ArgumentTypeError(f"channels are written 4 or 4x6 (in x out), not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"channels are written 4 or 4x6 (in x out), not {shortened(text)!r}"
+        )
     return size[0], size[1]
 
 
@@ -235,7 +238,7 @@ def _symbols(text: str) -> dict[str, str]:
         if not equals or letter not in LETTERS or LETTERS[letter] in found:
             raise argparse.ArgumentTypeError(
                 f"symbols are written X=A,K=B, each of {', '.join(LETTERS)} at most once, "
-                f"not {text!r}"
+                f"not {shortened(text)!r}"
             )
         found[LETTERS[letter]] = name
     return found

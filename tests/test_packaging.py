@@ -217,7 +217,9 @@ def test_the_chapter_is_used_from_the_fresh_environment(installed: Path, project
     assert project.joinpath("edge-detector.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("form", ["text", "latex", "markdown", "html", "json"])
+@pytest.mark.parametrize(
+    "form", ["text", "latex", "markdown", "html", "json", "notebook", "numpy", "torch"]
+)
 def test_the_derivation_is_used_from_the_fresh_environment(
     installed: Path, project: Path, form: str
 ) -> None:

@@ -17,6 +17,7 @@ from analytic.calculus.notation import Index
 Figures = Mapping[Index, Fraction]
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(/[0-9]*[1-9][0-9]*|\.[0-9]+)?")
+_MOST_SIGNS = 100  # Python refuses to read some thousands
 _EXAMPLE = "X=1,2,3;4,5,6 K=1,-1/2"
 
 
@@ -135,6 +136,10 @@ def _number(letter: str, text: str) -> Fraction:
     plain = text.strip().replace("−", "-")  # a minus sign copied from a printout
     if not _NUMBER.fullmatch(plain):
         raise ValuesError(f"{letter} must hold numbers like -3, 1/2 or 0.5, not {text.strip()!r}")
+    if len(plain) > _MOST_SIGNS:
+        raise ValuesError(
+            f"{letter} must hold numbers of at most {_MOST_SIGNS} signs, got one of {len(plain)}"
+        )
     return Fraction(plain)
 
 

@@ -223,6 +223,14 @@ def test_symbols(capsys: pytest.CaptureFixture[str]) -> None:
             "--theorem is of every geometry and takes no --input, --values",
         ),
         ("--language fr", "argument --language: invalid choice: 'fr' (choose from 'en', 'he')"),
+        (
+            "--input " + "9" * 5000,
+            f"argument --input: a size is written 2 or 2x3, not '{'9' * 59}…'",
+        ),
+        (
+            "--values X=1," + "9" * 5000,
+            "X must hold numbers of at most 100 signs, got one of 5000",
+        ),
         ("--inptu 3", "unrecognized arguments: --inptu 3"),
         (
             "--padding 1:0x2:0x1",
