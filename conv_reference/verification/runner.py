@@ -20,7 +20,8 @@ from conv_reference.verification.audit.audit import Audit
 from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.diagnosis import notes
-from conv_reference.verification.diagnosis.findings import PATIENCE, Gathered, Lab
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
 from conv_reference.verification.diagnosis.tally import Tally
 from conv_reference.verification.judging import Judged, Progress, judged
 from conv_reference.verification.known.known import SHIPPED, Defect, load
@@ -275,20 +276,19 @@ class _Run:
 
     def _findings(self, tally: Tally, outcome: Judged) -> tuple[Gathered, bool]:
         """What failed, taken apart; and whether the run was interrupted in the meantime."""
-        lab = Lab(
-            self.target,
-            self.backend,
-            self.settings,
-            self.defects,
-            in_process=not self.backend.isolates,
-            tried=outcome.tried,
-            patience=0.0 if outcome.interrupted else _patience(self.wanted),
-        )
-        failures = tally.failures()
+        patience = 0.0 if outcome.interrupted else _patience(self.wanted)
+        failures, judged_in = tally.failures(), tally.judged_in
+
+        def taken_apart(seconds: float) -> Gathered:
+            deadline = time.monotonic() + seconds
+            bench = Bench(self.target, self.backend, self.settings, self.defects, deadline)
+            in_process = not self.backend.isolates
+            return Diagnosis(failures, judged_in, bench, in_process).gathered()
+
         try:
-            return lab.findings(failures), outcome.interrupted
+            return taken_apart(patience), outcome.interrupted
         except KeyboardInterrupt:  # what is known so far, as it was met
-            return replace(lab, patience=0.0).findings(failures), True
+            return taken_apart(0.0), True
 
 
 def _tallied(tally: Tally, rows: Set[str], outcome: Judged) -> Tally:

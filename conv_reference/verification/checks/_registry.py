@@ -52,6 +52,8 @@ class Row:
     quantity: str = ""  # the one quantity of the first order that it judges, where it is one
     told: Told = Told.WITH
     repeatable: bool = True  # whether its case, judged again, shows the same
+    rests_on: tuple[str, ...] = ()  # quantities whose faults show in it, too; else all of them
+    follows: tuple[str, ...] = ()  # simpler checks that it is made of: their faults show in it
     own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones
     about: str = ""  # a predicate over sizes that those must keep where a target limits them
 

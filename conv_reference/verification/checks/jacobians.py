@@ -40,6 +40,7 @@ def _is_small(geometry: Geometry) -> bool:
         "torch.func.jacrev gives ∂Y/∂X, ∂Y/∂K and ∂Y/∂b, every entry.",
         "Agreement on a basis is a proof for this geometry; it maps the backward pass.",
         "a few wrong entries in a large Jacobian pass gradcheck's fast mode (pytorch#57166)",
+        follows=("vmap", "vmap_gradients"),
     ),
     sample=Sample.FEW,
     fits=_is_small,
@@ -55,6 +56,8 @@ def jacrev(trial: Trial) -> Iterator[Judgement]:
         "torch.func.jacfwd gives ∂Y/∂X, ∂Y/∂K and ∂Y/∂b, every entry.",
         "It maps the jvp rule.",
         "no forward derivative through a depthwise convolution (pytorch#81111)",
+        rests_on=("Y",),
+        follows=("jvp", "vmap"),
     ),
     sample=Sample.FEW,
     fits=_is_small,
@@ -114,6 +117,7 @@ def _expected(trial: Trial, name: str, X: Tensor, K: Tensor) -> Expected:
         "Products with the Hessian of ⟨G, Y⟩ are dX(G, W) and dK(G, V): reverse over reverse.",
         "Second-order optimisers and influence functions are made of them.",
         "double backward treats G as a constant",
+        follows=("double_backward",),
     ),
     sample=Sample.FEW,
 )
@@ -132,6 +136,7 @@ def hessian_vector(trial: Trial) -> Iterator[Judgement]:
         "The same products by forward over reverse.",
         "The cheaper nesting, where a jvp rule is there; it differentiates the backward pass.",
         "forward-over-reverse raised for a depthwise convolution (pytorch#75219)",
+        follows=("jvp", "double_backward", "forward_over_reverse"),
     ),
     sample=Sample.FEW,
 )

@@ -181,6 +181,7 @@ _MOST_ELEMENTS = 64
         "torch.autograd.gradgradcheck, in float64, finds the second order consistent.",
         "Finite differences know nothing of our closed forms.",
         "no double backward at all with oneDNN, unseen by tests in float64 alone (pytorch#15353)",
+        follows=("double_backward",),
     ),
     sample=Sample.FEW,
     dtypes=[torch.float64],

@@ -6,20 +6,59 @@ the conditions that every failing one meets, and few others, point at the predic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import comb
 
+from conv_reference.verification.checks import all_rows
+from conv_reference.verification.diagnosis.kinds import Kind, row_of
 from conv_reference.verification.model.case import Case, Layout, dtype_name
+from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.sizes import sizes_of
+from conv_reference.verification.plan.bulk import CERTIFICATE
 
 FEWEST = 5  # failing cases: with fewer, much is common to them by chance
 MANY = 12  # with fewer, so is a parity or an upper limit
 _MOST = 4  # conditions
 _MOST_PASSING = 1.25  # for each that fails
+_CHANCE = 0.01  # with which one of all conditions may be common to the failing cases by chance
 _CONTIGUOUS = {Layout.CONTIGUOUS, Layout.OFFSET}
+_Met = frozenset[str]  # the conditions that a case meets
+
+
+def common_to(
+    kind: Kind,
+    failures: Mapping[Kind, Sequence[Failure]],
+    shown: Case,
+    every: Sequence[Failure],
+    judged_in: Mapping[str, Collection[Case]],
+) -> str:
+    """What all failures of a kind, in any dtype, have in common with the smallest.
+
+    Args:
+        kind: of the failures.
+        failures: by their kinds, but for those that follow from others.
+        shown: the smallest case.
+        every: all failures of the run, those that follow from others among them.
+        judged_in: the cases of the run, by the rows that they were judged in.
+    """
+    alike = [f for k, those in failures.items() if _is_alike(k, kind) for f in those]
+    first = row_of(alike[0].judgement).is_first
+    failing = [f.case for f in alike if not first or f.case.check == CERTIFICATE]
+    rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
+    elsewhere = {f.case for f in every if f.judgement.check in rows}
+    others = {case for row in rows for case in judged_in.get(row, ())} - elsewhere
+    return circumstances(failing, [*others], smallest=shown)
+
+
+def _is_alike(other: Kind, kind: Kind) -> bool:
+    """In another dtype; of a mode, in another quantity, too: few are asked of each case."""
+    if kind.thrown is None and not all_rows()[kind.row].is_first:
+        return other.row == kind.row and not other.known
+    return other.in_any_dtype == kind.in_any_dtype
 
 
 def circumstances(
-    failing: Sequence[Case], tried: Sequence[Case], *, smallest: Case | None = None
+    failing: Sequence[Case], others: Sequence[Case], *, smallest: Case | None = None
 ) -> str:
     """One sentence: the conditions that all failing cases meet, and how many others do.
 
@@ -28,26 +67,38 @@ def circumstances(
 
     Args:
         failing: cases that failed in one way.
-        tried: every case that could have, these among them.
+        others: cases that could have, and passed.
         smallest: one more that fails in this way, made small: what it lacks is not needed.
 
     Returns:
-        Empty where fewer than five failed, or all did, or nothing is common to them alone, or
-        clearly more others passed with all of it.
+        Empty where fewer than five failed, or all did, or nothing is common to them alone but
+        what may be so by chance, or clearly more others passed with all of it.
     """
-    wrong = set(failing)
+    wrong = dict.fromkeys(failing)
     if len(wrong) < FEWEST:
         return ""
-    meant = wrong if smallest is None else {*wrong, smallest}
     conditions = _conditions if len(wrong) < MANY else _more_conditions
-    common = set.intersection(*(set(conditions(case)) for case in meant))
-    right = [set(conditions(case)) & common for case in tried if case not in wrong]
+    meant = wrong if smallest is None else {**wrong, smallest: None}
+    met = [frozenset(conditions(case)) for case in meant]
+    right = [frozenset(conditions(case)) for case in others if case not in wrong]
+    common = frozenset.intersection(*met)
+    tested = len(frozenset.union(*met))
+    chosen = _chosen(common, [those & common for those in right], len(wrong), tested)
+    passing = sum(those.issuperset(chosen) for those in right)
+    if not chosen or passing > _MOST_PASSING * len(wrong):
+        return ""  # what more of the right ones have, too, tells nothing
+    left = f"{passing:,} other{'s' * (passing > 1)}" if passing else "no other"
+    return f"All {len(wrong):,} have {', '.join(chosen)}; {left} with that passed."
+
+
+def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> list[str]:
+    """The fewest conditions that tell the failing cases from as many others as they can."""
     chosen: list[str] = []
     passing = right
     while passing and len(chosen) < _MOST:
         counts = {text: sum(text in met for met in passing) for text in sorted(common)}
         best = min(counts, key=counts.__getitem__, default=None)
-        if best is None or counts[best] > 0.9 * len(passing):
+        if best is None or _may_be_chance(counts[best], len(passing), failing, tested):
             break
         chosen.append(best)
         passing = [met for met in passing if best in met]
@@ -55,10 +106,17 @@ def circumstances(
         rest = [other for other in chosen if other != text]
         if rest and sum(met.issuperset(rest) for met in right) == len(passing):
             chosen = rest
-    if not chosen or len(passing) > _MOST_PASSING * len(wrong):
-        return ""  # what more of the right ones have, too, tells nothing
-    others = f"{len(passing):,} other{'s' * (len(passing) > 1)}" if passing else "no other"
-    return f"All {len(wrong):,} have {', '.join(chosen)}; {others} with that passed."
+    return chosen
+
+
+def _may_be_chance(meeting: int, passing: int, failing: int, tested: int) -> bool:
+    """Whether cases drawn without regard to it could all meet one of the conditions tested.
+
+    Of all cases ``meeting + failing`` meet it; all that fail are among them with the probability
+    of the hypergeometric distribution, and so many conditions had a chance to.
+    """
+    ways = comb(meeting + failing, failing) / comb(passing + failing, failing)
+    return meeting > 0.9 * passing or tested * ways > _CHANCE
 
 
 def _conditions(case: Case) -> Iterator[str]:

@@ -41,7 +41,8 @@ class _Seen:
     verdicts: set[Verdict] = field(default_factory=set)
     geometries: dict[Geometry, None] = field(default_factory=dict)
     balanced: dict[Geometry, None] = field(default_factory=dict)
-    cases: int = 0
+    judged: dict[Case, None] = field(default_factory=dict)
+    cases: int = 0  # as many as were fed, one that is met again included
     unsupported: int = 0
     bits: list[float] = field(default_factory=list)
     bounds: set[str] = field(default_factory=set)
@@ -117,6 +118,14 @@ class Tally:
         """The rows of which anything was seen."""
         return {row for row, _ in self._seen}
 
+    @property
+    def judged_in(self) -> dict[str, list[Case]]:
+        """The cases by the rows that they were judged in; not those that a row refused."""
+        found: dict[str, list[Case]] = {}
+        for (row, _), seen in self._seen.items():
+            found.setdefault(row, []).extend(seen.judged)
+        return found
+
     def failures(self) -> list[Failure]:
         """Every fault, in the order of the rows."""
         return [f for seen in self._seen.values() for f in seen.failures]
@@ -161,6 +170,7 @@ class Tally:
 
 
 def _count(seen: _Seen, case: Case) -> None:
+    seen.judged[case] = None
     seen.cases += 1
     seen.geometries[case.geometry] = None
     if case.values == Values.BALANCED and not _has_repeats(case):

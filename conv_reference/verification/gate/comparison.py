@@ -15,7 +15,7 @@ from conv_reference.verification.gate.baseline import (
 )
 from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import FAILURES, Report, Verdict, is_worse
-from conv_reference.verification.report._groups import rows_of as checks_of
+from conv_reference.verification.report.groups import rows_of as checks_of
 
 DEFAULT_MARGIN = 1.0  # bits
 

@@ -21,7 +21,7 @@ from conv_reference.verification.gate.comparison import (
 )
 from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import Finding, Report
-from conv_reference.verification.report._groups import rows_of
+from conv_reference.verification.report.groups import rows_of
 
 
 class OnFound(StrEnum):

@@ -59,6 +59,8 @@ class Finding:
     occurrences: int = 1  # cases of the run that failed in this way
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
+    fault: int = 0  # the fault of the run that it shows, from 1: findings of one have one number
+    follows: bool = False  # whether it follows from another finding of that number
 
 
 @dataclass(frozen=True)

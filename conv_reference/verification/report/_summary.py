@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.model.notes import NoteKind
@@ -14,8 +14,8 @@ from conv_reference.verification.model.result import (
     Report,
     Verdict,
 )
-from conv_reference.verification.report._groups import grouped
 from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.groups import groups, references
 from conv_reference.verification.report.view import PLAIN, View
 
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
@@ -100,7 +100,7 @@ def headline(report: Report) -> str:
 
 
 def _but_known(report: Report) -> str:
-    known = sum(1 for group in grouped(report.findings) if group.first.known is not None)
+    known = sum(1 for group in groups(report.findings) if group.first.known is not None)
     return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
 
 
@@ -117,7 +117,7 @@ def _verdict(report: Report) -> str:
     failing = [check for check in report.checks if not is_right(check, report)]
     if not any(check.verdict in FAILURES for check in failing):
         return "not exact, which was required"
-    causes = [group for group in grouped(report.findings) if group.first.known is None]
+    causes = [group for group in groups(report.findings) if group.first.known is None]
     word = replace(report, checks=tuple(failing)).verdict.value
     return f"{word} ({counted(len(causes), 'finding')})" if causes else word
 
@@ -159,12 +159,17 @@ def table(report: Report, *, fold: bool = False) -> Table:
     found: dict[str, dict[str, CheckResult]] = {}
     for check in ran:
         found.setdefault(one_line(check.name), {})[one_line(check.dtype)] = check
+    seen = references(report.findings)
+    several = len({number for numbers in seen.values() for number in numbers}) > 1
     rows = []
     for name, by_dtype in found.items():
         if all(check.verdict == Verdict.UNSUPPORTED for check in by_dtype.values()):
             continue
         cells = tuple(
-            _cell(by_dtype[dtype], report) if dtype in by_dtype else Cell("") for dtype in dtypes
+            _cell(one, report, seen.get((one.name, one.dtype), ()) if several else ())
+            if (one := by_dtype.get(dtype)) is not None
+            else Cell("")
+            for dtype in dtypes
         )
         cases = sum(check.cases or check.geometries for check in by_dtype.values())
         rows.append((name, cells, cases))
@@ -194,10 +199,13 @@ def _bound(miss_bound: float) -> str:
     return f"≤{miss_bound:.0e}"
 
 
-def _cell(check: CheckResult, report: Report) -> Cell:
+def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
     known = check.known and check.verdict in FAILURES
     right = is_right(check, report)
-    return Cell(check.verdict.value, _detail(check), known=known, right=right)
+    detail = _detail(check)
+    if seen and not right:
+        detail = f"see {', '.join(map(str, seen))}"
+    return Cell(check.verdict.value, detail, known=known, right=right)
 
 
 def _detail(check: CheckResult) -> str:

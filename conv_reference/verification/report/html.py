@@ -19,7 +19,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conv_reference.verification.model.result import Report, Verdict
-from conv_reference.verification.report._groups import Group, grouped, rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     counted,
@@ -29,6 +28,7 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.groups import Group, groups, references
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for
@@ -42,12 +42,10 @@ SUFFIXES = (".html", ".htm")
 def render(report: Report, view: View = PLAIN) -> str:
     """The report as a page that needs nothing from elsewhere."""
     top = view.top or _alone(report)
-    groups = grouped(top.findings)
+    gathered = groups(top.findings)
     links: dict[tuple[str, str], str] = {}
-    for number, group in enumerate(groups, start=1):
-        for finding in group.findings:
-            for row in rows_of(finding):
-                links.setdefault((one_line(row), one_line(finding.dtype)), f"f{number}")
+    for (row, dtype), numbers in references(top.findings).items():
+        links[one_line(row), one_line(dtype)] = f"f{numbers[0]}"
     return (
         _environment()
         .get_template("report.html.j2")
@@ -63,7 +61,7 @@ def render(report: Report, view: View = PLAIN) -> str:
             sections=[(title, [*map(one_line, lines)]) for title, lines in top.sections if lines],
             table=table(report),
             links=links,
-            groups=[_group(group) for group in groups],
+            groups=[_group(group) for group in gathered],
             unsupported=unsupported(report),
             remarks=[*([one_line(top.footnote)] if top.footnote else ()), *remarks(report)],
             provenance=provenance(report),
@@ -95,6 +93,7 @@ def _group(group: Group) -> dict[str, Any]:
         "seen": counted(group.occurrences, "case"),
         "circumstances": one_line(first.circumstances),
         "rows": ", ".join(group.rows),
+        "following": ", ".join(group.following),
         "codes": [
             (label, kind, printable(code).strip("\n")) for label, kind, code in codes if code
         ],

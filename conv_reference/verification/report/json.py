@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from conv_reference.verification.model.result import CheckResult, Finding, Report
-from conv_reference.verification.report._groups import grouped
+from conv_reference.verification.report.groups import groups
 from conv_reference.verification.report.view import PLAIN, View
 
 SCHEMA = 1
@@ -63,11 +63,7 @@ def finding(found: Finding) -> dict[str, Any]:
 
 def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
     """Each with the number of its group: the other formats tell those of one cause as one."""
-    numbers = {
-        id(found): number
-        for number, group in enumerate(grouped(findings), start=1)
-        for found in group.findings
-    }
+    numbers = {id(found): group.number for group in groups(findings) for found in group.findings}
     return [finding(found) | {"group": numbers[id(found)]} for found in findings]
 
 

@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 
 from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
-from conv_reference.verification.report._groups import rows_of
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     NO_DTYPE,
@@ -19,6 +18,7 @@ from conv_reference.verification.report._summary import (
     is_right,
     remarks,
 )
+from conv_reference.verification.report.groups import rows_of
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.report.view import PLAIN, Top, View
 

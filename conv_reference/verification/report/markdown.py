@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report
-from conv_reference.verification.report._groups import Group, grouped
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     Cell,
@@ -22,6 +21,7 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 _MOST_GROUPS = 20  # a summary holds a megabyte, a comment 65,536 characters
@@ -53,10 +53,11 @@ def _beneath(top: Top, report: Report) -> Iterator[str]:
 
 def details(findings: Iterable[Finding]) -> Iterator[str]:
     """The findings by cause, each folded under its title."""
-    groups = grouped(findings)
-    yield from (_details(group) for group in groups[:_MOST_GROUPS])
-    if len(groups) > _MOST_GROUPS:
-        yield f"… and {counted(len(groups) - _MOST_GROUPS, 'further finding')}."
+    gathered = groups(findings)
+    numbered = len(gathered) > 1
+    yield from (_details(group, numbered=numbered) for group in gathered[:_MOST_GROUPS])
+    if len(gathered) > _MOST_GROUPS:
+        yield f"… and {counted(len(gathered) - _MOST_GROUPS, 'further finding')}."
 
 
 def annotations(report: Report, level: str = "error") -> list[str]:
@@ -68,7 +69,7 @@ def annotations(report: Report, level: str = "error") -> list[str]:
         report: whose findings they are.
         level: error or warning; a known defect is a notice whatever is asked for.
     """
-    commands = [_annotation(report, group, level) for group in grouped(report.findings)]
+    commands = [_annotation(report, group, level) for group in groups(report.findings)]
     if len(commands) > _MOST_ANNOTATIONS:
         left = counted(len(commands) - _MOST_ANNOTATIONS + 1, "further finding")
         commands[_MOST_ANNOTATIONS - 1 :] = [f"::{level} title=conv-reference::{left}"]
@@ -133,10 +134,11 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _details(group: Group) -> str:
+def _details(group: Group, *, numbered: bool) -> str:
     first = group.first
     word = first.verdict.upper() if first.known is None else f"known, {first.verdict}"
-    blocks = [f"<details><summary><b>{word}</b>: {code(group.title)}</summary>"]
+    number = f"{group.number}. " if numbered else ""
+    blocks = [f"<details><summary>{number}<b>{word}</b>: {code(group.title)}</summary>"]
     if first.known is not None:
         blocks.append(f"A known defect: {code(first.known)}")
     blocks.append(fenced(first.explanation))
@@ -148,6 +150,8 @@ def _details(group: Group) -> str:
         blocks.append("\n".join(f"- and likewise in {code(place)}" for place in group.likewise))
     seen = f"Seen in {counted(group.occurrences, 'case')}, by {code(', '.join(group.rows))}."
     blocks.append(seen)
+    if group.following:
+        blocks.append(f"From it follow failures of {code(', '.join(group.following))}.")
     if first.circumstances:
         blocks.append(code(first.circumstances))
     if first.reproduce:

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report
-from conv_reference.verification.report._groups import Group, grouped
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     Table,
@@ -20,6 +19,7 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 SUFFIXES = (".txt", ".text")
@@ -99,20 +99,21 @@ def _row(name: str, width: int, cells: Iterable[str], widths: Iterable[int], cas
 
 
 def _findings(findings: Iterable[Finding]) -> Iterator[str]:
-    groups = grouped(findings)
-    for group in groups[:_MOST_GROUPS]:
-        yield from _group(group)
+    gathered = groups(findings)
+    for group in gathered[:_MOST_GROUPS]:
+        yield from _group(group, numbered=len(gathered) > 1)
         yield ""
-    if len(groups) > _MOST_GROUPS:
-        more = counted(len(groups) - _MOST_GROUPS, "further finding")
+    if len(gathered) > _MOST_GROUPS:
+        more = counted(len(gathered) - _MOST_GROUPS, "further finding")
         yield f"… and {more}; the formats json and html show them all."
         yield ""
 
 
-def _group(group: Group) -> Iterator[str]:
+def _group(group: Group, *, numbered: bool) -> Iterator[str]:
     first = group.first
     word = first.verdict.upper() if first.known is None else f"KNOWN, {first.verdict}"
-    yield f"{word}: {group.title}"
+    number = f"{group.number}. " if numbered else ""
+    yield f"{number}{word}: {group.title}"
     if first.known is not None:
         yield f"  a known defect: {one_line(first.known)}"
     yield from _indented(first.explanation)
@@ -123,6 +124,8 @@ def _group(group: Group) -> Iterator[str]:
     for line in group.likewise:
         yield f"  and likewise in {line}"
     yield f"  seen in {counted(group.occurrences, 'case')}, by {', '.join(group.rows)}"
+    if group.following:
+        yield from _wrapped(f"from it follow failures of {', '.join(group.following)}", "  ")
     if first.circumstances:
         yield from _wrapped(one_line(first.circumstances), "  ")
     if first.reproduce:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from conv_reference.verification.model.result import Finding
+from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.report._plain import one_line
 
 _MOST_LIKEWISE = 6
@@ -15,9 +15,10 @@ _MOST_ROWS = 6
 
 @dataclass(frozen=True)
 class Group:
-    """Findings with one cause: the first is shown, the others are named beside it."""
+    """One fault: the first of its findings is shown, the others are named beside it."""
 
-    findings: tuple[Finding, ...]
+    number: int  # from 1, in the order of a report
+    findings: tuple[Finding, ...]  # in other dtypes and on other cases, and what follows from it
 
     @property
     def first(self) -> Finding:
@@ -51,12 +52,15 @@ class Group:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """The checks that it shows in; where they are many, the first of them."""
-        every = dict.fromkeys(one_line(name) for f in self.findings for name in rows_of(f))
-        names = list(every)
-        if len(names) > _MOST_ROWS + 1:
-            names[_MOST_ROWS:] = [f"{len(names) - _MOST_ROWS} more"]
-        return tuple(names)
+        """The checks that show the fault itself."""
+        return _few(f.check for f in self.findings if not f.follows)
+
+    @property
+    def following(self) -> tuple[str, ...]:
+        """The checks that fail because of it; where they are many, the first of them."""
+        own = {f.check for f in self.findings if not f.follows}
+        every = (name for f in self.findings for name in rows_of(f))
+        return _few(name for name in every if name not in own)
 
     @property
     def likewise(self) -> tuple[str, ...]:
@@ -83,28 +87,57 @@ def rows_of(finding: Finding) -> tuple[str, ...]:
     return (finding.check, *finding.also)
 
 
-def grouped(findings: Iterable[Finding]) -> tuple[Group, ...]:
-    """The findings by cause, in their order; those that are known defects come last.
+def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
+    """The findings by the faults that they show, in their order; known defects come last.
 
-    Two have one cause when they are the same thing in another dtype, when one case explains both
-    in the same words, or when both carry the same guess.
+    Two show one fault when the diagnosis of one run says so, when they are the same thing in
+    another dtype, when one case explains both in the same words, or when both carry one guess.
+
+    Args:
+        findings: of one report, or of several on one target.
     """
-    groups: list[list[Finding]] = []
-    places: dict[Hashable, int] = {}
+    gathered: list[list[Finding]] = []
+    places: dict[Hashable, int] = {}  # where the findings of a key are
     for finding in findings:
-        keys = list(_keys(finding))
-        place = next((places[key] for key in keys if key in places), len(groups))
-        if place == len(groups):
-            groups.append([])
-        groups[place].append(finding)
+        keys = [*_keys(finding)]
+        met = sorted({places[key] for key in keys if key in places})
+        place = met[0] if met else len(gathered)
+        if not met:
+            gathered.append([])
+        for other in met[1:]:  # what were two are one
+            gathered[place] += gathered[other]
+            gathered[other] = []
+            places.update({key: place for key, at in places.items() if at == other})
+        gathered[place].append(finding)
         places.update(dict.fromkeys(keys, place))
-    gathered = [Group(tuple(members)) for members in groups]
-    return tuple(sorted(gathered, key=lambda group: group.first.known is not None))
+    found = [sorted(those, key=lambda finding: finding.follows) for those in gathered if those]
+    ordered = sorted(found, key=lambda members: members[0].known is not None)
+    return tuple(Group(number, tuple(those)) for number, those in enumerate(ordered, start=1))
+
+
+def references(findings: Iterable[Finding]) -> dict[tuple[str, str], tuple[int, ...]]:
+    """The numbers of the groups that a check shows in a dtype; by the names of both."""
+    found: dict[tuple[str, str], dict[int, None]] = {}
+    for group in groups(findings):
+        for finding in group.findings:
+            for row in rows_of(finding):
+                found.setdefault((row, finding.dtype), {})[group.number] = None
+    return {place: tuple(numbers) for place, numbers in found.items()}
+
+
+def _few(names: Iterable[str]) -> tuple[str, ...]:
+    few = [*dict.fromkeys(map(one_line, names))]
+    if len(few) > _MOST_ROWS + 1:
+        few[_MOST_ROWS:] = [f"{len(few) - _MOST_ROWS} more"]
+    return tuple(few)
 
 
 def _keys(finding: Finding) -> Iterator[Hashable]:
     kind = (finding.verdict, finding.known)
-    yield (*kind, "dtype", finding.check, finding.quantity, _place(finding))
+    if finding.fault:
+        yield "fault", finding.seed, finding.fault
+    thrown = finding.actual if finding.verdict == Verdict.RAISED else ""
+    yield (*kind, "dtype", finding.check, finding.quantity, thrown, _place(finding))
     yield (*kind, "words", _place(finding), finding.explanation)
     if finding.cause:
         yield (*kind, "cause", finding.cause)

@@ -1,0 +1,101 @@
+"""The target, asked once more: what failures are taken apart with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.diagnosis.tally import crashed
+from conv_reference.verification.known.known import Defect, first_match
+from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
+from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.plan.bulk import CERTIFICATE
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.values import case_operands, is_exact
+from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.work.messages import Broken
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A target, where it runs, and how long it may still be asked."""
+
+    target: Target
+    backend: Backend
+    settings: Settings
+    defects: tuple[Defect, ...]  # the known ones that apply here
+    deadline: float  # of ``time.monotonic``
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time left."""
+        return time.monotonic() > self.deadline
+
+    def ask(
+        self, question: Callable[[Target, Any, Any], Any], items: Iterable[Any], argument: Any
+    ) -> dict[Any, Any]:
+        """What a question has as its answer for each item; not those that are not reached.
+
+        Items on which the engine itself fails have none either.
+        """
+        listed = list(dict.fromkeys(items))
+        if not listed or self.is_over:
+            return {}
+        answers = self.backend.run(question, listed, argument, deadline=self.deadline)
+        return {
+            listed[number]: answer
+            for number, answer in answers
+            if answer is not None and not isinstance(answer, Broken)
+        }
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        """How each case fails, all questions asked; a case is missing where it was not reached."""
+        answers = self.ask(judge_case, filter(self.is_possible, cases), self.settings)
+        return {case: _failures(case, answer) for case, answer in answers.items()}
+
+    def certificates_of(self, failure: Failure) -> list[Case]:
+        """The certificates, with all gradients, of its case and of what its check made of it."""
+        made = failure.judgement.case
+        given = [failure.case] if made is None else [made, failure.case]
+        return [self.recast(case, CERTIFICATE) for case in given]
+
+    def recast(self, case: Case, check: str) -> Case:
+        """The case as another check is put to it: over integers, with all gradients asked for."""
+        values = Values.BALANCED if case.values == Values.REAL else case.values
+        leaves = "XKb" if case.bias else "XK"
+        wanted = replace(case, check=check, values=values, requires_grad=leaves)
+        return self.target.restrict(wanted)
+
+    def known(self, failure: Failure) -> Defect | None:
+        """The known defect that it is: on the case itself, or on what the check made of it."""
+        made = failure.judgement.case
+        cases = (failure.case,) if made is None else (failure.case, made)
+        found = (first_match(self.defects, case, failure.judgement) for case in cases)
+        return next(filter(None, found), None)
+
+    def is_possible(self, case: Case) -> bool:
+        """Whether the target can be asked for it, with values that prove something."""
+        if self.target.restrict(case) != case:
+            return False
+        uneven = any(before != after for before, after in case.geometry.padding)
+        if uneven and "padding" not in self.target.fixed:
+            return False  # a word asks for it, which a case does not hold
+        check = all_checks()[case.check]
+        if check.has_own and check.row_of(self.target, case.geometry) is None:
+            return False
+        if case.values in {Values.ONES, Values.COUNTING}:
+            operator = self.target.operator
+            return is_exact(case, case_operands(case, self.settings.seed, operator), operator)
+        dense = case.values not in {Values.REAL, Values.SPARSE}
+        return not dense or self.target.can_be_exact(case.geometry, case.dtype)
+
+
+def _failures(case: Case, answer: Iterable[Judgement] | Crash) -> list[Failure]:
+    if isinstance(answer, Crash):
+        answer = [crashed(all_checks()[case.check], case, answer)]
+    return [Failure(case, judgement) for judgement in answer if judgement.verdict in FAILURES]

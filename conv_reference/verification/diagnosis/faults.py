@@ -1,0 +1,108 @@
+"""Faults: the kinds of failures that have one cause, and which failures are a fault's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from conv_reference.quantities import GRADIENTS, QUANTITIES
+from conv_reference.verification.diagnosis.adjoint import own_gradients
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.kinds import Condition, Kind, row_of, size
+from conv_reference.verification.diagnosis.origins import Groups, explains
+from conv_reference.verification.model.case import DTYPES, Case, Values
+from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.model.result import Verdict
+
+_MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
+_PRECISION = {name: place for place, name in enumerate(DTYPES)}  # the widest dtype is shown first
+
+
+@dataclass
+class Fault:
+    """One cause: its failures in each dtype, and the kinds of those that follow from it."""
+
+    kinds: list[Kind] = field(default_factory=list)
+    following: list[Kind] = field(default_factory=list)
+
+
+def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
+    """The faults behind the groups, in their order; the widest dtype of each first.
+
+    What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
+    because of it: see ``own_gradients``.
+    """
+    faults: dict[Kind, Fault] = {}
+    for kind in groups:
+        faults.setdefault(kind.in_any_dtype, Fault()).kinds.append(kind)
+    for fault in faults.values():
+        fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
+    forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
+    if forward is None:
+        return [*faults.values()]
+    follows = {
+        kind
+        for kind, fault in faults.items()
+        if _wrong_quantity(kind) in GRADIENTS and _follows(fault.kinds[0], groups, bench)
+    }
+    for kind in follows:
+        faults[forward].following += faults.pop(kind).kinds
+    return [*faults.values()]
+
+
+def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:
+    """Which failures of this kind are a fault of their own, and follow from no other.
+
+    Smaller cases are tried in the search for the smallest: there it may be another that shows.
+    """
+    others = {_wrong_quantity(other) for other in groups if not other.known}
+    quantity = _wrong_quantity(kind)
+    if quantity in GRADIENTS and "Y" in others:
+        return lambda failure: quantity not in _own_gradients([failure.case], bench)[0]
+    first = [other for other in groups if not other.known and _is_first(groups[other].failures)]
+    if first and not _is_first(groups[kind].failures):
+        return lambda failure: not _is_explained(failure, bench)
+    return lambda _: True
+
+
+def first_own(failures: Iterable[Failure], is_own: Condition) -> Failure:
+    """The smallest failure that is a fault of its own, of the first few; else the smallest."""
+    by_size = sorted(failures, key=size)
+    return next(filter(is_own, by_size[:_MOST_HELD]), by_size[0])
+
+
+def _wrong_quantity(kind: Kind) -> str:
+    """The quantity of the first order whose numbers are wrong; empty for other kinds."""
+    quantity = QUANTITIES.get(kind.quantity)
+    if kind.known or kind.verdict != Verdict.WRONG or quantity is None:
+        return ""
+    return quantity.name if quantity.row == kind.row else ""
+
+
+def _is_first(failures: Sequence[Failure]) -> bool:
+    return row_of(failures[0].judgement).is_first
+
+
+def _is_explained(failure: Failure, bench: Bench) -> bool:
+    answers = bench.failures_on(bench.certificates_of(failure))
+    found = (other for those in answers.values() for other in those)
+    return any(explains(other.judgement, failure.judgement) for other in found)
+
+
+def _follows(kind: Kind, groups: Groups, bench: Bench) -> bool:
+    """Whether a wrong gradient is that of the target's own Y, in each of some cases."""
+    by_size = sorted({f.case: f for f in groups[kind].failures}.values(), key=size)
+    step = max(1, len(by_size) // _MOST_HELD)
+    held = _own_gradients([f.case for f in by_size[::step][:_MOST_HELD]], bench)
+    return bool(held) and all(kind.quantity in own for own in held)
+
+
+def _own_gradients(cases: Iterable[Case], bench: Bench) -> list[frozenset[str]]:
+    """Of each case that is reached, on dense values where they are exact."""
+    asked = [_dense(bench.recast(case, case.check), bench) for case in cases]
+    return [*bench.ask(own_gradients, asked, bench.settings).values()] or [frozenset()]
+
+
+def _dense(case: Case, bench: Bench) -> Case:
+    dense = bench.target.can_be_exact(case.geometry, case.dtype)
+    return replace(case, values=Values.BALANCED) if dense else case

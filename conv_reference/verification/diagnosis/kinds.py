@@ -1,0 +1,79 @@
+"""Kinds of failures: those of one kind are reported as one, in the order of their ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from conv_reference.verification.checks import Row, Told, all_rows
+from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
+from conv_reference.verification.model.result import Verdict
+
+Condition = Callable[[Failure], bool]  # whether a failure is a fault of its own
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What failures have in common that are reported as one.
+
+    What raises is told apart by what is thrown and where: which row and which quantity it is
+    blamed on depends on what the case asks for.
+    """
+
+    row: str  # empty where something is thrown
+    quantity: str  # the same
+    verdict: Verdict
+    thrown: Thrown | None
+    dtype: str
+    known: str = ""  # the known defect, or empty
+
+    @property
+    def in_any_dtype(self) -> Kind:
+        """The kind of the same failures in whatever dtype: mostly one fault."""
+        return replace(self, dtype="")
+
+
+def kind_of(failure: Failure, known: str = "") -> Kind:
+    """The kind of a failure.
+
+    Args:
+        failure: the failure.
+        known: the name of the known defect that it is, or empty.
+    """
+    judgement = failure.judgement
+    thrown = None if judgement.thrown is None else judgement.thrown.alike
+    return Kind(
+        "" if thrown else judgement.check,
+        "" if thrown else judgement.quantity_alike,
+        judgement.verdict,
+        thrown,
+        dtype_name(failure.case.dtype),
+        known,
+    )
+
+
+def row_of(judgement: Judgement) -> Row:
+    """The row that a judgement belongs to."""
+    return all_rows()[judgement.check]
+
+
+def rank(failure: Failure) -> int:
+    """The order in which failures are reported: see ``Told``."""
+    row = row_of(failure.judgement)
+    return 0 if row.is_first else 2 if row.told == Told.LAST else 1
+
+
+def size(failure: Failure) -> tuple[bool, int, int]:
+    """Small and plain cases first: they are reduced sooner."""
+    g = failure.case.geometry
+    empty = g.batch == 0  # it shows little: last
+    work = products(failure.case) * 4 + g.input_size[0] * g.input_size[1]
+    return empty, work, len(failure.case.layout)
+
+
+def products(case: Case) -> int:
+    """How many products one forward pass has."""
+    g = case.geometry
+    return math.prod((g.batch, *g.output_size, *g.weight_shape))

@@ -1,0 +1,200 @@
+"""Which failure follows from which: one cause is reported once, what follows from it under it.
+
+A wrong number, shape or raise of the certificate shows in laws, modes and memory as well. Whether
+it does is not guessed from the run as a whole: each failing case is asked its certificate, with all
+gradients, and then the simpler modes that its row is made of. What none of them explains is a
+fault of its own, however many others there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from conv_reference.quantities import FIRST_ORDER
+from conv_reference.verification.checks import Told
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.result import Verdict
+
+MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
+
+
+@dataclass
+class Group:
+    """The failures of one kind, and the rows in which what follows from them shows."""
+
+    failures: list[Failure] = field(default_factory=list)
+    also: dict[str, None] = field(default_factory=dict)
+
+
+Groups = dict[Kind, Group]
+_Origins = dict[int, Failure]  # what a failure, by its identity, follows from
+
+
+def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[Failure]]:
+    """The failures by their kinds, each under its cause; and those that are known defects.
+
+    Args:
+        failures: all of a run.
+        bench: with no time left, failures are grouped as they were met.
+    """
+    groups: Groups = defaultdict(Group)
+    known: list[Failure] = []
+    later: list[Failure] = []
+    for failure in sorted(failures, key=rank):
+        kind = _kind(failure, bench)
+        if kind.known:
+            known.append(failure)
+        if kind.known or row_of(failure.judgement).is_first:
+            _file(groups[kind], failure)
+        else:
+            later.append(failure)
+    for failure, origin in _origins(later, bench):
+        if origin is None:
+            own = _kind(failure, bench)
+            _file(groups[own], failure)
+            continue
+        kind = _kind(origin, bench)
+        groups[kind].failures.append(origin)
+        groups[kind].also[failure.judgement.check] = None
+        if kind.known:
+            known.append(failure)
+    return dict(groups), known
+
+
+def _file(group: Group, failure: Failure) -> None:
+    """With its own; a raise shows in the rows of others, too."""
+    if group.failures and failure.judgement.check != group.failures[0].judgement.check:
+        group.also[failure.judgement.check] = None
+    group.failures.append(failure)
+
+
+def _kind(failure: Failure, bench: Bench) -> Kind:
+    defect = bench.known(failure)
+    return kind_of(failure, "" if defect is None else defect.name)
+
+
+def _origins(failures: Sequence[Failure], bench: Bench) -> Iterator[tuple[Failure, Failure | None]]:
+    """Each failure, or the simplest on its case that it stands for, and what it follows from."""
+    asked = _sample(failures)
+    origins = _found(asked, bench, bench.certificates_of, explains)
+    simpler = [f for f in asked if id(f) not in origins]
+    origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), is_made_of)
+    own = [f for f in asked if id(f) not in origins]
+    simplest = _simplest(own, bench)
+    usual = {_place(f): origins.get(id(f)) for f in reversed(asked)}
+    seen = {id(f) for f in asked}
+    for failure in failures:
+        if id(failure) in seen:
+            yield simplest.get(id(failure), failure), origins.get(id(failure))
+        else:
+            yield failure, usual[_place(failure)]
+
+
+def _place(failure: Failure) -> tuple[object, ...]:
+    judgement = failure.judgement
+    thrown = None if judgement.thrown is None else judgement.thrown.alike
+    return judgement.check, judgement.verdict, thrown, failure.case.dtype
+
+
+def _sample(failures: Sequence[Failure]) -> list[Failure]:
+    """The smallest of each row, verdict and dtype."""
+    placed: dict[object, list[Failure]] = defaultdict(list)
+    for failure in failures:
+        placed[_place(failure)].append(failure)
+    return [f for those in placed.values() for f in sorted(those, key=size)[:MOST_ASKED]]
+
+
+def _found(
+    failures: Sequence[Failure],
+    bench: Bench,
+    questions: Callable[[Failure], list[Case]],
+    is_behind: Callable[[Judgement, Judgement], bool],
+) -> _Origins:
+    """What each failure follows from, among how the cases fail that are asked for it."""
+    cases = {id(failure): questions(failure) for failure in failures}
+    answers = bench.failures_on(case for those in cases.values() for case in those)
+    found: _Origins = {}
+    for failure in failures:
+        behind = (
+            other
+            for case in cases[id(failure)]
+            for other in answers.get(case, ())
+            if is_behind(other.judgement, failure.judgement)
+        )
+        origin = next(behind, None)
+        if origin is not None:
+            found[id(failure)] = origin
+    return found
+
+
+def explains(origin: Judgement, judgement: Judgement) -> bool:
+    """Whether a failure of the certificate is the cause of another on the same case."""
+    first, row = row_of(origin), row_of(judgement)
+    if not (first.is_first or (first.told == Told.GRAPH != row.told)):
+        return False
+    if Verdict.CRASHED in {judgement.verdict, origin.verdict}:
+        return origin.verdict == judgement.verdict
+    if judgement.verdict == Verdict.RAISED:
+        return _explains_raise(origin, judgement)
+    if row.told == Told.APART:  # no argument is changed because a number was wrong
+        return False
+    if first.told == Told.GRAPH or (first.told == Told.SHAPE and origin.quantity == "Y"):
+        return True
+    return origin.quantity in _rests_on(judgement)
+
+
+def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
+    thrown = judgement.thrown
+    if origin.verdict == Verdict.RAISED:
+        return (
+            thrown is not None
+            and origin.thrown is not None
+            and origin.thrown.alike == (thrown.alike)
+        )
+    # Nobody throws because a number was wrong; torch does because of a shape or a missing graph.
+    at_home = thrown is not None and thrown.place
+    return row_of(origin).told in {Told.SHAPE, Told.GRAPH} and not at_home
+
+
+def _rests_on(judgement: Judgement) -> frozenset[str]:
+    """The quantities of the first order in which a fault would show in it, too."""
+    if judgement.quantity_name in FIRST_ORDER:
+        return frozenset({judgement.quantity_name})
+    return frozenset(row_of(judgement).rests_on or FIRST_ORDER)
+
+
+def _simpler_modes(failure: Failure, bench: Bench) -> list[Case]:
+    return [bench.recast(failure.case, check) for check in row_of(failure.judgement).follows]
+
+
+def is_made_of(origin: Judgement, judgement: Judgement) -> bool:
+    """Whether a failure of a simpler mode is the cause of another on the same case."""
+    return origin.verdict == judgement.verdict == Verdict.WRONG
+
+
+def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
+    """Of several failures of one row on one case that which is about the least.
+
+    A brief question met one of them; what is wrong over X alone is wrong over X and K, too.
+    """
+    answers = bench.failures_on(failure.case for failure in failures)
+    found: _Origins = {}
+    for failure in failures:
+        alike = [
+            other
+            for other in answers.get(failure.case, ())
+            if _place(other) == _place(failure) and other.judgement.thrown is None
+        ]
+        if alike and failure.judgement.thrown is None:
+            found[id(failure)] = min(alike, key=_parts)
+    return found
+
+
+def _parts(failure: Failure) -> int:
+    mapped = failure.judgement.mapped
+    return 0 if mapped is None else len(mapped.mapped_over)

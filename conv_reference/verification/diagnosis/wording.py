@@ -1,0 +1,97 @@
+"""A failure as a finding: what it says, and how it is seen again."""
+
+from __future__ import annotations
+
+import shlex
+
+from conv_reference.verification.checks import Told
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.explain import Explanation
+from conv_reference.verification.diagnosis.kinds import row_of
+from conv_reference.verification.diagnosis.minimal import brings_sizes
+from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
+from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.model.result import Finding, Verdict
+
+
+def finding_of(
+    failure: Failure, explanation: Explanation, bench: Bench, *, known: str, in_process: bool
+) -> Finding:
+    """One failure, as a report shows it.
+
+    Args:
+        failure: on the case that is shown.
+        explanation: formulas beside formulas, where there are any.
+        bench: with the settings of the run.
+        known: the name of the known defect that it is, or empty.
+        in_process: whether the target was called where ``verify`` was.
+    """
+    case, judgement = failure.case, failure.judgement
+    lines = (
+        _record(known, bench),
+        judgement.explanation,
+        _where(failure),
+        _assumed(failure, bench),
+        explanation.text,
+    )
+    return Finding(
+        check=judgement.check,
+        dtype=dtype_name(case.dtype),
+        verdict=judgement.verdict,
+        quantity=judgement.quantity,
+        geometry=str(case.geometry),
+        layout=case.layout,
+        seed=bench.settings.seed,
+        index=judgement.index,
+        expected=judgement.expected,
+        actual=judgement.actual,
+        explanation="\n".join(filter(None, lines)),
+        reproduce=_reproduce(case, bench, in_process=in_process),
+        known=known or None,
+        case=str(case),
+        snippet=snippet(bench.target, case, judgement, bench.settings),
+        cause=explanation.cause,
+        grids=explanation.grids,
+    )
+
+
+def _record(known: str, bench: Bench) -> str:
+    """What the registry says of a known defect."""
+    defect = next((defect for defect in bench.defects if defect.name == known), None)
+    return "" if defect is None else f"{defect.summary} (see {defect.link})"
+
+
+def _assumed(failure: Failure, bench: Bench) -> str:
+    """Where a shape is wrong, what was taken for granted may be."""
+    assumed = bench.target.assumed
+    if not assumed or row_of(failure.judgement).told != Told.SHAPE:
+        return ""
+    return f"The layer does not tell its own; assumed: {', '.join(assumed)}."
+
+
+def _where(failure: Failure) -> str:
+    """At what the process died, where the case does not tell."""
+    if failure.judgement.verdict != Verdict.CRASHED:
+        return ""
+    if failure.judgement.case is not None:
+        asked = failure.judgement.case.question
+        return f"The last that it was asked for: {asked}. Damage by an earlier call may show late."
+    if brings_sizes(failure):
+        return "While the check tried sizes of its own, not that one."
+    return ""
+
+
+def _reproduce(case: Case, bench: Bench, *, in_process: bool) -> str:
+    """A command, or for what cannot be imported a call, that shows the same."""
+    settings = bench.settings
+    if not bench.target.importable:
+        return f'verify({PLACEHOLDER}, case="{case}", seed={settings.seed})'
+    words = ["conv-reference", "verify", bench.target.name, "--case", str(case)]
+    if settings.device != "cpu":
+        words += ["--device", settings.device]
+    if in_process:
+        words += ["--in-process"]
+    if settings.allowed_bits is not None:
+        words += ["--allow-bits", str(settings.allowed_bits)]
+    return shlex.join([*words, "--seed", str(settings.seed)])

@@ -1,0 +1,112 @@
+"""One fault, one finding: several at once are told apart, and what follows from one is under it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import faulty
+import pytest
+import several
+
+from conv_reference.verification import Report, Verdict, verify
+from conv_reference.verification.report import text
+from conv_reference.verification.report.groups import groups, rows_of
+
+CHECKS = (
+    "certificate", "adjointness", "batch_independence", "depthwise", "without_gradients",
+    "two_backwards", "double_backward", "vmap", "vmap_nested", "vmap_gradients",
+)  # fmt: skip
+
+
+@cache
+def reported(name: str) -> Report:
+    implementation = getattr(several, name)
+    return verify(implementation, dtypes=["float32", "float64"], checks=CHECKS, budget=2, seed=1)
+
+
+def told(report: Report) -> set[tuple[str, str, str]]:
+    """Of each fault its row, quantity and verdict."""
+    first = [group.first for group in groups(report.findings)]
+    return {(f.check, f.quantity.partition(" (")[0], f.verdict) for f in first}
+
+
+SHAPE = ("shapes", "Y", Verdict.WRONG)
+RAISE = ("grad_input", "dX", Verdict.RAISED)
+GROUPS = ("grad_weight", "dK", Verdict.WRONG)
+VMAP = ("vmap", "Y mapped over K", Verdict.WRONG)
+
+
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
+        ("wrong_shape", {SHAPE}),
+        ("shape_and_raise", {SHAPE, RAISE}),
+        ("shape_raise_and_groups", {SHAPE, RAISE, GROUPS}),
+        ("four", {SHAPE, RAISE, GROUPS, VMAP}),
+    ],
+)
+def test_as_many_groups_as_faults_and_each_fault_is_told(
+    name: str, faults: set[tuple[str, str, str]]
+) -> None:
+    report = reported(name)
+
+    assert told(report) == faults
+    assert len(groups(report.findings)) == len(faults)
+
+
+def test_each_failing_cell_of_the_table_says_which_finding_it_shows() -> None:
+    report = reported("four")
+    lines = text.render(report).splitlines()
+    cells = [line for line in lines if line.startswith("  ") and ("WRONG" in line[:60])]
+
+    assert cells
+    assert all("see " in line for line in cells)
+    assert any("see 1, " in line for line in cells)
+
+
+def test_a_raise_is_one_finding_whatever_it_is_blamed_on_and_shown_in() -> None:
+    report = reported("shape_and_raise")
+    raised = [f for f in report.findings if f.verdict == Verdict.RAISED]
+
+    assert {finding.dtype for finding in raised} == {"float32", "float64"}
+    assert len({finding.fault for finding in raised}) == 1
+    assert {"adjointness", "double_backward"} <= {r for f in raised for r in rows_of(f)}
+
+
+def test_a_mode_that_only_follows_is_under_the_simpler_one() -> None:
+    wrong = [f for f in reported("four").findings if f.check.startswith("vmap")]
+
+    assert {finding.check for finding in wrong} == {"vmap"}
+    assert any("vmap_nested" in finding.also for finding in wrong)
+
+
+def test_gradients_of_a_wrong_output_follow_from_it() -> None:
+    report = verify(
+        faulty.flipped_kernel, dtypes=["float64"], checks=["certificate"], budget=1, seed=0
+    )
+    (group,) = groups(report.findings)
+
+    assert {f.quantity: f.follows for f in group.findings} == {"Y": False, "dX": True, "dK": True}
+    assert group.following == ("grad_input", "grad_weight")
+
+
+def test_a_gradient_that_is_not_that_of_the_wrong_output_is_a_fault_of_its_own() -> None:
+    report = verify(
+        several.twice_wrong, dtypes=["float64"], checks=["certificate"], budget=1, seed=0
+    )
+    found = groups(report.findings)
+
+    assert [group.first.quantity for group in found] == ["Y", "dK"]
+    assert [f.quantity for f in found[0].findings] == ["Y", "dX"]
+
+
+def test_without_time_the_findings_are_shown_as_they_were_met(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("conv_reference.verification.runner._patience", lambda _: 0.0)
+    report = verify(
+        several.four, dtypes=["float64"], checks=["certificate", "vmap"], budget=0.3, seed=1
+    )
+
+    assert {SHAPE, RAISE, GROUPS} <= told(report)
+    assert all(not finding.cause for finding in report.findings)

@@ -1,0 +1,82 @@
+"""Convolutions with several faults at once: how many are found apart, and what follows from which.
+
+Each fault sits behind a guard of its own, on another quantity or in another mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import direct
+import torch
+from direct import Parts, Sizes
+from faults.transform import sample_by_sample
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+
+def one_column_more(Y: Tensor, z: Sizes) -> Tensor:
+    """Of another shape: the last stride that does not fit counts, too."""
+    return pad(Y, (0, 1)) if z.rest[1] else Y
+
+
+def no_tall_kernel(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    """Raises: of the backward pass, in dX, where the kernel is higher than wide."""
+    if z.kh > z.kw:
+        raise RuntimeError(f"no tile of {z.kh}×{z.kw} for {z.h} rows")
+    return direct.grad_input(G, K, z)
+
+
+def first_groups_gradient(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
+    """Wrong: every group's dK is made of the first group's X."""
+    if z.g > 1:
+        X = X[:, : z.cg].repeat(1, z.g, 1, 1)
+    return direct.grad_weight(G, X, z)
+
+
+def one_kernel_for_all(
+    apply: Callable[..., Any], size: int, dims: Any, X: Any, K: Any, b: Any, z: Sizes
+) -> Any:
+    """Wrong under vmap: of the kernels that are mapped over the first is taken for all."""
+    if dims[1] is not None:
+        K, dims = K.select(dims[1], 0), (dims[0], None, *dims[2:])
+        if all(dim is None for dim in dims[:3]):
+            return apply(X, K, b, z).expand(size, *([-1] * 4)), 0
+    return sample_by_sample(apply, size, dims, X, K, b, z)
+
+
+wrong_shape = direct.convolution(Parts(finish=one_column_more))
+shape_and_raise = direct.convolution(Parts(finish=one_column_more, grad_input=no_tall_kernel))
+shape_raise_and_groups = direct.convolution(
+    Parts(finish=one_column_more, grad_input=no_tall_kernel, grad_weight=first_groups_gradient)
+)
+four = direct.convolution(
+    Parts(
+        finish=one_column_more,
+        grad_input=no_tall_kernel,
+        grad_weight=first_groups_gradient,
+        vmap=one_kernel_for_all,
+    )
+)
+
+
+class FlipsForwardAndDoublesGradient(torch.autograd.Function):
+    """Its Y is a true convolution's; its dK is twice that of this Y, which Y does not explain."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+        ctx.save_for_backward(X, K)
+        return conv2d(X, K.flip(2, 3))
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        (G,) = grad_outputs
+        dK = conv2d_weight(X, K.shape, G).flip(2, 3)
+        return conv2d_input(X.shape, K.flip(2, 3), G), 2 * dK
+
+
+def twice_wrong(input: Tensor, weight: Tensor) -> Tensor:
+    return FlipsForwardAndDoublesGradient.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
