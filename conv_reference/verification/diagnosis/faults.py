@@ -40,11 +40,11 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
         return [*faults.values()]
-    follows = {
+    follows = [
         kind
         for kind, fault in faults.items()
         if _wrong_quantity(kind) in GRADIENTS and _follows(fault.kinds[0], groups, bench)
-    }
+    ]
     for kind in follows:
         faults[forward].following += faults.pop(kind).kinds
     return [*faults.values()]
