@@ -11,9 +11,13 @@ from types import ModuleType
 from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.names import split
+from conv_reference.verification.target.siblings import find_beside, find_here
 from conv_reference.verification.target.target import Target
+
+_MOST_SAID = 1000  # characters of what an import throws
 
 
 def load_target(name: str) -> Target:
@@ -38,22 +42,28 @@ def _import(place: str) -> ModuleType:
     try:
         if place.endswith(".py"):
             return _import_file(Path(place))
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
+        find_here(place.partition(".")[0])
         return importlib.import_module(place)
-    except TargetError:
-        raise
     except (Exception, SystemExit) as error:
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        raise TargetError(f"cannot import {place!r}: {cause}") from error
+        raise TargetError(f"cannot import {place!r}: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    """What an exception is and says, whatever it says; its own text may throw."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = type(error).__name__
+    return one_line(text[:_MOST_SAID])
 
 
 def _import_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    """Under a name of its own: it is not what others mean who import its stem."""
+    name = f"_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    # Its own neighbours, as when Python runs a file.
-    sys.path.insert(0, str(path.resolve().parent))
+    sys.modules[name] = module
+    find_beside(path)
     spec.loader.exec_module(module)
     return module

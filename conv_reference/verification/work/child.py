@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.backend import Item
 from conv_reference.verification.work.frames import BadFrame, Channel
@@ -181,7 +182,7 @@ class Child:
         """The last line that it wrote to standard error."""
         said = tail(self._errors) or self.process.said()
         lines = said.decode(errors="replace").strip().splitlines()
-        return lines[-1][:_MOST_SAID] if lines else ""
+        return one_line(lines[-1][:_MOST_SAID]) if lines else ""
 
 
 def hangs(waited: float, worked: float, limit: float, *, first: bool = False) -> bool:

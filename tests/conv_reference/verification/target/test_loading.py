@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +70,55 @@ def test_a_file_that_cannot_be_imported_is_refused_in_one_line(
     with pytest.raises(TargetError, match=f"^cannot import .*broken.py': {cause}") as caught:
         load_target(f"{file}:conv2d")
     assert "\n" not in str(caught.value)
+
+
+def test_what_an_import_says_reaches_no_terminal_raw(tmp_path: Path) -> None:
+    file = tmp_path / "loud.py"
+    file.write_text("raise ValueError('\\x1b[31mred\\x9b \\u202etfel')")
+    with pytest.raises(TargetError) as caught:
+        load_target(f"{file}:conv2d")
+    assert str(caught.value).endswith(r"ValueError: \x1b[31mred\x9b \u202etfel")
+
+
+def test_an_exception_whose_text_throws_is_told_by_its_kind(tmp_path: Path) -> None:
+    file = tmp_path / "mute.py"
+    file.write_text("class Mute(Exception):\n    def __str__(self): 1 / 0\nraise Mute")
+    with pytest.raises(TargetError, match=r"mute.py': Mute$"):
+        load_target(f"{file}:conv2d")
+
+
+@pytest.mark.parametrize("stem", ["html", "random", "jax", "json"])
+def test_a_file_shadows_nothing_whatever_it_is_called(tmp_path: Path, stem: str) -> None:
+    """In a process of its own: what is imported stays."""
+    (tmp_path / f"{stem}.py").write_text(
+        "import dataclasses, inspect, pickle, the_neighbour\n"
+        "@dataclasses.dataclass\nclass Own:\n    size: int\n"
+        "def convolve(input, weight): return the_neighbour.conv2d(input, weight)\n"
+        "assert pickle.loads(pickle.dumps(Own(3))) == Own(3)\n"
+        "assert 'class Own' in inspect.getsource(Own)\n"
+    )
+    (tmp_path / "the_neighbour.py").write_text("from torch.nn.functional import conv2d\n")
+    (tmp_path / "string.py").write_text("raise SystemExit('not the one that is meant')\n")
+    program = (
+        "import importlib.util, sys\n"
+        "from conv_reference.verification.target.loading import load_target\n"
+        f"load_target('{stem}.py:convolve')\n"
+        f"spec = importlib.util.find_spec({stem!r})\n"
+        f"assert spec is None or {str(tmp_path)!r} not in spec.origin, spec\n"
+        f"del sys.modules['string']\nimport string\nassert string.digits\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-P", "-c", program], check=True, cwd=tmp_path, env=environment)
+
+
+def test_a_module_of_the_working_directory_is_imported_with_its_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    (tmp_path / "one_of_mine").mkdir()
+    (tmp_path / "one_of_mine" / "__init__.py").write_text("from its_neighbour import conv2d\n")
+    (tmp_path / "its_neighbour.py").write_text("from torch.nn.functional import conv2d\n")
+    before = list(sys.path)
+    assert load_target("one_of_mine:conv2d").options == set(OPTIONS)
+    assert sys.path == before

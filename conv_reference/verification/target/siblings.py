@@ -1,0 +1,57 @@
+"""Modules beside a target, found first as where Python runs a file, and yet shadowing nothing.
+
+Were the folder on ``sys.path``, a target called ``html.py`` would be what everybody gets who
+imports ``html``, and a ``random.py`` beside it would run in place of Python's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+
+class _Siblings(MetaPathFinder):
+    """Finds what lies in a folder, but for Python's own modules and for the target itself."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.targets: set[str] = set()
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,  # noqa: ARG002 (the protocol's)
+    ) -> ModuleSpec | None:
+        """See ``importlib.abc.MetaPathFinder``."""
+        if path is not None or fullname in self.targets | sys.stdlib_module_names:
+            return None
+        spec = PathFinder.find_spec(fullname, [self.folder])
+        if spec is not None and spec.loader is None and PathFinder.find_spec(fullname) is not None:
+            return None  # a folder without code is a package only where there is no other
+        return spec
+
+
+def find_beside(file: Path) -> None:
+    """Have the modules beside a file found, but not the file under its own name."""
+    _finder(file.resolve().parent).targets.add(file.stem)
+
+
+def find_here(name: str) -> None:
+    """Have the modules of the working directory found, where it holds one of this name."""
+    here = Path.cwd()
+    if name not in sys.stdlib_module_names and PathFinder.find_spec(name, [str(here)]) is not None:
+        _finder(here)
+
+
+def _finder(folder: Path) -> _Siblings:
+    for finder in sys.meta_path:
+        if isinstance(finder, _Siblings) and finder.folder == str(folder):
+            return finder
+    made = _Siblings(str(folder))
+    sys.meta_path.insert(0, made)
+    return made
