@@ -76,7 +76,8 @@ return {
   ink: contrast(document.querySelector("svg text")),
   direction: getComputedStyle(document.querySelector("main p")).direction,
   drawings: drawings.map(box => [box.width, box.height]),
-  formulas: [...document.querySelectorAll("math")].map(e => e.getBoundingClientRect().height),
+  formulas: [...document.querySelectorAll("math")].filter(e => e.checkVisibility())
+    .map(e => e.getBoundingClientRect().height),
 };
 """
 
@@ -106,3 +107,20 @@ def test_the_page_is_readable(
         assert 100 < drawn_height < 1.6 * drawn_width
     assert min(seen["formulas"]) > 10
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+SHOWN = """
+return [...document.querySelectorAll(".stepper .frame")].map(e => e.checkVisibility());
+"""
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_arrow_keys_step_through_the_picture_of_exercise_3(
+    driver: Any, files: Mapping[str, Path], language: str
+) -> None:
+    driver.get(files[language].as_uri())
+    steps = driver.find_elements("css selector", ".stepper input")
+    assert driver.execute_script(SHOWN) == [True] + [False] * 5
+    for place in range(1, 6):
+        steps[place - 1].send_keys("\ue015")  # the key that goes down
+        assert driver.execute_script(SHOWN) == [one == place for one in range(6)]
