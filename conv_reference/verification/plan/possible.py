@@ -5,8 +5,6 @@ Nothing else in this room restricts a case, or falls back to sparse values.
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +13,6 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.case import EXACT_VALUES, Case, Layout, Values, dtype_name
 from conv_reference.verification.plan.selection import no_check
 from conv_reference.verification.target.target import Target
-
-# Of the tensors of a case at one time: the target's own, the judge's private ones, the oracle's
-# in float64, the sums of absolute products, and what differs.
-_COPIES = 8
-_ELEMENT = 8  # bytes, in float64
 
 
 def nearest(target: Target, case: Case) -> Case:
@@ -93,27 +86,3 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
             f"{target.name} cannot be asked for {geometry}; the nearest that it can is {possible}"
         )
     return geometry
-
-
-def require_affordable(geometry: Geometry) -> None:
-    """Refuse sizes that this machine's memory cannot hold, before anything is allocated.
-
-    Raises:
-        ValueError: when the tensors of one case need more than the physical memory; says both.
-    """
-    memory = _physical_memory()
-    shapes = (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
-    needed = sum(map(math.prod, shapes)) * _COPIES * _ELEMENT
-    if memory and needed > memory:
-        raise ValueError(
-            f"the sizes must fit into the {memory / 2**30:.0f} GiB of this machine's memory; "
-            f"{geometry} needs about {needed / 2**30:.0f} GiB"
-        )
-
-
-def _physical_memory() -> int:
-    """Bytes; 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0

@@ -257,11 +257,3 @@ def test_a_large_plan_begins_as_a_small_one_and_a_small_one_is_a_single_round() 
     small = plan(TARGET, Request(FLOAT32, seed=0, cases=500))
     assert [*small.rounds()] == [small.cases]
     assert small.planned == len(small.cases)
-
-
-def test_sizes_beyond_the_memory_are_refused_before_anything_is_allocated() -> None:
-    geometry = Geometry.parse("h1000000 w1000000 k1")
-    case = Case(check=CERTIFICATE, geometry=geometry)
-    for asked in ({"geometry": geometry}, {"case": case}):
-        with pytest.raises(ValueError, match=r"^the sizes must fit into the \d+ GiB of .* needs"):
-            plan(TARGET, Request(FLOAT32, seed=0, **asked))

@@ -8,7 +8,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.strategies import geometries
 from conv_reference.verification.model.case import DTYPES, Case, Layout, Values
-from conv_reference.verification.plan.possible import dense, nearest, require_affordable
+from conv_reference.verification.plan.possible import dense, nearest
 from conv_reference.verification.target.conventions import as_target
 
 TARGET = as_target(torch.nn.functional.conv2d)
@@ -41,7 +41,3 @@ def test_sparse_operands_do_not_repeat_themselves() -> None:
     found = nearest(TARGET, case)
     assert found.layout == "weight=sliced"
     assert found.values == Values.SPARSE
-
-
-def test_ordinary_sizes_are_affordable() -> None:
-    require_affordable(Geometry.parse("n8 c3 h224 w224 o64 k7 s2 p3"))
