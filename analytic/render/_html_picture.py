@@ -61,6 +61,7 @@ WORDS = {
     "miscounted": _("{written} must be {right}.", written="{written}", right="{right}"),
     "unread": _("This cannot be read at {sign}.", sign="{sign}"),
     "left": _("On the left side an element should stand, not {sign}.", sign="{sign}"),
+    "flipped": _("With the kernel flipped it would be right."),
     "ends": _("The formula ends too early."),
     "unindexed": _("{element} needs its indices.", element="{element}"),
     "outside": _("There is no {element}.", element="{element}"),

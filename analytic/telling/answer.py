@@ -68,8 +68,10 @@ def _wrong(found: Comparison, g: Gradients) -> Iterator[Block]:
         yield Check(heading, holds=False)
         remarks = [*_remarks(wrong, g)]
         shown = remarks[:_MOST_TERMS]
-        if len(remarks) > len(shown):
-            left = len(remarks) - len(shown)
+        if wrong.is_flipped:
+            shown.insert(0, _("With the kernel flipped it would be right."))
+        if len(remarks) > _MOST_TERMS:
+            left = len(remarks) - _MOST_TERMS
             shown.append(_n("({number} more)", "({number} more)", left))
         yield Items(tuple(shown))
 

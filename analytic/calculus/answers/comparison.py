@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product as cartesian
 from math import prod
@@ -12,6 +12,7 @@ from typing import TypeAlias
 from analytic.calculus.answers.counting import MOST_TERMS, full_index, grid, number
 from analytic.calculus.answers.nodes import Answer, Letter, Node, Rows
 from analytic.calculus.answers.polynomial import (
+    Element,
     Monomial,
     Polynomial,
     Scope,
@@ -22,6 +23,7 @@ from analytic.calculus.answers.polynomial import (
 from analytic.calculus.answers.scanning import AnswerError
 from analytic.calculus.answers.syntax import parse
 from analytic.calculus.answers.target import Place, Target, letters, roles, target
+from analytic.calculus.axis import Pair
 from analytic.calculus.gradients import Gradients
 from analytic.calculus.notation import Index, Tensor
 
@@ -42,6 +44,8 @@ class Difference:
     superfluous: tuple[Term, ...] = ()
     moved: tuple[tuple[Monomial, Monomial], ...] = ()  # as written, and as it should be
     miscounted: tuple[tuple[Term, Fraction], ...] = ()  # as it should be, and how often it is there
+    #: Whether all of it would be right with the kernel flipped: one mistake, not several.
+    is_flipped: bool = field(default=False, compare=False)
 
     @property
     def is_none(self) -> bool:
@@ -91,6 +95,7 @@ def compare(formula: str, gradients: Gradients) -> Comparison:
             place,
             multiply_out(node, values, scope),
             polynomial_of(meant.value(place), symbols),
+            gradients.geometry.kernel,
         )
         for place, node, values in claims
     )
@@ -98,7 +103,7 @@ def compare(formula: str, gradients: Gradients) -> Comparison:
     return Comparison(meant, is_general, len(claims), wrong)
 
 
-def difference(place: Place, claimed: Polynomial, right: Polynomial) -> Difference:
+def difference(place: Place, claimed: Polynomial, right: Polynomial, kernel: Pair) -> Difference:
     """Compare two sums, term by term.
 
     A term that is too much and one that lacks are one mistake where they are the same but for
@@ -118,8 +123,28 @@ def difference(place: Place, claimed: Polynomial, right: Polynomial) -> Differen
         if m in claimed and claimed[m] != count
     )
     return Difference(
-        place, tuple(lacking.items()), tuple(superfluous.items()), tuple(moved), miscounted
+        place,
+        tuple(lacking.items()),
+        tuple(superfluous.items()),
+        tuple(moved),
+        miscounted,
+        is_flipped=_flipped(claimed, kernel) == right,
     )
+
+
+def _flipped(polynomial: Polynomial, kernel: Pair) -> Polynomial:
+    """The same with the kernel turned by half a turn."""
+
+    def turned(role: str, index: Index) -> Element:
+        if role != "K":
+            return role, index
+        *leading, row, column = index
+        return role, (*leading, kernel[0] - 1 - row, kernel[1] - 1 - column)
+
+    return {
+        tuple(sorted(turned(role, index) for role, index in monomial)): count
+        for monomial, count in polynomial.items()
+    }
 
 
 def _is_moved(written: Monomial, meant: Monomial) -> bool:

@@ -158,10 +158,21 @@
     }
     return node;
   }
+  // One mistake, not several: the kernel as it stands where it must be turned by half a turn.
+  function isFlipped(claimed, meant) {
+    const [height, width] = data.tensors.K.shape.slice(-2);
+    const turn = ([o, k, a, b]) => [o, k, height - 1 - a, width - 1 - b];
+    const turned = new Map();
+    for (const { count, factors } of claimed.values())
+      add(turned, count, factors.map(([role, index]) => [role, role === "K" ? turn(index) : index]));
+    return turned.size === meant.size && [...turned].every(([key, { count }]) => meant.get(key)?.count === count);
+  }
   function judge(written) {
     const { of: [role, index], sum } = parse(written);
-    const found = [...remarks(sum, truth([role, index]))];
+    const meant = truth([role, index]);
+    const found = [...remarks(sum, meant)];
     if (!found.length) return [true, sentence("p", "right", {})];
+    if (isFlipped(sum, meant)) found.unshift(["flipped", {}]);
     const head = role === "Y" ? [cell("Y", index)] : partial(cell(role, index));
     const list = document.createElement("ul");
     for (const [word, terms] of found) {

@@ -32,6 +32,7 @@ FLAGS = (
     "--no-first-run",
 )
 CHAPTER = derive(Geometry((2, 3), (1, 2)))
+BIASED = derive(Geometry((2, 3), (1, 2), bias=True))
 STRIDED = derive(Geometry((5, 4), (3, 2), stride=2, padding=1))
 GROUPED = derive(Geometry((2, 3), 2, batch=2, in_channels=4, out_channels=2, groups=2, bias=True))
 OTHERS = derive(Geometry((2, 3), (1, 2)), names=Names(input="A", kernel="ω", upstream="Up"))
@@ -114,6 +115,9 @@ def test_every_right_element_is_right_and_a_further_term_is_not(
 @pytest.mark.parametrize(
     "formula",
     [
+        "Y00 = K01*X00 + K00*X01 + b[0] + b[0]",
+        "Y[0,0] = K01*X00 + K00*X01 + b0",
+        "db0 = G00 + G01 + G10",
         "dX[0,1] = G[0,0]*K[0,1]",
         "∂C/∂X₀₁ = G₀₀·K₀₁ + G₀₁·K₀₁",
         "dX01 = G00K01 + 2 G01 K00",
@@ -122,13 +126,15 @@ def test_every_right_element_is_right_and_a_further_term_is_not(
         "Y[0,0] = K00*X00 + K01*X01 + X11*X11",
         "Y00 = K01*X02 + K00 X01",
         "dK[0,1] = X01*G00 + X02*G01 + X11*G10",
+        "dX01 = G00*K00 + G01*K01",
+        "dX00 = G00*K01",
     ],
 )
 def test_the_page_says_what_the_command_says(opened: Callable[..., Try], formula: str) -> None:
-    _right, document = assess(formula, CHAPTER)
+    _right, document = assess(formula, BIASED)
     said = passage(document, NullTranslations()).splitlines()
 
-    found = opened(CHAPTER)(formula)
+    found = opened(BIASED)(formula)
 
     assert len(found) == len(said)
     for line, expected in zip(found[1:], said[1:], strict=True):

@@ -71,6 +71,25 @@ def test_wrong(formula: str, lines: list[str]) -> None:
     assert said(formula) == (False, lines)
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "dX[0,1] = G[0,0]*K[0,0] + G[0,1]*K[0,1]",
+        "dX[u,v] = sum(a,b) G[u-a,v-b]*K[a,1-b]",
+        "Y[i,j] = sum(a,b) K[a,1-b]X[i+a,j+b]",
+    ],
+)
+def test_a_kernel_that_was_not_flipped_is_one_mistake(formula: str) -> None:
+    _right, lines = said(formula)
+    headings = [line for line in lines if line.endswith("is not right:")]
+    assert lines.count("– With the kernel flipped it would be right.") == len(headings)
+
+
+def test_a_kernel_that_is_partly_turned_is_not_called_flipped() -> None:
+    _right, lines = said("dX[0,1] = G[0,0]*K[0,0] + G[0,1]*K[0,0]")
+    assert lines[1:] == ["– G₀₀·K₀₀ has another index: it must be G₀₀·K₀₁."]
+
+
 def test_of_many_wrong_ones_the_first_are_told() -> None:
     _right, lines = said("dX[u,v] = 0")
     assert lines[0] == "✗ Not right: 6 of 6 elements differ."
