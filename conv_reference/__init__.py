@@ -30,11 +30,21 @@ _MODULES = {
 }
 
 
+def _version() -> str:
+    from importlib.metadata import (  # noqa: PLC0415 (most who import this do not ask)
+        PackageNotFoundError,
+        version,
+    )
+
+    try:
+        return version("conv-reference")
+    except PackageNotFoundError:  # a copy that was not installed
+        return "unknown"
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 (most who import this do not ask)
-
-        return version("conv-reference")
+        return _version()
     if name in _MODULES:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,6 +28,7 @@ from conv_reference.verification.runner import verify
 
 NAME = "conv-reference-suite"
 PARAMETER = "conv_item"
+_NODE = "conv_reference/verification/suite.py"
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,16 @@ class Suite:
     def pytest_configure_node(self, node: Any) -> None:
         """Every worker of pytest-xdist takes the same seed."""
         node.workerinput["conv_seed"] = self.seed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makemodule(
+        self, module_path: Path, parent: pytest.Collector
+    ) -> pytest.Module | None:
+        """Name the suite's tests: pytest leaves what lies outside its root without a name."""
+        if module_path != Path(__file__).with_name("suite.py"):
+            return None
+        made: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid=_NODE)
+        return made
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -150,8 +150,9 @@ def verify(
         passed_on = relayed(target, others, chosen.cases, backend, settings)
         run = _Run(target, backend, settings, here, (*own, *passed_on), wanted, begun)
         report = run.report(chosen, required, progress)
-        remembered.update(target, (f.case for f in report.findings if not f.known), recalled)
-        return report
+        failing = (f.case for f in report.findings if not f.known)
+        lost = remembered.update(target, failing, recalled)
+        return report if lost is None else replace(report, notes=(*report.notes, lost))
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:

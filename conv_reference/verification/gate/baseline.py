@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,11 @@ def loads(text: str, *, name: str = "the baseline") -> Baseline:
         BaselineError: when it is corrupt or of a newer schema.
     """
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
     except ValueError as error:
         raise BaselineError(f"{name} is corrupt: no JSON ({error})") from None
+    except RecursionError:
+        raise BaselineError(f"{name} is corrupt: nested too deeply") from None
     if not isinstance(content, dict) or type(content.get("schema")) is not int:
         raise BaselineError(f"{name} is corrupt: no object with a schema")
     if content["schema"] > SCHEMA:
@@ -188,16 +190,19 @@ def _joined(lines: Iterator[str]) -> list[str]:
 
 def _from_json(content: Mapping[str, Any]) -> Baseline:
     parameters = _parameters(_checked(content, "parameters", dict))
+    _require_keys(content, _KEYS)
     environment = _checked(content, "environment", dict)
     if not all(isinstance(value, str) for value in environment.values()):
         raise ValueError("environment must hold strings")
     rows = tuple(_row_from_json(row) for row in _checked(content, "rows", list))
+    if not rows:
+        raise ValueError("it has no rows: nothing would be held")
     if len({row.key for row in rows}) < len(rows):
         raise ValueError("two rows have the same check, dtype and device")
     return Baseline(
         target=_checked(content, "target", str),
-        seed=_checked(content, "seed", int),
-        planned=_checked(content, "planned", int),
+        seed=_at_least_0("seed", _checked(content, "seed", int)),
+        planned=_at_least_0("planned", _checked(content, "planned", int)),
         parameters=parameters,
         environment=environment,
         rows=rows,
@@ -206,6 +211,7 @@ def _from_json(content: Mapping[str, Any]) -> Baseline:
 
 def _parameters(content: Mapping[str, Any]) -> Parameters:
     """Each of its option's kind and range; one that is not there was not recorded then."""
+    _require_keys(content, {option.keyword for option in options.RECORDED})
     given = {}
     for option in options.RECORDED:
         if option.keyword not in content:
@@ -228,19 +234,53 @@ def _kinds(option: options.Option) -> tuple[type, ...]:
 
 def _row_from_json(row: Any) -> Row:
     families = _checked(row, "families", dict)
-    if not all(type(count) is int for count in families.values()):
-        raise ValueError("families must hold integers")
+    _require_keys(row, {field.name for field in fields(Row)})
+    if not all(type(count) is int and count >= 0 for count in families.values()):
+        raise ValueError("families must hold integers of at least 0")
     bits = _checked(row, "bits", int, float, type(None))
+    if bits is not None and not 0 <= bits <= options.MOST_BITS + 1:  # a sum may end between two
+        raise ValueError(f"bits must be 0..{options.MOST_BITS + 1}, not {bits!r}")
+    bound = _checked(row, "bound", str, type(None))
+    if bound not in _BOUNDS:
+        raise ValueError(f"bound must be componentwise, normwise or null, not {bound!r}"[:120])
     return Row(
         check=_checked(row, "check", str),
         dtype=_checked(row, "dtype", str),
         device=_checked(row, "device", str),
         verdict=Verdict(_checked(row, "verdict", str)),
         bits=None if bits is None else float(bits),
-        bound=_checked(row, "bound", str, type(None)),
+        bound=bound,
         known=_checked(row, "known", bool),
         families=tuple(sorted(families.items())),
     )
+
+
+_KEYS = frozenset({"schema", "target", "seed", "planned", "parameters", "environment", "rows"})
+_BOUNDS = (None, "componentwise", "normwise")
+
+
+def _require_keys(content: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse what nobody would read: a slip of the pen in a file that is edited by hand."""
+    unknown = sorted(set(content) - set(known))
+    if unknown:
+        raise ValueError(f"no key is called {unknown[0]!r}"[:120])
+
+
+def _at_least_0(name: str, value: int) -> int:
+    if value < 0:
+        raise ValueError(f"{name} must be at least 0, not {value}")
+    return value
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number")
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
 
 
 _REQUIRED = object()

@@ -16,7 +16,7 @@ from conv_reference.verification.gate import report as gate_report
 from conv_reference.verification.gate.comparison import updated
 from conv_reference.verification.gate.gate import OnFound, run_gate
 from conv_reference.verification.known import known
-from conv_reference.verification.model.result import FAILURES, Report
+from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report._summary import counted
 from conv_reference.verification.report.view import Told, View
@@ -50,8 +50,10 @@ def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], No
 def _first(arguments: argparse.Namespace, asked: Options, path: Path) -> Told:
     """Write what holds now; a run that was interrupted, or on which we failed, is no baseline."""
     report = verify(arguments.target, **asked)
-    if report.interrupted or report.judged == 0 or report.unjudged:
-        status = 2 if report.unjudged else 130
+    nothing = report.judged == 0 or report.verdict == Verdict.UNSUPPORTED
+    if report.interrupted or report.unjudged or nothing:
+        status = 2 if report.unjudged else 130 if report.interrupted else 1
+        sys.stderr.write(f"{path}: not written, for this run shows too little to hold\n")
     else:
         status = int(not report.passed)
         _write(path, baselines.baseline_of(report, parameters.of(arguments)))

@@ -62,6 +62,7 @@ class Comparison:
     appeared: tuple[Change, ...] = ()  # rows that fail and that the baseline does not have
     environment: tuple[tuple[str, str, str], ...] = ()  # key, was, is
     held: int = 0  # rows that are what they were
+    failing: tuple[Change, ...] = ()  # those of them that fail, as they did
     remarks: tuple[str, ...] = ()
 
     @property
@@ -87,7 +88,7 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
         raise ValueError(f"the margin must be at least 0 bits, got {margin}")
     was = {row.key: row for row in baseline.rows}
     now = {row.key: row for row in rows_of(report)}
-    worse, better, known, appeared = [], [], [], []
+    worse, better, known, appeared, failing = [], [], [], [], []
     held = 0
     for key, row in was.items():
         if key not in now:
@@ -101,6 +102,8 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
             worse += losses
         better += gains
         held += not losses and not gains
+        if row.verdict in FAILURES and not row.known and now[key].verdict == row.verdict:
+            failing.append(_change(Kind.VERDICT, row, row.verdict.value, row.verdict.value))
     for key, row in now.items():
         if key not in was and row.verdict in FAILURES and not row.known:
             appeared.append(_change(Kind.NEW, row, "not there", row.verdict.value))
@@ -113,6 +116,7 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
         appeared=tuple(appeared),
         environment=tuple(_environment(baseline.environment, report.environment)),
         held=held,
+        failing=tuple(failing),
         remarks=tuple(_remarks(baseline, report)),
     )
 

@@ -20,7 +20,7 @@ from conv_reference.verification.gate.comparison import (
     found,
 )
 from conv_reference.verification.model.notes import Unjudged
-from conv_reference.verification.model.result import Finding, Report
+from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.report.groups import rows_of
 
 
@@ -47,6 +47,12 @@ class GateResult:
         return self.fresh is None or self.fresh.interrupted
 
     @property
+    def judged(self) -> bool:
+        """Whether both runs judged anything: else nothing is known to hold."""
+        runs = (self.repeated,) if self.fresh is None else (self.repeated, self.fresh)
+        return all(run.judged and run.verdict != Verdict.UNSUPPORTED for run in runs)
+
+    @property
     def unjudged(self) -> tuple[Unjudged, ...]:
         """The cases of both runs on which the engine itself failed."""
         return self.repeated.unjudged + (() if self.fresh is None else self.fresh.unjudged)
@@ -55,10 +61,11 @@ class GateResult:
     def status(self) -> int:
         """The exit status: 1 where something broke, or was found and that is to fail.
 
-        2 where nothing did, but the engine itself failed on some cases.
+        1, too, where nothing was judged. 2 where nothing broke, but the engine itself failed on
+        some cases.
         """
         failed = bool(self.found) and self.on_found == OnFound.FAIL
-        if self.comparison.regressed or failed or self.interrupted:
+        if self.comparison.regressed or failed or self.interrupted or not self.judged:
             return 1
         return 2 if self.unjudged else 0
 

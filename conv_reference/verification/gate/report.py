@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from conv_reference.verification.gate.comparison import Change, Comparison
 from conv_reference.verification.gate.gate import GateResult, OnFound
+from conv_reference.verification.model.result import Finding
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted
-from conv_reference.verification.report.groups import rows_of
+from conv_reference.verification.report.groups import groups, rows_of
 from conv_reference.verification.report.view import Item, Top, View
 
 
@@ -62,23 +63,40 @@ def commands(result: GateResult) -> list[str]:
 
 
 def headline(result: GateResult) -> str:
-    """The gate's verdict in one line."""
-    broken, more = len(result.comparison.regressions), len(result.found)
+    """The gate's verdict in one line: faults are counted, each of which may show in many rows."""
+    broken, more = result.comparison.regressions, result.found
     parts = []
     if broken:
-        parts.append(f"BROKEN: {counted(broken, 'regression')} against the baseline")
+        number = _faults(broken, result.broken_findings)
+        regressions = counted(number, "regression")
+        parts.append(f"BROKEN: {regressions} against the baseline{_in_rows(broken, number)}")
     if more:
         word = "FOUND" if result.on_found == OnFound.FAIL else "warning"
-        fault = f"{counted(more, 'fault')} that may always have been there"
-        parts.append(f"{word}: {fault}")
+        number = _faults(more, result.found_findings)
+        fault = f"{counted(number, 'fault')} that may always have been there"
+        parts.append(f"{word}: {fault}{_in_rows(more, number)}")
     if result.interrupted:
         parts.append("interrupted: this is what is known so far")
+    elif not result.judged:
+        parts.append("nothing was judged, so nothing is known to hold")
     if result.unjudged:
         parts.append(f"the engine itself failed on {counted(len(result.unjudged), 'case')}")
-    held = counted(result.comparison.held, "row")
-    return (
-        "; ".join(parts) or f"green: {held} hold as in the baseline, and fresh cases found nothing"
+    held, failing = result.comparison.held, len(result.comparison.failing)
+    already = f", {failing:,} of them failing already" if failing else ""
+    return "; ".join(parts) or (
+        f"green: {counted(held, 'row')} hold as in the baseline{already}, and fresh cases found "
+        "nothing"
     )
+
+
+def _faults(changes: Sequence[Change], findings: Sequence[Finding]) -> int:
+    """The causes of the findings, and the checks that changed without one."""
+    told = {row for finding in findings for row in rows_of(finding)}
+    return len(groups(findings)) + len({c.check for c in changes if c.check not in told})
+
+
+def _in_rows(changes: Sequence[Change], faults: int) -> str:
+    return f", in {counted(len(changes), 'row')}" if len(changes) > faults else ""
 
 
 def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
@@ -87,6 +105,7 @@ def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
     changes: tuple[tuple[str, Iterable[Change]], ...] = (
         ("Broke, on the baseline's own cases", comparison.regressions),
         ("Found, where the baseline showed nothing", result.found),
+        ("Failing already in the baseline", comparison.failing),
         ("Worse by known defects alone", comparison.known),
         ("Better, and --update-baseline takes it", comparison.improvements),
     )
@@ -105,7 +124,8 @@ def _lines(changes: Iterable[Change], told: Collection[str]) -> Iterator[str]:
         key = (change.check, change.device, change.was, change.now)
         alike.setdefault(key, []).append(change.dtype)
     for (check, device, was, now), dtypes in alike.items():
-        yield one_line(f"{check} in {', '.join(dtypes)} on {device}: was {was}, is {now}")
+        said = f"was {was}, is {now}" if was != now else f"{now}, as it was"
+        yield one_line(f"{check} in {', '.join(dtypes)} on {device}: {said}")
 
 
 def _environment(comparison: Comparison) -> Iterator[str]:
@@ -129,6 +149,7 @@ def _content(result: GateResult) -> dict[str, Any]:
         "improved": _changes(comparison.improvements),
         "known": _changes(comparison.known),
         "held": comparison.held,
+        "failing": _changes(comparison.failing),
         "environment": [
             {"key": key, "was": was, "is": now} for key, was, now in comparison.environment
         ],

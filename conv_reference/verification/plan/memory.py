@@ -6,12 +6,13 @@ the target is known, for which a run waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.target.target import Target
 
 if TYPE_CHECKING:
@@ -40,17 +41,29 @@ class Memory:
                 found.append(case)
         return found
 
-    def update(self, target: Target, failing: Iterable[str], tried: Iterable[Case]) -> None:
+    def update(self, target: Target, failing: Iterable[str], tried: Iterable[Case]) -> Note | None:
         """Remember what fails, and forget what was tried and no longer does.
 
         Args:
             target: whose cases they are.
             failing: cases in their text form.
             tried: those that were recalled.
+
+        Returns:
+            What is to be said where the folder cannot be written; else nothing.
         """
         now = set(failing)
         if self._folder is None or not (now or self._folder.is_dir()):
-            return
+            return None
+        try:
+            self._write(target, now, tried)
+        except OSError as error:
+            return _lost(self._folder, str(error.strerror or error))
+        if now - {text.decode() for text in self._database.fetch(_key(target))}:
+            return _lost(self._folder, "it holds nothing of what was written")
+        return None
+
+    def _write(self, target: Target, now: Set[str], tried: Iterable[Case]) -> None:
         for text in now:
             self._database.save(_key(target), text.encode())
         for case in tried:
@@ -63,6 +76,11 @@ class Memory:
 
         assert self._folder is not None
         return DirectoryBasedExampleDatabase(self._folder)
+
+
+def _lost(folder: Path, reason: str) -> Note:
+    said = f"failing cases are not remembered: {str(folder)!r} cannot be written: {reason}"
+    return Note(NoteKind.NOT_REMEMBERED, said)
 
 
 def _key(target: Target) -> bytes:

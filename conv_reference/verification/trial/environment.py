@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ _LEVELS = (
 def environment(device: str) -> dict[str, str]:
     """Versions, processor and settings, as text."""
     found = {
+        "conv-reference": _version(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "machine": platform.machine(),
@@ -43,6 +45,14 @@ def environment(device: str) -> dict[str, str]:
         cudnn: Any = torch.backends.cudnn
         found["cudnn"] = str(cudnn.version())
     return found
+
+
+def _version() -> str:
+    """Of this package: another one may judge otherwise."""
+    try:
+        return version("conv-reference")
+    except PackageNotFoundError:  # a copy that was not installed
+        return "unknown"
 
 
 def _onednn() -> bool:

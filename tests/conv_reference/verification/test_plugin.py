@@ -224,6 +224,15 @@ def test_junit_xml_is_read_by_its_readers(pytester: pytest.Pytester, engine: Eng
     assert outcomes["test_check[shapes-float32-cpu]"] == []
 
 
+def test_a_test_has_a_name_wherever_pytest_runs(pytester: pytest.Pytester, engine: Engine) -> None:
+    result = run(pytester, "-rA", "--junitxml=conv.xml")
+    file = "conv_reference/verification/suite.py"
+    result.stdout.fnmatch_lines([f"* {file}::test_check[[]forward-float32-cpu[]]"])
+    written = pytester.path.joinpath("conv.xml").read_text()
+    assert 'classname="conv_reference.verification.suite"' in written
+    assert 'classname=""' not in written
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -34,7 +34,7 @@ rows = st.builds(
     dtype=texts,
     device=texts,
     verdict=st.sampled_from(Verdict),
-    bits=st.none() | st.floats(0, 60),
+    bits=st.none() | st.floats(0, 53),
     bound=st.sampled_from([None, "componentwise", "normwise"]),
     known=st.booleans(),
     families=st.dictionaries(texts, st.integers(0)).map(lambda d: tuple(sorted(d.items()))),
@@ -53,7 +53,7 @@ baselines = st.builds(
     ),
     planned=st.integers(0),
     environment=st.dictionaries(texts, texts),
-    rows=st.lists(rows, unique_by=lambda row: row.key).map(
+    rows=st.lists(rows, min_size=1, unique_by=lambda row: row.key).map(
         lambda found: tuple(sorted(found, key=lambda row: row.key))
     ),
 )
@@ -131,7 +131,10 @@ def changed(*path: str | int, to: Any) -> str:
         (changed("rows", 0, "verdict", to="good"), "is corrupt: 'good' is not a valid Verdict"),
         (changed("rows", 0, "bits", to="many"), "bits must be int or float or NoneType"),
         (changed("rows", 0, "known", to=1), "is corrupt: known must be bool, not 1"),
-        (changed("rows", 0, "families", to={"plain": 1.5}), "families must hold integers"),
+        (
+            changed("rows", 0, "families", to={"plain": 1.5}),
+            "families must hold integers of at",
+        ),
         (changed("rows", 1, to=GOOD["rows"][0]), "two rows have the same check"),
         (changed("seed", to=True), "is corrupt: seed must be int, not True"),
         (changed("target", to=None), "is corrupt: target must be str, not None"),
@@ -143,7 +146,21 @@ def changed(*path: str | int, to: Any) -> str:
         ),
         (changed("parameters", "allowed_bits", to="10"), "allowed_bits must be int or NoneType"),
         (changed("parameters", "known", to=None), "known must be str, not None"),
-        ("NaN", "is corrupt: no object with a schema"),
+        ("NaN", "is corrupt: no JSON (NaN is no number)"),
+        ("[" * 100_000, "is corrupt: nested too deeply"),
+        ('{"schema": 1, "schema": 1}', "is corrupt: no JSON (an object has a key twice)"),
+        (changed("rows", to=[]), "is corrupt: it has no rows: nothing would be held"),
+        (changed("rows", 0, "bits", to=float("nan")), "no JSON (NaN is no number)"),
+        (changed("rows", 0, "bits", to=float("inf")), "no JSON (Infinity is no number)"),
+        (changed("rows", 0, "bits", to=1e308), "is corrupt: bits must be 0..54, not 1e+308"),
+        (changed("rows", 0, "bits", to=-1), "is corrupt: bits must be 0..54, not -1"),
+        (changed("rows", 0, "bound", to="wide"), "bound must be componentwise, normwise or null"),
+        (changed("rows", 0, "verdcit", to="exact"), "no key is called 'verdcit'"),
+        (changed("comment", to="mine"), "is corrupt: no key is called 'comment'"),
+        (changed("parameters", "bugdet", to=5), "is corrupt: no key is called 'bugdet'"),
+        (changed("parameters", "budget", to=-5), "budget must be finite and more than 0 seconds"),
+        (changed("parameters", "sweep", to="wide"), "sweep must be one of default, small"),
+        (changed("seed", to=-1), "is corrupt: seed must be at least 0, not -1"),
     ],
 )
 def test_what_is_no_baseline_is_refused_in_one_line(

@@ -98,7 +98,7 @@ def test_the_check_that_is_told_comes_first_and_dtypes_share_a_line() -> None:
     )
     lines = told("text", gate(replace(BROKEN, checks=checks), RIGHT)).splitlines()
 
-    assert lines[0] == "my_kernels:conv2d: BROKEN: 4 regressions against the baseline"
+    assert lines[0] == ("my_kernels:conv2d: BROKEN: 2 regressions against the baseline, in 4 rows")
     assert lines[2:6] == [
         "Broke, on the baseline's own cases:",
         "  grad_input in float32, float64 on cpu: was exact, is wrong",
@@ -268,3 +268,31 @@ def test_a_fault_that_the_baseline_has_is_neither_broken_nor_found() -> None:
 
     result = run_gate(lambda seed: replace(FAULTY, seed=seed), baseline, FRESH)
     assert result.status == 0
+    lines = told("text", result).splitlines()
+    assert "green: 9 rows hold as in the baseline, 3 of them failing already" in lines[0]
+    assert "Failing already in the baseline:" in lines
+    assert "  grad_input in float32, float64 on cpu: wrong, as it was" in lines
+
+
+def test_one_fault_in_many_rows_is_one() -> None:
+    names = [f"law_{number}" for number in range(86)]
+    before = replace(RIGHT, checks=tuple(row(name) for name in names))
+    after = replace(
+        before,
+        checks=tuple(row(name, "float32", Verdict.WRONG) for name in names),
+        findings=(finding(check=names[0], also=tuple(names[1:])),),
+    )
+    baseline = baseline_of(before, BASELINE.parameters)
+    result = run_gate(lambda seed: replace(after, seed=seed), baseline, FRESH)
+
+    assert len(result.comparison.regressions) == 86
+    assert "BROKEN: 1 regression against the baseline, in 86 rows" in told("text", result)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_where_nothing_was_judged_the_gate_is_red(fresh: bool) -> None:
+    nothing = replace(RIGHT, judged=0, planned=0, checks=())
+    result = gate(RIGHT if fresh else nothing, nothing if fresh else RIGHT)
+
+    assert result.status == 1
+    assert "nothing was judged" in told("text", result).splitlines()[0]

@@ -44,3 +44,15 @@ def test_without_a_folder_nothing_is_remembered() -> None:
     memory, target = Memory(None), as_target(torch.nn.functional.conv2d)
     memory.update(target, [str(FIRST)], ())
     assert memory.recall(target) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_loses_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    target = as_target(torch.nn.functional.conv2d)
+    memory = Memory(tmp_path / "file" / "examples")
+
+    assert memory.recall(target) == []
+    lost = memory.update(target, [str(FIRST)], ())
+    assert lost is not None
+    assert str(lost).startswith("failing cases are not remembered: ")
+    assert Memory(tmp_path / "other").update(target, [str(FIRST)], ()) is None
