@@ -94,6 +94,10 @@ class Operator:
         """The form's operand that one of the operator's own stands for."""
         return self._places[role]
 
+    def face(self, quantity: str) -> str:
+        """The form's quantity that one of the operator's own is; db is its own."""
+        return "db" if quantity == "db" else QUANTITY_OF[self._places[QUANTITIES[quantity].of]]
+
     def shape(self, role: str, geometry: Geometry) -> tuple[int, ...]:
         """The shape of one of the operator's own operands; a gradient has that of its operand."""
         if role == "bias":
@@ -216,4 +220,10 @@ def _form_products(geometry: Geometry) -> tuple[int, int, int]:
 
 
 CONV2D = Operator("conv2d", ("input", "weight", "grad_output"))
-OPERATORS: Mapping[str, Operator] = MappingProxyType({o.name: o for o in (CONV2D,)})
+# Its X is the convolution's G, its G the convolution's X; the remainder is its output_padding.
+CONV_TRANSPOSE2D = Operator("conv_transpose2d", ("grad_output", "weight", "input"))
+# torch.nn.grad's: of the input and G, and of G and the kernel.
+CONV2D_WEIGHT = Operator("conv2d_weight", ("input", "grad_output", "weight"), has_bias=False)
+CONV2D_INPUT = Operator("conv2d_input", ("grad_output", "weight", "input"), has_bias=False)
+_ALL = (CONV2D, CONV_TRANSPOSE2D, CONV2D_WEIGHT, CONV2D_INPUT)
+OPERATORS: Mapping[str, Operator] = MappingProxyType({o.name: o for o in _ALL})

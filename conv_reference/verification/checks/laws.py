@@ -2,6 +2,9 @@
 
 A convolution that shares a fault with its reference still breaks a law (Paddle PR#21225 had
 the same fault in both). Over integers that are exact in any order, laws hold bit for bit.
+
+They are laws of the form ⟨G, conv(X, K)⟩: here operands and answers stand under its names, and
+only what is handed to the target, and what is judged, under the operator's own.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from torch.nn.functional import pad
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
+from conv_reference.quantities import CONV2D, FIRST_ORDER, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.judge import Judgement
@@ -56,7 +61,7 @@ def _lacks_channels(target: Target) -> str | None:
 )
 def batch_independence(trial: Trial) -> Iterator[Judgement]:
     """One sample at a time."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     if geometry.batch < 2 or not _has_room(trial):
         return
     alone = replace(geometry, batch=1)
@@ -72,7 +77,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
     whole = _answers(trial, geometry, given)
     said = "a batch agrees with its samples one by one"
     other = contiguous(trial).on(alone)
-    yield from agree(trial, "batch_independence", whole, joined, said, other=other)
+    yield from _agree(trial, "batch_independence", whole, joined, said, other=other)
 
 
 @check(
@@ -87,7 +92,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
 )
 def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     """One group at a time."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     if geometry.groups == 1 or not _has_room(trial):
         return
     group_in, group_out = geometry.group_channels
@@ -99,7 +104,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
         operands = Operands(
             input=given.input[:, inputs],
             weight=given.weight[outputs],
-            bias=given.bias[outputs],
+            bias=_of_output(trial, given.bias, inputs, outputs),
             grad_output=given.grad_output[:, outputs],
         )
         parts.append(_answers(trial, alone, operands))
@@ -108,7 +113,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     whole = _answers(trial, geometry, given)
     said = "groups agree with one convolution for each"
     other = contiguous(trial).on(alone)
-    yield from agree(trial, "group_decomposition", whole, joined, said, other=other)
+    yield from _agree(trial, "group_decomposition", whole, joined, said, other=other)
 
 
 @check(
@@ -123,7 +128,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
 )
 def explicit_padding(trial: Trial) -> Iterator[Judgement]:
     """Zeros written out."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     (top, bottom), (left, right) = geometry.padding
     if not any((top, bottom, left, right)):
         return
@@ -150,7 +155,7 @@ def explicit_padding(trial: Trial) -> Iterator[Judgement]:
 )
 def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
     """A kernel with zeros between its taps."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     (dh, dw), span = geometry.dilation, geometry.span
     if (dh, dw) == (1, 1) or "kernel_size" in trial.target.fixed:
         return
@@ -177,7 +182,7 @@ def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
 )
 def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
     """Every output computed, some of them picked."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     (sh, sw), dense = geometry.stride, replace(geometry, stride=(1, 1))
     if (sh, sw) == (1, 1):
         return
@@ -203,7 +208,7 @@ def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
 )
 def translation(trial: Trial) -> Iterator[Judgement]:
     """The input moved by one stride."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     (height, width), (sh, sw) = geometry.input_size, geometry.stride
     route = _Route(
         replace(geometry, input_size=(height + sh, width + sw)),
@@ -230,12 +235,15 @@ def translation(trial: Trial) -> Iterator[Judgement]:
 )
 def channel_permutation(trial: Trial) -> Iterator[Judgement]:
     """The channels of every group backwards: the first become the last."""
-    geometry, given = trial.case.geometry, trial.operands
+    geometry, given = trial.case.geometry, _operands_of_form(trial)
     group_in, group_out = geometry.group_channels
     if (group_in, group_out) == (1, 1):
         return
     inputs = _reversed_within(geometry.in_channels, group_in)
     outputs = _reversed_within(geometry.out_channels, group_out)
+
+    def bias(b: Tensor) -> Tensor:
+        return _of_output(trial, b, inputs, outputs)
 
     def kernel(K: Tensor) -> Tensor:
         return K[outputs].flip(1)
@@ -245,7 +253,7 @@ def channel_permutation(trial: Trial) -> Iterator[Judgement]:
         Operands(
             input=given.input[:, inputs],
             weight=kernel(given.weight),
-            bias=given.bias[outputs],
+            bias=bias(given.bias),
             grad_output=given.grad_output[:, outputs],
         ),
         lambda found: _changed(
@@ -253,7 +261,7 @@ def channel_permutation(trial: Trial) -> Iterator[Judgement]:
             Y=lambda Y: Y[:, outputs],
             dX=lambda dX: dX[:, inputs],
             dK=kernel,
-            db=lambda db: db[outputs],
+            db=bias,
         ),
     )
     said = "reversed channels have their answers reversed"
@@ -263,10 +271,10 @@ def channel_permutation(trial: Trial) -> Iterator[Judgement]:
 def _two_routes(trial: Trial, row: str, route: _Route, said: str) -> Iterator[Judgement]:
     if not _has_room(trial):
         return
-    direct = _answers(trial, trial.case.geometry, trial.operands)
+    direct = _answers(trial, trial.case.geometry, _operands_of_form(trial))
     around = route.back(_answers(trial, route.geometry, route.operands))
     other = contiguous(trial).on(route.geometry)
-    yield from agree(trial, row, direct, around, said, other=other)
+    yield from _agree(trial, row, direct, around, said, other=other)
 
 
 def _has_room(trial: Trial) -> bool:
@@ -274,16 +282,44 @@ def _has_room(trial: Trial) -> bool:
     return trial.has_room
 
 
+def _operands_of_form(trial: Trial) -> Operands:
+    """The trial's operands under the names of the form."""
+    operator, given = trial.target.operator, trial.operands
+    named: dict[str, Tensor] = {operator.place(r): getattr(given, r) for r in ROLES}
+    return Operands(**named, bias=given.bias)
+
+
+def _of_output(trial: Trial, bias: Tensor, inputs: Any, outputs: Any) -> Tensor:
+    """The bias of some channels: of the form's input, where that is what the target returns."""
+    operator = trial.target.operator
+    if not operator.has_bias:
+        return bias
+    return bias[inputs if operator.place("grad_output") == "input" else outputs]
+
+
+def _agree(
+    trial: Trial, row: str, direct: Answers, around: Answers, said: str, *, other: Case
+) -> Iterator[Judgement]:
+    """Whether two routes agree, under the operator's own names."""
+    operator = trial.target.operator
+    if operator is not CONV2D:
+        said = f"as of the convolution with the same products, {said}"
+
+    def own(found: Answers) -> Answers:
+        return {q: found[operator.face(q)] for q in FIRST_ORDER if operator.face(q) in found}
+
+    yield from agree(trial, row, own(direct), own(around), said, other=other)
+
+
 def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
     """What the target answers; nothing where Y has another shape, which the certificate tells."""
-    other = replace(trial, case=contiguous(trial).on(geometry))
-    found = observe(other.call(operands))
+    operator, other = trial.target.operator, replace(trial, case=contiguous(trial).on(geometry))
+    own: dict[str, Tensor] = {role: getattr(operands, operator.place(role)) for role in ROLES}
+    found = observe(other.call(Operands(**own, bias=operands.bias)))
     Y = found["Y"]
-    return (
-        found
-        if isinstance(Y, Tensor) and Y.dim() == (4 if trial.target.has_channels else 3)
-        else {}
-    )
+    if not isinstance(Y, Tensor) or Y.dim() != (4 if trial.target.has_channels else 3):
+        return {}
+    return {operator.face(quantity): value for quantity, value in found.items()}
 
 
 def _changed(found: Answers, **changes: Callable[[Tensor], Tensor]) -> Answers:

@@ -182,12 +182,15 @@ def _reach(trial: Trial, quantity: str, role: str, marks: Tensor, harmless: Oper
     sure = touched({name: sign.new_ones(sign.shape) for name, sign in signs.items()}) != 0
     possible = sure.clone()
     marked = [int(i) for i in marks.nonzero()[0]]
-    possible[_open(quantity, role, marked, geometry)] = True
+    possible[_open(operator.face(quantity), operator.place(role), marked, geometry)] = True
     return _Reach(sure, possible, touched(signs))
 
 
 def _open(quantity: str, role: str, marked: list[int], geometry: Geometry) -> Any:
-    """Where zeros outside the definition may meet the marked element: in its own channels."""
+    """Where zeros outside the definition may meet the marked element: in its own channels.
+
+    Quantity and role are those of the form.
+    """
     group_in, group_out = geometry.group_channels
     match quantity, role:
         case "Y", "weight":  # padding

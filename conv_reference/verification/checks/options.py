@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.target.target import Call, Target
+from conv_reference.verification.target.target import Call, Target, with_remainder
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.judge import Judgement, whole
@@ -60,12 +61,7 @@ def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
     unequal = replace(trial, case=contiguous(trial))
     if unequal.has_room:
-        given = unequal.case.geometry
-        pairs = {
-            "stride": given.stride,
-            "padding": tuple(before for before, _ in given.padding),
-            "dilation": given.dilation,
-        }
+        pairs = _pairs(unequal.case.geometry)
         yield from _in_forms(
             unequal,
             {"pairs": pairs, "lists": {name: list(pair) for name, pair in pairs.items()}},
@@ -73,12 +69,7 @@ def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     plain = _square(trial)
     if plain is None:
         return
-    geometry = plain.case.geometry
-    sizes = {
-        "stride": geometry.stride[0],
-        "padding": geometry.padding[0][0],
-        "dilation": geometry.dilation[0],
-    }
+    sizes = {name: first for name, (first, _) in _pairs(plain.case.geometry).items()}
     forms: dict[str, dict[str, Any]] = {
         "pairs": {name: (size, size) for name, size in sizes.items()},
         "lists": {name: [size, size] for name, size in sizes.items()},
@@ -86,6 +77,17 @@ def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
         "sequences of one": {name: (size,) for name, size in sizes.items()},
     }
     yield from _in_forms(plain, forms)
+
+
+def _pairs(geometry: Geometry) -> dict[str, Pair]:
+    """Every option of two axes that a target may have."""
+    (top, _), (left, _) = geometry.padding
+    return {
+        "stride": geometry.stride,
+        "padding": (top, left),
+        "dilation": geometry.dilation,
+        "output_padding": geometry.remainder,
+    }
 
 
 def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[Judgement]:
@@ -172,6 +174,7 @@ class _Impossible:
     b: int | None = None
     needs: frozenset[str] = frozenset()
     channels: bool = False  # whether it is about channels
+    slides: bool = False  # whether it is about a kernel that slides within its input
 
 
 # What a target's own defaults may not be.
@@ -189,12 +192,13 @@ _IMPOSSIBLE = (
     _Impossible("5 input channels for a kernel of 4", X=(1, 5, 5, 5), channels=True),
     _Impossible("an input of two dimensions", X=(5, 5), channels=True),
     _Impossible("a kernel of three dimensions", K=(4, 3, 3), channels=True),
-    _Impossible("a kernel taller than its input", X=(1, 4, 1, 5)),
-    _Impossible("a kernel wider than its input", X=(1, 4, 5, 1)),
+    _Impossible("a kernel taller than its input", X=(1, 4, 1, 5), slides=True),
+    _Impossible("a kernel wider than its input", X=(1, 4, 5, 1), slides=True),
     _Impossible(
         "a dilated kernel larger than the padded input",
         {"dilation": (5, 5), "padding": (1, 1)},
         needs=frozenset({"dilation", "padding"}),
+        slides=True,
     ),
     _of("stride", (0, 0), "no stride"),
     _of("stride", (1, 0), "no stride across"),
@@ -218,6 +222,8 @@ _IMPOSSIBLE = (
         channels=True,
     ),
     _Impossible("no groups", {"groups": 0}, needs=frozenset({"groups"}), channels=True),
+    _of("output_padding", (1, 1), "an output padding as large as the stride"),
+    _of("output_padding", (-1, 0), "a negative output padding"),
     _Impossible("a bias that is too long", b=5, needs=frozenset({"bias"})),
     _Impossible("a bias that is too short", b=3, needs=frozenset({"bias"})),
 )
@@ -244,9 +250,11 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
         return
     answered = []
     for impossible in _IMPOSSIBLE:
-        if not impossible.needs <= target.options or (
-            impossible.channels and not target.has_channels
-        ):
+        if not impossible.needs <= target.options:
+            continue
+        if impossible.channels and not target.has_channels:
+            continue
+        if impossible.slides and target.operator is not CONV2D:
             continue
         answer = _answer(trial, impossible)
         if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
@@ -283,7 +291,9 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
     The device without data is not judged at all: torch's own conv2d answers where the kernel
     has none (see the notes of the report).
     """
-    X, K = _ones(trial, (1, 1, 4, 4)), _ones(trial, (1, 1, 2, 2))
+    # Each output is the sum of the kernel; a transposed convolution's only for a kernel of one tap.
+    taps = 2 if trial.target.operator is CONV2D else 1
+    X, K = _ones(trial, (1, 1, 4, 4)), _ones(trial, (1, 1, taps, taps))
     if not trial.target.has_channels:
         X, K = X[0], K[0, 0]
     b = _bias(trial, 1)
@@ -293,7 +303,7 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
         answer = None if what == "bias" and b is None else _attempt(trial, X, weight, bias)
         if not isinstance(answer, Tensor):
             continue
-        value = 4.0 if b is None else 5.0
+        value = float(taps**2 + (b is not None))
         if bool((answer.detach().to("cpu", torch.float64) == value).all()):
             yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
         else:
@@ -354,6 +364,10 @@ def _square(trial: Trial) -> Trial | None:
         dilation=(dilation[0], dilation[0]),
         padding=(padding, padding),
     )
+    if "output_padding" in trial.target.options:
+        square = with_remainder(square, (min(square.remainder),) * 2)
+    if trial.target.operator is not CONV2D:  # which has an output whatever the remainder
+        square = trial.target.restrict_geometry(square)
     if not trial.target.can_be_exact(square, trial.case.dtype):
         return None
     return replace(trial, case=replace(contiguous(trial), geometry=square))

@@ -10,15 +10,16 @@ them is not made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from conv_reference import functional
-from conv_reference.geometry import Geometry
+from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands
+from conv_reference.quantities import Operator
 from conv_reference.verification.model.case import Layout, Values
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
@@ -79,7 +80,8 @@ def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor)
     for words, fits in _patterns(trial, quantity, value, expected):
         if fits:
             yield words
-    for candidate in candidates(trial):
+    has_kernel = trial.target.operator.place("weight") == "weight"
+    for candidate in candidates(trial) if has_kernel else ():
         if _fits(trial, quantity, candidate, value):
             yield candidate.words
     # An infinity is what overflows; what fills fresh memory is none.
@@ -93,13 +95,12 @@ def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> Iterator[st
         return
     o = trial.operands
     X, K, b = (t.to(torch.float64) for t in (o.input, o.weight, o.bias))
-    for words, changes in _other_geometries(trial.case.geometry):
+    given = {"input": X, "weight": K} | ({"bias": b} if trial.case.bias else {})
+    for words, changes in _mistaken_geometries(trial):
         try:
-            Y = functional.output(X, K, replace(trial.case.geometry, **changes))
+            Y = trial.target.operator.first("Y", given, changes)
         except ValueError:  # no such convolution
             continue
-        if trial.case.bias:
-            Y = Y + b[:, None, None]
         if Y.numel() == value.numel() and torch.equal(Y.reshape(value.shape), value):
             yield words
 
@@ -199,9 +200,11 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
     """Every fault that can be had on the trial's geometry."""
     g = trial.case.geometry
 
-    def plain(X: Tensor, K: Tensor, b: Tensor | None, geometry: Geometry = g) -> Tensor:
-        Y = functional.output(X, K, geometry)
-        return Y if b is None else Y + b[:, None, None]
+    operator = trial.target.operator
+
+    def plain(X: Tensor, K: Tensor, b: Tensor | None) -> Tensor:
+        given = {"input": X, "weight": K} | ({} if b is None else {"bias": b})
+        return operator.first("Y", given, g)
 
     yield Candidate(
         "the kernel is flipped: a true convolution in place of the cross-correlation",
@@ -217,11 +220,12 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
             "the kernel's input and output channels are exchanged",
             lambda X, K, b: plain(X, _exchanged(K, g), b),
         )
-    yield from (Candidate(words, _cropped(other, g)) for words, other in _other_geometries(g))
+    for words, mistaken in _mistaken_geometries(trial):
+        yield Candidate(words, _cropped(operator, mistaken, g))
     if g.groups > 1:
         yield Candidate(
             "every group reads the first group's channels",
-            lambda X, K, b: plain(_first_group(X, g), K, b),
+            lambda X, K, b: plain(_first_group(X, g.groups), K, b),
         )
     if g.batch > 1:
         yield Candidate(
@@ -266,12 +270,44 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"all padding of the {words} is put on one side", {"padding": tuple(sides)}
 
 
-def _cropped(changes: dict[str, Any], g: Geometry) -> Forward:
+def _mistaken_geometries(trial: Trial) -> Iterator[tuple[str, Geometry]]:
+    """The same, X and K in the same shapes; without those of which there is no convolution."""
+    g, operator = trial.case.geometry, trial.target.operator
+    transposed = operator.place("input") == "grad_output"
+    for words, changes in _other_geometries(g):
+        with suppress(ValueError):
+            yield words, _with_output(g, changes) if transposed else replace(g, **changes)
+    with suppress(ValueError):
+        if transposed and any(g.remainder):
+            yield "the output padding is ignored", _with_output(g, {}, remainder=(0, 0))
+
+
+def _with_output(g: Geometry, changes: dict[str, Any], remainder: Pair | None = None) -> Geometry:
+    """A geometry with the changes, whose input is such that the output keeps its size.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    kept = g.remainder if remainder is None else remainder
+    names = ("stride", "padding", "dilation")
+    stride, padding, dilation = (changes.get(name, getattr(g, name)) for name in names)
+    height, width = (
+        (g.output_size[a] - 1) * stride[a]
+        + dilation[a] * (g.kernel_size[a] - 1)
+        + 1
+        + kept[a]
+        - sum(padding[a])
+        for a in (0, 1)
+    )
+    return replace(g, input_size=(height, width), **changes)
+
+
+def _cropped(operator: Operator, mistaken: Geometry, g: Geometry) -> Forward:
     """The output of a mistaken geometry, cropped or filled with zeros to the right size."""
+    height, width = operator.shape("grad_output", g)[2:]
 
     def forward(X: Tensor, K: Tensor, b: Tensor | None) -> Tensor:
-        Y = functional.output(X, K, replace(g, **changes))
-        height, width = g.output_size
+        Y = operator.first("Y", {"input": X, "weight": K}, mistaken)
         Y = Y[:, :, :height, :width]
         Y = torch.nn.functional.pad(Y, (0, width - Y.shape[3], 0, height - Y.shape[2]))
         return Y if b is None else Y + b[:, None, None]
@@ -285,8 +321,8 @@ def _exchanged(K: Tensor, g: Geometry) -> Tensor:
     return split.transpose(1, 2).reshape(K.shape)
 
 
-def _first_group(X: Tensor, g: Geometry) -> Tensor:
-    return X[:, : g.group_channels[0]].repeat(1, g.groups, 1, 1)
+def _first_group(X: Tensor, groups: int) -> Tensor:
+    return X[:, : X.shape[1] // groups].repeat(1, groups, 1, 1)
 
 
 def _masked(Y: Tensor, axis: int) -> Tensor:

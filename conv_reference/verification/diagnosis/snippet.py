@@ -17,7 +17,7 @@ from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.target.conventions import conv2d_options
+from conv_reference.verification.target.operators import arguments, channels
 from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.layouts import first_slice, written
@@ -142,7 +142,7 @@ def _numbers(flat: Tensor) -> list[float | int]:
 def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> Iterator[str]:
     letters = "XKb" if tensors.case.bias else "XK"
     yield from (f"{letter} = {tensors.leaf(letter)}" for letter in letters)
-    given = _options(tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
+    given = _options(target, tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
     words = [given[name] for name in spelling.by_position]
     words += [f"{name}={given[name]}" for name in spelling.by_name]
     called = _own_name(target) + (".apply" if spelling.apply else "")
@@ -153,8 +153,12 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
     case, made = tensors.case, _own_name(target)
     if spelling.constructor is not None:
         g = case.geometry
-        sizes = {"in_channels": g.in_channels, "out_channels": g.out_channels}
-        given = sizes | {"kernel_size": g.kernel_size} | _options(case) | {"bias": case.bias}
+        given = {
+            **channels(target.operator, g),
+            "kernel_size": g.kernel_size,
+            **_options(target, case),
+            "bias": case.bias,
+        }
         taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
         made = f"{made}({', '.join(taken)})"
     yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
@@ -170,8 +174,9 @@ def _attribute(name: str) -> str:
     return re.sub(r"\.(\d+)", r"[\1]", f"layer.{name}")
 
 
-def _options(case: Case) -> dict[str, Any]:
-    return {name: str(value) for name, value in conv2d_options(case.geometry).items()}
+def _options(target: Target, case: Case) -> dict[str, Any]:
+    given = arguments(target.operator, case.geometry)
+    return {name: str(value) for name, value in given.items()}
 
 
 def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:

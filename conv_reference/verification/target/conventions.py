@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -17,11 +17,19 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
-from conv_reference.geometry import Geometry, geometry_of, resolve_padding
+from conv_reference.geometry import Geometry, Pair, geometry_of, resolve_padding
 from conv_reference.operands import Operands
+from conv_reference.quantities import (
+    CONV2D,
+    CONV2D_INPUT,
+    CONV2D_WEIGHT,
+    CONV_TRANSPOSE2D,
+    Operator,
+)
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
+from conv_reference.verification.target.operators import arguments, channels, operator_of, sized
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
     is_called_by_position,
@@ -31,7 +39,7 @@ from conv_reference.verification.target.signatures import (
     takes_words,
 )
 from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
-from conv_reference.verification.target.target import OPTIONS, Call, Target
+from conv_reference.verification.target.target import Call, Target, options_of
 
 
 def as_target(implementation: Any, *, name: str | None = None) -> Target:
@@ -87,13 +95,19 @@ def _adapted(implementation: Any, name: str) -> Target:
 
 
 def _of_callable(function: Callable[..., Any], name: str) -> Target:
-    parameters = positional_parameters(function, name)
-    keywords = keyword_options(function)
+    operator = operator_of(function, name)
+    known = options_of(operator)
+    is_face = operator in {CONV2D_WEIGHT, CONV2D_INPUT}
+    parameters = dict.fromkeys(known) if is_face else positional_parameters(function, name, known)
+    keywords = [] if is_face else keyword_options(function, known)
+
+    every = parameters | dict.fromkeys(keywords)
 
     def prepare(case: Case, operands: Operands) -> Call:
-        given = conv2d_options(case.geometry)
+        given = arguments(operator, case.geometry)
+        called = sized(function, operator, case.geometry)
         return Call(
-            function=partial(_called, function, parameters, keywords, given),
+            function=partial(_called, called, parameters, keywords, given),
             X=_leaf(operands.input, case, "X"),
             K=_leaf(operands.weight, case, "K"),
             b=_leaf(operands.bias, case, "b") if case.bias else None,
@@ -103,21 +117,34 @@ def _of_callable(function: Callable[..., Any], name: str) -> Target:
     return Target(
         name=name,
         prepare=prepare,
-        options=frozenset((*parameters, *keywords)) & frozenset(OPTIONS),
-        foreign=tuple(name for name in parameters if name not in OPTIONS),
-        words=function is torch.nn.functional.conv2d or takes_words(function),
-        call_with=_with_options(function, parameters | dict.fromkeys(keywords)),
-        spelling=_spelling(function, parameters, keywords),
+        options=frozenset((*parameters, *keywords)) & frozenset(known),
+        operator=operator,
+        remainder=_settled_remainder(operator, {*parameters, *keywords}),
+        foreign=tuple(name for name in parameters if name not in known),
+        words=(function is torch.nn.functional.conv2d or takes_words(function))
+        if operator is CONV2D
+        else False,
+        call_with=None if is_face else _with_options(function, every),
+        spelling=None if is_face else _spelling(function, parameters, keywords, known),
     )
 
 
+def _settled_remainder(operator: Operator, parameters: Container[str]) -> Pair | None:
+    """None of output_padding, where a transposed convolution cannot be asked for any."""
+    transposed = operator is CONV_TRANSPOSE2D
+    return (0, 0) if transposed and "output_padding" not in parameters else None
+
+
 def _spelling(
-    function: Callable[..., Any], parameters: Mapping[str, Any], keywords: Sequence[str]
+    function: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    keywords: Sequence[str],
+    known: tuple[str, ...],
 ) -> FunctionSpelling | None:
     """By name where that says more: a full list in the usual order needs no names."""
-    ours = tuple(name for name in parameters if name in OPTIONS)
+    ours = tuple(name for name in parameters if name in known)
     apply = inspect.isclass(getattr(function, "__self__", None))
-    if ours == OPTIONS and ours == tuple(parameters):
+    if ours == known and ours == tuple(parameters):
         return FunctionSpelling(by_position=ours, apply=apply)
     if not is_called_by_position(function, parameters):
         return FunctionSpelling(by_name=(*ours, *keywords))
@@ -152,7 +179,8 @@ def _with_options(
         if "bias" in parameters:
             given["bias"] = b
         if by_position:
-            known = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+            known: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+            known |= {"output_padding": 0}
             known |= {name: value for name, value in parameters.items() if value is not None}
             return function(X, K, *((known | given).get(name) for name in parameters))
         return function(X, K, **given)
@@ -168,12 +196,14 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
             "accepted is a layer with a parameter kernel_size"
         )
 
+    operator = operator_of(layer, name)
+    known = options_of(operator)
+
     def construct(geometry: Geometry, *, bias: bool) -> nn.Module:
         given = {
-            "in_channels": geometry.in_channels,
-            "out_channels": geometry.out_channels,
+            **channels(operator, geometry),
             "kernel_size": geometry.kernel_size,
-            **conv2d_options(geometry),
+            **arguments(operator, geometry),
             "bias": bias,
         }
         return layer(**{key: value for key, value in given.items() if key in parameters})
@@ -183,9 +213,11 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
 
     def call_with(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
         shape = K.shape if K.dim() == 4 else (1, 1, *K.shape)
+        inner, outer = shape[1] * options.get("groups", 1), shape[0]
+        transposed = operator is CONV_TRANSPOSE2D
         given = {
-            "in_channels": shape[1] * options.get("groups", 1),
-            "out_channels": shape[0],
+            "in_channels": outer if transposed else inner,
+            "out_channels": inner if transposed else outer,
             "kernel_size": tuple(shape[2:]),
             **options,
             "bias": b is not None,
@@ -206,7 +238,9 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
     return Target(
         name=name,
         prepare=prepare,
-        options=frozenset(parameters) & frozenset(OPTIONS if bias is not None else OPTIONS[1:]),
+        options=frozenset(parameters) & frozenset(known if bias is not None else known[1:]),
+        operator=operator,
+        remainder=_settled_remainder(operator, parameters),
         always_biased=bias is not None and "bias" not in parameters,
         has_channels=kernel[1].dim() == 4,
         is_module=True,
@@ -228,9 +262,10 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
         "a lazy layer has no kernel yet; accepted is one that was called once": any(
             isinstance(p, UninitializedParameter) for p in layer.parameters()
         ),
-        "it is a transposed convolution; accepted is a convolution": bool(
+        "a transposed convolution is accepted in two dimensions alone": bool(
             getattr(layer, "transposed", False)
-        ),
+        )
+        and not isinstance(layer, nn.ConvTranspose2d),
         "padding_mode must be 'zeros'": getattr(layer, "padding_mode", "zeros") != "zeros",
     }
     for reason, holds in reasons.items():
@@ -240,7 +275,9 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
 
 def _of_instance(layer: nn.Module, name: str) -> Target:
     _refuse_others(layer, name)
+    operator = operator_of(layer, name)
     kernel, bias = _parameters(layer, name)
+    sizes = _sizes_of(layer, kernel, name)
 
     def prepare(case: Case, operands: Operands) -> Call:
         return _module_call(copy.deepcopy(layer), case, operands)
@@ -249,10 +286,12 @@ def _of_instance(layer: nn.Module, name: str) -> Target:
         name=name,
         prepare=prepare,
         options=frozenset(),
+        operator=operator,
+        remainder=_remainder_of(layer, sizes, name) if operator is CONV_TRANSPOSE2D else None,
         always_biased=bias is not None,
         has_channels=kernel[1].dim() == 4,
         is_module=True,
-        fixed=_sizes_of(layer, kernel, name),
+        fixed=sizes,
         assumed=tuple(
             f"{option} {_settled(layer, kernel[0], option)}"
             for option in _PLAIN
@@ -260,6 +299,19 @@ def _of_instance(layer: nn.Module, name: str) -> Target:
         ),
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], None),
     )
+
+
+def _remainder_of(layer: nn.Module, sizes: Mapping[str, Any], name: str) -> Pair:
+    """The output padding of a transposed layer."""
+    given: Any = getattr(layer, "output_padding", 0)
+    height, width = given if isinstance(given, tuple) else (given, given)
+    stride = sizes["stride"]
+    if height >= stride[0] or width >= stride[1]:
+        raise TargetError(
+            f"cannot verify {name!r}: output_padding must be below the stride {stride}, "
+            f"got {(height, width)}"
+        )
+    return height, width
 
 
 Named = tuple[str, Tensor]
@@ -368,22 +420,3 @@ def _set(layer: nn.Module, name: str, parameter: nn.Parameter) -> None:
 
 def _leaf(tensor: Tensor, case: Case, letter: str) -> Tensor:
     return tensor.detach().requires_grad_(letter in case.requires_grad)
-
-
-def conv2d_options(geometry: Geometry) -> dict[str, Any]:
-    """What torch's conv2d takes after the bias.
-
-    Raises:
-        TargetError: where the padding differs between opposite sides.
-    """
-    (top, bottom), (left, right) = geometry.padding
-    if (top, left) != (bottom, right):
-        raise TargetError(
-            f"the padding of {geometry} differs between opposite sides; accepted are equal sides"
-        )
-    return {
-        "stride": geometry.stride,
-        "padding": (top, left),
-        "dilation": geometry.dilation,
-        "groups": geometry.groups,
-    }

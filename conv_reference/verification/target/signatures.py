@@ -20,7 +20,9 @@ ACCEPTED = (
 )
 
 
-def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, Any]:
+def positional_parameters(
+    function: Callable[..., Any], name: str, options: tuple[str, ...] = OPTIONS
+) -> dict[str, Any]:
     """The parameters after input and weight, with their defaults.
 
     Raises:
@@ -31,19 +33,19 @@ def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, 
     try:
         signature = inspect.signature(owner.forward if is_apply else function)
     except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return dict.fromkeys(_built_in(function)[0])
+        return dict.fromkeys(_built_in(function, options)[0])
     parameters = list(signature.parameters.values())
     if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
         parameters = parameters[1:]  # ctx
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-        return dict.fromkeys(takewhile(lambda option: option not in named, OPTIONS))
+        return dict.fromkeys(takewhile(lambda option: option not in named, options))
     positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    foreign = [p.name for p in positional[2:] if p.name not in OPTIONS and p.default is p.empty]
+    foreign = [p.name for p in positional[2:] if p.name not in options and p.default is p.empty]
     keyword = [
         p.name
         for p in parameters
-        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in OPTIONS
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in options
     ]
     if len(positional) < 2 or foreign or keyword:
         names = ", ".join([*foreign, *keyword])
@@ -54,17 +56,17 @@ def positional_parameters(function: Callable[..., Any], name: str) -> dict[str, 
     return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
 
 
-def keyword_options(function: Callable[..., Any]) -> list[str]:
+def keyword_options(function: Callable[..., Any], options: tuple[str, ...] = OPTIONS) -> list[str]:
     """The options that can only be given by keyword; of ``**options``, all the others."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return list(_built_in(function)[1])
+        return list(_built_in(function, options)[1])
     only = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     kinds = {p.kind for p in parameters.values()}
     if inspect.Parameter.VAR_KEYWORD in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        only |= set(OPTIONS) - set(parameters)
-    return [name for name in OPTIONS if name in only]
+        only |= set(options) - set(parameters)
+    return [name for name in options if name in only]
 
 
 def layer_parameters(layer: type[nn.Module]) -> tuple[str, ...]:
@@ -75,14 +77,16 @@ def layer_parameters(layer: type[nn.Module]) -> tuple[str, ...]:
     return tuple(parameters)
 
 
-def _built_in(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _built_in(
+    function: Callable[..., Any], options: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The options of a function that has no signature: by position, and by keyword.
 
     Of a ``functools.partial`` what it settles can be given by keyword alone, and so what follows.
     """
     settled = function.keywords if isinstance(function, partial) else {}
-    first = next((place for place, name in enumerate(OPTIONS) if name in settled), len(OPTIONS))
-    return OPTIONS[:first], OPTIONS[first:]
+    first = next((place for place, name in enumerate(options) if name in settled), len(options))
+    return options[:first], options[first:]
 
 
 def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:

@@ -19,9 +19,22 @@ from conv_reference.verification.target.spelling import Spelling
 
 # What torch's conv2d takes after input and weight, and a layer's constructor may take.
 OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
+# What other operators take, in torch's order.
+_OPTIONS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "conv_transpose2d": ("bias", "stride", "padding", "output_padding", "groups", "dilation"),
+        "conv2d_weight": OPTIONS[1:],
+        "conv2d_input": OPTIONS[1:],
+    }
+)
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 )
+
+
+def options_of(operator: Operator) -> tuple[str, ...]:
+    """What may be varied of an operator, in the order in which torch's function takes it."""
+    return _OPTIONS_OF.get(operator.name, OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,8 @@ class Target:
     has_channels: bool = True  # False for a layer over (N, H, W)
     is_module: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
+    # That of the geometry, where it is given: a transposed convolution's output_padding.
+    remainder: Pair | None = None
     assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
     foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
@@ -96,9 +111,11 @@ class Target:
             group_in, group_out = geometry.group_channels
             changes = {"in_channels": group_in, "out_channels": group_out, **changes}
         changes |= self.fixed
-        if all(getattr(geometry, name) == value for name, value in changes.items()):
+        if any(getattr(geometry, name) != value for name, value in changes.items()):
+            geometry = _enlarged(geometry, changes)
+        if self.remainder is None or geometry.remainder == self.remainder:
             return geometry
-        return _enlarged(geometry, changes)
+        return with_remainder(geometry, self.remainder)
 
     def can_be_exact(self, geometry: Geometry, dtype: torch.dtype) -> bool:
         """Whether there are integers for which Y and its gradients are exact in the dtype."""
@@ -135,3 +152,15 @@ def _enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:
     )
     size: Pair = (height, width)
     return replace(geometry, input_size=size, **changes)
+
+
+def with_remainder(geometry: Geometry, remainder: Pair) -> Geometry:
+    """The geometry with another remainder, which is below its stride."""
+    height, width = (
+        size + wanted - found + (stride if size + wanted <= found else 0)
+        for size, wanted, found, stride in zip(
+            geometry.input_size, remainder, geometry.remainder, geometry.stride, strict=True
+        )
+    )
+    size: Pair = (height, width)
+    return replace(geometry, input_size=size)

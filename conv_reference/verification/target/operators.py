@@ -1,0 +1,118 @@
+"""Which operator a target should compute, and which of torch's arguments say a geometry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import grad
+
+from conv_reference.geometry import Geometry
+from conv_reference.quantities import (
+    CONV2D,
+    CONV2D_INPUT,
+    CONV2D_WEIGHT,
+    CONV_TRANSPOSE2D,
+    Operator,
+)
+from conv_reference.verification.model.errors import TargetError
+
+Faces = Callable[..., Any]
+_FUNCTIONS: dict[Any, Operator] = {
+    torch.nn.functional.conv2d: CONV2D,
+    torch.nn.functional.conv_transpose2d: CONV_TRANSPOSE2D,
+    grad.conv2d_weight: CONV2D_WEIGHT,
+    grad.conv2d_input: CONV2D_INPUT,
+}
+_THREE = (torch.nn.functional.conv3d, torch.nn.functional.conv_transpose3d)
+_LAYERS = (nn.Conv3d, nn.ConvTranspose3d)
+# What says that the first operand is to be scattered, where torch's convention is followed.
+_TELLING = "output_padding"
+
+
+def operator_of(implementation: Any, name: str) -> Operator:
+    """Torch's own by what they are, layers by their class, others by their parameters.
+
+    Args:
+        implementation: a function, a layer's class or a layer.
+        name: for messages.
+
+    Raises:
+        TargetError: where it convolves in three dimensions.
+    """
+    while isinstance(implementation, partial):
+        implementation = implementation.func
+    kind = implementation if inspect.isclass(implementation) else type(implementation)
+    if any(implementation is one for one in _THREE) or issubclass(kind, _LAYERS):
+        raise TargetError(
+            f"cannot verify {name!r}: three-dimensional convolution is not covered; accepted is "
+            f"one in two dimensions: {', '.join(o.name for o in _FUNCTIONS.values())}"
+        )
+    known = next((o for f, o in _FUNCTIONS.items() if f is implementation), None)
+    if known is not None:
+        return known
+    if issubclass(kind, nn.Module):
+        return CONV_TRANSPOSE2D if issubclass(kind, nn.ConvTranspose2d) else CONV2D
+    return CONV_TRANSPOSE2D if _TELLING in _parameters(implementation) else CONV2D
+
+
+def _parameters(implementation: Any) -> tuple[str, ...]:
+    owner: Any = getattr(implementation, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
+        owner, is_apply = implementation, True
+    try:
+        return tuple(inspect.signature(owner.forward if is_apply else implementation).parameters)
+    except (TypeError, ValueError):  # built in
+        return ()
+
+
+def arguments(operator: Operator, geometry: Geometry) -> dict[str, Any]:
+    """What torch's function of the operator takes after the bias.
+
+    Raises:
+        TargetError: where the padding differs between opposite sides.
+    """
+    (top, bottom), (left, right) = geometry.padding
+    if (top, left) != (bottom, right):
+        raise TargetError(
+            f"the padding of {geometry} differs between opposite sides; accepted are equal sides"
+        )
+    options = {
+        "stride": geometry.stride,
+        "padding": (top, left),
+        "dilation": geometry.dilation,
+        "groups": geometry.groups,
+    }
+    if operator is CONV_TRANSPOSE2D:
+        options["output_padding"] = geometry.remainder
+    return options
+
+
+def channels(operator: Operator, geometry: Geometry) -> dict[str, int]:
+    """What a layer's constructor is given of them."""
+    own = geometry.in_channels, geometry.out_channels
+    taken, given = own[::-1] if operator is CONV_TRANSPOSE2D else own
+    return {"in_channels": taken, "out_channels": given}
+
+
+def sized(function: Faces, operator: Operator, geometry: Geometry) -> Faces:
+    """A function of ``torch.nn.grad`` as one of its two tensors, with the size that it takes."""
+    size = operator.shape("grad_output", geometry)
+    if operator is CONV2D_WEIGHT:
+
+        def of_input(X: Tensor, K: Tensor, *options: Any) -> Any:
+            return function(X, size, K, *options)
+
+        return of_input
+    if operator is CONV2D_INPUT:
+
+        def of_kernel(X: Tensor, K: Tensor, *options: Any) -> Any:
+            return function(size, K, X, *options)
+
+        return of_kernel
+    return function

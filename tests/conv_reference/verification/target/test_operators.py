@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+import transposed
+from torch import nn
+from torch.nn.functional import conv2d, conv3d, conv_transpose2d, conv_transpose3d
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification import TargetError, as_target, verify
+from conv_reference.verification.model.case import Case
+
+GEOMETRY = Geometry.parse("n2 c6 h9 w11 o4 k3x2 s3x2 p1x0 d1x2 g2")
+LAYER = nn.ConvTranspose2d(
+    4, 6, (3, 2), (3, 2), (1, 0), output_padding=(1, 1), groups=2, dilation=(1, 2)
+)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "name"),
+    [
+        (conv2d, "conv2d"),
+        (conv_transpose2d, "conv_transpose2d"),
+        (partial(conv_transpose2d, stride=(2, 2)), "conv_transpose2d"),
+        (torch.nn.grad.conv2d_weight, "conv2d_weight"),
+        (torch.nn.grad.conv2d_input, "conv2d_input"),
+        (nn.Conv2d, "conv2d"),
+        (nn.ConvTranspose2d, "conv_transpose2d"),
+        (LAYER, "conv_transpose2d"),
+        (transposed.right, "conv_transpose2d"),
+    ],
+)
+def test_torchs_own_are_known_and_others_by_class_and_parameters(
+    implementation: Any, name: str
+) -> None:
+    assert as_target(implementation).operator.name == name
+
+
+@pytest.mark.parametrize(
+    "implementation", [conv3d, conv_transpose3d, nn.Conv3d, nn.Conv3d(1, 1, 2), nn.ConvTranspose3d]
+)
+def test_three_dimensions_are_refused_in_one_line(implementation: Any) -> None:
+    with pytest.raises(TargetError, match="three-dimensional convolution is not covered") as raised:
+        as_target(implementation)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "implementation",
+    [conv_transpose2d, nn.ConvTranspose2d, torch.nn.grad.conv2d_weight, torch.nn.grad.conv2d_input],
+)
+def test_a_call_has_the_shapes_of_the_form(implementation: Any) -> None:
+    target = as_target(implementation)
+    case = target.restrict(Case(check="certificate", geometry=GEOMETRY))
+    assert case.geometry == GEOMETRY
+    report = verify(target, case=case, seed=0)
+    assert report.passed, report
+
+
+def test_an_instance_is_asked_for_its_own_output_padding() -> None:
+    target = as_target(LAYER)
+    restricted = target.restrict_geometry(Geometry.parse("n2 h12 w12 k1"))
+    assert restricted.remainder == (1, 1)
+    assert restricted.in_channels == 6
+    assert restricted.out_channels == 4
+    assert target.restrict_geometry(restricted) == restricted
+
+
+@pytest.mark.parametrize("text", ["h1 w1 k1 s5 p2", "h8 w9 k3x2 s3x4", "h2 w3 k1x2"])
+def test_without_output_padding_there_is_no_remainder(text: str) -> None:
+    target = replace(as_target(conv_transpose2d), remainder=(0, 0))
+    restricted = target.restrict_geometry(Geometry.parse(text))
+    assert restricted.remainder == (0, 0)
+    assert restricted.output_size == Geometry.parse(text).output_size or min(
+        Geometry.parse(text).input_size
+    ) < max(Geometry.parse(text).stride)
+
+
+def test_an_output_padding_as_large_as_the_stride_is_refused() -> None:
+    layer = nn.ConvTranspose2d(1, 1, 2, stride=1, dilation=3, output_padding=1)
+    with pytest.raises(TargetError, match=r"output_padding must be below the stride \(1, 1\)"):
+        as_target(layer)

@@ -1,0 +1,77 @@
+"""Operators beside conv2d: right ones pass every check, and the faults that shipped are found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transposed
+from torch import nn
+from torch.nn.functional import conv_transpose2d
+
+from conv_reference.verification import verify
+from conv_reference.verification.model.result import FAILURES, Report
+
+
+def checked(implementation: Any, **options: Any) -> Report:
+    given: dict[str, Any] = {"seed": 5, "budget": None, "dtypes": ["float32"], "known": None}
+    return verify(implementation, **given | {"cases": 500} | options)
+
+
+def failed_rows(report: Report) -> set[str]:
+    return {check.name for check in report.checks if check.verdict in FAILURES}
+
+
+@pytest.mark.parametrize("implementation", [conv_transpose2d, nn.ConvTranspose2d])
+def test_torchs_transposed_convolutions_pass(implementation: Any) -> None:
+    report = checked(implementation)
+    assert report.passed, report
+
+
+def test_a_right_one_by_a_stranger_passes_all_but_the_refusals() -> None:
+    report = checked(transposed.right)
+    assert failed_rows(report) <= {"refusals"}, report
+    assert not report.unjudged
+
+
+@pytest.mark.parametrize(
+    ("implementation", "row", "quantity", "cause"),
+    [
+        (transposed.ignores_output_padding, "forward", "Y", "the output padding is ignored"),
+        (transposed.wrong_size_with_dilation, "shapes", "Y", ""),
+        (transposed.pads_its_input, "forward", "Y", ""),
+        (transposed.exchanges_groups_and_channels, "forward", "Y", ""),
+        (transposed.ignores_dilation, "forward", "Y", ""),
+        (
+            transposed.loses_gradient_where_the_stride_is_over_the_kernel,
+            "grad_input",
+            "dX",
+            "",
+        ),
+    ],
+)
+def test_the_faults_that_shipped_are_found(
+    implementation: Any, row: str, quantity: str, cause: str
+) -> None:
+    report = checked(implementation, checks=["certificate"])
+    found = {(finding.check, finding.quantity): finding for finding in report.findings}
+    assert (row, quantity) in found, report
+    assert cause in found[row, quantity].cause
+
+
+def test_a_finding_is_in_the_transposed_convolutions_own_terms() -> None:
+    case = "certificate float32 c1 o2 h4 w7 k1x2 s1x3 p0x1 values=counting grad= nobias"
+    report = checked(transposed.ignores_output_padding, case=case)
+    (finding, *_) = report.findings
+    assert finding.quantity == "Y"
+    assert "should be K" in finding.explanation
+    assert "X[" in finding.explanation
+    assert "G[" not in finding.explanation
+
+
+@pytest.mark.parametrize("name", ["conv2d_weight", "conv2d_input"])
+def test_the_other_faces_are_right_but_for_an_empty_batch(name: str) -> None:
+    report = checked(getattr(torch.nn.grad, name))
+    assert failed_rows(report) <= {"empty_batch", "requires_grad"}, report
+    assert all(finding.geometry.startswith("n0 ") for finding in report.findings)
