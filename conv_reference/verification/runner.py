@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +54,7 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment, usable_device
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.children import Children, usual_count
+from conv_reference.verification.work.executor import OnExecutor
 from conv_reference.verification.work.here import Here
 
 
@@ -71,7 +73,7 @@ def verify(
     require: Verdict | str = options.REQUIRE.default,
     allowed_bits: int | None = None,
     isolate: bool | Children = False,
-    workers: int | None = None,
+    workers: int | Executor | None = None,
     known: Path | str | None = SHIPPED,
     memory: Path | None = None,
     progress: Progress | None = None,
@@ -98,7 +100,8 @@ def verify(
         allowed_bits: the precision that is allowed in place of the dtype's, 1..53.
         isolate: call it in child processes, which may crash or hang; it must be importable.
             Or children that were started on it before; they are the caller's to close.
-        workers: how many child processes; by default one for each core, up to four.
+        workers: how many child processes; by default one for each core, up to four. Or an
+            executor that carries the work out, wherever that is; it is the caller's to shut down.
         known: the registry of known defects, a file; None takes none for known.
         memory: a folder for what failed, which the next run tries first; None remembers
             nothing, so that the same seed gives the same report.
@@ -120,7 +123,7 @@ def verify(
         sweep=sweep,
         require=require,
         allowed_bits=allowed_bits,
-        workers=workers,
+        workers=None if isinstance(workers, Executor) else workers,
     )
     wanted = Request(
         dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
@@ -254,7 +257,7 @@ class _Run:
         return self.backend.unmarked() if wanted else None
 
     def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:
-        if auditor is None and self.backend.isolates:
+        if auditor is None and not self.backend.is_here:
             return Audit()  # it was not asked for
         return audit.audit(outcome.results, self.target, auditor, self.settings)
 
@@ -283,7 +286,7 @@ class _Run:
         def taken_apart(seconds: float) -> Gathered:
             deadline = time.monotonic() + seconds
             bench = Bench(self.target, self.backend, self.settings, self.defects, deadline)
-            in_process = not self.backend.isolates
+            in_process = self.backend.is_here
             return Diagnosis(failures, judged_in, bench, in_process).gathered()
 
         try:
@@ -338,7 +341,11 @@ def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
 
 @contextmanager
 def _backend(
-    implementation: Any, *, isolate: bool | Children, workers: int | None, full_run: bool
+    implementation: Any,
+    *,
+    isolate: bool | Children,
+    workers: int | Executor | None,
+    full_run: bool,
 ) -> Iterator[Backend]:
     """Where the target runs; what is started here is closed here."""
     if isinstance(isolate, Children):
@@ -349,7 +356,11 @@ def _backend(
         yield backend
 
 
-def _started(implementation: Any, *, isolate: bool, workers: int | None, full_run: bool) -> Backend:
+def _started(
+    implementation: Any, *, isolate: bool, workers: int | Executor | None, full_run: bool
+) -> Backend:
+    if isinstance(workers, Executor):
+        return OnExecutor(_importable(implementation, "workers"), workers)
     count = usual_count() if workers is None else workers
     is_name = isinstance(implementation, str)
     if is_name and isolate:
@@ -357,11 +368,19 @@ def _started(implementation: Any, *, isolate: bool, workers: int | None, full_ru
     target = load_target(implementation) if is_name else as_target(implementation)
     if not isolate:
         return Here(target)
+    return Children(_importable(target, "isolate"), count, full_run=full_run)
+
+
+def _importable(implementation: Any, option: str) -> str:
+    """The name by which another process finds it."""
+    if isinstance(implementation, str):
+        return implementation
+    target = as_target(implementation)
     if not target.importable:
         raise TargetError(
-            f"isolate needs a target that a child process can import; {target.name!r} cannot be"
+            f"{option} needs a target that a child process can import; {target.name!r} cannot be"
         )
-    return Children(target.name, count, full_run=full_run)
+    return target.name
 
 
 def _defects(known: Path | str | None) -> tuple[Defect, ...]:

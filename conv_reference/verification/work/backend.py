@@ -23,7 +23,11 @@ class Backend(Protocol):
 
     @property
     def isolates(self) -> bool:
-        """Whether a crash costs a unit of work and not the caller's own process."""
+        """Whether a crash costs a unit of work, and no more."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the target is called in the caller's own process."""
 
     @property
     def notes(self) -> Sequence[Note]:

@@ -89,6 +89,7 @@ class Children:
     bare: bool = False  # whether they import nothing that the target does not bring
     has_results: bool = False  # whether there are any, of this one or of the one it comes from
     isolates: bool = True
+    is_here: bool = False
     notes: list[Note] = field(default_factory=list)
     _children: list[Child] = field(default_factory=list)
     _describer: Child | None = None  # of a whole run: it is there sooner than the others

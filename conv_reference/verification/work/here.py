@@ -19,6 +19,7 @@ class Here:
 
     target: Target
     isolates: bool = False
+    is_here: bool = True
     notes: Sequence[Note] = ()
 
     def describe(self) -> Target:

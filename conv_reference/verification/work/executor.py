@@ -1,0 +1,182 @@
+"""Work on any ``concurrent.futures.Executor``: a pool of processes, or a cluster's client.
+
+A unit of work is data, a target's name, a function's, cases and settings; whoever can import this
+package and the target can carry it out, in any order and anywhere. So a scheduler is nobody's
+business here: Dask's ``client.get_executor()``, for one, is such an executor.
+
+An executor cannot be told to end what hangs, and one whose process dies is broken as a whole. What
+was under way then is not judged, so that the run does not pass. It serves targets that are known
+to come back.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.notes import Note, NoteKind
+from conv_reference.verification.work.backend import Item, Result
+from conv_reference.verification.work.children import START_LIMIT, Children
+from conv_reference.verification.work.identity import VERSION
+from conv_reference.verification.work.messages import Broken, Target, attempt
+from conv_reference.verification.work.pace import Size
+
+UNIT = 16  # items of one unit
+IN_FLIGHT = 32  # units that are submitted at a time: results and units need not all be held
+SILENCE = 600.0  # seconds without any answer, after which none is waited for
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is sent: all that it takes to carry it out."""
+
+    version: str  # of who sent it
+    target: str  # its name
+    function: Callable[[Target, Any, Any], Any]
+    items: tuple[Item, ...]
+    argument: Any
+    seconds: float | None = None  # after which no further item is begun
+
+
+def carry_out(unit: Unit) -> list[Result]:
+    """The results of a unit's items, in order; fewer where the time was up.
+
+    Raises:
+        TargetError: when the target cannot be imported here, or another version sent the unit.
+    """
+    target, begun = _loaded(unit.target, unit.version), time.monotonic()
+    results = []
+    for item in unit.items:
+        if unit.seconds is not None and time.monotonic() - begun > unit.seconds:
+            break
+        results.append(attempt(unit.function, target, item, unit.argument))
+    return results
+
+
+def described(name: str, version: str) -> Target:
+    """The target without what can be called; see ``carry_out``."""
+    return _loaded(name, version).described()
+
+
+@lru_cache(maxsize=8)
+def _loaded(name: str, version: str) -> Target:
+    if version != VERSION:
+        raise TargetError(
+            f"two versions of conv-reference: {version} sends work, the executor has {VERSION}"
+        )
+    from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (torch)
+
+    return load_target(name)
+
+
+@dataclass
+class OnExecutor:
+    """A ``Backend`` on an executor, which is the caller's to shut down.
+
+    Raises:
+        TargetError: when the target cannot be imported there.
+    """
+
+    target_name: str
+    executor: Executor
+    isolates: bool = False  # a crash breaks the executor
+    is_here: bool = False
+    notes: list[Note] = field(default_factory=list)
+    _is_broken: bool = False
+
+    def describe(self) -> Target:
+        """The target, as the other side finds it."""
+        future = self.executor.submit(described, self.target_name, VERSION)
+        try:
+            return future.result(timeout=START_LIMIT)
+        except TargetError:
+            raise
+        except Exception as error:
+            why = _last_line(error)
+            raise TargetError(f"cannot import {self.target_name!r} there: {why}") from error
+
+    def run(
+        self,
+        function: Callable[[Target, Any, Any], Any],
+        items: Sequence[Item],
+        argument: Any,
+        *,
+        deadline: float | None = None,
+        weigh: Callable[[Item], Size] | None = None,  # noqa: ARG002 (nobody can be told to hurry)
+    ) -> Generator[tuple[int, Result | Broken], None, None]:
+        """See ``Backend.run``."""
+        firsts = iter(range(0, len(items), UNIT))
+        pending: dict[Future[list[Result]], range] = {}
+        try:
+            while True:
+                for first in firsts if not self._is_over(deadline) else ():
+                    numbers = range(first, min(first + UNIT, len(items)))
+                    left = None if deadline is None else deadline - time.monotonic()
+                    chosen = tuple(items[number] for number in numbers)
+                    unit = Unit(VERSION, self.target_name, function, chosen, argument, left)
+                    try:
+                        pending[self.executor.submit(carry_out, unit)] = numbers
+                    except RuntimeError as error:  # it was shut down, or is broken
+                        yield from self._broken(numbers, error)
+                    if len(pending) >= IN_FLIGHT or self._is_over(deadline):
+                        break
+                if not pending:
+                    return
+                if self._is_over(deadline):
+                    pending = {f: numbers for f, numbers in pending.items() if not f.cancel()}
+                done, _ = wait(pending, timeout=SILENCE, return_when=FIRST_COMPLETED)
+                if pending and not done:
+                    self._give_up(f"nothing came back for {SILENCE:g} s")
+                    return
+                for future in done:
+                    yield from self._results(future, pending.pop(future))
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def another(self) -> None:
+        """Who carries out the next unit, new or not, is the executor's choice."""
+
+    def unmarked(self) -> Children:
+        """One child of this process, which imports the target, too."""
+        return Children(self.target_name, 1).unmarked()
+
+    def close(self) -> None:
+        """Nothing to end: the executor is the caller's."""
+
+    def _is_over(self, deadline: float | None) -> bool:
+        return self._is_broken or (deadline is not None and time.monotonic() > deadline)
+
+    def _results(
+        self, future: Future[list[Result]], numbers: range
+    ) -> Generator[tuple[int, Result | Broken], None, None]:
+        try:
+            results = future.result()
+        except Exception as error:
+            yield from self._broken(numbers, error)
+            return
+        yield from zip(numbers, results, strict=False)
+
+    def _broken(
+        self, numbers: range, error: Exception
+    ) -> Generator[tuple[int, Broken], None, None]:
+        """Of a unit that did not come back nothing is known: it is not judged."""
+        if isinstance(error, BrokenExecutor) and not self._is_broken:
+            self._give_up(_last_line(error))
+        said = Broken("".join(traceback.format_exception_only(error)))
+        for number in numbers:
+            yield number, said
+
+    def _give_up(self, why: str) -> None:
+        self._is_broken = True
+        self.notes.append(Note(NoteKind.NOT_REACHED, f"not reached: the executor broke ({why})"))
+
+
+def _last_line(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
