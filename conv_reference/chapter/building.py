@@ -14,10 +14,18 @@ import torch
 
 from conv_reference.chapter.data import Dataset
 from conv_reference.chapter.figures import animation
+from conv_reference.chapter.language import translations
 from conv_reference.chapter.page import Page, render
 from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.experiment import Experiment
-from conv_reference.chapter.parts.material import FULL, QUICK, QUICK_IMAGES, Material, Part
+from conv_reference.chapter.parts.material import (
+    FULL,
+    QUICK,
+    QUICK_IMAGES,
+    Gettext,
+    Material,
+    Part,
+)
 from conv_reference.chapter.training import Settings, require_fit
 
 
@@ -67,7 +75,8 @@ def build(dataset: Dataset, request: Request, report: Callable[[str], None]) -> 
     )
     start = time.perf_counter()
     names = [name for name in PARTS if not request.only or name in request.only]
-    sections = dict(_computed(names, material, report))
+    _ = translations(request.language).gettext
+    sections = dict(_computed(names, material, report, _))
     experiment = sections.get("experiment")
     animated = None
     if request.animated and isinstance(experiment, Experiment):
@@ -91,18 +100,22 @@ def build(dataset: Dataset, request: Request, report: Callable[[str], None]) -> 
 
 
 def _computed(
-    names: Sequence[str], material: Material, report: Callable[[str], None]
+    names: Sequence[str], material: Material, report: Callable[[str], None], _: Gettext
 ) -> list[tuple[str, Part]]:
     found: list[tuple[str, Part]] = []
     for place, name in enumerate(names, 1):
-        report(f"part {place} of {len(names)}: {name}")
+        report(
+            _("part {place} of {count}: {name}").format(place=place, count=len(names), name=name)
+        )
         try:
             found.append((name, PARTS[name].compute(material)))
         except KeyboardInterrupt:
             raise Interrupted(
-                f"interrupted in part {place} of {len(names)}, {name}: no page is written, and "
-                f"the {len(found)} parts before it are lost; --only NAME makes one part alone, "
-                "--quick a shorter page"
+                _(
+                    "interrupted in part {place} of {count}, {name}: no page is written, and the "
+                    "{lost} parts before it are lost; --only NAME makes one part alone, --quick a "
+                    "shorter page"
+                ).format(place=place, count=len(names), name=name, lost=len(found))
             ) from None
     return found
 

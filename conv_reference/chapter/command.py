@@ -182,7 +182,9 @@ def _page(arguments: argparse.Namespace, settings: Settings) -> int:
         raise ValueError("--raw goes without --html: the page's exercise 1 is about raw pixels")
     from conv_reference.chapter import building
     from conv_reference.chapter.data import load
+    from conv_reference.chapter.language import translations
 
+    _ = translations(arguments.language).gettext
     path = building.destination(arguments.html)
     output.require_writable(path.parent)
     request = building.Request(
@@ -201,16 +203,18 @@ def _page(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         html = building.build(load(arguments.data), request, report)
     except KeyboardInterrupt as interrupted:
-        print(interrupted.args[0] if interrupted.args else "interrupted: no page is written")
+        print(interrupted.args[0] if interrupted.args else _("interrupted: no page is written"))
         return INTERRUPTED
     output.write_whole(path, html.encode())
-    print(f"The page: {path}")
+    print(_("The page: {path}").format(path=path))
     return 0
 
 
 def _notebook(arguments: argparse.Namespace) -> int:
+    from conv_reference.chapter.language import translations
     from conv_reference.chapter.notebook.writing import write
 
+    _ = translations(arguments.language).gettext
     output.require_writable(arguments.notebook.parent)
     written = write(
         language=arguments.language,
@@ -221,7 +225,7 @@ def _notebook(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     output.write_whole(arguments.notebook, written.encode())
-    print(f"The notebook: {arguments.notebook}")
+    print(_("The notebook: {path}").format(path=arguments.notebook))
     return 0
 
 

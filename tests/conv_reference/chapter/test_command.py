@@ -144,6 +144,7 @@ def test_a_part_of_the_page_is_written_in_a_folder_or_a_file(
 
     printed = capsys.readouterr().out
     assert printed.startswith("part 1 of 1: exercise-3\n")
+    assert "חלק 1 מתוך 1: exercise-3\n" in printed
     assert "--only exercise-3" in (folder / "chapter.html").read_text("utf-8")
     hebrew = (folder / "new" / "page.html").read_text("utf-8")
     assert 'dir="rtl"' in hebrew
