@@ -30,7 +30,7 @@ def formats() -> tuple[str, ...]:
 
     Example:
         >>> formats()
-        ('html', 'json', 'latex', 'markdown', 'text')
+        ('html', 'json', 'latex', 'markdown', 'notebook', 'text')
     """
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(sorted(name for name in found if not name.startswith("_")))
