@@ -17,6 +17,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import looked_at, message_of
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree
 from conv_reference.verification.trial.judge import Judgement, whole
@@ -211,7 +212,7 @@ def saved_tensors(trial: Trial) -> Iterator[Judgement]:
 
 def _refuses_the_change(error: BaseException) -> bool:
     """Torch's own words, for a tensor that was saved and for a view of one."""
-    said = str(error)
+    said = message_of(error)
     return "modified by an inplace operation" in said or "has been modified inplace" in said
 
 
@@ -321,7 +322,8 @@ def _backward(call: Call, Y: Tensor, *, retain_graph: bool = False) -> dict[str,
             retain_graph=retain_graph,
         )
     named: dict[str, Tensor | None] = dict(zip(leaves, gradients, strict=True))
-    return {name: value for name, value in named.items() if value is not None}
+    seen = {name: looked_at(value) for name, value in named.items()}
+    return {name: value for name, value in seen.items() if isinstance(value, Tensor)}
 
 
 def _results(call: Call) -> dict[str, Tensor]:

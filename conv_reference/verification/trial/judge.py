@@ -14,6 +14,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import largest_exact_integer
 from conv_reference.verification.model.judgement import Judgement, exact
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import Odd, looked_at
 
 COMPONENTWISE = "componentwise"
 NORMWISE = "normwise"
@@ -35,7 +36,6 @@ _HALF_GROWTH = 2.0**3
 _LAMBDA = 2.0
 # Bound before a target could replace them.
 _equal, _subtract, _absolute = torch.equal, torch.sub, torch.abs
-_PLAIN = frozenset({Tensor, torch.nn.Parameter})
 
 
 @dataclass(frozen=True)
@@ -140,29 +140,28 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
 
     A subclass of Tensor is wrong, too, ``nn.Parameter`` aside.
     """
-    if type(actual) in _PLAIN and _described(actual) == (
+    seen = looked_at(actual)
+    if type(seen) is Tensor and _described(seen) == (
         expected.value.shape,
         expected.dtype,
         expected.device,
-        torch.strided,
     ):
         return None  # nearly always, and quickly
     wanted = _kind(tuple(expected.value.shape), expected.dtype, expected.device)
-    if not isinstance(actual, Tensor):
-        found = "no gradient" if actual is None and quantity != "Y" else type(actual).__name__
+    if seen is None:
+        found = "no gradient" if quantity != "Y" else "NoneType"
         return whole(check, quantity, f"a tensor {wanted}", found)
-    if type(actual) not in _PLAIN:
-        # It says itself what it equals: what it holds cannot be trusted.
-        return whole(check, quantity, "a plain tensor", f"of the subclass {type(actual).__name__}")
-    kind = _kind(tuple(actual.shape), actual.dtype, actual.device)
-    if kind != wanted or actual.layout != torch.strided:
-        shown = kind if actual.layout == torch.strided else f"{kind}, {actual.layout}"
-        return replace(whole(check, quantity, wanted, shown), of_another_kind=True)
+    if isinstance(seen, Odd):
+        what = f"a tensor {wanted}" if seen.expected == "a tensor" else seen.expected
+        return whole(check, quantity, what, seen.found)
+    kind = _kind(tuple(seen.shape), seen.dtype, seen.device)
+    if kind != wanted:
+        return replace(whole(check, quantity, wanted, kind), of_another_kind=True)
     return None
 
 
-def _described(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device, torch.layout]:
-    return tensor.shape, tensor.dtype, tensor.device, tensor.layout
+def _described(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
+    return tensor.shape, tensor.dtype, tensor.device
 
 
 def whole(

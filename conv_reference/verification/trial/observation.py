@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.trial import TargetRaised, target_code
 
@@ -36,4 +37,5 @@ def observe(call: Call) -> dict[str, Any]:
     except TargetRaised as raised:
         raised.observed = {"Y": value}
         raise
-    return {"Y": value, **dict(zip(leaves, gradients, strict=True))}
+    seen = (looked_at(gradient) for gradient in gradients)
+    return {"Y": value, **dict(zip(leaves, seen, strict=True))}

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from conv_reference.verification.model.judgement import Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.refusals import is_unsupported
-from conv_reference.verification.trial.trial import TargetRaised
+from conv_reference.verification.trial.judge import whole
+from conv_reference.verification.trial.trial import LeftEnteredError, TargetRaised
 
 _MOST_SAID = 300  # characters of an exception's text
 _OURS = Path(__file__).parents[2]
@@ -24,8 +26,12 @@ def judged_raised(row: str, raised: TargetRaised) -> Judgement:
         row: of the report.
         raised: what was thrown.
     """
-    kind = type(raised.error).__name__
-    message = textwrap.shorten(f"{kind}: {raised.error}", _MOST_SAID, placeholder=" …")
+    if isinstance(raised.error, LeftEnteredError):
+        said = f"{raised.error}"
+        return whole(row, raised.quantity, "nothing left entered", "torch works otherwise", said)
+    kind = type_name(raised.error)
+    said = f"{kind}: {message_of(raised.error)}"
+    message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
     place = _place(raised.error)
     unsupported = is_unsupported(raised.error, own=bool(place))
     where = f" (at {place})" if place else ""
@@ -52,9 +58,10 @@ def _hint(message: str) -> str:
 
 def _place(error: BaseException) -> str:
     """The last line of the target's own code, ``my_conv.py:12``; empty where there is none."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
+    frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
+    for filename, line in reversed(frames):
+        path = Path(filename)
         ours = path.is_relative_to(_OURS)
         if not ours and path.is_file() and not _INSTALLED & {*path.parts}:
-            return f"{path.name}:{frame.lineno}"
+            return f"{path.name}:{line}"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,20 @@ def _set_autocast(enabled: bool) -> None:
     torch.set_autocast_enabled("cpu", enabled)
 
 
+def _working_directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it is gone
+        return ""
+
+
+def _change_directory(folder: str) -> None:
+    if folder:
+        os.chdir(folder)
+
+
 # The random states are not put back: a fault that strikes at random would then strike at the same
-# place of every case. The default device is seen by ``target_code`` itself, after each call.
+# place of every case. The default device and modes are seen by ``target_code`` itself.
 STATES = (
     State("default dtype", torch.get_default_dtype, torch.set_default_dtype),
     State("gradient mode", torch.is_grad_enabled, torch.set_grad_enabled),
@@ -67,5 +80,5 @@ STATES = (
     State("autocast", lambda: torch.is_autocast_enabled("cpu"), _set_autocast),
     State("flushing of subnormals", _flushes_subnormals, torch.set_flush_denormal),
     State("oneDNN", _onednn_enabled, _enable_onednn),
-    State("working directory", os.getcwd, os.chdir),
+    State("working directory", _working_directory, _change_directory),
 )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.trial.judge import Judgement
 
 Terms = Mapping[str, Tensor]  # by name, float64 on the CPU
@@ -46,7 +47,7 @@ def told_in_terms(
 
 def _found(actual: Any, terms: Terms, others: Terms) -> dict[str, int] | None:
     """The one combination of the terms, nearest to the right one, that the answer is."""
-    if not isinstance(actual, Tensor):
+    if not isinstance(looked_at(actual), Tensor):
         return None
     value = actual.detach().to("cpu", torch.float64)
     fitting: list[tuple[int, dict[str, int]]] = []

@@ -18,6 +18,7 @@ from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES, Operator
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Quantity
+from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.judge import (
     Expected,
@@ -26,6 +27,7 @@ from conv_reference.verification.trial.judge import (
     growth,
     judge,
 )
+from conv_reference.verification.trial.levels import entered, undone
 from conv_reference.verification.trial.values import arrange, case_operands
 
 Question = TypeVar("Question")
@@ -35,11 +37,15 @@ class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ou
     """The target threw where it should have answered; the cause is its own error."""
 
     def __init__(self, error: BaseException, quantity: str | Quantity) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+        super().__init__(f"{type_name(error)}: {message_of(error)}")
         self.error = error
         self.quantity = str(quantity)
         self.mapped = quantity if isinstance(quantity, Quantity) else None
         self.observed: dict[str, Any] = {}  # what it had answered before
+
+
+class LeftEnteredError(RuntimeError):
+    """A call has changed how torch works for all that comes later."""
 
 
 @contextmanager
@@ -51,10 +57,10 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
 
     Raises:
         TargetRaised: in place of whatever was thrown, ``SystemExit`` and what else is no
-            ``Exception`` included; but a user's interrupt stays one. And where torch's default
-            device was changed, which is put back: the judge's own tensors would be made there.
+            ``Exception`` included; but a user's interrupt stays one. And where a mode or a level
+            was left entered, which is undone: the judge's own numbers would be made under it.
     """
-    before = _default_device()
+    before = entered()
     try:
         yield
     except (KeyboardInterrupt, GeneratorExit):
@@ -62,15 +68,9 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
     except BaseException as error:
         raise TargetRaised(error, quantity) from error
     finally:
-        after = _default_device()
-        if after != before:
-            torch.set_default_device(None)
-    if after != before:
-        raise TargetRaised(RuntimeError(f"torch's default device was set to {after}"), quantity)
-
-
-def _default_device() -> torch.device:
-    return torch.empty(0).device  # in a fifth of the time that torch.get_default_device takes
+        left = undone(before)
+    if left:
+        raise TargetRaised(LeftEnteredError(left), quantity)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,120 @@
+"""Modes and levels that a call may leave entered: all that torch does later runs under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch._functorch import eager_transforms
+from torch.autograd import forward_ad
+
+from conv_reference.verification.target.answers import type_name
+
+# ruff: noqa: SLF001 (none of these has a public name)
+# Bound before a target could replace them.
+_C: Any = torch._C
+_functions, _pop_function = _C._len_torch_function_stack, _C._pop_torch_function_stack
+_dispatched, _pop_dispatched = _C._len_torch_dispatch_stack, _C._pop_torch_dispatch_stack
+_depth = _C._functorch.get_dynamic_layer_stack_depth
+_undo_to_depth = _C._functorch.pop_dynamic_layer_stack_and_undo_to_depth
+_top_hooks, _pop_hooks = (
+    _C._autograd._top_saved_tensors_default_hooks,
+    _C._autograd._pop_saved_tensors_default_hooks,
+)
+_lifts_only, _set_lifts_only = _C._only_lift_cpu_tensors, _C._set_only_lift_cpu_tensors
+
+
+@dataclass(frozen=True)
+class Level:
+    """One kind of them."""
+
+    get: Callable[[], Any]
+    undo: Callable[[Any], list[str]]  # back to what ``get`` said; what was undone
+
+
+def _undo_functions(depth: int) -> list[str]:
+    """A default device is such a mode, too, which torch remembers besides."""
+    if depth == 0:
+        device = torch.get_default_device() if _is_default_device_set() else None
+        torch.set_default_device(None)
+        if device is not None and not _functions():
+            return [f"torch's default device was set to {device}"]
+    modes = [type_name(_pop_function()) for _ in range(_functions() - depth)]
+    return [f"a mode over torch's functions was left entered: {name}" for name in modes]
+
+
+def _is_default_device_set() -> bool:
+    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    return context is not None
+
+
+def _undo_dispatched(depth: int) -> list[str]:
+    modes = [type_name(_pop_dispatched(None)) for _ in range(_dispatched() - depth)]
+    if depth == 0 and _lifts_only():  # as a mode of fake tensors sets it
+        _set_lifts_only(False)
+    return [f"a mode over torch's operators was left entered: {name}" for name in modes]
+
+
+def _transforms() -> tuple[int, int]:
+    """How deep; and how many jvps of them, which torch counts apart."""
+    return _depth(), eager_transforms.JVP_NESTING
+
+
+def _undo_transforms(before: tuple[int, int]) -> list[str]:
+    depth, eager_transforms.JVP_NESTING = before
+    _undo_to_depth(depth)
+    return ["a transform of torch.func was left entered"]
+
+
+def _hooks() -> Any:
+    return _top_hooks(True)
+
+
+def _undo_hooks(top: Any) -> list[str]:
+    while (found := _hooks()) is not None and found != top:
+        _pop_hooks()
+    return ["hooks of saved tensors were left entered"]
+
+
+def _dual_level() -> int:
+    return forward_ad._current_level
+
+
+def _undo_dual(level: int) -> list[str]:
+    while _dual_level() > level:
+        forward_ad.exit_dual_level()
+    return ["a dual level was left entered"]
+
+
+LEVELS = (
+    Level(_functions, _undo_functions),
+    Level(_dispatched, _undo_dispatched),
+    Level(_transforms, _undo_transforms),
+    Level(_dual_level, _undo_dual),
+    Level(_hooks, _undo_hooks),
+)
+
+
+def entered() -> tuple[Any, ...]:
+    """What is entered now: to be compared, and handed to ``undone``."""
+    return _functions(), _dispatched(), _transforms(), _dual_level(), _hooks()
+
+
+def undone(before: tuple[Any, ...]) -> str:
+    """Undo what was entered since and not left again.
+
+    Args:
+        before: what ``entered`` said.
+
+    Returns:
+        What that was; empty nearly always.
+    """
+    if entered() == before:
+        return ""
+    names = []
+    for level, depth in zip(LEVELS, before, strict=True):
+        if level.get() != depth:
+            names += level.undo(depth)
+    return "; ".join(names)
