@@ -52,6 +52,8 @@ def _refuse_beside_baseline(arguments: argparse.Namespace) -> None:
         return
     if arguments.geometry is not None or arguments.case is not None:
         raise ValueError("--baseline goes with a whole run, not with --geometry or --case")
+    if arguments.xfail is not None:
+        raise ValueError("--xfail goes without --baseline, which knows itself what fails")
     if arguments.require_modes:
         raise ValueError(
             "--require-modes goes without --baseline: there a mode that is newly unsupported fails"
@@ -68,6 +70,8 @@ def _refuse_files(arguments: argparse.Namespace) -> None:
         files.require_writable("--baseline", path)
     elif path is not None:
         files.refuse_folder("--baseline", path)
+    if arguments.xfail is not None:
+        files.require_readable("--xfail", arguments.xfail)
     named = arguments.known not in {None, options.NONE, options.SHIPPED}
     # A baseline says itself which registry it was made with.
     if named and (path is None or not path.exists()):

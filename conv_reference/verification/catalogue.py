@@ -8,7 +8,7 @@ test holds what is read here against what the modules register.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -63,6 +63,27 @@ def require_known(wanted: Iterable[str]) -> None:
             raise ValueError(
                 f"no check {name!r}; accepted are those that `conv-reference checks` lists{nearest}"
             )
+
+
+def without(wanted: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
+    """The names that ask for what is wanted, but for what is skipped.
+
+    Args:
+        wanted: names of checks or rows; all but those on request where empty.
+        skipped: names of checks or rows.
+
+    Raises:
+        ValueError: when nothing is left.
+    """
+    if not skipped:
+        return tuple(wanted)
+    default = [e for e in entries() if not e.on_request]
+    named = [e for e in entries() if {e.name, e.check} & {*wanted}]
+    kept = [e for e in (named if wanted else default) if not {e.name, e.check} & {*skipped}]
+    if not kept:
+        raise ValueError(f"no check is left without {', '.join(skipped)}")
+    whole = {e.check for e in kept} - {e.check for e in entries() if e not in kept}
+    return tuple(dict.fromkeys(e.check if e.check in whole else e.name for e in kept))
 
 
 def _entries(group: str, source: str) -> Iterator[Entry]:

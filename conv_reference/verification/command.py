@@ -15,6 +15,7 @@ from conv_reference.verification import given, options
 from conv_reference.verification.arguments import refuse
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
+from conv_reference.verification.patterns import read_patterns
 from conv_reference.verification.report import formats
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report.view import Told, View
@@ -123,6 +124,7 @@ def _carried_out(
 ) -> Told:
     """Verify where the target runs already; see ``run``."""
     from conv_reference.verification import verify
+    from conv_reference.verification.expected import expecting, unmatched
     from conv_reference.verification.gate import command as gate_command
     from conv_reference.verification.report import markdown
 
@@ -130,6 +132,11 @@ def _carried_out(
     if arguments.baseline is not None:
         return gate_command.run(arguments, asked, begin)
     report = verify(arguments.target, **asked)
+    if arguments.xfail is not None:
+        patterns = read_patterns(arguments.xfail)
+        for text in unmatched(report, patterns):
+            sys.stderr.write(f"--xfail: {one_line(text)!r} matches no row of this run\n")
+        report = expecting(report, patterns)
     status = _status(report, require_modes=arguments.require_modes)
     view = View(verbose=arguments.verbose, status=status)
     return Told(report, view, markdown.annotations(report))
@@ -151,6 +158,6 @@ def _status(report: Report, *, require_modes: bool) -> int:
     if report.interrupted:
         return 130
     refused = require_modes and any(check.has_refusals for check in report.checks)
-    if refused or not report.is_right or report.is_barely_tried:
+    if refused or not report.is_right or report.unexpected or report.is_barely_tried:
         return 1
     return 2 if report.unjudged else 0

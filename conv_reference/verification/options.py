@@ -14,10 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from conv_reference.geometry import Geometry
+from typing import Any
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 SWEEPS = ("default", "small", "random", "networks", "exhaustive")
@@ -26,7 +23,6 @@ MOST_BITS = 53  # float64 has no more
 DEFAULT_BUDGET = 20.0  # seconds
 DEFAULT_CASES = 10_000
 MOST_CASES = 100_000_000  # a month on two cores; more is a slip of the keyboard
-MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
 
 TRIED = "what is tried"
 JUDGED = "how it is judged"
@@ -88,46 +84,11 @@ def _finite_above_0(value: float) -> bool:
     return 0 < value < math.inf
 
 
-def _known_check(name: str) -> None:
-    from conv_reference.verification import catalogue
+def _texts() -> Any:
+    """What reads texts; not before a value is there, for its imports are not Python's alone."""
+    from conv_reference.verification import texts
 
-    catalogue.require_known([name])
-
-
-def require_size(geometry: Geometry) -> None:
-    """Refuse sizes whose operands are too large to be tried.
-
-    Raises:
-        ValueError: one line with the number of elements and what is accepted.
-    """
-    padded = geometry.batch * geometry.in_channels * math.prod(geometry.padded_size)
-    elements = padded + math.prod(geometry.weight_shape) + math.prod(geometry.output_shape)
-    if elements > MOST_ELEMENTS:
-        raise ValueError(
-            f"X with its padding, K and Y must have at most {MOST_ELEMENTS:,} elements together, "
-            f"got {elements:,} with the geometry {geometry}"
-        )
-
-
-def _geometry(text: str) -> None:
-    from conv_reference.geometry import Geometry
-
-    require_size(Geometry.parse(text))
-
-
-def _case(text: str) -> None:
-    """What can be told of a case without torch; its layouts and values are read later."""
-    words = text.split()
-    if len(words) < 2:
-        raise ValueError(
-            f"not a case: {text!r}; accepted is a check, a dtype and a geometry, like "
-            "'certificate float32 h2 w3 k1x2'"
-        )
-    check, dtype, *rest = words
-    _known_check(check)
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r} in the case")
-    _geometry(" ".join(word for word in rest if "=" not in word and word not in {"bias", "nobias"}))
+    return texts
 
 
 def planned(budget: float | None, cases: int | None) -> int:
@@ -175,7 +136,7 @@ GEOMETRY = Option(
     group=TRIED,
     help='only this one, like "n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"; the letters are explained below',
     metavar="TEXT",
-    checked=_geometry,
+    checked=lambda text: _texts().geometry(text),
 )
 CASE = Option(
     flag="case",
@@ -183,7 +144,7 @@ CASE = Option(
     group=TRIED,
     help="only this one, as a finding names it",
     metavar="TEXT",
-    checked=_case,
+    checked=lambda text: _texts().case(text, DTYPES),
 )
 CHECK = Option(
     flag="check",
@@ -193,9 +154,20 @@ CHECK = Option(
     metavar="NAME",
     default=(),
     repeated=True,
-    checked=_known_check,
+    checked=lambda name: _texts().known_check(name),
     recorded=True,
     plugin="check",
+)
+SKIP = Option(
+    flag="skip",
+    keyword="skip",
+    group=TRIED,
+    help="not this check or row; may be repeated",
+    metavar="NAME",
+    default=(),
+    repeated=True,
+    checked=lambda name: _texts().known_check(name),
+    recorded=True,
 )
 SEED = Option(
     flag="seed",
@@ -271,6 +243,14 @@ KNOWN = Option(
     metavar="FILE",
     default=SHIPPED,
     recorded=True,
+)
+XFAIL = Option(
+    flag="xfail",
+    group=JUDGED,
+    help="rows that fail and must: a pattern a line, like grad_weight-bfloat16-*, with its reason "
+    "behind a #",
+    kind=Path,
+    metavar="FILE",
 )
 IN_PROCESS = Option(
     flag="in-process",
@@ -372,6 +352,7 @@ OPTIONS: tuple[Option, ...] = (
     GEOMETRY,
     CASE,
     CHECK,
+    SKIP,
     SEED,
     BUDGET,
     CASES,
@@ -379,6 +360,7 @@ OPTIONS: tuple[Option, ...] = (
     REQUIRE_MODES,
     ALLOW_BITS,
     KNOWN,
+    XFAIL,
     IN_PROCESS,
     WORKERS,
     MEMORY,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from conv_reference.verification.model.case import DTYPES, dtype_named
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
+from conv_reference.verification.patterns import Pattern, identifier, read_patterns
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report._summary import counted, is_right, remarks
 from conv_reference.verification.report.groups import rows_of
@@ -42,36 +42,7 @@ class Item:
     @property
     def id(self) -> str:
         """What pytest shows in brackets."""
-        return f"{self.row.name}-{self.dtype}-{self.device.replace(':', '')}"
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """One line of a skip or xfail file."""
-
-    text: str
-    reason: str
-
-    def matches(self, identifier: str) -> bool:
-        """Whether it means the item of this id; ``*`` and ``?`` stand for anything."""
-        return fnmatchcase(identifier, self.text)
-
-
-def read_patterns(path: Path) -> tuple[Pattern, ...]:
-    """The patterns of a file: one a line, each with its reason behind a ``#``.
-
-    Args:
-        path: of the file; a whole id, ``...::test_check[forward-float32-cpu]``, is accepted, too.
-    """
-    patterns = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        text, _, comment = line.partition("#")
-        text = text.strip()
-        if "[" in text:
-            text = text.partition("[")[2].removesuffix("]")
-        if text:
-            patterns.append(Pattern(text, comment.strip() or f"listed in {path.name}"))
-    return tuple(patterns)
+        return identifier(self.row.name, self.dtype, self.device)
 
 
 class Suite:

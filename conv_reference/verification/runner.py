@@ -15,7 +15,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.verification import given, options
+from conv_reference.verification import catalogue, given, options
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
 from conv_reference.verification.checks import Check, all_checks
@@ -51,6 +51,7 @@ from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.texts import require_size
 from conv_reference.verification.trial.environment import environment, usable_device
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.children import Children, usual_count
@@ -67,6 +68,7 @@ def verify(
     budget: float | None = options.BUDGET.default,
     cases: int | None = options.CASES.default,
     checks: Sequence[str] | str = (),
+    skip: Sequence[str] | str = (),
     sweep: Sweep | str = options.SWEEP.default,
     geometry: Geometry | str | None = None,
     case: Case | str | None = None,
@@ -93,6 +95,7 @@ def verify(
         cases: about how many are planned, 1..100,000,000; without a budget there is no time
             limit.
         checks: names of checks or of their rows; all but those on request where empty.
+        skip: names of checks or of their rows that are left out.
         sweep: which geometries the certificate is put to; see ``Sweep``.
         geometry: only this one, in every variation.
         case: only this one, or its text form.
@@ -115,11 +118,13 @@ def verify(
     begun = time.monotonic()
     dtypes = (dtypes,) if isinstance(dtypes, str | torch.dtype) else dtypes
     checks = (checks,) if isinstance(checks, str) else tuple(checks)
+    skip = (skip,) if isinstance(skip, str) else tuple(skip)
     given.require_keywords(
         seed=seed,
         budget=budget,
         cases=cases,
         checks=checks,
+        skip=skip,
         sweep=sweep,
         require=require,
         allowed_bits=allowed_bits,
@@ -131,7 +136,7 @@ def verify(
         budget=budget,
         cases=cases,
         sweep=Sweep(sweep),
-        checks=checks,
+        checks=catalogue.without(checks, skip),
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
     )
@@ -399,7 +404,7 @@ def _require_arguments(wanted: Request) -> None:
         )
     geometry = wanted.geometry if wanted.case is None else wanted.case.geometry
     if geometry is not None:
-        options.require_size(geometry)
+        require_size(geometry)
 
 
 def _require_exact(wanted: Request) -> None:

@@ -62,6 +62,18 @@ def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
         yield Note(NoteKind.NOT_ASKED, said)
 
 
+_MOST_LEFT_OUT = 8  # names; of more the number is told
+
+
+def _left_out(asked: Sequence[str]) -> list[str]:
+    """The rows that are not asked for."""
+    return sorted(
+        entry.name
+        for entry in catalogue.entries()
+        if (not {entry.name, entry.check} & {*asked} if asked else entry.on_request)
+    )
+
+
 def unrequested(wanted: Request, device: str) -> Iterator[Note]:
     """What a green of this run does not speak of, and the option that asks for it."""
     parts = []
@@ -70,10 +82,9 @@ def unrequested(wanted: Request, device: str) -> Iterator[Note]:
     elif wanted.geometry is not None:
         parts.append("other geometries than this one (--geometry)")
     if wanted.case is None:
-        on_request = sorted({e.name for e in catalogue.entries() if e.on_request})
-        left = [name for name in on_request if name not in wanted.checks]
-        named = f"other checks than {', '.join(wanted.checks)}" if wanted.checks else ""
-        parts.append(f"{named or ', '.join(left)} (--check)")
+        left = _left_out(wanted.checks)
+        few = len(left) <= _MOST_LEFT_OUT
+        parts.append(f"{', '.join(left) if few else f'{len(left)} other checks'} (--check)")
         dtypes = [name for name, dtype in DTYPES.items() if dtype not in wanted.dtypes]
         parts += [f"{', '.join(dtypes)} (--dtype)"] if dtypes else []
     if not wanted.is_single and wanted.sweep != Sweep.NETWORKS:

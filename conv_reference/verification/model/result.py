@@ -115,6 +115,7 @@ class Report:
     interrupted: bool = False
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
     unjudged: tuple[Unjudged, ...] = ()  # cases on which the engine itself failed
+    unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: everything in them is unsupported
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
@@ -144,8 +145,9 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether ``is_right``, enough was tried, and the engine itself failed on no case."""
-        return self.is_right and not self.is_barely_tried and not self.unjudged
+        """Whether ``is_right``, as expected, enough was tried, and the engine failed on no case."""
+        as_expected = not self.unexpected and not self.unjudged
+        return self.is_right and as_expected and not self.is_barely_tried
 
     @property
     def is_right(self) -> bool:

@@ -108,6 +108,8 @@ def _verdict(report: Report) -> str:
     right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
     if report.is_right and report.is_barely_tried:
         return f"barely tried: nothing wrong, but under {LEAST_SHARE:.0%} of the plan was reached"
+    if report.is_right and report.unexpected:
+        return f"not as expected: {counted(len(report.unexpected), 'row')} passed"
     if report.is_right:
         unknown = [check for check in report.checks if not check.known]
         verdict = replace(report, checks=tuple(unknown)).verdict.value
@@ -262,6 +264,8 @@ def remarks(report: Report) -> Iterator[str]:
         yield f"Covered of what can occur together: {pairs} pairs and {triples} triples of levels."
     for unjudged in map(str, report.unjudged[:_MOST_UNJUDGED]):
         yield f"Not judged, for the engine itself failed; please report it: {one_line(unjudged)}"
+    for row in report.unexpected:
+        yield f"Expected to fail, and passed; take it out of the file: {one_line(row)}"
     for name in report.stale:
         yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"
 

@@ -28,6 +28,7 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups, references
 from conv_reference.verification.report.view import PLAIN, Top, View
 
@@ -80,6 +81,7 @@ def _group(group: Group) -> dict[str, Any]:
     first = group.first
     codes = (
         ("To see it again", "command", first.reproduce),
+        ("What it should be, derived", "command", "" if first.known else derivation(first)),
         ("In Python", "python", first.snippet),
     )
     return {

@@ -52,6 +52,7 @@ def content(report: Report) -> dict[str, Any]:
         "findings": _findings(report.findings),
         "notes": [str(note) for note in report.notes],
         "stale": list(report.stale),
+        "unexpected": list(report.unexpected),
         "unjudged": [str(unjudged) for unjudged in report.unjudged],
     }
 

@@ -21,6 +21,7 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
@@ -155,7 +156,8 @@ def _details(group: Group, *, numbered: bool) -> str:
     if first.circumstances:
         blocks.append(code(first.circumstances))
     if first.reproduce:
-        blocks.append(fenced(first.reproduce, "sh"))
+        derived = derivation(first) if first.known is None else ""
+        blocks.append(fenced(f"{first.reproduce}\n{derived}".rstrip(), "sh"))
     if first.snippet:
         blocks.append(fenced(first.snippet, "python"))
     return "\n\n".join([*blocks, "</details>"])

@@ -19,6 +19,7 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
+from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
@@ -131,6 +132,9 @@ def _group(group: Group, *, numbered: bool) -> Iterator[str]:
     if first.reproduce:
         yield "  to see it again:"
         yield from _indented(first.reproduce, "    ")
+    if first.known is None and derivation(first):
+        yield "  what it should be, derived step by step:"
+        yield f"    {derivation(first)}"
     if first.snippet and first.known is None:
         yield "  or in Python:"
         yield from _indented(first.snippet, "    ")

@@ -50,3 +50,16 @@ def test_a_name_that_is_there_is_accepted() -> None:
 def test_a_name_that_is_not_there_is_refused_with_what_is_near() -> None:
     with pytest.raises(ValueError, match=r"no check 'grad_inptu'; .*; nearest: grad_input"):
         catalogue.require_known(["forward", "grad_inptu"])
+
+
+def test_what_is_skipped_is_left_out_by_check_or_row() -> None:
+    whole = catalogue.without((), ["jvp"])
+    assert "jvp" not in whole
+    assert "compile" not in whole
+    assert "certificate" in whole
+    part = catalogue.without(["certificate"], ["grad_bias"])
+    assert {"forward", "grad_input"} <= {*part}
+    assert not {"certificate", "grad_bias"} & {*part}
+    assert catalogue.without(["jvp"], []) == ("jvp",)
+    with pytest.raises(ValueError, match="no check is left without jvp"):
+        catalogue.without(["jvp"], ["jvp"])

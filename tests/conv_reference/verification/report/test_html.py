@@ -67,7 +67,7 @@ def test_each_finding_has_its_grids_difference_guess_and_reproducers() -> None:
     assert "conv-reference verify my_kernels:conv2d --case" in page.text
     assert "conv2d(X, K).backward(torch.tensor([[[[1.0], [2.0]]]]))" in page.text
     assert "known defect: empty-batch-2024" in page.text
-    assert len(page.all("button")) == 2 + 1
+    assert len(page.all("button")) == 3 + 1
 
 
 def test_the_marked_element_is_marked_and_an_index_is_not() -> None:

@@ -1,0 +1,21 @@
+"""The command that derives, step by step, what a finding's geometry should give."""
+
+from __future__ import annotations
+
+from math import prod
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.model.result import Finding
+
+_MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that one reads
+
+
+def derivation(finding: Finding) -> str:
+    """``python -m analytic --geometry "..."``; empty where the geometry is none, or large."""
+    try:
+        geometry = Geometry.parse(finding.geometry)
+    except (ValueError, TypeError):  # of a report that was made elsewhere
+        return ""
+    shapes = (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
+    symbols = sum(map(prod, shapes))
+    return f'python -m analytic --geometry "{geometry}"' if 0 < symbols <= _MOST_SYMBOLS else ""

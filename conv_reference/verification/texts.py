@@ -1,0 +1,63 @@
+"""What can be told of a check's name, a geometry and a case without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import prod
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification import catalogue
+
+MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
+
+
+def known_check(name: str) -> None:
+    """Refuse a name that is neither a check's nor a row's.
+
+    Raises:
+        ValueError: one line, with what is near it.
+    """
+    catalogue.require_known([name])
+
+
+def require_size(geometry: Geometry) -> None:
+    """Refuse sizes whose operands are too large to be tried.
+
+    Raises:
+        ValueError: one line with the number of elements and what is accepted.
+    """
+    padded = geometry.batch * geometry.in_channels * prod(geometry.padded_size)
+    elements = padded + prod(geometry.weight_shape) + prod(geometry.output_shape)
+    if elements > MOST_ELEMENTS:
+        raise ValueError(
+            f"X with its padding, K and Y must have at most {MOST_ELEMENTS:,} elements together, "
+            f"got {elements:,} with the geometry {geometry}"
+        )
+
+
+def geometry(text: str) -> None:
+    """Refuse a text that is no geometry, or a large one.
+
+    Raises:
+        ValueError: one line that says which part.
+    """
+    require_size(Geometry.parse(text))
+
+
+def case(text: str, dtypes: Collection[str]) -> None:
+    """Refuse what can be told to be no case; its layouts and values are read later, with torch.
+
+    Raises:
+        ValueError: one line that says which part.
+    """
+    words = text.split()
+    if len(words) < 2:
+        raise ValueError(
+            f"not a case: {text!r}; accepted is a check, a dtype and a geometry, like "
+            "'certificate float32 h2 w3 k1x2'"
+        )
+    check, dtype, *rest = words
+    known_check(check)
+    if dtype not in dtypes:
+        raise ValueError(f"dtype must be one of {', '.join(dtypes)}, got {dtype!r} in the case")
+    geometry(" ".join(word for word in rest if "=" not in word and word not in {"bias", "nobias"}))
