@@ -100,6 +100,7 @@ class Children:
     _slowest: float = 0.0
     _hung: bool = False
     _failed: int = 0  # starts, in a row
+    _failed_at: float = -math.inf  # when the last did
     _has_stopped: bool = False  # no further process is started, and none is left
     _too_slow: int = 0
 
@@ -120,6 +121,8 @@ class Children:
         while self._target is None:
             if not self._running():
                 self._fill(1)
+            if not self._running():
+                raise TargetError(f"cannot import {self.target_name!r}: no process can be started")
             self._await()
         return self._target
 
@@ -227,7 +230,7 @@ class Children:
             job.argument,
             job.deadline,
             piece.sizes,
-            self._pace if piece.sizes else None,
+            self._pace.of(piece.sizes) if piece.sizes else None,
             self.limit,
         )
         child.assign(piece, work)
@@ -254,13 +257,22 @@ class Children:
             self._not_started(f"cannot start a process: {error}", again=True)
             return None
 
-    def _not_started(self, why: str, *, again: bool) -> None:
+    def _not_started(self, why: str, *, again: bool, begun: float = math.inf) -> None:
         """A process did not come so far as to work.
+
+        Args:
+            why: it did not.
+            again: whether another may.
+            begun: when it was; all that were before the last such failure ended with that.
 
         Raises:
             TargetError: where there is nothing to lose by it.
         """
-        self._failed += 1
+        if begun > self._failed_at:
+            self._failed += 1
+            self._failed_at = time.monotonic()
+        elif again:
+            return
         if not self.has_results and (not again or self._failed >= MOST_STARTS):
             raise TargetError(why)
         if self._failed == MOST_STARTS:
@@ -308,7 +320,7 @@ class Children:
             return GARBLED
         if isinstance(message, TargetError):
             self._drop(child)
-            self._not_started(str(message), again=False)
+            self._not_started(str(message), again=False, begun=child.begun)
             return ""
         self._target, child.ready, self._failed = message.target, True, 0
         if child is self._describer:
@@ -408,7 +420,7 @@ class Children:
         if not child.ready:
             said = f": {crash.said}" if crash.said else ""
             why = f"cannot import {self.target_name!r}: {crash.how}{said}"
-            self._not_started(why, again=may_be_others(crash))
+            self._not_started(why, again=may_be_others(crash), begun=child.begun)
         if piece is None or self._job is None:  # it died while it had nothing to do
             return
         self.has_results = True  # a crash is one

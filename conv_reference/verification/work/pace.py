@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
-_KEPT = 15  # the last ones, of each kind and size
+_KEPT = 7  # the last ones, of each kind and size
 _LEAST_SEEN = 3  # one that took long alone says nothing: it may have been the machine
 _LEAST_TOTAL = 0.05  # seconds: below that it is not the size that takes the time
 _ABOVE_LEAST = 3.0  # times the least of its kind: as above
@@ -52,6 +53,11 @@ class Pace:
         found.amounts.append(size.amount)
         found.seconds.append(seconds)
         self._least[size.kind] = min(seconds, self._least.get(size.kind, math.inf))
+
+    def of(self, sizes: Iterable[Size]) -> Pace:
+        """What is known of the kinds of some items: it travels with them."""
+        kinds = {size.kind for size in sizes} & self._seen.keys()
+        return Pace({k: self._seen[k] for k in kinds}, {k: self._least[k] for k in kinds})
 
     def expected(self, size: Size) -> float | None:
         """Seconds that an item will take; None where its kind does not tell.

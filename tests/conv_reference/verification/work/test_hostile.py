@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from conv_reference.verification.work.child import GARBLED, STOPPED
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.processes import FORKS, Forking, Process
-from conv_reference.verification.work.suspects import ALONE_RIGHT, LATER
+from conv_reference.verification.work.suspects import ALONE_RIGHT, LATER, NOT_AGAIN
 
 pytestmark = pytest.mark.skipif(not FORKS, reason="elsewhere there is no process that forks")
 CONV2D = "torch.nn.functional:conv2d"
@@ -202,6 +203,27 @@ def test_where_no_process_can_be_started_any_more_the_results_stay() -> None:
         "not reached: no further process could be started (cannot start a process: "
         "[Errno 11] Resource temporarily unavailable)"
     )
+
+
+FAILS_LATER = """
+import pathlib
+count = pathlib.Path(__file__).with_suffix(".count")
+times = len(count.read_text()) if count.exists() else 0
+count.write_text("x" * (times + 1))
+if times:
+    raise RuntimeError("the device is busy")
+from torch.nn.functional import conv2d
+"""
+
+
+def test_an_import_that_fails_later_costs_no_result(source: Forking, tmp_path: Path) -> None:
+    (tmp_path / "fails_later.py").write_text(FAILS_LATER)
+    with closing(Children(f"{tmp_path}/fails_later.py:conv2d", 1, source=source)) as children:
+        assert dict(children.run(answers, [0, 1], None)) == {0: 0, 1: 1}
+        results = dict(children.run(answers, ["stops_itself", 1], None))
+        assert results == {0: Crash(STOPPED, again=NOT_AGAIN)}
+        (note,) = children.notes
+    assert note.text.endswith("RuntimeError: the device is busy)")
 
 
 def test_where_no_process_can_be_started_at_all_it_is_one_line() -> None:

@@ -17,6 +17,14 @@ def paced(*seen: tuple[float, float], kind: str = "one") -> Pace:
 SLOW = paced(*[(10.0, 0.001)] * 3, *[(1000.0, 0.2)] * 3)
 
 
+def test_what_travels_with_items_is_what_concerns_them() -> None:
+    pace = paced(*[(1000.0, 0.2)] * 3, (10.0, 0.001))
+    pace.note(Size("another", 1.0), 1.0)
+    size = Size("one", 100_000.0)
+    assert pace.of([size]).expected(size) == pace.expected(size)
+    assert pace.of([size]) == paced(*[(1000.0, 0.2)] * 3, (10.0, 0.001))
+
+
 def test_of_what_nobody_has_seen_nothing_is_expected() -> None:
     assert Pace().expected(Size("one", 1e9)) is None
     assert SLOW.expected(Size("another", 1e9)) is None
