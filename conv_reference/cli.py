@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_verify(commands)
+    _add_model(commands)
     _add_checks(commands)
     _add_chapter(commands)
     return parser
@@ -123,6 +124,21 @@ def _add_verify(commands: _Commands) -> None:
     )
     command.add_arguments(parser)
     parser.set_defaults(run=command.run)
+
+
+def _add_model(commands: _Commands) -> None:
+    from conv_reference.verification import model_command
+
+    parser = commands.add_parser(
+        "model",
+        help="are the convolutions of a network's training step right, where they run?",
+        description="Run a training step of a network, and judge every convolution in it, forward "
+        "and backward: in place, on the numbers of the step, and once more over integers.",
+        epilog=f"{STATUSES}\n{model_command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    model_command.add_arguments(parser)
+    parser.set_defaults(run=model_command.run)
 
 
 def _add_checks(commands: _Commands) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.result import Verdict, is_worse, worst
+from conv_reference.verification.step.places import Place
 
 
 @dataclass
@@ -18,21 +19,28 @@ class Seen:
     replayed: Verdict = Verdict.UNSUPPORTED  # over integers; unsupported where it was not asked
     bits: float = math.inf  # the least effective ones; infinite where all was exact
     limit: float = 0.0  # the greatest of the detection limits of its calls
-    finding: str = ""  # the first that is wrong
+    finding: str = ""  # the first that is wrong, with its element
+    index: tuple[int, ...] = ()
+    expected: str = ""
+    actual: str = ""
 
-    def take(self, verdict: Verdict, *, bits: float, limit: float, said: str) -> None:
+    def found(self, said: str, place: Place) -> None:
+        """Something is wrong; the first stays."""
+        if not self.finding:
+            self.finding, self.index = said, place.index
+            self.expected, self.actual = f"{place.expected:.17g}", f"{place.actual:.17g}"
+
+    def take(self, verdict: Verdict, *, bits: float, limit: float) -> None:
         """A call judged in place."""
         if self.in_place == Verdict.UNSUPPORTED or is_worse(verdict, self.in_place):
             self.in_place = verdict
         self.bits, self.limit = min(self.bits, bits), max(self.limit, limit)
-        self.finding = self.finding or said
 
-    def take_replay(self, verdict: Verdict, *, bits: float, said: str) -> None:
+    def take_replay(self, verdict: Verdict, *, bits: float) -> None:
         """A replay over integers."""
         if self.replayed == Verdict.UNSUPPORTED or is_worse(verdict, self.replayed):
             self.replayed = verdict
         self.bits = min(self.bits, bits)
-        self.finding = self.finding or said
 
     @property
     def verdict(self) -> Verdict:

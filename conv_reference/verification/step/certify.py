@@ -199,12 +199,12 @@ class _Judge:
         for answer in replay(call, operator, args, self._seed):
             seen = row.seen(answer.name)
             if answer.place is None:
-                seen.take_replay(Verdict.EXACT, bits=float("inf"), said="")
+                seen.take_replay(Verdict.EXACT, bits=float("inf"))
             elif answer.place.is_outside:
-                said = f"over integers, {_said(answer.name, answer.place)}"
-                seen.take_replay(Verdict.WRONG, bits=answer.place.bits, said=said)
+                seen.take_replay(Verdict.WRONG, bits=answer.place.bits)
+                seen.found(f"over integers, {_said(answer.name, answer.place)}", answer.place)
             else:
-                seen.take_replay(Verdict.ROUNDED, bits=answer.place.bits, said="")
+                seen.take_replay(Verdict.ROUNDED, bits=answer.place.bits)
 
 
 def judged_in_place(answer: Answer, equation: Equation, seen: Seen, *, direct: bool) -> None:
@@ -228,7 +228,7 @@ def judged_in_place(answer: Answer, equation: Equation, seen: Seen, *, direct: b
         if float(relative.max()) <= allowed:
             greatest = max(float(answer.value.abs().max()), 1e-300)
             limit = allowed * float(_max(equation.spread)) / greatest
-            seen.take(Verdict.ROUNDED, bits=float("inf"), limit=limit, said="")
+            seen.take(Verdict.ROUNDED, bits=float("inf"), limit=limit)
             return
     place = inspect(answer, worst(equation), direct=direct)
     said = ""
@@ -238,7 +238,9 @@ def judged_in_place(answer: Answer, equation: Equation, seen: Seen, *, direct: b
         others = f"{place.times:,.0f} times the error of the others at its place"
         said = f"{_said(answer.name, place)}: {others}"
     verdict = Verdict.WRONG if said else Verdict.ROUNDED
-    seen.take(verdict, bits=place.bits, limit=place.limit, said=said)
+    seen.take(verdict, bits=place.bits, limit=place.limit)
+    if said:
+        seen.found(said, place)
 
 
 def _allowed(answer: Answer) -> float:

@@ -22,10 +22,19 @@ _MOST_SAID = 1000  # characters of what an import throws
 
 
 def load_target(name: str) -> Target:
-    """Import what ``package.module:attribute`` or ``path/file.py:attribute`` names.
+    """The target that ``package.module:attribute`` or ``path/file.py:attribute`` names.
 
     Raises:
         TargetError: when the name has another form, or cannot be imported or called.
+    """
+    return as_target(load(name), name=name)
+
+
+def load(name: str) -> Any:
+    """Import what ``package.module:attribute`` or ``path/file.py:attribute`` names.
+
+    Raises:
+        TargetError: when the name has another form, or cannot be imported.
     """
     place, attribute = split(name)
     value: Any = _import(place)
@@ -36,7 +45,7 @@ def load_target(name: str) -> Target:
             near = get_close_matches(part, dir(value), n=1)
             nearest = f"; nearest: {near[0]}" if near else ""
             raise TargetError(f"cannot import {name!r}: {place} has no {part!r}{nearest}") from None
-    return as_target(value, name=name)
+    return value
 
 
 def _import(place: str) -> ModuleType:
