@@ -89,6 +89,7 @@ class Operator:
     name: str
     places: tuple[Role, Role, Role]  # of the form: those of its own X, K and G
     has_bias: bool = True  # whether one number for each of Y's channels may be added
+    meaning: str = ""  # how a geometry is to be read, where it is not the operator's own
 
     def place(self, role: str) -> Role:
         """The form's operand that one of the operator's own stands for."""
@@ -220,10 +221,25 @@ def _form_products(geometry: Geometry) -> tuple[int, int, int]:
 
 
 CONV2D = Operator("conv2d", ("input", "weight", "grad_output"))
-# Its X is the convolution's G, its G the convolution's X; the remainder is its output_padding.
-CONV_TRANSPOSE2D = Operator("conv_transpose2d", ("grad_output", "weight", "input"))
+CONV_TRANSPOSE2D = Operator(
+    "conv_transpose2d",
+    ("grad_output", "weight", "input"),
+    meaning="a geometry is that of the convolution whose output is X and whose input is Y: "
+    "c, h and w are Y's, o is X's, and rows and columns that no stride reaches are the output "
+    "padding",
+)
 # torch.nn.grad's: of the input and G, and of G and the kernel.
-CONV2D_WEIGHT = Operator("conv2d_weight", ("input", "grad_output", "weight"), has_bias=False)
-CONV2D_INPUT = Operator("conv2d_input", ("grad_output", "weight", "input"), has_bias=False)
+CONV2D_WEIGHT = Operator(
+    "conv2d_weight",
+    ("input", "grad_output", "weight"),
+    has_bias=False,
+    meaning="X is the convolution's input, K its grad_output, Y the gradient of its kernel",
+)
+CONV2D_INPUT = Operator(
+    "conv2d_input",
+    ("grad_output", "weight", "input"),
+    has_bias=False,
+    meaning="X is the convolution's grad_output, K its kernel, Y the gradient of its input",
+)
 _ALL = (CONV2D, CONV_TRANSPOSE2D, CONV2D_WEIGHT, CONV2D_INPUT)
 OPERATORS: Mapping[str, Operator] = MappingProxyType({o.name: o for o in _ALL})

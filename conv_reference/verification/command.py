@@ -19,6 +19,7 @@ from conv_reference.verification.patterns import read_patterns
 from conv_reference.verification.report import formats
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report.view import Told, View
+from conv_reference.verification.target.names import read_as
 from conv_reference.verification.work.children import Children, usual_count
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         OSError: when a file cannot be read or written.
     """
     refuse(arguments)
+    arguments.target = read_as(arguments.target, arguments.operator)
     if arguments.seed is None and arguments.baseline is None:
         arguments.seed, arguments.remembers = secrets.randbits(32), True
     if not arguments.quiet:

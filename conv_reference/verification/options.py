@@ -99,6 +99,14 @@ def planned(budget: float | None, cases: int | None) -> int:
     return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * seconds, MOST_CASES)))
 
 
+OPERATOR = Option(
+    flag="operator",
+    group=TRIED,
+    help="what the target should compute, where neither its name, its class nor a parameter "
+    "output_padding says it",
+    choices=("conv2d", "conv_transpose2d", "conv2d_weight", "conv2d_input"),
+    metavar="NAME",
+)
 DTYPE = Option(
     flag="dtype",
     keyword="dtypes",
@@ -346,6 +354,7 @@ ON_FOUND = Option(
 
 #: All of them, as ``--help`` lists them.
 OPTIONS: tuple[Option, ...] = (
+    OPERATOR,
     DTYPE,
     DEVICE,
     SWEEP,

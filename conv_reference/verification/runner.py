@@ -15,6 +15,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
+from conv_reference.quantities import operator_named
 from conv_reference.verification import catalogue, given, options
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
@@ -50,6 +51,7 @@ from conv_reference.verification.plan.selection import (
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
+from conv_reference.verification.target.names import read_as
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.texts import require_size
 from conv_reference.verification.trial.environment import environment, usable_device
@@ -62,6 +64,7 @@ from conv_reference.verification.work.here import Here
 def verify(
     implementation: Any,
     *,
+    operator: str | None = None,
     dtypes: Sequence[torch.dtype | str] | torch.dtype | str = options.DTYPE.default,
     device: str | torch.device = options.DEVICE.default,
     seed: int | None = None,
@@ -86,6 +89,8 @@ def verify(
         implementation: a callable with a leading part of the signature of
             ``torch.nn.functional.conv2d``, an ``nn.Module`` class or instance, an adapter
             with ``forward`` and ``vjp``; or a name, ``package.module:attribute``.
+        operator: what it should compute, where neither torch's own names, a layer's class nor a
+            parameter ``output_padding`` say it: one of ``OPERATORS``.
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
@@ -145,6 +150,8 @@ def verify(
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
     full_run = not (wanted.is_single or wanted.checks)
+    if operator is not None:
+        implementation = _read_as(implementation, operator)
     with _backend(implementation, isolate=isolate, workers=workers, full_run=full_run) as backend:
         remembered = Memory(memory)
         target = backend.describe()
@@ -161,6 +168,14 @@ def verify(
         failing = (f.case for f in report.findings if not f.known)
         lost = remembered.update(target, failing, recalled)
         return report if lost is None else replace(report, notes=(*report.notes, lost))
+
+
+def _read_as(implementation: Any, operator: str) -> Any:
+    """The implementation, or its name, as one of the operator."""
+    operator_named(operator)  # refuses what is none, before children are started
+    if isinstance(implementation, str):
+        return read_as(implementation, operator)
+    return as_target(implementation, operator=operator)
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:

@@ -26,13 +26,17 @@ def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iter
 
 def assumed(target: Target) -> Iterator[Note]:
     """What is taken for granted: where it is otherwise, all looks wrong, or less is asked."""
+    if target.operator.meaning:
+        said = f"judged as {target.operator.name}: {target.operator.meaning}"
+        yield Note(NoteKind.ASSUMED, said)
     if target.assumed:
         said = f"assumed, for the layer does not say: {', '.join(target.assumed)}"
         yield Note(NoteKind.ASSUMED, said)
     if target.foreign:
         no_bias = "" if "bias" in target.options else "; and no bias was asked for"
         names = ", ".join(target.foreign)
-        said = f"left at its default, for conv2d has no parameter of this name: {names}{no_bias}"
+        named = f"{target.operator.name} has no parameter of this name: {names}{no_bias}"
+        said = f"left at its default, for {named}"
         yield Note(NoteKind.ASSUMED, said)
 
 

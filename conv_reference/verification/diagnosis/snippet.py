@@ -17,6 +17,7 @@ from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.names import split
 from conv_reference.verification.target.operators import arguments, channels
 from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
 from conv_reference.verification.target.target import Target
@@ -68,7 +69,7 @@ def _through_verify(target: Target, case: Case, judgement: Judgement, settings: 
 
 
 def _imports(target: Target) -> Iterator[str]:
-    place, _, _ = target.name.rpartition(":")
+    place, _ = split(target.name)
     folder = str(Path(place).parent) if place.endswith(".py") else "."
     if folder == ".":  # where Python looks
         yield "import torch"
@@ -79,7 +80,7 @@ def _imports(target: Target) -> Iterator[str]:
 
 
 def _own_name(target: Target) -> str:
-    place, _, attribute = target.name.rpartition(":")
+    place, attribute = split(target.name)
     return f"{_module(place)}.{attribute}"
 
 

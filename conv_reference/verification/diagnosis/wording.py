@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks import Told
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explain import Explanation
@@ -13,6 +14,7 @@ from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Finding, Verdict
+from conv_reference.verification.target.operators import arguments
 
 
 def finding_of(
@@ -31,6 +33,7 @@ def finding_of(
     lines = (
         _record(known, bench),
         judgement.explanation,
+        _own_sizes(failure, bench),
         _where(failure),
         _assumed(failure, bench),
         explanation.text,
@@ -54,6 +57,17 @@ def finding_of(
         cause=explanation.cause,
         grids=explanation.grids,
     )
+
+
+def _own_sizes(failure: Failure, bench: Bench) -> str:
+    """What the target is called with, where the geometry is not its own."""
+    target, geometry = bench.target, failure.case.geometry
+    if not target.operator.meaning:
+        return ""
+    given = {
+        LETTERS[role]: target.own_shape(role, geometry) for role in ("input", "weight")
+    } | arguments(target.operator, geometry)
+    return f"Called with {', '.join(f'{name} {value}' for name, value in given.items())}."
 
 
 def _record(known: str, bench: Bench) -> str:

@@ -25,6 +25,7 @@ from conv_reference.quantities import (
     CONV2D_WEIGHT,
     CONV_TRANSPOSE2D,
     Operator,
+    operator_named,
 )
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
@@ -43,7 +44,9 @@ from conv_reference.verification.target.spelling import FunctionSpelling, LayerS
 from conv_reference.verification.target.target import Call, Target, options_of
 
 
-def as_target(implementation: Any, *, name: str | None = None) -> Target:
+def as_target(
+    implementation: Any, *, name: str | None = None, operator: str | None = None
+) -> Target:
     """Bring an implementation under the one convention.
 
     Args:
@@ -51,16 +54,23 @@ def as_target(implementation: Any, *, name: str | None = None) -> Target:
             ``torch.nn.functional.conv2d`` (or some of its options, by their names), a
             ``torch.autograd.Function``, an ``nn.Module`` class or instance, or an adapter.
         name: shown in reports; by default the implementation's own.
+        operator: what it should compute, where neither torch's own names, the layer's class nor
+            a parameter ``output_padding`` say it: conv2d, conv_transpose2d, ...
 
     Raises:
         TargetError: when it is none of these, or its parameters cannot be told.
+        ValueError: when there is no such operator.
     """
     if isinstance(implementation, Target):
         return implementation
     importable = name is not None
     if name is None:
         name, importable = _own_name(implementation)
-    return replace(_adapted(implementation, name), importable=importable)
+    return replace(
+        _adapted(implementation, name, operator),
+        name=name if operator is None or "@" in name else f"{name}@{operator}",
+        importable=importable,
+    )
 
 
 def _own_name(implementation: Any) -> tuple[str, bool]:
@@ -77,13 +87,14 @@ def _own_name(implementation: Any) -> tuple[str, bool]:
     return shown, False
 
 
-def _adapted(implementation: Any, name: str) -> Target:
+def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
+    operator = operator_of(implementation, name) if asked is None else operator_named(asked)
     if isinstance(implementation, nn.Module):
-        return _of_instance(implementation, name)
+        return _of_instance(implementation, name, operator)
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
-        return _of_class(implementation, name)
+        return _of_class(implementation, name, operator)
     if is_adapter(implementation):
-        return replace(_of_callable(function_of(implementation), name), spelling=None)
+        return replace(_of_callable(function_of(implementation), name, operator), spelling=None)
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
@@ -92,11 +103,10 @@ def _adapted(implementation: Any, name: str) -> Target:
         raise TargetError(
             f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {ACCEPTED}"
         )
-    return _of_callable(implementation, name)
+    return _of_callable(implementation, name, operator)
 
 
-def _of_callable(function: Callable[..., Any], name: str) -> Target:
-    operator = operator_of(function, name)
+def _of_callable(function: Callable[..., Any], name: str, operator: Operator) -> Target:
     known = options_of(operator)
     is_face = operator in {CONV2D_WEIGHT, CONV2D_INPUT}
     parameters = dict.fromkeys(known) if is_face else positional_parameters(function, name, known)
@@ -189,7 +199,7 @@ def _with_options(
     return call
 
 
-def _of_class(layer: type[nn.Module], name: str) -> Target:
+def _of_class(layer: type[nn.Module], name: str, operator: Operator) -> Target:
     parameters = layer_parameters(layer)
     if "kernel_size" not in parameters:
         raise TargetError(
@@ -197,7 +207,6 @@ def _of_class(layer: type[nn.Module], name: str) -> Target:
             "accepted is a layer with a parameter kernel_size"
         )
 
-    operator = operator_of(layer, name)
     known = options_of(operator)
 
     def construct(geometry: Geometry, *, bias: bool) -> nn.Module:
@@ -276,9 +285,8 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
             raise TargetError(f"cannot verify {name!r}: {reason}")
 
 
-def _of_instance(layer: nn.Module, name: str) -> Target:
+def _of_instance(layer: nn.Module, name: str, operator: Operator) -> Target:
     _refuse_others(layer, name)
-    operator = operator_of(layer, name)
     kernel, bias = _parameters(layer, name)
     sizes = _sizes_of(layer, kernel, name)
 

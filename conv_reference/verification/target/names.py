@@ -10,13 +10,28 @@ from pathlib import Path
 from conv_reference.verification.model.errors import TargetError
 
 
+def asked_operator(name: str) -> tuple[str, str | None]:
+    """A target's name, and the operator that it is to be read as.
+
+    >>> asked_operator("my_conv.py:up@conv_transpose2d")
+    ('my_conv.py:up', 'conv_transpose2d')
+    """
+    plain, separator, operator = name.rpartition("@")
+    return (plain, operator) if separator and ":" not in operator else (name, None)
+
+
+def read_as(name: str, operator: str | None) -> str:
+    """The name of a target that is to be read as an operator; None leaves that to the target."""
+    return name if operator is None else f"{asked_operator(name)[0]}@{operator}"
+
+
 def split(name: str) -> tuple[str, str]:
     """The module or file, and the attribute in it, of ``package.module:attribute``.
 
     Raises:
         TargetError: when the name has another form, or its file is not there.
     """
-    place, separator, attribute = name.rpartition(":")
+    place, separator, attribute = asked_operator(name)[0].rpartition(":")
     if not separator or not place or not attribute:
         raise TargetError(
             f"not a target: {name!r}; accepted is package.module:attribute "

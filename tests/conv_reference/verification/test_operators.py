@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import transposed
 from torch import nn
 from torch.nn.functional import conv_transpose2d
 
+from conv_reference.cli import main
 from conv_reference.verification import verify
 from conv_reference.verification.model.result import FAILURES, Report
 
@@ -68,6 +70,18 @@ def test_a_finding_is_in_the_transposed_convolutions_own_terms() -> None:
     assert "should be K" in finding.explanation
     assert "X[" in finding.explanation
     assert "G[" not in finding.explanation
+    assert "Called with X (1, 1, 1, 1), K (1, 1, 1, 2), stride (1, 2)," in finding.explanation
+    assert any("judged as conv_transpose2d" in str(note) for note in report.notes)
+
+
+def test_the_command_reads_a_target_as_an_operator(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(transposed.__file__).parent)
+    case = "certificate float32 h5 w6 k2x3 s3 nobias grad=XK"
+    words = ["verify", "transposed:scattered", "--operator", "conv_transpose2d"]
+    assert main([*words, "--case", case, "--seed", "0", "--in-process"]) == 0
+    assert "transposed:scattered@conv_transpose2d: right" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["conv2d_weight", "conv2d_input"])

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import conv2d, conv3d, conv_transpose2d, conv_transpose3d
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification import TargetError, as_target, verify
+from conv_reference.verification import TargetError, as_target, load_target, verify
 from conv_reference.verification.model.case import Case
 
 GEOMETRY = Geometry.parse("n2 c6 h9 w11 o4 k3x2 s3x2 p1x0 d1x2 g2")
@@ -38,6 +38,29 @@ def test_torchs_own_are_known_and_others_by_class_and_parameters(
     implementation: Any, name: str
 ) -> None:
     assert as_target(implementation).operator.name == name
+
+
+def scatters(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Nothing in its signature says what it is."""
+    return conv_transpose2d(input, weight)
+
+
+def test_what_does_not_say_it_is_read_as_the_operator_that_is_named() -> None:
+    case = "certificate float32 h4 w5 c2 o3 k2x3 nobias grad=XK"
+    assert as_target(scatters).operator.name == "conv2d"
+    assert not verify(scatters, case=case, seed=0).passed
+    report = verify(scatters, operator="conv_transpose2d", case=case, seed=0)
+    assert report.passed, report
+    assert report.target.endswith("scatters@conv_transpose2d")
+
+
+def test_a_name_may_hold_the_operator() -> None:
+    target = load_target("torch.nn.functional:conv2d@conv_transpose2d")
+    assert (target.operator.name, target.importable) == ("conv_transpose2d", True)
+    with pytest.raises(TargetError, match="no operator 'pool'; accepted is one of conv2d, "):
+        load_target("torch.nn.functional:conv2d@pool")
+    with pytest.raises(ValueError, match="operator must be one of conv2d, .*, got 'pool'"):
+        verify(scatters, operator="pool")
 
 
 @pytest.mark.parametrize(

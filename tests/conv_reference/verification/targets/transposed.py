@@ -162,13 +162,6 @@ def loses_gradient_where_the_stride_is_over_the_kernel(
     return lossy
 
 
-def without_output_padding(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    *,
-    stride: Any = 1,
-    output_padding: Any = 0,
-) -> Tensor:
-    """Right; of the options it takes two alone."""
-    return conv_transpose2d(input, weight, bias, stride, 0, output_padding)
+def scattered(input: Tensor, weight: Tensor, *, stride: Any = 1) -> Tensor:
+    """Right; nothing in its signature says that it is a transposed convolution."""
+    return conv_transpose2d(input, weight, stride=stride)
