@@ -10,7 +10,7 @@ import torch
 
 from conv_reference.quantities import CONV2D, LETTERS
 from conv_reference.verification.checks._execution import Settings, guarded
-from conv_reference.verification.diagnosis.causes import guess
+from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
 from conv_reference.verification.diagnosis.readout import (
     Index,
     Readout,
@@ -57,7 +57,8 @@ def explain_case(
     trial = settings.trial(target, case)
     with guarded():
         further = [replace(trial, case=other) for other in others]
-        cause = guess(trial, judgement.quantity_name, further)
+        cause = guess_of_kind(trial, judgement.quantity_name) if judgement.of_another_kind else ""
+        cause = cause or guess(trial, judgement.quantity_name, further)
         if not judgement.index:
             return Explanation(cause=cause)
         try:

@@ -10,7 +10,8 @@ from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.checks._execution import guarded
-from conv_reference.verification.diagnosis.causes import candidates, guess
+from conv_reference.verification.diagnosis.candidates import candidates
+from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.trial import Trial
@@ -67,6 +68,19 @@ FAULTS = {
         "Y",
         "memory is read that was never written, or a gap beside a view",
     ),
+    "times_taps": ("h3 w3 k1x2", "Y", "the result is multiplied by kh·kw"),
+    "mean_over_samples": ("n2 h3 w3 k2", "dK", "the result is divided by the number of samples"),
+    "dilated_twice": ("h3 w8 k1x2 d1x2", "Y", "the kernel is dilated twice"),
+    "rectified": (
+        "h3 w3 k2",
+        "Y",
+        "a ReLU is applied to the result: what is negative becomes zero",
+    ),
+    "same_as_tensorflow": (
+        "h4 w4 k3 s2 p1 nobias",
+        "Y",
+        "the padding is TensorFlow's SAME, whatever is asked for",
+    ),
 }
 
 
@@ -115,19 +129,69 @@ def test_an_upstream_gradient_that_is_taken_for_ones_is_told(quantity: str) -> N
     assert said == "Perhaps the upstream gradient is taken for ones, as that of .sum() is."
 
 
-@pytest.mark.parametrize(
-    ("others", "said"),
-    [
-        ([], "Perhaps the result is never computed: it is zero throughout."),
-        (["h5 w5 k2"], ""),  # there a column alone is lost
-        (["h5 w5 k2", "h1 w1 k1"], "Perhaps the result is never computed: it is zero throughout."),
-    ],
-    ids=["alone", "beside one that it does not fit", "beside one that it fits"],
-)
-def test_a_guess_fits_one_of_the_other_failing_cases(others: list[str], said: str) -> None:
-    further = [trial("zero_columns", words) for words in others]
+@pytest.mark.parametrize("values", ["ones", "counting", "balanced"])
+@pytest.mark.parametrize("name", ["zero_columns", "shifted_down", "wrong_offset"])
+def test_what_is_zero_on_the_smallest_case_alone_is_not_said_to_be_never_computed(
+    name: str, values: str
+) -> None:
+    """There it is: a column is lost, or a single element shifted out."""
     with guarded():
-        assert guess(trial("zero_columns", "h2 w1 k1 nobias"), "Y", further) == said
+        said = guess(trial(name, f"h1 w1 k1 nobias values={values}"), "Y")
+    assert "never computed" not in said
+
+
+def test_a_guess_fits_one_of_the_other_failing_cases() -> None:
+    flipped = trial("flipped_kernel", "h3 w4 k1x2")
+    others = [trial("transposed_kernel", "h3 w4 k2")]
+    with guarded():
+        assert guess(flipped, "Y").startswith("Perhaps the kernel is flipped")
+        assert guess(flipped, "Y", others) == ""
+        assert guess(flipped, "Y", [*others, flipped]).startswith("Perhaps the kernel is flipped")
+
+
+def test_a_nan_that_a_formula_makes_is_not_laid_at_memory() -> None:
+    with guarded():
+        assert guess(trial("nan_of_a_formula", "h3 w3 k2"), "Y") == ""
+        assert guess(trial("nan_of_a_formula", "h3 w3 k2 X=sliced"), "Y") == ""
+
+
+class ErrsInBoth(torch.autograd.Function):
+    """Y is that of the flipped kernel, dX is zero: two faults, of which the second is hidden."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight.flip(2, 3))
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (X, K) = grad_outputs, ctx.saved_tensors
+        return torch.zeros_like(X), conv2d_weight(X, K.shape, G)
+
+
+def test_nothing_is_guessed_of_a_gradient_that_does_not_explain_the_wrong_y() -> None:
+    case = Case.parse("certificate float32 h3 w4 k2 nobias")
+    given = Trial(as_target(ErrsInBoth), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(given, "dX") == ""
+
+
+def test_ten_bits_are_told_in_float64_too() -> None:
+    case = Case.parse("certificate float64 h3 w3 k2 values=heavy_input")
+    given = Trial(as_target(faulty.in_ten_bits), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(given, "Y").startswith("Perhaps operands are rounded to ten bits")
+
+
+def test_a_result_in_the_default_dtype_is_told() -> None:
+    for dtype, said in (
+        ("float64", "Perhaps the result is made in torch's default dtype"),
+        ("float32", ""),
+    ):
+        case = Case.parse(f"certificate {dtype} h3 w3 k2")
+        given = Trial(as_target(faulty.in_the_default_dtype), case, 0, torch.device("cpu"))
+        with guarded():
+            assert guess_of_kind(given, "Y").startswith(said)
 
 
 def test_of_several_the_guess_is_the_one_that_fits_most() -> None:

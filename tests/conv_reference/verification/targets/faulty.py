@@ -202,11 +202,11 @@ def zero_columns(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
 
 @faulty
 def unwritten(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
-    """A result whose last column was never written."""
+    """A result whose last column was never written: the memory holds what it was filled with."""
     Y = right(X, K, b, g)
     mask = torch.zeros(g.output_size[1], dtype=torch.bool)
     mask[-1] = True
-    return Y.masked_fill(mask, torch.nan)
+    return Y.masked_fill(mask, 3.39e38 if Y.dtype == torch.float32 else 6e4)
 
 
 @faulty
@@ -258,3 +258,57 @@ def edits_its_input(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tens
     with torch.no_grad():
         X.zero_()
     return right(X, K, b, g)
+
+
+@faulty
+def times_taps(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, b, g) * (g.kernel_size[0] * g.kernel_size[1])
+
+
+@faulty
+def mean_over_samples(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """A mean over the batch where the sum is meant."""
+    return right(X, K, b, g) / g.batch
+
+
+@faulty
+def dilated_twice(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """The kernel is spread out, and what spreads it is handed on."""
+    twice = (g.dilation[0] ** 2, g.dilation[1] ** 2)
+    return conv2d(X, K, b, g.stride, (g.padding[0][0], g.padding[1][0]), twice, g.groups)
+
+
+@faulty
+def rectified(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, b, g).relu()
+
+
+@faulty
+def same_as_tensorflow(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """Pads to ⌈size / stride⌉ outputs, the odd row and column at the end, and crops."""
+    sides = []
+    for axis in (1, 0):
+        size, stride = g.input_size[axis], g.stride[axis]
+        span = g.dilation[axis] * (g.kernel_size[axis] - 1) + 1
+        total = max(0, (-(-size // stride) - 1) * stride + span - size)
+        sides += [total // 2, total - total // 2]
+    return right(pad(X, sides), K, b, g, padding=0)
+
+
+@faulty
+def wrong_offset(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """Reads three places further on, and zeros behind the end."""
+    flat = X.flatten()
+    return right(torch.cat([flat[3:], torch.zeros_like(flat[:3])]).reshape(X.shape), K, b, g)
+
+
+@faulty
+def nan_of_a_formula(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """Divides by the padding: 0/0 without one."""
+    none = X.new_zeros(())
+    return right(X, K, b, g) + none / none
+
+
+@faulty
+def in_the_default_dtype(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    return right(X, K, b, g).to(torch.get_default_dtype())

@@ -1,0 +1,158 @@
+"""Faults that an answer tells by itself, without a convolution that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.verification.model.case import Layout
+from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.trial import TargetRaised, Trial
+
+UNWRITTEN = "memory is read that was never written, or a gap beside a view"
+_HUGE = 1e30  # what fills fresh memory is larger, see `work/processes`; an infinity overflowed
+
+
+def patterns(
+    trial: Trial, quantity: str, value: Tensor, expected: Tensor
+) -> Iterator[tuple[str, bool]]:
+    """Faults that the answer itself tells, without a convolution that has them."""
+    yield "the result is never computed: it is zero throughout", bool((value == 0).all())
+    for words, factor in _factors(trial):
+        yield f"the result is {words}", _is_nearly(value, expected * factor, trial.case.dtype)
+    yield "the sign is wrong", torch.equal(value, -expected)
+    yield (
+        "the result is added twice, or to a buffer that already held it",
+        torch.equal(value, 2 * expected),
+    )
+    yield (
+        "the upstream gradient is taken for ones, as that of .sum() is",
+        (quantity != "Y" and torch.equal(value, _of_ones(trial, quantity))),
+    )
+    wrong = value != expected
+    zero = bool((value[wrong] == 0).all())
+    last = wrong.clone()
+    if value.dim() == 4 and zero and value.shape[0] > 1:
+        last[-1] = False
+        yield "the last sample or channel is left out", not bool(last.any())
+    for rows, columns, words in _SHIFTS:
+        if value.dim() >= 2 and quantity in {"Y", "dX"}:
+            yield (
+                f"the result is shifted by one {words}",
+                _is_shifted(value, expected, rows, columns),
+            )
+    for words, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
+        yield (
+            f"operands are rounded to {words} on the way",
+            trial.case.dtype != dtype
+            and _lowered(trial, quantity, value, partial(Tensor.to, dtype=dtype)),
+        )
+    yield (
+        "operands are rounded to ten bits on the way, as TF32 does",
+        trial.case.dtype in {torch.float32, torch.float64}
+        and any(
+            _lowered(trial, quantity, value, lower) for lower in (_ten_bits_to_even, _ten_bits_away)
+        ),
+    )
+
+
+def _of_ones(trial: Trial, quantity: str) -> Tensor:
+    G = torch.ones_like(trial.operands.grad_output)
+    operands = replace(trial.operands, grad_output=G)
+    return trial.expect(operands, only=(quantity,))[quantity].value
+
+
+_SHIFTS = (
+    (1, 0, "row, downwards"),
+    (-1, 0, "row, upwards"),
+    (0, 1, "column, to the right"),
+    (0, -1, "column, to the left"),
+)
+
+
+def _is_shifted(value: Tensor, expected: Tensor, rows: int, columns: int) -> bool:
+    """Whether it is what it should be, one place on, with zeros behind."""
+    moved = torch.zeros_like(expected)
+    height, width = expected.shape[-2:]
+    moved[
+        ...,
+        max(rows, 0) : height + min(rows, 0),
+        max(columns, 0) : width + min(columns, 0),
+    ] = expected[
+        ...,
+        max(-rows, 0) : height + min(-rows, 0),
+        max(-columns, 0) : width + min(-columns, 0),
+    ]
+    return bool(moved.any()) and torch.equal(value, moved)
+
+
+def _lowered(trial: Trial, quantity: str, value: Tensor, lower: Callable[[Tensor], Tensor]) -> bool:
+    """Whether it is what comes of operands that were rounded so."""
+    o = trial.operands
+    lowered = Operands(
+        input=lower(o.input).to(o.input.dtype),
+        weight=lower(o.weight).to(o.input.dtype),
+        bias=o.bias,
+        grad_output=lower(o.grad_output).to(o.input.dtype),
+    )
+    return torch.equal(trial.expect(lowered, only=(quantity,))[quantity].value, value)
+
+
+def _ten_bits_to_even(tensor: Tensor) -> Tensor:
+    mantissa, exponent = torch.frexp(tensor)
+    return torch.ldexp((mantissa * 2**11).round() / 2**11, exponent)
+
+
+def _ten_bits_away(tensor: Tensor) -> Tensor:
+    """A tie goes away from zero."""
+    mantissa, exponent = torch.frexp(tensor)
+    rounded = ((mantissa.abs() * 2**11 + 0.5).floor() / 2**11).copysign(mantissa)
+    return torch.ldexp(rounded, exponent)
+
+
+def _is_nearly(value: Tensor, wanted: Tensor, dtype: torch.dtype) -> bool:
+    """Up to the rounding of a few quotients: a third is no number of the dtype."""
+    allowed = 16 * torch.finfo(dtype).eps * wanted.abs().max()
+    return bool(((value - wanted).abs() <= allowed).all())
+
+
+def _factors(trial: Trial) -> Iterator[tuple[str, float]]:
+    """Counts by which a mean is mistaken for a sum, and the other way round."""
+    g = trial.case.geometry
+    counts = {
+        "kh·kw": g.kernel_size[0] * g.kernel_size[1],
+        "the number of samples": g.batch,
+        "the number of output positions": g.output_size[0] * g.output_size[1],
+        "the number of groups": g.groups,
+        "the number of input channels": g.in_channels,
+        "the number of output channels": g.out_channels,
+    }
+    for name, count in counts.items():
+        if count > 1:
+            yield f"multiplied by {name}", float(count)
+            yield f"divided by {name}", 1.0 / count
+
+
+def reads_foreign_memory(trial: Trial, quantity: str, value: Tensor) -> bool:
+    """Fresh memory is filled with huge numbers; gaps beside views with NaN, which formulas make."""
+    if bool((value.isfinite() & (value.abs() > _HUGE)).any()):
+        return True
+    gaps = {trial.case.input_layout, trial.case.weight_layout, trial.case.grad_output_layout}
+    if not bool(value.isnan().any()) or gaps <= {Layout.CONTIGUOUS, Layout.EXPANDED}:
+        return False
+    plain = replace(
+        trial.case,
+        input_layout=Layout.CONTIGUOUS,
+        weight_layout=Layout.CONTIGUOUS,
+        grad_output_layout=Layout.CONTIGUOUS,
+    )
+    try:
+        answer = observe(replace(trial, case=plain).call()).get(quantity)
+    except TargetRaised:
+        return False
+    return isinstance(answer, Tensor) and not bool(answer.isnan().any())
