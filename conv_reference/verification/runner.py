@@ -163,7 +163,9 @@ def verify(
         own = [defect for defect in defects if defect.applies(target.name, here)]
         others = [defect for defect in torchs(defects, here) if defect not in own]
         passed_on = relayed(target, others, chosen.cases, backend, settings)
-        run = _Run(target, backend, settings, here, (*own, *passed_on), wanted, begun)
+        run = _Run(
+            target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted, begun
+        )
         report = run.report(chosen, required, progress)
         failing = (f.case for f in report.findings if not f.known)
         lost = remembered.update(target, failing, recalled)
@@ -202,9 +204,16 @@ class _Run:
     backend: Backend
     settings: Settings
     environment: Mapping[str, str]
-    defects: tuple[Defect, ...]  # that the target has here, or passes on
+    own: tuple[Defect, ...]  # that the target has here
+    passed_on: tuple[Defect, ...]  # that it may meet, for it calls torch
+    torchs: tuple[Defect, ...]  # all of torch's, for which failures are held
     wanted: Request
     begun: float  # of ``time.monotonic``
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Those that cases of this run may meet."""
+        return (*self.own, *self.passed_on)
 
     def report(self, chosen: Plan, require: Verdict, progress: Progress | None) -> Report:
         """The plan carried out, and what failed taken apart."""
@@ -305,7 +314,7 @@ class _Run:
 
         def taken_apart(seconds: float) -> Gathered:
             deadline = time.monotonic() + seconds
-            bench = Bench(self.target, self.backend, self.settings, self.defects, deadline)
+            bench = Bench(self.target, self.backend, self.settings, self.own, self.torchs, deadline)
             in_process = self.backend.is_here
             return Diagnosis(failures, judged_in, bench, in_process).gathered()
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.known.known import Defect, first_match
+from conv_reference.verification.known.relayed import as_passed_on, judged_exactly
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FAILURES
@@ -28,8 +30,10 @@ class Bench:
     target: Target
     backend: Backend
     settings: Settings
-    defects: tuple[Defect, ...]  # the known ones that apply here
+    defects: tuple[Defect, ...]  # the known ones that the target itself has here
+    torchs: tuple[Defect, ...]  # those of torch, which it may pass on
     deadline: float  # of ``time.monotonic``
+    _exactly: dict[tuple[Case, str], Any] = field(default_factory=dict)  # see ``_is_torchs``
 
     @property
     def is_over(self) -> bool:
@@ -73,10 +77,31 @@ class Bench:
 
     def known(self, failure: Failure) -> Defect | None:
         """The known defect that it is: on the case itself, or on what the check made of it."""
-        made = failure.judgement.case
-        cases = (failure.case,) if made is None else (failure.case, made)
-        found = (first_match(self.defects, case, failure.judgement) for case in cases)
-        return next(filter(None, found), None)
+        own = _first_match(self.defects, failure)
+        if own is not None:
+            return own
+        # Their predicates are over the sizes of a convolution.
+        torchs = self.torchs if self.target.operator is CONV2D else ()
+        defect = _first_match(torchs, failure)
+        passed_on = defect is not None and self._is_torchs(failure, defect)
+        return as_passed_on(defect) if defect is not None and passed_on else None
+
+    def _is_torchs(self, failure: Failure, defect: Defect) -> bool:
+        """Whether the case comes out right where torch does exactly what the defect is about.
+
+        Where there is no time left to ask, it is the target's.
+        """
+        key = failure.case, defect.name
+        if key not in self._exactly:
+            argument = self.settings, defect
+            self._exactly[key] = self.ask(judged_exactly, [failure.case], argument).get(
+                failure.case
+            )
+        failing = self._exactly[key]
+        judgement = failure.judgement
+        return isinstance(failing, frozenset) and (
+            (judgement.check, judgement.quantity_alike) not in failing
+        )
 
     def is_possible(self, case: Case) -> bool:
         """Whether the target can be asked for it, with values that prove something."""
@@ -93,6 +118,13 @@ class Bench:
             return is_exact(case, case_operands(case, self.settings.seed, operator), operator)
         dense = case.values not in {Values.REAL, Values.SPARSE}
         return not dense or self.target.can_be_exact(case.geometry, case.dtype)
+
+
+def _first_match(defects: Sequence[Defect], failure: Failure) -> Defect | None:
+    made = failure.judgement.case
+    cases = (failure.case,) if made is None else (failure.case, made)
+    found = (first_match(defects, case, failure.judgement) for case in cases)
+    return next(filter(None, found), None)
 
 
 def _failures(case: Case, answer: Iterable[Judgement] | Crash) -> list[Failure]:

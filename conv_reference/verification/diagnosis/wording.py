@@ -11,6 +11,7 @@ from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.diagnosis.minimal import brings_sizes
 from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
+from conv_reference.verification.known.relayed import as_passed_on
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Finding, Verdict
@@ -72,7 +73,8 @@ def _own_sizes(failure: Failure, bench: Bench) -> str:
 
 def _record(known: str, bench: Bench) -> str:
     """What the registry says of a known defect."""
-    defect = next((defect for defect in bench.defects if defect.name == known), None)
+    every = (*bench.defects, *map(as_passed_on, bench.torchs))
+    defect = next((defect for defect in every if defect.name == known), None)
     return "" if defect is None else f"{defect.summary} (see {defect.link})"
 
 

@@ -1,26 +1,31 @@
 """Known defects that a target passes on: torch's own, where the target calls torch there.
 
 Most implementations call torch's convolution somewhere, in the backward pass above all, or are
-made of its matrix products. Whether one does, in the circumstances of a defect, is heard and not
-guessed: a dispatch mode sees every operation, and those within an operator of the target's own.
+made of its matrix products. Whether one does is heard and not guessed: a dispatch mode sees every
+operation, and those within an operator of the target's own. And whether a failure is torch's is
+asked of the failing case itself, judged again with these operations carried out in float64 and
+without oneDNN: what fails then as well is the target's, what is right then was torch's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from conv_reference.quantities import CONV2D
-from conv_reference.verification.checks._execution import Settings, guarded
+from conv_reference.verification.checks._execution import Settings, guarded, judge_case
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised
@@ -44,10 +49,11 @@ def relayed(
     backend: Backend,
     settings: Settings,
 ) -> tuple[Defect, ...]:
-    """Those of torch's defects that failures of the target may be, for it calls torch there.
+    """Those of torch's defects that the target may meet, for it calls torch there.
 
     They are narrowed to what the target has torch do: where its backward pass is its own, to Y.
-    None of them is expected to show.
+    None of them is expected to show. Whether a failure is one is asked of its own case, see
+    ``judged_exactly``.
 
     Args:
         target: that is judged.
@@ -83,12 +89,46 @@ def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
     return frozenset(listener.names)
 
 
-class _Listener(TorchDispatchMode):
-    """Lets everything pass, and remembers which convolutions and matrix products did."""
+def judged_exactly(
+    target: Target, case: Case, argument: tuple[Settings, Defect]
+) -> frozenset[tuple[str, str]]:
+    """The rows and quantities that fail where torch does exactly what the defect is about.
 
-    def __init__(self, device: str) -> None:
+    Args:
+        target: that fails on the case.
+        case: with all its questions.
+        argument: the settings of the run, and the defect.
+    """
+    settings, defect = argument
+    listener = _Listener(settings.device, exact=_operations(defect))
+    with guarded(), torch.backends.mkldnn.flags(enabled=False), listener:
+        judged = judge_case(target, case, settings)
+    return frozenset((j.check, j.quantity_alike) for j in judged if j.verdict in FAILURES)
+
+
+def as_passed_on(defect: Defect) -> Defect:
+    """The defect as it is reported of what calls torch; it is not expected to show there."""
+    what = "matrix product" if _operations(defect) == {_PRODUCT} else "convolution"
+    said = f"torch's {what}, which the target calls, has it: {defect.summary}"
+    return replace(defect, summary=said, shows=())
+
+
+def _operations(defect: Defect) -> frozenset[str]:
+    """What the defect is one of."""
+    of_product = PRODUCT.startswith(defect.targets)
+    return frozenset({_PRODUCT} if of_product else {_FORWARD, _BACKWARD})
+
+
+class _Listener(TorchDispatchMode):
+    """Lets everything pass, and remembers which convolutions and matrix products did.
+
+    Those that are to be exact are carried out in float64.
+    """
+
+    def __init__(self, device: str, exact: Set[str] = frozenset()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.names: set[str] = set()
+        self._exact = exact
         self._key = _KEYS.get(torch.device(device).type)
 
     def __torch_dispatch__(
@@ -97,11 +137,29 @@ class _Listener(TorchDispatchMode):
         name = _NAMES.get(func.overloadpacket.__name__)
         if func.namespace == "aten" and name is not None:
             self.names.add(name)
+            if name in self._exact:
+                return _in_float64(func, args, kwargs or {})
         if func.namespace in {"aten", "prims"} or self._key is None:
             return func(*args, **(kwargs or {}))
         # An operator registered by the target: listen to what its kernel calls, too.
         with self:
             return func.redispatch(self._key, *args, **(kwargs or {}))
+
+
+def _in_float64(operation: Any, args: Any, kwargs: Any) -> Any:
+    """What the operation gives in float64, rounded to the dtype that it was called in."""
+    given = [leaf for leaf in tree_leaves((args, kwargs)) if _is_floating(leaf)]
+    found = operation(*tree_map(_widened, args), **tree_map(_widened, kwargs))
+    dtype = given[0].dtype if given else torch.float64
+    return tree_map(lambda leaf: leaf.to(dtype) if _is_floating(leaf) else leaf, found)
+
+
+def _widened(leaf: Any) -> Any:
+    return leaf.to(torch.float64) if _is_floating(leaf) else leaf
+
+
+def _is_floating(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.is_floating_point()
 
 
 # By their names at the dispatcher; within a registered operator conv2d is seen as such.
@@ -129,13 +187,10 @@ def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | 
 
 
 def _narrowed(defect: Defect, names: frozenset[str]) -> Defect | None:
-    if PRODUCT.startswith(defect.targets):
-        summary = f"torch's matrix product, which the target calls, has it: {defect.summary}"
-        return replace(defect, summary=summary, shows=()) if _PRODUCT in names else None
+    """The defect in what the target has torch do; None where that is nothing."""
+    if _operations(defect) == {_PRODUCT}:
+        return as_passed_on(defect) if _PRODUCT in names else None
     heard = {"Y"} if _FORWARD in names else set()
     heard |= {"dX", "dK", "db"} if _BACKWARD in names else set()
     quantities = tuple(q for q in defect.quantities or ("Y", "dX", "dK", "db") if q in heard)
-    if not quantities:
-        return None
-    summary = f"torch's convolution, which the target calls, has it: {defect.summary}"
-    return replace(defect, summary=summary, shows=(), quantities=quantities)
+    return replace(as_passed_on(defect), quantities=quantities) if quantities else None
