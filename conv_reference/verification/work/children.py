@@ -395,10 +395,13 @@ class Children:
                 self._not_started(f"cannot import {self.target_name!r}: {why}", again=False)
         elif child.piece is not None:
             place = child.current()
-            limit = self._patience(_at(child.piece, place).size)
+            size = _at(child.piece, place).size
+            limit = self._patience(size)
             if child.hangs(limit):
-                self._hung = True
-                self._lost(child, Crash(f"did not return within {limit:g} s", hung=True))
+                crash = Crash(f"did not return within {limit:g} s", hung=True)
+                slow = size is not None and self._pace.at_most(size) > self.limit
+                self._hung |= not slow
+                self._lost(child, crash, slow=slow)
 
     def _patience(self, size: Size | None) -> float:
         """By the pace; where one item hung, others will: then what any other took tells, too."""
@@ -411,8 +414,14 @@ class Children:
         expected = math.ceil(_TIMES_EXPECTED * self._pace.at_most(size))
         return max(usual, float(min(expected, MOST_WAITS * self.limit)))
 
-    def _lost(self, child: Child, crash: Crash) -> None:
-        """A process is gone: the item at which it was is suspected, the others go to another."""
+    def _lost(self, child: Child, crash: Crash, *, slow: bool = False) -> None:
+        """A process is gone: the item at which it was is suspected, the others go to another.
+
+        Args:
+            child: of which it was.
+            crash: how it ended.
+            slow: whether it may have come back in the end: then it was not reached.
+        """
         piece, asked = child.piece, child.asked
         at = 0 if piece is None else child.current()
         alone = child.is_fresh and at == 0
@@ -432,7 +441,9 @@ class Children:
         for part in (piece.part(piece.done, at), piece.part(at + 1)):
             if part.items:
                 job.waiting.append(part)
-        if alone:
+        if slow:
+            self._too_slow += 1
+        elif alone:
             job.arrived.append((suspect.number, crash))
         else:
             earlier = [*child.past, *(_at(piece, place) for place in range(piece.done, at))]

@@ -14,15 +14,15 @@ def paced(*seen: tuple[float, float], kind: str = "one") -> Pace:
     return pace
 
 
-SLOW = paced(*[(10.0, 0.001)] * 3, *[(1000.0, 0.2)] * 3)
+SLOW = paced(*[(10.0, 0.001)] * 3, *[(1000.0, 0.4)] * 3)
 
 
 def test_what_travels_with_items_is_what_concerns_them() -> None:
-    pace = paced(*[(1000.0, 0.2)] * 3, (10.0, 0.001))
+    pace = paced(*[(1000.0, 0.4)] * 3, *[(10.0, 0.001)] * 3)
     pace.note(Size("another", 1.0), 1.0)
     size = Size("one", 100_000.0)
     assert pace.of([size]).expected(size) == pace.expected(size)
-    assert pace.of([size]) == paced(*[(1000.0, 0.2)] * 3, (10.0, 0.001))
+    assert pace.of([size]) == paced(*[(1000.0, 0.4)] * 3, *[(10.0, 0.001)] * 3)
 
 
 def test_of_what_nobody_has_seen_nothing_is_expected() -> None:
@@ -32,7 +32,7 @@ def test_of_what_nobody_has_seen_nothing_is_expected() -> None:
 
 def test_a_slow_target_is_expected_to_stay_so() -> None:
     expected = SLOW.expected(Size("one", 100_000.0))
-    assert expected == pytest.approx(0.001 + 0.199 * 100)
+    assert expected == pytest.approx(0.001 + 0.399 * 100)
 
 
 def test_a_kind_that_is_new_may_take_what_others_would() -> None:
@@ -47,6 +47,19 @@ def test_where_the_size_takes_no_time_nothing_is_expected_of_a_large_one(
     """A library takes a millisecond for each call, whatever the machine does meanwhile."""
     pace = paced(*((float(number), taken) for number, taken in enumerate(seconds)))
     assert pace.expected(Size("one", amount)) is None
+
+
+def test_what_takes_its_time_whatever_its_size_says_nothing_of_a_larger_one() -> None:
+    """As a check that makes sizes of its own, or brings an oracle that takes longer."""
+    pace = paced((1.0, 0.001), *[(100.0, 0.3)] * 3, *[(1000.0, 0.4)] * 3)
+    assert pace.expected(Size("one", 1e6)) is None
+
+
+def test_what_took_little_says_enough_to_wait_and_not_enough_to_leave_out() -> None:
+    pace = paced(*[(10.0, 0.001)] * 3, *[(1000.0, 0.1)] * 3)
+    size = Size("one", 1e6)
+    assert pace.expected(size) is None
+    assert pace.at_most(size) == pytest.approx(100, rel=0.1)
 
 
 def test_one_that_took_long_is_no_pace() -> None:
