@@ -145,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _check(arguments)
     settings = _settings(arguments)
     if find_spec("matplotlib") is None:
-        raise ImportError('the figures need matplotlib: pip install "conv-reference[chapter]"')
+        raise ImportError("the figures need matplotlib: pip install matplotlib")
     threads = torch.get_num_threads()
     # The tensors are small: a second thread costs more than it gains, and changes the rounding.
     torch.set_num_threads(1)
@@ -177,7 +177,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _page(arguments: argparse.Namespace, settings: Settings) -> int:
     if find_spec("latex2mathml") is None:
-        raise ImportError('the page needs latex2mathml: pip install "conv-reference[chapter,html]"')
+        raise ImportError("the page needs latex2mathml: pip install latex2mathml")
     if arguments.raw:
         raise ValueError("--raw goes without --html: the page's exercise 1 is about raw pixels")
     from conv_reference.chapter import building

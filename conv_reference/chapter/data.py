@@ -109,9 +109,7 @@ def _fetch() -> Path:
     try:
         import pooch
     except ImportError:
-        raise FileNotFoundError(
-            f'{_not_found()} or pip install "conv-reference[chapter]" to have it fetched'
-        ) from None
+        raise FileNotFoundError(f"{_not_found()} or pip install pooch to have it fetched") from None
     try:
         path: str = pooch.retrieve(
             URL, known_hash=ARCHIVE, fname=f"{NAME}.gz", path=pooch.os_cache("conv-reference")
