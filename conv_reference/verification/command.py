@@ -70,8 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     refuse(arguments)
     arguments.target = read_as(arguments.target, arguments.operator)
-    if arguments.seed is None and arguments.baseline is None:
-        arguments.seed, arguments.remembers = secrets.randbits(32), True
+    # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
+    arguments.remembers = arguments.seed is None and arguments.baseline is None
+    if arguments.seed is None and not _is_gate(arguments):
+        arguments.seed = secrets.randbits(32)
     if not arguments.quiet:
         sys.stderr.write(f"{opening(arguments)}\n")
         sys.stderr.flush()
@@ -98,7 +100,7 @@ def opening(arguments: argparse.Namespace) -> str:
         what = "one case"
     elif arguments.geometry is not None:
         what = f"every variation of one geometry in {dtypes}"
-    elif arguments.baseline is not None and arguments.baseline.exists():
+    elif _is_gate(arguments):
         what = "the baseline's cases and as many fresh ones"
     else:
         number = options.planned(arguments.budget, arguments.cases)
@@ -106,6 +108,11 @@ def opening(arguments: argparse.Namespace) -> str:
         what = f"about {number:,} cases in {dtypes}, for about {max(seconds, 1.0):.0f} s"
     seed = "" if arguments.seed is None else f"; seed {arguments.seed}"
     return f"conv-reference {__version__}: {one_line(arguments.target)}, {what}{seed}"
+
+
+def _is_gate(arguments: argparse.Namespace) -> bool:
+    """Whether there is a baseline to compare with; its own seed is repeated then."""
+    return arguments.baseline is not None and arguments.baseline.exists()
 
 
 @contextmanager
@@ -148,8 +155,7 @@ def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     """The keyword arguments of ``verify``."""
     from conv_reference.verification.gate.command import registry
 
-    # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
-    remembers = arguments.memory != "none" and getattr(arguments, "remembers", False)
+    remembers = arguments.memory != "none" and arguments.remembers
     memory = Path(given.value(arguments, options.MEMORY)) if remembers else None
     asked = given.keywords(arguments)
     return asked | {"known": registry(asked["known"]), "memory": memory}

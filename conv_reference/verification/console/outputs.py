@@ -43,6 +43,8 @@ def deliver(
         rendered = renderer(form or format_of(file) or TEXT)(report, view)
         with named_refusal(f"--output: cannot write {str(file)!r}"):
             file.write_text(rendered, encoding="utf-8")
+    if files and os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.writelines(f"{line}\n" for line in annotations)
     verdict = closing(report, view) + "\n"
     if files:
         screen.show(verdict)
@@ -52,5 +54,3 @@ def deliver(
         screen.write_bytes(renderer(form or TEXT)(report, view))
         if not quiet:
             screen.show(verdict, sys.stderr)
-    if files and os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.writelines(f"{line}\n" for line in annotations)

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 INTERVAL = 10.0  # seconds between two lines in a log
 STARTING = "starting: the target is imported"
 JUDGING = "judging cases"
-GATHERING = "taking apart what failed"
+GATHERING = "gathering what was seen"
 
 
 @dataclass
