@@ -29,6 +29,7 @@ DATA = [
     "conv_reference/py.typed",
     "conv_reference/verification/known/known.toml",
     "conv_reference/verification/report/schema.json",
+    "conv_reference/verification/report/_html/checks.html.j2",
     "conv_reference/verification/report/_html/report.html.j2",
     "conv_reference/verification/report/_html/script.js",
     "conv_reference/verification/report/_html/style.css",

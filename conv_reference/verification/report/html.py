@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -20,16 +20,16 @@ from markupsafe import Markup
 
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report._plain import one_line, printable
+from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report._summary import (
     counted,
     headline,
     provenance,
     remarks,
-    table,
     unsupported,
 )
 from conv_reference.verification.report.derivation import derivation
-from conv_reference.verification.report.groups import Group, groups, references
+from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for
@@ -44,9 +44,8 @@ def render(report: Report, view: View = PLAIN) -> str:
     """The report as a page that needs nothing from elsewhere."""
     top = view.top or _alone(report)
     gathered = groups(top.findings)
-    links: dict[tuple[str, str], str] = {}
-    for (row, dtype), numbers in references(top.findings).items():
-        links[one_line(row), one_line(dtype)] = f"f{numbers[0]}"
+    checks = shown(report, gathered)
+    anchors = {row.name: row.number for row in (*checks.open, *checks.folded) if row.about}
     return (
         _environment()
         .get_template("report.html.j2")
@@ -60,9 +59,9 @@ def render(report: Report, view: View = PLAIN) -> str:
             headline=top.headline,
             written=MOST_WRITTEN,
             sections=[(title, [*map(one_line, lines)]) for title, lines in top.sections if lines],
-            table=table(report),
-            links=links,
-            groups=[_group(group) for group in gathered],
+            checks=checks,
+            filters=_filters(gathered, checks),
+            groups=[_group(group, anchors) for group in gathered],
             unsupported=unsupported(report),
             remarks=[*([one_line(top.footnote)] if top.footnote else ()), *remarks(report)],
             provenance=provenance(report),
@@ -77,7 +76,25 @@ def _alone(report: Report) -> Top:
     return Top(state, mark, headline(report), findings=report.findings)
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _filters(gathered: Sequence[Group], checks: Shown) -> dict[str, list[str]]:
+    """What there is to choose among; empty where there is no choice."""
+    dtypes = dict.fromkeys((*checks.dtypes, *(d for g in gathered for d in _dtypes(g))))
+    quantities = dict.fromkeys(q for g in gathered for q in _quantities(g))
+    return {
+        "dtypes": [*dtypes] if len(dtypes) > 1 else [],
+        "quantities": [*quantities] if len(quantities) > 1 else [],
+    }
+
+
+def _dtypes(group: Group) -> list[str]:
+    return [*dict.fromkeys(one_line(f.dtype) for f in group.findings)]
+
+
+def _quantities(group: Group) -> list[str]:
+    return [*dict.fromkeys(one_line(f.quantity) for f in group.findings if f.quantity)]
+
+
+def _group(group: Group, anchors: Mapping[str, int]) -> dict[str, Any]:
     first = group.first
     codes = (
         ("To see it again", "command", first.reproduce),
@@ -94,7 +111,9 @@ def _group(group: Group) -> dict[str, Any]:
         "likewise": group.likewise,
         "seen": counted(group.occurrences, "case"),
         "circumstances": one_line(first.circumstances),
-        "rows": ", ".join(group.rows),
+        "dtypes": _dtypes(group),
+        "quantities": _quantities(group),
+        "rows": [(name, anchors.get(name, 0)) for name in group.rows],
         "following": ", ".join(group.following),
         "codes": [
             (label, kind, printable(code).strip("\n")) for label, kind, code in codes if code

@@ -22,14 +22,57 @@ button?.addEventListener("click", () => show(shown + STEP));
 
 const openTarget = () => {
   const number = Number(/^#f(\d+)$/.exec(location.hash)?.[1]);
-  const written = document.querySelectorAll("details").length - shown;
+  const written = document.querySelectorAll(".finding").length - shown;
   if (number > written) show(number - written);
   const found = document.getElementById(location.hash.slice(1));
-  if (found instanceof HTMLDetailsElement) {
-    found.open = true;
-    found.querySelector("summary").focus();
-  }
+  if (!(found instanceof HTMLDetailsElement)) return;
+  for (const own of [found, found.closest("tr")]) if (own?.hidden) clear();
+  found.open = true;
+  const around = found.parentElement.closest("details");
+  if (around) around.open = true;
+  found.querySelector("summary").focus();
 };
+
+// What is filtered out is hidden, in the findings and in the table; and it is said how much is left.
+const filters = document.getElementById("filters");
+const [byDtype, byQuantity, notExact] = ["by-dtype", "by-quantity", "not-exact"].map(
+  (name) => document.getElementById(name),
+);
+const holds = (wanted, listed) => !wanted || JSON.parse(listed).includes(wanted);
+const filter = () => {
+  const dtype = byDtype?.value ?? "", quantity = byQuantity?.value ?? "";
+  if (dtype || quantity) show(Infinity);
+  const left = (found) => found.filter((element) => !element.hidden).length;
+  const findings = [...document.querySelectorAll(".finding")];
+  for (const finding of findings) {
+    finding.hidden = !holds(dtype, finding.dataset.dtypes) || !holds(quantity, finding.dataset.quantities);
+  }
+  for (const cell of document.querySelectorAll("[data-dtype]")) {
+    cell.hidden = dtype !== "" && cell.dataset.dtype !== dtype;
+  }
+  const rows = [...document.querySelectorAll("tr.check")];
+  for (const row of rows) {
+    const cells = [...row.querySelectorAll("td[data-dtype]")].filter((cell) => !cell.hidden);
+    const exact = cells.every((cell) => cell.className === "exact" || cell.className === "");
+    row.hidden = !holds(quantity, row.dataset.quantities) || (notExact.checked && exact)
+      || cells.every((cell) => cell.className === "");
+    if (row.nextElementSibling?.className === "words") row.nextElementSibling.hidden = row.hidden;
+  }
+  const folded = document.getElementById("exact");
+  if (folded) folded.hidden = left([...folded.querySelectorAll("tr.check")]) === 0;
+  const said = [[findings, "findings"], [rows, "checks"]].filter(([all]) => all.length)
+    .map(([all, name]) => `${left(all)} of ${all.length} ${name}`);
+  document.getElementById("left").textContent = said.join(", ");
+};
+const clear = () => {
+  for (const select of [byDtype, byQuantity]) if (select) select.value = "";
+  notExact.checked = false;
+  filter();
+};
+if (filters) {
+  filters.hidden = false;
+  filters.addEventListener("change", filter);
+}
 addEventListener("hashchange", openTarget);
 openTarget();
 
@@ -53,7 +96,7 @@ document.addEventListener("click", async (event) => {
 let closed = [];
 addEventListener("beforeprint", () => {
   show(Infinity);
-  closed = [...document.querySelectorAll("details:not([open])")];
+  closed = [...document.querySelectorAll("details:not([open], .about)")];
   for (const details of closed) details.open = true;
 });
 addEventListener("afterprint", () => {

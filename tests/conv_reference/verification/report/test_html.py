@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from made_reports import FAULTY, RIGHT, finding, hostile, row
 
-from conv_reference.verification.model.result import Report
+from conv_reference.verification import catalogue
+from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report import html
 
 
@@ -36,13 +37,17 @@ class Page(HTMLParser):
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
 
+    def folded(self, kind: str) -> list[str | None]:
+        """The anchors of what opens, of a kind."""
+        return [d.get("id") for d in self.all("details") if d.get("class") == kind]
 
-def test_the_verdict_comes_first_and_nothing_is_folded_when_all_is_right() -> None:
+
+def test_the_verdict_comes_first_and_no_finding_is_there_when_all_is_right() -> None:
     page = Page(RIGHT)
 
     words = " ".join(page.text.split())
     assert words.startswith("right my_kernels:conv2d right my_kernels:conv2d right, bit for bit")
-    assert page.all("details") == []
+    assert page.folded("finding") == []
     assert page.all("body") == [{"class": "right"}]
 
 
@@ -61,7 +66,7 @@ def test_the_state_of_the_page(report: Report, state: str) -> None:
 def test_each_finding_has_its_grids_difference_guess_and_reproducers() -> None:
     page = Page(FAULTY)
 
-    assert len(page.all("details")) == 2
+    assert len(page.folded("finding")) == 2
     assert "should be G[0]·K[1] + G[1]·K[0]," in page.text
     assert "Perhaps the last column of the upstream gradient is lost." in page.text
     assert "conv-reference verify my_kernels:conv2d --case" in page.text
@@ -81,9 +86,56 @@ def test_a_wrong_cell_leads_to_its_finding() -> None:
     report = replace(FAULTY, findings=(finding(), finding(dtype="float64", also=("adjointness",))))
     page = Page(replace(report, checks=(*report.checks[:4], row("adjointness", "float64"))))
 
-    targets = {attributes.get("id") for attributes in page.all("details")}
-    assert [a["href"] for a in page.all("a")] == ["#f1", "#f1", "#f1"]
+    targets = set(page.folded("finding"))
+    assert [a["href"] for a in page.all("a")][-3:] == ["#f1", "#f1", "#f1"]
     assert targets == {"f1"}
+
+
+def test_findings_come_before_the_checks() -> None:
+    text = Page(FAULTY).text
+
+    assert text.index("should be G[0]·K[1]") < text.index("Checks")
+
+
+def test_what_is_exact_everywhere_is_folded_and_nothing_else_is() -> None:
+    page = Page(RIGHT)  # three rows exact, one rounded
+    before, after = page.text.split("3 further checks are exact in every dtype")
+
+    assert "rounded 22.8/24" in before
+    assert "grad_input" not in before
+    assert after.count("≤2e-07") == 2
+
+    alone = Page(replace(RIGHT, checks=RIGHT.checks[:3]))  # there is nothing else to be read
+    assert alone.folded("exact-rows") == []
+    assert "exact ≤2e-07" in alone.text
+
+
+def test_a_checks_name_opens_what_it_asserts_and_the_fault_that_it_stands_for() -> None:
+    page = Page(FAULTY)
+    words = next(entry for entry in catalogue.entries() if entry.name == "grad_input")
+
+    assert words.asserts in page.text
+    assert f"It stands for a real fault: {words.fault}." in page.text
+    anchors = set(page.folded("about"))
+    led = {(a["href"] or "")[1:] for a in page.all("a") if (a["href"] or "").startswith("#c")}
+    assert led <= anchors
+    assert len(led) == 2  # grad_input and adjointness
+
+
+def test_a_check_that_is_not_known_has_a_name_alone() -> None:
+    page = Page(replace(RIGHT, checks=(row("grad_output"),)))
+
+    assert page.folded("about") == []
+    assert "grad_output" in page.text
+
+
+def test_there_is_a_choice_of_what_occurs_and_none_where_nothing_differs() -> None:
+    chosen = Page(FAULTY).text.split("not exact")[0]
+    assert "float32" in chosen
+    assert "⟨dX, X⟩" in chosen
+
+    one = replace(RIGHT, checks=(row("forward"), row("precision", verdict=Verdict.ROUNDED)))
+    assert Page(one).all("select") == []
 
 
 def test_nothing_is_loaded_from_anywhere() -> None:

@@ -13,6 +13,8 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from conv_reference.verification.model.result import Report
@@ -65,7 +67,7 @@ def emulate(browser: webdriver.Chrome, width: int = 1100, scheme: str = "light")
 
 def test_the_first_finding_is_open_and_the_keyboard_opens_the_next(show: Open) -> None:
     page = show(FAULTY)
-    first, second = page.find_elements(By.TAG_NAME, "details")
+    first, second = findings(page)
     assert first.get_attribute("open") == "true"
     assert second.get_attribute("open") is None
 
@@ -82,12 +84,71 @@ def test_every_control_is_reached_with_the_tabulator(show: Open) -> None:
         ActionChains(page).send_keys(Keys.TAB).perform()
         reached.append(page.switch_to.active_element.tag_name)
 
-    assert {"a", "summary", "button", "pre"} <= set(reached)
+    assert {"a", "summary", "button", "pre", "select", "input"} <= set(reached)
+
+
+def test_the_keyboard_opens_what_a_check_asserts(show: Open) -> None:
+    page = show(FAULTY)
+    name = next(s for s in page.find_elements(By.CSS_SELECTOR, ".about summary"))
+    words = page.find_element(By.CSS_SELECTOR, "tr.words")
+    assert not words.is_displayed()
+
+    page.execute_script("arguments[0].focus()", name)
+    ActionChains(page).send_keys(Keys.ENTER).perform()
+    assert words.is_displayed()
+    assert "It stands for a real fault:" in words.text
+
+
+def test_a_findings_check_leads_to_what_it_asserts(show: Open) -> None:
+    page = show(FAULTY)
+    page.find_element(By.CSS_SELECTOR, ".finding a[href='#c2']").click()
+
+    row = page.find_element(By.ID, "c2")
+    assert row.get_attribute("open") == "true"
+    assert page.switch_to.active_element.text == "grad_input"
+
+
+def test_filters_hide_what_is_not_chosen_and_say_what_is_left(show: Open) -> None:
+    page = show(FAULTY)
+    left = page.find_element(By.ID, "left")
+
+    Select(page.find_element(By.ID, "by-dtype")).select_by_visible_text("float64")
+    assert left.text == "1 of 2 findings, 2 of 5 checks"  # the known defect is float32's
+    assert [th.text for th in page.find_elements(By.TAG_NAME, "th") if th.is_displayed()][:3] == [
+        "check",
+        "float64",
+        "cases",
+    ]
+
+    page.find_element(By.ID, "not-exact").click()
+    assert left.text == "1 of 2 findings, 1 of 5 checks"  # forward is exact in float64
+
+    page.execute_script("location.hash = '#f2'")  # a link to what is hidden shows all again
+    WebDriverWait(page, 10).until(lambda _: page.find_elements(By.CSS_SELECTOR, "#f2[open]"))
+    assert page.find_element(By.ID, "f2").is_displayed()
+    assert left.text == "2 of 2 findings, 5 of 5 checks"
+
+
+def test_a_quantity_is_chosen_with_the_keyboard(show: Open) -> None:
+    page = show(FAULTY)
+    page.execute_script("document.getElementById('by-quantity').focus()")
+    ActionChains(page).send_keys("Y").perform()
+
+    assert [f.get_attribute("id") for f in findings(page) if f.is_displayed()] == ["f2"]
+
+
+def test_filters_reach_what_waits(show: Open) -> None:
+    report = of_size(201)
+    (*most, last) = report.findings
+    page = show(replace(report, findings=(*most, replace(last, quantity="db", explanation="db"))))
+    Select(page.find_element(By.ID, "by-quantity")).select_by_visible_text("db")
+
+    assert [f.get_attribute("id") for f in findings(page) if f.is_displayed()] == ["f201"]
 
 
 def test_a_wrong_cell_opens_its_finding(show: Open) -> None:
     page = show(FAULTY)
-    known = page.find_elements(By.TAG_NAME, "details")[1]
+    known = findings(page)[1]
     page.find_element(By.CSS_SELECTOR, "td.known a").click()
 
     assert known.get_attribute("open") == "true"
@@ -122,11 +183,12 @@ def test_the_page_itself_never_scrolls_sideways(width: int, report: Report, show
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "selector", [".badge", ".headline", "td.exact", "td.rounded", "td.bad", "td.known a", "mark",
-                 ".note", "td small", "li", "dd", "pre", "button"]
+                 ".note", "td small", "li", "dd", "pre", "button", "select", "#left", ".words p"]
 )  # fmt: skip
 def test_text_stands_out_from_its_ground(scheme: str, selector: str, show: Open) -> None:
     page = show(FAULTY)
     emulate(page, scheme=scheme)
+    page.execute_script("document.querySelector('.about').open = true")
     ink, ground = page.execute_script(
         """
         const element = document.querySelector(arguments[0]);
@@ -177,7 +239,7 @@ def test_no_script_of_the_targets_runs_and_none_is_refused(show: Open) -> None:
 
 def test_printing_opens_every_finding_and_closes_it_again(show: Open) -> None:
     page = show(FAULTY)
-    open_ = "return document.querySelectorAll('details[open]').length"
+    open_ = "return document.querySelectorAll('.finding[open]').length"
     page.execute_script("dispatchEvent(new Event('beforeprint'))")
     assert page.execute_script(open_) == 2
 
@@ -196,8 +258,12 @@ def test_thousands_of_findings_open_and_wait(show: Open) -> None:
     assert more.text == "Show more: 4,600 wait"
 
 
+def findings(page: webdriver.Chrome) -> list[WebElement]:
+    return page.find_elements(By.CSS_SELECTOR, ".finding")
+
+
 def count(page: webdriver.Chrome) -> int:
-    found: int = page.execute_script("return document.querySelectorAll('details').length")
+    found: int = page.execute_script("return document.querySelectorAll('.finding').length")
     return found
 
 
@@ -207,7 +273,7 @@ def test_a_button_shows_what_waits_until_nothing_does(show: Open) -> None:
     page.execute_script("arguments[0].click()", more)
 
     assert not more.is_displayed()
-    last = page.find_elements(By.TAG_NAME, "details")[-1]
+    last = findings(page)[-1]
     assert last.get_attribute("id") == "f203"
     page.execute_script("arguments[0].open = true", last)
     assert "Perhaps row 202 of the upstream gradient is lost." in last.text
@@ -227,7 +293,7 @@ def test_printing_shows_what_waits(show: Open) -> None:
     page = show(of_size(300))
     page.execute_script("dispatchEvent(new Event('beforeprint'))")
 
-    assert page.execute_script("return document.querySelectorAll('details[open]').length") == 300
+    assert page.execute_script("return document.querySelectorAll('.finding[open]').length") == 300
 
 
 def test_hostile_text_waits_as_text(show: Open) -> None:
