@@ -17,6 +17,14 @@ from pathlib import Path
 from typing import Any
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
+OPERATORS = (
+    "conv2d",
+    "conv_transpose2d",
+    "conv2d_weight",
+    "conv2d_input",
+    "conv1d",
+    "conv_transpose1d",
+)
 SWEEPS = ("default", "small", "random", "networks", "exhaustive")
 SHIPPED, NONE = "shipped", "none"  # registries of known defects that are no files
 MOST_BITS = 53  # float64 has no more
@@ -103,8 +111,8 @@ OPERATOR = Option(
     flag="operator",
     group=TRIED,
     help="what the target should compute, where neither its name, its class nor a parameter "
-    "output_padding says it",
-    choices=("conv2d", "conv_transpose2d", "conv2d_weight", "conv2d_input"),
+    f"output_padding says it: {', '.join(OPERATORS)}",
+    choices=OPERATORS,
     metavar="NAME",
 )
 DTYPE = Option(

@@ -15,7 +15,6 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.quantities import operator_named
 from conv_reference.verification import catalogue, given, options
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
@@ -52,6 +51,7 @@ from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.names import read_as
+from conv_reference.verification.target.operators import reading
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.texts import require_size
 from conv_reference.verification.trial.environment import environment, usable_device
@@ -90,7 +90,8 @@ def verify(
             ``torch.nn.functional.conv2d``, an ``nn.Module`` class or instance, an adapter
             with ``forward`` and ``vjp``; or a name, ``package.module:attribute``.
         operator: what it should compute, where neither torch's own names, a layer's class nor a
-            parameter ``output_padding`` say it: one of ``OPERATORS``.
+            parameter ``output_padding`` say it: conv2d, conv_transpose2d,
+            conv1d, conv_transpose1d, conv2d_weight or conv2d_input.
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
@@ -174,7 +175,7 @@ def verify(
 
 def _read_as(implementation: Any, operator: str) -> Any:
     """The implementation, or its name, as one of the operator."""
-    operator_named(operator)  # refuses what is none, before children are started
+    reading(operator)  # refuses what is none, before children are started
     if isinstance(implementation, str):
         return read_as(implementation, operator)
     return as_target(implementation, operator=operator)

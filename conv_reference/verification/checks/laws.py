@@ -210,14 +210,17 @@ def translation(trial: Trial) -> Iterator[Judgement]:
     """The input moved by one stride."""
     geometry, given = trial.case.geometry, _operands_of_form(trial)
     (height, width), (sh, sw) = geometry.input_size, geometry.stride
+    sh, row = (0, 0) if trial.target.is_line else (sh, 1)
     route = _Route(
         replace(geometry, input_size=(height + sh, width + sw)),
         replace(
             given,
             input=pad(given.input, (sw, 0, sh, 0)),
-            grad_output=pad(given.grad_output, (1, 0, 1, 0)),
+            grad_output=pad(given.grad_output, (1, 0, row, 0)),
         ),
-        lambda found: _changed(found, Y=lambda Y: Y[..., 1:, 1:], dX=lambda dX: dX[..., sh:, sw:]),
+        lambda found: _changed(
+            found, Y=lambda Y: Y[..., row:, 1:], dX=lambda dX: dX[..., sh:, sw:]
+        ),
     )
     said = "an input moved by one stride has an output moved by one"
     yield from _two_routes(trial, "translation", route, said)
@@ -306,7 +309,13 @@ def _agree(
         said = f"as of the convolution with the same products, {said}"
 
     def own(found: Answers) -> Answers:
-        return {q: found[operator.face(q)] for q in FIRST_ORDER if operator.face(q) in found}
+        named = {q: found[operator.face(q)] for q in FIRST_ORDER if operator.face(q) in found}
+        if not trial.target.is_line:
+            return named
+        return {
+            name: value[:, :, 0] if isinstance(value, Tensor) and value.dim() == 4 else value
+            for name, value in named.items()
+        }
 
     yield from agree(trial, row, own(direct), own(around), said, other=other)
 
@@ -317,9 +326,12 @@ def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
     own: dict[str, Tensor] = {role: getattr(operands, operator.place(role)) for role in ROLES}
     found = observe(other.call(Operands(**own, bias=operands.bias)))
     Y = found["Y"]
-    if not isinstance(Y, Tensor) or Y.dim() != (4 if trial.target.has_channels else 3):
+    if not isinstance(Y, Tensor) or Y.dim() != len(trial.target.own_shape("grad_output", geometry)):
         return {}
-    return {operator.face(quantity): value for quantity, value in found.items()}
+    return {
+        operator.face(name): trial.target.lifted(value) if isinstance(value, Tensor) else value
+        for name, value in found.items()
+    }
 
 
 def _changed(found: Answers, **changes: Callable[[Tensor], Tensor]) -> Answers:

@@ -31,6 +31,8 @@ _NAMES = ("stride", "padding", "dilation")
 
 
 def _cannot(target: Target) -> str | None:
+    if target.is_line:
+        return "its arguments have one axis"
     if target.call_with is None:
         return "its arguments are settled when it is made"
     return None

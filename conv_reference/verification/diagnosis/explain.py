@@ -147,7 +147,11 @@ def _repetition(trial: Trial, quantity: str) -> str:
 
 def _full_index(trial: Trial, quantity: str, index: Index) -> Index:
     """The index with the channels that a target over (N, H, W) does not have."""
-    if trial.target.has_channels or quantity == "db":
+    if quantity == "db":
+        return index
+    if trial.target.is_line:
+        return (*index[:2], 0, *index[2:])
+    if trial.target.has_channels:
         return index
     return (0, 0, *index) if quantity == "dK" else (index[0], 0, *index[1:])
 
@@ -182,6 +186,8 @@ def _short(trial: Trial, role: str, index: Index) -> str:
     dims = repeated_dims(trial, role)
     shown = [":" if dim in dims else str(place) for dim, place in enumerate(index)]
     samples, channels = getattr(trial.operands, role).shape[:2]
+    if trial.target.is_line and len(shown) == 4:
+        del shown[2]
     if max(samples, channels) == 1:
         return _text(shown[2:])
     return _text(shown if trial.target.has_channels else [shown[0], *shown[2:]])

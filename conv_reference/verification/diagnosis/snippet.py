@@ -94,7 +94,7 @@ class _Tensors:
     def __init__(self, target: Target, case: Case, settings: Settings) -> None:
         self.case = case
         self._operands = case_operands(case, settings.seed, target.operator)
-        self._flat = not target.has_channels
+        self._target = target
         self._layouts = {
             "X": case.input_layout,
             "K": case.weight_layout,
@@ -121,7 +121,10 @@ class _Tensors:
             return _values(tensor, dtype)
         held = first_slice(tensor, whole=whole) if layout == Layout.EXPANDED else tensor
         text = written(_values(held, dtype), tuple(tensor.shape), layout, dtype)
-        return text + ("" if not self._flat else "[0, 0]" if letter == "K" else "[:, 0]")
+        if self._target.is_line:
+            return f"{text}[:, :, 0]"
+        flat = not self._target.has_channels
+        return text + ("" if not flat else "[0, 0]" if letter == "K" else "[:, 0]")
 
 
 def _values(tensor: Tensor, dtype: str) -> str:
@@ -156,7 +159,7 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
         g = case.geometry
         given = {
             **channels(target.operator, g),
-            "kernel_size": g.kernel_size,
+            "kernel_size": g.kernel_size[1:] if target.is_line else g.kernel_size,
             **_options(target, case),
             "bias": case.bias,
         }
@@ -176,7 +179,7 @@ def _attribute(name: str) -> str:
 
 
 def _options(target: Target, case: Case) -> dict[str, Any]:
-    given = arguments(target.operator, case.geometry)
+    given = arguments(target.operator, case.geometry, line=target.is_line)
     return {name: str(value) for name, value in given.items()}
 
 

@@ -76,6 +76,8 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
     single = [
         f for option, names in _OF_OPTION.items() if option not in target.options for f in names
     ]
+    if target.is_line:
+        single += [f"{name}_h" for name in _AXIS]
     if not target.has_channels:
         single += ["groups", "group_in", "group_out"]
     if target.fixed:

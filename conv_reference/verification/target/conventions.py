@@ -6,7 +6,7 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
@@ -25,13 +25,19 @@ from conv_reference.quantities import (
     CONV2D_WEIGHT,
     CONV_TRANSPOSE2D,
     Operator,
-    operator_named,
 )
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.operators import arguments, channels, operator_of, sized
+from conv_reference.verification.target.operators import (
+    arguments,
+    channels,
+    is_line,
+    operator_of,
+    reading,
+    sized,
+)
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
     is_called_by_position,
@@ -88,13 +94,18 @@ def _own_name(implementation: Any) -> tuple[str, bool]:
 
 
 def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
-    operator = operator_of(implementation, name) if asked is None else operator_named(asked)
+    if asked is None:
+        operator, line = operator_of(implementation, name), is_line(implementation)
+    else:
+        operator, line = reading(asked)
     if isinstance(implementation, nn.Module):
-        return _of_instance(implementation, name, operator)
+        return _of_instance(implementation, name, operator, line=line)
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
-        return _of_class(implementation, name, operator)
+        return _of_class(implementation, name, operator, line=line)
     if is_adapter(implementation):
-        return replace(_of_callable(function_of(implementation), name, operator), spelling=None)
+        return replace(
+            _of_callable(function_of(implementation), name, operator, line=line), spelling=None
+        )
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
@@ -103,10 +114,12 @@ def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
         raise TargetError(
             f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {ACCEPTED}"
         )
-    return _of_callable(implementation, name, operator)
+    return _of_callable(implementation, name, operator, line=line)
 
 
-def _of_callable(function: Callable[..., Any], name: str, operator: Operator) -> Target:
+def _of_callable(
+    function: Callable[..., Any], name: str, operator: Operator, *, line: bool
+) -> Target:
     known = options_of(operator)
     is_face = operator in {CONV2D_WEIGHT, CONV2D_INPUT}
     parameters = dict.fromkeys(known) if is_face else positional_parameters(function, name, known)
@@ -115,7 +128,9 @@ def _of_callable(function: Callable[..., Any], name: str, operator: Operator) ->
     every = parameters | dict.fromkeys(keywords)
 
     def prepare(case: Case, operands: Operands) -> Call:
-        given = arguments(operator, case.geometry)
+        given = arguments(operator, case.geometry, line=line)
+        if line:
+            operands = _in_a_line(operands)
         called = sized(function, operator, case.geometry)
         return Call(
             function=partial(_called, called, parameters, keywords, given),
@@ -135,9 +150,25 @@ def _of_callable(function: Callable[..., Any], name: str, operator: Operator) ->
         words=(function is torch.nn.functional.conv2d or takes_words(function))
         if operator is CONV2D
         else False,
-        call_with=None if is_face else _with_options(function, every),
+        is_line=line,
+        call_with=None if is_face or line else _with_options(function, every),
         spelling=None if is_face else _spelling(function, parameters, keywords, known),
     )
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Operands in one dimension: views of those of four."""
+
+    input: Tensor
+    weight: Tensor
+    bias: Tensor
+    grad_output: Tensor
+
+
+def _in_a_line(operands: Operands) -> Any:
+    X, K, G = (t[:, :, 0] for t in (operands.input, operands.weight, operands.grad_output))
+    return _Line(X, K, operands.bias, G)
 
 
 def _settled_remainder(operator: Operator, parameters: Container[str]) -> Pair | None:
@@ -199,7 +230,7 @@ def _with_options(
     return call
 
 
-def _of_class(layer: type[nn.Module], name: str, operator: Operator) -> Target:
+def _of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: bool) -> Target:
     parameters = layer_parameters(layer)
     if "kernel_size" not in parameters:
         raise TargetError(
@@ -212,8 +243,8 @@ def _of_class(layer: type[nn.Module], name: str, operator: Operator) -> Target:
     def construct(geometry: Geometry, *, bias: bool) -> nn.Module:
         given = {
             **channels(operator, geometry),
-            "kernel_size": geometry.kernel_size,
-            **arguments(operator, geometry),
+            "kernel_size": geometry.kernel_size[1:] if line else geometry.kernel_size,
+            **arguments(operator, geometry, line=line),
             "bias": bias,
         }
         return layer(**{key: value for key, value in given.items() if key in parameters})
@@ -240,13 +271,14 @@ def _of_class(layer: type[nn.Module], name: str, operator: Operator) -> Target:
         return module(X)
 
     try:
-        probe = construct(Geometry(input_size=(2, 2), kernel_size=(2, 2)), bias=True)
+        taps = (1, 2) if line else (2, 2)
+        probe = construct(Geometry(input_size=taps, kernel_size=taps), bias=True)
     except Exception as error:
         raise TargetError(
             f"cannot construct {name!r}: {type_name(error)}: {message_of(error)}"
         ) from error
     _refuse_others(probe, name)
-    kernel, bias = _parameters(probe, name)
+    kernel, bias = _parameters(probe, name, _dims(line=line))
     return Target(
         name=name,
         prepare=prepare,
@@ -254,10 +286,11 @@ def _of_class(layer: type[nn.Module], name: str, operator: Operator) -> Target:
         operator=operator,
         remainder=_settled_remainder(operator, parameters),
         always_biased=bias is not None and "bias" not in parameters,
-        has_channels=kernel[1].dim() == 4,
+        has_channels=kernel[1].dim() > 2,
+        is_line=line,
         is_module=True,
         words=issubclass(layer, nn.Conv2d),
-        call_with=call_with,
+        call_with=None if line else call_with,
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),
     )
 
@@ -274,10 +307,10 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
         "a lazy layer has no kernel yet; accepted is one that was called once": any(
             isinstance(p, UninitializedParameter) for p in layer.parameters()
         ),
-        "a transposed convolution is accepted in two dimensions alone": bool(
+        "a transposed convolution is accepted in one or two dimensions": bool(
             getattr(layer, "transposed", False)
         )
-        and not isinstance(layer, nn.ConvTranspose2d),
+        and not isinstance(layer, nn.ConvTranspose2d | nn.ConvTranspose1d),
         "padding_mode must be 'zeros'": getattr(layer, "padding_mode", "zeros") != "zeros",
     }
     for reason, holds in reasons.items():
@@ -285,9 +318,9 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
             raise TargetError(f"cannot verify {name!r}: {reason}")
 
 
-def _of_instance(layer: nn.Module, name: str, operator: Operator) -> Target:
+def _of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) -> Target:
     _refuse_others(layer, name)
-    kernel, bias = _parameters(layer, name)
+    kernel, bias = _parameters(layer, name, _dims(line=line))
     sizes = _sizes_of(layer, kernel, name)
 
     def prepare(case: Case, operands: Operands) -> Call:
@@ -300,7 +333,8 @@ def _of_instance(layer: nn.Module, name: str, operator: Operator) -> Target:
         operator=operator,
         remainder=_remainder_of(layer, sizes, name) if operator is CONV_TRANSPOSE2D else None,
         always_biased=bias is not None,
-        has_channels=kernel[1].dim() == 4,
+        has_channels=kernel[1].dim() > 2,
+        is_line=line,
         is_module=True,
         fixed=sizes,
         assumed=tuple(
@@ -315,7 +349,7 @@ def _of_instance(layer: nn.Module, name: str, operator: Operator) -> Target:
 def _remainder_of(layer: nn.Module, sizes: Mapping[str, Any], name: str) -> Pair:
     """The output padding of a transposed layer."""
     given: Any = getattr(layer, "output_padding", 0)
-    height, width = given if isinstance(given, tuple) else (given, given)
+    height, width = (0, *given)[-2:] if isinstance(given, tuple) else (given, given)
     stride = sizes["stride"]
     if height >= stride[0] or width >= stride[1]:
         raise TargetError(
@@ -341,7 +375,11 @@ def _settled(layer: nn.Module, kernel: str, option: str) -> Any:
 
 def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
     """The fields of Geometry that an instance has settled."""
-    shape = kernel[1].shape if kernel[1].dim() == 4 else (1, 1, *kernel[1].shape)
+    shape: Sequence[int] = kernel[1].shape
+    if len(shape) == 3:
+        shape = (*shape[:2], 1, *shape[2:])
+    elif len(shape) == 2:
+        shape = (1, 1, *shape)
     kernel_size = (shape[2], shape[3])
     stride, padding, dilation, groups = (_settled(layer, kernel[0], option) for option in _PLAIN)
     try:
@@ -356,6 +394,9 @@ def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
         sides = resolve_padding(padding, kernel_size, plain.stride, plain.dilation)
     except (TypeError, ValueError) as error:  # an attribute of the name that is something else
         raise TargetError(f"cannot verify {name!r}: {error}") from error
+    if kernel[1].dim() == 3:
+        plain = replace(plain, stride=(1, plain.stride[1]), dilation=(1, plain.dilation[1]))
+        sides = ((0, 0), sides[1])
     return {
         "in_channels": plain.in_channels,
         "out_channels": plain.out_channels,
@@ -367,10 +408,12 @@ def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
     }
 
 
-def _parameters(layer: nn.Module, name: str) -> tuple[Named, Named | None]:
-    """The kernel (2 or 4 dimensions) and the bias (1) among the layer's parameters."""
+def _parameters(
+    layer: nn.Module, name: str, dims: Container[int] = (2, 3, 4)
+) -> tuple[Named, Named | None]:
+    """The kernel (2 or 4 dimensions, in a line 3) and the bias (1) among the layer's parameters."""
     parameters = list(layer.named_parameters())
-    kernels = [(n, p) for n, p in parameters if p.dim() in {2, 4}]
+    kernels = [(n, p) for n, p in parameters if p.dim() in dims]
     biases = [(n, p) for n, p in parameters if p.dim() == 1]
     if len(kernels) != 1 or len(biases) > 1 or len(parameters) != len(kernels) + len(biases):
         shapes = [tuple(p.shape) for _, p in parameters]
@@ -381,10 +424,17 @@ def _parameters(layer: nn.Module, name: str) -> tuple[Named, Named | None]:
     return kernels[0], biases[0] if biases else None
 
 
+def _dims(*, line: bool) -> tuple[int, ...]:
+    """How many dimensions a kernel may have."""
+    return (3,) if line else (2, 4)
+
+
 def _module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
     layer = layer.to(operands.input.device, operands.input.dtype)
     (kernel_name, kernel), bias = _parameters(layer, type(layer).__qualname__)
     flat = kernel.dim() == 2
+    if kernel.dim() == 3:
+        operands = _in_a_line(operands)
     X, G = (t[:, 0] if flat else t for t in (operands.input, operands.grad_output))
     K = nn.Parameter(operands.weight[0, 0] if flat else operands.weight, "K" in case.requires_grad)
     _set(layer, kernel_name, K)

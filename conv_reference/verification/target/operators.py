@@ -17,6 +17,7 @@ from conv_reference.quantities import (
     CONV2D_INPUT,
     CONV2D_WEIGHT,
     CONV_TRANSPOSE2D,
+    OPERATORS,
     Operator,
 )
 from conv_reference.verification.model.errors import TargetError
@@ -25,11 +26,15 @@ Faces = Callable[..., Any]
 _FUNCTIONS: dict[Any, Operator] = {
     torch.nn.functional.conv2d: CONV2D,
     torch.nn.functional.conv_transpose2d: CONV_TRANSPOSE2D,
+    torch.nn.functional.conv1d: CONV2D,
+    torch.nn.functional.conv_transpose1d: CONV_TRANSPOSE2D,
     grad.conv2d_weight: CONV2D_WEIGHT,
     grad.conv2d_input: CONV2D_INPUT,
 }
 _THREE = (torch.nn.functional.conv3d, torch.nn.functional.conv_transpose3d)
 _LAYERS = (nn.Conv3d, nn.ConvTranspose3d)
+_LINES = (torch.nn.functional.conv1d, torch.nn.functional.conv_transpose1d)
+_LINE_LAYERS = (nn.Conv1d, nn.ConvTranspose1d)
 # What says that the first operand is to be scattered, where torch's convention is followed.
 _TELLING = "output_padding"
 
@@ -50,14 +55,40 @@ def operator_of(implementation: Any, name: str) -> Operator:
     if any(implementation is one for one in _THREE) or issubclass(kind, _LAYERS):
         raise TargetError(
             f"cannot verify {name!r}: three-dimensional convolution is not covered; accepted is "
-            f"one in two dimensions: {', '.join(o.name for o in _FUNCTIONS.values())}"
+            "one in one or two"
         )
     known = next((o for f, o in _FUNCTIONS.items() if f is implementation), None)
     if known is not None:
         return known
     if issubclass(kind, nn.Module):
-        return CONV_TRANSPOSE2D if issubclass(kind, nn.ConvTranspose2d) else CONV2D
+        transposed = issubclass(kind, nn.ConvTranspose2d | nn.ConvTranspose1d)
+        return CONV_TRANSPOSE2D if transposed else CONV2D
     return CONV_TRANSPOSE2D if _TELLING in _parameters(implementation) else CONV2D
+
+
+# One dimension is the width of two.
+_IN_A_LINE = {"conv1d": CONV2D, "conv_transpose1d": CONV_TRANSPOSE2D}
+READINGS = (*OPERATORS, *_IN_A_LINE)
+
+
+def reading(name: str) -> tuple[Operator, bool]:
+    """The operator of a name that a user gives, and whether it is in one dimension.
+
+    Raises:
+        ValueError: when there is none; says which there are.
+    """
+    if name not in READINGS:
+        raise ValueError(f"operator must be one of {', '.join(READINGS)}, got {name!r}")
+    line = name in _IN_A_LINE
+    return (_IN_A_LINE if line else OPERATORS)[name], line
+
+
+def is_line(implementation: Any) -> bool:
+    """Whether it is one of torch's in one dimension: a function, a layer's class or a layer."""
+    while isinstance(implementation, partial):
+        implementation = implementation.func
+    kind = implementation if inspect.isclass(implementation) else type(implementation)
+    return any(implementation is one for one in _LINES) or issubclass(kind, _LINE_LAYERS)
 
 
 def _parameters(implementation: Any) -> tuple[str, ...]:
@@ -71,8 +102,13 @@ def _parameters(implementation: Any) -> tuple[str, ...]:
         return ()
 
 
-def arguments(operator: Operator, geometry: Geometry) -> dict[str, Any]:
+def arguments(operator: Operator, geometry: Geometry, *, line: bool = False) -> dict[str, Any]:
     """What torch's function of the operator takes after the bias.
+
+    Args:
+        operator: which.
+        geometry: with equal padding on opposite sides.
+        line: whether there is one dimension alone, the width.
 
     Raises:
         TargetError: where the padding differs between opposite sides.
@@ -90,6 +126,8 @@ def arguments(operator: Operator, geometry: Geometry) -> dict[str, Any]:
     }
     if operator is CONV_TRANSPOSE2D:
         options["output_padding"] = geometry.remainder
+    if line:
+        return {n: value[1:] if isinstance(value, tuple) else value for n, value in options.items()}
     return options
 
 

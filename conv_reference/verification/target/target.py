@@ -80,6 +80,7 @@ class Target:
     importable: bool = False  # whether the name leads back to it
     always_biased: bool = False  # an instance with a bias cannot be asked for none
     has_channels: bool = True  # False for a layer over (N, H, W)
+    is_line: bool = False  # over (N, C, L), which is judged as (N, C, 1, L)
     is_module: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     # That of the geometry, where it is given: a transposed convolution's output_padding.
@@ -105,6 +106,8 @@ class Target:
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
         """The nearest geometry that the target can be asked for."""
+        if self.is_line:
+            geometry = _flattened(geometry)
         changes = {name: value for name, value in _DEFAULTS.items() if name not in self.options}
         if not self.has_channels:
             changes |= {"in_channels": 1, "out_channels": 1, "groups": 1}
@@ -133,9 +136,28 @@ class Target:
     def own_shape(self, role: str, geometry: Geometry) -> tuple[int, ...]:
         """The shape of an operand for this target, by the operand's role."""
         shape = self.operator.shape(role, geometry)
-        if self.has_channels or role == "bias":
+        if role == "bias":
+            return shape
+        if self.is_line:
+            return (*shape[:2], *shape[3:])
+        if self.has_channels:
             return shape
         return shape[2:] if role == "weight" else (shape[0], *shape[2:])
+
+    def view(self, role: str, tensor: Tensor) -> Tensor:
+        """An operand of four dimensions as the target has it, in the same memory."""
+        if self.is_line:
+            return tensor[:, :, 0]
+        if self.has_channels:
+            return tensor
+        return tensor[0, 0] if role == "weight" else tensor[:, 0]
+
+    def lifted(self, tensor: Tensor) -> Tensor:
+        """What the target hands back of an operand or a gradient, in the form's dimensions.
+
+        A target over (N, H, W) has no channels that could be told apart, and is left as it is.
+        """
+        return tensor[:, :, None] if self.is_line and tensor.dim() == 3 else tensor
 
 
 def _nowhere(*_: Any, **__: Any) -> Any:
@@ -165,3 +187,12 @@ def with_remainder(geometry: Geometry, remainder: Pair) -> Geometry:
     )
     size: Pair = (height, width)
     return replace(geometry, input_size=size)
+
+
+def _flattened(geometry: Geometry) -> Geometry:
+    """The geometry of its width alone."""
+    flat: dict[str, Any] = {
+        name: (1, getattr(geometry, name)[1])
+        for name in ("input_size", "kernel_size", "stride", "dilation")
+    }
+    return replace(geometry, padding=((0, 0), geometry.padding[1]), **flat)

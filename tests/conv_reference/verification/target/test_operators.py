@@ -8,11 +8,19 @@ import pytest
 import torch
 import transposed
 from torch import nn
-from torch.nn.functional import conv2d, conv3d, conv_transpose2d, conv_transpose3d
+from torch.nn.functional import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification import TargetError, as_target, load_target, verify
+from conv_reference.verification import TargetError, as_target, load_target, options, verify
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.operators import READINGS
 
 GEOMETRY = Geometry.parse("n2 c6 h9 w11 o4 k3x2 s3x2 p1x0 d1x2 g2")
 LAYER = nn.ConvTranspose2d(
@@ -54,6 +62,10 @@ def test_what_does_not_say_it_is_read_as_the_operator_that_is_named() -> None:
     assert report.target.endswith("scatters@conv_transpose2d")
 
 
+def test_the_command_accepts_what_verify_does() -> None:
+    assert options.OPERATORS == READINGS
+
+
 def test_a_name_may_hold_the_operator() -> None:
     target = load_target("torch.nn.functional:conv2d@conv_transpose2d")
     assert (target.operator.name, target.importable) == ("conv_transpose2d", True)
@@ -61,6 +73,41 @@ def test_a_name_may_hold_the_operator() -> None:
         load_target("torch.nn.functional:conv2d@pool")
     with pytest.raises(ValueError, match="operator must be one of conv2d, .*, got 'pool'"):
         verify(scatters, operator="pool")
+
+
+LINE = nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2, dilation=2)
+
+
+@pytest.mark.parametrize(
+    "implementation",
+    [conv1d, nn.Conv1d, LINE, conv_transpose1d, nn.ConvTranspose1d, partial(conv1d, groups=1)],
+)
+def test_one_dimension_is_the_width_of_two_in_shapes_of_its_own(implementation: Any) -> None:
+    target = as_target(implementation)
+    case = target.restrict(Case(check="certificate", geometry=GEOMETRY, dtype=torch.float64))
+    g = case.geometry
+    assert (g.input_size[0], g.kernel_size[0], g.stride[0], g.dilation[0]) == (1, 1, 1, 1)
+    assert target.restrict(case) == case
+    shape = target.operator.shape("input", g)
+    assert target.own_shape("input", g) == (*shape[:2], shape[3])
+    for check in ("certificate", "double_backward", "vmap", "translation", "nonfinite"):
+        report = verify(target, case=str(case).replace("certificate", check), seed=0)
+        assert report.passed, report
+
+
+def along_a_row(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """A stranger's: nothing says that it is in one dimension; its taps are flipped."""
+    return conv1d(input, weight.flip(2))
+
+
+def test_a_finding_in_one_dimension_has_its_indices() -> None:
+    case = "certificate float32 n1 c1 h1 w3 o1 k1x2 values=counting nobias grad=X"
+    report = verify(along_a_row, operator="conv1d", case=case, seed=0)
+    finding, *_ = report.findings
+    assert finding.quantity == "Y"
+    assert len(finding.index) == 3
+    assert "should be K[0]·X[0] + K[1]·X[1]" in finding.explanation
+    assert "kernel is flipped" in finding.cause
 
 
 @pytest.mark.parametrize(
