@@ -71,7 +71,9 @@ def _observe(call: Call, found: dict[str, Any]) -> None:
     Y, leaves = call.forward(), call.leaves
     found["Y"] = held(Y)
     if isinstance(Y, Tensor) and Y.shape == call.G.shape and leaves and Y.requires_grad:
-        gradients = _grad(Y, list(leaves.values()), call.G.to(Y.dtype), allow_unused=True)
+        # By way of a sum: for an upstream gradient of one's own torch imports sympy first.
+        total = (Y * call.G.to(Y.dtype)).sum()
+        gradients = _grad(total, list(leaves.values()), allow_unused=True)
         found |= {name: held(g) for name, g in zip(leaves, gradients, strict=True)}
 
 

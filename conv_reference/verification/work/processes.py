@@ -50,12 +50,14 @@ _PERTURB = {
     "MALLOC_PERTURB_": "128",
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
     "MALLOC_CHECK_": "3",  # say what is damaged, and abort
-    # Threads that spin while they wait take the processor from the other children.
-    "OMP_WAIT_POLICY": "passive",
 }
 # oneDNN searches all of its cache for the eldest kernel with each new one, and here nearly every
 # call brings new ones: a tenth of the time. What one case repeats fits into this.
-_CACHE = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
+_CACHE = {
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
+    # Threads that spin while they wait take the processor from the other children.
+    "OMP_WAIT_POLICY": "passive",
+}
 
 
 class Process(ABC):
