@@ -13,7 +13,7 @@ from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.known.known import Defect, first_match
 from conv_reference.verification.known.relayed import as_passed_on, judged_exactly
-from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.plan.bulk import CERTIFICATE
@@ -63,10 +63,26 @@ class Bench:
         return {case: _failures(case, answer) for case, answer in answers.items()}
 
     def certificates_of(self, failure: Failure) -> list[Case]:
-        """The certificates, with all gradients, of its case and of what its check made of it."""
+        """The certificates, with all gradients, of its case and of what its check made of it.
+
+        Each on its own values and layouts, and on numbers that differ, one by one: where few
+        numbers are drawn, or one repeats itself, a wrong answer may be right by chance.
+        """
         made = failure.judgement.case
         given = [failure.case] if made is None else [made, failure.case]
-        return [self.recast(case, CERTIFICATE) for case in given]
+        own = [self.recast(case, CERTIFICATE) for case in given]
+        plain = [
+            replace(
+                case,
+                values=values,
+                input_layout=Layout.CONTIGUOUS,
+                weight_layout=Layout.CONTIGUOUS,
+                grad_output_layout=Layout.CONTIGUOUS,
+            )
+            for case in own
+            for values in (Values.COUNTING, Values.BALANCED)
+        ]
+        return [*own, *plain]
 
     def recast(self, case: Case, check: str) -> Case:
         """The case as another check is put to it: over integers, with all gradients asked for."""
