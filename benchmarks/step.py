@@ -19,7 +19,8 @@ from conv_reference.verification import certify
 
 def main() -> None:
     torch.set_num_threads(1)
-    batch, size = (int(word) for word in (*sys.argv[1:], "8", "224")[:2])
+    given = [*map(int, sys.argv[1:])]
+    batch, size = (*given, *(8, 224)[len(given) :])
     model = ResNetForImageClassification(ResNetConfig()).train()
     images = torch.randn(batch, 3, size, size)
 
