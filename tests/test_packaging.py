@@ -30,6 +30,7 @@ DATA = [
     "conv_reference/verification/known/known.toml",
     "conv_reference/verification/report/schema.json",
     "conv_reference/verification/report/_html/checks.html.j2",
+    "conv_reference/verification/report/_html/picture.html.j2",
     "conv_reference/verification/report/_html/report.html.j2",
     "conv_reference/verification/report/_html/script.js",
     "conv_reference/verification/report/_html/style.css",

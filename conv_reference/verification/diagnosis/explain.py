@@ -11,6 +11,7 @@ import torch
 from conv_reference.quantities import CONV2D, LETTERS
 from conv_reference.verification.checks._execution import Settings, guarded
 from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
+from conv_reference.verification.diagnosis.picture import pictured
 from conv_reference.verification.diagnosis.readout import (
     Index,
     Readout,
@@ -24,6 +25,7 @@ from conv_reference.verification.diagnosis.readout import (
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.picture import Picture
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
@@ -40,6 +42,7 @@ class Explanation:
     text: str = ""  # formulas side by side
     cause: str = ""  # a guess
     grids: str = ""
+    picture: Picture | None = None  # the numbers of the grids, and of what comes out
 
 
 def explain_case(
@@ -61,13 +64,32 @@ def explain_case(
         cause = cause or guess(trial, judgement.quantity_name, further)
         if not judgement.index:
             return Explanation(cause=cause)
+        picture, quantity = None, judgement.quantity_name
         try:
             indices = _wrong_indices(trial, judgement)
-            formulas = (_formulas(trial, judgement.quantity_name, index) for index in indices)
-            text = "\n".join(filter(None, (*formulas, _repetition(trial, judgement.quantity_name))))
+            found = {index: _found(trial, quantity, index) for index in indices}
+            formulas = (_formulas(trial, quantity, index, found[index]) for index in indices)
+            text = "\n".join(filter(None, (*formulas, _repetition(trial, quantity))))
+            picture = _picture(trial, quantity, judgement.index, found[judgement.index])
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"
-    return Explanation(text, cause, _grids(trial, judgement.quantity_name, judgement.index))
+    return Explanation(text, cause, _grids(trial, quantity, judgement.index), picture)
+
+
+def _found(trial: Trial, quantity: str, own_index: Index) -> Readout | None:
+    """What the target computes there, where it can be read out beside what is derived."""
+    if not can_derive(trial.case.geometry) or not can_read_out(trial, quantity):
+        return None
+    return read_out(trial, quantity, own_index)
+
+
+def _picture(
+    trial: Trial, quantity: str, own_index: Index, found: Readout | None
+) -> Picture | None:
+    if not can_derive(trial.case.geometry):
+        return None
+    should = _derived(trial, quantity, _full_index(trial, quantity, own_index))
+    return pictured(trial, quantity, own_index, should, found)
 
 
 def _wrong_indices(trial: Trial, judgement: Judgement) -> list[Index]:
@@ -82,7 +104,7 @@ def _wrong_indices(trial: Trial, judgement: Judgement) -> list[Index]:
     return found[:MOST_ELEMENTS]
 
 
-def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
+def _formulas(trial: Trial, quantity: str, own_index: Index, found: Readout | None) -> str:
     geometry, index = trial.case.geometry, _full_index(trial, quantity, own_index)
     if not can_derive(geometry):
         return ""
@@ -99,8 +121,8 @@ def _formulas(trial: Trial, quantity: str, own_index: Index) -> str:
     else:
         lines.append(f"{quantity}{_text(own_index)}:")
     lines.append(f"  should be {_sum(trial, quantity, should)}")
-    if can_read_out(trial, quantity):
-        lines += _actual(trial, quantity, should, read_out(trial, quantity, own_index))
+    if found is not None:
+        lines += _actual(trial, quantity, should, found)
     return "\n".join(lines)
 
 

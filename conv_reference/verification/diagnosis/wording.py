@@ -57,6 +57,7 @@ def finding_of(
         snippet=snippet(bench.target, case, judgement, bench.settings),
         cause=explanation.cause,
         grids=explanation.grids,
+        picture=explanation.picture,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conv_reference.verification.model.notes import Note, Unjudged
+from conv_reference.verification.model.picture import Picture
 
 
 class Verdict(StrEnum):
@@ -61,6 +62,7 @@ class Finding:
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
     fault: int = 0  # the fault of the run that it shows, from 1: findings of one have one number
     follows: bool = False  # whether it follows from another finding of that number
+    picture: Picture | None = None  # of a small case: the numbers, and what the element is made of
 
 
 @dataclass(frozen=True)

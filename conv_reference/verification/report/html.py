@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.report._picture import HEIGHT, scene
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report._summary import (
@@ -60,6 +61,7 @@ def render(report: Report, view: View = PLAIN) -> str:
             written=MOST_WRITTEN,
             sections=[(title, [*map(one_line, lines)]) for title, lines in top.sections if lines],
             checks=checks,
+            cell_height=HEIGHT,
             filters=_filters(gathered, checks),
             groups=[_group(group, anchors) for group in gathered],
             unsupported=unsupported(report),
@@ -106,7 +108,8 @@ def _group(group: Group, anchors: Mapping[str, int]) -> dict[str, Any]:
         "title": group.title,
         "known": None if first.known is None else one_line(first.known),
         "explanation": list(_marked(first.explanation)),
-        "grids": list(_marked(first.grids)),
+        "grids": [] if first.picture else list(_marked(first.grids)),
+        "scene": first.picture and scene(first.picture, first.index),
         "cause": one_line(first.cause),
         "likewise": group.likewise,
         "seen": counted(group.occurrences, "case"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from made_reports import FAULTY, RIGHT, finding, hostile, row
+from made_reports import FAULTY, RIGHT, finding, hostile, pictured, row
 
 from conv_reference.verification import catalogue
 from conv_reference.verification.model.result import Report, Verdict
@@ -73,6 +73,15 @@ def test_each_finding_has_its_grids_difference_guess_and_reproducers() -> None:
     assert "conv2d(X, K).backward(torch.tensor([[[[1.0], [2.0]]]]))" in page.text
     assert "known defect: empty-batch-2024" in page.text
     assert len(page.all("button")) == 3 + 1
+
+
+def test_a_small_case_is_drawn_in_place_of_its_grids() -> None:
+    page = Page(replace(FAULTY, findings=(pictured(),)))
+
+    assert [s["role"] for s in page.all("svg") if "role" in s] == ["img"] * 4  # G, K, dX and dX
+    assert "dX should be" in page.text
+    assert "X        K      G" not in page.text
+    assert not any("style" in attributes for _, attributes in page.elements)  # the policy forbids
 
 
 def test_the_marked_element_is_marked_and_an_index_is_not() -> None:
@@ -150,9 +159,10 @@ def test_nothing_is_loaded_from_anywhere() -> None:
 
 
 def test_nothing_of_the_targets_is_markup() -> None:
-    page, plain = Page(hostile()), Page(FAULTY)
+    page = Page(hostile())
+    plain = (Page(FAULTY), Page(replace(FAULTY, findings=(pictured(),))))
 
-    assert {tag for tag, _ in page.elements} <= {tag for tag, _ in plain.elements}
+    assert {t for t, _ in page.elements} <= {t for one in plain for t, _ in one.elements}
     assert len(page.all("script")) == 1
     assert "</pre></script><script>alert('&\"')</script>\\x1b[31m\\x00" in page.text
     names = {name for _, attributes in page.elements for name in attributes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conv_reference.verification.model.notes import Note, NoteKind, Unjudged
+from conv_reference.verification.model.picture import Part, Picture, Plane, Term
 from conv_reference.verification.model.result import CheckResult, Coverage, Finding, Report, Verdict
 
 ENVIRONMENT = {
@@ -24,6 +25,18 @@ EXPLANATION = """\
 dX[0,0,1,1]: takes part in 2 outputs;
   should be G[0]·K[1] + G[1]·K[0],
   is        G[1]·K[0]"""
+PICTURE = Picture(
+    operands=(
+        Plane("G", "G", (0, 0), (("1", "2"),)),
+        Plane("K", "K", (0, 0), (("3", "7"),)),
+    ),
+    should=Plane("dX", "dX", (0, 0), (("3", "13", "14"),)),
+    actual=Plane("dX", "dX", (0, 0), (("3", "6", "14"),)),
+    terms=(
+        Term((("G", (0, 0, 0, 0)), ("K", (0, 0, 0, 1))), Part.LACKING),
+        Term((("G", (0, 0, 0, 1)), ("K", (0, 0, 0, 0))), Part.SHOULD),
+    ),
+)
 SNIPPET = """\
 import torch
 from my_kernels import conv2d
@@ -159,6 +172,13 @@ FAULTY = replace(
 HOSTILE = "</pre></script><script>alert('&\"')</script>\x1b[31m\x00|`@everyone` [x](http://evil)"
 
 
+def pictured(**changes: object) -> Finding:
+    """dX[0,0,0,1] lacks the first of its two products, and is drawn."""
+    return finding(
+        geometry="n1 c1 h1 w3 o1 k1x2 s1 p0 d1 g1", index=(0, 0, 0, 1), picture=PICTURE, **changes
+    )
+
+
 def hostile() -> Report:
     """Every text that can come from a target tries to break out of its place."""
     fence = f"{HOSTILE}\n```\n~~~\n</details>\n# big\n]]>\n<!-- \ud800 \ufffe \u202e"
@@ -175,6 +195,12 @@ def hostile() -> Report:
         grids=fence,
         case=HOSTILE,
         geometry=HOSTILE,
+        picture=Picture(
+            operands=(Plane(HOSTILE, HOSTILE, (0, 0), ((HOSTILE, "1"),)),),
+            should=Plane(HOSTILE, HOSTILE, (0, 0), ((HOSTILE,),)),
+            actual=Plane(HOSTILE, HOSTILE, (0, 0), (("1",),)),
+            terms=(Term(((HOSTILE, (0, 0, 0, 0)),), Part.ADDED),),
+        ),
     )
     return replace(
         FAULTY,
