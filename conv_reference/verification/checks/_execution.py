@@ -74,7 +74,8 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
         try:
             judgements.extend(check.run(trial))
         except TargetRaised as raised:
-            judgements.append(judged_raised(_blamed(check, case, raised), raised))
+            blamed = _blamed(check, case, raised)
+            judgements.append(judged_raised(blamed, raised, transform=check.transform))
     return tuple(judgements)
 
 

@@ -100,6 +100,7 @@ class Check:
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
     times: int = 1  # as many cases as others of its sample: of each it asks a part, see Trial.some
     parallel: bool = False  # whether it is about threads: put on all of torch's, always
+    transform: bool = False  # whether it asks through a transform of torch's, or a compiler
 
     def applies(self, dtype: torch.dtype) -> bool:
         """Whether the check has a meaning in this dtype."""
@@ -143,6 +144,7 @@ def check(
     dtypes: Collection[torch.dtype] | None = None,
     times: int = 1,
     parallel: bool = False,
+    transform: bool = False,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -158,6 +160,8 @@ def check(
             each (see ``Trial.some``).
         parallel: whether it is about threads, and so is put on all of torch's; of small cases
             of others, most are put on one.
+        transform: whether it asks through a transform of torch's (vmap, jvp, torch.func) or a
+            compiler. Nobody promised that: who raises there is not judged there, and not wrong.
     """
 
     def register(run: Run) -> Run:
@@ -176,6 +180,7 @@ def check(
             dtypes=None if dtypes is None else frozenset(dtypes),
             times=times,
             parallel=parallel,
+            transform=transform,
         )
         return run
 

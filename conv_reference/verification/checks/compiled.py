@@ -26,6 +26,7 @@ _COMPILERS = ("g++", "clang++", "c++")
         "wrong with INDUCTOR_SHAPE_PADDING=1 (pytorch#173902)",
     ),
     sample=Sample.REQUEST,
+    transform=True,
 )
 def compiled(trial: Trial) -> Iterator[Judgement]:
     """One compiled call, forward and backward."""
@@ -72,6 +73,7 @@ class _Exported(nn.Module):
         "padding read as something else on conversion (Samsung/TICO#420)",
     ),
     sample=Sample.REQUEST,
+    transform=True,
 )
 def export(trial: Trial) -> Iterator[Judgement]:
     """One exported program, run on the operands it was captured with and on others."""

@@ -125,6 +125,7 @@ def _quantity(subset: str) -> str:
         rests_on=("Y",),
     ),
     sample=Sample.MODES,
+    transform=True,
     times=2,
 )
 def jvp(trial: Trial) -> Iterator[Judgement]:
@@ -171,6 +172,7 @@ def _primals(call: Call, moving: Mapping[str, Tensor]) -> tuple[Any, ...]:
         follows=("jvp",),
     ),
     sample=Sample.MODES,
+    transform=True,
     times=2,
 )
 def dual_numbers(trial: Trial) -> Iterator[Judgement]:
@@ -203,6 +205,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         follows=("jvp", "double_backward"),
     ),
     sample=Sample.MODES,
+    transform=True,
     times=2,
 )
 def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
@@ -231,6 +234,7 @@ def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
         follows=("jvp", "double_backward"),
     ),
     sample=Sample.MODES,
+    transform=True,
     times=2,
 )
 def reverse_over_forward(trial: Trial) -> Iterator[Judgement]:

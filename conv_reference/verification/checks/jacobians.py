@@ -44,6 +44,7 @@ def _is_small(geometry: Geometry) -> bool:
         follows=("vmap", "vmap_gradients"),
     ),
     sample=Sample.FEW,
+    transform=True,
     fits=_is_small,
 )
 def jacrev(trial: Trial) -> Iterator[Judgement]:
@@ -61,6 +62,7 @@ def jacrev(trial: Trial) -> Iterator[Judgement]:
         follows=("jvp", "vmap"),
     ),
     sample=Sample.FEW,
+    transform=True,
     fits=_is_small,
 )
 def jacfwd(trial: Trial) -> Iterator[Judgement]:
@@ -123,6 +125,7 @@ def _expected(trial: Trial, name: str, X: Tensor, K: Tensor) -> Expected:
         follows=("double_backward",),
     ),
     sample=Sample.FEW,
+    transform=True,
 )
 def hessian_vector(trial: Trial) -> Iterator[Judgement]:
     """The vjp of the gradient."""
@@ -142,6 +145,7 @@ def hessian_vector(trial: Trial) -> Iterator[Judgement]:
         follows=("jvp", "double_backward", "forward_over_reverse"),
     ),
     sample=Sample.FEW,
+    transform=True,
 )
 def hessian_vector_forward(trial: Trial) -> Iterator[Judgement]:
     """The jvp of the gradient."""

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,13 +25,14 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import observed, told
 from conv_reference.verification.trial.judge import Expected, Judgement, kind_mismatch, whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.transforms import NOISE, transforms
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 
 @check(
@@ -98,7 +100,8 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
             continue  # told by the certificate
         reach = _reach(trial, quantity, role, math.copysign(1, poison) * marks, harmless)
         said = f"{poison} in one element of {LETTERS[role]}"
-        yield from _propagated(trial, row, quantity, value, wanted, reach, poison, said)
+        own = partial(_is_of_its_algorithm, trial, role, marks, poison, quantity)
+        yield from _propagated(trial, row, quantity, value, wanted, reach, poison, said, own)
 
 
 def _generator(trial: Trial, row: str) -> torch.Generator:
@@ -116,6 +119,7 @@ def _propagated(
     reach: _Reach,
     poison: float,
     said: str,
+    is_of_its_algorithm: Callable[[Tensor, Callable[[Tensor], Tensor]], bool],
 ) -> Iterator[Judgement]:
     actual = value.detach().to("cpu")
     if reach.sure.dim() > 1:
@@ -132,6 +136,10 @@ def _propagated(
         lost = _lost(row, quantity, actual, reach, said)
         if lost is not None and transforms(trial, quantity):
             yield observed(row, quantity, f"a transform makes NaN of an infinity in {quantity}")
+        elif lost is not None and is_of_its_algorithm(reach.sign != 0, torch.isnan):
+            yield observed(
+                row, quantity, f"products with zeros make NaN of an infinity in {quantity}"
+            )
         elif lost is not None:
             yield lost
             return
@@ -143,10 +151,60 @@ def _propagated(
     if spreads and transforms(trial, quantity):
         yield observed(row, quantity, f"a transform spreads what is not finite in {quantity}")
         return
+    if spreads and is_of_its_algorithm(~reached, _not_finite):
+        yield observed(
+            row, quantity, f"products with zeros spread what is not finite in {quantity}"
+        )
+        return
     yield told(judgement, f"{said} does not take part in this element of {quantity}")
     spread = reach.open & ~reach.sure
     if bool((spread & ~actual.isfinite()).any()):
         yield observed(row, quantity, f"zeros outside the definition are multiplied in {quantity}")
+
+
+def _is_of_its_algorithm(
+    trial: Trial,
+    role: str,
+    marks: Tensor,
+    poison: float,
+    quantity: str,
+    where: Tensor,
+    is_strange: Callable[[Tensor], Tensor],
+) -> bool:
+    """Whether it answers as strangely in another dtype, and is exact there on what is finite.
+
+    Some right algorithms multiply every number by zeros: a convolution by kernels of 0 and 1 that
+    unfolds, Strassen's products, complex ones. A fault of one dtype is none of these.
+
+    Args:
+        trial: the case.
+        role: of the operand that is poisoned.
+        marks: where.
+        poison: with what.
+        quantity: Y, dX, dK or db.
+        where: the elements that are looked at.
+        is_strange: what of them should not be.
+    """
+    own = trial.case.dtype
+    others = [own] if own == torch.float64 else [d for d in DTYPES.values() if d != own]
+    for other in (replace(trial, case=replace(trial.case, dtype=dtype)) for dtype in others):
+        if not other.has_room:
+            continue
+        given = other.operands
+        poisoned = replace(given, **{role: getattr(given, role).masked_fill(marks != 0, poison)})
+        try:
+            finite, found = (observe(other.call(o)).get(quantity) for o in (given, poisoned))
+        except TargetRaised:
+            continue
+        expected = other.expect(only=(quantity,))[quantity]
+        exact = other.judge("", quantity, finite, expected).is_exact
+        if exact and isinstance(found, Tensor) and is_strange(found.detach().cpu()[where]).any():
+            return True
+    return False
+
+
+def _not_finite(tensor: Tensor) -> Tensor:
+    return ~tensor.isfinite()
 
 
 def _lost(row: str, quantity: str, actual: Tensor, reach: _Reach, said: str) -> Judgement | None:

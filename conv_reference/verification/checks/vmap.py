@@ -113,6 +113,7 @@ def _subsets(trial: Trial) -> Iterator[str]:
         "the rule exchanged groups and channels of the weight (functorch PR#345)",
     ),
     sample=Sample.SMALL,
+    transform=True,
     times=2,
 )
 def vmap(trial: Trial) -> Iterator[Judgement]:
@@ -164,6 +165,7 @@ def _only_together(judgement: Judgement, letters: str) -> Judgement:
         follows=("vmap",),
     ),
     sample=Sample.SMALL,
+    transform=True,
     times=2,
 )
 def vmap_nested(trial: Trial) -> Iterator[Judgement]:
@@ -205,6 +207,7 @@ def _at(name: str, mapped: str, dim: int) -> int | None:
         follows=("vmap",),
     ),
     sample=Sample.SMALL,
+    transform=True,
     times=2,
 )
 def vmap_gradients(trial: Trial) -> Iterator[Judgement]:

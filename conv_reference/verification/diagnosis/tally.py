@@ -48,6 +48,7 @@ class _Seen:
     bounds: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     reason: str = ""
+    raises: bool = False
 
 
 @dataclass
@@ -92,6 +93,8 @@ class Tally:
         if judgement.verdict in FAILURES:
             seen.failures.append(Failure(case, judgement))
         elif judgement.verdict == Verdict.UNSUPPORTED:
+            thrown = judgement.thrown
+            seen.raises = seen.raises or (thrown is not None and not thrown.refusal)
             seen.reason = seen.reason or judgement.actual or judgement.explanation
         elif judgement.observed:
             self._notes.setdefault(judgement.observed, set()).add(case.dtype)
@@ -163,6 +166,7 @@ class Tally:
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
             reason=seen.reason,
+            raises=seen.raises,
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
             families=count_families(seen.geometries),

@@ -44,6 +44,7 @@ class Thrown:
     kind: str  # the exception's type: "ValueError"
     message: str  # cut where it is long
     place: str = ""  # the innermost line that is the target's own, "my_conv.py:12"; or empty
+    refusal: bool = False  # whether it says that the target does not define what was asked
 
     @property
     def alike(self) -> Thrown:

@@ -82,6 +82,7 @@ class CheckResult:
     reason: str = ""  # why it, or a part of it, is unsupported
     known: bool = False  # every failure in it is a known defect
     real: bool = False  # over real operands, where rounded within the direct bound is the best
+    raises: bool = False  # whether it, or a part of it, is unsupported for a transform raises there
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
 
     @property

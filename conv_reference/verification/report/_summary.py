@@ -92,6 +92,9 @@ def headline(report: Report) -> str:
     elif any(check.unsupported and check.cases for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
     parts.append(_but_known(report))
+    raising = dict.fromkeys(check.name for check in report.checks if check.raises)
+    if raising:
+        parts.append(f"; raises under {', '.join(raising)}: not judged there")
     if report.unjudged:
         parts.append(f"; the engine itself failed on {counted(len(report.unjudged), 'more case')}")
     if report.interrupted:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
+from torch.nn.utils.parametrize import is_parametrized
 
 from conv_reference.geometry import Geometry, Pair, geometry_of, resolve_padding
 from conv_reference.operands import Operands
@@ -301,7 +302,12 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
     Raises:
         TargetError: when it is such a layer; says what is accepted.
     """
+    parametrised = [m for m in layer.modules() if is_parametrized(m) or _is_renormed(m)]
     reasons = {
+        "its kernel is computed from another parameter (by spectral_norm or weight_norm, say); "
+        "accepted is the layer after remove_parametrizations, or a function of the kernel": bool(
+            parametrised
+        ),
         "the parameters of a ScriptModule cannot be replaced; accepted is the layer that it was "
         "made of, or a scripted function": isinstance(layer, torch.jit.ScriptModule),
         "a lazy layer has no kernel yet; accepted is one that was called once": any(
@@ -316,6 +322,12 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
     for reason, holds in reasons.items():
         if holds:
             raise TargetError(f"cannot verify {name!r}: {reason}")
+
+
+def _is_renormed(module: nn.Module) -> bool:
+    """Whether the older spectral_norm or weight_norm computes a parameter before each call."""
+    names = dict(module.named_parameters(recurse=False))
+    return "weight_orig" in names or "weight_g" in names
 
 
 def _of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) -> Target:

@@ -19,12 +19,14 @@ _OURS = Path(__file__).parents[2]
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
-def judged_raised(row: str, raised: TargetRaised) -> Judgement:
+def judged_raised(row: str, raised: TargetRaised, *, transform: bool = False) -> Judgement:
     """Raised, or unsupported where the exception says that there is no such mode.
 
     Args:
         row: of the report.
         raised: what was thrown.
+        transform: whether it was asked through a transform of torch's, or a compiler: what only
+            raises there is silently wrong nowhere, and so not judged there.
     """
     if isinstance(raised.error, LeftEnteredError):
         said = f"{raised.error}"
@@ -33,7 +35,8 @@ def judged_raised(row: str, raised: TargetRaised) -> Judgement:
     said = f"{kind}: {message_of(raised.error)}"
     message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
     place = _place(raised.error)
-    unsupported = is_unsupported(raised.error, own=bool(place))
+    refusal = is_unsupported(raised.error, own=bool(place))
+    unsupported = refusal or transform
     where = f" (at {place})" if place else ""
     return Judgement(
         check=row,
@@ -41,9 +44,9 @@ def judged_raised(row: str, raised: TargetRaised) -> Judgement:
         mapped=raised.mapped,
         verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
-        actual=message,
+        actual=message if refusal or not transform else f"raises {message}{where}",
         explanation=f"raised {message}{where}{'' if unsupported else _hint(message)}",
-        thrown=Thrown(kind, message.removeprefix(f"{kind}: "), place),
+        thrown=Thrown(kind, message.removeprefix(f"{kind}: "), place, refusal=refusal),
     )
 
 

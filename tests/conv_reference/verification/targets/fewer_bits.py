@@ -114,9 +114,10 @@ def _by_strassen(input: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any)
     for X, K in zip(input.chunk(z.g, 1), weight.chunk(z.g), strict=True):
         columns = unfold(X, (z.kh, z.kw), z.d, z.p, z.s)
         product = _strassen(K.flatten(1), columns.transpose(0, 1).flatten(1))
-        parts.append(product.unflatten(1, (z.n, -1)).transpose(0, 1))
-    oh = (z.h + 2 * z.p[0] - z.d[0] * (z.kh - 1) - 1) // z.s[0] + 1
-    Y: Tensor = torch.cat(parts, 1).unflatten(2, (oh, -1))
+        parts.append(product.reshape(len(K), z.n, columns.shape[2]).transpose(0, 1))
+    sizes = zip((z.h, z.w), z.p, z.d, (z.kh, z.kw), z.s, strict=True)
+    out = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, p, d, k, s in sizes]
+    Y: Tensor = torch.cat(parts, 1).unflatten(2, out)
     return Y if bias is None else Y + bias[:, None, None]
 
 
