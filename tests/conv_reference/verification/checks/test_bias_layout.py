@@ -42,7 +42,7 @@ def never_expanded(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     [(by_address, "a bias with steps of 2: "), (never_expanded, "a bias expanded from one")],
 )
 def test_a_bias_that_is_read_by_its_address_is_found(implementation: Any, said: str) -> None:
-    assert failures(implementation, f"bias_layout {SIZES}")["bias_layout", "Y"].startswith(said)
+    assert said in failures(implementation, f"bias_layout {SIZES}")["bias_layout", "Y"]
     assert not failures(implementation, f"certificate {SIZES}")
 
 
