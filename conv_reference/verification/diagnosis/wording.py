@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from conv_reference.quantities import LETTERS
-from conv_reference.verification.checks import Told
+from conv_reference.verification.checks import Told, all_rows
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.diagnosis.kinds import row_of
@@ -51,7 +51,7 @@ def finding_of(
         expected=judgement.expected,
         actual=judgement.actual,
         explanation="\n".join(filter(None, lines)),
-        reproduce=_reproduce(case, bench, in_process=in_process),
+        reproduce=_reproduce(case, judgement.check, bench, in_process=in_process),
         known=known or None,
         case=str(case),
         snippet=snippet(bench.target, case, judgement, bench.settings),
@@ -99,12 +99,14 @@ def _where(failure: Failure) -> str:
     return ""
 
 
-def _reproduce(case: Case, bench: Bench, *, in_process: bool) -> str:
+def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool) -> str:
     """A command, or for what cannot be imported a call, that shows the same."""
     settings = bench.settings
     if not bench.target.importable:
         return f'verify({PLACEHOLDER}, case="{case}", seed={settings.seed})'
     words = ["conv-reference", "verify", bench.target.name, "--case", str(case)]
+    if not all_rows()[row].repeatable:  # its case alone does not show it
+        words += ["--check", row]
     if settings.device != "cpu":
         words += ["--device", settings.device]
     if in_process:

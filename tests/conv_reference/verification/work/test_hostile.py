@@ -112,7 +112,7 @@ def test_who_does_harm_is_blamed_and_nobody_else(
 
 @pytest.mark.parametrize("harm", [forks_and_comes_back_twice, stops_its_parent])
 def test_what_harms_nobody_costs_nothing(children: Children, harm: Any) -> None:
-    items = [0, harm.__name__, 2]
+    items = [0, harm.__name__, "pauses", 2, "pauses", 4]  # time for a fork to send something, too
     assert dict(children.run(answers, items, None)) == dict(enumerate(items))
     with closing(children.another()) as other:  # one that is forked next
         assert list(other.run(answers, items, None)) == list(enumerate(items))
