@@ -22,5 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 collect_ignore_glob = ["docs/ci/*.py", "docs/found/*.py"]
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()], patterns=["*.md"], excludes=["CHANGELOG.md"]
+    parsers=[PythonCodeBlockParser()],
+    patterns=["*.md"],
+    excludes=["CHANGELOG.md", "contributing.md"],
 ).pytest()
