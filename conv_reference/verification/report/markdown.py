@@ -1,14 +1,16 @@
 """The report for a pull request's summary, as GitHub writes Markdown, and its annotations.
 
-Nothing that comes from the target is Markdown: inline it is code with every sign as an entity,
-in blocks it stands in a fence longer than any that it holds. There neither markup nor mentions,
-references and links are read.
+Nothing that comes from the target is Markdown. Inline it is code, between backticks where it cannot
+leave them and else with every sign as an entity; plain words are text; in blocks it stands in a
+fence longer than any that it holds. There neither markup nor mentions, references and links are
+read.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
-from conv_reference.verification.model.result import Finding, Report
+from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._summary import (
     Cell,
@@ -25,6 +27,7 @@ from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
+_MOST_OPEN = 5  # findings; the others, and what is known, are folded
 _MOST_GROUPS = 20  # a summary holds a megabyte, a comment 65,536 characters
 _MOST_ANNOTATIONS = 10  # of one kind and step: GitHub drops the rest without a word
 _MOST_CHARACTERS = 4_000  # of one block
@@ -34,7 +37,7 @@ SUFFIXES = (".md", ".markdown")
 
 
 def render(report: Report, view: View = PLAIN) -> str:
-    """The report in GitHub's Markdown, the findings folded."""
+    """The report in GitHub's Markdown: the verdict, the findings, the table folded."""
     blocks = _blocks(report) if view.top is None else _beneath(view.top, report)
     return "\n\n".join(blocks) + "\n"
 
@@ -48,15 +51,16 @@ def _beneath(top: Top, report: Report) -> Iterator[str]:
             yield f"**{title}**"
             yield "\n".join(f"- {code(line)}" for line in lines)
     yield from details(top.findings)
-    last = [top.footnote, *map(code, asked(report)), code(provenance(report))]
+    last = [top.footnote, *map(prose, asked(report)), code(provenance(report))]
     yield f"<sub>{'<br>'.join(last)}</sub>"
 
 
 def details(findings: Iterable[Finding]) -> Iterator[str]:
-    """The findings by cause, each folded under its title."""
+    """The findings by cause: the first are open, each further one is folded under its title."""
     gathered = groups(findings)
     numbered = len(gathered) > 1
-    yield from (_details(group, numbered=numbered) for group in gathered[:_MOST_GROUPS])
+    for group in gathered[:_MOST_GROUPS]:
+        yield from _finding(group, numbered=numbered)
     if len(gathered) > _MOST_GROUPS:
         yield f"… and {counted(len(gathered) - _MOST_GROUPS, 'further finding')}."
 
@@ -79,7 +83,14 @@ def annotations(report: Report, level: str = "error") -> list[str]:
 
 def code(text: str) -> str:
     """Text of the target on one line, as code in which nothing is markup."""
-    return f"<code>{_entities(one_line(text))}</code>"
+    line = one_line(text)
+    return f"`{line}`" if line and not _LEAVES.search(line) else _in_html(line, _entities)
+
+
+def prose(text: str) -> str:
+    """A sentence on one line as text where it is plain words, and else as code."""
+    line = one_line(text)
+    return _plain(line) if _WORDS.fullmatch(line) and not _LINKS.search(line) else code(line)
 
 
 def fenced(text: str, language: str = "text") -> str:
@@ -92,6 +103,11 @@ def fenced(text: str, language: str = "text") -> str:
     return f"{fence}{language}\n{content}\n{fence}"
 
 
+# What ends code or a table's cell, and what would be a mention or a link were it not in code.
+_LEAVES = re.compile(r"[`|@\\]|://")
+_LINKS = re.compile(r"www\.|GH-", re.IGNORECASE)
+# Words and numbers between signs that mean nothing where they stand, or that can be escaped.
+_WORDS = re.compile(r"[^\W\d_](?:\w|[ ,.()%;'’…?!/=+×·≤<>-]|:(?= ))*")
 _HARMLESS = frozenset(" ,()-=+×·≤")
 
 
@@ -99,18 +115,43 @@ def _entities(text: str) -> str:
     return "".join(c if c.isalnum() or c in _HARMLESS else f"&#{ord(c)};" for c in text)
 
 
+def _escaped(text: str) -> str:
+    """For a block of HTML, where no Markdown is read: what is markup there, and what links."""
+    return re.sub(r"[&<>\"'@`]|:(?=//)", lambda sign: f"&#{ord(sign[0])};", text)
+
+
+def _in_html(text: str, escape: Callable[[str], str] = _escaped) -> str:
+    return f"<code>{escape(one_line(text))}</code>"
+
+
 def _blocks(report: Report) -> Iterator[str]:
     yield f"### {'✅' if report.passed else '❌'} {code(report.target)}: {headline(report)}"
+    yield from details(report.findings)
     checks = table(report)
     if checks.rows:
-        yield _table(checks)
-    yield from details(report.findings)
+        notes = "\n".join(f"- {_plain(note)}" for note in checks.footnotes)
+        yield from _folded(_tally(checks), filter(None, (_table(checks), notes)))
     reasons = unsupported(report)
     if reasons:
         yield "Unsupported, so neither right nor wrong:"
-        yield "\n".join(f"- {code(names)}: {code(reason)}" for reason, names in reasons)
-    said = [*map(_plain, checks.footnotes), *map(code, remarks(report))]
-    yield "\n".join(f"- {remark}" for remark in [*said, code(provenance(report))])
+        yield "\n".join(f"- {code(names)}: {prose(reason)}" for reason, names in reasons)
+    said = [*map(prose, remarks(report)), code(provenance(report))]
+    yield "\n".join(f"- {remark}" for remark in said)
+
+
+def _tally(checks: Table) -> str:
+    """``5 checks: 2 wrong, 1 rounded, 2 exact``, each by the worst of its dtypes."""
+    verdicts = [{cell.verdict for cell in cells} for _, cells, _ in checks.rows]
+    order = [str(v) for v in reversed(Verdict)]
+    worst = Counter(next(v for v in order if v in those) for those in verdicts)
+    said = ", ".join(f"{worst[v]:,} {v}" for v in order if v in worst)
+    return f"{counted(len(checks.rows), 'check')}: {said}"
+
+
+def _folded(summary: str, blocks: Iterable[str]) -> Iterator[str]:
+    yield f"<details><summary>{summary}</summary>"
+    yield from blocks
+    yield "</details>"
 
 
 def _plain(text: str) -> str:
@@ -135,32 +176,44 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _details(group: Group, *, numbered: bool) -> str:
+def _finding(group: Group, *, numbered: bool) -> Iterator[str]:
     first = group.first
     word = first.verdict.upper() if first.known is None else f"known, {first.verdict}"
     number = f"{group.number}. " if numbered else ""
-    blocks = [f"<details><summary>{number}<b>{word}</b>: {code(group.title)}</summary>"]
+    if first.known is None and group.number <= _MOST_OPEN:
+        yield f"#### {number}{word}: {code(group.title)}"
+        yield from _about(group)
+    else:
+        yield from _folded(f"{number}<b>{word}</b>: {_in_html(group.title)}", _about(group))
+
+
+def _about(group: Group) -> Iterator[str]:
+    first = group.first
     if first.known is not None:
-        blocks.append(f"A known defect: {code(first.known)}")
-    blocks.append(fenced(first.explanation))
+        yield f"A known defect: {code(first.known)}"
+    yield fenced(first.explanation)
     if first.grids:
-        blocks.append(fenced(first.grids))
+        yield fenced(first.grids)
     if first.cause:
-        blocks.append(f"A guess: {code(first.cause)}")
+        yield f"A guess: {prose(first.cause)}"
     if group.likewise:
-        blocks.append("\n".join(f"- and likewise in {code(place)}" for place in group.likewise))
-    seen = f"Seen in {counted(group.occurrences, 'case')}, by {code(', '.join(group.rows))}."
-    blocks.append(seen)
+        yield "\n".join(f"- and likewise in {code(place)}" for place in group.likewise)
+    yield f"Seen in {counted(group.occurrences, 'case')}, by {_codes(group.rows)}."
     if group.following:
-        blocks.append(f"From it follow failures of {code(', '.join(group.following))}.")
+        yield f"From it follow failures of {_codes(group.following)}."
     if first.circumstances:
-        blocks.append(code(first.circumstances))
+        yield prose(first.circumstances)
     if first.reproduce:
-        derived = derivation(first) if first.known is None else ""
-        blocks.append(fenced(f"{first.reproduce}\n{derived}".rstrip(), "sh"))
+        yield fenced(first.reproduce, "sh")
+    if first.known is None and derivation(first):
+        yield "What it should be, derived step by step:"
+        yield fenced(derivation(first), "sh")
     if first.snippet:
-        blocks.append(fenced(first.snippet, "python"))
-    return "\n\n".join([*blocks, "</details>"])
+        yield from _folded("In Python", [fenced(first.snippet, "python")])
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(map(code, names))
 
 
 def _annotation(report: Report, group: Group, level: str) -> str:
@@ -185,4 +238,4 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-__all__ = ["annotations", "code", "details", "fenced", "render"]
+__all__ = ["annotations", "code", "details", "fenced", "prose", "render"]

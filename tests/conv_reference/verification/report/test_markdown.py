@@ -5,12 +5,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from made_reports import FAULTY, HOSTILE, RIGHT, finding, hostile, of_size
 from markdown_it import MarkdownIt
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import markdown
+from conv_reference.verification.report._plain import one_line
 
 
 class Page(HTMLParser):
@@ -49,11 +52,13 @@ def test_printed(report: Report, snapshot: SnapshotAssertion) -> None:
     assert markdown.render(report) == snapshot
 
 
-def test_a_reader_of_markdown_sees_the_table_and_the_folded_findings() -> None:
+def test_a_reader_of_markdown_sees_the_finding_and_opens_the_table() -> None:
     page = rendered(FAULTY)
 
+    assert page.tags.index("h4") < page.tags.index("details")
     assert page.tags.count("tr") == 1 + 5
-    assert page.tags.count("details") == 2
+    assert page.tags.count("details") == 3  # the snippet, the known defect, the table
+    assert "5 checks: 2 wrong, 1 raised, 1 rounded, 1 exact" in page.rest
     assert "rounded 16.4/24*" in page.rest
     assert "should be G[0]·K[1] + G[1]·K[0]," in page.code
 
@@ -62,13 +67,57 @@ def test_what_comes_from_the_target_is_text_in_code_and_nothing_else() -> None:
     page = rendered(hostile())
 
     assert set(page.tags) <= {
-        *("h3", "code", "pre", "table", "thead", "tbody", "tr", "th", "td"),
+        *("h3", "h4", "code", "pre", "table", "thead", "tbody", "tr", "th", "td"),
         *("details", "summary", "b", "p", "ul", "li", "strong"),
     }
     for word in ("alert", "everyone", "evil"):
         assert word in page.code
         assert word not in page.rest
-    assert page.tags.count("details") == 2  # its own end tags close nothing
+    assert page.tags.count("details") == 4  # its own end tags close nothing
+
+
+def test_the_first_findings_are_open_and_the_others_folded() -> None:
+    page = rendered(of_size(8))
+
+    assert page.tags.count("h4") == 5
+    assert page.tags.count("summary") == 8 + 3 + 1  # snippets, further findings, the table
+
+
+@given(st.text(max_size=30) | st.text(alphabet="`\\\\<>&|*_[]()!#@:/w.~$ ax", max_size=20))
+@example("a``b`")
+@example("\\")
+@example("<b>`</code>")
+@example("x|y")
+def test_code_is_one_code_that_holds_the_text(text: str) -> None:
+    line = one_line(text)
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    for page in (
+        f"- {markdown.code(text)}",
+        f"| a | b |\n|---|---|\n| {markdown.code(text)} | c |",
+    ):
+        shown = Page(reader.render(page))
+        assert shown.code == line
+        assert shown.tags.count("code") == 1
+
+
+@given(st.text(max_size=30) | st.text(alphabet="`\\\\<>&|*_[]()!#@:/w.~ ax-1=", max_size=20))
+@example("1. a")
+@example("a_b_ *c*")
+@example("see www.evil.org")
+@example("see GH-12")
+def test_prose_is_its_words_and_nothing_else(text: str) -> None:
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    shown = Page(reader.render(f"- {markdown.prose(text)}"))
+
+    assert (shown.code + shown.rest).strip() == one_line(text)
+    assert set(shown.tags) <= {"ul", "li", "code"}
+    assert not re.search(r"[@#]|://|www\.|GH-", shown.rest)
+
+
+def test_plain_words_are_text_and_names_are_source() -> None:
+    assert markdown.prose("All 812 have sw > 1; a_b: no.") == r"All 812 have sw \> 1; a\_b: no."
+    assert markdown.code("my_kernels:conv2d") == "`my_kernels:conv2d`"
+    assert markdown.code("a`b") == "<code>a&#96;b</code>"
 
 
 def test_nothing_that_links_or_mentions_stands_outside_a_fence() -> None:
