@@ -136,7 +136,7 @@ def _result(plane: Plane, kind: str, picture: Picture, own: Place) -> Drawn:
 
 def _place(index: tuple[int, ...]) -> Place:
     """Row and column; what has one dimension is one row."""
-    row, column = (0, *index)[-2:]
+    row, column = (0, 0, *index)[-2:]
     return row, column
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_reports import FAULTY, RIGHT, hostile, of_size
+from made_reports import FAULTY, PICTURE, RIGHT, hostile, of_size, pictured
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.service import Service
@@ -17,6 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from conv_reference.verification.model.picture import Part, Term
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import html
 
@@ -168,7 +169,12 @@ def test_a_click_copies_the_reproducer(show: Open) -> None:
     assert button.text == "Copied"
 
 
-@pytest.mark.parametrize("report", [RIGHT, FAULTY, hostile()], ids=["right", "faulty", "hostile"])
+DRAWN = replace(FAULTY, findings=(pictured(), *FAULTY.findings))
+
+
+@pytest.mark.parametrize(
+    "report", [RIGHT, FAULTY, DRAWN, hostile()], ids=["right", "faulty", "drawn", "hostile"]
+)
 @pytest.mark.parametrize("width", [375, 1100])
 def test_the_page_itself_never_scrolls_sideways(width: int, report: Report, show: Open) -> None:
     page = show(report)
@@ -202,6 +208,24 @@ def test_text_stands_out_from_its_ground(scheme: str, selector: str, show: Open)
         selector,
     )
     assert contrast(ink, ground) >= 4.5  # WCAG 2, level AA
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_numbers_stand_out_from_the_cells_of_a_picture(scheme: str, show: Open) -> None:
+    off = replace(PICTURE.actual, numbers=(("0", "6", "14"),))
+    added = Term((("G", (0, 0, 0, 1)),), Part.ADDED)
+    picture = replace(PICTURE, actual=off, terms=(added, *PICTURE.terms))
+    page = show(replace(FAULTY, findings=(replace(pictured(), picture=picture),)))
+    emulate(page, scheme=scheme)
+    ink = page.find_element(By.CSS_SELECTOR, "svg text").value_of_css_property("fill")
+    grounds = {
+        rect.get_attribute("class"): rect.value_of_css_property("fill")
+        for rect in page.find_elements(By.CSS_SELECTOR, "figure rect")
+    }
+
+    assert {"cell", "cell read", "cell lacking", "cell added", "cell own", "cell off"} <= {*grounds}
+    shown = [ground for ground in grounds.values() if ground != "none"]
+    assert all(contrast(ink, ground) >= 4.5 for ground in shown)
 
 
 def contrast(one: str, other: str) -> float:
