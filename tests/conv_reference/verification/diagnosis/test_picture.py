@@ -109,6 +109,7 @@ def test_of_an_operand_that_repeats_one_number_all_places_are_drawn() -> None:
         (0, 0, 0, 1),
         (0, 0, 0, 2),
     ]
+    assert {term.part for term in picture.terms} == {Part.SHOULD}  # nothing is said of them
 
 
 def test_without_channels_the_result_has_its_own_shape() -> None:

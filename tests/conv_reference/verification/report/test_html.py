@@ -167,6 +167,7 @@ def test_nothing_of_the_targets_is_markup() -> None:
     assert "</pre></script><script>alert('&\"')</script>\\x1b[31m\\x00" in page.text
     names = {name for _, attributes in page.elements for name in attributes}
     assert not any(name.startswith("on") for name in names)
+    assert names <= {name for one in plain for _, given in one.elements for name in given}
 
 
 def test_a_policy_lets_nothing_but_the_pages_own_script_run() -> None:
