@@ -25,6 +25,7 @@ from conv_reference.verification.trial.judge import (
     kind_mismatch,
     whole,
 )
+from conv_reference.verification.trial.numbers import same_numbers
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.trial import (
@@ -35,7 +36,6 @@ from conv_reference.verification.trial.trial import (
 )
 from conv_reference.verification.trial.values import repetitions
 
-_equal = torch.equal  # bound before a target could replace it
 ROWS = {name: quantity.row for name, quantity in QUANTITIES.items()}
 GRAPHLESS = (
     "Y does not ask for a gradient where arguments do: no backward pass was to be had. "
@@ -182,7 +182,7 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
         held = tensor.detach() if tensor.is_cpu else tensor.detach().cpu()
         if held.shape != private.shape:
             held = held.reshape(private.shape)
-        if not _equal(held, private):
+        if not same_numbers(held, private):
             changed = True
             yield _changed(row, name, held, private)
     if not changed:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.trial.numbers import same_numbers
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_the_same_numbers_are_equal_whatever_their_strides(dtype: torch.dtype) -> None:
+    values = torch.arange(24).reshape(1, 2, 3, 4).to(dtype)
+    last = values.contiguous(memory_format=torch.channels_last)
+    assert same_numbers(values, last)
+    assert same_numbers(values[:, :, ::2], last[:, :, ::2])
+    other = values.clone()
+    other[0, 1, 2, 3] += 1
+    assert not same_numbers(values, other)
+    assert not same_numbers(values, values[:, :1])
+
+
+def test_a_nan_equals_nothing_and_zeros_of_either_sign_are_equal() -> None:
+    nan, zero = torch.tensor([math.nan]), torch.tensor([0.0])
+    assert not same_numbers(nan, nan)
+    assert same_numbers(zero, -zero)
+
+
+def test_torchs_own_comparison_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "equal", lambda *_: True)
+    monkeypatch.setattr(torch.Tensor, "__eq__", lambda *_: True)
+    assert not same_numbers(torch.zeros(2), torch.ones(2))
