@@ -31,6 +31,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.target.by_trial import convention_by_trial
 from conv_reference.verification.target.operators import (
     arguments,
     channels,
@@ -74,10 +75,26 @@ def as_target(
     if name is None:
         name, importable = _own_name(implementation)
     return replace(
-        _adapted(implementation, name, operator),
+        _fitted(implementation, name, operator),
         name=name if operator is None or "@" in name else f"{name}@{operator}",
         importable=importable,
     )
+
+
+def _fitted(implementation: Any, name: str, operator: str | None) -> Target:
+    """Under torch's convention where the signature says that it fits, else as a trial shows."""
+    if operator not in {None, CONV2D.name}:
+        return _adapted(implementation, name, operator)
+    standard, refused = None, None
+    try:
+        standard = _adapted(implementation, name, operator)
+    except TargetError as error:
+        refused = error
+    found = convention_by_trial(implementation, standard, name) or standard
+    if found is None:
+        assert refused is not None  # or there is a standard
+        raise refused
+    return found
 
 
 def _own_name(implementation: Any) -> tuple[str, bool]:

@@ -87,6 +87,10 @@ class Target:
     remainder: Pair | None = None
     assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
     foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
+    # Options that are one integer for both axes, "kernel_size" among them.
+    integers: frozenset[str] = frozenset()
+    single_sample: bool = False  # whether it takes one sample, without a dimension for several
+    called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
@@ -114,6 +118,11 @@ class Target:
         if changes.get("groups") == 1:
             group_in, group_out = geometry.group_channels
             changes = {"in_channels": group_in, "out_channels": group_out, **changes}
+        if self.single_sample:
+            changes["batch"] = 1
+        for name in self.integers & self.options | (self.integers & {"kernel_size"}):
+            height, _ = getattr(geometry, name)
+            changes[name] = (height, height)
         changes |= self.fixed
         if any(getattr(geometry, name) != value for name, value in changes.items()):
             geometry = _enlarged(geometry, changes)

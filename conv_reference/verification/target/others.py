@@ -1,0 +1,78 @@
+"""What else a convolution is taken for: known other things, by what they make of one tiny case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from conv_reference.geometry import Geometry
+from conv_reference.quantities import CONV2D
+
+_TOLERANCE = 2e-6  # of the greatest element: what a transform loses in float32
+
+_PLAIN = "a cross-correlation"
+
+
+def known_other(Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) -> str:
+    """In one clause, what Y is if it is no cross-correlation; empty where nothing known fits.
+
+    Args:
+        Y: what was answered, (N, O, H', W') of whatever sizes.
+        X: the input of the tiny case, (N, C, H, W).
+        K: its kernel, (O, C, kh, kw).
+        b: its bias, (O,).
+        geometry: its sizes; stride and dilation 1, no padding, no groups.
+    """
+    X, K, b = (tensor.to(torch.float64) for tensor in (X, K, b))
+    found = Y.detach().to("cpu", torch.float64)
+    for said, value in _others(X, K, b, geometry):
+        if said != _PLAIN and _is(found, value):
+            return said
+        if _is(found, value.clamp(min=0)):
+            return f"{said}, with a ReLU behind it"
+    return ""
+
+
+def _is(found: Tensor, value: Tensor) -> bool:
+    if found.shape != value.shape:
+        return False
+    return bool(((found - value).abs() <= _TOLERANCE * value.abs().max()).all())
+
+
+def _others(X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) -> Iterator[tuple[str, Tensor]]:
+    def convolved(X: Tensor, K: Tensor, geometry: Geometry = geometry) -> Tensor:
+        return CONV2D.first("Y", {"input": X, "weight": K}, geometry)
+
+    plain = convolved(X, K)
+    yield _PLAIN, plain
+    flipped = K.flip(-1, -2)
+    yield "a true convolution: the kernel is flipped", convolved(X, flipped)
+    kh, kw = geometry.kernel_size
+    pads = {
+        "the padding of TensorFlow's SAME": (
+            ((kh - 1) // 2, kh // 2),
+            ((kw - 1) // 2, kw // 2),
+        ),
+        "a padding of half the kernel": ((kh // 2, kh // 2), (kw // 2, kw // 2)),
+        "full padding": ((kh - 1, kh - 1), (kw - 1, kw - 1)),
+    }
+    for name, padding in pads.items():
+        padded = replace(geometry, padding=padding)
+        if name == "full padding":
+            yield "a transposed convolution", convolved(X, flipped, padded)
+        yield f"a cross-correlation with {name}", convolved(X, K, padded)
+        yield f"a true convolution with {name}", convolved(X, flipped, padded)
+    bias = b[:, None, None]
+    yield "a cross-correlation with its bias added twice", plain + 2 * bias
+    for last, which in ((0, "first"), (-1, "last")):
+        one = torch.zeros_like(K)
+        one[:, last] = K[:, last]
+        said = f"the sum over the input channels is forgotten: the {which} alone counts"
+        yield said, convolved(X, one)
+    taps, channels = kh * kw, geometry.in_channels
+    yield "a mean over the kernel's taps in place of their sum", plain / taps
+    yield "a mean over channels and taps in place of their sum", plain / (taps * channels)
+    yield "a mean over the input channels in place of their sum", plain / channels

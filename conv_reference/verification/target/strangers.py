@@ -1,0 +1,226 @@
+"""What a stranger's function or layer calls its parameters, and how it is called with others.
+
+Both are brought under one: ``bound(settings)`` is a function of X, K and b in the stranger's own
+form, the options settled by their names in conv2d.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from conv_reference.verification.model.errors import TargetError
+
+Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
+
+_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "in_channels": (
+            "in_channels", "in_ch", "in_channel", "c_in", "cin", "in_c", "input_channels",
+            "input_channel", "num_in_channels", "n_in", "nin", "in_planes", "in_features", "inp",
+            "num_channels", "n_channels", "channels_in", "depth_in",
+        ),
+        "out_channels": (
+            "out_channels", "out_ch", "out_channel", "c_out", "cout", "out_c", "output_channels",
+            "output_channel", "num_out_channels", "n_out", "nout", "out_planes", "out_features",
+            "nb_filters", "num_filters", "n_filters", "filters", "oup", "num_kernels",
+            "channels_out", "depth", "n_kernels",
+        ),
+        "kernel_size": (
+            "kernel_size", "k", "ks", "kernel", "ksize", "k_size", "kernel_shape", "kernel_dim",
+            "filter_size", "filter_shape", "f", "size", "kernelsize", "kernel_sz",
+        ),
+        "bias": ("bias", "b", "biases", "use_bias", "has_bias", "with_bias"),
+        "stride": ("stride", "strides", "s", "step"),
+        "padding": ("padding", "pad", "padding_size", "pad_size", "p", "pads", "paddings"),
+        "dilation": ("dilation", "dilations", "dil", "dilation_rate", "rate", "d"),
+        "groups": ("groups", "group", "g", "num_groups", "n_groups"),
+    }
+)  # fmt: skip
+# A kernel's height and width as two parameters.
+_SIDES = (
+    ("h", "w"),
+    ("kh", "kw"),
+    ("k_h", "k_w"),
+    ("height", "width"),
+    ("kernel_h", "kernel_w"),
+    ("kernel_height", "kernel_width"),
+    ("filter_height", "filter_width"),
+    ("rows", "cols"),
+)
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A function or a layer, with what it calls its parameters."""
+
+    bound: Callable[[Mapping[str, Any]], Bound]
+    names: Mapping[str, str]  # of conv2d's options: what it calls them
+    integers: frozenset[str] = frozenset()  # those that it is annotated to take as integers
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # by the names of conv2d
+    is_layer: bool = False
+    sides: tuple[str, str] | None = None  # of a layer: parameters for a kernel's height and width
+    foreign: tuple[str, ...] = ()  # parameters that stay at their defaults
+
+
+def stranger(implementation: Any) -> Stranger:
+    """The implementation's parameters by their names in conv2d.
+
+    Raises:
+        TargetError: when a parameter that must be given has a name that says nothing.
+    """
+    if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
+        return _layer(implementation)
+    return _function(implementation)
+
+
+def _function(function: Callable[..., Any]) -> Stranger:
+    owner: Any = getattr(function, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    parameters = _parameters(owner.forward if is_apply else function)
+    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
+        parameters = parameters[1:]  # ctx
+    kinds = {p.kind for p in parameters}
+    if len(parameters) < 2 or kinds & {inspect.Parameter.VAR_POSITIONAL}:
+        raise TargetError("accepted is a function of an input and a kernel")
+    rest = [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
+    names, foreign = _named(rest, without=("in_channels", "out_channels", "kernel_size"))
+    by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
+
+    def bound(settings: Mapping[str, Any]) -> Bound:
+        def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+            given = {names[option]: value for option, value in settings.items() if option in names}
+            if "bias" in names and not (b is None and _may_be_left(rest, names["bias"])):
+                given[names["bias"]] = b
+            if by_position:
+                return function(X, K, *(given.get(p.name, p.default) for p in rest))
+            return function(X, K, **given)
+
+        return call
+
+    return Stranger(bound, names, _integers(rest, names), _defaults(rest, names), foreign=foreign)
+
+
+def _layer(layer: type[nn.Module]) -> Stranger:
+    parameters = _parameters(layer)
+    if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD} for p in parameters):
+        raise TargetError("accepted is a layer whose constructor names what it takes")
+    own = {p.name for p in parameters}
+    sides = next((pair for pair in _SIDES if {*pair} <= own), None)
+    rest = [p for p in parameters if sides is None or p.name not in sides]
+    names, foreign = _named(rest, without=() if sides is None else ("kernel_size",))
+    if sides is None and "kernel_size" not in names:
+        raise TargetError("accepted is a layer whose constructor takes the kernel's size")
+
+    def bound(settings: Mapping[str, Any]) -> Bound:
+        given = {names[option]: value for option, value in settings.items() if option in names}
+        if sides is not None:
+            given |= dict(zip(sides, settings["kernel_size"], strict=True))
+        made = layer(**given)
+        kernel, bias = parts(made)
+        owner = threading.get_ident()
+
+        def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+            # Its kernel is replaced for the time of a call: two at once would mix them up.
+            if threading.get_ident() != owner:
+                raise NotImplementedError("a layer found by trial takes one call at a time")
+            made.to(X.device, X.dtype)
+            replaced = {kernel[0]: K.reshape(_shape_for(kernel[1], K))}
+            if bias is not None and b is not None:
+                replaced[bias[0]] = b.reshape(bias[1].shape)
+            return functional_call(made, replaced, (X,))
+
+        return call
+
+    return Stranger(
+        bound,
+        names,
+        _integers(rest, names),
+        _defaults(rest, names),
+        is_layer=True,
+        sides=sides,
+        foreign=foreign,
+    )
+
+
+def _shape_for(parameter: Tensor, K: Tensor) -> torch.Size:
+    """The parameter's shape, which that of K has to be."""
+    if parameter.shape != K.shape:
+        raise TargetError(
+            f"its kernel has the shape {tuple(parameter.shape)}, not {tuple(K.shape)}"
+        )
+    return K.shape
+
+
+def parts(layer: nn.Module) -> tuple[tuple[str, Tensor], tuple[str, Tensor] | None]:
+    """The kernel and the bias of a layer: a bias has at most one dimension that is not 1.
+
+    Raises:
+        TargetError: when they cannot be told.
+    """
+    named = list(layer.named_parameters())
+    names = [name.rpartition(".")[2] for name, _ in named]
+    is_bias = [p.dim() <= 1 or n in _NAMES["bias"] for n, (_, p) in zip(names, named, strict=True)]
+    kernels = [pair for pair, bias in zip(named, is_bias, strict=True) if not bias]
+    biases = [pair for pair, bias in zip(named, is_bias, strict=True) if bias]
+    if len(kernels) != 1 or len(biases) > 1:
+        shapes = [tuple(p.shape) for _, p in named]
+        raise TargetError(f"accepted is one kernel and at most one bias, got {shapes}")
+    return kernels[0], biases[0] if biases else None
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise TargetError("it has no signature") from error
+
+
+def _named(
+    parameters: list[inspect.Parameter], *, without: tuple[str, ...]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What the parameters are called, by their names in conv2d; and those that stay as they are.
+
+    Raises:
+        TargetError: when one must be given that is none of these.
+    """
+    names: dict[str, str] = {}
+    foreign = []
+    for p in parameters:
+        option = next(_options_called(p.name, {*names, *without}), None)
+        if option is not None:
+            names[option] = p.name
+        elif p.default is p.empty:
+            raise TargetError(f"no parameter of conv2d is called {p.name}")
+        else:
+            foreign.append(p.name)
+    return names, tuple(foreign)
+
+
+def _options_called(name: str, taken: set[str]) -> Iterator[str]:
+    for option, names in _NAMES.items():
+        if option not in taken and name.lower() in names:
+            yield option
+
+
+def _integers(parameters: list[inspect.Parameter], names: Mapping[str, str]) -> frozenset[str]:
+    """The options that are annotated as integers."""
+    annotated = {p.name for p in parameters if p.annotation in {int, "int"}}
+    return frozenset(option for option, name in names.items() if name in annotated)
+
+
+def _defaults(parameters: list[inspect.Parameter], names: Mapping[str, str]) -> dict[str, Any]:
+    given = {p.name: p.default for p in parameters if p.default is not p.empty}
+    return {option: given[name] for option, name in names.items() if name in given}
+
+
+def _may_be_left(parameters: list[inspect.Parameter], name: str) -> bool:
+    return any(p.name == name and p.default is not p.empty for p in parameters)

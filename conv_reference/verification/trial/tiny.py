@@ -1,0 +1,38 @@
+"""One tiny case put to a target, all of whose sizes differ: what one looks at first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.trial import TargetRaised, Trial
+
+# X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6) in a convolution.
+GEOMETRY = "n2 c3 h5 w9 o5 k2x4"
+
+
+def tiny_judgements(target: Target) -> list[Judgement]:
+    """Y and each gradient of the tiny case, or of the nearest that the target can be asked for."""
+    return list(_judgements(target))
+
+
+def _judgements(target: Target) -> Iterator[Judgement]:
+    case = target.restrict(Case(check="certificate", geometry=Geometry.parse(GEOMETRY)))
+    trial = Trial(target, case, 0, torch.device("cpu"))
+    raised = None
+    try:
+        observed = observe(trial.call())
+    except TargetRaised as error:
+        raised, observed = error, error.observed
+    expected = trial.expect()
+    for name, actual in observed.items():
+        yield trial.judge(name, name, actual, expected[name])
+    if raised is not None:
+        yield judged_raised(raised.quantity, raised)

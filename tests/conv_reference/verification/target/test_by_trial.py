@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conv_reference.geometry import Geometry
+from conv_reference.operands import exact_operands
+from conv_reference.quantities import CONV2D
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.by_trial import TINY, asked, settled
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.forms import FORMS, Form, first_tensor
+from conv_reference.verification.target.strangers import stranger
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.tiny import tiny_judgements
+
+CASE = Case(check="certificate", geometry=Geometry.parse("n3 c2 h9 w8 o4 k2x3 s2x1 p1x2 d1 g2"))
+
+
+def in_form(form: Form) -> Any:
+    """A right convolution that takes its tensors in this form alone."""
+    X, K = torch.empty(2, 3, 5, 9), torch.empty(5, 3, 2, 4)
+    names = [f.weight.name for f in FORMS]
+
+    def undone(K: Tensor) -> Tensor:
+        match form.weight.name:
+            case "HWIO":
+                return K.permute(3, 2, 0, 1)
+            case "OHWI":
+                return K.permute(0, 3, 1, 2)
+            case "IOHW":
+                return K.permute(1, 0, 2, 3)
+            case "(o, c·kh·kw)":
+                return K.unflatten(1, (3, 2, 4))
+            case "(kh, kw)":
+                return K[None, None]
+        return K
+
+    assert form.weight.name in names
+    assert X.dim() == K.dim()
+
+    def convolution(image: Tensor, kernel: Tensor) -> Tensor:
+        if form.exchanged:
+            image, kernel = kernel, image
+        if image.dim() != form.input.dimensions:
+            raise ValueError(f"{form.input.name} is accepted")
+        Y = F.conv2d(_four(form.input.back(image), form), undone(kernel))
+        return form.input.there(Y if form.has_channels else Y[:, 0])
+
+    return convolution
+
+
+def _four(X: Tensor, form: Form) -> Tensor:
+    return X if form.has_channels else X[:, None]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "; ".join(form.described()) or "torch")
+def test_the_form_that_a_function_takes_is_found(form: Form) -> None:
+    found = settled(stranger(in_form(form)))
+    assert found is not None
+    assert found.form == form
+    target = as_target(in_form(form))
+    assert target.has_channels == form.has_channels
+    assert target.single_sample is not form.input.batch
+    assert all(judgement.is_exact for judgement in tiny_judgements(target))
+
+
+def square(x: Tensor, w: Tensor, stride: int = 1, pad: Any = 0) -> Tensor:
+    return F.conv2d(x, w, stride=(stride + 0, stride), padding=pad)
+
+
+def test_options_that_take_integers_alone_are_asked_for_equal_sides() -> None:
+    target = as_target(square)
+    assert target.integers == {"stride"}
+    assert target.called_as == ("integers for stride", "pad for padding")
+    assert str(target.restrict(CASE).geometry) == "n3 c1 h9 w8 o2 k2x3 s2 p1x2 d1 g1"
+    assert target.restrict(target.restrict(CASE)) == target.restrict(CASE)
+
+
+def test_who_says_integers_is_given_integers() -> None:
+    def annotated(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
+        return F.conv2d(x, w, stride=stride)
+
+    assert as_target(annotated).integers == {"stride"}
+
+
+def pairs(x: Tensor, w: Tensor, stride: Any = 1) -> Tensor:
+    """Takes pairs, and fails where they are unequal: a fault, and no convention."""
+    if isinstance(stride, tuple) and stride[0] != stride[1]:
+        raise RuntimeError("no such stride")
+    return F.conv2d(x, w, stride=stride)
+
+
+def test_a_failure_on_unequal_pairs_alone_stays_a_fault() -> None:
+    assert not as_target(pairs).integers
+    assert not as_target(pairs).called_as
+
+
+def test_a_bias_that_must_be_there_is_always_there() -> None:
+    def required(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return F.conv2d(x, w) + b[:, None, None]
+
+    target = as_target(required)
+    assert target.always_biased
+    assert "bias" not in target.options
+
+
+def torchs(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1) -> Tensor:
+    return F.conv2d(input, weight, bias, stride)
+
+
+def in_torchs_words(x: Tensor, w: Tensor, dilation: Any = 1) -> Tensor:
+    raise AssertionError("it was called")
+
+
+def quietly(input: Tensor, weight: Tensor) -> Tensor:
+    raise AssertionError("it was called")
+
+
+@pytest.mark.parametrize("function", [torchs, in_torchs_words, quietly, F.conv2d, nn.Conv2d])
+def test_what_follows_torch_is_left_as_it_is(function: Any) -> None:
+    assert not as_target(function).called_as
+    assert as_target(function).spelling is not None
+
+
+def test_what_fits_nowhere_is_refused_or_kept_as_before() -> None:
+    def nothing(x: Tensor, w: Tensor) -> Tensor:
+        raise ValueError("nothing")
+
+    def unknown(x: Tensor, w: Tensor, colour: int) -> Tensor:
+        return F.conv2d(x, w)
+
+    assert not as_target(nothing).called_as
+    with pytest.raises(TargetError, match="no parameter of conv2d is called colour"):
+        as_target(unknown)
+
+
+class Reversed(nn.Module):
+    """Its names are its own; its kernel's form tells itself."""
+
+    def __init__(self, c_in: int, c_out: int, ks: int, pad_size: int = 3, use_bias: bool = False):
+        super().__init__()
+        self.pad_size = pad_size
+        self.filters = nn.Parameter(torch.zeros(ks, ks, c_in, c_out))
+        self.bias = nn.Parameter(torch.zeros(1, c_out, 1, 1)) if use_bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        Y = F.conv2d(x, self.filters.permute(3, 2, 0, 1), padding=self.pad_size)
+        return Y if self.bias is None else Y + self.bias
+
+
+def test_a_layer_with_names_of_its_own_is_constructed() -> None:
+    target = as_target(Reversed)
+    assert target.options == {"bias", "padding"}
+    assert target.integers == {"kernel_size", "padding"}
+    assert str(target.restrict(CASE).geometry) == "n3 c1 h9 w8 o2 k2x2 s1 p1 d1 g1"
+    assert {j.quantity for j in tiny_judgements(target)} == {"Y", "dX", "dK", "db"}
+    assert all(judgement.is_exact for judgement in tiny_judgements(target))
+
+
+def test_a_layer_whose_kernel_is_replaced_refuses_a_second_thread() -> None:
+    """Two calls at once would mix their kernels up, which is no fault of the layer's."""
+    target = as_target(Reversed)
+    case = target.restrict(CASE)
+    call = target.prepare(case, exact_operands(case.geometry, case.dtype, seed=0))
+    raised: list[BaseException] = []
+
+    def other() -> None:
+        try:
+            call.forward()
+        except NotImplementedError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert len(raised) == 1
+    assert isinstance(call.forward(), Tensor)
+
+
+def test_a_wrong_answer_of_the_right_shape_keeps_its_form() -> None:
+    def wrong(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
+        x, w = x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1)
+        return -F.conv2d(x, w, stride=stride).permute(0, 2, 3, 1)
+
+    target = as_target(wrong)
+    assert target.called_as == ("X as NHWC", "K as HWIO", "integers for stride")
+    assert not any(judgement.is_exact for judgement in tiny_judgements(target))
+
+
+def test_the_tiny_case_is_the_oracles() -> None:
+    operands = exact_operands(TINY, torch.float32, seed=0)
+    own = stranger(torchs)
+    found = settled(own)
+    assert found is not None
+    answer, several = asked(own, found)
+    named = operands.by_role(torch.float64)
+    del named["bias"]
+    assert torch.equal(answer.Y.double(), CONV2D.first("Y", named, TINY))
+    assert not several
+    assert first_tensor(answer.Y) is answer.Y
+
+
+def test_a_trial_leaves_the_random_numbers_as_they_are() -> None:
+    torch.manual_seed(3)
+    first = torch.rand(1)
+    torch.manual_seed(3)
+    target: Target = as_target(Reversed)
+    assert target.called_as
+    assert torch.equal(torch.rand(1), first)

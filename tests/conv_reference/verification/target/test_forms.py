@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from conv_reference.operands import exact_operands
+from conv_reference.verification.target.by_trial import TINY
+from conv_reference.verification.target.forms import (
+    FORMS,
+    INPUTS,
+    TORCHS,
+    WEIGHTS,
+    InputForm,
+    first_tensor,
+)
+
+OPERANDS = exact_operands(TINY, torch.float32, seed=0)
+
+
+@pytest.mark.parametrize("form", INPUTS, ids=lambda form: form.name)
+def test_the_way_back_undoes_the_way_there(form: InputForm) -> None:
+    X = OPERANDS.input if form.batch else OPERANDS.input[:1]
+    assert form.there(X).dim() == form.dimensions
+    torch.testing.assert_close(form.back(form.there(X)), X, rtol=0, atol=0)
+
+
+def test_no_two_forms_give_a_tensor_the_same_shape() -> None:
+    """So that a layer's own kernel tells its form, and at most one form of X fits."""
+    for forms, tensor in ((INPUTS, OPERANDS.input), (WEIGHTS, OPERANDS.weight)):
+        assert len({form.there(tensor).shape for form in forms}) == len(forms)
+
+
+def test_only_torchs_own_form_has_nothing_to_say() -> None:
+    assert [form for form in FORMS if not form.described()] == [TORCHS]
+    assert len({str(form.described()) for form in FORMS}) == len(FORMS)
+
+
+def test_a_cache_behind_the_result_is_left() -> None:
+    Y = OPERANDS.grad_output
+    assert first_tensor((Y, "cache")) is Y
+    assert first_tensor(Y) is Y
+    assert first_tensor(("cache", Y)) == ("cache", Y)

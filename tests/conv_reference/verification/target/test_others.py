@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from conv_reference.operands import exact_operands
+from conv_reference.verification.target.by_trial import TINY
+from conv_reference.verification.target.others import known_other
+
+GIVEN = exact_operands(TINY, torch.float32, seed=0)
+X, K, B = GIVEN.input, GIVEN.weight, GIVEN.bias
+
+OTHERS: dict[str, Callable[[], Tensor]] = {
+    "a true convolution: the kernel is flipped": lambda: F.conv2d(X, K.flip(2, 3)),
+    "a cross-correlation, with a ReLU behind it": lambda: F.conv2d(X, K).relu(),
+    "a cross-correlation with the padding of TensorFlow's SAME": lambda: F.conv2d(
+        F.pad(X, (1, 2, 0, 1)), K
+    ),
+    "a cross-correlation with a padding of half the kernel": lambda: F.conv2d(X, K, padding=(1, 2)),
+    "a transposed convolution": lambda: F.conv_transpose2d(X, K.transpose(0, 1)),
+    "a cross-correlation with its bias added twice": lambda: F.conv2d(X, K, 2 * B),
+    "the sum over the input channels is forgotten: the last alone counts": lambda: F.conv2d(
+        X[:, -1:], K[:, -1:]
+    ),
+    "a mean over the kernel's taps in place of their sum": lambda: F.conv2d(X, K) / 8,
+    "": lambda: F.conv2d(X, K) + 10,
+}
+
+
+@pytest.mark.parametrize("said", OTHERS, ids=lambda said: said or "nothing known")
+def test_a_known_other_thing_is_told(said: str) -> None:
+    assert known_other(OTHERS[said](), X, K, B, TINY) == said
+
+
+def test_a_cross_correlation_is_no_other_thing() -> None:
+    assert not known_other(F.conv2d(X, K), X, K, B, TINY)
+
+
+def test_what_is_no_number_is_nothing_known() -> None:
+    assert not known_other(torch.full((2, 5, 4, 6), float("nan")), X, K, B, TINY)
