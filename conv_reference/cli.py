@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_verify(commands)
+    _add_try(commands)
     _add_model(commands)
     _add_checks(commands)
     _add_chapter(commands)
@@ -124,6 +125,21 @@ def _add_verify(commands: _Commands) -> None:
     )
     command.add_arguments(parser)
     parser.set_defaults(run=command.run)
+
+
+def _add_try(commands: _Commands) -> None:
+    from conv_reference.verification import try_command
+
+    parser = commands.add_parser(
+        "try",
+        help="what in a file could be a convolution, and what does one tiny case say of it?",
+        description="List what in a file could be a convolution, how each would be called, and "
+        "what one tiny case, whose sizes all differ, says of it. It is called in this process.",
+        epilog=f"{STATUSES}\n{try_command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    try_command.add_arguments(parser)
+    parser.set_defaults(run=try_command.run)
 
 
 def _add_model(commands: _Commands) -> None:

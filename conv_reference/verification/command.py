@@ -19,7 +19,7 @@ from conv_reference.verification.patterns import read_patterns
 from conv_reference.verification.report import formats
 from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report.view import Told, View
-from conv_reference.verification.target.names import read_as
+from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.work.children import Children, usual_count
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="TARGET",
-        help="package.module:attribute or path/file.py:attribute; a function like "
+        help="package.module:attribute or path/file.py:attribute, or path/file.py where that "
+        "has one convolution; a function like "
         "torch.nn.functional.conv2d, an nn.Module class or instance, or an adapter",
     )
     given.add_to(parser, formats())
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
+    arguments.target = completed(arguments.target)
     refuse(arguments)
     arguments.target = read_as(arguments.target, arguments.operator)
     # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.

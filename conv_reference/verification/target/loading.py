@@ -52,6 +52,17 @@ def load(name: str) -> Any:
     return value
 
 
+def load_module(place: str) -> ModuleType:
+    """Import ``package.module`` or ``path/file.py``.
+
+    Raises:
+        TargetError: when it is not there, or cannot be imported.
+    """
+    if place.endswith(".py") and not Path(place).is_file():
+        raise TargetError(f"cannot import {place!r}: no such file")
+    return _import(place)
+
+
 def _import(place: str) -> ModuleType:
     try:
         if place.endswith(".py"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeGuard
 
 from conv_reference.verification.model.errors import TargetError
 
@@ -60,6 +62,41 @@ def require_found(name: str) -> None:
             )
     finally:
         sys.path.pop(0)
+
+
+def completed(name: str) -> str:
+    """A file's name with the one convolution in it; any other name as it is.
+
+    The file is read and not imported: public functions of two parameters and more, and classes
+    of layers or autograd Functions, are what could be one.
+
+    Raises:
+        TargetError: when the file has none, or several; says which.
+    """
+    path = Path(name)
+    if not name.endswith(".py") or not path.is_file():
+        return name
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise TargetError(f"cannot read {name!r}: {error}") from error
+    found = [node.name for node in tree.body if _could_be_one(node)]
+    if len(found) == 1:
+        return f"{name}:{found[0]}"
+    which = f"has {len(found)}: {', '.join(found)}" if found else "shows none"
+    raise TargetError(
+        f"which convolution of {name!r} is meant: it {which}; accepted is {name}:NAME "
+        f"(conv-reference try {name} says more)"
+    )
+
+
+def _could_be_one(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.ClassDef]:
+    if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+        return len(node.args.posonlyargs) + len(node.args.args) >= 2
+    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+        bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        return not bases.isdisjoint({"Module", "Function", "Conv2d"})
+    return False
 
 
 def source_of(name: str) -> Path | None:

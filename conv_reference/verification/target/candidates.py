@@ -1,0 +1,57 @@
+"""What in a module could be a convolution: its own functions, layers, Functions and adapters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from conv_reference.verification.target.adapter import is_adapter
+
+KINDS = ("function", "layer", "instance of a layer", "autograd.Function", "adapter")
+
+
+def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
+    """Attribute, kind and value of each, in the order of the file; not what it imports.
+
+    Names with a leading underscore are its own business.
+    """
+    return list(_candidates(module))
+
+
+def _candidates(module: ModuleType) -> Iterator[tuple[str, str, Any]]:
+    seen: list[Any] = []
+    for name, value in vars(module).items():
+        kind = _kind(value)
+        own = getattr(value, "__module__", module.__name__) == module.__name__
+        is_instance = kind in {"instance of a layer", "adapter"}  # of whichever class
+        if name.startswith("_") or not kind or not (own or is_instance):
+            continue
+        if not any(value is one for one in seen):
+            seen.append(value)
+            yield name, kind, value
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, nn.Module):
+        return "instance of a layer"
+    if inspect.isclass(value):
+        if issubclass(value, nn.Module):
+            return "layer"
+        return "autograd.Function" if issubclass(value, torch.autograd.Function) else ""
+    if inspect.isfunction(value):
+        return "function" if _takes_two(value) else ""
+    if inspect.ismodule(value) or not hasattr(value, "forward"):
+        return ""
+    return "adapter" if is_adapter(value) else ""
+
+
+def _takes_two(function: Any) -> bool:
+    """Whether it takes an input and a kernel, at least."""
+    parameters = inspect.signature(function).parameters.values()
+    places = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    return len(places) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)

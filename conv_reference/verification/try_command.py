@@ -1,0 +1,107 @@
+"""``conv-reference try``: what in a file could be a convolution, and what one tiny case says."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from conv_reference.verification.report._plain import one_line
+
+if TYPE_CHECKING:
+    from conv_reference.verification.model.judgement import Judgement
+    from conv_reference.verification.target.target import Target
+
+EXAMPLES = """\
+examples:
+  conv-reference try my_conv.py
+      what could be verified in it, how each would be called, and what one tiny case says
+  conv-reference verify my_conv.py:conv2d
+      and then one of them, in every mode
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``try``."""
+    parser.add_argument("file", metavar="FILE", help="path/file.py or package.module")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is found.
+
+    Returns:
+        0 where something is right on its tiny case and nothing that could be called is wrong,
+        else 1.
+
+    Raises:
+        ValueError: when the file is not there or cannot be imported, or holds nothing that could
+            be a convolution.
+    """
+    from conv_reference.verification.console import screen
+    from conv_reference.verification.target.candidates import candidates
+    from conv_reference.verification.target.loading import load_module
+
+    found = candidates(load_module(arguments.file))
+    if not found:
+        raise ValueError(
+            f"nothing in {arguments.file!r} could be a convolution; accepted is a function of an "
+            "input and a kernel, a layer, an autograd.Function or an adapter"
+        )
+    verdicts = []
+    for name, kind, value in found:
+        verdict, lines = _told(f"{arguments.file}:{name}", value)
+        verdicts.append(verdict)
+        screen.show("".join(f"{line}\n" for line in (f"{name} ({kind})", *lines)))
+    screen.show(
+        "\none case of one size was tried, so nothing is verified yet: "
+        f"conv-reference verify {arguments.file}:NAME\n"
+    )
+    return 0 if "right" in verdicts and "wrong" not in verdicts else 1
+
+
+def _told(name: str, value: Any) -> tuple[str, list[str]]:
+    """The verdict in a word, and what is printed below the candidate's name."""
+    from conv_reference.verification.model.errors import TargetError
+    from conv_reference.verification.target.conventions import as_target
+    from conv_reference.verification.trial.tiny import tiny_judgements
+
+    try:
+        target = as_target(value, name=name)
+    except TargetError as error:
+        refused = f"not called: {one_line(str(error))}"
+        return "not called", [f"  {line}" for line in (refused, *_other(value))]
+    verdict, said = _summary(tiny_judgements(target))
+    hints = () if verdict == "right" else _other(value)
+    return verdict, [f"  {line}" for line in (f"called {_how(target)}", said, *hints)]
+
+
+def _how(target: Target) -> str:
+    if target.called_as:
+        return f"with {'; '.join(target.called_as)}"
+    options = ", ".join(sorted(target.options)) or "no options"
+    return f"as {target.operator.name} of torch is, with {options}"
+
+
+def _summary(judgements: list[Judgement]) -> tuple[str, str]:
+    """The first that is no good, else that all are."""
+    from conv_reference.verification.model.result import FAILURES, Verdict
+
+    for judgement in judgements:
+        if judgement.thrown is not None:
+            where = f" (at {judgement.thrown.place})" if judgement.thrown.place else ""
+            said = f"{judgement.thrown.kind}: {judgement.thrown.message}{where}"
+            return "raises", one_line(f"raises in {judgement.quantity}: {said}")
+        if judgement.verdict in FAILURES:
+            index = ",".join(map(str, judgement.index))
+            element = f"{judgement.quantity}[{index}]" if index else judgement.quantity
+            said = f"should be {judgement.expected}, is {judgement.actual}"
+            return "wrong", one_line(f"wrong: {element} {said}")
+    names = ", ".join(judgement.quantity for judgement in judgements)
+    exact = all(judgement.verdict is Verdict.EXACT for judgement in judgements)
+    return "right", f"right: {names} {'bit for bit' if exact else 'within rounding'}"
+
+
+def _other(value: Any) -> tuple[str, ...]:
+    from conv_reference.verification.target.by_trial import known_other_by_trial
+
+    said = known_other_by_trial(value)
+    return (f"computes {said}",) if said else ()

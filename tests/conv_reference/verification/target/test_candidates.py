@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.candidates import candidates
+from conv_reference.verification.target.loading import load_module
+from conv_reference.verification.target.names import completed
+
+SOURCE = """\
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.functional import conv2d
+
+
+def convolve(x, w):
+    return F.conv2d(x, w)
+
+
+same = convolve
+
+
+def one(x):
+    return x
+
+
+def _own(x, w):
+    return x
+
+
+class Layer(nn.Conv2d):
+    pass
+
+
+class Function(torch.autograd.Function):
+    pass
+
+
+class Plain:
+    pass
+
+
+class Adapter:
+    def forward(self, input, weight, bias, **options): ...
+    def vjp(self, grad_output, input, weight, bias, **options): ...
+
+
+layer = nn.Conv2d(1, 1, 1)
+adapter = Adapter()
+plain = Plain()
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "candidates.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_what_could_be_a_convolution_is_listed_and_what_is_imported_is_not(file: Path) -> None:
+    found = [(name, kind) for name, kind, _ in candidates(load_module(str(file)))]
+    assert found == [
+        ("convolve", "function"),
+        ("Layer", "layer"),
+        ("Function", "autograd.Function"),
+        ("layer", "instance of a layer"),
+        ("adapter", "adapter"),
+    ]
+
+
+def test_a_file_that_is_not_there_is_refused() -> None:
+    with pytest.raises(TargetError, match="no such file"):
+        load_module("nowhere.py")
+
+
+def test_a_file_with_several_says_which(file: Path) -> None:
+    with pytest.raises(TargetError, match=r"it has 3: convolve, Layer, Function; accepted is"):
+        completed(str(file))
+
+
+def test_a_file_with_one_is_completed_without_running_it(tmp_path: Path) -> None:
+    path = tmp_path / "single.py"
+    path.write_text("raise SystemExit(3)\ndef conv(x, w): ...\ndef helper(x): ...\n")
+    assert completed(str(path)) == f"{path}:conv"
+    path.write_text("x = 1\n")
+    with pytest.raises(TargetError, match="it shows none"):
+        completed(str(path))
+    path.write_text("def conv(:\n")
+    with pytest.raises(TargetError, match="cannot read"):
+        completed(str(path))
+
+
+@pytest.mark.parametrize("name", ["torch.nn.functional:conv2d", "a/b.py:conv", "not_there.py"])
+def test_other_names_stay(name: str) -> None:
+    assert completed(name) == name

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from conv_reference.cli import main
+
+SOURCE = """\
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def nhwc(x, w, stride=1, pad=0):
+    Y = F.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), stride=int(stride), padding=int(pad))
+    return Y.permute(0, 2, 3, 1)
+
+
+class Layer(nn.Module):
+    def __init__(self, h, w):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(h, w))
+
+    def forward(self, x):
+        return F.conv2d(x[None, None], self.weight[None, None])[0, 0]
+
+
+def by_transform(x, w):
+    size = x.shape[-2:]
+    spectrum = torch.einsum(
+        "ncxy,ocxy->noxy", torch.fft.rfft2(x), torch.fft.rfft2(w, s=size).conj()
+    )
+    Y = torch.fft.irfft2(spectrum, s=size)
+    return Y[..., : size[0] - w.shape[2] + 1, : size[1] - w.shape[3] + 1]
+"""
+WRONG = """\
+import torch
+from torch.nn import functional as F
+
+
+def flipped(image, kernel, strides=1):
+    return F.conv2d(image, kernel.flip(-1, -2), stride=strides)
+
+
+def same(x, w):
+    return F.conv2d(x, w, padding="same").relu()
+
+
+def broken(x, w):
+    raise ValueError("not today")
+
+
+def coloured(x, w, colour):
+    return x
+
+
+class Function(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return F.conv2d(x, w)
+
+    @staticmethod
+    def backward(ctx, G):
+        x, w = ctx.saved_tensors
+        return None, -torch.nn.grad.conv2d_weight(x, w.shape, G)
+"""
+
+
+@pytest.mark.parametrize(("name", "source", "status"), [("right", SOURCE, 0), ("wrong", WRONG, 1)])
+def test_each_candidate_is_called_and_told(
+    name: str,
+    source: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: SnapshotAssertion,
+) -> None:
+    (tmp_path / f"tried_{name}.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", f"tried_{name}.py"]) == status
+    assert capsys.readouterr().out == snapshot
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("x = 1\n", "nothing in 'tried_none.py' could be"), ("1 / 0\n", "ZeroDivisionError")],
+)
+def test_what_cannot_be_tried_is_refused_in_one_line(
+    source: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "tried_none.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", "tried_none.py"]) == 2
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_verify_takes_the_only_one_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tried_only.py").write_text(WRONG.partition("\n\ndef same")[0])
+    monkeypatch.chdir(tmp_path)
+    asked = ["--geometry", "h1 w2 k1x2", "--check", "certificate", "--in-process", "--seed", "1"]
+    assert main(["verify", "tried_only.py", *asked]) == 1
+    assert "tried_only.py:flipped: wrong" in capsys.readouterr().out
