@@ -37,7 +37,8 @@ def in_form(form: Form) -> Any:
             case "IOHW":
                 return K.permute(1, 0, 2, 3)
             case "(o, c·kh·kw)":
-                return K.unflatten(1, (3, 2, 4))
+                o, columns = K.shape
+                return K.reshape(o, 3, 2, columns // 6)
             case "(kh, kw)":
                 return K[None, None]
         return K

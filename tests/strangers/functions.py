@@ -1,0 +1,106 @@
+"""Functions in the manner of courses and tutorials: what they are called with is all their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def convolve(X: Tensor, K: Tensor) -> Tensor:
+    """A student's: one image, one kernel, two loops."""
+    h, w = K.shape
+    rows, columns = X.shape
+    Y = torch.zeros(rows - h + 1, columns - w + 1, dtype=X.dtype)
+    for i in range(Y.shape[0]):
+        for j in range(Y.shape[1]):
+            Y[i, j] = (X[i : i + h, j : j + w] * K).sum()
+    return Y
+
+
+def true_convolution(image: Tensor, kernel: Tensor) -> Tensor:
+    """The signal-processing course's, which flips the kernel: wrong where torch's is meant."""
+    return convolve(image, kernel.flip(0, 1))
+
+
+def apply_filter(kernel: Tensor, image: Tensor) -> Tensor:
+    """The kernel comes first."""
+    return convolve(image, kernel)
+
+
+def conv_forward(X: Tensor, W: Tensor, b: Tensor, s: int, pad: int) -> tuple[Tensor, Any]:
+    """The result, and a cache for the backward pass that nobody calls here."""
+    X = F.pad(X, (pad, pad, pad, pad))
+    _, _, kh, kw = W.shape
+    height, width = (X.shape[2] - kh) // s + 1, (X.shape[3] - kw) // s + 1
+    rows = []
+    for i in range(height):
+        row = [
+            torch.einsum("nchw,ochw->no", X[:, :, i * s : i * s + kh, j * s : j * s + kw], W) + b
+            for j in range(width)
+        ]
+        rows.append(torch.stack(row, -1))
+    return torch.stack(rows, -2), (X, W, b, s, pad)
+
+
+def conv2d_nhwc(x: Tensor, filters: Tensor, strides: int = 1) -> Tensor:
+    """TensorFlow's order of dimensions, the taps shifted one by one."""
+    kh, kw, _, _ = filters.shape
+    height, width = (x.shape[1] - kh) // strides + 1, (x.shape[2] - kw) // strides + 1
+    total = torch.zeros(x.shape[0], height, width, filters.shape[3], dtype=x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            rows = slice(i, i + (height - 1) * strides + 1, strides)
+            columns = slice(j, j + (width - 1) * strides + 1, strides)
+            total = total + x[:, rows, columns, :] @ filters[i, j]
+    return total
+
+
+def conv_iohw(x: Tensor, w: Tensor, pad: int = 0) -> Tensor:
+    """Its kernel lies as a transposed convolution's does."""
+    return im2col_strided(F.pad(x, (pad,) * 4), w.permute(1, 0, 2, 3))
+
+
+def im2col_strided(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
+    """Windows by strides, and one matrix product."""
+    n, c, h, width = x.shape
+    o, _, kh, kw = w.shape
+    oh, ow = (h - kh) // stride + 1, (width - kw) // stride + 1
+    sn, sc, sh, sw = x.stride()
+    windows = x.as_strided(
+        (n, oh, ow, c, kh, kw), (sn, sh * stride, sw * stride, sc, sh, sw), x.storage_offset()
+    )
+    columns = windows.reshape(n * oh * ow, c * kh * kw)
+    return (columns @ w.reshape(o, -1).t()).reshape(n, oh, ow, o).permute(0, 3, 1, 2)
+
+
+def im2col_flat(x: Tensor, w: Tensor) -> Tensor:
+    """By unfold, over windows of three by three: a kernel of another size is not refused."""
+    columns = F.unfold(x, (3, 3))
+    height, width = x.shape[2] - 2, x.shape[3] - 2
+    return (w.flatten(1) @ columns).reshape(len(x), len(w), height, width)
+
+
+def fft_conv(signal: Tensor, kernel: Tensor) -> Tensor:
+    """By the convolution theorem."""
+    size = signal.shape[-2:]
+    spectrum = torch.fft.rfft2(kernel, s=size).conj()
+    product = torch.einsum("ncxy,ocxy->noxy", torch.fft.rfft2(signal), spectrum)
+    whole: Tensor = torch.fft.irfft2(product, s=size)
+    return whole[..., : size[0] - kernel.shape[2] + 1, : size[1] - kernel.shape[3] + 1]
+
+
+def last_channel_alone(x: Tensor, w: Tensor) -> Tensor:
+    """`=` where `+=` was meant: the sum over the input channels is forgotten."""
+    for c in range(x.shape[1]):
+        total = im2col_strided(x[:, c : c + 1], w[:, c : c + 1])
+    return total
+
+
+def same(x: Tensor, w: Tensor) -> Tensor:
+    """TensorFlow's SAME padding, and a ReLU behind it."""
+    kh, kw = w.shape[2:]
+    padded = F.pad(x, ((kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2))
+    return im2col_strided(padded, w).relu()

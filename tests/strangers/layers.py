@@ -1,0 +1,113 @@
+"""Layers and autograd Functions in the manner of courses and tutorials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ConvLayer(nn.Module):
+    """A chapter's first layer: a kernel of h by w, and one image."""
+
+    def __init__(self, h: int, w: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(h, w))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, w = self.weight.shape
+        out = torch.zeros(x.shape[0] - h + 1, x.shape[1] - w + 1, dtype=x.dtype)
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                out[i, j] = (x[i : i + h, j : j + w] * self.weight).sum()
+        return out + self.bias
+
+
+class UnfoldConv(nn.Module):
+    """A kernel that is a matrix, a bias that is a column."""
+
+    def __init__(self, in_ch: int, nb_filters: int, k: int, strides: int = 1, pad: int = 1) -> None:
+        super().__init__()
+        self.k, self.strides, self.pad = k, strides, pad
+        self.W = nn.Parameter(torch.randn(nb_filters, in_ch * k * k))
+        self.b = nn.Parameter(torch.zeros(nb_filters, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        columns = F.unfold(x, self.k, padding=self.pad, stride=self.strides)
+        height = (x.shape[2] + 2 * self.pad - self.k) // self.strides + 1
+        y = self.W @ columns + self.b
+        return y.reshape(*y.shape[:2], height, -1)
+
+
+class NaiveConv(nn.Module):
+    """Loops over positions, with sizes as integers."""
+
+    def __init__(self, c_in: int, c_out: int, ks: int, padding_size: int = 0) -> None:
+        super().__init__()
+        self.ks, self.padding_size = ks, padding_size
+        self.weight = nn.Parameter(torch.randn(c_out, c_in, ks, ks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self._padded(x)
+        rows = range(x.shape[2] - self.ks + 1)
+        columns = range(x.shape[3] - self.ks + 1)
+        return torch.stack(
+            [torch.stack([self._at(x, i, j) for j in columns], -1) for i in rows], -2
+        )
+
+    def _padded(self, x: Tensor) -> Tensor:
+        return F.pad(x, (self.padding_size,) * 4)
+
+    def _at(self, x: Tensor, i: int, j: int) -> Tensor:
+        window = x[:, :, i : i + self.ks, j : j + self.ks]
+        return torch.einsum("nchw,ochw->no", window, self.weight)
+
+
+class PaddedOnce(NaiveConv):
+    """Pads below and on the right alone: the shape is right, and all is shifted."""
+
+    def _padded(self, x: Tensor) -> Tensor:
+        return F.pad(x, (0, 2 * self.padding_size, 0, 2 * self.padding_size))
+
+
+class CachedConv(torch.autograd.Function):
+    """A forward and a backward pass by hand, with a cache."""
+
+    bias_factor = 1
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor, stride: int, padding: int) -> Tensor:
+        n, _, height, width = x.shape
+        o, _, kh, kw = w.shape
+        oh, ow = (height + 2 * padding - kh) // stride + 1, (width + 2 * padding - kw) // stride + 1
+        columns = F.unfold(x, (kh, kw), padding=padding, stride=stride)
+        ctx.save_for_backward(columns, w)
+        ctx.cache = (height, width), stride, padding
+        return (w.reshape(o, -1) @ columns + b[:, None]).reshape(n, o, oh, ow)
+
+    @classmethod
+    def _gradients(cls, ctx: Any, dout: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        columns, w = ctx.saved_tensors
+        size, stride, padding = ctx.cache
+        flat = dout.flatten(2)
+        dw = torch.einsum("nol,nkl->ok", flat, columns).reshape(w.shape)
+        spread = w.reshape(len(w), -1).t() @ flat
+        dx = F.fold(spread, size, tuple(w.shape[2:]), padding=padding, stride=stride)
+        return dx, dw, dout.sum((0, 2, 3)) * cls.bias_factor
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        return *CachedConv._gradients(ctx, dout), None, None
+
+
+class TwiceTheBias(CachedConv):
+    """Its backward pass counts the bias twice."""
+
+    bias_factor = 2
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        return *TwiceTheBias._gradients(ctx, dout), None, None
