@@ -125,9 +125,9 @@ def _result(plane: Plane, kind: str, picture: Picture, own: Place) -> Drawn:
     lit = {
         (row, column): "off"
         for row, (should, actual) in enumerate(
-            zip(picture.should.numbers, picture.actual.numbers, strict=True)
+            zip(picture.should.numbers, picture.actual.numbers, strict=False)
         )
-        for column, (one, other) in enumerate(zip(should, actual, strict=True))
+        for column, (one, other) in enumerate(zip(should, actual, strict=False))
         if one != other
     }
     verb = "should be" if kind == "should" else "is"

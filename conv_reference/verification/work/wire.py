@@ -21,8 +21,8 @@ _OURS = "conv_reference."
 ADMITTED = frozenset(
     {
         "Broken", "Case", "Crash", "Described", "Explanation", "Failure", "FunctionSpelling",
-        "Geometry", "Judgement", "LayerSpelling", "Layout", "Quantity", "Results", "Target",
-        "TargetError", "Thrown", "Unreached", "Values", "Verdict",
+        "Geometry", "Judgement", "LayerSpelling", "Layout", "Part", "Picture", "Plane", "Quantity",
+        "Results", "Target", "TargetError", "Term", "Thrown", "Unreached", "Values", "Verdict",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.
