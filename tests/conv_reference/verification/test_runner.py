@@ -175,7 +175,7 @@ def test_a_target_that_throws_is_a_finding() -> None:
     assert report.verdict == Verdict.RAISED
     assert not report.passed
     assert {f.explanation for f in report.findings} == {
-        "raised RuntimeError: no engine found for this problem (at hostile.py:99)"
+        "raised RuntimeError: no engine found for this problem (at hostile.py:101)"
     }
     assert all(" w3 " in finding.geometry for finding in report.findings)
 

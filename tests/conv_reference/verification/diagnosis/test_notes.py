@@ -52,16 +52,26 @@ def test_what_was_not_even_drawn_is_certificates_not_reached() -> None:
 
 
 def test_a_parameter_of_another_name_is_left_alone_and_told() -> None:
-    def function(X: Any, K: Any, b: Any = None, stride: Any = 1) -> Any:
-        return conv2d(X, K, b, stride)
+    def function(X: Any, K: Any, shift: Any = None, stride: Any = 1) -> Any:
+        return conv2d(X, K, shift, stride)
 
     report = verify(function, dtypes=torch.float64, checks="forward", budget=0.1, seed=0)
 
     assert report.passed
-    assert "left at its default, for conv2d has no parameter of this name: b; and no bias was" in (
+    assert "left at its default, for conv2d has no parameter of this name: shift; and no bias" in (
         "\n".join(map(str, report.notes))
     )
     assert {check.name for check in report.checks} == {"forward"}
+
+
+def test_a_convention_that_was_found_is_told() -> None:
+    def function(X: Any, K: Any, b: Any = None, pad: Any = 0) -> Any:
+        return conv2d(X, K, b, padding=int(pad))
+
+    said = [*map(str, notes.assumed(as_target(function)))]
+    assert said == [
+        "called as found by trial on a tiny case: integers for padding; b for bias; pad for padding"
+    ]
 
 
 def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
