@@ -71,7 +71,7 @@ def as_target(
     """
     if isinstance(implementation, Target):
         return implementation
-    importable = name is not None
+    importable = name is not None and ":" in name  # else it is a word to show, and leads nowhere
     if name is None:
         name, importable = _own_name(implementation)
     return replace(

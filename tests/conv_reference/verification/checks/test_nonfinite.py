@@ -158,8 +158,6 @@ def test_what_is_wrong_over_plain_integers_is_not_taken_for_a_transform(
     [
         (cleaned, "nonfinite_input", "Y", "should not be finite"),
         (cleaned, "nonfinite_kernel", "Y", "should not be finite"),
-        (spread, "nonfinite_input", "Y", "does not take part"),
-        (spread_from_kernel, "nonfinite_kernel", "Y", "does not take part"),
         (clipped, "nonfinite_upstream", "dX", "should not be finite"),
         (clipped, "nonfinite_upstream", "dK", "should not be finite"),
     ],
@@ -167,6 +165,25 @@ def test_what_is_wrong_over_plain_integers_is_not_taken_for_a_transform(
 def test_it_is_found(implementation: Any, row: str, quantity: str, said: str) -> None:
     found = (failures(implementation, f"nonfinite {SIZES}", seed) for seed in range(8))
     assert any(said in told.get((row, quantity), "") for told in found)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "row"),
+    [(spread, "nonfinite_input"), (spread_from_kernel, "nonfinite_kernel")],
+    ids=["from the input", "from the kernel"],
+)
+def test_what_spreads_in_every_dtype_is_observed_where_all_that_is_finite_is_exact(
+    implementation: Any, row: str
+) -> None:
+    seen = [
+        judgement
+        for seed in range(8)
+        for judgement in judged(implementation, f"nonfinite {SIZES}", seed)
+        if (judgement.check, str(judgement.quantity)) == (row, "Y")
+    ]
+    assert not [j for j in seen if j.verdict in FAILURES]
+    said = "products with zeros spread what is not finite in Y"
+    assert said in {judgement.observed for judgement in seen}
 
 
 def test_skipped_zeros_are_found() -> None:
