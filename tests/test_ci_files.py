@@ -183,7 +183,7 @@ def test_the_workflow_is_green_on_the_right_kernel_and_writes_its_summary(
 
     assert repository.sh(steps["Summary"]).returncode == 0
     summary = (repository.folder / "summary.md").read_text()
-    assert summary.startswith("### ✅ <code>my&#95;kernels&#58;conv2d</code>: green: ")
+    assert summary.startswith("### ✅ `my_kernels:conv2d`: green: ")
 
 
 @pytest.mark.slow
@@ -199,8 +199,8 @@ def test_a_gradient_broken_for_groups_turns_the_workflow_red_and_is_named(
     repository.sh(steps["Summary"])
     summary = (repository.folder / "summary.md").read_text()
     assert "BROKEN: 1 regression against the baseline" in summary
-    assert "<code>grad&#95;weight in float32 on cpu&#58; was exact, is wrong</code>" in summary
-    assert re.search(r"<b>WRONG</b>: <code>dK&#91;.* g2", summary)
+    assert "grad_weight in float32 on cpu: was exact, is wrong" in summary
+    assert re.search(r"WRONG.*dK\[.* g2", summary)
 
 
 @pytest.mark.slow

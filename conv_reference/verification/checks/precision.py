@@ -32,7 +32,7 @@ from conv_reference.verification.trial.judge import (
 from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.products import MEASURABLE, flaws
-from conv_reference.verification.trial.transforms import leaves_noise
+from conv_reference.verification.trial.transforms import mixes
 from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
@@ -159,7 +159,7 @@ def _earned(
     strict = trial.judge(judgement.check, judgement.quantity, actual, direct, real=real)
     if strict.verdict != Verdict.WRONG:
         return strict
-    return judgement if leaves_noise(trial, judgement.quantity) else unearned(strict)
+    return judgement if mixes(trial, judgement.quantity) else unearned(strict)
 
 
 def _products(trial: Trial) -> Iterator[Judgement]:
@@ -167,7 +167,7 @@ def _products(trial: Trial) -> Iterator[Judgement]:
     if trial.case.dtype not in MEASURABLE or trial.allowed_bits is not None:
         return
     for flaw in flaws(trial):
-        if not leaves_noise(trial, flaw.quantity):
+        if not mixes(trial, flaw.quantity):
             row = _ROWS[flaw.quantity]
             yield whole(row, flaw.quantity, "products rounded to nearest", "others", flaw.said)
 

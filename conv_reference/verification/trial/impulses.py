@@ -17,7 +17,7 @@ from conv_reference.verification.model.case import Layout, Values
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Expected, Judgement
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.transforms import leaves_noise
+from conv_reference.verification.trial.transforms import mixes as earns_it
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 Ask = Callable[[Mapping[str, list[int]]], Judgement | None]
@@ -53,7 +53,7 @@ def confirmed(trial: Trial, judgement: Judgement, actual: Tensor, expected: Expe
     if silent is not None:
         return silent  # where nothing is multiplied, nobody rounds
     mixes = trial.allowed_bits is not None or not expected.transform
-    if not mixes and leaves_noise(trial, quantity):
+    if not mixes and earns_it(trial, quantity):
         mixes = True
         if zlib.crc32(trial.key.encode()) % _SAMPLED:
             return _over_small(trial, judgement)

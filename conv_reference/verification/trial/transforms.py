@@ -42,8 +42,17 @@ def transforms(trial: Trial, quantity: str) -> bool:
         trial: the case; the target is called on a few operands of its own.
         quantity: Y, dX, dK or db.
     """
-    tried = (trial, *_larger(trial))
-    return not _is_wrong(trial, quantity) and any(leaves_noise(t, quantity) for t in tried)
+    return not _is_wrong(trial, quantity) and mixes(trial, quantity)
+
+
+def mixes(trial: Trial, quantity: str) -> bool:
+    """Whether it leaves noise: over the case, or some pixels more, where less cancels exactly.
+
+    Args:
+        trial: the case; the target is called on a few operands of its own.
+        quantity: Y, dX or dK.
+    """
+    return any(leaves_noise(tried, quantity) for tried in (trial, *_larger(trial)))
 
 
 def _is_wrong(trial: Trial, quantity: str) -> bool:

@@ -132,6 +132,10 @@ def by_strides(
 ) -> Tensor:
     """Windows by their strides, contracted by tensordot."""
     ph, pw = pair(padding)
+    if min(ph, pw) < 0 or input.dim() != 4 or input.shape[1] != weight.shape[1]:
+        raise ValueError(f"no convolution of {tuple(input.shape)} and {tuple(weight.shape)}")
+    if len({t.dtype for t in (input, weight, bias) if t is not None}) > 1:
+        raise TypeError("operands of one dtype, please")
     X = pad(input, (pw, pw, ph, ph)).contiguous()
     out = _out(X, weight, 1, 0, 1)
     n, c, h, w = X.stride()

@@ -17,10 +17,10 @@ def nan_dropped(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.forward(torch.where(X.isnan(), 0, X) if z.kh * z.kw > 1 else X, K, z)
 
 
-@planted("Y", "kw > 1, H' and W' > 1: an infinity spreads over its row of outputs")
+@planted("Y", "float32, kw > 1, H' and W' > 1: an infinity spreads over its row of outputs")
 def nan_spread(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     Y = direct.forward(X, K, z)
-    if z.kw > 1 and min(z.oh, z.ow) > 1:
+    if X.dtype == torch.float32 and z.kw > 1 and min(z.oh, z.ow) > 1:
         bad = ~(Y - Y == 0).all(3, keepdim=True)
         Y = torch.where(bad, torch.nan, Y)
     return Y
@@ -31,10 +31,11 @@ def nan_gradient(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.grad_input(torch.where(G.isnan(), 0, G) if z.n > 1 else G, K, z)
 
 
-@planted("Y", "C > 1: an infinity becomes not-a-number, in its own elements alone")
+@planted("Y", "float32, C > 1: an infinity becomes not-a-number, in its own elements alone")
 def infinity_lost(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     Y = direct.forward(X, K, z)
-    return torch.where(Y.isinf(), torch.nan, Y) if z.c > 1 else Y
+    lost = X.dtype == torch.float32 and z.c > 1
+    return torch.where(Y.isinf(), torch.nan, Y) if lost else Y
 
 
 @planted("dK", "kw > 1: an infinity has the sign of its factor's magnitude")
