@@ -130,9 +130,10 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
         return False
     if any(option != name for option, name in own.names.items()):
         return True
-    if {"dilation", "groups"} & {*own.names}:
+    if own.is_layer or {"dilation", "groups"} & {*own.names}:
         return bool(own.integers)
-    return bool({*own.names} & {*_PAIRED}) or not _has_torchs_names(implementation)
+    # One that has all of torch's names, too: what it does on the tiny case is not to end a run.
+    return bool(own.integers) or not _has_torchs_names(implementation)
 
 
 def _has_torchs_names(implementation: Any) -> bool:
