@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, can_be_exact
-from conv_reference.quantities import CONV2D, GRADIENTS, Operator
+from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import looked_at
@@ -36,6 +36,12 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
 def options_of(operator: Operator) -> tuple[str, ...]:
     """What may be varied of an operator, in the order in which torch's function takes it."""
     return _OPTIONS_OF.get(operator.name, OPTIONS)
+
+
+def settled_remainder(operator: Operator, parameters: Container[str]) -> Pair | None:
+    """None of output_padding, where a transposed convolution cannot be asked for any."""
+    transposed = operator is CONV_TRANSPOSE2D
+    return (0, 0) if transposed and "output_padding" not in parameters else None
 
 
 @dataclass(frozen=True)
