@@ -2,7 +2,7 @@
 
 It stands beside the packages, not in one: else every run would import ``conv_reference`` before
 tools that instrument it (jaxtyping, coverage) are ready. torch is not imported here; of the
-packages one file is read, the table of the options.
+packages one folder is read, the tables of the options.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _options() -> Any:
-    """The module ``conv_reference.verification.options``, without its package."""
+    """The package ``conv_reference.verification.options``, without those above it."""
     name = "_conv_reference_options"
     if name not in sys.modules:
-        path = Path(__file__).parent / "conv_reference" / "verification" / "options.py"
-        spec = spec_from_file_location(name, path)
+        folder = Path(__file__).parent / "conv_reference" / "verification" / "options"
+        spec = spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
         assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
         sys.modules[name] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])

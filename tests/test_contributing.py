@@ -24,16 +24,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in ("conv_reference", "analytic"):
         copytree(ROOT / package, folder / package, ignore=ignored)
     for place, code in BLOCKS:
-        if not place.startswith("in "):
-            assert not (folder / place).exists(), f"{place} is there already"
-            (folder / place).write_text(code, encoding="utf-8")
-            continue
-        path, before = re.fullmatch(r"in (\S+), before (\w+)", place).groups()  # type: ignore[union-attr]  # a page that is ours
-        source = (folder / path).read_text(encoding="utf-8")
-        name = code.partition(" = ")[0]
-        head, opening, tail = source.partition(f"{before}: tuple[Option, ...] = (")
-        assert opening, f"{path} has no {before}"
-        (folder / path).write_text(f"{head}{code}{opening}\n    {name},{tail}", encoding="utf-8")
+        path = folder / place.removeprefix("at the end of ")
+        assert path.exists() == place.startswith("at the end of "), place
+        with path.open("a", encoding="utf-8") as file:
+            file.write(code)
     return folder
 
 
@@ -54,7 +48,7 @@ def test_the_page_has_a_recipe_for_a_check_a_format_and_an_option() -> None:
     assert [place.split("/")[-1] for place, _ in BLOCKS] == [
         "negated.py",
         "csv.py",
-        "options.py, before OPTIONS",
+        "judged.py",
     ]
 
 

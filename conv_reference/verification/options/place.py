@@ -1,0 +1,31 @@
+"""Options that say where the target runs, and what is kept from one run to the next."""
+
+from __future__ import annotations
+
+from .option import PLACE, Option
+
+IN_PROCESS = Option(
+    flag="in-process",
+    group=PLACE,
+    help="call the target in this process, for debuggers; a crash then ends the run",
+    kind=None,
+    plugin="in-process",
+)
+WORKERS = Option(
+    flag="workers",
+    keyword="workers",
+    group=PLACE,
+    help="child processes (one a core, up to 4)",
+    kind=int,
+    metavar="N",
+    valid=lambda workers: workers >= 1,
+    accepted="must be at least 1",
+)
+MEMORY = Option(
+    flag="memory",
+    group=PLACE,
+    help="where failing cases are remembered, to be tried first; or none, as with --seed or "
+    "--baseline, so that runs repeat",
+    metavar="DIR",
+    default=".hypothesis/examples",
+)

@@ -1,0 +1,160 @@
+"""Options that say what is tried: dtypes, geometries, checks, and how many cases."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .option import TRIED, Option
+
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+OPERATORS = (
+    "conv2d",
+    "conv_transpose2d",
+    "conv2d_weight",
+    "conv2d_input",
+    "conv1d",
+    "conv_transpose1d",
+)
+SWEEPS = ("default", "small", "random", "networks", "exhaustive")
+DEFAULT_BUDGET = 20.0  # seconds
+DEFAULT_CASES = 10_000
+MOST_CASES = 100_000_000  # a month on two cores; more is a slip of the keyboard
+
+
+def _finite_above_0(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+def _texts() -> Any:
+    """What reads texts; not before a value is there, for its imports are not Python's alone."""
+    from conv_reference.verification import texts
+
+    return texts
+
+
+def planned(budget: float | None, cases: int | None) -> int:
+    """About how many cases a run has: 500 for each second where none are named."""
+    if cases is not None:
+        return cases
+    seconds = DEFAULT_BUDGET if budget is None else budget
+    return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * seconds, MOST_CASES)))
+
+
+OPERATOR = Option(
+    flag="operator",
+    group=TRIED,
+    help="what the target should compute, where neither its name, its class nor a parameter "
+    f"output_padding says it: {', '.join(OPERATORS)}",
+    choices=OPERATORS,
+    metavar="NAME",
+)
+DTYPE = Option(
+    flag="dtype",
+    keyword="dtypes",
+    group=TRIED,
+    help=f"may be repeated; of {', '.join(DTYPES)}, all by default",
+    metavar="D",
+    default=DTYPES,
+    choices=DTYPES,
+    repeated=True,
+    recorded=True,
+    plugin="dtype",
+)
+DEVICE = Option(
+    flag="device",
+    keyword="device",
+    group=TRIED,
+    help="where the target runs",
+    metavar="D",
+    default="cpu",
+    recorded=True,
+    plugin="device",
+)
+SWEEP = Option(
+    flag="sweep",
+    keyword="sweep",
+    group=TRIED,
+    help="which geometries",
+    default="default",
+    choices=SWEEPS,
+    recorded=True,
+)
+GEOMETRY = Option(
+    flag="geometry",
+    keyword="geometry",
+    group=TRIED,
+    help='only this one, like "n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"; the letters are explained below',
+    metavar="TEXT",
+    checked=lambda text: _texts().geometry(text),
+)
+CASE = Option(
+    flag="case",
+    keyword="case",
+    group=TRIED,
+    help="only this one, as a finding names it",
+    metavar="TEXT",
+    checked=lambda text: _texts().case(text, DTYPES),
+)
+CHECK = Option(
+    flag="check",
+    keyword="checks",
+    group=TRIED,
+    help="only this check, or one that runs on request; may be repeated (see checks)",
+    metavar="NAME",
+    default=(),
+    repeated=True,
+    checked=lambda name: _texts().known_check(name),
+    recorded=True,
+    plugin="check",
+)
+SKIP = Option(
+    flag="skip",
+    keyword="skip",
+    group=TRIED,
+    help="not this check or row; may be repeated",
+    metavar="NAME",
+    default=(),
+    repeated=True,
+    checked=lambda name: _texts().known_check(name),
+    recorded=True,
+)
+SEED = Option(
+    flag="seed",
+    keyword="seed",
+    group=TRIED,
+    help="repeat the run with this seed",
+    kind=int,
+    metavar="N",
+    valid=lambda seed: seed >= 0,
+    accepted="must be at least 0",
+    plugin="seed",
+)
+BUDGET = Option(
+    flag="budget",
+    keyword="budget",
+    group=TRIED,
+    help="alone, the number of cases follows from it, 500 a second, and the clock cuts at three "
+    f"times as much; beside --cases it is the time limit itself ({DEFAULT_BUDGET:g})",
+    kind=float,
+    metavar="SECONDS",
+    valid=_finite_above_0,
+    accepted="must be finite and more than 0 seconds",
+    unset=f"{DEFAULT_BUDGET:g} s",
+    recorded=True,
+    plugin="budget",
+)
+CASES = Option(
+    flag="cases",
+    keyword="cases",
+    group=TRIED,
+    help="about how many are planned; without --budget there is then no time limit "
+    f"({DEFAULT_CASES:,})",
+    kind=int,
+    metavar="N",
+    valid=lambda cases: 1 <= cases <= MOST_CASES,
+    accepted=f"must be 1..{MOST_CASES:,}",
+    unset="those of its budget",
+    recorded=True,
+    plugin="cases",
+)
