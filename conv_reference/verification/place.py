@@ -1,0 +1,85 @@
+"""Where the target runs: in this process, in children, or wherever an executor has it run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import closing, contextmanager
+from typing import Any
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.loading import load_target
+from conv_reference.verification.target.names import read_as
+from conv_reference.verification.target.operators import reading
+from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.work.children import Children, usual_count
+from conv_reference.verification.work.executor import OnExecutor
+from conv_reference.verification.work.here import Here
+
+
+def read_as_one_of(implementation: Any, operator: str) -> Any:
+    """The implementation, or its name, as one that should compute the operator.
+
+    Raises:
+        ValueError: when there is no such operator.
+        TargetError: when the implementation is no target.
+    """
+    reading(operator)  # refuses what is none, before children are started
+    if isinstance(implementation, str):
+        return read_as(implementation, operator)
+    return as_target(implementation, operator=operator)
+
+
+@contextmanager
+def opened(
+    implementation: Any,
+    *,
+    isolate: bool | Children,
+    workers: int | Executor | None,
+    full_run: bool,
+) -> Iterator[Backend]:
+    """The place where the target runs; what is started here is closed here.
+
+    Args:
+        implementation: or its name.
+        isolate: whether it runs in children; or children that the caller has started and closes.
+        workers: how many children, None for one a core; or an executor, the caller's to shut down.
+        full_run: whether a whole run follows, for which children import more beforehand.
+
+    Raises:
+        TargetError: when it is no target, or another process could not import it.
+    """
+    if isinstance(isolate, Children):
+        yield isolate
+        return
+    started = _started(implementation, isolate=isolate, workers=workers, full_run=full_run)
+    with closing(started) as backend:
+        yield backend
+
+
+def _started(
+    implementation: Any, *, isolate: bool, workers: int | Executor | None, full_run: bool
+) -> Backend:
+    if isinstance(workers, Executor):
+        return OnExecutor(_importable(implementation, "workers"), workers)
+    count = usual_count() if workers is None else workers
+    is_name = isinstance(implementation, str)
+    if is_name and isolate:
+        return Children(implementation, count, full_run=full_run)
+    target = load_target(implementation) if is_name else as_target(implementation)
+    if not isolate:
+        return Here(target)
+    return Children(_importable(target, "isolate"), count, full_run=full_run)
+
+
+def _importable(implementation: Any, option: str) -> str:
+    """The name by which another process finds it."""
+    if isinstance(implementation, str):
+        return implementation
+    target = as_target(implementation)
+    if not target.importable:
+        raise TargetError(
+            f"{option} needs a target that a child process can import; {target.name!r} cannot be"
+        )
+    return target.name

@@ -1,0 +1,202 @@
+"""One run: the plan carried out, failures taken apart, and all of it gathered into a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from conv_reference.verification.audit import audit
+from conv_reference.verification.audit.audit import Audit
+from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.diagnosis import notes
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
+from conv_reference.verification.diagnosis.tally import Tally
+from conv_reference.verification.judging import Judged, Progress, judged
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.known.provoke import provoke, stale
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Crash, Failure
+from conv_reference.verification.model.notes import Note, Unjudged
+from conv_reference.verification.model.result import (
+    FAILURES,
+    CheckResult,
+    Coverage,
+    Report,
+    Verdict,
+)
+from conv_reference.verification.plan.plan import Plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.plan.selection import asked_checks, selected_rows
+from conv_reference.verification.report.printed import PrintedReport
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.work.backend import Backend
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same over one run."""
+
+    target: Target
+    backend: Backend
+    settings: Settings
+    environment: Mapping[str, str]
+    own: tuple[Defect, ...]  # that the target has here
+    passed_on: tuple[Defect, ...]  # that it may meet, for it calls torch
+    torchs: tuple[Defect, ...]  # all of torch's, for which failures are held
+    wanted: Request
+    begun: float  # of ``time.monotonic``
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Those that cases of this run may meet."""
+        return (*self.own, *self.passed_on)
+
+    def report(self, chosen: Plan, require: Verdict, progress: Progress | None) -> Report:
+        """The plan carried out, and what failed taken apart."""
+        with ExitStack() as held:
+            auditor = self._auditor()
+            if auditor is not None:
+                held.callback(auditor.close)
+            return self._report(chosen, require, progress, auditor)
+
+    def _report(
+        self,
+        chosen: Plan,
+        require: Verdict,
+        progress: Progress | None,
+        auditor: Backend | None,
+    ) -> Report:
+        chosen, provoked_notes = self._provoked(chosen)
+        crashing = [defect for defect in self.defects if defect.crashes]
+        outcome = judged(
+            chosen,
+            self.wanted,
+            self.backend,
+            self.settings,
+            spared=crashing,
+            progress=progress,
+        )
+        checks = self._checks(chosen)
+        rows = selected_rows(checks, self.wanted.checks)
+        tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)
+        audited = self._audited(auditor, outcome)
+        for case, judgements in audited.results:
+            tally.add(case, judgements)
+        gathered, interrupted = self._findings(tally, outcome)
+        tried = outcome.tried
+        return PrintedReport(
+            target=self.target.name,
+            environment=dict(self.environment),
+            seed=self.settings.seed,
+            require=require,
+            planned=outcome.planned,
+            judged=len(tried),
+            checks=(*tally.results(gathered.known), *_not_asked(self.target, checks)),
+            findings=gathered.findings,
+            coverage=_coverage(chosen, outcome, tally.refused),
+            notes=(
+                *notes.assumed(self.target),
+                *provoked_notes,
+                *tally.notes,
+                *notes.silent(checks, rows, tally.rows, tried),
+                *notes.unswept(self.wanted, checks),
+                *notes.inapplicable(checks, self.wanted.dtypes),
+                *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
+                *audited.notes,
+                *self.backend.notes,
+                *notes.unrequested(self.wanted, self.settings.device),
+            ),
+            interrupted=interrupted,
+            stale=stale(tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
+            unjudged=tuple(
+                Unjudged(case.check, str(case), broken.error) for case, broken in outcome.unjudged
+            ),
+            refused=len(tally.refused),
+            seconds=time.monotonic() - self.begun,
+        )
+
+    def _auditor(self) -> Backend | None:
+        """Who answers some certificates again: begun beforehand, for it imports torch."""
+        named = self.wanted.checks
+        wanted = audit.ROW in named or not (named or self.wanted.is_single)
+        return self.backend.unmarked() if wanted else None
+
+    def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:
+        if auditor is None and not self.backend.is_here:
+            return Audit()  # it was not asked for
+        return audit.audit(outcome.results, self.target, auditor, self.settings)
+
+    def _provoked(self, chosen: Plan) -> tuple[Plan, tuple[Note, ...]]:
+        """The plan with known defects in mind; and what is left out of it."""
+        if self.wanted.is_single:
+            return chosen, ()
+        crashing = [defect for defect in self.defects if defect.crashes]
+        chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
+        isolated = self.backend.isolates
+        provoked = provoke(chosen.cases, self.defects, self.target, self.wanted, isolated=isolated)
+        return replace(chosen, cases=provoked.cases), provoked.notes
+
+    def _checks(self, chosen: Plan) -> list[Check]:
+        """Those that the report speaks of, those included that the target cannot be put to."""
+        named = {case.check for case in chosen.cases}
+        if self.wanted.case is None:
+            named |= {check.name for check in asked_checks(self.wanted.checks)}
+        return [check for check in all_checks().values() if check.name in named]
+
+    def _findings(self, tally: Tally, outcome: Judged) -> tuple[Gathered, bool]:
+        """What failed, taken apart; and whether the run was interrupted in the meantime."""
+        patience = 0.0 if outcome.interrupted else _patience(self.wanted)
+        failures, judged_in = tally.failures(), tally.judged_in
+
+        def taken_apart(seconds: float) -> Gathered:
+            deadline = time.monotonic() + seconds
+            bench = Bench(self.target, self.backend, self.settings, self.own, self.torchs, deadline)
+            in_process = self.backend.is_here
+            return Diagnosis(failures, judged_in, bench, in_process).gathered()
+
+        try:
+            return taken_apart(patience), outcome.interrupted
+        except KeyboardInterrupt:  # what is known so far, as it was met
+            return taken_apart(0.0), True
+
+
+def _tallied(tally: Tally, rows: Set[str], outcome: Judged) -> Tally:
+    for case, result in outcome.results:
+        crashed = isinstance(result, Crash)
+        tally.add(case, result if crashed else [j for j in result if j.check in rows])
+    return tally
+
+
+def _unasked(rows: Set[str], outcome: Judged) -> Iterator[Failure]:
+    """What failed in rows that nobody asked for: a known defect may show there alone."""
+    for case, result in outcome.results:
+        for judgement in () if isinstance(result, Crash) else result:
+            if judgement.check not in rows and judgement.verdict in FAILURES:
+                yield Failure(case, judgement)
+
+
+def _coverage(chosen: Plan, outcome: Judged, refused: Container[Case]) -> Coverage | None:
+    """What was met, of a run that came to its end."""
+    if chosen.covering is None or outcome.is_cut:
+        return None
+    return chosen.covering.coverage({case for case in outcome.tried if case not in refused})
+
+
+def _patience(wanted: Request) -> float:
+    """Seconds for taking failures apart: a short run is not to end in a long wait."""
+    limit = wanted.time_limit
+    return PATIENCE if limit is None else min(PATIENCE, max(PATIENCE / 3, limit))
+
+
+def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
+    """The rows that the target cannot be put to, with the reason."""
+    return [
+        CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
+        for check in checks
+        if (reason := check.unsupported(target)) is not None and not check.layers_only
+        for row in check.rows
+    ]
