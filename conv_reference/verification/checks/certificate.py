@@ -31,7 +31,6 @@ from conv_reference.verification.trial.returned import Misfit, overhearing, resi
 from conv_reference.verification.trial.trial import (
     TargetRaised,
     Trial,
-    own_shapes,
     target_code,
 )
 from conv_reference.verification.trial.values import repetitions
@@ -169,7 +168,7 @@ def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgemen
         ("b", call.b, trial.operands.bias, "db"),
         ("G", call.G, trial.operands.grad_output, "Y"),
     )
-    shapes = own_shapes(trial.target, trial.case.geometry)
+    shapes = trial.shapes
     changed = False
     for name, tensor, private, like in pairs:
         if tensor is None:

@@ -18,7 +18,7 @@ from conv_reference.verification.trial.agreement import against_oracle, agree
 from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import writable
-from conv_reference.verification.trial.trial import Trial, own_shapes
+from conv_reference.verification.trial.trial import Trial
 
 _REPETITIONS = 16  # "right on the first ten calls" and "every seventh is wrong" show
 _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each thread
@@ -61,7 +61,7 @@ def repetition(trial: Trial) -> Iterator[Judgement]:
 )
 def dirty_memory(trial: Trial) -> Iterator[Judgement]:
     """NaN in freed blocks of every size in question, just before each pass."""
-    shapes = own_shapes(trial.target, trial.case.geometry)
+    shapes = trial.shapes
     call = trial.call()
     _soil(trial, shapes)
     found = observe(_soiling(trial, call, shapes))

@@ -19,7 +19,7 @@ from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, answer
 from conv_reference.verification.trial.judge import Expected, Judgement
-from conv_reference.verification.trial.trial import Trial, own_shapes, target_code
+from conv_reference.verification.trial.trial import Trial, target_code
 
 _SIZE = 2  # of the dimension that is mapped over
 _OUTER = 3  # and of a second one around it
@@ -87,7 +87,7 @@ def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noq
 
 def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
     """Every dimension for one letter; for several, two choices: others for each case."""
-    shapes = own_shapes(trial.target, trial.case.geometry)
+    shapes = trial.shapes
     ranks = {"X": len(shapes["dX"]), "K": len(shapes["dK"]), "b": 1}
     choices = [
         dict(zip(letters, dims, strict=True))
@@ -122,7 +122,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     if mapped is None:
         return
     answers: list[tuple[str, Quantity, Any]] = []
-    ranks = len(own_shapes(trial.target, trial.case.geometry)["Y"]) + 1
+    ranks = len(trial.shapes["Y"]) + 1
     for letters in _subsets(trial):
         for out_dim, dims in trial.some(enumerate(_in_dims(trial, letters)), letters):
             call = mapped.call(trial)

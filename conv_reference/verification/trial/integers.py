@@ -25,7 +25,6 @@ from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
-    own_shapes,
 )
 
 _DIGIT = 9
@@ -102,7 +101,7 @@ def answer(
         trail: and after them.
     """
     given = [None if t is None else t.detach().to("cpu", torch.float64) for t in tensors]
-    shape = (*lead, *own_shapes(trial.target, trial.case.geometry)[like], *trail)
+    shape = (*lead, *trial.shapes[like], *trail)
     return Expected(
         value=value(*given).reshape(shape),
         scale=partial(_scale, value, given, shape),
@@ -180,6 +179,4 @@ def own(trial: Trial, like: str, tensor: Tensor | None) -> Any:
     """What the target is handed of a tensor: a copy, in its own shape, on its device."""
     if tensor is None:
         return None
-    return tensor.reshape(own_shapes(trial.target, trial.case.geometry)[like]).to(
-        trial.device, copy=True
-    )
+    return tensor.reshape(trial.shapes[like]).to(trial.device, copy=True)

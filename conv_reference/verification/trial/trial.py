@@ -133,6 +133,11 @@ class Trial:
         """The judge's private copies: contiguous, on the CPU, never shown to the target."""
         return case_operands(self.case, self.seed, self.target.operator)
 
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of Y, dX, dK and db, as the target has them."""
+        return own_shapes(self.target, self.case.geometry)
+
     def call(self, operands: Operands | None = None, **changes: Any) -> Call:
         """A call on fresh copies, arranged as the case says.
 
@@ -163,7 +168,7 @@ class Trial:
         own = given.by_role(torch.float64)
         if not self.case.bias:
             del own["bias"]
-        shapes = own_shapes(self.target, geometry)
+        shapes = self.shapes
         return {
             name: Expected(
                 value=operator.first(name, own, geometry).reshape(shapes[name]),
