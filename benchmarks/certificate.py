@@ -13,7 +13,7 @@ from benchmarks.functional import compare
 from conv_reference.geometry import Geometry
 from conv_reference.operands import real_operands
 from conv_reference.verification import Case, as_target
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 
 GEOMETRIES = (
     "n1 c1 h2 w3 o1 k1x2",

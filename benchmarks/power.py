@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.plan.plan import plan

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from conv_reference.verification.console.screen import lose_nothing
-from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.plain import one_line
 
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,6 +37,39 @@ def test_the_derivation_loads_no_torch_and_nothing_of_the_reference() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+GETTEXT = {"_", "_n"}  # names that its tools look for
+
+
+def imported(path: Path) -> Iterator[str]:
+    """What a file imports of ours, by dotted names: modules, and what it takes out of them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def room_of_private(name: str) -> str | None:
+    """The package or module whose own a name is; None where no part of it is private."""
+    parts = name.split(".")
+    private = (i for i, part in enumerate(parts) if part.startswith("_") and part not in GETTEXT)
+    first = next(private, None)
+    return None if first is None else ".".join(parts[:first])
+
+
+@pytest.mark.parametrize("folder", ["conv_reference", "analytic", "benchmarks"])
+def test_nothing_private_is_imported_from_outside_its_room(folder: str) -> None:
+    crossings = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / folder).rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[0] in {"conv_reference", "analytic"}
+        and (room := room_of_private(name)) is not None
+        and not ".".join(path.relative_to(ROOT).with_suffix("").parts).startswith(f"{room}.")
+    ]
+    assert crossings == []
 
 
 def test_calls_are_checked_wherever_shapes_are_annotated() -> None:

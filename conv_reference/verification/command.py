@@ -17,7 +17,7 @@ from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.patterns import read_patterns
 from conv_reference.verification.report import formats
-from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Told, View
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.work.children import Children, usual_count

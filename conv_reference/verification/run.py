@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
 from conv_reference.verification.checks import Check, all_checks
-from conv_reference.verification.checks._execution import Settings
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
 from conv_reference.verification.diagnosis.tally import Tally
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Judged, Progress, judged
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import provoke, stale

@@ -15,7 +15,7 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
 from conv_reference.verification import catalogue, given, options
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.relayed import relayed, torchs

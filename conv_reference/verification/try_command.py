@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.plain import one_line
 
 if TYPE_CHECKING:
     from conv_reference.verification.model.judgement import Judgement

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.verification.audit.answer import RAISED, Asked, answered
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, exact
 from conv_reference.verification.model.notes import Note, NoteKind

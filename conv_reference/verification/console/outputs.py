@@ -11,7 +11,7 @@ from conv_reference.verification.console import screen
 from conv_reference.verification.console.files import named_refusal
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import format_of, renderer
-from conv_reference.verification.report._summary import closing
+from conv_reference.verification.report.summary import closing
 from conv_reference.verification.report.view import View
 
 TEXT = "text"  # the one format for persons

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.verification.checks._execution import Settings, guarded
+from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe

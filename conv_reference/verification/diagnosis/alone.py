@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from conv_reference.verification.checks._execution import judge_case
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import row_of
+from conv_reference.verification.execution import judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure
 from conv_reference.verification.model.result import FAILURES, Finding

@@ -9,8 +9,8 @@ from typing import Any
 
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.tally import crashed
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect, first_match
 from conv_reference.verification.known.relayed import as_passed_on, judged_exactly
 from conv_reference.verification.model.case import Case, Layout, Values

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from conv_reference.quantities import CONV2D, LETTERS
-from conv_reference.verification.checks._execution import Settings, guarded
 from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
 from conv_reference.verification.diagnosis.picture import pictured
 from conv_reference.verification.diagnosis.readout import (
@@ -23,6 +22,7 @@ from conv_reference.verification.diagnosis.readout import (
     repeated_dims,
 )
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
+from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.picture import Picture

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.quantities import ROLE_OF, ROLES
 from conv_reference.verification.checks import all_rows
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict

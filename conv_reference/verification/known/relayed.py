@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from conv_reference.quantities import CONV2D
-from conv_reference.verification.checks._execution import Settings, guarded, judge_case
+from conv_reference.verification.execution import Settings, guarded, judge_case
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash

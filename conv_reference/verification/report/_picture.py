@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conv_reference.verification.model.picture import Part, Picture, Plane
-from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.plain import one_line
 
 HEIGHT = 34  # of a cell, in pixels
 _LEAST_WIDTH = 44

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from conv_reference.verification import catalogue
 from conv_reference.verification.catalogue import Entry
 from conv_reference.verification.model.result import Report
-from conv_reference.verification.report._plain import one_line
-from conv_reference.verification.report._summary import Cell, table
 from conv_reference.verification.report.groups import Group, rows_of
+from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.report.summary import Cell, table
 
 
 @dataclass(frozen=True)

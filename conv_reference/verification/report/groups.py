@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from conv_reference.verification.model.result import Finding, Verdict
-from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.plain import one_line
 
 _MOST_LIKEWISE = 6
 _MOST_ALSO = 3  # quantities beside the first in a title

@@ -20,17 +20,17 @@ from markupsafe import Markup
 
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report._picture import HEIGHT, scene
-from conv_reference.verification.report._plain import one_line, printable
 from conv_reference.verification.report._rows import Shown, shown
-from conv_reference.verification.report._summary import (
+from conv_reference.verification.report.derivation import derivation
+from conv_reference.verification.report.groups import Group, groups
+from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.summary import (
     counted,
     headline,
     provenance,
     remarks,
     unsupported,
 )
-from conv_reference.verification.report.derivation import derivation
-from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for

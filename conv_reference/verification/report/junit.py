@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 
 from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
-from conv_reference.verification.report._plain import one_line, printable
-from conv_reference.verification.report._summary import (
+from conv_reference.verification.report.groups import rows_of
+from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.summary import (
     NO_DTYPE,
     asked,
     counted,
@@ -18,7 +19,6 @@ from conv_reference.verification.report._summary import (
     is_right,
     remarks,
 )
-from conv_reference.verification.report.groups import rows_of
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.report.view import PLAIN, Top, View
 

@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report, Verdict
-from conv_reference.verification.report._plain import one_line, printable
-from conv_reference.verification.report._summary import (
+from conv_reference.verification.report.derivation import derivation
+from conv_reference.verification.report.groups import Group, groups
+from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.summary import (
     Cell,
     Table,
     asked,
@@ -23,8 +25,6 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
-from conv_reference.verification.report.derivation import derivation
-from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 _MOST_OPEN = 5  # findings; the others, and what is known, are folded

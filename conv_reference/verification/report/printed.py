@@ -6,8 +6,8 @@ from html import escape
 
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import renderer
-from conv_reference.verification.report._plain import one_line
-from conv_reference.verification.report._summary import headline
+from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.report.summary import headline
 from conv_reference.verification.report.text import render
 from conv_reference.verification.report.view import PLAIN
 

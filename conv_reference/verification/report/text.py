@@ -6,8 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report
-from conv_reference.verification.report._plain import one_line, printable
-from conv_reference.verification.report._summary import (
+from conv_reference.verification.report.derivation import derivation
+from conv_reference.verification.report.groups import Group, groups
+from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.summary import (
     Table,
     asked,
     chunks,
@@ -19,8 +21,6 @@ from conv_reference.verification.report._summary import (
     table,
     unsupported,
 )
-from conv_reference.verification.report.derivation import derivation
-from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 SUFFIXES = (".txt", ".text")

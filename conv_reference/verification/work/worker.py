@@ -36,7 +36,7 @@ FLUSH = 0.2  # seconds between two messages with results
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
     "analytic",  # by the first explanation
-    "conv_reference.verification.checks._execution",
+    "conv_reference.verification.execution",
     "conv_reference.verification.diagnosis.explain",
     "conv_reference.verification.target.loading",
     "torch.fx.experimental.symbolic_shapes",  # by the first backward pass

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification.checks._execution import judge_case
+from conv_reference.verification.execution import judge_case
 
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 PLAIN = "certificate float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"

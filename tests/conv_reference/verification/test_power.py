@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.plan.bulk import CERTIFICATE

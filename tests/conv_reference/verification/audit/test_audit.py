@@ -9,7 +9,7 @@ import pytest
 
 from conv_reference.verification import verify
 from conv_reference.verification.audit.audit import DISAGREES, MOST, NOT_HERE, audit
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, exact
 from conv_reference.verification.model.result import Verdict

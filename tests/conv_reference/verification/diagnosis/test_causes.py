@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from conv_reference.verification.checks._execution import guarded
 from conv_reference.verification.diagnosis.candidates import candidates
 from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
+from conv_reference.verification.execution import guarded
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.trial import Trial

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.explain import Explanation, explain_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.explain import explain_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.picture import Part, Picture
 from conv_reference.verification.model.result import Verdict

@@ -10,8 +10,8 @@ import faulty
 import pytest
 from torch import nn
 
-from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.snippet import snippet
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import (
     SHIPPED,
     Defect,

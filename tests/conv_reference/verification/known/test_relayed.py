@@ -16,7 +16,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 from conv_reference import functional
 from conv_reference.geometry import geometry_of
 from conv_reference.verification import verify
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.known.relayed import heard
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import markdown
-from conv_reference.verification.report._plain import one_line
+from conv_reference.verification.report.plain import one_line
 
 
 class Page(HTMLParser):

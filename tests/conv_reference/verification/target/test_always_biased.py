@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
 from conv_reference.verification.checks import Sample, all_checks
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.plan.bulk import CERTIFICATE

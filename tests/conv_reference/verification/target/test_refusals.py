@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from conv_reference.verification.checks._execution import guarded
+from conv_reference.verification.execution import guarded
 from conv_reference.verification.target.refusals import is_unsupported
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import SHIPPED, first_match, load
 from conv_reference.verification.known.relayed import torchs
 from conv_reference.verification.model.case import DTYPES, Case

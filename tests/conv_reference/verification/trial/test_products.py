@@ -12,7 +12,7 @@ import right
 from judging import failures, judged
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.conventions import as_target

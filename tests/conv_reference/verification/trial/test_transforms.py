@@ -14,7 +14,7 @@ from judging import failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.checks._execution import Settings
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.conventions import as_target

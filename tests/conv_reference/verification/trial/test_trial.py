@@ -8,7 +8,7 @@ import torch
 from modes import ForgetsCrossTerm, Right
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target

@@ -11,7 +11,7 @@ import hostile
 import pytest
 import torch
 
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conv_reference.verification import verify
-from conv_reference.verification.checks._execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict

@@ -8,8 +8,8 @@ import pytest
 import torch
 from made_reports import PICTURE
 
-from conv_reference.verification.checks._execution import Settings, judge_case
 from conv_reference.verification.diagnosis.explain import Explanation
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.loading import load_target

@@ -14,8 +14,8 @@ from conv_reference.verification.model.result import (
     Report,
     Verdict,
 )
-from conv_reference.verification.report._plain import one_line
 from conv_reference.verification.report.groups import groups, references
+from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import PLAIN, View
 
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
