@@ -1,8 +1,10 @@
 """Work on any ``concurrent.futures.Executor``: a pool of processes, or a cluster's client.
 
-A unit of work is data, a target's name, a function's, cases and settings; whoever can import this
-package and the target can carry it out, in any order and anywhere. So a scheduler is nobody's
-business here: Dask's ``client.get_executor()``, for one, is such an executor.
+A unit of work is a target's name, a function's, the texts of cases, and settings; what comes back
+are judgements. Whoever can import this package and the target can carry it out, in any order and
+anywhere, and what it sends back depends on nothing else. So a scheduler is nobody's business here:
+Dask's ``client.get_executor()``, for one, is such an executor; and a store may keep what came of a
+case's text under the same target, version and settings.
 
 An executor cannot be told to end what hangs, and one whose process dies is broken as a whole. What
 was under way then is not judged, so that the run does not pass. It serves targets that are known
@@ -13,12 +15,13 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.work.backend import Item, Result
@@ -33,15 +36,34 @@ SILENCE = 600.0  # seconds without any answer, after which none is waited for
 
 
 @dataclass(frozen=True)
+class CaseText:
+    """A case as it travels: its text form."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Unit:
     """What is sent: all that it takes to carry it out."""
 
     version: str  # of who sent it
     target: str  # its name
-    function: Callable[[Target, Any, Any], Any]
-    items: tuple[Item, ...]
-    argument: Any
+    function: Callable[[Target, Any, Any], Any]  # importable there: its name travels
+    items: tuple[CaseText | Item, ...]
+    argument: Any  # mostly the run's settings
     seconds: float | None = None  # after which no further item is begun
+
+
+def unit_of(
+    target: str,
+    function: Callable[[Target, Any, Any], Any],
+    items: Iterable[Item],
+    argument: Any,
+    seconds: float | None = None,
+) -> Unit:
+    """The unit in which some items are sent, cases as their texts; see ``Unit``."""
+    sent = tuple(CaseText(str(item)) if isinstance(item, Case) else item for item in items)
+    return Unit(VERSION, target, function, sent, argument, seconds)
 
 
 def carry_out(unit: Unit) -> list[Result]:
@@ -55,7 +77,8 @@ def carry_out(unit: Unit) -> list[Result]:
     for item in unit.items:
         if unit.seconds is not None and time.monotonic() - begun > unit.seconds:
             break
-        results.append(attempt(unit.function, target, item, unit.argument))
+        read = Case.parse(item.text) if isinstance(item, CaseText) else item
+        results.append(attempt(unit.function, target, read, unit.argument))
     return results
 
 
@@ -118,8 +141,8 @@ class OnExecutor:
                 for first in firsts if not self._is_over(deadline) else ():
                     numbers = range(first, min(first + UNIT, len(items)))
                     left = None if deadline is None else deadline - time.monotonic()
-                    chosen = tuple(items[number] for number in numbers)
-                    unit = Unit(VERSION, self.target_name, function, chosen, argument, left)
+                    chosen = (items[number] for number in numbers)
+                    unit = unit_of(self.target_name, function, chosen, argument, left)
                     try:
                         pending[self.executor.submit(carry_out, unit)] = numbers
                     except RuntimeError as error:  # it was shut down, or is broken

@@ -91,6 +91,20 @@ def test_what_fails_there_is_found_and_reduced(pool: Executor) -> None:
     assert "--in-process" not in finding.reproduce
 
 
+def test_a_pool_of_processes_judges_as_this_one_does(pool: Executor) -> None:
+    came = list(OnExecutor(CONV2D, pool).run(judge_case, CASES, SETTINGS))
+    assert dict(came) == dict(Here(load_target(CONV2D)).run(judge_case, CASES, SETTINGS))
+
+
+def test_what_travels_are_names_texts_and_settings() -> None:
+    unit = place.unit_of(CONV2D, judge_case, CASES, SETTINGS)
+    assert [item.text for item in unit.items] == [str(case) for case in CASES]
+    assert "model.case" not in pickle.dumps(unit).decode(errors="replace")
+    there = load_target(CONV2D)
+    expected = [judge_case(there, case, SETTINGS) for case in CASES]
+    assert carry_out(pickle.loads(pickle.dumps(unit))) == expected
+
+
 def answers(_: Any, item: int, __: Any) -> int:
     return item
 
