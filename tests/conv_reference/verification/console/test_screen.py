@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from conv_reference.cli import main
 
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 FLIPPED = """
@@ -19,8 +23,7 @@ from torch.nn.functional import conv2d
 def convolve(input, weight):
     return conv2d(input, weight.flip(2, 3))
 """
-COMMAND = [sys.executable, "-m", "conv_reference", "verify", "mine.py:convolve", "--case", CASE]
-COMMAND += ["--in-process"]
+ARGUMENTS = ["verify", "mine.py:convolve", "--case", CASE, "--in-process"]
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -33,10 +36,20 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
-def on_a_terminal(command: Sequence[str], environment: dict[str, str]) -> str:
-    """What a terminal of 100 columns is sent."""
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def on_a_terminal(environment: dict[str, str]) -> str:
+    """What a terminal of 100 columns is sent, by a process of its own."""
     ours, theirs = pty.openpty()
     whole = os.environ | {"COLUMNS": "100"} | environment
+    command = [sys.executable, "-m", "conv_reference", *ARGUMENTS, "--seed", "0"]
     process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=whole)
     os.close(theirs)
     shown = b""
@@ -53,13 +66,17 @@ def on_a_terminal(command: Sequence[str], environment: dict[str, str]) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def piped(*more: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    whole = os.environ | environment
-    return subprocess.run([*COMMAND, *more], capture_output=True, env=whole, check=False)
+def piped(*more: str, encoding: str = "utf-8") -> Done:
+    """What a command writes into pipes of an encoding; in this process, for torch takes seconds."""
+    pipes = io.BytesIO(), io.BytesIO()
+    out, errors = (io.TextIOWrapper(pipe, encoding=encoding, write_through=True) for pipe in pipes)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        status = main([*ARGUMENTS, *more])
+    return Done(status, *(pipe.getvalue() for pipe in pipes))
 
 
 def test_a_terminal_has_colours_and_a_pipe_the_same_words_without() -> None:
-    coloured = on_a_terminal([*COMMAND, "--seed", "0"], {})
+    coloured = on_a_terminal({})
     plain = piped("--seed", "0").stdout.decode()
 
     assert "\x1b[1;31mWRONG" in coloured
@@ -70,11 +87,11 @@ def test_a_terminal_has_colours_and_a_pipe_the_same_words_without() -> None:
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_who_wants_no_colours_has_none(environment: dict[str, str]) -> None:
-    assert "\x1b" not in on_a_terminal(COMMAND, environment)
+    assert "\x1b" not in on_a_terminal(environment)
 
 
 def test_an_encoding_without_our_signs_loses_no_report() -> None:
-    done = piped(PYTHONIOENCODING="ascii")
+    done = piped(encoding="ascii")
 
     assert done.returncode == 1
     shown = done.stdout.decode("ascii")
@@ -84,7 +101,7 @@ def test_an_encoding_without_our_signs_loses_no_report() -> None:
 
 @pytest.mark.parametrize("form", ["json", "junit", "html", "markdown"])
 def test_what_machines_read_is_utf_8_whatever_the_encoding(form: str) -> None:
-    done = piped("--format", form, PYTHONIOENCODING="ascii")
+    done = piped("--format", form, encoding="ascii")
 
     assert done.returncode == 1
     assert "·" in done.stdout.decode("utf-8") or "&#183;" in done.stdout.decode("utf-8")
