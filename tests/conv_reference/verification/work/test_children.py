@@ -240,12 +240,12 @@ def sleeps(_: Target, item: float, __: Any) -> float:
 def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(isolation, "_LEAST_LIMIT", 1.0)
+    monkeypatch.setattr(isolation, "_LEAST_LIMIT", 0.5)
     monkeypatch.setattr(isolation, "_TIMES_SLOWEST", 0)
-    with closing(Children("torch.nn.functional:conv2d", count=1, limit=2.0)) as children:
+    with closing(Children("torch.nn.functional:conv2d", count=1, limit=1.0)) as children:
         results = dict(children.run(sleeps, [100.0, 0.0, 100.0], None))
     assert results == {
-        0: Crash("did not return within 2 s", hung=True),
+        0: Crash("did not return within 1 s", hung=True),
         1: 0.0,
-        2: Crash("did not return within 1 s", hung=True),
+        2: Crash("did not return within 0.5 s", hung=True),
     }

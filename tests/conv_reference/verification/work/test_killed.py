@@ -16,7 +16,10 @@ import pytest
 from conv_reference.verification.work import descent
 from conv_reference.verification.work.processes import FORKS
 
-pytestmark = pytest.mark.skipif(not FORKS, reason="elsewhere the system does not list them")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FORKS, reason="elsewhere the system does not list them"),
+]
 COMMAND = [
     sys.executable, "-m", "conv_reference.cli", "verify", "torch.nn.functional:conv2d",
     "--workers", "2", "--seed", "3", "--cases", "500", "--known", "none",
