@@ -23,7 +23,7 @@ from types import ModuleType
 
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import DTYPES, Case
-from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.model.result import FOUND
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
@@ -82,7 +82,7 @@ def first_finding(name: str, seed: int, budget: float, most: int) -> tuple[int, 
     cases = sorted(_planned(seed, budget), key=lambda case: case.check not in first)
     for place, case in enumerate(cases[:most], start=1):
         for judgement in judge_case(target, case, Settings(seed=seed, device="cpu", brief=True)):
-            if judgement.verdict in FAILURES:
+            if judgement.verdict in FOUND:
                 return place, judgement
     return None
 

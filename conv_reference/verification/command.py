@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conv_reference import __version__
 from conv_reference.verification import given, options
@@ -18,12 +18,9 @@ from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.patterns import read_patterns
 from conv_reference.verification.report import formats
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.view import Told, View
+from conv_reference.verification.report.view import Told, View, status_of
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.work.children import Children, usual_count
-
-if TYPE_CHECKING:
-    from conv_reference.verification import Report
 
 EXAMPLES = """\
 examples:
@@ -148,7 +145,7 @@ def _carried_out(
         for text in unmatched(report, patterns):
             sys.stderr.write(f"--xfail: {one_line(text)!r} matches no row of this run\n")
         report = expecting(report, patterns)
-    status = _status(report, require_modes=arguments.require_modes)
+    status = status_of(report, require_modes=arguments.require_modes)
     view = View(verbose=arguments.verbose, status=status)
     return Told(report, view, markdown.annotations(report))
 
@@ -161,13 +158,3 @@ def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     memory = Path(given.value(arguments, options.MEMORY)) if remembers else None
     asked = given.keywords(arguments)
     return asked | {"known": registry(asked["known"]), "memory": memory}
-
-
-def _status(report: Report, *, require_modes: bool) -> int:
-    """The exit status; see ``run``."""
-    if report.interrupted:
-        return 130
-    refused = require_modes and any(check.has_refusals for check in report.checks)
-    if refused or not report.is_right or report.unexpected or report.is_barely_tried:
-        return 1
-    return 2 if report.unjudged else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from conv_reference.verification.model.result import FAILURES, CheckResult, Finding, Report, Verdict
+from conv_reference.verification.model.result import FOUND, CheckResult, Finding, Report, Verdict
 from conv_reference.verification.patterns import Pattern, identifier
 from conv_reference.verification.report.groups import rows_of
 
@@ -25,7 +25,7 @@ def expecting(report: Report, patterns: Sequence[Pattern]) -> Report:
     findings = tuple(_expected(finding, reasons) for finding in report.findings)
     checks = tuple(
         replace(check, known=True)
-        if (check.name, check.dtype) in reasons and check.verdict in FAILURES
+        if (check.name, check.dtype) in reasons and check.verdict in FOUND
         else check
         for check in report.checks
     )
@@ -55,7 +55,7 @@ def _of(check: CheckResult, report: Report, patterns: Sequence[Pattern]) -> Patt
 def _passing(checks: Sequence[CheckResult], reasons: dict[tuple[str, str], str]) -> Iterator[str]:
     for check in checks:
         place = check.name, check.dtype
-        judged = check.verdict not in FAILURES and check.verdict != Verdict.UNSUPPORTED
+        judged = check.verdict not in FOUND and check.verdict != Verdict.UNSUPPORTED
         if judged and place in reasons:
             yield f"{check.name} in {check.dtype}: {reasons[place]}"
 

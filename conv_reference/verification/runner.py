@@ -20,7 +20,7 @@ from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.relayed import relayed, torchs
 from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
-from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.place import opened, read_as_one_of
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import plan
@@ -48,6 +48,7 @@ def verify(
     geometry: Geometry | str | None = None,
     case: Case | str | None = None,
     require: Verdict | str = options.REQUIRE.default,
+    strict: bool = options.STRICT.default,
     allowed_bits: int | None = None,
     isolate: bool | Children = False,
     workers: int | Executor | None = None,
@@ -77,7 +78,9 @@ def verify(
         sweep: which geometries the certificate is put to; see ``Sweep``.
         geometry: only this one, in every variation.
         case: only this one, or its text form.
-        require: the worst verdict that still passes: rounded or exact.
+        require: the least that passes: rounded or exact.
+        strict: whether it does not pass, either, where arguments for which there is no
+            convolution are answered (permissive).
         allowed_bits: the precision that is allowed in place of the dtype's, 1..53.
         isolate: call it in child processes, which may crash or hang; it must be importable.
             Or children that were started on it before; they are the caller's to close.
@@ -139,8 +142,8 @@ def verify(
         run = Run(
             target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted, begun
         )
-        report = run.report(chosen, required, progress)
-        failing = (f.case for f in report.findings if not f.known)
+        report = replace(run.report(chosen, required, progress), strict=strict)
+        failing = (f.case for f in report.findings if not f.known and f.verdict in FAILURES)
         lost = remembered.update(target, failing, recalled)
         return report if lost is None else replace(report, notes=(*report.notes, lost))
 

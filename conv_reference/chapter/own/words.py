@@ -40,6 +40,7 @@ def _names(_: Gettext) -> dict[str, str]:
     return {
         Verdict.EXACT: _("exact"),
         Verdict.ROUNDED: _("rounded"),
+        Verdict.PERMISSIVE: _("right, but it answers where there is no convolution"),
         Verdict.UNSUPPORTED: _("not supported"),
         Verdict.RAISED: _("it raises an error"),
         Verdict.WRONG: _("wrong"),

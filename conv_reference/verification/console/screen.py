@@ -30,7 +30,7 @@ class _Verdicts(RegexHighlighter):
         r"(?P<bad>^(\d+\. )?(WRONG|RAISED|CRASHED|BROKEN)\b)",
         r"(?P<bad>(?<=  )(WRONG|RAISED|CRASHED)\b)",
         r"(?P<bad>(?<=: )(wrong|raised|crashed|BROKEN|FOUND|nothing was checked)\b)",
-        r"(?P<known>^(\d+\. )?KNOWN\b)",
+        r"(?P<known>^(\d+\. )?(KNOWN|PERMISSIVE)\b|(?<=  )permissive\b|permissive(?=: it answers))",
         r"(?P<right>(?<=  )exact\b|(?<=: )(right|green)\b)",
         r"(?P<close>(?<=  )rounded\b)",
     )

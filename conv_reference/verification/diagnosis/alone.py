@@ -11,7 +11,7 @@ from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure
-from conv_reference.verification.model.result import FAILURES, Finding
+from conv_reference.verification.model.result import FOUND, Finding
 from conv_reference.verification.work.messages import Broken
 
 _MOST_ASKED = 12  # findings
@@ -44,7 +44,7 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
         cases = [Case.parse(finding.case) for finding in asked]
         for number, result in fresh.run(judge_case, cases, bench.settings):
             judged = () if isinstance(result, Crash | Broken) else result
-            if judged and not any(j.verdict in FAILURES for j in judged):
+            if judged and not any(j.verdict in FOUND for j in judged):
                 right.add(asked[number].case)
     return [
         _alone(failure, finding) if finding.case in right else finding for failure, finding in found

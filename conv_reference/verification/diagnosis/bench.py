@@ -15,7 +15,7 @@ from conv_reference.verification.known.known import Defect, first_match
 from conv_reference.verification.known.relayed import as_passed_on, judged_exactly
 from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
-from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.model.result import FOUND
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.values import case_operands, is_exact
@@ -146,4 +146,4 @@ def _first_match(defects: Sequence[Defect], failure: Failure) -> Defect | None:
 def _failures(case: Case, answer: Iterable[Judgement] | Crash) -> list[Failure]:
     if isinstance(answer, Crash):
         answer = [crashed(all_checks()[case.check], case, answer)]
-    return [Failure(case, judgement) for judgement in answer if judgement.verdict in FAILURES]
+    return [Failure(case, judgement) for judgement in answer if judgement.verdict in FOUND]

@@ -18,7 +18,7 @@ from conv_reference.verification.model.families import count_families
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
-    FAILURES,
+    FOUND,
     CheckResult,
     Verdict,
     worst,
@@ -90,7 +90,7 @@ class Tally:
             seen.bits.append(judgement.effective_bits)
         if judgement.bound is not None:
             seen.bounds.add(judgement.bound)
-        if judgement.verdict in FAILURES:
+        if judgement.verdict in FOUND:
             seen.failures.append(Failure(case, judgement))
         elif judgement.verdict == Verdict.UNSUPPORTED:
             thrown = judgement.thrown
@@ -149,7 +149,7 @@ class Tally:
         seen = self._seen[row, dtype]
         new = {f.judgement.verdict for f in seen.failures if id(f) not in excused}
         # Beside a new failure a known one says nothing of how bad it is.
-        verdicts = (seen.verdicts - FAILURES) | new if new else seen.verdicts
+        verdicts = (seen.verdicts - FOUND) | new if new else seen.verdicts
         # A mode that some cases have and others do not is judged by those that do.
         verdict = worst(verdicts - {Verdict.UNSUPPORTED})
         return CheckResult(

@@ -36,6 +36,7 @@ class Row:
     bound: str | None = None  # where rounded
     known: bool = False  # its failures are known defects
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family
+    unsupported: int | None = None  # cases; None of a file in which that was not recorded
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -161,6 +162,7 @@ def _row(check: CheckResult, device: str) -> Row:
         bound=check.bound,
         known=check.known,
         families=tuple(sorted(check.families)),
+        unsupported=check.unsupported,
     )
 
 
@@ -228,7 +230,12 @@ def _parameters(content: Mapping[str, Any]) -> Parameters:
 
 def _kinds(option: options.Option) -> tuple[type, ...]:
     """What the option may be in JSON: a number with a fraction may be written without."""
-    kinds: dict[Any, tuple[type, ...]] = {float: (int, float), int: (int,), str: (str,)}
+    kinds: dict[Any, tuple[type, ...]] = {
+        float: (int, float),
+        int: (int,),
+        str: (str,),
+        None: (bool,),
+    }
     return kinds[option.kind] + (() if option.default is not None else (type(None),))
 
 
@@ -251,8 +258,14 @@ def _row_from_json(row: Any) -> Row:
         bits=None if bits is None else float(bits),
         bound=bound,
         known=_checked(row, "known", bool),
+        unsupported=_count(row, "unsupported"),
         families=tuple(sorted(families.items())),
     )
+
+
+def _count(row: Any, key: str) -> int | None:
+    value: int | None = _checked(row, key, int, type(None), default=None)
+    return None if value is None else _at_least_0(key, value)
 
 
 _KEYS = frozenset({"schema", "target", "seed", "planned", "parameters", "environment", "rows"})

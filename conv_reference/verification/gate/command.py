@@ -19,7 +19,7 @@ from conv_reference.verification.known import known
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report.summary import counted
-from conv_reference.verification.report.view import Told, View
+from conv_reference.verification.report.view import Told, View, status_of
 from conv_reference.verification.runner import verify
 
 Options = Mapping[str, Any]
@@ -55,7 +55,7 @@ def _first(arguments: argparse.Namespace, asked: Options, path: Path) -> Told:
         status = 2 if report.unjudged else 130 if report.interrupted else 1
         sys.stderr.write(f"{path}: not written, for this run shows too little to hold\n")
     else:
-        status = int(not report.passed)
+        status = status_of(report)
         _write(path, baselines.baseline_of(report, parameters.of(arguments)))
     view = View(verbose=arguments.verbose, status=status)
     return Told(report, view, markdown.annotations(report))

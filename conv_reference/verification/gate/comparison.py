@@ -14,7 +14,7 @@ from conv_reference.verification.gate.baseline import (
     rows_of,
 )
 from conv_reference.verification.gate.parameters import Parameters
-from conv_reference.verification.model.result import FAILURES, Report, Verdict, is_worse
+from conv_reference.verification.model.result import FAILURES, FOUND, Report, Verdict, is_worse
 from conv_reference.verification.report.groups import rows_of as checks_of
 
 DEFAULT_MARGIN = 1.0  # bits
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     VERDICT = "verdict"
     PRECISION = "precision"
     DISAPPEARED = "disappeared"
-    UNSUPPORTED = "unsupported"  # newly, as a whole
+    UNSUPPORTED = "unsupported"  # newly, as a whole or in part
     FAMILY = "family"  # no geometry of a family is judged any more
     NEW = "new"  # the baseline has no such row
     KNOWN = "known"  # it fails, by a known defect alone
@@ -102,10 +102,10 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
             worse += losses
         better += gains
         held += not losses and not gains
-        if row.verdict in FAILURES and not row.known and now[key].verdict == row.verdict:
+        if _fails(row, report) and now[key].verdict == row.verdict:
             failing.append(_change(Kind.VERDICT, row, row.verdict.value, row.verdict.value))
     for key, row in now.items():
-        if key not in was and row.verdict in FAILURES and not row.known:
+        if key not in was and _fails(row, report):
             appeared.append(_change(Kind.NEW, row, "not there", row.verdict.value))
         elif key not in was:
             better.append(_change(Kind.NEW, row, "not there", _shown(row)))
@@ -132,13 +132,19 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
     changes = []
     for row in rows_of(fresh):
         before = [rows[row.key] for rows in (was, now) if row.key in rows]
-        fails = row.verdict in FAILURES and not row.known
+        fails = _fails(row, fresh)
         inexact = row.verdict == Verdict.ROUNDED and bool(before)
         news = all(is_worse(row.verdict, r.verdict) for r in before)
         if (fails or inexact) and news and not _follows(row, fresh, was, now):
             shown = ", ".join(dict.fromkeys(_shown(r) for r in before)) or "not there"
             changes.append(_change(Kind.VERDICT, row, shown, _shown(row)))
     return tuple(changes)
+
+
+def _fails(row: Row, report: Report) -> bool:
+    """Whether a row of a run is one that does not pass."""
+    failures = FOUND if report.strict else FAILURES
+    return row.verdict in failures and not row.known
 
 
 def _follows(row: Row, fresh: Report, *before: Mapping[tuple[str, str, str], Row]) -> bool:
@@ -203,6 +209,9 @@ def _losses(was: Row, now: Row, margin: float, report: Report) -> Iterator[Chang
     fewer_bits = was.bits is not None and now.bits is not None and now.bits < was.bits - margin
     if worse_bound or fewer_bits:
         yield _change(Kind.PRECISION, now, _shown(was), _shown(now))
+    if was.unsupported == 0 and now.unsupported and now.verdict != Verdict.UNSUPPORTED:
+        part = f"unsupported in {now.unsupported:,} of its cases"
+        yield _change(Kind.UNSUPPORTED, now, "judged on all of its cases", part)
     judged = dict(now.families)
     for family, count in was.families:
         if count and not judged.get(family):

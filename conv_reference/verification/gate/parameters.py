@@ -58,6 +58,8 @@ def refuse_others(arguments: argparse.Namespace, baseline: Baseline, path: Path)
     held = baseline.parameters
     for option in options.RECORDED:
         now_asked = getattr(arguments, option.attribute)
+        if option.kind is None and not now_asked:
+            continue  # a switch that is not set asks for nothing
         was, now = (_shown(option, value) for value in (held[option.keyword], now_asked))
         if now_asked is not None and was != now:
             raise ValueError(

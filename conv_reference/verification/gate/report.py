@@ -57,7 +57,7 @@ def _tests(result: GateResult) -> Iterator[Item]:
 def commands(result: GateResult) -> list[str]:
     """Workflow commands: what broke is an error, what was found is one where the gate fails."""
     level = "error" if result.on_found == OnFound.FAIL else "warning"
-    broken = replace(result.repeated, findings=result.broken_findings)
+    broken = replace(result.repeated, findings=result.broken_findings, strict=True)
     more = replace(result.repeated, findings=result.found_findings)
     return markdown.annotations(broken) + markdown.annotations(more, level)
 

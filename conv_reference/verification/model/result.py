@@ -15,6 +15,7 @@ class Verdict(StrEnum):
 
     EXACT = "exact"  # agrees bit for bit with the oracle
     ROUNDED = "rounded"  # not exact, within a derived rounding bound
+    PERMISSIVE = "permissive"  # answered arguments for which there is no convolution
     UNSUPPORTED = "unsupported"  # said so; neither right nor wrong
     RAISED = "raised"  # threw on a valid geometry
     WRONG = "wrong"  # outside the bound, or a law or a mode is broken
@@ -23,6 +24,7 @@ class Verdict(StrEnum):
 
 LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does not pass
 FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})
+FOUND = FAILURES | {Verdict.PERMISSIVE}  # verdicts that a finding may have
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 
 
@@ -108,7 +110,7 @@ class Report:
     target: str
     environment: dict[str, str]
     seed: int
-    require: Verdict  # the worst verdict that still counts as right: rounded or exact
+    require: Verdict  # the least that passes of what was judged: rounded or exact
     planned: int  # cases
     judged: int  # fewer than planned where the budget, or an interrupt, cut the run
     checks: tuple[CheckResult, ...]
@@ -120,6 +122,7 @@ class Report:
     unjudged: tuple[Unjudged, ...] = ()  # cases on which the engine itself failed
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: everything in them is unsupported
+    strict: bool = False  # whether who is permissive does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock
 
     def __bool__(self) -> bool:
@@ -158,6 +161,8 @@ class Report:
         if self.verdict == Verdict.UNSUPPORTED:
             return False
         accepted = {Verdict.EXACT, self.require, Verdict.UNSUPPORTED}
+        if not self.strict:
+            accepted.add(Verdict.PERMISSIVE)
         return all(check.known or _counted(check) in accepted for check in self.checks)
 
 

@@ -24,6 +24,16 @@ REQUIRE_MODES = Option(
     help="fail where a mode is unsupported, too",
     kind=None,
 )
+STRICT = Option(
+    flag="strict",
+    keyword="strict",
+    group=JUDGED,
+    help="fail where arguments for which there is no convolution are answered (permissive), too",
+    kind=None,
+    default=False,
+    recorded=True,
+    plugin="strict",
+)
 ALLOW_BITS = Option(
     flag="allow-bits",
     keyword="allowed_bits",

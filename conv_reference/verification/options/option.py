@@ -67,9 +67,9 @@ def settings(option: Option) -> dict[str, Any]:
     """The keyword arguments of argparse's ``add_argument``, and of pytest's ``addoption``."""
     shown = option.default is not None and not option.repeated
     default = f"{option.default:g}" if isinstance(option.default, float) else option.default
-    found: dict[str, Any] = {"help": f"{option.help} ({default})" if shown else option.help}
     if option.kind is None:
-        return found | {"action": "store_true"}
+        return {"help": option.help, "action": "store_true"}
+    found: dict[str, Any] = {"help": f"{option.help} ({default})" if shown else option.help}
     found |= {"type": option.kind, "metavar": option.metavar}
     if option.choices:
         found["choices"] = option.choices

@@ -5,13 +5,15 @@ from __future__ import annotations
 from math import prod
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.model.result import Finding
+from conv_reference.verification.model.result import Finding, Verdict
 
 _MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that one reads
 
 
 def derivation(finding: Finding) -> str:
     """``python -m analytic --geometry "..."``; empty where the geometry is none, or large."""
+    if finding.verdict == Verdict.PERMISSIVE:  # there is nothing that it should be
+        return ""
     try:
         geometry = Geometry.parse(finding.geometry)
     except (ValueError, TypeError):  # of a report that was made elsewhere

@@ -40,6 +40,8 @@ class Group:
     def title(self) -> str:
         """One line: what is wrong, and on which geometry."""
         first = self.first
+        if first.verdict == Verdict.PERMISSIVE:  # its geometry is a word for what has none
+            return one_line(f"arguments without a convolution are answered, in {first.dtype}")
         index = str(list(first.index)).replace(" ", "") if first.index else ""
         same = [f for f in self.findings if _place(f) == _place(first) and f.dtype == first.dtype]
         also = dict.fromkeys(f.quantity for f in same if f.quantity != first.quantity)
@@ -88,7 +90,9 @@ def rows_of(finding: Finding) -> tuple[str, ...]:
 
 
 def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
-    """The findings by the faults that they show, in their order; known defects come last.
+    """The findings by the faults that they show, in their order.
+
+    Who is merely permissive comes behind what is wrong, and known defects come last.
 
     Two show one fault when the diagnosis of one run says so, when they are the same thing in
     another dtype, when one case explains both in the same words, or when both carry one guess.
@@ -111,8 +115,12 @@ def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
         gathered[place].append(finding)
         places.update(dict.fromkeys(keys, place))
     found = [sorted(those, key=lambda finding: finding.follows) for those in gathered if those]
-    ordered = sorted(found, key=lambda members: members[0].known is not None)
+    ordered = sorted(found, key=lambda members: _place_of(members[0]))
     return tuple(Group(number, tuple(those)) for number, those in enumerate(ordered, start=1))
+
+
+def _place_of(first: Finding) -> int:
+    return 2 if first.known is not None else int(first.verdict == Verdict.PERMISSIVE)
 
 
 def references(findings: Iterable[Finding]) -> dict[tuple[str, str], tuple[int, ...]]:

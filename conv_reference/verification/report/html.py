@@ -72,10 +72,20 @@ def render(report: Report, view: View = PLAIN) -> str:
 
 
 def _alone(report: Report) -> Top:
-    unchecked = report.verdict == Verdict.UNSUPPORTED
-    state = "unchecked" if unchecked else "right" if report.passed else "wrong"
-    mark = {"unchecked": "not checked", "right": "right", "wrong": "not right"}[state]
+    state, mark = _badge(report)
     return Top(state, mark, headline(report), findings=report.findings)
+
+
+def _badge(report: Report) -> tuple[str, str]:
+    """The state, which is a colour, and one or two words for it."""
+    if report.verdict == Verdict.UNSUPPORTED:
+        return "unchecked", "not checked"
+    if report.passed:
+        return "right", "right"
+    as_expected = not (report.unexpected or report.unjudged)
+    if report.is_right and as_expected:  # the clock or an interrupt kept it from most cases
+        return "unchecked", "barely tried"
+    return "wrong", "not right"
 
 
 def _filters(gathered: Sequence[Group], checks: Shown) -> dict[str, list[str]]:

@@ -42,6 +42,7 @@ def content(report: Report) -> dict[str, Any]:
         "environment": dict(report.environment),
         "seed": report.seed,
         "require": report.require.value,
+        "strict": report.strict,
         "planned": report.planned,
         "judged": report.judged,
         "refused": report.refused,

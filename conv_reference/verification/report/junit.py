@@ -37,7 +37,7 @@ SUFFIXES = (".xml",)
 
 
 def render(report: Report, view: View = PLAIN) -> str:
-    """The report as one suite: findings are failures, what is unsupported or known is skipped."""
+    """The report as one suite: findings are failures; what is no failure of the run is skipped."""
     if view.top is not None:
         return _beneath(view.top, report)
     device = report.environment.get("device", "")
@@ -126,6 +126,10 @@ def _rows(report: Report) -> Iterator[tuple[CheckResult, list[Finding]]]:
 def _outcome(report: Report, check: CheckResult, findings: list[Finding]) -> Outcome | None:
     if check.verdict == Verdict.UNSUPPORTED:
         return Outcome("skipped", "unsupported", check.reason or "no reason given")
+    if check.verdict == Verdict.PERMISSIVE and not report.strict and not check.known:
+        return Outcome(
+            "skipped", "permissive", _message(check, findings), render_findings(findings)
+        )
     if not is_right(check, report):
         unknown = [finding for finding in findings if finding.known is None]
         message = _message(check, unknown)

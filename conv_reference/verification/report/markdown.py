@@ -72,7 +72,8 @@ def annotations(report: Report, level: str = "error") -> list[str]:
 
     Args:
         report: whose findings they are.
-        level: error or warning; a known defect is a notice whatever is asked for.
+        level: error or warning; a known defect is a notice whatever is asked for, and who is
+            merely permissive warned.
     """
     commands = [_annotation(report, group, level) for group in groups(report.findings)]
     if len(commands) > _MOST_ANNOTATIONS:
@@ -218,6 +219,8 @@ def _codes(names: Iterable[str]) -> str:
 
 def _annotation(report: Report, group: Group, level: str) -> str:
     first = group.first
+    if first.verdict == Verdict.PERMISSIVE and not report.strict:
+        level = "warning"
     level = level if first.known is None else "notice"
     properties = {"title": f"{first.verdict}: {group.title}"}
     path = printable(report.target).rpartition(":")[0]

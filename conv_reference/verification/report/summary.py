@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
     FAILURES,
+    FOUND,
     LEAST_SHARE,
     CheckResult,
     Report,
@@ -18,6 +19,7 @@ from conv_reference.verification.report.groups import groups, references
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import PLAIN, View
 
+PERMISSIVE = "permissive: it answers arguments for which there is no convolution"
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
 NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
@@ -91,7 +93,7 @@ def headline(report: Report) -> str:
         parts.append(f", with {report.refused:,} more refused as unsupported")
     elif any(check.unsupported and check.cases for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
-    parts.append(_but_known(report))
+    parts.append(_but_known(report) + _permissive(report))
     raising = dict.fromkeys(check.name for check in report.checks if check.raises)
     if raising:
         parts.append(f"; raises under {', '.join(raising)}: not judged there")
@@ -107,29 +109,58 @@ def _but_known(report: Report) -> str:
     return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
 
 
-def _verdict(report: Report) -> str:
-    right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
-    if report.is_right and report.is_barely_tried:
+def _permissive(report: Report) -> str:
+    """What is told of who answers what it should refuse, where that alone fails no run."""
+    said = not report.strict and is_permissive(report) and not _is_permissive_alone(report)
+    return f"; {PERMISSIVE}" if said else ""
+
+
+def is_permissive(report: Report) -> bool:
+    """Whether it answers what it should refuse, and nobody expected that."""
+    return any(c.verdict == Verdict.PERMISSIVE and not c.known for c in report.checks)
+
+
+def _is_permissive_alone(report: Report) -> bool:
+    """Whether nothing else was judged."""
+    judged = {c.verdict for c in report.checks} - {Verdict.UNSUPPORTED}
+    return judged == {Verdict.PERMISSIVE}
+
+
+def _right(report: Report) -> str:
+    """The verdict where nothing is wrong."""
+    if report.is_barely_tried:
         return f"barely tried: nothing wrong, but under {LEAST_SHARE:.0%} of the plan was reached"
-    if report.is_right and report.unexpected:
+    if report.unexpected:
         return f"not as expected: {counted(len(report.unexpected), 'row')} passed"
+    if _is_permissive_alone(report):
+        return PERMISSIVE
+    unknown = [c for c in report.checks if not c.known and c.verdict != Verdict.PERMISSIVE]
+    verdict = replace(report, checks=tuple(unknown)).verdict.value
+    right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
+    return f"right, {right.get(verdict, 'as far as it was checked')}"
+
+
+def _verdict(report: Report) -> str:
     if report.is_right:
-        unknown = [check for check in report.checks if not check.known]
-        verdict = replace(report, checks=tuple(unknown)).verdict.value
-        return f"right, {right.get(verdict, 'as far as it was checked')}"
+        return _right(report)
     if report.verdict == Verdict.UNSUPPORTED:
         return "nothing was checked"
     failing = [check for check in report.checks if not is_right(check, report)]
-    if not any(check.verdict in FAILURES for check in failing):
+    if not any(check.verdict in FOUND for check in failing):
         return "not exact, which was required"
-    causes = [group for group in groups(report.findings) if group.first.known is None]
-    word = replace(report, checks=tuple(failing)).verdict.value
-    return f"{word} ({counted(len(causes), 'finding')})" if causes else word
+    word = replace(report, checks=tuple(failing)).verdict
+    counts = FOUND if report.strict else FAILURES
+    found = [group.first for group in groups(report.findings) if group.first.known is None]
+    number = sum(1 for first in found if first.verdict in counts)
+    said = f"{word.value} ({counted(number, 'finding')})" if number else word.value
+    forbidden = ", which does not pass with --strict" if word == Verdict.PERMISSIVE else ""
+    return f"{said}{forbidden}"
 
 
 def closing(report: Report, view: View = PLAIN) -> str:
     """The last line: the verdict once more, by dtype where they differ, and the exit status."""
-    said = _verdict(report) + _but_known(report) if view.top is None else view.top.headline
+    alone = _verdict(report) + _but_known(report) + _permissive(report)
+    said = alone if view.top is None else view.top.headline
     apart = by_dtype(report) if view.top is None else ""
     status = "" if view.status is None else f"; exit status {view.status}"
     return f"{one_line(report.target)}: {said}{apart and ': '}{apart}{status}"
@@ -205,10 +236,10 @@ def _bound(miss_bound: float) -> str:
 
 
 def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
-    known = check.known and check.verdict in FAILURES
+    known = check.known and check.verdict in FOUND
     right = is_right(check, report)
     detail = _detail(check)
-    if seen and not right:
+    if seen and (not right or check.verdict == Verdict.PERMISSIVE):
         detail = f"see {', '.join(map(str, seen))}"
     return Cell(check.verdict.value, detail, known=known, right=right)
 

@@ -55,6 +55,25 @@ class View:
 PLAIN = View()
 
 
+def status_of(report: Report, *, require_modes: bool = False) -> int:
+    """The exit status of a command that ends with this report.
+
+    Args:
+        report: of its run.
+        require_modes: whether it fails where a check is unsupported, in whole or in part.
+
+    Returns:
+        0 nothing wrong, 1 something is wrong, 2 nothing that was judged is wrong, but the
+        engine itself failed on some cases, 130 interrupted.
+    """
+    if report.interrupted:
+        return 130
+    refused = require_modes and any(check.has_refusals for check in report.checks)
+    if refused or not report.is_right or report.unexpected or report.is_barely_tried:
+        return 1
+    return 2 if report.unjudged else 0
+
+
 @dataclass(frozen=True)
 class Told:
     """What a command has to tell."""

@@ -91,9 +91,8 @@ def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
         return of_class(implementation, name, operator, line=line)
     if is_adapter(implementation):
-        return replace(
-            of_callable(function_of(implementation), name, operator, line=line), spelling=None
-        )
+        adapted = of_callable(function_of(implementation), name, operator, line=line)
+        return replace(adapted, spelling=None, adapted=True)
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):

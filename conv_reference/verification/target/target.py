@@ -97,12 +97,18 @@ class Target:
     integers: frozenset[str] = frozenset()
     single_sample: bool = False  # whether it takes one sample, without a dimension for several
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
+    adapted: bool = False  # whether an adapter's author brought it under torch's convention
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
     # Told what it is about to be asked for: who watches the process knows what killed it.
     about_to: Callable[[Case], None] = _unheard
+
+    @property
+    def has_glue(self) -> bool:
+        """Whether something stands between it and its caller, and may answer in its place."""
+        return self.adapted or bool(self.called_as)
 
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target can be asked for."""

@@ -5,14 +5,17 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_reports import RIGHT, row
 
 from conv_reference.cli import main
 from conv_reference.verification.execution import judge_case
+from conv_reference.verification.report.view import status_of
 
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 PLAIN = "certificate float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"
@@ -99,6 +102,32 @@ def test_an_unsupported_mode_fails_only_where_modes_are_required() -> None:
     options = shlex.split(f"{words} --check certificate --check jvp")
     assert verify("faulty:wrong_groups", *options) == 0
     assert verify("faulty:wrong_groups", *options, "--require-modes") == 1
+
+
+def test_who_answers_what_has_no_answer_fails_only_where_it_is_strict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = """
+import torch
+
+def conv2d(input, weight, bias=None, stride=(1, 1)):
+    stride = tuple(max(step, 1) for step in stride)
+    return torch.nn.functional.conv2d(input, weight, bias, stride)
+"""
+    (tmp_path / "lax.py").write_text(source, encoding="utf-8")
+    words = ("lax.py:conv2d", "--check", "refusals", "--dtype", "float64", "--in-process")
+
+    assert verify(*words) == 0
+    assert capsys.readouterr().out.endswith(
+        "permissive: it answers arguments for which there is no convolution; exit status 0\n"
+    )
+    assert verify(*words, "--strict") == 1
+
+
+def test_a_mode_that_raises_in_a_part_of_its_cases_fails_where_modes_are_required() -> None:
+    raising = row("vmap", unsupported=3, raises=True, reason="raises a ValueError")
+    report = replace(RIGHT, checks=(row("forward"), raising))
+    assert [status_of(report, require_modes=required) for required in (False, True)] == [0, 1]
 
 
 def test_precision_that_is_allowed_is_no_fault() -> None:

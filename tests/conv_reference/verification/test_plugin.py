@@ -135,6 +135,24 @@ def test_unsupported_is_skipped_with_its_reason(pytester: pytest.Pytester, engin
     assert "unsupported: it has no vmap rule" in result.stdout.str()
 
 
+def test_who_answers_what_has_no_answer_fails_only_where_it_is_strict(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    engine.changes["refusals"] = {"verdict": Verdict.PERMISSIVE}
+    engine.findings = (
+        finding(check="refusals", verdict=Verdict.PERMISSIVE, explanation="no stride is taken"),
+    )
+
+    result = run(pytester, *only("refusals"), "-rx")
+    result.assert_outcomes(xfailed=1)
+    assert "permissive: no stride is taken" in result.stdout.str()
+    assert not engine.calls[0]["strict"]
+
+    engine.report["strict"] = True
+    run(pytester, *only("refusals"), "--conv-strict").assert_outcomes(failed=1)
+    assert engine.calls[1]["strict"]
+
+
 def test_a_known_defect_is_an_expected_failure(pytester: pytest.Pytester, engine: Engine) -> None:
     engine.changes["forward"] = {"verdict": Verdict.WRONG, "known": True}
     engine.findings = (finding(check="forward", known="torch-1"),)

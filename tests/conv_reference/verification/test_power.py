@@ -15,7 +15,7 @@ import torch
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import DTYPES, Case
-from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.model.result import FOUND
 from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
@@ -59,7 +59,7 @@ def first_finding(mutant: Any) -> tuple[Case, list[Judgement]]:
     target = as_target(mutant.function, name=f"mutants:{mutant.name}")
     for case in cases_for(mutant):
         judged = judge_case(target, case, Settings(seed=SEED, device="cpu", brief=True))
-        wrong = [judgement for judgement in judged if judgement.verdict in FAILURES]
+        wrong = [judgement for judgement in judged if judgement.verdict in FOUND]
         if mutant.quantity in FIRST_ORDER:
             wrong = [judgement for judgement in wrong if judgement.quantity == mutant.quantity]
         if wrong:
@@ -116,6 +116,6 @@ def test_right_convolutions_raise_no_alarm(name: str) -> None:
         (str(case), judgement)
         for case in cases[::3]
         for judgement in judge_case(target, case, Settings(seed=SEED, device="cpu", brief=True))
-        if judgement.verdict in FAILURES
+        if judgement.verdict in FOUND
     ]
     assert alarms == []

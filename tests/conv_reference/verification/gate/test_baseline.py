@@ -160,6 +160,8 @@ def changed(*path: str | int, to: Any) -> str:
         (changed("parameters", "bugdet", to=5), "is corrupt: no key is called 'bugdet'"),
         (changed("parameters", "budget", to=-5), "budget must be finite and more than 0 seconds"),
         (changed("parameters", "sweep", to="wide"), "sweep must be one of default, small"),
+        (changed("rows", 0, "unsupported", to=-1), "unsupported must be at least 0, not -1"),
+        (changed("parameters", "strict", to="no"), "strict must be bool, not 'no'"),
         (changed("seed", to=-1), "is corrupt: seed must be at least 0, not -1"),
     ],
 )

@@ -140,6 +140,40 @@ def test_newly_unsupported_is_a_regression_and_the_reverse_an_improvement() -> N
     assert not compared(unsupported, row("vmap")).regressed
 
 
+def test_what_newly_raises_in_a_part_of_its_cases_is_a_regression() -> None:
+    had, lacks = row("vmap"), row("vmap", unsupported=12, raises=True, reason="raises a ValueError")
+    comparison = compared(had, lacks)
+
+    assert [str(change) for change in comparison.regressions] == [
+        "vmap in float32 on cpu: was judged on all of its cases, is unsupported in 12 of its cases"
+    ]
+    assert not compared(lacks, lacks).regressed
+    of_old = replace(baseline(had).rows[0], unsupported=None)  # which did not record it
+    assert not compare(replace(baseline(had), rows=(of_old,)), report(lacks)).regressed
+
+
+def test_who_newly_answers_what_has_no_answer_broke_and_what_was_so_holds() -> None:
+    refuses, answers = row("refusals"), row("refusals", verdict=Verdict.PERMISSIVE)
+
+    assert compared(refuses, answers).regressed
+    assert compared(answers, answers).held == 1
+    assert compared(answers, refuses).improvements
+    assert compared(answers, row("refusals", verdict=WRONG)).regressed
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_is_permissive_is_found_in_fresh_cases_and_new_rows_only_by_who_is_strict(
+    strict: bool,
+) -> None:
+    had = baseline(row("forward"))
+    now = report(row("forward"), row("refusals", verdict=Verdict.PERMISSIVE), strict=strict)
+
+    assert bool(compare(had, now).appeared) == strict
+    assert bool(compare(had, now).improvements) != strict
+    was = baseline(row("refusals"))
+    assert bool(found(was, report(row("refusals")), now)) == strict
+
+
 def test_a_family_of_geometries_that_is_newly_unsupported_is_a_regression() -> None:
     was = row("forward", families=(("dilated", 12), ("plain", 3)))
     now = row("forward", families=(("plain", 5),))

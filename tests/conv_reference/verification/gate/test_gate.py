@@ -118,6 +118,29 @@ def test_precision_beyond_the_margin_is_red() -> None:
     assert gate(less, RIGHT, margin=3.0).status == 0
 
 
+def test_a_mode_that_newly_raises_is_red() -> None:
+    raising = row("vmap", "float32", Verdict.UNSUPPORTED, raises=True, reason="raises a ValueError")
+    had = baseline_of(replace(RIGHT, checks=(row("vmap"),)), Parameters())
+    now = replace(RIGHT, checks=(raising,))
+
+    result = run_gate(lambda seed: replace(now, seed=seed), had, FRESH)
+    assert result.comparison.regressed
+    assert result.status == 1
+    assert "vmap in float32 on cpu: was exact, is unsupported" in told("text", result)
+
+
+def test_who_newly_answers_what_has_no_answer_is_annotated_as_an_error() -> None:
+    answered = finding(check="refusals", verdict=Verdict.PERMISSIVE, index=())
+    had = baseline_of(replace(RIGHT, checks=(row("refusals"),)), Parameters())
+    now = replace(
+        RIGHT, checks=(row("refusals", verdict=Verdict.PERMISSIVE),), findings=(answered,)
+    )
+
+    result = run_gate(lambda seed: replace(now, seed=seed), had, FRESH)
+    assert result.status == 1
+    assert [command.partition(" ")[0] for command in commands(result)] == ["::error"]
+
+
 def test_an_interrupted_run_is_not_green_and_runs_nothing_further() -> None:
     result = run_gate({SEED: replace(RIGHT, interrupted=True)}.__getitem__, BASELINE, FRESH)
 

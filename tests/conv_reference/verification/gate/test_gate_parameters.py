@@ -27,9 +27,10 @@ MADE = Parameters(
     require="exact",
     allowed_bits=10,
     known="none",
+    strict=True,
 )
 SAME = "--dtype float64 --dtype float32 --device cpu --budget 5 --sweep small --check certificate"
-SAME += " --require exact --allow-bits 10 --known none"
+SAME += " --require exact --allow-bits 10 --known none --strict"
 
 Gate = Callable[..., int]
 
@@ -86,6 +87,7 @@ def test_the_gate_asks_for_the_same_again(asked: list[dict[str, Any]], words: st
     for options in asked:
         assert options["allowed_bits"] == 10
         assert options["known"] is None
+        assert options["strict"]
         assert (options["budget"], options["sweep"], options["require"]) == (5, "small", "exact")
 
 

@@ -11,7 +11,7 @@ from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import SHIPPED, first_match, load
 from conv_reference.verification.known.relayed import torchs
 from conv_reference.verification.model.case import DTYPES, Case
-from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.plan.geometries import small_geometry
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
@@ -32,7 +32,7 @@ def failures(implementation: Any, case: str, seed: int = 1) -> dict[tuple[str, s
     return {
         (judgement.check, judgement.quantity): judgement.explanation
         for judgement in judged(implementation, case, seed)
-        if judgement.verdict in FAILURES
+        if judgement.verdict in FOUND
     }
 
 
@@ -52,7 +52,7 @@ def failures_on_its_own(implementation: Any, check: str) -> dict[tuple[str, str]
     return {
         (judgement.check, judgement.quantity): judgement.explanation
         for judgement in judged_on_its_own(implementation, check, "float32")
-        if judgement.verdict in FAILURES
+        if judgement.verdict in FOUND
     }
 
 
