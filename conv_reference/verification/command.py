@@ -122,7 +122,8 @@ def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
         return
     count = usual_count() if arguments.workers is None else arguments.workers
     full_run = not (arguments.case or arguments.geometry or arguments.check)
-    with closing(Children(arguments.target, count, full_run=full_run)) as children:
+    forks = given.value(arguments, options.DEVICE).startswith("cpu")
+    with closing(Children(arguments.target, count, full_run=full_run, forks=forks)) as children:
         children.start()
         yield children
 

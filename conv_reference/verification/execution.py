@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 
+from conv_reference.verification import accelerator
 from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.result import FAILURES, Verdict
@@ -27,6 +28,7 @@ class Settings:
     seed: int
     device: str
     allowed_bits: int | None = None
+    varied: bool = True  # whether cuDNN's settings are others now and then
     brief: bool = False  # whether a check of modes may ask a part of its questions of each case
 
     def trial(self, target: Target, case: Case) -> Trial:
@@ -70,7 +72,7 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
     check = all_checks()[case.check]
     trial = settings.trial(target, case)
     judgements: list[Judgement] = []
-    with _threads(case, parallel=check.parallel), guarded():
+    with _threads(case, parallel=check.parallel), _cudnn(case, settings), guarded():
         try:
             judgements.extend(check.run(trial))
         except TargetRaised as raised:
@@ -103,6 +105,21 @@ def _threads(case: Case, *, parallel: bool) -> Iterator[None]:
     finally:
         if alone:
             torch.set_num_threads(before)
+
+
+# Of eight cases one has cuDNN choose by trying, one has it take only what repeats itself.
+_CHOICES: Mapping[int, Mapping[str, bool]] = {1: {"benchmark": True}, 2: {"deterministic": True}}
+
+
+@contextmanager
+def _cudnn(case: Case, settings: Settings) -> Iterator[None]:
+    """Another of cuDNN's settings now and then: which, the sizes say."""
+    if not settings.varied or torch.device(settings.device).type != "cuda":
+        yield
+        return
+    sizes = sum((*case.geometry.input_shape, *case.geometry.weight_shape))
+    with accelerator.cudnn_set(_CHOICES.get(sizes % 8, {})):
+        yield
 
 
 _KEPT = tuple((state.get, state.put_back) for state in STATES if state.put_back is not None)

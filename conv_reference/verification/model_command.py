@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--channels-last", action="store_true", help="network and input in channels_last")
     add("--steps", metavar="N", type=int, default=1, help="training steps, at least 1 (1)")
     add("--no-replay", action="store_true", help="judge in place alone, not over integers")
+    bits = options.ALLOW_BITS
+    add("--allow-bits", metavar="N", type=int, help=f"{bits.help} ({bits.unset})")
     add("--seed", metavar="N", type=int, default=0, help="of inputs and combinations (0)")
     add("--format", choices=formats(), help="of the report; a file's name may say it (text)")
     add("--output", metavar="FILE", type=Path, action="append", help="where to; may be repeated")
@@ -63,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--steps must be at least 1, got {arguments.steps}")
     if arguments.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
+    options.ALLOW_BITS.require(arguments.allow_bits, "--allow-bits")
     from conv_reference.verification.console import screen
     from conv_reference.verification.console.outputs import deliver
     from conv_reference.verification.model.case import dtype_named
@@ -81,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         autocast=autocast,
         channels_last=arguments.channels_last,
         replayed=not arguments.no_replay,
+        allowed_bits=arguments.allow_bits,
         seed=arguments.seed,
     )
     certificate = certified(built(load(arguments.target), arguments.target), asked)
@@ -121,5 +125,8 @@ def _again(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, name)
         if value is not None:
             words += [f"--{name}", str(value)]
+    words += ["--no-replay"] if arguments.no_replay else []
+    if arguments.allow_bits is not None:
+        words += ["--allow-bits", str(arguments.allow_bits)]
     words += ["--channels-last"] if arguments.channels_last else []
     return shlex.join(words)

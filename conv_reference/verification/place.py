@@ -38,6 +38,7 @@ def opened(
     isolate: bool | Children,
     workers: int | Executor | None,
     full_run: bool,
+    forks: bool = True,
 ) -> Iterator[Backend]:
     """The place where the target runs; what is started here is closed here.
 
@@ -46,6 +47,7 @@ def opened(
         isolate: whether it runs in children; or children that the caller has started and closes.
         workers: how many children, None for one a core; or an executor, the caller's to shut down.
         full_run: whether a whole run follows, for which children import more beforehand.
+        forks: whether children may be forked; see ``Children``.
 
     Raises:
         TargetError: when it is no target, or another process could not import it.
@@ -53,24 +55,31 @@ def opened(
     if isinstance(isolate, Children):
         yield isolate
         return
-    started = _started(implementation, isolate=isolate, workers=workers, full_run=full_run)
+    started = _started(
+        implementation, isolate=isolate, workers=workers, full_run=full_run, forks=forks
+    )
     with closing(started) as backend:
         yield backend
 
 
 def _started(
-    implementation: Any, *, isolate: bool, workers: int | Executor | None, full_run: bool
+    implementation: Any,
+    *,
+    isolate: bool,
+    workers: int | Executor | None,
+    full_run: bool,
+    forks: bool,
 ) -> Backend:
     if isinstance(workers, Executor):
         return OnExecutor(_importable(implementation, "workers"), workers)
     count = usual_count() if workers is None else workers
     is_name = isinstance(implementation, str)
     if is_name and isolate:
-        return Children(implementation, count, full_run=full_run)
+        return Children(implementation, count, full_run=full_run, forks=forks)
     target = load_target(implementation) if is_name else as_target(implementation)
     if not isolate:
         return Here(target)
-    return Children(_importable(target, "isolate"), count, full_run=full_run)
+    return Children(_importable(target, "isolate"), count, full_run=full_run, forks=forks)
 
 
 def _importable(implementation: Any, option: str) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
-from conv_reference.verification import catalogue, given, options
+from conv_reference.verification import accelerator, catalogue, given, options
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.known import SHIPPED, Defect, load
@@ -30,6 +30,7 @@ from conv_reference.verification.run import Run
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.texts import require_size
 from conv_reference.verification.trial.environment import environment, usable_device
+from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.children import Children
 
 
@@ -128,14 +129,21 @@ def verify(
     full_run = not (wanted.is_single or wanted.checks)
     if operator is not None:
         implementation = read_as_one_of(implementation, operator)
-    with opened(implementation, isolate=isolate, workers=workers, full_run=full_run) as backend:
+    place = opened(
+        implementation,
+        isolate=isolate,
+        workers=workers,
+        full_run=full_run,
+        forks=not accelerator.is_another(settings.device),
+    )
+    with place as backend:
         remembered = Memory(memory)
         target = backend.describe()
         _require_exact(wanted)
         chosen = plan(target, wanted)
         recalled = [] if wanted.is_single else _wanted(remembered.recall(target), target, wanted)
         chosen = chosen.preceded_by(recalled)
-        here = environment(settings.device)
+        here = _environment(backend, settings.device)
         own = [defect for defect in defects if defect.applies(target.name, here)]
         others = [defect for defect in torchs(defects, here) if defect not in own]
         passed_on = relayed(target, others, chosen.cases, backend, settings)
@@ -168,6 +176,15 @@ def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case
     """Those in a dtype and of a check that are asked for."""
     names = {check.name for check in selected_checks(target, wanted.checks)}
     return [case for case in cases if case.dtype in wanted.dtypes and case.check in names]
+
+
+def _environment(backend: Backend, device: str) -> dict[str, str]:
+    """What results depend on; the settings of a device are those of the processes that use it."""
+    found = environment(device)
+    if accelerator.is_another(device):
+        for _, answer in backend.run(accelerator.told, [device], None):
+            found |= answer if isinstance(answer, dict) else {}
+    return found
 
 
 def _defects(known: Path | str | None) -> tuple[Defect, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
+from conv_reference.verification import accelerator
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -87,12 +87,8 @@ def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
         *geometry.output_size,
     )
     padded = (geometry.batch, geometry.in_channels, *geometry.padded_size)
-    blocks = [
-        torch.full(shape, math.nan, dtype=trial.case.dtype, device=trial.device)
-        for shape in (*shapes.values(), unfolded, padded)
-        for _ in range(_DIRTY_BLOCKS)
-    ]
-    blocks.clear()
+    sizes = (*shapes.values(), unfolded, padded)
+    accelerator.soil(sizes, trial.case.dtype, trial.device, blocks=_DIRTY_BLOCKS)
 
 
 @check(

@@ -19,6 +19,7 @@ from conv_reference.verification.diagnosis.faults import (
 from conv_reference.verification.diagnosis.kinds import Kind, products, row_of
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.origins import Groups, sorted_out
+from conv_reference.verification.diagnosis.switches import switched
 from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure
@@ -99,8 +100,10 @@ class Diagnosis:
         finding = finding_of(
             shown, explanation, self.bench, known=kind.known, in_process=self.in_process
         )
+        setting = switched(shown, self.bench) if explained else ""
         return replace(
             finding,
+            explanation="\n".join(filter(None, (setting, finding.explanation))),
             cause=finding.cause or _usual_cause([*failures, shown]),
             also=tuple(row for row in groups[kind].also if row != finding.check),
             occurrences=len(cases),

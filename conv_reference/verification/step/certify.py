@@ -19,15 +19,17 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from conv_reference.combination import Combination, Equation, draw_weights
+from conv_reference.verification import options
 from conv_reference.verification.model.case import dtype_name
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.step import heard
+from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.certificate import Certificate, Row, Seen
 from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.heard import Answer, Face, Heard, NotJudged
 from conv_reference.verification.step.names import Names
 from conv_reference.verification.step.places import Place, inspect, ratios, worst
-from conv_reference.verification.step.replay import key, replay
+from conv_reference.verification.step.replay import key, over_integers, replay
 
 # Of a sum over a whole batch a residual may be so many times √n·u of its spread before the tap is
 # computed again: measured on float32 layers, at most 0.7 times.
@@ -40,6 +42,7 @@ def certify(
     every: int = 1,
     sample: float = 1.0,
     replayed: bool = True,
+    allowed_bits: int | None = None,
     seed: int = 0,
 ) -> Certifying:
     """Judge the convolutions that run within a ``with`` block.
@@ -49,6 +52,7 @@ def certify(
         every: of so many optimizer steps one is judged, the first included; at least 1.
         sample: the share of the calls that are judged, above 0, at most 1.
         replayed: whether each kind of call is asked once more over integers.
+        allowed_bits: the precision that is allowed in place of the dtype's, as of TF32 (10), 1..53.
         seed: of the weights of the combinations, of the integers and of the sample; at least 0.
 
     Raises:
@@ -60,17 +64,22 @@ def certify(
         raise ValueError(f"sample must be above 0 and at most 1, got {sample}")
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
-    return Certifying(model, every=every, sample=sample, replayed=replayed, seed=seed)
+    options.ALLOW_BITS.require(allowed_bits)
+    judge = _Judge(
+        sample=sample,
+        replayed=replayed,
+        allowed_bits=allowed_bits,
+        seed=seed,
+        names=Names(model),
+    )
+    return Certifying(judge, every=every)
 
 
 class Certifying:
     """The context manager that ``certify`` hands back; it yields the certificate."""
 
-    def __init__(
-        self, model: nn.Module | None, *, every: int, sample: float, replayed: bool, seed: int
-    ) -> None:
-        self._names = Names(model)
-        self._judge = _Judge(sample=sample, replayed=replayed, seed=seed, names=self._names)
+    def __init__(self, judge: _Judge, *, every: int) -> None:
+        self._judge, self._names = judge, judge.names
         self._every, self._taken = every, 0
         self._stack = ExitStack()
         self._listening: _Listener | None = None
@@ -135,10 +144,20 @@ class _Listener(TorchDispatchMode):
 class _Judge:
     """Judges one call after another, and keeps the certificate."""
 
-    def __init__(self, *, sample: float, replayed: bool, seed: int, names: Names) -> None:
+    def __init__(
+        self,
+        *,
+        sample: float,
+        replayed: bool,
+        allowed_bits: int | None,
+        seed: int,
+        names: Names,
+    ) -> None:
         self.certificate = Certificate()
+        self.names = names
         self._random = Random(seed)
-        self._sample, self._replay, self._seed, self._names = sample, replayed, seed, names
+        self._sample, self._replay, self._seed = sample, replayed, seed
+        self._allowed_bits = allowed_bits
         self._rows: dict[tuple[Any, ...], Row] = {}
         self._replayed: set[tuple[Any, ...]] = set()
         self._calls = 0
@@ -161,7 +180,7 @@ class _Judge:
                 self._counted(row)
                 if self._replay:  # first: it says whether the algorithm is direct
                     self._over_integers(call, row, operator, args)
-                self._in_place(call, row)
+                self._in_place(call, row, Again(call, operator, args))
         except NotJudged as reason:
             self.certificate.not_judged[f"{name}: {reason}"] += 1
 
@@ -173,7 +192,7 @@ class _Judge:
             self._is_new_step = False
 
     def _row(self, call: Heard) -> Row:
-        named = self._names.backward if call.backward else self._names.forward
+        named = self.names.backward if call.backward else self.names.forward
         name, dtype = named(call.input, call.weight), dtype_name(call.weight.dtype)
         place = (name, call.geometry, dtype, call.transposed)
         if place not in self._rows:
@@ -181,7 +200,7 @@ class _Judge:
             self.certificate.rows.append(self._rows[place])
         return self._rows[place]
 
-    def _in_place(self, call: Heard, row: Row) -> None:
+    def _in_place(self, call: Heard, row: Row, again: Again) -> None:
         seed = self._seed + self._calls
         device = call.input.device
         weights = draw_weights(call.geometry, seed=seed, magnitude=1, device=device)
@@ -189,25 +208,38 @@ class _Judge:
         for answer, equation in equations(combination, call.answers):
             seen = row.seen(answer.name)
             direct = seen.replayed == Verdict.EXACT
-            judged_in_place(answer, equation, seen, direct=direct)
+            judged_in_place(
+                answer, equation, seen, again, direct=direct, allowed_bits=self._allowed_bits
+            )
 
     def _over_integers(self, call: Heard, row: Row, operator: Any, args: tuple[Any, ...]) -> None:
         kind = (row.name, *key(call, args))
         if kind in self._replayed:
             return
         self._replayed.add(kind)
-        for answer in replay(call, operator, args, self._seed):
+        given = over_integers(call, args, self._seed)
+        again = Again(call, operator, given)
+        for answer in replay(again, self._seed, allowed_bits=self._allowed_bits):
             seen = row.seen(answer.name)
             if answer.place is None:
                 seen.take_replay(Verdict.EXACT, bits=float("inf"))
             elif answer.place.is_outside:
                 seen.take_replay(Verdict.WRONG, bits=answer.place.bits)
-                seen.found(f"over integers, {_said(answer.name, answer.place)}", answer.place)
+                said = f"over integers, {_said(answer.name, answer.place)}"
+                seen.found(again.explained(said, answer.name, answer.place, seen), answer.place)
             else:
                 seen.take_replay(Verdict.ROUNDED, bits=answer.place.bits)
 
 
-def judged_in_place(answer: Answer, equation: Equation, seen: Seen, *, direct: bool) -> None:
+def judged_in_place(
+    answer: Answer,
+    equation: Equation,
+    seen: Seen,
+    again: Again,
+    *,
+    direct: bool,
+    allowed_bits: int | None = None,
+) -> None:
     """One answer held against what rounding explains.
 
     A pixel costs little, so the worst one is always computed once more, element by element; a tap
@@ -217,20 +249,22 @@ def judged_in_place(answer: Answer, equation: Equation, seen: Seen, *, direct: b
         answer: what was computed.
         equation: its combination, with its spread.
         seen: of the quantity; it takes the verdict.
+        again: the call, to be asked once more.
         direct: whether the algorithm is known to be direct, so that one element that errs far more
             than all others is not rounding's.
+        allowed_bits: the precision that is allowed in place of the dtype's.
     """
     relative = ratios(equation)
     if relative.numel() == 0:
         return
     if answer.face not in {Face.OUTPUT, Face.INPUT}:
-        allowed = _allowed(answer)
+        allowed = _allowed(answer, allowed_bits)
         if float(relative.max()) <= allowed:
             greatest = max(float(answer.value.abs().max()), 1e-300)
             limit = allowed * float(_max(equation.spread)) / greatest
             seen.take(Verdict.ROUNDED, bits=float("inf"), limit=limit)
             return
-    place = inspect(answer, worst(equation), direct=direct)
+    place = inspect(answer, worst(equation), direct=direct, allowed_bits=allowed_bits)
     said = ""
     if place.is_outside:
         said = _said(answer.name, place)
@@ -240,12 +274,14 @@ def judged_in_place(answer: Answer, equation: Equation, seen: Seen, *, direct: b
     verdict = Verdict.WRONG if said else Verdict.ROUNDED
     seen.take(verdict, bits=place.bits, limit=place.limit)
     if said:
-        seen.found(said, place)
+        seen.found(again.explained(said, answer.name, place, seen), place)
 
 
-def _allowed(answer: Answer) -> float:
+def _allowed(answer: Answer, allowed_bits: int | None) -> float:
     """How large the residual of a sum over the batch may be, relative to its spread."""
     g, unit = answer.form.geometry, torch.finfo(answer.value.dtype).eps / 2
+    if allowed_bits is not None:
+        unit = max(unit, 2.0 ** -(allowed_bits + 1))
     outputs = g.batch * g.output_size[0] * g.output_size[1]
     return float(_SUSPECT * unit * max(1, outputs) ** 0.5)
 

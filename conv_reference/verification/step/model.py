@@ -26,6 +26,7 @@ class Asked:
     autocast: torch.dtype | None = None
     channels_last: bool = False
     replayed: bool = True
+    allowed_bits: int | None = None
     seed: int = 0
 
 
@@ -64,7 +65,10 @@ def certified(model: nn.Module, asked: Asked) -> Certificate:
     if asked.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # it takes it
     images = [_drawn(shape, asked, place) for place, shape in enumerate(asked.inputs)]
-    with certify(model, replayed=asked.replayed, seed=asked.seed) as certificate:
+    judged = certify(
+        model, replayed=asked.replayed, allowed_bits=asked.allowed_bits, seed=asked.seed
+    )
+    with judged as certificate:
         for _ in range(asked.steps):
             model.zero_grad(set_to_none=True)
             _step(model, images, asked)

@@ -72,7 +72,13 @@ def worst(equation: Equation) -> tuple[int, ...]:
     return place // plane.shape[1], place % plane.shape[1]
 
 
-def inspect(answer: Answer, place: tuple[int, ...], *, direct: bool = False) -> Place:
+def inspect(
+    answer: Answer,
+    place: tuple[int, ...],
+    *,
+    direct: bool = False,
+    allowed_bits: int | None = None,
+) -> Place:
     """The elements of an answer at one place.
 
     Args:
@@ -80,6 +86,8 @@ def inspect(answer: Answer, place: tuple[int, ...], *, direct: bool = False) -> 
         place: a pixel or tap; () of a bias.
         direct: whether the algorithm is known to be direct. Then a transform's allowance is not
             made, and one element that errs far more than all others is not rounding's.
+        allowed_bits: the precision that is allowed in place of the dtype's, of the greatest sum of
+            absolute products.
     """
     form, dtype = answer.form, answer.value.dtype
     actual = _at(answer.value, place).to(torch.float64)
@@ -91,6 +99,8 @@ def inspect(answer: Answer, place: tuple[int, ...], *, direct: bool = False) -> 
     allowed = _gamma(_terms(form, answer.face) + 1, unit) * scale
     if not direct:
         allowed = allowed.clamp(min=_factor(answer) * unit * float(scale.max()))
+    if allowed_bits is not None:
+        allowed = allowed.clamp(min=2.0 ** (1 - allowed_bits) * float(scale.max()))
     allowed = allowed + torch.finfo(dtype).tiny
     outside = error > allowed
     usual = (unit * (squares.sqrt() + expected.abs())).clamp(min=torch.finfo(dtype).tiny)

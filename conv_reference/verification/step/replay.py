@@ -6,7 +6,7 @@ hold to the bit, or show where they do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,11 @@ from torch import Tensor
 from conv_reference.combination import Combination, draw_weights
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.verification.model.case import Case, Values
-from conv_reference.verification.step import heard
+from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.heard import Heard
 from conv_reference.verification.step.places import Place, inspect
 from conv_reference.verification.trial.values import case_operands
-
-Operator = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -34,20 +32,17 @@ class Replayed:
     place: Place | None = None  # where it is not exact, the element that is off the most
 
 
-def replay(
-    call: Heard, operator: Operator, arguments: tuple[Any, ...], seed: int
-) -> list[Replayed]:
+def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[Replayed]:
     """The answers of a call over integers.
 
     Args:
-        call: that was heard.
-        operator: of the dispatcher that was called.
-        arguments: that it was called with; of its tensors the strides count.
-        seed: of the operands and of the combination's weights.
+        again: the call, with ``over_integers``.
+        seed: of the combination's weights.
+        allowed_bits: the precision that is allowed in place of the dtype's.
     """
-    again = _heard(call, operator, _over_integers(call, arguments, seed))
+    call = again.heard()
     weights = draw_weights(call.geometry, seed=seed, device=call.input.device)
-    return list(_held(again, Combination(call.geometry, weights)))
+    return list(_held(call, Combination(call.geometry, weights), allowed_bits))
 
 
 def key(call: Heard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -58,7 +53,7 @@ def key(call: Heard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return call.backward, call.transposed, call.geometry, tuple(layouts), str(mask)
 
 
-def _held(call: Heard, combination: Combination) -> Iterator[Replayed]:
+def _held(call: Heard, combination: Combination, allowed_bits: int | None) -> Iterator[Replayed]:
     for answer, equation in equations(combination, call.answers):
         if equation.holds:
             yield Replayed(answer.name, is_exact=True)
@@ -66,11 +61,18 @@ def _held(call: Heard, combination: Combination) -> Iterator[Replayed]:
         off = equation.residual.abs().nan_to_num(nan=torch.inf)
         flat = int(off.argmax())
         place = () if off.dim() == 0 else divmod(flat, off.shape[1])
-        yield Replayed(answer.name, is_exact=False, place=inspect(answer, place))
+        found = inspect(answer, place, allowed_bits=allowed_bits)
+        yield Replayed(answer.name, is_exact=False, place=found)
 
 
-def _over_integers(call: Heard, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
-    """The same arguments with integers in their tensors."""
+def over_integers(call: Heard, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
+    """The same arguments with integers in their tensors.
+
+    Args:
+        call: that was heard.
+        arguments: that it was called with; of its tensors the strides count.
+        seed: of the integers.
+    """
     dtype = call.weight.dtype
     values = Values.BALANCED if can_be_exact(call.geometry, dtype) else Values.SPARSE
     case = Case(check="certificate", geometry=call.geometry, dtype=dtype, values=values)
@@ -101,9 +103,3 @@ def _like(argument: Tensor, values: Tensor | None) -> Tensor:
     """The values in a tensor of the argument's strides, as far as those are dense."""
     assert values is not None
     return torch.empty_like(argument).copy_(values.reshape(argument.shape))
-
-
-def _heard(call: Heard, operator: Operator, arguments: tuple[Any, ...]) -> Heard:
-    answered = operator(*arguments)
-    read = heard.backward if call.backward else heard.forward
-    return read(arguments, answered)

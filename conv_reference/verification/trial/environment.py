@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from conv_reference.verification import accelerator
+
 # The instruction sets that oneDNN has convolutions for, each with the least of its levels
 # (ONEDNN_MAX_CPU_ISA) that uses them.
 _INSTRUCTIONS = {
@@ -39,11 +41,9 @@ def environment(device: str) -> dict[str, str]:
         "float32 products": torch.get_float32_matmul_precision(),
         "cores": str(os.cpu_count()),
     }
-    kind = torch.device(device).type
-    if kind == "cuda":
-        found["gpu"] = torch.cuda.get_device_name(device)
-        cudnn: Any = torch.backends.cudnn
-        found["cudnn"] = str(cudnn.version())
+    if accelerator.is_another(device):  # what the processor's kernels do there shows nowhere
+        found |= {"oneDNN": "not used", "instructions": "not used"}
+        found |= accelerator.told(None, device, None)
     return found
 
 

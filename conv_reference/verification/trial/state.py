@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from conv_reference.verification import accelerator
+
 _SUBNORMAL = 5e-324
 
 
@@ -79,5 +81,6 @@ STATES = (
     State("autocast", lambda: torch.is_autocast_enabled("cpu"), _set_autocast),
     State("flushing of subnormals", _flushes_subnormals, torch.set_flush_denormal),
     State("oneDNN", _onednn_enabled, _enable_onednn),
+    State("cuDNN's settings", accelerator.cudnn, accelerator.set_cudnn),
     State("working directory", _working_directory, _change_directory),
 )

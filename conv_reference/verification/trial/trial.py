@@ -16,6 +16,7 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES, Operator
+from conv_reference.verification import accelerator
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Quantity
 from conv_reference.verification.target.answers import message_of, type_name
@@ -63,6 +64,7 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
     before = entered()
     try:
         yield
+        accelerator.wait()  # what went wrong there is this call's, and no later one's
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
@@ -151,6 +153,9 @@ class Trial:
         case = replace(self.case, **changes) if changes else self.case
         arranged = arrange(self.operands if operands is None else operands, case, self.device)
         self.target.about_to(case)
+        if accelerator.is_another(self.device):  # the processor's allocator does it by itself
+            shapes = own_shapes(self.target, case.geometry).values()
+            accelerator.soil(shapes, case.dtype, self.device)
         with target_code("Y"):
             return self.target.prepare(case, arranged)
 

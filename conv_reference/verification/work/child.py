@@ -16,7 +16,7 @@ from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.backend import Item
 from conv_reference.verification.work.frames import BadFrame, Channel
 from conv_reference.verification.work.identity import child_path, identity
-from conv_reference.verification.work.messages import Place, Start, Work
+from conv_reference.verification.work.messages import LOST, Place, Start, Work
 from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.processes import Processes, memory_file, tail
 from conv_reference.verification.work.suspects import REMEMBERED, Suspicion
@@ -167,6 +167,8 @@ class Child:
         with contextlib.suppress(ValueError):
             if status < 0:
                 return Crash(f"killed by {signal.Signals(-status).name}", self.said())
+        if status == LOST:
+            return Crash("lost its device", self.said())
         return Crash(f"left the process with status {status}", self.said())
 
     def stop(self) -> None:

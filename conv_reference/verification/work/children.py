@@ -86,6 +86,7 @@ class Children:
     limit: float = 20.0  # seconds for each item, until one has taken them
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     source: Processes | None = None  # of others, that is theirs to close
+    forks: bool = True  # no process may be forked from one that holds a GPU's libraries
     bare: bool = False  # whether they import nothing that the target does not bring
     has_results: bool = False  # whether there are any, of this one or of the one it comes from
     isolates: bool = True
@@ -111,7 +112,7 @@ class Children:
 
     def start(self) -> None:
         """Let them begin to import torch and the target; nothing is waited for."""
-        if self.full_run and FORKS and not self._children:
+        if self.full_run and FORKS and self.forks and not self._children:
             self._describer = self._started(full_run=False, only_describe=True)
         self._fill(self.count, full_run=self.full_run)
 
@@ -176,6 +177,7 @@ class Children:
             1,
             self.limit,
             source=self._processes(),
+            forks=self.forks,
             bare=self.bare,
             has_results=self.has_results,
         )
@@ -280,7 +282,7 @@ class Children:
 
     def _processes(self) -> Processes:
         if self.source is None and self._own is None:
-            self._own = cheapest()
+            self._own = cheapest() if self.forks else Spawning(marked=False)
         source = self.source or self._own
         assert source is not None
         return source

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module brings torch, which children are started without
 
+LOST = 74  # the status of a process that lost its device; EX_IOERR of sysexits.h
+
 __all__ = [
+    "LOST",
     "Broken",
     "Described",
     "Place",

@@ -20,6 +20,7 @@ from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.frames import Line
 from conv_reference.verification.work.identity import difference
 from conv_reference.verification.work.messages import (
+    LOST,
     Broken,
     Described,
     Place,
@@ -138,9 +139,22 @@ class _Piece:
         result = attempt(work.function, watched, item, work.argument)
         seconds = _clock() - begun
         _require_own(self._owner)
+        self._require_device()
         if size is not None:
             self._pace.note(size, seconds)
         return result, seconds
+
+    def _require_device(self) -> None:
+        """Where the device is lost nothing comes back right any more: the process ends."""
+        from conv_reference.verification import accelerator  # noqa: PLC0415 (torch)
+
+        said = accelerator.lost()
+        if said:
+            if self._results:
+                self._send()
+            sys.stderr.write(f"{said}\n")
+            sys.stderr.flush()
+            _leave(LOST)
 
     def _tell(self, item: Any, asked: Any) -> None:
         """What the target is asked for, where that is not the item itself; most often it is."""

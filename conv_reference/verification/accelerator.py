@@ -1,0 +1,120 @@
+"""A device beside the processor: it is waited for, its settings are told, its memory is dirtied.
+
+What is asked of such a device comes to its end later than the call returns, and so do its errors.
+After some of them, an illegal address or a failed assertion, every further call of the process
+fails: the device is lost to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+TF32 = "torch.backends.cudnn.allow_tf32"
+TF32_BITS = 10  # of a significand, the leading one aside
+_cudnn: Any = torch.backends.cudnn  # its settings are made by a module of another class
+_NAMES = ("enabled", "benchmark", "deterministic", "allow_tf32")
+_BLOCKS = 2  # of each size that are dirtied
+
+
+def wait() -> None:
+    """Wait until all that was asked of the devices in use is done.
+
+    Raises:
+        RuntimeError: with what went wrong there since they were last waited for.
+    """
+    if torch.cuda.is_initialized():
+        for number in range(torch.cuda.device_count()):
+            torch.cuda.synchronize(number)
+
+
+def lost() -> str:
+    """What the device says that this process has lost, in one line; empty where none is lost."""
+    try:
+        wait()
+    except RuntimeError:
+        pass  # an error that is told once
+    else:
+        return ""
+    try:
+        wait()
+    except RuntimeError as error:
+        return str(error).strip().splitlines()[0]
+    return ""
+
+
+def is_another(device: str | torch.device) -> bool:
+    """Whether it is none of the processor's."""
+    return torch.device(device).type != "cpu"
+
+
+def told(target: Any, device: str, _: None) -> dict[str, str]:  # noqa: ARG001 (a unit of work)
+    """The settings of this process that results on the device depend on, as text."""
+    if torch.device(device).type != "cuda":
+        return {}
+    major, minor = torch.cuda.get_device_capability(device)
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "compute capability": f"{major}.{minor}",
+        "cuda": str(torch.version.cuda),
+        "cudnn": str(_cudnn.version()),
+        "float32 products": torch.get_float32_matmul_precision(),
+    } | {f"cudnn.{name}": str(value) for name, value in zip(_NAMES, cudnn(), strict=True)}
+
+
+def cudnn() -> tuple[bool | None, ...]:
+    """Whether cuDNN is enabled, benchmark, deterministic, allow_tf32; None where torch refuses."""
+    return tuple(_value(name) for name in _NAMES)
+
+
+def _value(name: str) -> bool | None:
+    try:
+        return bool(getattr(_cudnn, name))
+    except RuntimeError:  # for convolutions and for recurrent layers it was set differently
+        return None
+
+
+def set_cudnn(values: Iterable[bool | None]) -> None:
+    """Set them; None leaves one as it is."""
+    for name, value in zip(_NAMES, values, strict=True):
+        if value is not None and value != _value(name):
+            setattr(_cudnn, name, value)
+
+
+@contextmanager
+def cudnn_set(changes: Mapping[str, bool]) -> Iterator[None]:
+    """Within the block cuDNN has some settings changed."""
+    before = cudnn()
+    set_cudnn(changes.get(name) for name in _NAMES)
+    try:
+        yield
+    finally:
+        set_cudnn(before)
+
+
+def may_use_tf32(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether a convolution there may be computed with ten bits of its operands."""
+    return device.type == "cuda" and dtype == torch.float32 and bool(_value("allow_tf32"))
+
+
+def soil(
+    shapes: Iterable[tuple[int, ...]],
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    blocks: int = _BLOCKS,
+) -> None:
+    """Fill blocks of these sizes with NaN and free them all at once.
+
+    A caching allocator hands out such a block again, as it is, where as much is asked for.
+    """
+    held = [
+        torch.full(shape, math.nan, dtype=dtype, device=device)
+        for shape in shapes
+        for _ in range(blocks)
+    ]
+    held.clear()
