@@ -41,7 +41,7 @@ class _Unwritten(torch.autograd.Function):
         return functional.conv2d(input, weight)
 
     @staticmethod
-    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def, override]  # as above
+    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]  # as above
         input, weight = ctx.saved_tensors
         shape, sizes = tuple(input.shape), tuple(weight.shape)
         right = conv2d_weight(input, sizes, grad_output)
@@ -65,7 +65,7 @@ class _Reduced(torch.autograd.Function):
         return functional.conv2d(input, weight)
 
     @staticmethod
-    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def, override]  # as above
+    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]  # as above
         input, weight = ctx.saved_tensors
         sizes, shape = tuple(weight.shape), tuple(input.shape)
         half = grad_output.bfloat16()
