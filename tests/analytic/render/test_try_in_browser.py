@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import started
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from sympy import Expr
 
@@ -22,15 +21,6 @@ from analytic.telling.answer import assess
 
 pytestmark = pytest.mark.slow
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--no-first-run",
-)
 CHAPTER = derive(Geometry((2, 3), (1, 2)))
 BIASED = derive(Geometry((2, 3), (1, 2), bias=True))
 STRIDED = derive(Geometry((5, 4), (3, 2), stride=2, padding=1))
@@ -49,18 +39,9 @@ Try = Callable[[str], list[str]]
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    service = shutil.which("chromedriver")
-    if browser is None or service is None:
-        pytest.skip("no Chromium with chromedriver on this machine: the page is not opened here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    opened = webdriver.Chrome(options=options, service=Service(service))
-    yield opened
-    opened.quit()
+    """One browser for this module."""
+    with started(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 @pytest.fixture

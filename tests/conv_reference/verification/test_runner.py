@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -13,64 +12,20 @@ import faulty
 import hostile
 import pytest
 import torch
+from certifying import FLIPPED, certified
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.layer import Conv2d, ConvLayer_1
-from conv_reference.verification import (
-    Report,
-    TargetError,
-    Verdict,
-    as_target,
-    assert_correct,
-    verify,
-)
-from conv_reference.verification.diagnosis import findings as findings_module
-from conv_reference.verification.model.notes import NoteKind
+from conv_reference.verification import TargetError, Verdict, as_target, assert_correct, verify
 from conv_reference.verification.report import renderer
 from conv_reference.verification.work.children import Children
 
+pytestmark = pytest.mark.usefixtures("without_the_clock")
+
 ONE_PIXEL = "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"
-CERTIFICATE: dict[str, Any] = {
-    "checks": ["certificate"],
-    "dtypes": [torch.float32],
-    "sweep": "small",
-    "budget": 0.2,
-}
-FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
-KNOWN = """
-[[defect]]
-name = "flipped"
-summary = "The kernel is flipped."
-link = "docs/found/flipped.md"
-date = "2026-11-24"
-targets = ["faulty:"]
-quantities = ["Y"]
-"""
-SHOWN = f"{KNOWN}shows = ['{FLIPPED}']\n"
-
-
-@pytest.fixture(autouse=True)
-def _without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is: what is planned is judged."""
-    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1_000.0)
-
-
-def certified(implementation: Any, **options: Any) -> Report:
-    """The certificate of some 160 small geometries in one dtype.
-
-    Without oneDNN, which in torch 2.13 crashes on some of them (`docs/found`).
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of settings for other devices
-        with torch.backends.mkldnn.flags(enabled=False):
-            return run(implementation, **options)
-
-
-def run(implementation: Any, **options: Any) -> Report:
-    return verify(implementation, **{"seed": 0, **CERTIFICATE, **options})
 
 
 @pytest.mark.slow
@@ -238,108 +193,6 @@ def test_a_target_without_a_name_is_reproduced_from_python() -> None:
     assert eval(call, {"verify": verify, "mine": mine}).findings == (finding,)
 
 
-def unreached(report: Report) -> list[str]:
-    return [str(note) for note in report.notes if note.kind == NoteKind.NOT_REACHED]
-
-
-def test_the_clock_cuts_the_run_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conv_reference.verification.plan.request.LEAST_LIMIT", 0.01)
-    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 0.01)
-    report = certified(conv2d, budget=1.0)
-    (note,) = unreached(report)
-    reached = int(re.findall(r"\d+", note)[0])
-
-    assert 0 < report.judged < report.planned
-    assert note == f"not reached: {reached} cases of certificate"
-    assert report.judged + reached == report.planned
-    assert report.coverage is None
-    assert not report.interrupted
-
-
-def test_a_run_of_which_little_was_reached_does_not_pass() -> None:
-    report = certified(conv2d, cases=100_000, budget=2.0)  # of a busy machine
-
-    assert 0 < report.judged < report.planned / 4
-    assert report.is_right
-    assert not report.passed
-    said = str(report).splitlines()[0]
-    assert "barely tried: nothing wrong, but under 25% of the plan was reached, on " in said
-    assert said.endswith(f" of {report.planned:,} planned")
-
-
-def test_an_interrupt_gives_what_is_known_so_far() -> None:
-    def interrupt(done: int, planned: int) -> None:
-        if done == 20:
-            raise KeyboardInterrupt
-
-    report = certified(conv2d, progress=interrupt)
-
-    assert report.interrupted
-    assert report.judged == 20
-    assert next(c for c in report.checks if c.name == "forward").verdict == Verdict.EXACT
-    assert unreached(report) == [f"not reached: {report.planned - 20} cases of certificate"]
-
-
-def test_progress_is_told() -> None:
-    seen: list[tuple[int, int]] = []
-    verify(conv2d, case=FLIPPED, progress=lambda *counts: seen.append(counts))
-    assert seen == [(1, 1)]
-
-
-def test_known_defects_are_shown_and_do_not_fail_the_run(tmp_path: Path) -> None:
-    file = tmp_path / "known.toml"
-    file.write_text(KNOWN)
-    (known,) = (report := verify(faulty.flipped_kernel, case=FLIPPED, known=file)).findings
-    narrower = KNOWN + 'geometry = "kw > 2"'
-    file.write_text(narrower)
-    other = verify(faulty.flipped_kernel, case=FLIPPED, known=file)
-
-    assert (known.known, report.passed, report.verdict) == ("flipped", True, Verdict.WRONG)
-    assert report.stale == ()
-    assert (other.findings[0].known, other.passed, other.stale) == (None, False, ())
-    assert not verify(faulty.flipped_kernel, case=FLIPPED, known=None).passed
-
-
-def test_a_known_defect_that_no_longer_shows_is_stale(tmp_path: Path) -> None:
-    file = tmp_path / "known.toml"
-    file.write_text(SHOWN)
-    assert verify(faulty.correct, case=FLIPPED, known=file).stale == ("flipped",)
-    assert verify(conv2d, case=FLIPPED, known=file).stale == ()
-
-
-def test_a_defect_that_shows_in_a_row_that_is_not_reported_is_not_stale(tmp_path: Path) -> None:
-    file = tmp_path / "known.toml"
-    file.write_text(SHOWN)
-    report = certified(faulty.flipped_kernel, checks="grad_bias", known=file)
-
-    assert {check.name for check in report.checks} == {"grad_bias"}
-    assert report.stale == ()
-    assert certified(faulty.correct, checks="grad_bias", known=file).stale == ("flipped",)
-
-
-def test_what_fails_beside_a_known_defect_is_still_found(tmp_path: Path) -> None:
-    file = tmp_path / "known.toml"
-    file.write_text(KNOWN)
-    report = certified(faulty.negative, known=file)
-
-    assert not report.passed
-    assert {f.quantity: f.known for f in report.findings} == {
-        "Y": "flipped",
-        "dX": None,
-        "dK": None,
-        "db": None,
-    }
-
-
-def test_findings_beyond_the_most_are_shown_as_they_were_met(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(findings_module, "MOST_REDUCED", 0)
-    report = certified(faulty.lost_bias_gradient)
-    assert [f.quantity for f in report.findings] == ["db"]
-    assert "should be G" not in report.findings[0].explanation
-
-
 def test_assert_correct_is_silent_or_raises_the_report() -> None:
     assert_correct(conv2d, case=FLIPPED)
     with pytest.raises(AssertionError) as raised:
@@ -427,24 +280,6 @@ def test_children_that_were_started_before_stay_for_the_next_run() -> None:
         assert children.processes == (process,)
     assert first.verdict == second.verdict == Verdict.EXACT
     assert not children.processes
-
-
-def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The widths beside the one that crashes are judged; each look at the crash is a new child."""
-    monkeypatch.setattr("conv_reference.verification.runner.PATIENCE", 4.0)
-    report = verify(
-        "hostile:segfaults",
-        case="certificate float64 h1 w3 k1 values=ones grad= nobias",
-        isolate=True,
-        workers=1,
-        seed=0,
-    )
-    (finding,) = report.findings
-
-    assert (report.verdict, report.passed) == (Verdict.CRASHED, False)
-    assert (finding.verdict, finding.actual) == (Verdict.CRASHED, "killed by SIGSEGV")
-    assert finding.geometry == "n1 c1 h1 w3 o1 k1x1 s1 p0 d1 g1"
-    assert "--in-process" not in finding.reproduce
 
 
 def test_a_single_row_is_judged_alone() -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from chromium import emulate, started
 from made_reports import FAULTY, PICTURE, RIGHT, hostile, of_size, pictured
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
@@ -23,25 +22,13 @@ from conv_reference.verification.report import html
 
 pytestmark = pytest.mark.slow
 
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-dev-shm-usage", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 Open = Callable[[Report], webdriver.Chrome]
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs Debian's packages chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    with webdriver.Chrome(options=options, service=Service(driver)) as started:
-        yield started
+    with started(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -55,15 +42,6 @@ def show(browser: webdriver.Chrome, tmp_path: Path) -> Open:
         return browser
 
     return opened
-
-
-def emulate(browser: webdriver.Chrome, width: int = 1100, scheme: str = "light") -> None:
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
 
 
 def test_the_first_finding_is_open_and_the_keyboard_opens_the_next(show: Open) -> None:
