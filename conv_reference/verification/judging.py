@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.pace import Size
 
+MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
 Progress = Callable[[int, int], None]  # cases judged, cases planned
 
 
@@ -29,6 +33,7 @@ class Judged:
     unjudged: list[tuple[Case, Broken]] = field(default_factory=list)  # the engine itself failed
     unreached: list[Case] = field(default_factory=list)  # of the rounds that were begun
     interrupted: bool = False
+    misfit: tuple[Case, Judgement] | None = None  # one of the first, where all raise alike
 
     @property
     def drawn(self) -> int:
@@ -74,11 +79,16 @@ def judged(
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
         answers = backend.run(judge_case, cases, settings, deadline=deadline, weigh=_size)
+        first = _First()
         try:
-            for done, (number, result) in enumerate(answers, start=begun + 1):
-                results[number] = result
-                if progress is not None:
-                    progress(done, outcome.planned)
+            with closing(answers):
+                for done, (number, result) in enumerate(answers, start=begun + 1):
+                    results[number] = result
+                    if progress is not None:
+                        progress(done, outcome.planned)
+                    if done <= MOST_ALIKE and first.all_raise_alike(cases[number], result):
+                        outcome.misfit = first.met
+                        return outcome
         except KeyboardInterrupt:
             outcome.interrupted = True
         _gather(outcome, cases, results)
@@ -88,6 +98,40 @@ def judged(
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
     return outcome
+
+
+@dataclass
+class _First:
+    """The first results of a run: whether the target throws one thing, whatever it is asked for."""
+
+    met: tuple[Case, Judgement] | None = None
+    count: int = 0
+
+    def all_raise_alike(self, case: Case, result: Any) -> bool:
+        """Take the next one; whether there are enough, and all are alike."""
+        raised = _raised_for_Y(result)
+        if raised is not None and not self.count:
+            self.met = case, raised
+        if raised is None or self.met is None or _place(raised) != _place(self.met[1]):
+            self.met = None
+        self.count += 1
+        return self.met is not None and self.count == MOST_ALIKE
+
+
+def _raised_for_Y(result: Any) -> Judgement | None:  # noqa: N802 (Y is the output's name)
+    """The one judgement of a case whose forward pass raised; None of any other result."""
+    if not isinstance(result, tuple) or len(result) != 1:
+        return None
+    judgement: Judgement = result[0]
+    raised = judgement.verdict == Verdict.RAISED and judgement.thrown is not None
+    return judgement if raised and judgement.quantity_name == "Y" else None
+
+
+def _place(judgement: Judgement) -> tuple[str, str]:
+    """What raised alike has in common: the type, and the line or, without one, the message."""
+    assert judgement.thrown is not None  # see ``_raised_for_Y``
+    alike = judgement.thrown.alike
+    return alike.kind, alike.place or alike.message
 
 
 def _size(case: Case) -> Size:

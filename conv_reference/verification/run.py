@@ -13,12 +13,14 @@ from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
+from conv_reference.verification.diagnosis.misfit import misfit
 from conv_reference.verification.diagnosis.tally import Tally
 from conv_reference.verification.execution import Settings
-from conv_reference.verification.judging import Judged, Progress, judged
+from conv_reference.verification.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash, Failure
 from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.result import (
@@ -80,6 +82,8 @@ class Run:
             spared=crashing,
             progress=progress,
         )
+        if outcome.misfit is not None:
+            raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
         checks = self._checks(chosen)
         rows = selected_rows(checks, self.wanted.checks)
         tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)

@@ -93,7 +93,8 @@ def verify(
         progress: told now and then how many cases are judged, of how many.
 
     Raises:
-        TargetError: when the implementation is none of the above, or cannot be imported.
+        TargetError: when the implementation is none of the above, cannot be imported, or raises
+            the same on each of the first hundred cases.
         ValueError: when an argument is outside its range, or the implementation cannot be
             asked for the geometry or the case.
     """

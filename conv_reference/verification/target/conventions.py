@@ -18,7 +18,7 @@ from conv_reference.verification.target.by_trial import convention_by_trial
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.operators import is_line, operator_of, reading
-from conv_reference.verification.target.signatures import ACCEPTED
+from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
 from conv_reference.verification.target.target import Target
 
 
@@ -48,6 +48,7 @@ def as_target(
         _fitted(implementation, name, operator),
         name=name if operator is None or "@" in name else f"{name}@{operator}",
         importable=importable,
+        signature=shown_signature(implementation),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import takewhile
@@ -18,6 +19,21 @@ ACCEPTED = (
     "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "
     "dilation, groups), an nn.Module class or instance, or an adapter with forward and vjp"
 )
+
+
+_MOST_SHOWN = 160  # characters of a signature
+
+
+def shown_signature(implementation: Any) -> str:
+    """``conv(x, w, b)``; of an autograd Function its forward's; empty of what has none."""
+    is_class = inspect.isclass(implementation)
+    function = is_class and issubclass(implementation, torch.autograd.Function)
+    try:
+        signature = inspect.signature(implementation.forward if function else implementation)
+        name = getattr(implementation, "__name__", type(implementation).__name__)
+    except Exception:  # whatever the implementation's own attributes throw
+        return ""
+    return textwrap.shorten(f"{name}{signature}", _MOST_SHOWN, placeholder=" …")
 
 
 def positional_parameters(

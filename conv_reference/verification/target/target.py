@@ -97,6 +97,7 @@ class Target:
     integers: frozenset[str] = frozenset()
     single_sample: bool = False  # whether it takes one sample, without a dimension for several
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
+    signature: str = ""  # of the implementation, as a person reads it; empty where it has none
     adapted: bool = False  # whether an adapter's author brought it under torch's convention
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.

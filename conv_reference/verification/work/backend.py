@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 from conv_reference.verification.model.judgement import Crash
@@ -44,7 +44,7 @@ class Backend(Protocol):
         *,
         deadline: float | None = None,
         weigh: Callable[[Item], Size] | None = None,
-    ) -> Iterator[tuple[int, Result | Crash | Broken]]:
+    ) -> Generator[tuple[int, Result | Crash | Broken], None, None]:
         """Results by their item's number, in the order in which they come.
 
         An item that was not reached has none. Of two results of one item the later counts.

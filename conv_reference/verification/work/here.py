@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Here:
         *,
         deadline: float | None = None,
         weigh: Callable[[Item], Size] | None = None,  # noqa: ARG002 (of the protocol)
-    ) -> Iterator[tuple[int, Result]]:
+    ) -> Generator[tuple[int, Result], None, None]:
         """See ``Backend.run``; results come in order."""
         for number, item in enumerate(items):
             if deadline is not None and time.monotonic() > deadline:
