@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test test-slow lint format clean
+.PHONY: verify test test-slow lint format site clean
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
@@ -27,8 +27,12 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The documentation as a site, in build/site; a warning, as of a broken link, is an error.
+site: .venv/installed
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -19,7 +19,7 @@ settings.register_profile("thorough", parent=settings.get_profile("default"), ma
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # To copy, or standalone: they import what is not installed here, or show a crash.
-collect_ignore_glob = ["docs/ci/*.py", "docs/found/*.py"]
+collect_ignore_glob = ["docs/ci/*.py", "docs/found/*.py", "docs/conf.py"]
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
