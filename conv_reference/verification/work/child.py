@@ -46,6 +46,11 @@ class Piece:
         chosen = slice(start, stop)
         return Piece(self.numbers[chosen], self.items[chosen], self.sizes[chosen])
 
+    def item(self, place: int) -> Suspicion:
+        """One of its items, which nobody suspects yet."""
+        size = self.sizes[place] if self.sizes else None
+        return Suspicion(self.numbers[place], self.items[place], size)
+
 
 class Child:
     """One process, and the work that it has.

@@ -20,12 +20,12 @@ from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.work.backend import Item, Result
 from conv_reference.verification.work.child import (
     GARBLED,
-    MOST_WAITS,
     STOPPED,
     Child,
     Piece,
     may_be_others,
 )
+from conv_reference.verification.work.job import Job, piece_for
 from conv_reference.verification.work.messages import (
     Broken,
     Described,
@@ -34,9 +34,9 @@ from conv_reference.verification.work.messages import (
     Unreached,
     Work,
 )
-from conv_reference.verification.work.pace import Pace, Size
+from conv_reference.verification.work.pace import Size
+from conv_reference.verification.work.patience import Patience
 from conv_reference.verification.work.processes import FORKS, Processes, Spawning, cheapest
-from conv_reference.verification.work.suspects import REMEMBERED, Affair, Suspicion
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
@@ -44,33 +44,11 @@ MOST_STARTS = 3  # in a row that fail, after which no further process is started
 PIECE = 64  # items that travel together
 _POLL = 0.1  # seconds
 _STOPPED = 0.5  # seconds that a process may be stopped
-_LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
-_TIMES_EXPECTED = 10  # that an item may take
 
 
 def usual_count() -> int:
     """One child for each core, up to four."""
     return min(MOST_CHILDREN, os.cpu_count() or 1)
-
-
-@dataclass
-class _Job:
-    """One run: what is still to be done, and what has come."""
-
-    function: Callable[[Target, Any, Any], Any]
-    argument: Any
-    deadline: float | None
-    waiting: list[Piece]  # the next one last
-    suspects: list[Suspicion] = field(default_factory=list)
-    arrived: list[tuple[int, Result | Crash | Broken]] = field(default_factory=list)
-
-    def give_up(self) -> None:
-        """Begin nothing more."""
-        self.waiting.clear()
-        for suspect in self.suspects:
-            assert suspect.affair is not None
-            self.arrived += suspect.affair.given_up()
-        self.suspects.clear()
 
 
 @dataclass
@@ -96,14 +74,14 @@ class Children:
     _describer: Child | None = None  # of a whole run: it is there sooner than the others
     _target: Target | None = None
     _own: Processes | None = None
-    _job: _Job | None = None
-    _pace: Pace = field(default_factory=Pace)
-    _slowest: float = 0.0
-    _hung: bool = False
+    _job: Job | None = None
+    _patience: Patience = field(init=False)
     _failed: int = 0  # starts, in a row
     _failed_at: float = -math.inf  # when the last did
     _has_stopped: bool = False  # no further process is started, and none is left
-    _too_slow: int = 0
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.limit)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -143,7 +121,7 @@ class Children:
             () if weigh is None else tuple(map(weigh, items)),
         )
         waiting = [whole.part(first, first + PIECE) for first in range(0, len(items), PIECE)]
-        job = self._job = _Job(function, argument, deadline, waiting[::-1])
+        job = self._job = Job(function, argument, deadline, waiting[::-1])
         try:
             while not self._is_done(job):
                 if deadline is not None and time.monotonic() > deadline:
@@ -156,9 +134,12 @@ class Children:
                     yield job.arrived.pop(0)
         finally:
             self._job = None
+            self.notes += job.notes
             for child in [child for child in self._children if child.piece is not None]:
                 self._drop(child)  # nobody waits for what it is at
-            self._note_slow()
+            slow = self._patience.left_out()
+            if slow:
+                self._note(slow)
 
     def close(self) -> None:
         """End all processes, and what they have started."""
@@ -195,17 +176,17 @@ class Children:
         found.start()
         return found
 
-    def _is_done(self, job: _Job) -> bool:
+    def _is_done(self, job: Job) -> bool:
         busy = any(child.piece is not None for child in self._children)
         return not (busy or job.waiting or job.suspects or job.arrived)
 
-    def _hand_out(self, job: _Job) -> None:
+    def _hand_out(self, job: Job) -> None:
         """Suspects to those that have done nothing yet, the rest to whoever is idle."""
         self._fill(min(self.count, self._busy() + len(job.waiting) + len(job.suspects)))
         idle = [child for child in self._children if child.ready and child.piece is None]
         for child in sorted(idle, key=lambda child: child.is_fresh):
             if job.suspects and child.is_fresh:
-                self._assign(child, job, _alone(job.suspects.pop()))
+                self._assign(child, job, piece_for(job.suspects.pop()))
             elif job.waiting:
                 self._assign(child, job, job.waiting.pop())
         if job.suspects:
@@ -225,14 +206,14 @@ class Children:
             self._drop(idle[0])
         self._fill(len(self._children) + 1)
 
-    def _assign(self, child: Child, job: _Job, piece: Piece) -> None:
+    def _assign(self, child: Child, job: Job, piece: Piece) -> None:
         work = Work(
             job.function,
             piece.items,
             job.argument,
             job.deadline,
             piece.sizes,
-            self._pace.of(piece.sizes) if piece.sizes else None,
+            self._patience.pace.of(piece.sizes) if piece.sizes else None,
             self.limit,
         )
         child.assign(piece, work)
@@ -332,6 +313,7 @@ class Children:
 
     def _take(self, child: Child, piece: Piece, message: Results) -> str:
         """Results of a piece, in the order of its items."""
+        assert self._job is not None
         results = list(zip(message.results, message.seconds, strict=False))
         if len(results) > len(piece.items) - piece.done:
             return GARBLED
@@ -339,55 +321,22 @@ class Children:
             place = piece.done
             piece.done += 1
             if isinstance(result, Unreached):
-                self._unreached(piece, result)
+                if result.seconds is not None:
+                    self._patience.leave_out()
+                self._job.give_up_on(piece)
                 continue
-            done = _at(piece, place)
+            done = piece.item(place)
             child.finished += 1
             child.past.append(done)
-            self._slowest = max(self._slowest, seconds)
-            if done.size is not None and child.finished > 1:
-                self._pace.note(done.size, seconds)
+            self._patience.note(done.size, seconds, first=child.finished == 1)
             if piece.suspicion is None or piece.done == len(piece.items):
-                self._settle(piece, done.number, result)
+                self._job.settle(piece, done.number, result)
         if piece.done == len(piece.items):
             child.piece = None
         return ""
 
-    def _settle(self, piece: Piece, number: int, result: Result) -> None:
-        """A result stands, or is what a suspect came back with."""
-        assert self._job is not None
-        if piece.suspicion is None:
-            self._job.arrived.append((number, result))
-            return
-        affair = piece.suspicion.affair
-        assert affair is not None
-        settled, following = affair.returned(piece.suspicion, result)
-        self._job.arrived += settled
-        if following is not None:
-            self._job.suspects.append(following)
-        elif affair.by_others:
-            text = (
-                f"a process ended at {affair.at.item} ({affair.crash.how}), and not again when "
-                "that was tried alone: perhaps it was ended from outside"
-            )
-            self._note(text, NoteKind.OBSERVED)
-
-    def _unreached(self, piece: Piece, result: Unreached) -> None:
-        self._too_slow += result.seconds is not None
-        if piece.suspicion is not None and self._job is not None:
-            assert piece.suspicion.affair is not None
-            self._job.arrived += piece.suspicion.affair.given_up()
-
-    def _note_slow(self) -> None:
-        if self._too_slow:
-            self._note(
-                f"not reached: {self._too_slow} that would take more than {self.limit:g} s each, "
-                "at the pace of the others"
-            )
-        self._too_slow = 0
-
-    def _note(self, text: str, kind: NoteKind = NoteKind.NOT_REACHED) -> None:
-        self.notes.append(Note(kind, text))
+    def _note(self, text: str) -> None:
+        self.notes.append(Note(NoteKind.NOT_REACHED, text))
 
     def _overdue(self, child: Child) -> None:
         if not child.ready:
@@ -397,24 +346,11 @@ class Children:
                 self._not_started(f"cannot import {self.target_name!r}: {why}", again=False)
         elif child.piece is not None:
             place = child.current()
-            size = _at(child.piece, place).size
-            limit = self._patience(size)
+            size = child.piece.item(place).size
+            limit = self._patience.of(size)
             if child.hangs(limit):
                 crash = Crash(f"did not return within {limit:g} s", hung=True)
-                slow = size is not None and self._pace.at_most(size) > self.limit
-                self._hung |= not slow
-                self._lost(child, crash, slow=slow)
-
-    def _patience(self, size: Size | None) -> float:
-        """By the pace; where one item hung, others will: then what any other took tells, too."""
-        usual = self.limit
-        if self._hung:
-            slowest = float(math.ceil(_TIMES_SLOWEST * self._slowest))
-            usual = min(usual, max(_LEAST_LIMIT, slowest))
-        if size is None:
-            return usual
-        expected = math.ceil(_TIMES_EXPECTED * self._pace.at_most(size))
-        return max(usual, float(min(expected, MOST_WAITS * self.limit)))
+                self._lost(child, crash, slow=self._patience.hangs(size))
 
     def _lost(self, child: Child, crash: Crash, *, slow: bool = False) -> None:
         """A process is gone: the item at which it was is suspected, the others go to another.
@@ -435,22 +371,9 @@ class Children:
         if piece is None or self._job is None:  # it died while it had nothing to do
             return
         self.has_results = True  # a crash is one
-        job, crash, suspect = self._job, replace(crash, asked=asked), _at(piece, at)
-        if piece.suspicion is not None:
-            assert piece.suspicion.affair is not None
-            job.arrived += piece.suspicion.affair.ended(piece.suspicion, crash, at)
-            return
-        for part in (piece.part(piece.done, at), piece.part(at + 1)):
-            if part.items:
-                job.waiting.append(part)
-        if slow:
-            self._too_slow += 1
-        elif alone:
-            job.arrived.append((suspect.number, crash))
-        else:
-            earlier = [*child.past, *(_at(piece, place) for place in range(piece.done, at))]
-            affair = Affair(crash, suspect, earlier[-REMEMBERED:], may_be_others(crash))
-            job.suspects.append(affair.first())
+        if slow and piece.suspicion is None:
+            self._patience.leave_out()
+        self._job.lost(piece, at, replace(crash, asked=asked), child.past, alone=alone, slow=slow)
 
     def _drop(self, child: Child) -> None:
         if child is self._describer:
@@ -458,17 +381,3 @@ class Children:
         else:
             self._children.remove(child)
         child.stop()
-
-
-def _at(piece: Piece, place: int) -> Suspicion:
-    """One item of a piece."""
-    size = piece.sizes[place] if piece.sizes else None
-    return Suspicion(piece.numbers[place], piece.items[place], size)
-
-
-def _alone(suspect: Suspicion) -> Piece:
-    assert suspect.affair is not None
-    tried = suspect.affair.tried_with(suspect)
-    sizes = tuple(one.size for one in tried if one.size is not None)
-    numbers, items = tuple(one.number for one in tried), tuple(one.item for one in tried)
-    return Piece(numbers, items, sizes, suspicion=suspect)

@@ -257,10 +257,10 @@ def test_what_is_slow_is_waited_for_and_what_would_take_too_long_is_not_begun(
     """A limit of a second, a millisecond for each unit: 3,000 may take three, 100,000 may not."""
     items = [10.0] * 4 + [400.0] * 4 + [3000.0, 100_000.0]
     with closing(Children(CONV2D, 1, limit=1.0, source=source)) as children:
-        children._pace.note(by_item(1.0), 0.001)
+        children._patience.pace.note(by_item(1.0), 0.001)
         run = children.run(rests_by_size, items[:8], None, weigh=by_item)
         assert dict(run) == dict(enumerate(items[:8]))
-        assert children._patience(by_item(3000.0)) == 4.0
+        assert children._patience.of(by_item(3000.0)) == 4.0
         assert dict(children.run(rests_by_size, items[8:], None, weigh=by_item)) == {}
         (note,) = children.notes
     assert note.text.startswith("not reached: 2 that would take more than 1 s each")
@@ -269,6 +269,6 @@ def test_what_is_slow_is_waited_for_and_what_would_take_too_long_is_not_begun(
 def test_where_the_pace_says_little_a_slow_one_is_no_crash(source: Forking) -> None:
     items = [10.0] * 4 + [60.0] * 3 + [100_000.0, 10.0]
     with closing(Children(CONV2D, 1, limit=1.0, source=source)) as children:
-        children._pace.note(by_item(1.0), 0.001)
+        children._patience.pace.note(by_item(1.0), 0.001)
         results = dict(children.run(rests_by_size, items, None, weigh=by_item))
     assert results == {n: item for n, item in enumerate(items) if item < 100_000}

@@ -1,0 +1,66 @@
+"""How long an item may take: by the pace of its kind, and by whether others hung before it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from conv_reference.verification.work.child import MOST_WAITS
+from conv_reference.verification.work.pace import Pace, Size
+
+_LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
+_TIMES_EXPECTED = 10  # that an item may take
+
+
+@dataclass
+class Patience:
+    """With the items of one target."""
+
+    limit: float  # seconds for each item, where nothing else is known
+    pace: Pace = field(default_factory=Pace)
+    _slowest: float = 0.0  # seconds that any has taken
+    _hung: bool = False  # whether one has
+    _too_slow: int = 0  # how many were left out
+
+    def of(self, size: Size | None) -> float:
+        """Seconds; where one item hung, others will: then what any other took tells, too."""
+        usual = self.limit
+        if self._hung:
+            slowest = float(math.ceil(_TIMES_SLOWEST * self._slowest))
+            usual = min(usual, max(_LEAST_LIMIT, slowest))
+        if size is None:
+            return usual
+        expected = math.ceil(_TIMES_EXPECTED * self.pace.at_most(size))
+        return max(usual, float(min(expected, MOST_WAITS * self.limit)))
+
+    def note(self, size: Size | None, seconds: float, *, first: bool) -> None:
+        """An item came back.
+
+        Args:
+            size: its own.
+            seconds: that it took.
+            first: whether it was the first of its process, which says little of the pace.
+        """
+        self._slowest = max(self._slowest, seconds)
+        if size is not None and not first:
+            self.pace.note(size, seconds)
+
+    def hangs(self, size: Size | None) -> bool:
+        """An item took longer; whether it may be slow by its size, and no more."""
+        slow = size is not None and self.pace.at_most(size) > self.limit
+        self._hung |= not slow
+        return slow
+
+    def leave_out(self) -> None:
+        """An item is not waited for: it would take too long, and is no crash."""
+        self._too_slow += 1
+
+    def left_out(self) -> str:
+        """What is to be said of those since this was last asked; empty where there are none."""
+        count, self._too_slow = self._too_slow, 0
+        if not count:
+            return ""
+        return (
+            f"not reached: {count} that would take more than {self.limit:g} s each, at the pace of "
+            "the others"
+        )
