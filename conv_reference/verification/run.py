@@ -50,7 +50,6 @@ class Run:
     passed_on: tuple[Defect, ...]  # that it may meet, for it calls torch
     torchs: tuple[Defect, ...]  # all of torch's, for which failures are held
     wanted: Request
-    begun: float  # of ``time.monotonic``
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -73,13 +72,12 @@ class Run:
         auditor: Backend | None,
     ) -> Report:
         chosen, provoked_notes = self._provoked(chosen)
-        crashing = [defect for defect in self.defects if defect.crashes]
         outcome = judged(
             chosen,
             self.wanted,
             self.backend,
             self.settings,
-            spared=crashing,
+            spared=[defect for defect in self.defects if defect.crashes],
             progress=progress,
         )
         if outcome.misfit is not None:
@@ -91,36 +89,43 @@ class Run:
         for case, judgements in audited.results:
             tally.add(case, judgements)
         gathered, interrupted = self._findings(tally, outcome)
-        tried = outcome.tried
+        said = (
+            *provoked_notes,
+            *tally.notes,
+            *notes.silent(checks, rows, tally.rows, outcome.tried),
+        )
         return PrintedReport(
             target=self.target.name,
             environment=dict(self.environment),
             seed=self.settings.seed,
             require=require,
             planned=outcome.planned,
-            judged=len(tried),
+            judged=len(outcome.tried),
             checks=(*tally.results(gathered.known), *_not_asked(self.target, checks)),
             findings=gathered.findings,
             coverage=_coverage(chosen, outcome, tally.refused),
-            notes=(
-                *notes.assumed(self.target),
-                *provoked_notes,
-                *tally.notes,
-                *notes.silent(checks, rows, tally.rows, tried),
-                *notes.unswept(self.wanted, checks),
-                *notes.inapplicable(checks, self.wanted.dtypes),
-                *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
-                *audited.notes,
-                *self.backend.notes,
-                *notes.unrequested(self.wanted, self.settings.device),
-            ),
+            notes=self._notes(said, checks, outcome, audited),
             interrupted=interrupted,
-            stale=stale(tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
+            stale=stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
             unjudged=tuple(
                 Unjudged(case.check, str(case), broken.error) for case, broken in outcome.unjudged
             ),
             refused=len(tally.refused),
-            seconds=time.monotonic() - self.begun,
+        )
+
+    def _notes(
+        self, said: Sequence[Note], checks: Sequence[Check], outcome: Judged, audited: Audit
+    ) -> tuple[Note, ...]:
+        """What a reader must know beside the verdicts, in the order in which it is shown."""
+        return (
+            *notes.assumed(self.target),
+            *said,
+            *notes.unswept(self.wanted, checks),
+            *notes.inapplicable(checks, self.wanted.dtypes),
+            *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
+            *audited.notes,
+            *self.backend.notes,
+            *notes.unrequested(self.wanted, self.settings.device),
         )
 
     def _auditor(self) -> Backend | None:

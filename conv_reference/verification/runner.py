@@ -23,7 +23,7 @@ from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, d
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.place import opened, read_as_one_of
 from conv_reference.verification.plan.memory import Memory
-from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.plan import Plan, plan
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.run import Run
@@ -138,23 +138,18 @@ def verify(
         forks=not accelerator.is_another(settings.device),
     )
     with place as backend:
-        remembered = Memory(memory)
         target = backend.describe()
         _require_exact(wanted)
-        chosen = plan(target, wanted)
+        remembered = Memory(memory)
         recalled = [] if wanted.is_single else _wanted(remembered.recall(target), target, wanted)
-        chosen = chosen.preceded_by(recalled)
-        here = _environment(backend, settings.device)
-        own = [defect for defect in defects if defect.applies(target.name, here)]
-        others = [defect for defect in torchs(defects, here) if defect not in own]
-        passed_on = relayed(target, others, chosen.cases, backend, settings)
-        run = Run(
-            target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted, begun
+        chosen = plan(target, wanted).preceded_by(recalled)
+        report = _run(target, backend, settings, wanted, defects, chosen).report(
+            chosen, required, progress
         )
-        report = replace(run.report(chosen, required, progress), strict=strict)
         failing = (f.case for f in report.findings if not f.known and f.verdict in FAILURES)
         lost = remembered.update(target, failing, recalled)
-        return report if lost is None else replace(report, notes=(*report.notes, lost))
+        said = report.notes if lost is None else (*report.notes, lost)
+        return replace(report, notes=said, strict=strict, seconds=time.monotonic() - begun)
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:
@@ -171,6 +166,22 @@ def assert_correct(implementation: Any, **options: Any) -> None:
     report = verify(implementation, **options)
     if not report.passed:
         raise AssertionError(f"{report}\n")
+
+
+def _run(
+    target: Target,
+    backend: Backend,
+    settings: Settings,
+    wanted: Request,
+    defects: Sequence[Defect],
+    chosen: Plan,
+) -> Run:
+    """What stays the same over the run, with the known defects that it may meet."""
+    here = _environment(backend, settings.device)
+    own = [defect for defect in defects if defect.applies(target.name, here)]
+    others = [defect for defect in torchs(defects, here) if defect not in own]
+    passed_on = relayed(target, others, chosen.cases, backend, settings)
+    return Run(target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted)
 
 
 def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
