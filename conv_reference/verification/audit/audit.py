@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.verification.audit.answer import RAISED, Asked, answered
+from conv_reference.verification.checks import certifying
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, exact
@@ -34,7 +35,6 @@ from conv_reference.verification.work.messages import Broken
 ROW = "audit"
 MOST = 120  # certificates of one run
 _MOST_PRODUCTS = 20_000  # of one
-_CERTIFICATE = "certificate"
 DISAGREES = (
     "What the process of the target says of itself is not what it computes: there this passed; "
     "in a process that only calls the target, on memory without the engine's marks, "
@@ -97,7 +97,7 @@ def _chosen(results: Sequence[tuple[Case, Any]], seed: int) -> list[Case]:
     passed = [
         case
         for case, result in results
-        if case.check == _CERTIFICATE
+        if case.check == certifying().name
         and not isinstance(result, Crash)
         and _products(case) <= _MOST_PRODUCTS
         and not any(j.verdict in FAILURES | {Verdict.UNSUPPORTED} for j in result)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conv_reference.quantities import CONV2D
-from conv_reference.verification.checks import all_checks
+from conv_reference.verification.checks import all_checks, certifying
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect, first_match
@@ -16,7 +16,6 @@ from conv_reference.verification.known.relayed import as_passed_on, judged_exact
 from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FOUND
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.values import case_operands, is_exact
 from conv_reference.verification.work.backend import Backend
@@ -70,7 +69,7 @@ class Bench:
         """
         made = failure.judgement.case
         given = [failure.case] if made is None else [made, failure.case]
-        own = [self.recast(case, CERTIFICATE) for case in given]
+        own = [self.recast(case, certifying().name) for case in given]
         plain = [
             replace(
                 case,

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import comb
 
-from conv_reference.verification.checks import all_rows
+from conv_reference.verification.checks import all_rows, certifying
 from conv_reference.verification.diagnosis.kinds import Kind, row_of
 from conv_reference.verification.model.case import Case, Layout, dtype_name
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.sizes import sizes_of
-from conv_reference.verification.plan.bulk import CERTIFICATE
 
 FEWEST = 5  # failing cases: with fewer, much is common to them by chance
 MANY = 12  # with fewer, so is a parity or an upper limit
@@ -43,7 +42,7 @@ def common_to(
     """
     alike = [f for k, those in failures.items() if _is_alike(k, kind) for f in those]
     first = row_of(alike[0].judgement).is_first
-    failing = [f.case for f in alike if not first or f.case.check == CERTIFICATE]
+    failing = [f.case for f in alike if not first or f.case.check == certifying().name]
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
     others = {case for row in rows for case in judged_in.get(row, ())} - elsewhere

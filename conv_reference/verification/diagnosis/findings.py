@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from conv_reference.verification.checks import certifying
 from conv_reference.verification.diagnosis.alone import asked_alone
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.circumstances import common_to
@@ -24,7 +25,6 @@ from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Finding, Verdict
-from conv_reference.verification.plan.bulk import CERTIFICATE
 
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
@@ -140,7 +140,7 @@ def _numbered_by_place(
 
 def _spread(cases: Iterable[Case]) -> tuple[Case, ...]:
     """A few of the cases, of several sizes, none so large that it takes long."""
-    few = (c for c in cases if c.check == CERTIFICATE and products(c) <= _MOST_PRODUCTS)
+    few = (c for c in cases if c.check == certifying().name and products(c) <= _MOST_PRODUCTS)
     by_size = sorted(few, key=products)
     places = {round(share * (len(by_size) - 1)) for share in (0.25, 0.5, 0.75)} if by_size else ()
     return tuple(by_size[place] for place in sorted(places))

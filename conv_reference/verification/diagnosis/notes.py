@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 import torch
 
 from conv_reference.verification import catalogue
-from conv_reference.verification.checks import Check
+from conv_reference.verification.checks import Check, certifying
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.notes import Note, NoteKind
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.target.target import Target
 
@@ -62,10 +61,10 @@ def silent(
 
 def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
     """What a sweep leaves out that a default run asks."""
-    others = [check.name for check in checks if check.name != CERTIFICATE]
+    others = [check.name for check in checks if check != certifying()]
     if wanted.sweep != Sweep.DEFAULT and not wanted.is_single and others:
         left = f"not asked: {len(others)} other checks"
-        said = f"{left}, for the sweep {wanted.sweep} puts the {CERTIFICATE} alone"
+        said = f"{left}, for the sweep {wanted.sweep} puts the {certifying().name} alone"
         yield Note(NoteKind.NOT_ASKED, said)
 
 
@@ -115,7 +114,7 @@ def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[Note
     """
     numbers = Counter(case.check for case in missed)
     if planned > drawn:
-        numbers[CERTIFICATE] += planned - drawn
+        numbers[certifying().name] += planned - drawn
     if numbers:
         counts = (f"{n} case{'s' if n > 1 else ''} of {name}" for name, n in numbers.items())
         yield Note(NoteKind.NOT_REACHED, f"not reached: {', '.join(counts)}")

@@ -10,6 +10,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
+from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout
 from conv_reference.verification.plan.geometries import (
     enumerated_geometries,
@@ -21,7 +22,6 @@ from conv_reference.verification.plan.networks import miniature, network_geometr
 from conv_reference.verification.plan.possible import dense, nearest
 from conv_reference.verification.target.target import Target
 
-CERTIFICATE = "certificate"
 _OUTLYING = 0.05  # of the small geometries that are drawn
 _MINIATURES = 0.2  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
@@ -116,7 +116,7 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
         for _ in range(3)
     ]
     return Case(
-        check=CERTIFICATE,
+        check=certifying().name,
         geometry=geometry,
         dtype=dtype,
         values=random.choice(EXACT_VALUES),

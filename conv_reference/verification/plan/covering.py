@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Coverage
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.factors import (
     Levels,
     can_occur,
@@ -38,7 +38,7 @@ class Covering:
         """See ``covering_array``."""
         factors = factors_of(target, dtypes)
         levels = covering_array(factors, strength=strength, seed=seed)
-        rows = tuple((row, case_of(row, target, CERTIFICATE)) for row in levels)
+        rows = tuple((row, case_of(row, target, certifying().name)) for row in levels)
         return cls(target, factors, rows)
 
     @property
@@ -83,7 +83,7 @@ class Covering:
         for row, _ in rows:
             levels = {**row, **pair}
             if can_occur(levels):
-                case = case_of(levels, self.target, CERTIFICATE)
+                case = case_of(levels, self.target, certifying().name)
                 if not left_out(case):
                     return levels, case
         return None

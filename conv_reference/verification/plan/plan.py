@@ -12,20 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import DEFAULT_CASES
-from conv_reference.verification.plan.bulk import (
-    CERTIFICATE,
-    large_cases,
-    network_cases,
-    small_cases,
-)
+from conv_reference.verification.plan.bulk import large_cases, network_cases, small_cases
 from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.modes import mode_cases
-from conv_reference.verification.plan.possible import (
-    require_possible,
-    require_possible_geometry,
-)
+from conv_reference.verification.plan.possible import require_possible, require_possible_geometry
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.plan.single import geometry_cases
@@ -92,7 +85,7 @@ def plan(target: Target, request: Request) -> Plan:
     if request.geometry is not None:
         geometry = require_possible_geometry(target, request.geometry)
         return Plan(_distinct(geometry_cases(target, geometry, request.dtypes, checks)))
-    certified = CERTIFICATE in {check.name for check in checks}
+    certified = certifying() in checks
     if request.sweep != Sweep.DEFAULT:
         return _followed_by_the_bulk((), target, request) if certified else Plan(())
     strength = 3 if request.size >= THREE_WAY_CASES else 2

@@ -8,9 +8,8 @@ from dataclasses import replace
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.checks import Check, Sample
+from conv_reference.verification.checks import Check, Sample, certifying
 from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.target.target import Target
 
@@ -40,7 +39,7 @@ def _of_check(
     if not check.applies(dtype) or (check.has_own and check.row_of(target, geometry) is None):
         return
     plain, exact = Case(check=check.name, geometry=geometry, dtype=dtype), target.can_be_exact
-    if check.name == CERTIFICATE:
+    if check == certifying():
         yield from _variations(plain) if exact(geometry, dtype) else [plain]
     elif check.real:
         yield replace(plain, values=Values.REAL)

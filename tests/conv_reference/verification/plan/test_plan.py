@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d
 from conv_reference.geometry import Geometry
 from conv_reference.layer import ConvLayer_1
 from conv_reference.operands import can_be_exact
-from conv_reference.verification.checks import Sample, all_checks
+from conv_reference.verification.checks import Sample, all_checks, certifying
 from conv_reference.verification.model.case import (
     DTYPES,
     EXACT_VALUES,
@@ -21,7 +21,6 @@ from conv_reference.verification.model.case import (
     Values,
 )
 from conv_reference.verification.options import MOST_CASES
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.networks import network_geometries
 from conv_reference.verification.plan.plan import Plan, plan
 from conv_reference.verification.plan.request import Request, Sweep
@@ -38,7 +37,7 @@ def default() -> Plan:
 
 
 def certificates(chosen: Plan) -> list[Case]:
-    return [case for case in chosen.cases if case.check == CERTIFICATE]
+    return [case for case in chosen.cases if case.check == certifying().name]
 
 
 def test_a_default_run_puts_ten_thousand_cases(default: Plan) -> None:
@@ -74,7 +73,7 @@ def test_only_real_checks_get_real_operands_and_dense_ones_fit_the_dtype(default
     real = {check.name for check in all_checks().values() if check.real}
     for case in default.cases:
         assert (case.values == Values.REAL) == (case.check in real)
-        if case.values in EXACT_VALUES and case.check == CERTIFICATE:
+        if case.values in EXACT_VALUES and case.check == certifying().name:
             assert can_be_exact(case.geometry, case.dtype), str(case)
 
 
@@ -139,7 +138,7 @@ def test_a_larger_budget_means_more_cases(sweep: Sweep) -> None:
 def test_a_sweep_holds_only_what_it_is_called(sweep: Sweep, met: object) -> None:
     assert callable(met)
     cases = plan(TARGET, Request(FLOAT32, seed=0, budget=0.1, sweep=sweep)).cases
-    assert all(case.check == CERTIFICATE and met(case.geometry) for case in cases)
+    assert all(case.check == certifying().name and met(case.geometry) for case in cases)
     assert len(cases) > 25
 
 
@@ -161,7 +160,7 @@ def test_every_case_is_one_that_the_target_can_be_asked_for(
 def test_one_geometry_is_tried_in_every_variation() -> None:
     geometry = Geometry.parse("n2 c2 h4 w5 o2 k2x3")
     cases = plan(TARGET, Request(ALL, seed=0, budget=20.0, geometry=geometry)).cases
-    variations = [case for case in cases if (case.check, case.dtype) == (CERTIFICATE, ALL[0])]
+    variations = [case for case in cases if (case.check, case.dtype) == (certifying().name, ALL[0])]
 
     assert {case.geometry for case in cases} == {geometry}
     assert {case.dtype for case in cases} == set(ALL)
@@ -175,7 +174,7 @@ def test_one_geometry_too_large_for_a_dtype_is_tried_with_sparse_operands() -> N
     geometry = Geometry.parse("n9 h6 w6 k1")
     request = Request((torch.bfloat16,), seed=0, budget=20.0, geometry=geometry)
     cases = plan(TARGET, request).cases
-    assert [case.values for case in cases if case.check == CERTIFICATE] == [Values.SPARSE]
+    assert [case.values for case in cases if case.check == certifying().name] == [Values.SPARSE]
 
 
 def test_one_case_is_the_whole_plan() -> None:

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
-from conv_reference.verification.checks import Sample, all_checks
+from conv_reference.verification.checks import Sample, all_checks, certifying
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
@@ -26,7 +25,7 @@ from conv_reference.verification.target.target import Call, Target
 
 SETTINGS = Settings(seed=3, device="cpu")
 DTYPES = (torch.float64, torch.float16)
-MOST = {CERTIFICATE: 40}  # cases of a check in each dtype, the smallest; of others, one
+MOST = {certifying().name: 40}  # cases of a check in each dtype, the smallest; of others, one
 
 
 # `large` calls the target as the certificate does, for seconds.
