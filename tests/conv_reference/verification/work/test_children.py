@@ -18,7 +18,7 @@ from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.work import children as isolation
+from conv_reference.verification.work import patience
 from conv_reference.verification.work.child import hangs
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.here import Here
@@ -240,8 +240,8 @@ def sleeps(_: Target, item: float, __: Any) -> float:
 def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(isolation, "_LEAST_LIMIT", 0.5)
-    monkeypatch.setattr(isolation, "_TIMES_SLOWEST", 0)
+    monkeypatch.setattr(patience, "_LEAST_LIMIT", 0.5)
+    monkeypatch.setattr(patience, "_TIMES_SLOWEST", 0)
     with closing(Children("torch.nn.functional:conv2d", count=1, limit=1.0)) as children:
         results = dict(children.run(sleeps, [100.0, 0.0, 100.0], None))
     assert results == {
