@@ -16,16 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import torch
 from jaxtyping import Num
 from torch import Tensor
 from torch.nn.functional import pad
 
-from conv_reference.geometry import Geometry, PaddingLike, PairLike, geometry_of
-
-Role = Literal["input", "weight", "grad_output"]
+from conv_reference.geometry import SHAPES, Geometry, PaddingLike, PairLike, Role, geometry_of
 
 
 def conv2d(
@@ -170,13 +167,6 @@ FACES: Mapping[Role, tuple[Callable[[Tensor, Tensor, Geometry], Tensor], Role, R
         }
     )
 )
-
-# Of each operand, and of the derivative in it.
-SHAPES: Mapping[Role, Callable[[Geometry], tuple[int, ...]]] = {
-    "input": lambda geometry: geometry.input_shape,
-    "weight": lambda geometry: geometry.weight_shape,
-    "grad_output": lambda geometry: geometry.output_shape,
-}
 
 
 def second_order(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
+from types import MappingProxyType
 from typing import Any, Literal, SupportsIndex
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 PairLike = SupportsIndex | Sequence[SupportsIndex]
 PaddingLike = PairLike | Literal["same", "valid"]
+Role = Literal["input", "weight", "grad_output"]  # an operand's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,3 +323,13 @@ def _pair(name: str, value: Any) -> Pair:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise TypeError(f"{name} must be an integer or a pair of integers, got {value!r}")
     return _pair_of_integers(name, value)
+
+
+#: Of each operand, and of the derivative in it.
+SHAPES: Mapping[Role, Callable[[Geometry], tuple[int, ...]]] = MappingProxyType(
+    {
+        "input": lambda geometry: geometry.input_shape,
+        "weight": lambda geometry: geometry.weight_shape,
+        "grad_output": lambda geometry: geometry.output_shape,
+    }
+)

@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from conv_reference.functional import Role
-from conv_reference.geometry import Geometry
+from conv_reference.geometry import Geometry, Role
 from conv_reference.quantities import CONV2D, Operator
 
 __all__ = [

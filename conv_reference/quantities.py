@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from types import MappingProxyType
+from functools import cache, cached_property
+from types import MappingProxyType, ModuleType
 
 from torch import Tensor
 
-from conv_reference import functional
-from conv_reference.functional import Role
-from conv_reference.geometry import Geometry
+from conv_reference.geometry import SHAPES, Geometry, Role
 
 ROLES: tuple[Role, ...] = ("input", "weight", "grad_output")
 LETTERS: Mapping[str, str] = MappingProxyType(
@@ -103,7 +101,7 @@ class Operator:
         """The shape of one of the operator's own operands; a gradient has that of its operand."""
         if role == "bias":
             return (self.shape("grad_output", geometry)[1],)
-        return functional.SHAPES[self._places[role]](geometry)
+        return SHAPES[self._places[role]](geometry)
 
     def products(self, quantity: str, geometry: Geometry) -> int:
         """The most products that one element adds up; of db, the most numbers."""
@@ -136,7 +134,7 @@ class Operator:
             geometry: the sizes of the form.
         """
         if quantity == "db":
-            return functional.grad_bias(operands["grad_output"])
+            return _oracle().grad_bias(operands["grad_output"])  # type: ignore[no-any-return]  # of a module
         function, left, right = self._faces[QUANTITIES[quantity].of]
         value = function(operands[left], operands[right], geometry)
         return _biased(value, operands) if quantity == "Y" else value
@@ -161,8 +159,9 @@ class Operator:
         """
         if quantity == "db":
             G = operands["grad_output"]
-            return functional.grad_bias(directions.get("grad_output", G.new_zeros(G.shape)))
-        value = functional.second_order(
+            db: Tensor = _oracle().grad_bias(directions.get("grad_output", G.new_zeros(G.shape)))
+            return db
+        value = _oracle().second_order(
             self._places[QUANTITIES[quantity].of],
             {self._places[role]: tensor for role, tensor in operands.items() if role != "bias"},
             {self._places[role]: tensor for role, tensor in directions.items() if role != "bias"},
@@ -184,12 +183,20 @@ class Operator:
         own = {place: role for role, place in zip(ROLES, self.places, strict=True)}
         found = {}
         for role, place in self._places.items():
-            function, left, right = functional.FACES[place]
+            function, left, right = _oracle().FACES[place]
             found[role] = (function, own[left], own[right])
         return found
 
     def __reduce__(self) -> tuple[Callable[[str], Operator], tuple[str]]:
         return operator_named, (self.name,)
+
+
+@cache
+def _oracle() -> ModuleType:
+    """The oracle, loaded by who asks it: a process that only calls a target holds none."""
+    from conv_reference import functional  # noqa: PLC0415 (see above)
+
+    return functional
 
 
 def _biased(Y: Tensor, operands: Mapping[str, Tensor]) -> Tensor:

@@ -67,13 +67,28 @@ def answered(target: Target, asked: Asked, device: str) -> dict[str, Any]:
     return found
 
 
+class _Handed(torch.autograd.Function):
+    """An end of the graph whose backward pass hands on G itself, as it lies in memory.
+
+    For an upstream gradient that is given to ``torch.autograd.grad`` torch imports sympy first.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, Y: Tensor, G: Tensor) -> Tensor:
+        ctx.G = G
+        return Y.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
+        return ctx.G, None
+
+
 def _observe(call: Call, found: dict[str, Any]) -> None:
     Y, leaves = call.forward(), call.leaves
     found["Y"] = held(Y)
     if isinstance(Y, Tensor) and Y.shape == call.G.shape and leaves and Y.requires_grad:
-        # By way of a sum: for an upstream gradient of one's own torch imports sympy first.
-        total = (Y * call.G.to(Y.dtype)).sum()
-        gradients = _grad(total, list(leaves.values()), allow_unused=True)
+        end = _Handed.apply(Y, call.G.to(Y.dtype))  # type: ignore[no-untyped-call]  # torch's
+        gradients = _grad(end, list(leaves.values()), allow_unused=True)
         found |= {name: held(g) for name, g in zip(leaves, gradients, strict=True)}
 
 

@@ -32,7 +32,9 @@ class Bench:
     defects: tuple[Defect, ...]  # the known ones that the target itself has here
     torchs: tuple[Defect, ...]  # those of torch, which it may pass on
     deadline: float  # of ``time.monotonic``
-    _exactly: dict[tuple[Case, str], Any] = field(default_factory=dict)  # see ``_is_torchs``
+    _exactly: dict[tuple[Case, str], list[frozenset[tuple[str, str]] | None]] = field(
+        default_factory=dict
+    )  # see ``_is_torchs``
 
     @property
     def is_over(self) -> bool:
@@ -104,19 +106,34 @@ class Bench:
     def _is_torchs(self, failure: Failure, defect: Defect) -> bool:
         """Whether the case comes out right where torch does exactly what the defect is about.
 
-        Where there is no time left to ask, it is the target's.
+        And only there: who is right now and then, whatever torch does, is not excused. So it is
+        to fail once more as it is, and to be right twice. Where there is no time left to ask, it
+        is the target's.
         """
         key = failure.case, defect.name
         if key not in self._exactly:
-            argument = self.settings, defect
-            self._exactly[key] = self.ask(judged_exactly, [failure.case], argument).get(
-                failure.case
+            self._exactly[key] = self._asked_again(failure.case, defect)
+        failing, *exactly = self._exactly[key]
+        this = failure.judgement.check, failure.judgement.quantity_alike
+        again = failing is not None and this in failing
+        return again and all(seen is not None and this not in seen for seen in exactly)
+
+    def _asked_again(self, case: Case, defect: Defect) -> list[frozenset[tuple[str, str]] | None]:
+        """What fails of a case as it is; and twice where torch does exactly what it does wrong."""
+        exactly = self.settings, defect
+        answers = [
+            self.ask(function, [case], argument).get(case)
+            for function, argument in (
+                (judge_case, self.settings),
+                (judged_exactly, exactly),
+                (judged_exactly, exactly),
             )
-        failing = self._exactly[key]
-        judgement = failure.judgement
-        return isinstance(failing, frozenset) and (
-            (judgement.check, judgement.quantity_alike) not in failing
-        )
+        ]
+        if isinstance(answers[0], tuple | Crash):
+            answers[0] = frozenset(
+                (f.judgement.check, f.judgement.quantity_alike) for f in _failures(case, answers[0])
+            )
+        return [answer if isinstance(answer, frozenset) else None for answer in answers]
 
     def is_possible(self, case: Case) -> bool:
         """Whether the target can be asked for it, with values that prove something."""

@@ -1,0 +1,79 @@
+"""Whose a failure is that meets a defect of torch: asked again, as it is and with torch exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement, exact
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
+
+CASE = Case.parse("certificate float32 h1 w2 k1x2")
+WRONG = Judgement("forward", "Y", Verdict.WRONG)
+DEFECT = Defect(
+    name="flipped",
+    summary="The kernel is flipped.",
+    link="docs/found/flipped.md",
+    date="2026-11-26",
+    targets=("torch.nn.functional:conv2d",),
+    quantities=("Y",),
+)
+FAILS, RIGHT = frozenset({("forward", "Y")}), frozenset[tuple[str, str]]()
+
+
+class Scripted:
+    """In place of where a target runs: answers in turn, by what is asked."""
+
+    def __init__(self, plain: Any, exactly: Sequence[Any]) -> None:
+        self.answers = {"judge_case": [plain], "judged_exactly": [*exactly]}
+
+    def run(self, function: Any, items: Sequence[Any], *_: Any, **__: Any) -> Iterator[Any]:
+        assert items == [CASE]
+        yield 0, self.answers[function.__name__].pop(0)
+
+
+def known(plain: Any, *exactly: Any, deadline: float = math.inf) -> bool:
+    bench = Bench(
+        as_target(conv2d),
+        Scripted(plain, exactly),  # type: ignore[arg-type]  # only asked to run
+        Settings(seed=0, device="cpu"),
+        (),
+        (DEFECT,),
+        deadline,
+    )
+    failure = Failure(CASE, WRONG)
+    once = bench.known(failure)
+    assert bench.known(failure) == once  # and nothing is asked again
+    return once is not None
+
+
+def test_what_fails_again_and_is_right_where_torch_is_exact_is_torchs() -> None:
+    assert known((WRONG,), RIGHT, RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("plain", "exactly"),
+    [
+        ((exact("forward", "Y"),), (RIGHT, RIGHT)),
+        ((WRONG,), (RIGHT, FAILS)),
+        ((WRONG,), (FAILS, RIGHT)),
+        ((WRONG,), (FAILS, FAILS)),
+        ((WRONG,), (RIGHT, Crash("killed by SIGSEGV"))),
+        (Crash("killed by SIGSEGV"), (FAILS, FAILS)),
+    ],
+)
+def test_who_is_right_now_and_then_is_not_excused(plain: Any, exactly: Sequence[Any]) -> None:
+    assert not known(plain, *exactly)
+
+
+def test_with_no_time_left_it_is_the_targets() -> None:
+    assert not known((WRONG,), RIGHT, RIGHT, deadline=-math.inf)
