@@ -52,6 +52,17 @@ def test_the_page_has_a_recipe_for_a_check_a_format_and_an_option() -> None:
     ]
 
 
+def test_every_room_is_on_the_map() -> None:
+    named = set(re.findall(r"`(?:[\w/]+/)?(\w+)(?:/|\.py)`", PAGE))
+    for folder in ("conv_reference", "conv_reference/verification", "analytic"):
+        there = {
+            path.stem
+            for path in (ROOT / folder).iterdir()
+            if (path.is_dir() or path.suffix == ".py") and not path.name.startswith(("_", "."))
+        }
+        assert there - named - {"verification"} == set(), folder
+
+
 WRONG = """\
 from torch.nn.functional import conv2d
 
