@@ -205,12 +205,13 @@ def _padding(text: str) -> Any:
     size = r"[0-9]{1,12}"
     if re.fullmatch(rf"{size}(:{size})?([x×]{size}(:{size})?)?", text, re.ASCII | re.IGNORECASE):
         return parse_padding(text.lower().replace("×", "x"), text)
-    if ":" in text:
+    try:
+        return _size(text)  # also top x bottom x left x right, as commands once were written
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
             f"padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), same or valid, "
             f"not {shortened(text)!r}"
-        )
-    return _size(text)  # top x bottom x left x right, too
+        ) from None
 
 
 def _number(text: str) -> int:

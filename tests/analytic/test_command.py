@@ -152,6 +152,11 @@ def test_language(capsys: pytest.CaptureFixture[str]) -> None:
             "argument --padding: padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), "
             "same or valid, not '1:0x2:0x1'",
         ),
+        (
+            "--padding 1,0,0,2",
+            "argument --padding: padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), "
+            "same or valid, not '1,0,0,2'",
+        ),
         ("--padding same --stride 2", "padding='same' needs stride 1, got stride=(2, 2)"),
         (
             "--geometry h2 --stride 2 --bias",
