@@ -28,8 +28,8 @@ def refuse(arguments: argparse.Namespace) -> None:
 
 # What says nothing beside an option that settles it already.
 _SETTLED = {
-    "case": ("geometry", "dtype", "sweep"),
-    "geometry": ("sweep",),
+    "case": ("geometry", "dtype", "sweep", "store"),
+    "geometry": ("sweep", "store"),
     "in_process": ("workers",),
 }
 
@@ -72,6 +72,8 @@ def _refuse_files(arguments: argparse.Namespace) -> None:
         files.refuse_folder("--baseline", path)
     if arguments.xfail is not None:
         files.require_readable("--xfail", arguments.xfail)
+    if arguments.store is not None:
+        files.require_writable("--store", arguments.store)
     named = arguments.known not in {None, options.NONE, options.SHIPPED}
     # A baseline says itself which registry it was made with.
     if named and (path is None or not path.exists()):

@@ -70,8 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     refuse(arguments)
     arguments.target = read_as(arguments.target, arguments.operator)
     # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
-    arguments.remembers = arguments.seed is None and arguments.baseline is None
-    if arguments.seed is None and not _is_gate(arguments):
+    # A store remembers what failed itself.
+    without = (arguments.seed, arguments.baseline, arguments.store)
+    arguments.remembers = all(one is None for one in without)
+    if arguments.seed is None and arguments.store is None and not _is_gate(arguments):
         arguments.seed = secrets.randbits(32)
     if not arguments.quiet:
         sys.stderr.write(f"{opening(arguments)}\n")

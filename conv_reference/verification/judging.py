@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +16,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.store.store import Kept
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.pace import Size
@@ -59,6 +60,7 @@ def judged(
     *,
     spared: Sequence[Defect] = (),
     progress: Progress | None = None,
+    kept: Kept | None = None,
 ) -> Judged:
     """Put the cases of a plan to its target, round after round.
 
@@ -69,6 +71,7 @@ def judged(
         settings: of the run.
         spared: defects whose cases are left out of all rounds but the first, for they would crash.
         progress: called with each result.
+        kept: the run in a store: what is there already is not asked again.
     """
     limit = request.time_limit
     deadline = None if limit is None else time.monotonic() + limit
@@ -78,7 +81,7 @@ def judged(
     for cases in _spared(plan, spared):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = backend.run(judge_case, cases, settings, deadline=deadline, weigh=_size)
+        answers = _answers(cases, backend, settings, deadline, kept)
         first = _First()
         try:
             with closing(answers):
@@ -132,6 +135,26 @@ def _place(judgement: Judgement) -> tuple[str, str]:
     assert judgement.thrown is not None  # see ``_raised_for_Y``
     alike = judgement.thrown.alike
     return alike.kind, alike.place or alike.message
+
+
+def _answers(
+    cases: Sequence[Case],
+    backend: Backend,
+    settings: Settings,
+    deadline: float | None,
+    kept: Kept | None,
+) -> Generator[tuple[int, Any], None, None]:
+    """Results by their cases' numbers: those that a store has, then the others as they come."""
+    there = {} if kept is None else kept.answers(cases)
+    yield from there.items()
+    numbers = [number for number in range(len(cases)) if number not in there]
+    left = [cases[number] for number in numbers]
+    answers = backend.run(judge_case, left, settings, deadline=deadline, weigh=_size)
+    with closing(answers):
+        for place, result in answers:
+            if kept is not None:
+                kept.add(left[place], result)
+            yield numbers[place], result
 
 
 def _size(case: Case) -> Size:

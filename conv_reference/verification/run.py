@@ -34,6 +34,7 @@ from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
 from conv_reference.verification.report.printed import PrintedReport
+from conv_reference.verification.store.store import Kept
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
 
@@ -50,6 +51,7 @@ class Run:
     passed_on: tuple[Defect, ...]  # that it may meet, for it calls torch
     torchs: tuple[Defect, ...]  # all of torch's, for which failures are held
     wanted: Request
+    kept: Kept | None = None  # this run in a store
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -79,6 +81,7 @@ class Run:
             self.settings,
             spared=[defect for defect in self.defects if defect.crashes],
             progress=progress,
+            kept=self.kept,
         )
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
@@ -90,6 +93,7 @@ class Run:
             tally.add(case, judgements)
         gathered, interrupted = self._findings(tally, outcome)
         said = (
+            *self._stored(chosen, outcome, interrupted=interrupted),
             *provoked_notes,
             *tally.notes,
             *notes.silent(checks, rows, tally.rows, outcome.tried),
@@ -148,6 +152,17 @@ class Run:
         isolated = self.backend.isolates
         provoked = provoke(chosen.cases, self.defects, self.target, self.wanted, isolated=isolated)
         return replace(chosen, cases=provoked.cases), provoked.notes
+
+    def _stored(self, chosen: Plan, outcome: Judged, *, interrupted: bool) -> tuple[Note, ...]:
+        """Keep what a run that came to its end has judged; and what was ever judged."""
+        if self.kept is None:
+            return ()
+        judged_ever = notes.ever(self.kept.ever, chosen.covering, outcome.results)
+        if not interrupted:
+            met = set(outcome.tried)
+            rows = [] if chosen.covering is None else chosen.covering.met(met)
+            self.kept.end(outcome.results, rows)
+        return tuple(judged_ever)
 
     def _checks(self, chosen: Plan) -> list[Check]:
         """Those that the report speaks of, those included that the target cannot be put to."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,24 @@ from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.relayed import relayed, torchs
-from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, dtype_named
+from conv_reference.verification.model.case import (
+    DTYPES,
+    EXACT_VALUES,
+    Case,
+    dtype_name,
+    dtype_named,
+)
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.place import opened, read_as_one_of
+from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import Plan, plan
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.run import Run
+from conv_reference.verification.store.store import Kept
+from conv_reference.verification.store.store import opened as in_store
+from conv_reference.verification.store.version import version_of
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.texts import require_size
 from conv_reference.verification.trial.environment import environment, usable_device
@@ -55,6 +66,7 @@ def verify(
     workers: int | Executor | None = None,
     known: Path | str | None = SHIPPED,
     memory: Path | None = None,
+    store: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Is this implementation right, in every mode, and if not, where and how is it wrong?
@@ -90,6 +102,8 @@ def verify(
         known: the registry of known defects, a file; None takes none for known.
         memory: a folder for what failed, which the next run tries first; None remembers
             nothing, so that the same seed gives the same report.
+        store: an SQLite file to which results go as they come: an interrupted run is resumed,
+            the next goes on where coverage is thin. What failed before is tried first.
         progress: told now and then how many cases are judged, of how many.
 
     Raises:
@@ -137,15 +151,23 @@ def verify(
         full_run=full_run,
         forks=not accelerator.is_another(settings.device),
     )
-    with place as backend:
+    with place as backend, ExitStack() as held:
         target = backend.describe()
         _require_exact(wanted)
         remembered = Memory(memory)
-        recalled = [] if wanted.is_single else _wanted(remembered.recall(target), target, wanted)
-        chosen = plan(target, wanted).preceded_by(recalled)
-        report = _run(target, backend, settings, wanted, defects, chosen).report(
-            chosen, required, progress
-        )
+        here = _environment(backend, settings.device)
+        kept = None
+        if store is not None:
+            names = [defect.name for defect in defects]
+            kept = held.enter_context(_kept(store, target, here, wanted, allowed_bits, names, seed))
+            wanted, settings = replace(wanted, seed=kept.seed), replace(settings, seed=kept.seed)
+        # With a seed the same cases are asked for again.
+        ever = NEVER if kept is None or seed is not None else kept.ever
+        failed = [*remembered.recall(target), *_parsed(ever.failing, target)]
+        recalled = [] if wanted.is_single else _wanted(failed, target, wanted)
+        chosen = plan(target, wanted, ever).preceded_by(recalled)
+        run = replace(_run(target, backend, settings, wanted, defects, chosen, here), kept=kept)
+        report = run.report(chosen, required, progress)
         failing = (f.case for f in report.findings if not f.known and f.verdict in FAILURES)
         lost = remembered.update(target, failing, recalled)
         said = report.notes if lost is None else (*report.notes, lost)
@@ -175,13 +197,42 @@ def _run(
     wanted: Request,
     defects: Sequence[Defect],
     chosen: Plan,
+    here: Mapping[str, str],
 ) -> Run:
     """What stays the same over the run, with the known defects that it may meet."""
-    here = _environment(backend, settings.device)
     own = [defect for defect in defects if defect.applies(target.name, here)]
     others = [defect for defect in torchs(defects, here) if defect not in own]
     passed_on = relayed(target, others, chosen.cases, backend, settings)
     return Run(target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted)
+
+
+def _kept(
+    store: Path,
+    target: Target,
+    here: Mapping[str, str],
+    wanted: Request,
+    allowed_bits: int | None,
+    known: Sequence[str],
+    seed: int | None,
+) -> AbstractContextManager[Kept]:
+    """The run in its store, under all that its cases and their results follow from."""
+    request = {
+        "dtypes": [dtype_name(dtype) for dtype in wanted.dtypes],
+        "budget": wanted.budget,
+        "cases": wanted.cases,
+        "sweep": wanted.sweep.value,
+        "checks": wanted.checks,
+        "geometry": None if wanted.geometry is None else str(wanted.geometry),
+        "case": None if wanted.case is None else str(wanted.case),
+        "allowed_bits": allowed_bits,
+        "known": known,
+    }
+    return in_store(store, version_of(target.name, here), request, seed)
+
+
+def _parsed(texts: Sequence[str], target: Target) -> list[Case]:
+    cases = map(Case.parse, texts)
+    return [case for case in cases if target.restrict(case) == case]
 
 
 def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case]:

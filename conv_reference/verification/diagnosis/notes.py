@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
+from typing import Any
 
 import torch
 
 from conv_reference.verification import catalogue
 from conv_reference.verification.checks import Check, certifying
-from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.case import DTYPES, Case, dtype_name
 from conv_reference.verification.model.notes import Note, NoteKind
+from conv_reference.verification.plan.covering import Covering
+from conv_reference.verification.plan.ever import Ever
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.target.target import Target
 
@@ -66,6 +69,36 @@ def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
         left = f"not asked: {len(others)} other checks"
         said = f"{left}, for the sweep {wanted.sweep} puts the {certifying().name} alone"
         yield Note(NoteKind.NOT_ASKED, said)
+
+
+def ever(
+    before: Ever, covering: Covering | None, results: Sequence[tuple[Case, Any]]
+) -> Iterator[Note]:
+    """How much of the space was judged of this version of the target, in all runs of a store.
+
+    Args:
+        before: what had been before this run.
+        covering: of this run.
+        results: of its cases.
+    """
+    certified, certificate = set(before.certified), certifying().name
+    certified |= {
+        (str(case.geometry), dtype_name(case.dtype))
+        for case, _ in results
+        if case.check == certificate
+    }
+    runs = before.runs + 1
+    said = (
+        f"ever judged of this version of the target, in {runs} run{'s' * (runs > 1)} of the store: "
+        f"{len({geometry for geometry, _ in certified}):,} geometries, "
+        f"{len(certified):,} with their dtypes"
+    )
+    if covering is not None:
+        met = covering.coverage({case for case, _ in results}, before.rows)
+        pairs = f"{met.pairs:,} of {met.possible_pairs:,} pairs"
+        triples = f"{met.triples:,} of {met.possible_triples:,} triples"
+        said += f"; {pairs} and {triples} of levels"
+    yield Note(NoteKind.EVER, said)
 
 
 _MOST_LEFT_OUT = 8  # names; of more the number is told

@@ -69,8 +69,14 @@ def _compared(
     planned = _as_planned(held.parameters)
 
     def verify_once(seed: int) -> Report:
-        begin("the baseline's cases" if seed == held.seed else "fresh cases")
-        return verify(arguments.target, **{**asked, **planned, "seed": seed})
+        repeats = seed == held.seed
+        begin("the baseline's cases" if repeats else "fresh cases")
+        again = {**asked, **planned, "seed": seed}
+        if repeats:
+            again["store"] = None  # its cases are the baseline's, each time
+        elif asked["store"] is not None and arguments.seed is None:
+            again["seed"] = None  # the store draws one, and goes on where coverage is thin
+        return verify(arguments.target, **again)
 
     margin = given.value(arguments, options.MARGIN)
     result = run_gate(

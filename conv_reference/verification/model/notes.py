@@ -10,6 +10,7 @@ class NoteKind(StrEnum):
     """What a note is about."""
 
     ASSUMED = "assumed"  # taken for granted: where it is otherwise, all looks wrong
+    EVER = "ever"  # what all runs of a store have judged
     OBSERVED = "observed"  # of the target, and neither right nor wrong
     NOT_ASKED = "not asked"  # checks that had nothing to ask, or were not chosen
     NOT_TRIED = "not tried"  # cases that were left out, for a known defect may crash there

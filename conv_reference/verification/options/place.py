@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .option import PLACE, Option
 
 IN_PROCESS = Option(
@@ -28,4 +30,13 @@ MEMORY = Option(
     "--baseline, so that runs repeat",
     metavar="DIR",
     default=".hypothesis/examples",
+)
+STORE = Option(
+    flag="store",
+    keyword="store",
+    group=PLACE,
+    help="an SQLite file to which results go as they come: an interrupted run is resumed, and the "
+    "next goes on where coverage is thin",
+    kind=Path,
+    metavar="FILE",
 )

@@ -12,6 +12,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout
+from conv_reference.verification.plan.ever import DRAWS, NEVER, Ever
 from conv_reference.verification.plan.geometries import (
     enumerated_geometries,
     large_geometry,
@@ -54,6 +55,7 @@ def small_cases(
     count: int,
     *,
     enumerated: int | None = None,
+    ever: Ever = NEVER,
 ) -> Iterator[Case]:
     """Small geometries: the smallest ones one after another, then a sample of all of them.
 
@@ -67,6 +69,8 @@ def small_cases(
         seed: of the run.
         count: of cases, altogether.
         enumerated: how many come from the enumeration; by default a third.
+        ever: what was judged before: the enumeration goes on behind it, and of a few geometries
+            that are drawn that is taken whose like was judged the least.
     """
     random = Random(f"small {seed}")
     first = count // 3 if enumerated is None else enumerated
@@ -75,14 +79,22 @@ def small_cases(
     begin = random.randrange(len(in_turn))
     for place in range(count):
         dtype = in_turn[(begin + place) % len(in_turn)]
-        if place >= first and random.random() < _MINIATURES:
-            geometry = _fitting(miniature, dtype, random)
-            case = _miniature_case(geometry, dtype, random)
-        else:
-            geometry = next(geometries) if place < first else _drawn_geometry(dtype, random)
+        if place < first:
+            geometry = next(g for g in geometries if not ever.has(g, dtype))
             case = _small_case(geometry, dtype, random)
+        else:
+            drawn = [_sampled(dtype, random) for _ in range(DRAWS if ever.cases else 1)]
+            case = min(drawn, key=ever.times)
         if (possible := dense(target, case)) is not None:
             yield possible
+
+
+def _sampled(dtype: torch.dtype, random: Random) -> Case:
+    """One of all small geometries, or what networks have, in miniature."""
+    if random.random() < _MINIATURES:
+        geometry = _fitting(miniature, dtype, random)
+        return _miniature_case(geometry, dtype, random)
+    return _small_case(_drawn_geometry(dtype, random), dtype, random)
 
 
 def _drawn_geometry(dtype: torch.dtype, random: Random) -> Geometry:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
+from random import Random
 from typing import Any
 
 import torch
@@ -46,10 +47,34 @@ class Covering:
         """One of each row."""
         return tuple(case for _, case in self.rows)
 
-    def coverage(self, met: Container[Case]) -> Coverage:
-        """What the rows hold whose cases were met."""
-        rows = [{**levels, **_laid_out(case)} for levels, case in self.rows if case in met]
-        return coverage(self.factors, rows)
+    def coverage(self, met: Container[Case], judged: Sequence[Levels] = ()) -> Coverage:
+        """What the rows hold whose cases were met, and those of earlier runs."""
+        return coverage(self.factors, [*self.met(met), *judged])
+
+    def toward(self, judged: Sequence[Levels], count: int, seed: int) -> Covering:
+        """Further rows, each with a triple of levels that neither these nor others hold.
+
+        Args:
+            judged: rows of earlier runs.
+            count: of the rows, at most.
+            seed: by which the triples, and the rows that they are put into, are drawn.
+        """
+        random, rows = Random(f"toward {seed}"), [*self.rows]
+        met = {t for levels in (*judged, *(row for row, _ in rows)) for t in _triples(levels)}
+        lacking = [triple for triple in self._possible(3) if triple not in met]
+        random.shuffle(lacking)
+        for triple in lacking:
+            if len(rows) >= len(self.rows) + count:
+                break
+            levels = {**random.choice(self.rows)[0], **dict(triple)}
+            if triple not in met and can_occur(levels):
+                rows.append((levels, case_of(levels, self.target, certifying().name)))
+                met.update(_triples(levels))
+        return replace(self, rows=tuple(rows))
+
+    def met(self, cases: Container[Case]) -> list[Levels]:
+        """The rows whose cases were met, as these are laid out in the end."""
+        return [{**levels, **_laid_out(case)} for levels, case in self.rows if case in cases]
 
     def without(self, left_out: Callable[[Case], bool]) -> Covering:
         """No row that is left out; others in their place, for each pair that can still occur."""
@@ -57,7 +82,7 @@ class Covering:
         if len(kept) == len(self.rows):
             return self
         met = {pair for levels, _ in kept for pair in _pairs(levels)}
-        for pair in self._possible_pairs():
+        for pair in self._possible(2):
             if pair in met:
                 continue
             found = self._with_pair(dict(pair), kept, left_out)
@@ -66,8 +91,8 @@ class Covering:
                 met.update(_pairs(found[0]))
         return Covering(self.target, self.factors, tuple(kept))
 
-    def _possible_pairs(self) -> Iterator[Pair]:
-        for names in combinations(sorted(self.factors), 2):
+    def _possible(self, strength: int) -> Iterator[Pair]:
+        for names in combinations(sorted(self.factors), strength):
             for levels in product(*(self.factors[name] for name in names)):
                 pair = tuple(zip(names, levels, strict=True))
                 if can_occur(dict(pair)):
@@ -99,6 +124,10 @@ def _laid_out(case: Case) -> Levels:
         "weight_layout": case.weight_layout.value,
         "grad_output_layout": case.grad_output_layout.value,
     }
+
+
+def _triples(levels: Levels) -> Iterator[Pair]:
+    return combinations(sorted(levels.items()), 3)
 
 
 def _pairs(levels: Levels) -> Iterator[Pair]:

@@ -17,6 +17,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import DEFAULT_CASES
 from conv_reference.verification.plan.bulk import large_cases, network_cases, small_cases
 from conv_reference.verification.plan.covering import Covering
+from conv_reference.verification.plan.ever import NEVER, Ever
 from conv_reference.verification.plan.modes import mode_cases
 from conv_reference.verification.plan.possible import require_possible, require_possible_geometry
 from conv_reference.verification.plan.request import Request, Sweep
@@ -25,6 +26,7 @@ from conv_reference.verification.plan.single import geometry_cases
 from conv_reference.verification.target.target import Target
 
 THREE_WAY_CASES = 150_000  # from which on triples are covered, not only pairs
+_TOWARD = 400  # rows of a default run that hold what no earlier run of a store has
 _MOST_AT_ONCE = 3 * DEFAULT_CASES  # what is planned beyond is drawn in rounds of as many
 
 
@@ -69,12 +71,13 @@ class Plan:
             yield fresh
 
 
-def plan(target: Target, request: Request) -> Plan:
+def plan(target: Target, request: Request, ever: Ever = NEVER) -> Plan:
     """Choose the cases.
 
     Args:
         target: what they are put to; they are restricted to what it can be asked for.
         request: see ``Request``.
+        ever: what was judged before: the plan goes on where that is thin.
 
     Raises:
         ValueError: when a check is unknown, or the target cannot be asked for the geometry.
@@ -87,27 +90,31 @@ def plan(target: Target, request: Request) -> Plan:
         return Plan(_distinct(geometry_cases(target, geometry, request.dtypes, checks)))
     certified = certifying() in checks
     if request.sweep != Sweep.DEFAULT:
-        return _followed_by_the_bulk((), target, request) if certified else Plan(())
+        return _followed_by_the_bulk((), target, request, ever) if certified else Plan(())
     strength = 3 if request.size >= THREE_WAY_CASES else 2
     covering = Covering.of(target, request.dtypes, strength=strength, seed=request.seed)
+    if ever.cases:
+        covering = covering.toward(ever.rows, round(_TOWARD * request.scale), request.seed)
     modes = mode_cases(target, request, checks, covering.cases)
     if not certified:
         return Plan(_distinct(modes))
     # The bulk comes last: the clock may cut its end.
-    chosen = _followed_by_the_bulk((*covering.cases, *modes), target, request)
+    chosen = _followed_by_the_bulk((*covering.cases, *modes), target, request, ever)
     return replace(chosen, covering=covering)
 
 
-def _followed_by_the_bulk(first: Iterable[Case], target: Target, request: Request) -> Plan:
+def _followed_by_the_bulk(
+    first: Iterable[Case], target: Target, request: Request, ever: Ever
+) -> Plan:
     """The cases, then certificates by the ten thousand: what is too much at once is drawn later."""
-    bulk = _certificates(target, request)
+    bulk = _certificates(target, request, ever)
     cases = _distinct((*first, *islice(bulk, _MOST_AT_ONCE)))
     expected = max(0, request.size - _MOST_AT_ONCE)
     if not expected or request.sweep == Sweep.NETWORKS:
         return Plan(cases)
 
     def later() -> Iterator[Case]:
-        return islice(_certificates(target, request), _MOST_AT_ONCE, None)
+        return islice(_certificates(target, request, ever), _MOST_AT_ONCE, None)
 
     return Plan(cases, later=later, expected=expected)
 
@@ -116,19 +123,20 @@ def _distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
     return tuple(dict.fromkeys(cases))
 
 
-def _certificates(target: Target, request: Request) -> Iterator[Case]:
+def _certificates(target: Target, request: Request, ever: Ever) -> Iterator[Case]:
     seed, dtypes, scale = request.seed, request.dtypes, request.scale
     match request.sweep:
         case Sweep.DEFAULT:
             yield from large_cases(target, dtypes, seed, round(60 * scale))
-            yield from small_cases(target, dtypes, seed, round(7_850 * scale))
+            yield from small_cases(target, dtypes, seed, round(7_850 * scale), ever=ever)
         case Sweep.SMALL:
-            yield from small_cases(target, dtypes, seed, round(16_000 * scale))
+            yield from small_cases(target, dtypes, seed, round(16_000 * scale), ever=ever)
         case Sweep.RANDOM:
             yield from large_cases(target, dtypes, seed, round(400 * scale))
-            yield from small_cases(target, dtypes, seed, round(8_000 * scale), enumerated=0)
+            count = round(8_000 * scale)
+            yield from small_cases(target, dtypes, seed, count, enumerated=0, ever=ever)
         case Sweep.NETWORKS:
             yield from network_cases(target, dtypes)
         case Sweep.EXHAUSTIVE:
             count = round(16_000 * scale)
-            yield from small_cases(target, dtypes, seed, count, enumerated=count)
+            yield from small_cases(target, dtypes, seed, count, enumerated=count, ever=ever)
