@@ -168,7 +168,7 @@ def chosen(device: str, *, small: bool) -> Iterator[Part]:
     )
     for name, what, limit in (
         ("combination", "the certificate of a layer over its own forward and backward", 45.0),
-        ("certify", "certify around a training step of ResNet-50, over the bare step", 100.0),
+        ("certify", "certify around a training step of ResNet-50, over the bare step", 150.0),
     ):
         words = ["benchmarks.gpu_steps", name, "--device", device]
         yield Part(name, what, (*words, *(["--small"] if small else [])), limit, timed=True)

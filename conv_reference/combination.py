@@ -35,6 +35,8 @@ from conv_reference.geometry import Geometry
 
 # Elements of a block that is read at a time: it stays in the cache while it is read twice.
 _BLOCK = 2**18
+# On another device it is the launches that cost, and memory is what there is.
+_BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
 _EXACT = 2**23
 
@@ -313,7 +315,7 @@ def _blocks(tensor: Tensor) -> Iterator[slice]:
     """Samples that are read together."""
     batch = tensor.shape[0]
     each = max(1, tensor[0].numel()) if batch else 1
-    size = max(1, _BLOCK // each)
+    size = max(1, (_BLOCK if tensor.is_cpu else _BLOCK_ELSEWHERE) // each)
     for first in range(0, batch, size):
         yield slice(first, min(batch, first + size))
 

@@ -141,6 +141,7 @@ def exact_operands(
     seed: int,
     heavy: Role | None = None,
     operator: Operator = CONV2D,
+    device: torch.device | str = "cpu",
 ) -> Operands:
     """Integer-valued operands without a zero, uniform up to ``exact_magnitudes``.
 
@@ -150,15 +151,18 @@ def exact_operands(
         seed: of the generator; at least 0.
         heavy: see ``exact_magnitudes``.
         operator: whose operands they are.
+        device: where they are drawn; each has numbers of its own.
 
     Raises:
         ValueError: when even ones would sum past the dtype's exact integers.
     """
     magnitudes = exact_magnitudes(geometry, dtype, heavy=heavy, operator=operator)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
 
     def draw(shape: tuple[int, ...], magnitude: int) -> Tensor:
-        below_or_above = torch.randint(-magnitude, magnitude, shape, generator=generator)
+        below_or_above = torch.randint(
+            -magnitude, magnitude, shape, generator=generator, device=device
+        )
         return below_or_above.add_(below_or_above >= 0).to(dtype)
 
     return Operands(

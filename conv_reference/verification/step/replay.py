@@ -76,7 +76,7 @@ def over_integers(call: Heard, arguments: tuple[Any, ...], seed: int) -> tuple[A
     dtype = call.weight.dtype
     values = Values.BALANCED if can_be_exact(call.geometry, dtype) else Values.SPARSE
     case = Case(check="certificate", geometry=call.geometry, dtype=dtype, values=values)
-    drawn = case_operands(case, seed)
+    drawn = case_operands(case, seed, device=call.weight.device)
     return tuple(
         _like(argument, tensor) if isinstance(argument, Tensor) else argument
         for argument, tensor in zip(arguments, _roles(call, drawn, len(arguments)), strict=True)

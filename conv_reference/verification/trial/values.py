@@ -26,34 +26,42 @@ from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.trial.layouts import collapse, lay_out
 
 
-def case_operands(case: Case, seed: int, operator: Operator = CONV2D) -> Operands:
+def case_operands(
+    case: Case, seed: int, operator: Operator = CONV2D, device: torch.device | str = "cpu"
+) -> Operands:
     """The operands of a case, contiguous; they depend on nothing but the arguments.
 
     Args:
         case: its geometry, dtype, values and layouts (an expanded operand repeats itself).
         seed: of the run, at least 0.
         operator: whose operands they are.
+        device: where integers are drawn; each has numbers of its own.
 
     Raises:
         ValueError: when the geometry sums too many products to be exact in the dtype.
     """
-    return _collapsed(_drawn(case, seed, operator), case)
+    return _collapsed(_drawn(case, seed, operator, device), case)
 
 
-def _drawn(case: Case, seed: int, operator: Operator) -> Operands:
+def _drawn(case: Case, seed: int, operator: Operator, device: torch.device | str) -> Operands:
     match case.values:
         case Values.ONES:
             return _filled(case, torch.ones, operator)
         case Values.COUNTING:
             return _filled(case, _counting, operator)
         case Values.SPARSE:
-            return _sparse(case, _own_seed(case, seed), operator)
+            return _sparse(case, _own_seed(case, seed), operator, device)
         case Values.REAL:
             return _varied(case, _own_seed(case, seed), operator)
         case _:
             own = _own_seed(case, seed)
             return exact_operands(
-                case.geometry, case.dtype, seed=own, heavy=case.values.heavy, operator=operator
+                case.geometry,
+                case.dtype,
+                seed=own,
+                heavy=case.values.heavy,
+                operator=operator,
+                device=device,
             )
 
 
@@ -83,29 +91,30 @@ def _varied(case: Case, seed: int, operator: Operator) -> Operands:
 _MOST_SPARSE = 100  # bfloat16 holds the integers up to 256
 
 
-def _sparse(case: Case, seed: int, operator: Operator) -> Operands:
+def _sparse(case: Case, seed: int, operator: Operator, device: torch.device | str) -> Operands:
     """±1, with so few of them that no sum is longer than 101.
 
     In the form ⟨G, conv(X, K)⟩ few are in each of K's output channels and in G: an element of dX
     or dK meets each element of G at most once. What db sums, has few as well.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     geometry = case.geometry
 
     def signs(shape: tuple[int, ...]) -> Tensor:
-        return torch.randint(0, 2, shape, generator=generator) * 2 - 1
+        return torch.randint(0, 2, shape, generator=generator, device=device) * 2 - 1
 
     def thinned(rows: int, shape: tuple[int, ...]) -> Tensor:
         flat = signs((rows, math.prod(shape) // max(rows, 1)))
-        keys = torch.rand(flat.shape, generator=generator)
+        keys = torch.rand(flat.shape, generator=generator, device=device)
         corners = keys.view(shape if rows == 1 else (rows, *shape[1:]))
         dims = range(0 if rows == 1 else 1, len(shape))
         if keys.numel():
             for ends in product((0, -1), repeat=len(dims)):
                 index: tuple[Any, ...] = (..., *ends)
                 corners[index] = -1  # first and last ones, at most 16: always there
-        order = keys.argsort(dim=1).argsort(dim=1)
-        return torch.where(order < _MOST_SPARSE, flat, 0).reshape(shape)
+        few = keys.topk(min(_MOST_SPARSE, keys.shape[1]), dim=1, largest=False).indices
+        kept = torch.zeros_like(flat, dtype=torch.bool).scatter_(1, few, value=True)
+        return torch.where(kept, flat, 0).reshape(shape)
 
     # The form's in this order, and the bias, so that a seed says the same of every operator.
     drawn: dict[str, Tensor] = {}

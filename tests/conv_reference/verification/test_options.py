@@ -40,8 +40,8 @@ def test_a_flag_is_there_once_and_each_option_is_listed() -> None:
 def test_whatever_cases_or_verdicts_follow_from_is_recorded_in_a_baseline() -> None:
     recorded = {option.keyword for option in options.RECORDED}
     asked = {option.keyword for option in options.OPTIONS if option.keyword}
-    # One case or geometry has no baseline; seeds are its own; workers change no verdict.
-    assert asked - recorded == {"geometry", "case", "seed", "workers"}
+    # One case or geometry has no baseline; seeds are its own; where it runs changes no verdict.
+    assert asked - recorded == {"geometry", "case", "seed", "workers", "store"}
 
 
 def test_what_is_given_is_told_from_what_is_not() -> None:
