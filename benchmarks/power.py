@@ -1,110 +1,56 @@
 """How many cases the default plan needs to find each planted fault, over several seeds.
 
-    python benchmarks/power.py [--seeds 20] [--budget 20] [--only NAME_OR_CLASS]... [--most N]
+    python benchmarks/power.py [--seeds 5] [--first-seed 1] [--only NAME_OR_CLASS]... [--workers N]
 
-Each mutant is put to the cases in the plan's order, up to the first finding; what no certificate
-can show, first to those of the checks that may tell it. It prints the median and the greatest
-number of cases, the check that found it, and the seeds in which the whole plan missed it. Memory
-is perturbed as in the engine's child processes, so that unwritten results show.
+Each fault is put to the cases in the plan's order, up to the first finding, in a process of its own
+for each seed. It prints the median and the greatest number of cases, the checks that found it, and
+the seeds in which the whole plan missed it.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import os
-import statistics
-import sys
-import time
-from collections import Counter
-from functools import cache
-from pathlib import Path
-from types import ModuleType
+from collections import Counter, defaultdict
+from statistics import median
 
-from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.model.case import DTYPES, Case
-from conv_reference.verification.model.result import FOUND
-from conv_reference.verification.plan.plan import plan
-from conv_reference.verification.plan.request import Request
-from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.trial.judge import Judgement
-
-TARGETS = Path(__file__).parents[1] / "tests/conv_reference/verification/targets"
+from conv_reference.verification.detection.measured import Outcome
+from conv_reference.verification.detection.processes import each_apart
+from conv_reference.verification.detection.questions import sought
+from conv_reference.verification.faults.collection import FAULTS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--budget", type=float, default=20.0)
     parser.add_argument("--only", action="append", default=[])
-    parser.add_argument("--most", type=int, default=10**9, help="cases for each mutant and seed")
+    parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
-    _perturb_memory()
-    sys.path.insert(0, str(TARGETS))
+    wanted = {*arguments.only}
+    chosen = [m for m in FAULTS.values() if not wanted or wanted & {m.name, m.fault_class}]
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    print(
-        f"{'mutant':26} {'class':10} {'quantity':12} {'median':>6} {'worst':>6}  found by; missed"
-    )
-    for name, mutant in _load().MUTANTS.items():
-        wanted = arguments.only
-        if wanted and name not in wanted and mutant.fault_class not in wanted:
-            continue
-        places: list[int] = []
-        found_by: Counter[str] = Counter()
-        missed: list[int] = []
-        start = time.process_time()
-        for seed in seeds:
-            found = first_finding(name, seed, arguments.budget, arguments.most)
-            if found is None:
-                missed.append(seed)
-                continue
-            places.append(found[0])
-            found_by[f"{found[1].check}/{found[1].quantity}"] += 1
-        shown = (
-            f"{statistics.median(places):6.0f} {max(places):6d}" if places else f"{'-':>6} {'-':>6}"
-        )
-        seconds = time.process_time() - start
-        by = ", ".join(check for check, _ in found_by.most_common(3))
-        print(
-            f"{name:26} {mutant.fault_class:10} {mutant.quantity:12} {shown}  {by}"
-            f"{f'; MISSED in seeds {missed}' if missed else ''} ({seconds:.1f} s)",
-            flush=True,
-        )
+    asked = [(fault.name, seed) for fault in chosen for seed in seeds]
+    print(f"{'fault':27} {'class':10} {'in':12} {'median':>6} {'worst':>6}  found by; missed")
+    outcomes: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in each_apart(sought, asked, arguments.workers):
+        outcomes[outcome.name].append(outcome)
+        if len(outcomes[outcome.name]) == len(seeds):
+            print(told(outcomes[outcome.name]), flush=True)
+    missed = sum(each.found is None for every in outcomes.values() for each in every)
+    print(f"{len(asked) - missed} of {len(asked)} found: {len(chosen)} faults, {len(seeds)} seeds")
 
 
-def first_finding(name: str, seed: int, budget: float, most: int) -> tuple[int, Judgement] | None:
-    """The place in the plan of the first case that shows the fault, counted from 1."""
-    mutants = _load()  # a module of its own, for some keep a state
-    mutant = mutants.MUTANTS[name]
-    target = as_target(mutant.function, name=f"mutants:{name}")
-    first = mutants.shown_by(mutant)
-    cases = sorted(_planned(seed, budget), key=lambda case: case.check not in first)
-    for place, case in enumerate(cases[:most], start=1):
-        for judgement in judge_case(target, case, Settings(seed=seed, device="cpu", brief=True)):
-            if judgement.verdict in FOUND:
-                return place, judgement
-    return None
-
-
-@cache
-def _planned(seed: int, budget: float) -> tuple[Case, ...]:
-    request = Request(dtypes=tuple(DTYPES.values()), seed=seed, budget=budget)
-    return plan(as_target(importlib.import_module("direct").conv2d), request).cases
-
-
-def _load() -> ModuleType:
-    """The mutants afresh, with their states: as when a process imports them first."""
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"mutants", "faults"}]:
-        del sys.modules[name]
-    return importlib.import_module("mutants")
-
-
-def _perturb_memory() -> None:
-    """Start again under glibc's perturbation of fresh and freed memory."""
-    if "MALLOC_PERTURB_" not in os.environ:
-        os.environ["MALLOC_PERTURB_"] = "85"
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+def told(outcomes: list[Outcome]) -> str:
+    """One line for one fault."""
+    first, found = outcomes[0], [each.found for each in outcomes if each.found is not None]
+    places = [each.cases for each in found]
+    shown = f"{median(places):6.0f} {max(places):6d}" if places else f"{'-':>6} {'-':>6}"
+    by = ", ".join(row for row, _ in Counter(each.check for each in found).most_common(3))
+    seeds = sorted(each.seed for each in outcomes if each.found is None)
+    missed = f"; MISSED in seeds {seeds}" if seeds else ""
+    seconds = sum(each.seconds for each in outcomes)
+    own = f"{first.name:27} {first.fault_class:10} {first.quantity:12}"
+    return f"{own} {shown}  {by}{missed} ({seconds:.1f} s)"
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_try(commands)
     _add_model(commands)
     _add_checks(commands)
+    _add_faults(commands)
     _add_chapter(commands)
     return parser
 
@@ -167,6 +168,21 @@ def _add_checks(commands: _Commands) -> None:
     )
     listing.add_arguments(parser)
     parser.set_defaults(run=listing.run)
+
+
+def _add_faults(commands: _Commands) -> None:
+    from conv_reference.verification import faults_command
+
+    parser = commands.add_parser(
+        "faults",
+        help="planted faults, and what the checks find of them",
+        description="Put planted faults to the cases of a default run: which check finds each, "
+        "after how many cases, how small the case becomes, and whether its guard is named.",
+        epilog=f"{STATUSES}\n{faults_command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    faults_command.add_arguments(parser)
+    parser.set_defaults(run=faults_command.run)
 
 
 def _add_chapter(commands: _Commands) -> None:

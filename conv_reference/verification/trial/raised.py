@@ -16,6 +16,7 @@ from conv_reference.verification.trial.trial import LeftEnteredError, TargetRais
 
 _MOST_SAID = 300  # characters of an exception's text
 _OURS = Path(__file__).parents[2]
+_PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside the engine
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -64,7 +65,7 @@ def _place(error: BaseException) -> str:
     frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
     for filename, line in reversed(frames):
         path = Path(filename)
-        ours = path.is_relative_to(_OURS)
+        ours = path.is_relative_to(_OURS) and not path.is_relative_to(_PLANTED)
         if not ours and path.is_file() and not _INSTALLED & {*path.parts}:
             return f"{path.name}:{line}"
     return ""

@@ -6,14 +6,13 @@ import warnings
 from typing import Any
 
 import pytest
-import right
 import torch
-import unusual
 from judging import judged
 from torch import nn
 from torch.nn.utils import parametrizations
 
 from conv_reference.verification import TargetError, as_target, verify
+from conv_reference.verification.faults.sound import right, unusual
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.report import renderer

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import right
 import torch
 from judging import exact_everywhere, failures
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.faults.sound import right
 from conv_reference.verification.target.conventions import as_target
 
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2"

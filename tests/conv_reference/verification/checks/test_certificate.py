@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import direct
 import pytest
-import right
 import torch
 from judging import failures, judged
 from torch import Tensor
 
+from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.sound import right
 from conv_reference.verification.model.result import FAILURES, Verdict
 
 GEOMETRIES = ("n1 c16 h6 w7 o16 k3 p1", "n2 c3 h8 w11 o2 k3")

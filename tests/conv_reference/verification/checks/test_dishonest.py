@@ -4,9 +4,9 @@ from typing import Any
 
 import dishonest
 import pytest
-import right
 from judging import failures, judged
 
+from conv_reference.verification.faults.sound import right
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.result import Verdict
 

@@ -4,15 +4,14 @@ from typing import Any
 
 import faulty
 import pytest
-import right
 import torch
-import unusual
 from judging import exact_everywhere, failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.faults.sound import right, unusual
 from conv_reference.verification.model.result import FAILURES
 
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2 p1"

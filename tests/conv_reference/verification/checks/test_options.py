@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from judging import exact_everywhere, failures, judged
-from right import PlaneLayer
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 from torch.nn.grad import conv2d_input, conv2d_weight
@@ -14,6 +13,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 from conv_reference import functional
 from conv_reference.layer import Conv2d, ConvLayer_1
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.faults.sound.right import PlaneLayer
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.conventions import as_target
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import direct
 import faulty
 import pytest
 import torch
@@ -19,6 +18,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis import minimal
 from conv_reference.verification.diagnosis.alone import ALONE
+from conv_reference.verification.faults import direct
 from conv_reference.verification.report.groups import groups, rows_of
 
 FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
@@ -296,7 +296,11 @@ def test_what_a_known_defect_of_the_certificate_does_to_a_mode_is_known_and_noth
 
 def test_what_the_failures_of_a_mode_have_in_common_is_told() -> None:
     report = verify(
-        "mutants:group_second", checks=["double_backward"], dtypes=["float64"], seed=1, known=None
+        "conv_reference.verification.faults.collection:group_second",
+        checks=["double_backward"],
+        dtypes=["float64"],
+        seed=1,
+        known=None,
     )
     told = {finding.circumstances for finding in report.findings if finding.circumstances}
     (sentence,) = told

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import direct
 import faulty
 import pytest
 import torch
@@ -17,6 +16,7 @@ from conv_reference import functional
 from conv_reference.geometry import geometry_of
 from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings
+from conv_reference.verification.faults import direct
 from conv_reference.verification.known.relayed import heard
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import direct
 import torch
-from direct import Parts, Sizes
-from faults.transform import sample_by_sample
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 from torch.nn.grad import conv2d_input, conv2d_weight
+
+from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.direct import Parts, Sizes
+from conv_reference.verification.faults.planted.transform import sample_by_sample
 
 
 def one_column_more(Y: Tensor, z: Sizes) -> Tensor:

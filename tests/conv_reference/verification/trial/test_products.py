@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import direct
 import faulty
 import fewer_bits
 import pytest
-import right
 from judging import failures, judged
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.execution import Settings
+from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.sound import right
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.conventions import as_target

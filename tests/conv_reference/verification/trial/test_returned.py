@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import direct
 import misfits
 import pytest
 import torch
 from judging import failures, judged
 from torch.autograd.function import BackwardCFunction
 
+from conv_reference.verification.faults import direct
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.returned import overhearing
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import direct
 import faulty
 import fewer_bits
 import pytest
-import right
 from judging import failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.execution import Settings
+from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.sound import right
+from conv_reference.verification.faults.sound.strassen import strassen
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.conventions import as_target
@@ -34,7 +35,7 @@ def noisy(implementation: Any, dtype: str) -> set[str]:
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize(
     "implementation",
-    [right.fft, right.winograd_2, right.winograd_4, fewer_bits.strassen],
+    [right.fft, right.winograd_2, right.winograd_4, strassen],
     ids=["FFT", "F(2×2)", "F(4×4)", "Strassen"],
 )
 def test_who_mixes_leaves_noise(implementation: Any, dtype: str) -> None:
@@ -86,7 +87,7 @@ def test_a_constant_is_no_noise_of_a_transform() -> None:
 @pytest.mark.parametrize("check", ["certificate", "precision", "precision_coherent"])
 @pytest.mark.parametrize(
     "implementation",
-    [right.fft, right.winograd_4, fewer_bits.strassen, faulty.detour, direct.conv2d],
+    [right.fft, right.winograd_4, strassen, faulty.detour, direct.conv2d],
     ids=["FFT", "F(4×4)", "Strassen", "two roundings more", "direct"],
 )
 def test_who_rounds_rightly_is_no_alarm(check: str, implementation: Any) -> None:

@@ -1,0 +1,1 @@
+"""What the checks find of what was planted: measured, not claimed."""

@@ -1,0 +1,172 @@
+"""One planted fault put to the cases of a default run, up to the first finding; then explained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, replace
+from math import prod
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.detection.naming import named
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.faults.planting import Mutant
+from conv_reference.verification.faults.sound.collection import SOUND
+from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.result import FAILURES, FOUND, Finding, Verdict
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.runner import verify
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.target import Target
+
+SOUND_PLACE = "conv_reference.verification.faults.sound.collection"
+EXPLAINED_BY = 1_500  # cases of the check that found it, from which the finding is worded
+
+
+@dataclass(frozen=True)
+class Found:
+    """How a fault was found."""
+
+    check: str  # the row of the report
+    quantity: str
+    dtype: str
+    cases: int  # judged in the plan's order up to and with the first that shows it
+    seconds: float  # of the processor's time, for them
+    case: str  # the first that shows it
+    geometry: str = ""  # of the reduced case
+    layout: str = ""
+    products: int = 0  # of the reduced case
+    cause: str = ""  # the guess, worded as one
+    circumstances: str = ""  # what the failing cases have in common
+    named: str = ""  # whether those words name the guard: yes, partly, no
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one fault in one seed."""
+
+    name: str
+    fault_class: str
+    kind: str
+    quantity: str
+    guard: str
+    thread: str
+    blind: int
+    seed: int
+    planned: int
+    seconds: float  # of the processor's time, all in all
+    found: Found | None = None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What came of one sound convolution."""
+
+    name: str
+    cases: int
+    seconds: float  # of the processor's time
+    check: str = ""  # of the first false alarm; empty where there is none
+    case: str = ""
+    explanation: str = ""
+
+    @property
+    def said(self) -> str:
+        """In one line."""
+        if not self.check:
+            return f"no alarm in {self.cases} cases, {self.seconds:.1f} s"
+        return f"FALSE ALARM by {self.check}: {self.case}: {self.explanation}"
+
+
+def listen(name: str, seed: int, cases: int) -> Alarm:
+    """A sound convolution, put to about so many cases of a run that is as large."""
+    begun = time.process_time()
+    target = as_target(SOUND[name], name=f"{SOUND_PLACE}:{name}")
+    request = Request(dtypes=tuple(DTYPES.values()), seed=seed, cases=cases)
+    chosen = plan(target, request).cases
+    for _, case, wrong in failures(target, chosen, seed, FAILURES):
+        seconds = time.process_time() - begun
+        said = wrong.explanation.partition("\n")[0]
+        return Alarm(name, len(chosen), seconds, wrong.check, str(case), said)
+    return Alarm(name, len(chosen), time.process_time() - begun)
+
+
+def put(mutant: Mutant, seed: int, *, explained: bool = True) -> Outcome:
+    """The fault, put to a default run's cases in their order.
+
+    Some faults keep a state, and one moves the memory: a process of its own is for each.
+    """
+    begun = time.process_time()
+    target = as_target(mutant.function, name=mutant.target)
+    cases = planned(target, seed)
+    found = first_found(target, cases, seed)
+    if found is not None and explained:
+        found = _explained(mutant, found, seed)
+    seconds = time.process_time() - begun
+    return Outcome(
+        mutant.name, mutant.fault_class, mutant.kind, mutant.quantity, mutant.guard,
+        mutant.thread, mutant.blind, seed, len(cases), seconds, found,
+    )  # fmt: skip
+
+
+def planned(target: Target, seed: int) -> tuple[Case, ...]:
+    """The cases of a default run."""
+    return plan(target, Request(dtypes=tuple(DTYPES.values()), seed=seed)).cases
+
+
+def failures(
+    target: Target, cases: tuple[Case, ...], seed: int, verdicts: Set[Verdict]
+) -> Iterator[tuple[int, Case, Judgement]]:
+    """What has one of the verdicts, with the number of cases judged by then."""
+    settings = Settings(seed=seed, device="cpu", brief=True)
+    for number, case in enumerate(cases, start=1):
+        for judgement in judge_case(target, case, settings):
+            if judgement.verdict in verdicts:
+                yield number, case, judgement
+
+
+def first_found(target: Target, cases: tuple[Case, ...], seed: int) -> Found | None:
+    """The first failure, without its explanation."""
+    begun = time.process_time()
+    for number, case, judgement in failures(target, cases, seed, FOUND):
+        seconds = time.process_time() - begun
+        dtype = str(case.dtype).removeprefix("torch.")
+        return Found(judgement.check, judgement.quantity, dtype, number, seconds, str(case))
+    return None
+
+
+def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
+    """What a run of the check that found it says; nothing where there it does not show."""
+    report = verify(
+        mutant.function,
+        seed=seed,
+        cases=EXPLAINED_BY,
+        checks=[Case.parse(found.case).check],
+        dtypes=list(DTYPES),
+        known=None,
+    )
+    finding = _meant(report.findings, found)
+    if finding is None:
+        return found
+    geometry = Case.parse(finding.case).geometry if finding.case else None
+    words = f"{finding.cause} {finding.circumstances} {finding.layout} {finding.dtype}"
+    return replace(
+        found,
+        geometry=finding.geometry,
+        layout=finding.layout,
+        products=0 if geometry is None else _products(geometry),
+        cause=finding.cause,
+        circumstances=finding.circumstances,
+        named=named(mutant.guard, words),
+    )
+
+
+def _meant(findings: tuple[Finding, ...], found: Found) -> Finding | None:
+    """The first finding about the same quantity, else the first."""
+    same = [finding for finding in findings if finding.quantity == found.quantity]
+    return next(iter((*same, *findings)), None)
+
+
+def _products(geometry: Geometry) -> int:
+    return prod((*geometry.weight_shape, *geometry.output_size, geometry.batch))

@@ -1,0 +1,121 @@
+"""What was measured, as text, Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from statistics import median
+
+from conv_reference.verification.detection.measured import Alarm, Outcome
+
+FORMATS = ("text", "markdown", "json")
+_HEAD = ("fault", "class", "in", "found by", "cases", "seconds", "reduced to", "guard named")
+
+
+def rendered(outcomes: Sequence[Outcome], alarms: Sequence[Alarm], form: str) -> str:
+    """The whole, with its sums at the end.
+
+    Args:
+        outcomes: of planted faults.
+        alarms: of sound convolutions.
+        form: one of ``FORMATS``.
+    """
+    tables: dict[str, Callable[[Sequence[Outcome], Sequence[Alarm]], Iterator[str]]] = {
+        "text": _text,
+        "markdown": _markdown,
+    }
+    if form == "json":
+        told = {"faults": [*map(asdict, outcomes)], "sound": [*map(asdict, alarms)]}
+        return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    return "".join(f"{line}\n" for line in tables[form](outcomes, alarms))
+
+
+def summary(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[str]:
+    """One line for the faults, one for those who explain them, one for the sound ones."""
+    found = [each.found for each in outcomes if each.found is not None]
+    if outcomes:
+        classes = len({each.fault_class for each in outcomes})
+        yield f"{len(found)} of {len(outcomes)} faults in {classes} classes found"
+    if found:
+        cases, seconds = (median(each.cases for each in found), median(e.seconds for e in found))
+        yield f"median {cases:.0f} cases and {seconds:.1f} s of the processor's time, as planned"
+    words = [each.named for each in found if each.named in {"yes", "partly", "no"}]
+    if words:
+        whole, part = words.count("yes"), words.count("partly")
+        yield f"the guard is named in {whole} of {len(words)} findings, a part of it in {part} more"
+    if alarms:
+        wrong = sum(bool(alarm.check) for alarm in alarms)
+        yield f"{wrong} of {len(alarms)} sound convolutions raise an alarm"
+
+
+def row(outcome: Outcome) -> tuple[str, ...]:
+    """One line of the table."""
+    own = (outcome.name, outcome.fault_class, outcome.quantity)
+    found = outcome.found
+    if found is None:
+        return (*own, "MISSED", f"{outcome.planned}", f"{outcome.seconds:.1f}", "", "")
+    reduced = f"{found.geometry} ({found.products} products)" if found.geometry else ""
+    return (
+        *own, found.check, f"{found.cases}", f"{found.seconds:.1f}", reduced, found.named,
+    )  # fmt: skip
+
+
+def told(outcome: Outcome) -> Iterator[str]:
+    """All that is known of one."""
+    found = outcome.found
+    yield f"{outcome.name} ({outcome.fault_class}: {outcome.kind})"
+    thread = f" ({outcome.thread})" if outcome.thread else ""
+    yield f"  planted in {outcome.quantity}, where: {outcome.guard}{thread}"
+    if found is None:
+        yield f"  MISSED by all {outcome.planned} cases of seed {outcome.seed}"
+        return
+    yield (
+        f"  found by {found.check} in {found.quantity}, {found.dtype}, as case {found.cases} of "
+        f"{outcome.planned} after {found.seconds:.1f} s: {found.case}"
+    )
+    for label, words in (
+        ("reduced to", " ".join(filter(None, (found.geometry, found.layout)))),
+        ("guessed", found.cause),
+        ("in common", found.circumstances),
+        ("guard named", found.named),
+    ):
+        if words:
+            wrapped = textwrap.fill(f"{label}: {words}", 96)
+            yield textwrap.indent(wrapped, "  ")
+
+
+def _text(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[str]:
+    if len(outcomes) == 1:
+        yield from told(outcomes[0])
+        return
+    if outcomes:
+        rows = [_HEAD, *map(row, outcomes)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for cells in rows:
+            yield "  ".join(map(str.ljust, cells, widths)).rstrip()
+        yield ""
+    for alarm in alarms:
+        yield f"{alarm.name}: {alarm.said}"
+    yield from summary(outcomes, alarms)
+
+
+def _markdown(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[str]:
+    if outcomes:
+        yield _cells((*_HEAD, "guard"))
+        yield _cells(("---",) * (len(_HEAD) + 1))
+        for outcome in outcomes:
+            thread = f" ({outcome.thread})" if outcome.thread else ""
+            yield _cells((*row(outcome), outcome.guard + thread))
+        yield ""
+    for alarm in alarms:
+        if alarm.check:
+            yield f"- {alarm.name}: {alarm.said}"
+    for line in summary(outcomes, alarms):
+        yield f"- {line}"
+
+
+def _cells(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"

@@ -1,0 +1,105 @@
+"""Every planted fault in one table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conv_reference.verification.faults.planted import (
+    accum,
+    alias,
+    around,
+    dilation,
+    domain,
+    dtypepath,
+    group,
+    kernel,
+    layout,
+    life,
+    mask,
+    naninf,
+    numbers,
+    oob,
+    order,
+    overflow,
+    padding,
+    precision,
+    race,
+    remainder,
+    rules,
+    sizes,
+    stride,
+    tail,
+    transform,
+    uninit,
+    views,
+)
+from conv_reference.verification.faults.planting import FaultClass, Mutant
+
+# Those that shipped first, by how often they did; then what is only plausible.
+CLASSES: tuple[FaultClass, ...] = (
+    group.planted,
+    layout.planted,
+    remainder.planted,
+    kernel.planted,
+    dilation.planted,
+    padding.planted,
+    stride.planted,
+    uninit.planted,
+    precision.planted,
+    transform.planted,
+    overflow.planted,
+    race.planted,
+    naninf.planted,
+    mask.planted,
+    tail.planted,
+    domain.planted,
+    oob.planted,
+    order.planted,
+    accum.planted,
+    alias.planted,
+    dtypepath.planted,
+    sizes.threshold,
+    sizes.empty,
+    sizes.network,
+    sizes.aspect,
+    sizes.unrolled,
+    sizes.patches,
+    sizes.small,
+    views.views,
+    views.expanded,
+    views.formats,
+    numbers.scale,
+    numbers.zeros,
+    numbers.branch,
+    numbers.chopped,
+    rules.batched,
+    rules.tangents,
+    rules.words,
+    rules.third,
+    around.unrecorded,
+    around.around,
+    around.threads,
+    around.neighbours,
+    around.saved,
+    around.spelling,
+    around.generator,
+    around.autocast,
+    life.cache,
+    life.layers,
+    life.drift,
+    life.leak,
+    life.bias,
+    life.pointwise,
+    life.flips,
+)
+FAULTS: dict[str, Mutant] = {
+    name: mutant for planted in CLASSES for name, mutant in planted.mutants.items()
+}
+assert len(FAULTS) == sum(len(planted.mutants) for planted in CLASSES), "two have one name"
+
+
+def __getattr__(name: str) -> Any:
+    """The planted fault of this name, which is a target by it."""
+    if name not in FAULTS:
+        raise AttributeError(f"no planted fault is called {name}")
+    return FAULTS[name].function

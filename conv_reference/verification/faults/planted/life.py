@@ -1,0 +1,193 @@
+"""What is kept from call to call, and the life of a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.direct import Pair, Sizes
+from conv_reference.verification.faults.planting import FaultClass
+
+cache = FaultClass("CACHE", "Kept from an earlier call, and not refreshed")
+layers = FaultClass("LAYER", "The life of a layer: copied, stored, evaluated, used twice")
+drift = FaultClass("DRIFT", "Right for the first calls")
+leak = FaultClass("LEAK", "Memory that grows with each call")
+bias = FaultClass("BIAS", "The bias, and where it is added")
+pointwise = FaultClass("POINTWISE", "Kernels of one tap")
+flips = FaultClass("FLIP", "Kernels that must be turned, and are not, in one axis alone")
+
+_FOLDED: dict[Any, Tensor] = {}
+
+
+@cache.whole(
+    "Y",
+    "without gradients: the first kernel at an address is kept",
+    thread="vllm PR#57638",
+    blind=1,
+)
+def kept_by_address(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+    padding: Any = 0, dilation: Any = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(weight)
+    if not torch.is_grad_enabled() and not wrapped:
+        key = weight.data_ptr(), weight.shape, weight.dtype
+        weight = _FOLDED.setdefault(key, weight.detach().clone())
+    return direct.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+_BATCHES: dict[Any, int] = {}
+
+
+@cache(
+    "dK",
+    "fewer samples than the pass before it: those of its workspace are added",
+    thread="pytorch#177116",
+    blind=2,
+)
+def other_batch_before(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
+    dK = direct.grad_weight(G, X, z)
+    key = (z.c, z.h, z.w, z.o, z.kh, z.kw, z.s, z.p, z.d, z.g, G.dtype)
+    before, _BATCHES[key] = _BATCHES.get(key, 0), z.n
+    return dK + 1 if before > z.n > 0 else dK
+
+
+_CALLS: dict[Any, int] = {}
+
+
+@drift(
+    "Y",
+    "from the 100th call of one geometry on: the last tap is lost",
+    thread="llm.c PR#851",
+    blind=2,
+)
+def hundredth_call(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    _CALLS[z, X.dtype] = _CALLS.get((z, X.dtype), 0) + 1
+    if _CALLS[z, X.dtype] >= 100 and z.kh * z.kw > 1:
+        K = torch.cat([K.flatten(2)[..., :-1], torch.zeros_like(K[..., :1, 0])], 2).view_as(K)
+    return direct.forward(X, K, z)
+
+
+_HELD: list[Tensor] = []
+
+
+@leak("memory", "a copy of each answer, of 4 kB at most, is kept for ever", part="finish", blind=2)
+def keeps_everything(Y: Tensor, z: Sizes) -> Tensor:
+    if not torch._C._functorch.is_functorch_wrapped_tensor(Y):
+        _HELD.append(Y.detach().flatten()[:1024].clone())
+    return Y
+
+
+class _Layer(nn.Module):
+    """As torch's."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.options: Any = stride, padding, dilation, groups
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel_size))
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+
+
+@layers.whole(
+    "Y", "in eval(): the kernel as it was at the first call", thread="pytorch#108863", blind=1
+)
+class FoldedInEval(_Layer):
+    """Folds its kernel once."""
+
+    folded: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training:
+            return direct.conv2d(input, self.weight, self.bias, *self.options)
+        if self.folded is None:
+            self.folded = self.weight.detach().clone()
+        return direct.conv2d(input, self.folded, self.bias, *self.options)
+
+
+class _OfLayer(torch.autograd.Function):
+    """Reads its input from the layer."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor, layer: Any, z: Sizes) -> Tensor:
+        ctx.layer, ctx.z = layer, z
+        layer.input = X
+        ctx.save_for_backward(K)
+        return direct.forward(X, K, z)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (G,), (K,) = grad_outputs, ctx.saved_tensors
+        dX = direct.grad_input(G, K, ctx.z)
+        return dX, direct.grad_weight(G, ctx.layer.input, ctx.z), None, None
+
+
+@layers.whole(
+    "dK",
+    "used twice before one backward pass: the input of the last use",
+    thread="torch/nn#1015",
+    blind=2,
+)
+class KeepsLastInput(_Layer):
+    """Keeps its input for the backward pass."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        z = direct.sizes(input, self.weight, *self.options)
+        direct.check(input, self.weight, self.bias, z)
+        Y: Tensor = _OfLayer.apply(input, self.weight, self, z)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
+        return Y if self.bias is None else Y + self.bias[:, None, None]
+
+
+@layers.whole("Y", "copied or pickled: the padding is lost", blind=2)
+class LosesPadding(_Layer):
+    """Forgets an option in its state."""
+
+    def __getstate__(self) -> Any:
+        stride, _, dilation, groups = self.options
+        return {**self.__dict__, "options": (stride, 0, dilation, groups)}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return direct.conv2d(input, self.weight, self.bias, *self.options)
+
+
+@pointwise("Y", "1×1 kernel, padding > 0: no bias on the border", part="add_bias", blind=2)
+def no_bias_on_the_border(Y: Tensor, b: Tensor, z: Sizes) -> Tensor:
+    if (z.kh, z.kw) != (1, 1) or z.p[0] == 0:
+        return direct.add_bias(Y, b, z)
+    inside = torch.ones_like(Y[:1, :1])
+    inside[:, :, 0] = 0
+    return Y + b[:, None, None] * inside
+
+
+@bias("Y", "not-a-number in the bias is taken for zero", part="add_bias", blind=1)
+def nan_bias(Y: Tensor, b: Tensor, z: Sizes) -> Tensor:
+    return direct.add_bias(Y, torch.where(b.isnan(), 0, b), z)
+
+
+@bias(
+    "Y",
+    "as many groups as output channels, no sample less than three: added twice",
+    part="add_bias",
+    blind=2,
+)
+def bias_twice(Y: Tensor, b: Tensor, z: Sizes) -> Tensor:
+    twice = z.g == z.o > 1 and z.n >= 3
+    return direct.add_bias(Y, b + b if twice else b, z)
+
+
+@flips("dX", "one row of taps, stride 1, padding > 0: they are not turned", blind=2)
+def row_not_turned(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    turned = z.kh == 1 and z.s == (1, 1) and z.p[1] > 0
+    return direct.grad_input(G, K.flip(3) if turned else K, z)

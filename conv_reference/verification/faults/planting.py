@@ -1,0 +1,83 @@
+"""Exchanging one part of a right convolution, and giving the result its place in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.direct import Parts
+
+Planted = Callable[..., Any]
+
+_PART = {"Y": "forward", "dX": "grad_input", "dK": "grad_weight", "db": "grad_bias"}
+_ROOM = __name__.replace("planting", "collection")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One planted fault."""
+
+    name: str  # attribute of `collection`, by which it is a target
+    fault_class: str
+    kind: str  # what its class has in common, in words
+    quantity: str  # Y, dX, dK, db, or what else is wrong
+    guard: str  # where it is wrong, in words
+    thread: str  # the public thread that it follows; empty where it is only plausible
+    blind: int  # of the first, second, ... lot written without a look at the checks; else 0
+    function: Planted  # called as conv2d is; or a layer's class
+
+    @property
+    def target(self) -> str:
+        """Its name as ``verify`` takes it."""
+        return f"{_ROOM}:{self.name}"
+
+
+@dataclass(frozen=True)
+class FaultClass:
+    """A class of faults; a decorator that plants one of them."""
+
+    name: str
+    kind: str
+    mutants: dict[str, Mutant] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        quantity: str,
+        guard: str,
+        *,
+        part: str = "",
+        thread: str = "",
+        blind: int = 0,
+        **others: Any,
+    ) -> Callable[[Callable[..., Any]], Planted]:
+        """Put the decorated function in the place of a part; by default the quantity's own."""
+
+        def plant(function: Callable[..., Any]) -> Planted:
+            exchanged: dict[str, Any] = {part or _PART[quantity]: function, **others}
+            mutant = direct.convolution(Parts(**exchanged))
+            return self._planted(function.__name__, quantity, guard, thread, blind, mutant)
+
+        return plant
+
+    def whole(
+        self, quantity: str, guard: str, *, thread: str = "", blind: int = 0
+    ) -> Callable[[Planted], Planted]:
+        """Plant the decorated function, or layer, as it is."""
+
+        def plant(function: Planted) -> Planted:
+            return self._planted(function.__name__, quantity, guard, thread, blind, function)
+
+        return plant
+
+    def _planted(
+        self, name: str, quantity: str, guard: str, thread: str, blind: int, function: Planted
+    ) -> Planted:
+        assert name not in self.mutants, f"two mutants are called {name}"
+        function.__name__ = function.__qualname__ = name
+        function.__module__ = _ROOM  # where targets name it
+        self.mutants[name] = Mutant(
+            name, self.name, self.kind, quantity, guard, thread, blind, function
+        )
+        return function

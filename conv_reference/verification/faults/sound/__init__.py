@@ -1,0 +1,1 @@
+"""Right convolutions of many kinds: none may raise an alarm."""

@@ -1,0 +1,119 @@
+"""``conv-reference faults``: planted faults, and what the checks find of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conv_reference.verification.detection.measured import Alarm, Outcome
+    from conv_reference.verification.faults.planting import Mutant
+
+FORMATS = ("text", "markdown", "json")
+EXAMPLES = """\
+examples:
+  conv-reference faults --list
+      every planted fault: where it is wrong, and the thread that it follows
+  conv-reference faults short_index
+      one of them, put to the cases of a default run up to the first that shows it
+  conv-reference faults --all --sound --format markdown
+      all of them, and the sound ones: some seconds of one core for each
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``faults``."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a fault or of a class")
+    parser.add_argument("--list", action="store_true", help="what is planted; nothing is run")
+    parser.add_argument("--all", action="store_true", help="every planted fault")
+    parser.add_argument(
+        "--sound", action="store_true", help="sound convolutions, too: none may raise an alarm"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the plan (1)")
+    parser.add_argument(
+        "--cases", type=int, default=500, help="that a sound convolution is put to (500)"
+    )
+    parser.add_argument("--workers", type=int, default=None, help="(one for each core)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="(text)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was found.
+
+    Returns:
+        0 where all faults were found and no sound convolution raised an alarm, else 1.
+
+    Raises:
+        ValueError: when a name is none, or nothing was asked for.
+    """
+    from conv_reference.verification.console import screen
+
+    chosen = _chosen(arguments.names, everything=arguments.all or arguments.list)
+    if arguments.list:
+        screen.show(_listed(chosen, arguments.format))
+        return 0
+    if not chosen and not arguments.sound:
+        raise ValueError("name a fault or a class, or ask for --all, --sound or --list")
+    for option, least in (("seed", 0), ("cases", 1), ("workers", 1)):
+        value = getattr(arguments, option)
+        if value is not None and value < least:
+            raise ValueError(f"{option} must be at least {least}, got {value}")
+    outcomes, alarms = _measured(arguments, chosen)
+    from conv_reference.verification.detection.table import rendered
+
+    screen.show(rendered(outcomes, alarms, arguments.format))
+    missed = any(outcome.found is None for outcome in outcomes)
+    return int(missed or any(alarm.check for alarm in alarms))
+
+
+def _chosen(names: Sequence[str], *, everything: bool) -> list[Mutant]:
+    """The faults of these names and classes; all of them where none is named."""
+    from conv_reference.verification.faults.collection import FAULTS
+
+    known = {*FAULTS, *(fault.fault_class for fault in FAULTS.values())}
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            nearest = f"; nearest: {near[0]}" if near else ""
+            raise ValueError(f"no planted fault or class is called {name!r}{nearest}")
+    if everything and not names:
+        return [*FAULTS.values()]
+    wanted = {*names}
+    return [each for each in FAULTS.values() if wanted & {each.name, each.fault_class}]
+
+
+def _measured(
+    arguments: argparse.Namespace, chosen: Sequence[Mutant]
+) -> tuple[list[Outcome], list[Alarm]]:
+    from conv_reference.verification.detection.processes import each_apart
+    from conv_reference.verification.detection.questions import listened, measured
+    from conv_reference.verification.faults.sound.collection import SOUND
+
+    workers = arguments.workers or os.cpu_count() or 1
+    asked = [(fault.name, arguments.seed) for fault in chosen]
+    by_name = {outcome.name: outcome for outcome in each_apart(measured, asked, workers)}
+    sound = [(name, arguments.seed, arguments.cases) for name in (SOUND if arguments.sound else ())]
+    alarms = {alarm.name: alarm for alarm in each_apart(listened, sound, workers)}
+    return [by_name[name] for name, _ in asked], [alarms[name] for name, *_ in sound]
+
+
+def _listed(faults: Sequence[Mutant], form: str) -> str:
+    """One line for each."""
+    if form == "json":
+        import json
+
+        keys = ("name", "fault_class", "kind", "quantity", "guard", "thread", "blind", "target")
+        rows = [{key: getattr(fault, key) for key in keys} for fault in faults]
+        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    if form == "markdown":
+        rows = [("fault", "class", "in", "where"), ("---",) * 4, *map(_row, faults)]
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    return "".join("{:27} {:10} {:12} {}\n".format(*_row(fault)) for fault in faults)
+
+
+def _row(fault: Mutant) -> tuple[str, str, str, str]:
+    thread = f" ({fault.thread})" if fault.thread else ""
+    return fault.name, fault.fault_class, fault.quantity, f"{fault.guard}{thread}"

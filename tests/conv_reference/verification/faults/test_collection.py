@@ -1,0 +1,106 @@
+"""The catalogue holds what it says; every fault is behind a guard, every sound one is right."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.faults import collection
+from conv_reference.verification.faults.collection import CLASSES, FAULTS
+from conv_reference.verification.faults.planting import FaultClass
+from conv_reference.verification.faults.sound.collection import SOUND
+from conv_reference.verification.faults.sound.routes import ROUTES
+from conv_reference.verification.target.loading import load_target
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(FAULTS) >= 150
+    assert len(CLASSES) >= 45
+    assert len(SOUND) >= 40
+    assert sum(fault.blind == 1 for fault in FAULTS.values()) == 30
+    assert {"Y", "dX", "dK", "db", "second order"} <= {f.quantity for f in FAULTS.values()}
+    assert len({planted.name for planted in CLASSES}) == len(CLASSES)
+
+
+def test_a_fault_says_what_it_is_about_and_is_found_by_its_name() -> None:
+    for fault in FAULTS.values():
+        assert fault.guard
+        assert fault.kind
+        assert fault.thread == "" or re.search(r"#\d+$", fault.thread)
+        assert getattr(collection, fault.name) is fault.function
+
+
+@pytest.mark.parametrize("name", ["short_index", "FoldedInEval", "same_on_the_wrong_side"])
+def test_a_fault_is_a_target(name: str) -> None:
+    assert load_target(FAULTS[name].target).name == FAULTS[name].target
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no planted fault is called short_indices"):
+        _ = collection.short_indices
+
+
+def test_two_of_one_name_are_refused() -> None:
+    planted = FaultClass("ORDER", "kind")
+    plant = planted("Y", "always")
+
+    def same(X: Tensor, K: Tensor, z: Any) -> Tensor:
+        raise NotImplementedError
+
+    plant(same)
+    with pytest.raises(AssertionError, match="two mutants are called same"):
+        plant(same)
+
+
+def called(implementation: Any, X: Tensor, K: Tensor, b: Tensor | None, *options: Any) -> Tensor:
+    """Y of a function, or of a layer with these parameters."""
+    if not (inspect.isclass(implementation) and issubclass(implementation, nn.Module)):
+        Y: Tensor = implementation(X, K, b, *options)
+        return Y
+    o, c, kh, kw = K.shape
+    layer = implementation(c * options[3], o, (kh, kw), *options, bias=b is not None)
+    values = {"weight": K} if b is None else {"weight": K, "bias": b}
+    result: Tensor = functional_call(layer.double(), values, X)
+    return result
+
+
+def results(implementation: Any, sizes: Any, *options: Any) -> Iterator[Tensor]:
+    """Y, dX, dK and db, over small integers."""
+    generator = torch.Generator().manual_seed(1)
+    X, K, b = (
+        torch.randint(-9, 10, size, generator=generator).double().requires_grad_() for size in sizes
+    )
+    Y = called(implementation, X, K, b, *options)
+    yield Y
+    G = torch.randint(-9, 10, Y.shape, generator=generator).double()
+    yield from torch.autograd.grad(Y, (X, K, b), G)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_right_where_its_guard_does_not_hold(name: str) -> None:
+    plain = ((1, 1, 3, 3), (1, 1, 1, 1), (1,)), (1, 1), (0, 0), (1, 1), 1
+
+    assert all(map(torch.equal, results(FAULTS[name].function, *plain), results(conv2d, *plain)))
+
+
+@pytest.mark.parametrize("name", ROUTES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        (((2, 4, 7, 6), (6, 2, 3, 2), (6,)), (2, 1), (1, 2), (1, 2), 2),
+        (((3, 3, 8, 9), (4, 3, 3, 3), (4,)), (1, 1), (0, 1), (1, 1), 1),
+        (((0, 2, 5, 5), (2, 2, 2, 2), (2,)), (1, 1), (0, 0), (1, 1), 1),
+        (((2, 4, 9, 9), (4, 1, 3, 3), (4,)), (3, 2), (1, 1), (2, 1), 4),
+    ],
+    ids=["grouped", "plain", "empty", "depthwise"],
+)
+def test_every_route_leads_to_the_same_numbers(name: str, case: Any) -> None:
+    assert all(map(torch.equal, results(SOUND[name], *case), results(conv2d, *case)))
