@@ -34,7 +34,7 @@ def _route(function: Callable[[Tensor, Tensor, Sizes], Tensor]) -> Callable[...,
         Y = function(input, weight, z)
         return Y if bias is None else Y + bias[:, None, None]
 
-    del convolution.__wrapped__  # type: ignore[attr-defined]  # its signature is not this one's
+    del convolution.__wrapped__  # its signature is not this one's
     ROUTES[function.__name__] = convolution
     return convolution
 
@@ -82,8 +82,9 @@ def by_taps_backwards(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
 def by_unfold(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     """One matrix product, after im2col."""
     columns = unfold(X, (z.kh, z.kw), z.d, z.p, z.s).unflatten(1, (z.g, -1))
-    Y = K.reshape(z.g, z.og, -1) @ columns
-    return Y.flatten(1, 2).unflatten(2, (z.oh, z.ow))
+    Y: Tensor = K.reshape(z.g, z.og, -1) @ columns
+    planes: Tensor = Y.flatten(1, 2).unflatten(2, (z.oh, z.ow))
+    return planes
 
 
 @_route
@@ -112,7 +113,7 @@ def by_nhwc(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     """Channels last in the index, too."""
     windows = direct.windows(X, z).permute(0, 3, 4, 1, 5, 6, 2)  # n i j g a b c
     kernel = K.unflatten(0, (z.g, z.og)).permute(0, 3, 4, 2, 1).flatten(1, 3)  # g abc o
-    Y = windows.flatten(4).unsqueeze(4) @ kernel
+    Y: Tensor = windows.flatten(4).unsqueeze(4) @ kernel
     return Y.squeeze(4).flatten(3).permute(0, 3, 1, 2)
 
 
@@ -268,7 +269,8 @@ def by_outer_products(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     many = z.n * z.o * z.oh * z.ow * z.cg * z.kh * z.kw
     if many > 100_000:
         return direct.conv2d(X, K, None, *_options(z))
-    return (windows.unsqueeze(2) * kernel[:, :, :, None, None]).sum((3, 6, 7)).flatten(1, 2)
+    products: Tensor = windows.unsqueeze(2) * kernel[:, :, :, None, None]
+    return products.sum((3, 6, 7)).flatten(1, 2)
 
 
 @_route
