@@ -166,7 +166,7 @@ def _gradgradcheck(function: Convolution) -> None:
             gradgradcheck(lambda *o, sample=sample: sample.called(function, o), operands)
 
 
-_MOST_OF_FIRST_ORDER, _MOST_OF_SECOND_ORDER = 400, 250  # numbers: time grows with their square
+_MOST_OF_FIRST_ORDER, _MOST_OF_SECOND_ORDER = 250, 140  # numbers: time grows with their square
 
 
 def _compared(function: Convolution, sample: Sample) -> None:
