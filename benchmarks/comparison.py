@@ -3,8 +3,9 @@
     python benchmarks/comparison.py [--only NAME_OR_CLASS]... [--workers N] [--write]
 
 Each check of ``peers.py`` is run at its defaults on torch's own samples and on a handful of others,
-in a process of its own for each convolution, with one time limit for all. ``--write`` puts the
-results into ``docs/detection/peers.json``; with ``--page`` nothing is run, and the page and the
+in a process of its own for each convolution. ``--write`` puts the results into
+``docs/detection/peers.json`` as they come, and leaves out who stands there already, unless
+named; with ``--page`` nothing is run, and the page and the
 picture are made anew from what stands there and in ``docs/detection/faults.json``.
 """
 
@@ -16,13 +17,14 @@ import json
 import sys
 import time
 import warnings
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from conv_reference.verification.detection.processes import each_apart
-from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification.faults.collection import CLASSES, FAULTS
 from conv_reference.verification.faults.sound.collection import SOUND
 
 FOLDER = Path(__file__).parents[1] / "docs/detection"
@@ -30,6 +32,15 @@ FOLDER = Path(__file__).parents[1] / "docs/detection"
 NOT_ASKED = {"PlaneLayer", "numpy_adapter"}
 SEED = 1
 _MOST_SAID = 120
+# Seconds to import, and what the checks are made of: once for all.
+_NEEDED = (
+    "conv_reference.verification.faults.sound.collection",
+    "hypothesis",
+    "torch._dynamo",
+    "torch._functorch.aot_autograd",
+    "torch.testing._internal.common_methods_invocations",
+    "torch.testing._internal.optests",
+)
 
 
 def main() -> None:
@@ -44,18 +55,25 @@ def main() -> None:
         importlib.import_module("detection_page").write(FOLDER)
         return
     wanted = {*arguments.only}
-    names = [
-        *(m.name for m in FAULTS.values() if not wanted or wanted & {m.name, m.fault_class}),
-        *(name for name in SOUND if name not in NOT_ASKED and (not wanted or name in wanted)),
-    ]
     kept = FOLDER / "peers.json"
     told: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
-    for name, seen in each_apart(put, names, arguments.workers):
+    named = [m.name for m in FAULTS.values() if wanted & {m.name, m.fault_class}]
+    named += [name for name in SOUND if name in wanted]
+    names = named or [name for name in in_turn() if name not in told]
+    for name, seen in each_apart(put, names, arguments.workers, needed=_NEEDED):
         told[name] = seen
         found = [check for check, (said, _) in seen.items() if said]
         print(f"{name:28} {'; '.join(found) or '-'}", flush=True)
         if arguments.write:
             kept.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def in_turn() -> list[str]:
+    """All of them, in an order of which every beginning has all classes, and sound ones."""
+    lots = [[*planted.mutants] for planted in CLASSES]
+    sound = [name for name in SOUND if name not in NOT_ASKED]
+    lots += [sound[first::8] for first in range(8)]
+    return [name for every in zip_longest(*lots) for name in every if name is not None]
 
 
 def put(name: str) -> tuple[str, dict[str, tuple[str, float]]]:

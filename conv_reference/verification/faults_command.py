@@ -109,8 +109,8 @@ def _listed(faults: Sequence[Mutant], form: str) -> str:
         rows = [{key: getattr(fault, key) for key in keys} for fault in faults]
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     if form == "markdown":
-        rows = [("fault", "class", "in", "where"), ("---",) * 4, *map(_row, faults)]
-        return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+        table = [("fault", "class", "in", "where"), ("---",) * 4, *map(_row, faults)]
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in table)
     return "".join("{:27} {:10} {:12} {}\n".format(*_row(fault)) for fault in faults)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from conv_reference.verification.detection import measured
 from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification.faults.sound.collection import SOUND
+from conv_reference.verification.target.conventions import as_target
 
 
 def test_a_fault_is_found_reduced_and_named() -> None:
@@ -17,7 +19,7 @@ def test_a_fault_is_found_reduced_and_named() -> None:
 
 
 def test_what_no_case_shows_is_missed() -> None:
-    assert measured.first_found(measured.as_target(measured.SOUND["direct"]), (), 1) is None
+    assert measured.first_found(as_target(SOUND["direct"]), (), 1) is None
 
 
 def test_a_sound_one_raises_no_alarm() -> None:
@@ -28,10 +30,10 @@ def test_a_sound_one_raises_no_alarm() -> None:
 
 
 def test_a_false_alarm_would_be_told() -> None:
-    measured.SOUND["broken"] = FAULTS["nan_dropped"].function
+    SOUND["broken"] = FAULTS["nan_dropped"].function
     try:
         alarm = measured.listen("broken", seed=1, cases=1_500)
     finally:
-        del measured.SOUND["broken"]
+        del SOUND["broken"]
 
     assert alarm.said.startswith("FALSE ALARM by nonfinite")
