@@ -38,9 +38,16 @@ def outcomes(folder: Path) -> tuple[list[Outcome], list[Alarm]]:
     return faults, [Alarm(**each) for each in kept["sound"]]
 
 
+def both(folder: Path) -> tuple[list[Outcome], list[Alarm]]:
+    """Of the faults those that the others were put to, too."""
+    faults, sound = outcomes(folder)
+    put = json.loads((folder / "peers.json").read_text("utf-8"))
+    return [each for each in faults if each.name in put], sound
+
+
 def checks(folder: Path) -> list[Check]:
     """Ours first, then the others' by how much they found."""
-    faults, sound = outcomes(folder)
+    faults, sound = both(folder)
     names = {each.name for each in faults}
     ours = Check(
         OURS,
@@ -58,6 +65,19 @@ def checks(folder: Path) -> list[Check]:
         alarms = [n for n, (said, _) in seen.items() if said and n not in names]
         others.append(Check(check, found, median(quiet or [0.0]), alarms, len(seen) - len(names)))
     return [ours, *sorted(others, key=lambda each: -len(each.found))]
+
+
+def scores(faults: list[Outcome]) -> Iterator[str]:
+    """How many a default run finds, of those written blind and of the others."""
+    lots = (("written beside the checks", 0), ("the first lot written blind", 1),
+            ("the second lot written blind", 2))  # fmt: skip
+    yield "| a default run, seed 1 | found | missed |"
+    yield "|---|---|---|"
+    for words, lot in lots:
+        own = [each for each in faults if each.blind == lot]
+        missed = ", ".join(f"`{each.name}`" for each in own if each.found is None)
+        found = sum(each.found is not None for each in own)
+        yield f"| {words} | {found} of {len(own)} | {missed} |"
 
 
 def table(every: list[Check], faults: list[Outcome]) -> Iterator[str]:
@@ -90,7 +110,7 @@ def sentences(every: list[Check], faults: list[Outcome]) -> Iterator[str]:
     found_by = {name: [c.name for c in others if name in c.found] for name in
                 (each.name for each in missed)}  # fmt: skip
     told = [f"`{e.name}` ({e.quantity}; {e.guard})" for e in missed if not found_by[e.name]]
-    yield f"Missed by a default run: {len(missed)} of {len(faults)}."
+    yield f"Of these {len(faults)} a default run misses {len(missed)}."
     peers = [f"`{name}` by {', '.join(by)}" for name, by in found_by.items() if by]
     if peers:
         yield f"Of these another check finds {len(peers)}: {'; '.join(peers)}."
@@ -124,14 +144,16 @@ def picture(every: list[Check], count: int, file: Path) -> None:
 
 def write(folder: Path) -> None:
     """The page between its two marks, the page of all faults, and the picture."""
-    faults, sound = outcomes(folder)
+    all_, sound = outcomes(folder)
+    faults, _ = both(folder)
     every = checks(folder)
-    lines = [*table(every, faults), "", *(f"{said}\n" for said in sentences(every, faults))]
+    lines = [*scores(all_), "", *table(every, faults), ""]
+    lines += [f"{said}\n" for said in sentences(every, faults)]
     page = folder.parent / "detection.md"
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     told = "\n".join(lines).rstrip()
     page.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{after}", "utf-8")
-    all_ = rendered(faults, sound, "markdown")
-    (folder / "faults.md").write_text(f"# Every planted fault, seed 1\n\n{all_}", "utf-8")
+    told = rendered(all_, sound, "markdown")
+    (folder / "faults.md").write_text(f"# Every planted fault, seed 1\n\n{told}", "utf-8")
     picture(every, len(faults), folder / "share.svg")

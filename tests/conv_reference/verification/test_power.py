@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conv_reference.verification.checks import all_checks
+from conv_reference.verification.checks import all_checks, certifying
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.collection import CLASSES
@@ -22,7 +22,6 @@ from conv_reference.verification.faults.planting import Mutant
 from conv_reference.verification.faults.sound.collection import SOUND
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.result import FAILURES, FOUND
-from conv_reference.verification.plan.bulk import CERTIFICATE
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
@@ -60,7 +59,7 @@ def planned(budget: float) -> tuple[Case, ...]:
 def cases_for(mutant: Mutant) -> list[Case]:
     """The plan in its order, those of the check that found it first; of certificates fewer."""
     check = checks_that_found()[mutant.name]
-    few = planned(2.5) if check == CERTIFICATE else planned(20.0)
+    few = planned(2.5) if check == certifying().name else planned(20.0)
     return sorted(few, key=lambda case: case.check != check)
 
 
@@ -70,7 +69,7 @@ def first_finding(mutant: Mutant) -> tuple[Case, list[Judgement]]:
         restricted = target.restrict(case)
         judged = judge_case(target, restricted, Settings(seed=SEED, device="cpu", brief=True))
         wrong = [judgement for judgement in judged if judgement.verdict in FOUND]
-        if mutant.quantity in FIRST_ORDER and case.check == CERTIFICATE:
+        if mutant.quantity in FIRST_ORDER and case.check == certifying().name:
             wrong = [judgement for judgement in wrong if judgement.quantity == mutant.quantity]
         if wrong:
             return case, wrong
@@ -105,7 +104,7 @@ def test_right_convolutions_raise_no_alarm(name: str) -> None:
         if case.check != "large" or case.dtype == torch.float32
     ]
 
-    assert {case.check for case in cases} >= {CERTIFICATE}
+    assert {case.check for case in cases} >= {certifying().name}
     assert {case.check for case in cases} <= set(all_checks())
     alarms = [
         (str(case), judgement)
