@@ -20,6 +20,16 @@ words = FaultClass("WORD", "Transforms of transforms")
 third = FaultClass("THIRD", "Derivatives past the second")
 
 
+def _mapped(tensor: Tensor) -> bool:
+    """Whether one of the transforms around the call maps over it."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        if functorch.is_batchedtensor(tensor):
+            return True
+        tensor = functorch.get_unwrapped(tensor)
+    return False
+
+
 @batched("vmap", "five mapped over and more: what is past four is lost", part="vmap", blind=1)
 def vmap_of_many(
     apply: Callable[..., Any], size: int, dims: Any, X: Any, K: Any, b: Any, z: Sizes
@@ -45,8 +55,7 @@ def vmap_of_one(
     blind=2,
 )
 def batched_gradient(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
-    mapped = torch._C._functorch.is_batchedtensor
-    if mapped(G) and not mapped(X) and z.n > 1:
+    if _mapped(G) and not _mapped(X) and z.n > 1:
         X = torch.cat([X[:1], torch.zeros_like(X[1:])])
     return direct.grad_weight(G, X, z)
 
@@ -71,8 +80,7 @@ def tangent_in_single(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z
 )
 def batched_tangent(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes) -> Tensor:
     tX, tK, tb = tangents
-    mapped = torch._C._functorch.is_batchedtensor
-    if tK is not None and mapped(tK) and not mapped(K):
+    if tK is not None and _mapped(tK) and not _mapped(K):
         tK = tK.flip(2, 3)
     return direct.jvp(X, K, (tX, tK, tb), z)
 
