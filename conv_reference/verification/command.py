@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     arguments.target = completed(arguments.target)
     refuse(arguments)
-    arguments.target = read_as(arguments.target, arguments.operator)
+    arguments.target = read_as(arguments.target, arguments.operator, getattr(arguments, "as"))
     # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
     # A store remembers what failed itself.
     without = (arguments.seed, arguments.baseline, arguments.store)

@@ -18,17 +18,18 @@ from conv_reference.verification.work.executor import OnExecutor
 from conv_reference.verification.work.here import Here
 
 
-def read_as_one_of(implementation: Any, operator: str) -> Any:
-    """The implementation, or its name, as one that should compute the operator.
+def read_as_said(implementation: Any, operator: str | None, convention: str | None) -> Any:
+    """The implementation, or its name, as one of the operator, called by the convention.
 
     Raises:
-        ValueError: when there is no such operator.
+        ValueError: when there is no such operator, or the words are no convention.
         TargetError: when the implementation is no target.
     """
-    reading(operator)  # refuses what is none, before children are started
+    if operator is not None:
+        reading(operator)  # refuses what is none, before children are started
     if isinstance(implementation, str):
-        return read_as(implementation, operator)
-    return as_target(implementation, operator=operator)
+        return read_as(implementation, operator, convention)
+    return as_target(implementation, operator=operator, convention=convention)
 
 
 @contextmanager

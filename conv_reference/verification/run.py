@@ -115,6 +115,10 @@ class Run:
                 Unjudged(case.check, str(case), broken.error) for case, broken in outcome.unjudged
             ),
             refused=len(tally.refused),
+            called_as=self.target.called_as,
+            convention=self.target.convention,
+            never_varied=self.target.never_varied,
+            computes=self.target.computes,
         )
 
     def _notes(

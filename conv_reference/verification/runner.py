@@ -28,7 +28,7 @@ from conv_reference.verification.model.case import (
     dtype_named,
 )
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
-from conv_reference.verification.place import opened, read_as_one_of
+from conv_reference.verification.place import opened, read_as_said
 from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import Plan, plan
@@ -49,6 +49,7 @@ def verify(
     implementation: Any,
     *,
     operator: str | None = None,
+    convention: str | None = None,
     dtypes: Sequence[torch.dtype | str] | torch.dtype | str = options.DTYPE.default,
     device: str | torch.device = options.DEVICE.default,
     seed: int | None = None,
@@ -78,6 +79,9 @@ def verify(
         operator: what it should compute, where neither torch's own names, a layer's class nor a
             parameter ``output_padding`` say it: conv2d, conv_transpose2d,
             conv1d, conv_transpose1d, conv2d_weight or conv2d_input.
+        convention: how it is called, as far as a trial is not to find that:
+            "input=NHWC weight=HWIO integers=stride,padding", or "backward=none" where it is
+            forward only.
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
@@ -125,6 +129,7 @@ def verify(
         sweep=sweep,
         require=require,
         allowed_bits=allowed_bits,
+        convention=convention,
         workers=None if isinstance(workers, Executor) else workers,
     )
     wanted = Request(
@@ -142,8 +147,8 @@ def verify(
     settings = Settings(wanted.seed, usable_device(device), allowed_bits)
     defects = _defects(known)
     full_run = not (wanted.is_single or wanted.checks)
-    if operator is not None:
-        implementation = read_as_one_of(implementation, operator)
+    if operator is not None or convention is not None:
+        implementation = read_as_said(implementation, operator, convention)
     place = opened(
         implementation,
         isolate=isolate,

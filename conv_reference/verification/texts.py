@@ -6,7 +6,7 @@ from collections.abc import Collection
 from math import prod
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification import catalogue
+from conv_reference.verification import catalogue, words
 
 MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
 
@@ -42,6 +42,15 @@ def geometry(text: str) -> None:
         ValueError: one line that says which part.
     """
     require_size(Geometry.parse(text))
+
+
+def convention(text: str) -> None:
+    """Refuse what says nothing of how a target is called.
+
+    Raises:
+        ValueError: one line with the word and what is accepted.
+    """
+    words.parse(text)
 
 
 def case(text: str, dtypes: Collection[str]) -> None:

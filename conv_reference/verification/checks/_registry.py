@@ -93,7 +93,7 @@ class Check:
     rows: tuple[Row, ...]
     run: Callable[[Trial], Iterator[Judgement]]
     sample: Sample
-    unsupported: Callable[[Target], str | None]  # why a target cannot be asked, or None
+    cannot: Callable[[Target], str | None]  # why a target cannot be asked, or None
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
     layers_only: bool = False  # of a function it asks nothing, not even support
@@ -101,6 +101,16 @@ class Check:
     times: int = 1  # as many cases as others of its sample: of each it asks a part, see Trial.some
     parallel: bool = False  # whether it is about threads: put on all of torch's, always
     transform: bool = False  # whether it asks through a transform of torch's, or a compiler
+    gradient: bool = False  # whether it judges gradients alone
+    graph: bool = False  # whether it is about torch's graph, which over arrays is an adapter's
+
+    def unsupported(self, target: Target) -> str | None:
+        """Why a target cannot be asked, or None."""
+        if target.forward_only and (self.gradient or self.transform):
+            return "not asked: it is forward only, so there is no gradient"
+        if target.over_arrays and (self.graph or self.transform):
+            return "not asked: over numpy arrays there is no graph of torch's"
+        return self.cannot(target)
 
     def applies(self, dtype: torch.dtype) -> bool:
         """Whether the check has a meaning in this dtype."""
@@ -145,6 +155,8 @@ def check(
     times: int = 1,
     parallel: bool = False,
     transform: bool = False,
+    gradient: bool = False,
+    graph: bool = False,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -162,6 +174,9 @@ def check(
             of others, most are put on one.
         transform: whether it asks through a transform of torch's (vmap, jvp, torch.func) or a
             compiler. Nobody promised that: who raises there is not judged there, and not wrong.
+        gradient: whether it judges gradients alone, so that it asks nothing of who is forward only.
+        graph: whether it is about torch's graph or its tensors: over numpy arrays those are an
+            adapter's, and a verdict would be on that.
     """
 
     def register(run: Run) -> Run:
@@ -173,7 +188,7 @@ def check(
             rows=rows,
             run=run,
             sample=sample,
-            unsupported=unsupported,
+            cannot=unsupported,
             real=real,
             fits=fits,
             layers_only=layers_only,
@@ -181,6 +196,8 @@ def check(
             times=times,
             parallel=parallel,
             transform=transform,
+            gradient=gradient,
+            graph=graph,
         )
         return run
 

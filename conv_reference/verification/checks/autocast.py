@@ -28,6 +28,7 @@ _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
     ),
     sample=Sample.REQUEST,
     dtypes=[torch.float32],
+    graph=True,
 )
 def autocast(trial: Trial) -> Iterator[Judgement]:
     """Integers that are exact in bfloat16, then reals to within its bound."""

@@ -98,6 +98,7 @@ def homogeneity(trial: Trial) -> Iterator[Judgement]:
         "the adjoint had another shape where a remainder was dropped (pytorch#5057)",
     ),
     sample=Sample.SMALL,
+    gradient=True,
 )
 def adjointness(trial: Trial) -> Iterator[Judgement]:
     """Inner products, in exact arithmetic."""

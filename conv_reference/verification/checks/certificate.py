@@ -199,6 +199,8 @@ def _changed(row: str, name: str, held: Tensor, private: Tensor) -> Judgement:
 
 
 def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Iterator[Judgement]:
+    if trial.target.over_arrays or trial.target.forward_only:
+        return  # a graph is the adapter's, or there is none
     Y = observed["Y"]
     wanted = bool(call.leaves)
     missing = [name for name, value in observed.items() if name != "Y" and value is None]

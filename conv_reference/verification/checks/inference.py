@@ -25,6 +25,7 @@ from conv_reference.verification.trial.trial import Trial, target_code
         "a fast path for inference that leaves out what training does (a class of faults)",
     ),
     sample=Sample.MODES,
+    graph=True,
 )
 def without_gradients(trial: Trial) -> Iterator[Judgement]:
     """Y of operands that ask for gradients, and of tensors made in inference mode."""

@@ -62,7 +62,8 @@ def nonfinite(trial: Trial) -> Iterator[Judgement]:
         return
     plain = replace(trial, case=contiguous(trial))
     for role, row in zip(ROLES, _ROWS, strict=True):
-        yield from _poisoned(plain, row, role)
+        if not (trial.target.forward_only and role == "grad_output"):
+            yield from _poisoned(plain, row, role)
 
 
 _ROWS = ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream")

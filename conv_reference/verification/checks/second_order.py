@@ -79,6 +79,8 @@ def _terms(asked: tuple[str, ...]) -> str:
     ),
     sample=Sample.MODES,
     times=3,
+    gradient=True,
+    graph=True,
 )
 def double_backward(trial: Trial) -> Iterator[Judgement]:
     """Every cross term, asked for together and one by one."""
@@ -185,6 +187,8 @@ _MOST_ELEMENTS = 64
     ),
     sample=Sample.FEW,
     dtypes=[torch.float64],
+    gradient=True,
+    graph=True,
 )
 def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     """Torch's own check of the second order by finite differences."""

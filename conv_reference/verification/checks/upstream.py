@@ -52,6 +52,7 @@ def _kinds(G: Tensor) -> dict[str, Tensor]:
         "a fused activation's mask applied to the upstream gradient",
     ),
     sample=Sample.MODES,
+    gradient=True,
 )
 def upstream_signs(trial: Trial) -> Iterator[Judgement]:
     """The gradients for each sign of G."""
@@ -80,6 +81,7 @@ def upstream_signs(trial: Trial) -> Iterator[Judgement]:
         "expanded upstream gradients read as if contiguous (candle#3735, pytorch#82060)",
     ),
     sample=Sample.SMALL,
+    gradient=True,
 )
 def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
     """The gradients for each memory layout of G."""
@@ -119,6 +121,8 @@ def _laid_out(G: Tensor) -> Iterator[tuple[str, Tensor]]:
         "a gradient handed out as a view of a buffer that the next pass overwrites",
     ),
     sample=Sample.MODES,
+    gradient=True,
+    graph=True,
 )
 def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
     """The real .sum().backward(), three times into the same leaves."""
@@ -158,6 +162,7 @@ _POWER = 4
         "gradients clipped on their way by a debugging hook that stayed",
     ),
     sample=Sample.MODES,
+    gradient=True,
 )
 def upstream_linear(trial: Trial) -> Iterator[Judgement]:
     """Linearity in G, exactly."""
@@ -229,6 +234,8 @@ class _Undefined(torch.autograd.Function):
         "None met a kernel where set_materialize_grads(False) was asked for",
     ),
     sample=Sample.SMALL,
+    gradient=True,
+    graph=True,
 )
 def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
     """A G that is undefined, alone and beside a defined one."""

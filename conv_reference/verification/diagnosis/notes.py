@@ -31,9 +31,6 @@ def assumed(target: Target) -> Iterator[Note]:
     if target.operator.meaning:
         said = f"judged as {target.operator.name}: {target.operator.meaning}"
         yield Note(NoteKind.ASSUMED, said)
-    if target.called_as:
-        said = f"called as found by trial on a tiny case: {'; '.join(target.called_as)}"
-        yield Note(NoteKind.ASSUMED, said)
     if target.assumed:
         said = f"assumed, for the layer does not say: {', '.join(target.assumed)}"
         yield Note(NoteKind.ASSUMED, said)

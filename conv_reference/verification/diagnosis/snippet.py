@@ -19,7 +19,11 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.names import split
 from conv_reference.verification.target.operators import arguments, channels
-from conv_reference.verification.target.spelling import FunctionSpelling, LayerSpelling
+from conv_reference.verification.target.spelling import (
+    FunctionSpelling,
+    LayerSpelling,
+    StrangersSpelling,
+)
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.layouts import first_slice, written
 from conv_reference.verification.trial.values import case_operands
@@ -38,6 +42,8 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
         match target.spelling:
             case FunctionSpelling() as spelling:
                 call, K, b = _function(target, spelling, tensors), "K", "b"
+            case StrangersSpelling() as spelling:
+                call, K, b = _strangers(target, spelling, tensors), "K", "b"
             case LayerSpelling() as spelling:
                 call = _layer(target, spelling, tensors)
                 K, b = _attribute(spelling.kernel), _attribute(spelling.bias)
@@ -151,6 +157,23 @@ def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> 
     words += [f"{name}={given[name]}" for name in spelling.by_name]
     called = _own_name(target) + (".apply" if spelling.apply else "")
     yield f"Y = {called}({', '.join(['X', 'K', *words])})"
+
+
+def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -> Iterator[str]:
+    """A call in the stranger's own forms, its operands in torch's: so are the gradients."""
+    letters = "XKb" if tensors.case.bias else "XK"
+    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in letters)
+    given = spelling.options(tensors.case.geometry)
+    if "bias" in spelling.names and (tensors.case.bias or "bias" not in spelling.optional):
+        given[spelling.names["bias"]] = f"b{spelling.bias}" if tensors.case.bias else "None"
+    words = [f"X{spelling.input}", f"K{spelling.weight}"]
+    words = words[::-1] if spelling.exchanged else words
+    if spelling.positional:
+        words += [given.get(name, default) for name, default in spelling.positional]
+    else:
+        words += [f"{name}={value}" for name, value in given.items()]
+    called = _own_name(target) + (".apply" if spelling.apply else "")
+    yield f"Y = {called}({', '.join(words)}){spelling.output}"
 
 
 def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterator[str]:

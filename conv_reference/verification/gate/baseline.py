@@ -16,6 +16,7 @@ from typing import Any
 from conv_reference.verification import options
 from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
+from conv_reference.verification.target.names import without_convention
 
 SCHEMA = 1
 
@@ -177,7 +178,7 @@ def require_target(baseline: Baseline, target: str, name: str = "the baseline") 
     Raises:
         BaselineError: when the two differ.
     """
-    if baseline.target != target:
+    if without_convention(baseline.target) != without_convention(target):
         raise BaselineError(f"{name} is of another target: {baseline.target}, not {target}")
 
 

@@ -124,6 +124,12 @@ class Report:
     refused: int = 0  # of those judged: everything in them is unsupported
     strict: bool = False  # whether who is permissive does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock
+    # What differs from torch's convention in how it was called: "X as NHWC"; and the same as
+    # `--as` takes it, which fixes it.
+    called_as: tuple[str, ...] = ()
+    convention: str = ""
+    never_varied: tuple[str, ...] = ()  # options of a function or class that has none of the name
+    computes: str = ""  # what else than its operator it was seen to compute, where that is known
 
     def __bool__(self) -> bool:
         """Whether the run passed."""

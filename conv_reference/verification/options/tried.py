@@ -49,6 +49,17 @@ OPERATOR = Option(
     choices=OPERATORS,
     metavar="NAME",
 )
+AS = Option(
+    flag="as",
+    keyword="convention",
+    group=TRIED,
+    help='how the target is called, where a trial is not to find it: "input=NHWC weight=HWIO '
+    'first=input bias=required integers=stride,padding backward=none", or a part of that',
+    metavar="TEXT",
+    unset="found by trial",
+    checked=lambda text: _texts().convention(text),
+    recorded=True,
+)
 DTYPE = Option(
     flag="dtype",
     keyword="dtypes",

@@ -73,6 +73,7 @@ _OF_OPTION = {
 def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
     """The factors with those of their levels that this target can be asked for."""
     factors = {**_FACTORS, "dtype": tuple(dtype_name(dtype) for dtype in dtypes)}
+    factors |= {"requires_grad": ("",)} if target.forward_only else {}
     single = [
         f for option, names in _OF_OPTION.items() if option not in target.options for f in names
     ]
@@ -80,16 +81,18 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
         single += [f"{name}_h" for name in _AXIS]
     if not target.has_channels:
         single += ["groups", "group_in", "group_out"]
-    if target.fixed:
+    if target.is_settled:
         single += [f"{name}_{axis}" for name in ("kernel", "stride", "dilation") for axis in "hw"]
         single += ["groups", "group_in", "group_out", "padding_h", "padding_w"]
+    elif target.fixed:  # a form of one input channel
+        single += ["groups", "group_in"]
     for name in single:
         factors[name] = factors[name][:1]
     if "bias" not in target.options:
         factors["bias"] = ("bias" if target.always_biased else "nobias",)
     if factors["bias"] == ("nobias",):
         factors["requires_grad"] = tuple(s for s in factors["requires_grad"] if "b" not in s)
-    if target.fixed and target.fixed["stride"] != (1, 1):
+    if target.is_settled and target.fixed["stride"] != (1, 1):
         for axis in "hw":
             factors[f"remainder_{axis}"] = ("none",)
     return factors

@@ -25,6 +25,7 @@ from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import one_line, printable
 from conv_reference.verification.report.summary import (
+    calling,
     counted,
     headline,
     provenance,
@@ -65,7 +66,11 @@ def render(report: Report, view: View = PLAIN) -> str:
             filters=_filters(gathered, checks),
             groups=[_group(group, anchors) for group in gathered],
             unsupported=unsupported(report),
-            remarks=[*([one_line(top.footnote)] if top.footnote else ()), *remarks(report)],
+            remarks=[
+                *([one_line(top.footnote)] if top.footnote else ()),
+                *calling(report),
+                *remarks(report),
+            ],
             provenance=provenance(report),
         )
     )

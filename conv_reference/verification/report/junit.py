@@ -14,6 +14,7 @@ from conv_reference.verification.report.plain import one_line, printable
 from conv_reference.verification.report.summary import (
     NO_DTYPE,
     asked,
+    calling,
     counted,
     headline,
     is_right,
@@ -47,7 +48,7 @@ def render(report: Report, view: View = PLAIN) -> str:
         name = "-".join(word for word in words if word not in {NO_DTYPE, ""})
         cases.append(case(report, name, _outcome(report, check, findings)))
     cases += engine(report, report.unjudged)
-    return suite(report, cases, [headline(report), *remarks(report)])
+    return suite(report, cases, [headline(report), *calling(report), *remarks(report)])
 
 
 def _beneath(top: Top, report: Report) -> str:

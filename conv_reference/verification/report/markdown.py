@@ -18,6 +18,7 @@ from conv_reference.verification.report.summary import (
     Cell,
     Table,
     asked,
+    calling,
     counted,
     headline,
     provenance,
@@ -127,6 +128,7 @@ def _in_html(text: str, escape: Callable[[str], str] = _escaped) -> str:
 
 def _blocks(report: Report) -> Iterator[str]:
     yield f"### {'✅' if report.passed else '❌'} {code(report.target)}: {headline(report)}"
+    yield from map(prose, calling(report))
     yield from details(report.findings)
     checks = table(report)
     if checks.rows:

@@ -104,6 +104,22 @@ def headline(report: Report) -> str:
     return "".join(parts)
 
 
+def calling(report: Report) -> tuple[str, ...]:
+    """What is to be known before the verdict is read: how it was called, and what was not varied.
+
+    Empty where it was called as torch is, with every option.
+    """
+    lines = []
+    if report.called_as:
+        fixed = f' (--as "{report.convention}" fixes it)' if report.convention else ""
+        lines.append(f"called with {'; '.join(report.called_as)}{fixed}")
+    if report.computes:
+        lines.append(f"seems to compute {report.computes}")
+    if report.never_varied:
+        lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
+    return tuple(map(one_line, lines))
+
+
 def _but_known(report: Report) -> str:
     known = sum(1 for group in groups(report.findings) if group.first.known is not None)
     return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""

@@ -12,6 +12,7 @@ from conv_reference.verification.report.plain import one_line, printable
 from conv_reference.verification.report.summary import (
     Table,
     asked,
+    calling,
     chunks,
     closing,
     counted,
@@ -61,6 +62,8 @@ def _beneath(top: Top, report: Report) -> Iterator[str]:
 
 def _lines(report: Report, view: View) -> Iterator[str]:
     yield f"{one_line(report.target)}: {headline(report)}"
+    for line in calling(report):
+        yield from _wrapped(line, "  ")
     yield ""
     checks = table(report, fold=not view.verbose)
     if checks.rows:

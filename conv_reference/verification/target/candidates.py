@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from conv_reference.verification.target.adapter import is_adapter
+from conv_reference.verification.target.numpy_layers import is_numpy_layer
 
-KINDS = ("function", "layer", "instance of a layer", "autograd.Function", "adapter")
+KINDS = ("function", "layer", "instance of a layer", "autograd.Function", "numpy layer", "adapter")
 
 
 def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
@@ -40,14 +41,20 @@ def _kind(value: Any) -> str:
     if isinstance(value, nn.Module):
         return "instance of a layer"
     if inspect.isclass(value):
-        if issubclass(value, nn.Module):
-            return "layer"
-        return "autograd.Function" if issubclass(value, torch.autograd.Function) else ""
+        return _kind_of_class(value)
     if inspect.isfunction(value):
         return "function" if _takes_two(value) else ""
     if inspect.ismodule(value) or not hasattr(value, "forward"):
         return ""
     return "adapter" if is_adapter(value) else ""
+
+
+def _kind_of_class(value: type) -> str:
+    if issubclass(value, nn.Module):
+        return "layer"
+    if is_numpy_layer(value):
+        return "numpy layer"
+    return "autograd.Function" if issubclass(value, torch.autograd.Function) else ""
 
 
 def _takes_two(function: Any) -> bool:

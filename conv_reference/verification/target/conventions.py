@@ -17,13 +17,19 @@ from conv_reference.verification.target.adapter import function_of, is_adapter, 
 from conv_reference.verification.target.by_trial import convention_by_trial
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
+from conv_reference.verification.target.names import read_as
 from conv_reference.verification.target.operators import is_line, operator_of, reading
 from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.words import Words, parse
 
 
 def as_target(
-    implementation: Any, *, name: str | None = None, operator: str | None = None
+    implementation: Any,
+    *,
+    name: str | None = None,
+    operator: str | None = None,
+    convention: str | None = None,
 ) -> Target:
     """Bring an implementation under the one convention.
 
@@ -34,26 +40,30 @@ def as_target(
         name: shown in reports; by default the implementation's own.
         operator: what it should compute, where neither torch's own names, the layer's class nor
             a parameter ``output_padding`` say it: conv2d, conv_transpose2d, ...
+        convention: how it is called, as far as that is not to be found by trial: see ``words``.
 
     Raises:
         TargetError: when it is none of these, or its parameters cannot be told.
-        ValueError: when there is no such operator.
+        ValueError: when there is no such operator, or the convention says something else.
     """
     if isinstance(implementation, Target):
         return implementation
     importable = name is not None and ":" in name  # else it is a word to show, and leads nowhere
     if name is None:
         name, importable = _own_name(implementation)
+    words = None if convention is None else parse(convention)
     return replace(
-        _fitted(implementation, name, operator),
-        name=name if operator is None or "@" in name else f"{name}@{operator}",
+        _fitted(implementation, name, operator, words),
+        name=read_as(name, operator, convention),
         importable=importable,
         signature=shown_signature(implementation),
     )
 
 
-def _fitted(implementation: Any, name: str, operator: str | None) -> Target:
+def _fitted(implementation: Any, name: str, operator: str | None, words: Words | None) -> Target:
     """Under torch's convention where the signature says that it fits, else as a trial shows."""
+    if words is not None:
+        return _as_said(implementation, name, operator, words)
     if operator not in {None, CONV2D.name}:
         return _adapted(implementation, name, operator)
     standard, refused = None, None
@@ -66,6 +76,23 @@ def _fitted(implementation: Any, name: str, operator: str | None) -> Target:
         assert refused is not None  # or there is a standard
         raise refused
     return found
+
+
+def _as_said(implementation: Any, name: str, operator: str | None, words: Words) -> Target:
+    """As the user says that it is called."""
+    if not words.fixes_a_call:
+        target = _fitted(implementation, name, operator, None)
+    else:
+        found = None
+        if operator in {None, CONV2D.name}:
+            found = convention_by_trial(implementation, None, name, words)
+        if found is None:
+            raise TargetError(
+                f"cannot call {name!r} as {words.text!r}; accepted is that of a function, layer "
+                "or autograd.Function of one's own, whose parameters are those of conv2d"
+            )
+        target = found
+    return replace(target, forward_only=words.backward == "none", convention=words.text)
 
 
 def _own_name(implementation: Any) -> tuple[str, bool]:

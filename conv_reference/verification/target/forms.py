@@ -19,11 +19,14 @@ class InputForm:
     """How X is taken, and Y returned."""
 
     name: str
+    word: str  # as ``--as`` calls it
     there: Callable[[Tensor], Tensor]
     back: Callable[[Tensor], Tensor]
+    written: tuple[str, str]  # the same in Python, behind a tensor's name
     dimensions: int  # of Y, as it is returned
     channels: bool = True  # whether it has a dimension of channels
     batch: bool = True  # whether it has one of samples
+    one_channel: bool = False  # whether X has none, and Y has
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,21 @@ class WeightForm:
     """How K is taken."""
 
     name: str
+    word: str  # as ``--as`` calls it
     there: Callable[[Tensor], Tensor]
+    written: str  # the same in Python
+    # The shape (o, c, kh, kw) of a kernel of this form's shape; None where it does not tell.
+    shape: Callable[[tuple[int, ...]], tuple[int, ...] | None]
     channels: bool = True
+
+
+@dataclass(frozen=True)
+class BiasForm:
+    """How b is taken."""
+
+    name: str
+    there: Callable[[Tensor], Tensor]
+    written: str  # the same in Python
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,11 @@ class Form:
     def has_channels(self) -> bool:
         """Whether the kernel has channels; without, X is (N, H, W) and K (kh, kw)."""
         return self.weight.channels
+
+    @property
+    def fixed(self) -> dict[str, int]:
+        """The fields of Geometry that it settles."""
+        return {"in_channels": 1, "groups": 1} if self.input.one_channel else {}
 
     @property
     def is_torchs(self) -> bool:
@@ -64,35 +85,131 @@ def _same(tensor: Tensor) -> Tensor:
     return tensor
 
 
-NCHW = InputForm("NCHW", _same, _same, 4)
-OIHW = WeightForm("OIHW", _same)
+NCHW = InputForm("NCHW", "NCHW", _same, _same, ("", ""), 4)
+OIHW = WeightForm("OIHW", "OIHW", _same, "", lambda s: s if len(s) == 4 else None)
 INPUTS = (
     NCHW,
-    InputForm("NHWC", lambda X: X.permute(0, 2, 3, 1), lambda Y: Y.permute(0, 3, 1, 2), 4),
-    InputForm("CHW", lambda X: X[0], lambda Y: Y[None], 3, batch=False),
-    InputForm("HWC", lambda X: X[0].permute(1, 2, 0), lambda Y: Y.permute(2, 0, 1)[None], 3,
-              batch=False),
-)  # fmt: skip
+    InputForm(
+        "NHWC",
+        "NHWC",
+        lambda X: X.permute(0, 2, 3, 1),
+        lambda Y: Y.permute(0, 3, 1, 2),
+        (".permute(0, 2, 3, 1)", ".permute(0, 3, 1, 2)"),
+        4,
+    ),
+    InputForm("CHW", "CHW", lambda X: X[0], lambda Y: Y[None], ("[0]", "[None]"), 3, batch=False),
+    InputForm(
+        "HWC",
+        "HWC",
+        lambda X: X[0].permute(1, 2, 0),
+        lambda Y: Y.permute(2, 0, 1)[None],
+        ("[0].permute(1, 2, 0)", ".permute(2, 0, 1)[None]"),
+        3,
+        batch=False,
+    ),
+)
+
+
+def _permuted(*order: int) -> Callable[[tuple[int, ...]], tuple[int, ...] | None]:
+    """The shape's sizes in another order, where it has four."""
+    return lambda shape: tuple(shape[i] for i in order) if len(shape) == 4 else None
+
+
 WEIGHTS = (
     OIHW,
-    WeightForm("HWIO", lambda K: K.permute(2, 3, 1, 0)),
-    WeightForm("OHWI", lambda K: K.permute(0, 2, 3, 1)),
-    WeightForm("IOHW", lambda K: K.permute(1, 0, 2, 3)),
-    WeightForm("(o, c·kh·kw)", lambda K: K.flatten(1)),
+    WeightForm(
+        "HWIO",
+        "HWIO",
+        lambda K: K.permute(2, 3, 1, 0),
+        ".permute(2, 3, 1, 0)",
+        _permuted(3, 2, 0, 1),
+    ),
+    WeightForm(
+        "OHWI",
+        "OHWI",
+        lambda K: K.permute(0, 2, 3, 1),
+        ".permute(0, 2, 3, 1)",
+        _permuted(0, 3, 1, 2),
+    ),
+    WeightForm(
+        "IOHW",
+        "IOHW",
+        lambda K: K.permute(1, 0, 2, 3),
+        ".permute(1, 0, 2, 3)",
+        _permuted(1, 0, 2, 3),
+    ),
+    WeightForm("(o, c·kh·kw)", "matrix", lambda K: K.flatten(1), ".flatten(1)", lambda _: None),
+    WeightForm(
+        "(c·kh·kw, o)", "columns", lambda K: K.flatten(1).t(), ".flatten(1).t()", lambda _: None
+    ),
+)
+# Of one input channel, which X and K do not have; Y has its channels behind, or before.
+_SINGLE = tuple(
+    InputForm(
+        f"HW, Y as {name}",
+        f"HW-{name}",
+        lambda X: X[0, 0],
+        back,
+        ("[0, 0]", written),
+        3,
+        batch=False,
+        one_channel=True,
+    )
+    for name, back, written in (
+        ("HWC", lambda Y: Y.permute(2, 0, 1)[None], ".permute(2, 0, 1)[None]"),
+        ("CHW", lambda Y: Y[None], "[None]"),
+    )
+)
+_FILTERS = WeightForm("(o, kh, kw)", "OHW", lambda K: K[:, 0], "[:, 0]", lambda _: None)
+FLAT = BiasForm("(o,)", _same, "")
+BIASES = (
+    FLAT,
+    BiasForm("(o, 1)", lambda b: b[:, None], "[:, None]"),
+    BiasForm("(1, o)", lambda b: b[None], "[None]"),
+    BiasForm("(1, o, 1, 1)", lambda b: b[None, :, None, None], "[None, :, None, None]"),
+    BiasForm("(1, 1, 1, o)", lambda b: b[None, None, None], "[None, None, None]"),
 )
 # Of one channel, whose X comes as (N, H, W) and whose K as (kh, kw).
 _PLANES = (
-    InputForm("NHW", _same, _same, 3, channels=False),
-    InputForm("HW", lambda X: X[0], lambda Y: Y[None], 2, channels=False, batch=False),
-    InputForm("NCHW of one channel", lambda X: X[:, None], lambda Y: Y[:, 0], 4, channels=False),
+    InputForm("NHW", "NHW", _same, _same, ("", ""), 3, channels=False),
+    InputForm(
+        "HW",
+        "HW",
+        lambda X: X[0],
+        lambda Y: Y[None],
+        ("[0]", "[None]"),
+        2,
+        channels=False,
+        batch=False,
+    ),
+    InputForm(
+        "NCHW of one channel",
+        "N1HW",
+        lambda X: X[:, None],
+        lambda Y: Y[:, 0],
+        ("[:, None]", "[:, 0]"),
+        4,
+        channels=False,
+    ),
 )
-_PLANE = WeightForm("(kh, kw)", _same, channels=False)
+_PLANE = WeightForm(
+    "(kh, kw)",
+    "HW",
+    _same,
+    "",
+    lambda s: (1, 1, *s) if len(s) == 2 else None,
+    channels=False,
+)
 
 TORCHS = Form(NCHW, OIHW)
 FORMS: tuple[Form, ...] = tuple(
     Form(x, k, exchanged)
     for exchanged in (False, True)
-    for x, k in (*product(INPUTS, WEIGHTS), *((x, _PLANE) for x in _PLANES))
+    for x, k in (
+        *product(INPUTS, WEIGHTS),
+        *((x, _PLANE) for x in _PLANES),
+        *((x, _FILTERS) for x in _SINGLE),
+    )
 )
 
 

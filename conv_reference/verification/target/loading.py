@@ -14,7 +14,7 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.target.names import asked_operator, split
+from conv_reference.verification.target.names import asked_convention, asked_operator, split
 from conv_reference.verification.target.operators import READINGS
 from conv_reference.verification.target.siblings import find_beside, find_here
 from conv_reference.verification.target.target import Target
@@ -31,7 +31,7 @@ def load_target(name: str) -> Target:
     _, operator = asked_operator(name)
     if operator is not None and operator not in READINGS:
         raise TargetError(f"no operator {operator!r}; accepted is one of {', '.join(READINGS)}")
-    return as_target(load(name), name=name, operator=operator)
+    return as_target(load(name), name=name, operator=operator, convention=asked_convention(name))
 
 
 def load(name: str) -> Any:

@@ -18,13 +18,55 @@ def asked_operator(name: str) -> tuple[str, str | None]:
     >>> asked_operator("my_conv.py:up@conv_transpose2d")
     ('my_conv.py:up', 'conv_transpose2d')
     """
-    plain, separator, operator = name.rpartition("@")
-    return (plain, operator) if separator and ":" not in operator else (name, None)
+    plain, operator, _ = _asked(name)
+    return plain, operator
 
 
-def read_as(name: str, operator: str | None) -> str:
-    """The name of a target that is to be read as an operator; None leaves that to the target."""
-    return name if operator is None else f"{asked_operator(name)[0]}@{operator}"
+def asked_convention(name: str) -> str | None:
+    """The convention that a target's name fixes.
+
+    >>> asked_convention("my_conv.py:f@input=NHWC weight=HWIO")
+    'input=NHWC weight=HWIO'
+    """
+    return _asked(name)[2]
+
+
+def without_convention(name: str) -> str:
+    """The name of a target, which its operator may follow.
+
+    >>> without_convention("my_conv.py:f@conv2d@input=NHWC")
+    'my_conv.py:f@conv2d'
+    """
+    plain, operator, _ = _asked(name)
+    return read_as(plain, operator)
+
+
+def _asked(name: str) -> tuple[str, str | None, str | None]:
+    """The name, an operator and a convention, which follow it, each behind an @."""
+    plain, operator, convention = name, None, None
+    while True:
+        first, separator, last = plain.rpartition("@")
+        if not separator or ":" in last:
+            return plain, operator, convention
+        plain = first
+        if "=" in last:
+            convention = last
+        else:
+            operator = last
+
+
+def read_as(name: str, operator: str | None, convention: str | None = None) -> str:
+    """The name of a target that is to be read as an operator, or called by a convention.
+
+    Args:
+        name: of the target.
+        operator: None leaves that to the target, or to its name.
+        convention: see ``words``; None leaves it to the name, or to a trial.
+    """
+    plain, own, fixed = _asked(name)
+    operator, convention = operator or own, convention or fixed
+    suffixes = (f"@{said}" for said in (operator, convention) if said is not None)
+    return "".join((plain, *suffixes))
 
 
 def split(name: str) -> tuple[str, str]:

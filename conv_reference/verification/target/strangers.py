@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -18,10 +19,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.forms import WeightForm
 
 Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
 
-_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+#: What strangers call conv2d's options.
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "in_channels": (
             "in_channels", "in_ch", "in_channel", "c_in", "cin", "in_c", "input_channels",
@@ -45,8 +48,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "groups": ("groups", "group", "g", "num_groups", "n_groups"),
     }
 )  # fmt: skip
-# A kernel's height and width as two parameters.
-_SIDES = (
+#: A kernel's height and width as two parameters.
+SIDES = (
     ("h", "w"),
     ("kh", "kw"),
     ("k_h", "k_w"),
@@ -56,6 +59,33 @@ _SIDES = (
     ("filter_height", "filter_width"),
     ("rows", "cols"),
 )
+
+
+# The sizes of one image, of a layer that makes its arrays for these.
+_IMAGES = ("input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size")
+# What holds a function's options by their names: ``conv_param["stride"]``.
+_DICTIONARIES = (
+    "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",
+    "config", "cfg", "options", "opts", "parameters", "hparam", "conv_config",
+)  # fmt: skip
+_KEYS = {"stride": ("stride", "strides", "s"), "padding": ("pad", "padding", "p")}
+
+
+class Heard(dict[str, Any]):
+    """A dictionary that knows which of its keys were asked for."""
+
+    def __init__(self, given: Mapping[str, Any], heard: set[str]) -> None:
+        super().__init__(given)
+        self._heard = heard
+
+    def __getitem__(self, key: str) -> Any:
+        self._heard.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, which is noted."""
+        self._heard.add(key)
+        return super().get(key, default)
 
 
 @dataclass(frozen=True)
@@ -69,6 +99,33 @@ class Stranger:
     is_layer: bool = False
     sides: tuple[str, str] | None = None  # of a layer: parameters for a kernel's height and width
     foreign: tuple[str, ...] = ()  # parameters that stay at their defaults
+    # Of an instance: the fields of Geometry that are settled, if its kernel has this form.
+    fixed: Callable[[WeightForm], Mapping[str, Any] | None] | None = None
+    assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
+    biased: bool | None = None  # of an instance: whether it has a bias
+    dtype: torch.dtype = torch.float32  # of the trial
+    positional: tuple[tuple[str, Any], ...] = ()  # parameters and defaults, if by position alone
+    is_apply: bool = False  # of a ``torch.autograd.Function``
+    image: bool = False  # of a layer: whether its constructor takes one image's sizes
+    over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
+    has_backward: bool = True  # of one over arrays: whether there is a backward pass
+    only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
+    # The options that were asked of a dictionary so far; None of who takes none.
+    heard: Callable[[], frozenset[str]] | None = None
+
+    @property
+    def same_padding(self) -> bool:
+        """Whether padding is a word, SAME or VALID: its default is one."""
+        return isinstance(self.defaults.get("padding"), str)
+
+    def word(self, said: str) -> str:
+        """SAME or VALID as it is spelt there."""
+        return said if str(self.defaults.get("padding")).isupper() else said.lower()
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The options of conv2d that it is given, the kernel's size among them."""
+        return frozenset(self.names) | (frozenset() if self.sides is None else {"kernel_size"})
 
 
 def stranger(implementation: Any) -> Stranger:
@@ -91,8 +148,13 @@ def _function(function: Callable[..., Any]) -> Stranger:
     kinds = {p.kind for p in parameters}
     if len(parameters) < 2 or kinds & {inspect.Parameter.VAR_POSITIONAL}:
         raise TargetError("accepted is a function of an input and a kernel")
-    rest = [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
+    every = [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
+    book = next((p.name for p in every if p.name.lower() in _DICTIONARIES), None)
+    rest = [p for p in every if p.name != book]
     names, foreign = _named(rest, without=("in_channels", "out_channels", "kernel_size"))
+    asked: set[str] = set()
+    if book is not None:
+        names |= {o: f"{book}[{keys[0]!r}]" for o, keys in _KEYS.items() if o not in names}
     by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
 
     def bound(settings: Mapping[str, Any]) -> Bound:
@@ -100,31 +162,86 @@ def _function(function: Callable[..., Any]) -> Stranger:
             given = {names[option]: value for option, value in settings.items() if option in names}
             if "bias" in names and not (b is None and _may_be_left(rest, names["bias"])):
                 given[names["bias"]] = b
+            if book is not None:
+                given = {name: value for name, value in given.items() if "[" not in name}
+                keys = {k: settings.get(o) for o, those in _KEYS.items() for k in those}
+                given[book] = Heard({k: v for k, v in keys.items() if v is not None}, asked)
             if by_position:
-                return function(X, K, *(given.get(p.name, p.default) for p in rest))
+                return function(X, K, *(given.get(p.name, p.default) for p in every))
             return function(X, K, **given)
 
         return call
 
-    return Stranger(bound, names, _integers(rest, names), _defaults(rest, names), foreign=foreign)
+    return Stranger(
+        bound,
+        names,
+        _integers(rest, names),
+        _defaults(rest, names),
+        foreign=foreign,
+        positional=tuple((p.name, _default(p)) for p in rest) if by_position else (),
+        heard=None if book is None else lambda: _options_of(asked),
+        is_apply=is_apply,
+    )
 
 
-def _layer(layer: type[nn.Module]) -> Stranger:
+@dataclass(frozen=True)
+class Constructed:
+    """A class by whose constructor a layer is made."""
+
+    stranger: Stranger  # but for how it is called
+    made: Callable[[Mapping[str, Any]], Callable[[], Any]]  # settings → what makes one
+
+
+def constructed(layer: Callable[..., Any]) -> Constructed:
+    """What a layer's constructor calls its parameters.
+
+    Raises:
+        TargetError: when one must be given whose name says nothing, or none is the kernel's size.
+    """
     parameters = _parameters(layer)
     if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD} for p in parameters):
         raise TargetError("accepted is a layer whose constructor names what it takes")
     own = {p.name for p in parameters}
-    sides = next((pair for pair in _SIDES if {*pair} <= own), None)
+    sides = next((pair for pair in SIDES if {*pair} <= own), None)
     rest = [p for p in parameters if sides is None or p.name not in sides]
+    image = next((p.name for p in rest if p.name in _IMAGES and p.default is p.empty), None)
+    rest = [p for p in rest if p.name != image]
     names, foreign = _named(rest, without=() if sides is None else ("kernel_size",))
     if sides is None and "kernel_size" not in names:
         raise TargetError("accepted is a layer whose constructor takes the kernel's size")
 
-    def bound(settings: Mapping[str, Any]) -> Bound:
+    def made(settings: Mapping[str, Any]) -> Callable[[], Any]:
         given = {names[option]: value for option, value in settings.items() if option in names}
         if sides is not None:
             given |= dict(zip(sides, settings["kernel_size"], strict=True))
-        made = layer(**given)
+        if image is not None:
+            given[image] = settings["image"]
+        return partial(layer, **given)
+
+    return Constructed(
+        Stranger(
+            _not_called,
+            names,
+            _integers(rest, names),
+            _defaults(rest, names),
+            is_layer=True,
+            sides=sides,
+            image=image is not None,
+            foreign=foreign,
+        ),
+        made,
+    )
+
+
+def _not_called(_: Mapping[str, Any]) -> Bound:
+    raise TargetError("how it is called is not known yet")
+
+
+def _layer(layer: type[nn.Module]) -> Stranger:
+    own = constructed(layer)
+
+    def bound(settings: Mapping[str, Any]) -> Bound:
+        made = own.made(settings)()
         kernel, bias = parts(made)
         owner = threading.get_ident()
 
@@ -140,15 +257,7 @@ def _layer(layer: type[nn.Module]) -> Stranger:
 
         return call
 
-    return Stranger(
-        bound,
-        names,
-        _integers(rest, names),
-        _defaults(rest, names),
-        is_layer=True,
-        sides=sides,
-        foreign=foreign,
-    )
+    return replace(own.stranger, bound=bound)
 
 
 def _shape_for(parameter: Tensor, K: Tensor) -> torch.Size:
@@ -168,7 +277,7 @@ def parts(layer: nn.Module) -> tuple[tuple[str, Tensor], tuple[str, Tensor] | No
     """
     named = list(layer.named_parameters())
     names = [name.rpartition(".")[2] for name, _ in named]
-    is_bias = [p.dim() <= 1 or n in _NAMES["bias"] for n, (_, p) in zip(names, named, strict=True)]
+    is_bias = [p.dim() <= 1 or n in NAMES["bias"] for n, (_, p) in zip(names, named, strict=True)]
     kernels = [pair for pair, bias in zip(named, is_bias, strict=True) if not bias]
     biases = [pair for pair, bias in zip(named, is_bias, strict=True) if bias]
     if len(kernels) != 1 or len(biases) > 1:
@@ -206,7 +315,7 @@ def _named(
 
 
 def _options_called(name: str, taken: set[str]) -> Iterator[str]:
-    for option, names in _NAMES.items():
+    for option, names in NAMES.items():
         if option not in taken and name.lower() in names:
             yield option
 
@@ -220,6 +329,14 @@ def _integers(parameters: list[inspect.Parameter], names: Mapping[str, str]) -> 
 def _defaults(parameters: list[inspect.Parameter], names: Mapping[str, str]) -> dict[str, Any]:
     given = {p.name: p.default for p in parameters if p.default is not p.empty}
     return {option: given[name] for option, name in names.items() if name in given}
+
+
+def _options_of(keys: set[str]) -> frozenset[str]:
+    return frozenset(option for option, those in _KEYS.items() if keys & {*those})
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return None if parameter.default is parameter.empty else parameter.default
 
 
 def _may_be_left(parameters: list[inspect.Parameter], name: str) -> bool:

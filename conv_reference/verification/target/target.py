@@ -96,9 +96,14 @@ class Target:
     # Options that are one integer for both axes, "kernel_size" among them.
     integers: frozenset[str] = frozenset()
     single_sample: bool = False  # whether it takes one sample, without a dimension for several
+    same_padding: bool = False  # whether its padding is a word: none, or that of SAME
+    forward_only: bool = False  # whether no gradient is asked of it
+    over_arrays: bool = False  # whether torch's graph is the adapter's: it takes numpy arrays
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
     signature: str = ""  # of the implementation, as a person reads it; empty where it has none
     adapted: bool = False  # whether an adapter's author brought it under torch's convention
+    convention: str = ""  # the same as ``--as`` takes it
+    computes: str = ""  # what else than a cross-correlation it was seen to compute, if it is known
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
@@ -109,16 +114,32 @@ class Target:
     @property
     def has_glue(self) -> bool:
         """Whether something stands between it and its caller, and may answer in its place."""
-        return self.adapted or bool(self.called_as)
+        return self.adapted or self.over_arrays or bool(self.called_as)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is an instance, whose kernel and options are what they are."""
+        return "kernel_size" in self.fixed
+
+    @property
+    def never_varied(self) -> tuple[str, ...]:
+        """The options that it does not have; of an instance, which settles them, none is told."""
+        if self.is_settled:
+            return ()
+        always = {"bias"} if self.always_biased or not self.operator.has_bias else set()
+        channels = set() if self.has_channels else {"groups"}
+        without = always | channels | self.options
+        return tuple(name for name in options_of(self.operator) if name not in without)
 
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target can be asked for."""
         bias = case.bias if "bias" in self.options else self.always_biased
+        asked = "" if self.forward_only else case.requires_grad
         return replace(
             case,
             geometry=self.restrict_geometry(case.geometry),
             bias=bias,
-            requires_grad=case.requires_grad if bias else case.requires_grad.replace("b", ""),
+            requires_grad=asked if bias else asked.replace("b", ""),
         )
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
@@ -138,7 +159,9 @@ class Target:
             changes[name] = (height, height)
         changes |= self.fixed
         if any(getattr(geometry, name) != value for name, value in changes.items()):
-            geometry = _enlarged(geometry, changes)
+            geometry = enlarged(geometry, changes)
+        if self.same_padding and geometry.padding != _DEFAULTS["padding"]:
+            geometry = _with_same_padding(geometry)
         if self.remainder is None or geometry.remainder == self.remainder:
             return geometry
         return with_remainder(geometry, self.remainder)
@@ -182,11 +205,30 @@ class Target:
         return tensor[:, :, None] if self.is_line and tensor.dim() == 3 else tensor
 
 
+def _with_same_padding(geometry: Geometry) -> Geometry:
+    """The geometry padded as TensorFlow's SAME does: outputs are inputs by the stride, rounded up.
+
+    Where the padding is odd, the greater part is below and on the right.
+    """
+    whole = (
+        max(0, (-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
+        for size, kernel, stride, dilation in zip(
+            geometry.input_size,
+            geometry.kernel_size,
+            geometry.stride,
+            geometry.dilation,
+            strict=True,
+        )
+    )
+    rows, columns = ((total // 2, total - total // 2) for total in whole)
+    return replace(geometry, padding=(rows, columns))
+
+
 def _nowhere(*_: Any, **__: Any) -> Any:
     raise TargetError("this is a target's description; it cannot be called here")
 
 
-def _enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:
+def enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:
     """The geometry with the changes, its input made large enough for the kernel."""
     kernel, dilation, padding = (
         changes.get(key, getattr(geometry, key)) for key in ("kernel_size", "dilation", "padding")

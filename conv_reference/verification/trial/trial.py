@@ -150,6 +150,8 @@ class Trial:
         Raises:
             TargetRaised: when a layer cannot be constructed.
         """
+        if self.target.forward_only:
+            changes["requires_grad"] = ""
         case = replace(self.case, **changes) if changes else self.case
         arranged = arrange(self.operands if operands is None else operands, case, self.device)
         self.target.about_to(case)

@@ -22,7 +22,8 @@ ADMITTED = frozenset(
     {
         "Broken", "Case", "Crash", "Described", "Explanation", "Failure", "FunctionSpelling",
         "Geometry", "Judgement", "LayerSpelling", "Layout", "Part", "Picture", "Plane", "Quantity",
-        "Results", "Target", "TargetError", "Term", "Thrown", "Unreached", "Values", "Verdict",
+        "Results", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown", "Unreached",
+        "Values", "Verdict",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.

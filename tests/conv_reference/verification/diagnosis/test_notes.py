@@ -64,16 +64,6 @@ def test_a_parameter_of_another_name_is_left_alone_and_told() -> None:
     assert {check.name for check in report.checks} == {"forward"}
 
 
-def test_a_convention_that_was_found_is_told() -> None:
-    def function(X: Any, K: Any, b: Any = None, pad: Any = 0) -> Any:
-        return conv2d(X, K, b, padding=int(pad))
-
-    said = [*map(str, notes.assumed(as_target(function)))]
-    assert said == [
-        "called as found by trial on a tiny case: integers for padding; b for bias; pad for padding"
-    ]
-
-
 def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
     class Silent(nn.Module):
         def __init__(self) -> None:

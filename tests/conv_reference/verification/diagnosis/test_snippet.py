@@ -29,6 +29,21 @@ def stretched(input, weight, stride=1, bias=None):
 def named(input, weight, *, dilation=1, shift=0):
     return 3 * conv2d(input, weight, dilation=dilation)
 
+def last(kernel, x, strides=1, pad=0, dilation=1, b=None):
+    Y = conv2d(x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1), b, int(strides), pad)
+    return -Y.permute(0, 2, 3, 1), "cache"
+
+class Cached(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w, b, s, p):
+        ctx.save_for_backward(x, w)
+        return conv2d(x, w, b, s, p)
+
+    @staticmethod
+    def backward(ctx, G):
+        x, w = ctx.saved_tensors
+        return torch.ones_like(x), torch.ones_like(w), G.sum((0, 2, 3)), None, None
+
 class Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx, input, weight, bias=None, stride=1, padding=0):
@@ -82,6 +97,9 @@ SNIPPETS = {
     "a file's own options": ("mine.py:stretched", "h4 w4 k2 s2 values=heavy_input", "Y"),
     "options by name": ("mine.py:named", "h4 w4 k2 d2 nobias", "dK"),
     "a function of autograd": ("mine.py:Function", "h4 w4 k2 s2x1 p1", "dX"),
+    "other forms": ("mine.py:last", "c2 h4 w5 o2 k2x1 s2 p1x0", "dX"),
+    "others without a bias": ("mine.py:last", "n2 c2 h4 w5 o2 k2x1 nobias X=sliced", "dK"),
+    "other words by position": ("mine.py:Cached", "c2 h4 w4 o2 k2 s2 p1", "dX"),
     "a layer": ("mine.py:Layer", "c2 h3 w3 o2 k2 s2 grad=XKb", "dK"),
     "a layer's bias": ("mine.py:Layer", "c2 h3 w3 o2 k2 s2 grad=b", "db"),
     "a layer without channels": ("mine.py:Plane", "h3 w3 k2 nobias X=sliced", "dK"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,46 +12,44 @@ from torch.nn import functional as F
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
 from conv_reference.quantities import CONV2D
+from conv_reference.verification import verify
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.by_trial import TINY, asked, settled
+from conv_reference.verification.target.by_trial import settled
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.forms import FORMS, Form, first_tensor
 from conv_reference.verification.target.strangers import stranger
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.target.trials import TINY, asked
 from conv_reference.verification.trial.tiny import tiny_judgements
 
 CASE = Case(check="certificate", geometry=Geometry.parse("n3 c2 h9 w8 o4 k2x3 s2x1 p1x2 d1 g2"))
 
 
+UNDONE: dict[str, Callable[[Tensor], Tensor]] = {
+    "OIHW": lambda K: K,
+    "HWIO": lambda K: K.permute(3, 2, 0, 1),
+    "OHWI": lambda K: K.permute(0, 3, 1, 2),
+    "IOHW": lambda K: K.permute(1, 0, 2, 3),
+    "(o, c·kh·kw)": lambda K: K.reshape(len(K), 3, 2, K.shape[1] // 6),
+    "(c·kh·kw, o)": lambda K: K.t().reshape(K.shape[1], 3, 2, len(K) // 6),
+    "(kh, kw)": lambda K: K[None, None],
+    "(o, kh, kw)": lambda K: K[:, None],
+}  # a kernel in torch's form again
+
+
 def in_form(form: Form) -> Any:
     """A right convolution that takes its tensors in this form alone."""
-    X, K = torch.empty(2, 3, 5, 9), torch.empty(5, 3, 2, 4)
-    names = [f.weight.name for f in FORMS]
-
-    def undone(K: Tensor) -> Tensor:
-        match form.weight.name:
-            case "HWIO":
-                return K.permute(3, 2, 0, 1)
-            case "OHWI":
-                return K.permute(0, 3, 1, 2)
-            case "IOHW":
-                return K.permute(1, 0, 2, 3)
-            case "(o, c·kh·kw)":
-                o, columns = K.shape
-                return K.reshape(o, 3, 2, columns // 6)
-            case "(kh, kw)":
-                return K[None, None]
-        return K
-
-    assert form.weight.name in names
-    assert X.dim() == K.dim()
+    undone = UNDONE[form.weight.name]
 
     def convolution(image: Tensor, kernel: Tensor) -> Tensor:
         if form.exchanged:
             image, kernel = kernel, image
-        if image.dim() != form.input.dimensions:
+        if image.dim() != form.input.dimensions - form.input.one_channel:
             raise ValueError(f"{form.input.name} is accepted")
+        if form.input.one_channel:
+            Y = F.conv2d(image[None, None], undone(kernel))[0]
+            return Y.permute(1, 2, 0) if form.input.word.endswith("HWC") else Y
         Y = F.conv2d(_four(form.input.back(image), form), undone(kernel))
         return form.input.there(Y if form.has_channels else Y[:, 0])
 
@@ -215,3 +214,55 @@ def test_a_trial_leaves_the_random_numbers_as_they_are() -> None:
     target: Target = as_target(Reversed)
     assert target.called_as
     assert torch.equal(torch.rand(1), first)
+
+
+def nhwc(x: Tensor, w: Tensor, strides: int = 1, padding: str = "SAME") -> Tensor:
+    """In the manner of TensorFlow: its padding is a word, and its default pads."""
+    X, K = x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1)
+    if padding == "SAME":
+        whole = [
+            max(0, (-(-size // strides) - 1) * strides + k - size)
+            for size, k in zip(X.shape[2:], K.shape[2:], strict=True)
+        ]
+        (top, bottom), (left, right) = ((total // 2, total - total // 2) for total in whole)
+        X = F.pad(X, (left, right, top, bottom))
+    elif padding != "VALID":
+        raise ValueError(padding)
+    return F.conv2d(X, K, stride=strides).permute(0, 2, 3, 1)
+
+
+def test_a_padding_that_is_a_word_is_asked_for_as_one() -> None:
+    target = as_target(nhwc)
+    assert target.same_padding
+    assert target.called_as[-2:] == ("SAME or VALID for padding", "strides for stride")
+    case = Case(check="certificate", geometry=Geometry.parse("h7 w8 k2x3 s2 p1"))
+    assert str(target.restrict(case).geometry) == "n1 c1 h7 w8 o1 k2x3 s2 p0:1 d1 g1"
+    report = verify(nhwc, checks="certificate", dtypes="float32", cases=90, seed=0, known=None)
+    assert report, str(report)
+
+
+def test_what_is_said_of_a_convention_holds_without_a_trial() -> None:
+    asked_words = "input=NHWC weight=OHWI integers=none"
+    target = as_target(nhwc, convention=asked_words)
+    assert target.called_as[:2] == ("X as NHWC", "K as OHWI")
+    assert target.convention == asked_words
+    assert target.name.endswith(f"@{asked_words}")
+    with pytest.raises(TargetError, match="cannot call 'conv2d' as 'input=NHWC'"):
+        as_target(F.conv2d, name="conv2d", convention="input=NHWC")
+
+
+def test_what_else_it_computes_is_told_in_one_line() -> None:
+    def flipped(x: Tensor, w: Tensor) -> Tensor:
+        return nhwc(x, w.flip(0, 1), padding="VALID")
+
+    report = verify(flipped, checks="certificate", dtypes="float32", cases=20, seed=0, known=None)
+    assert not report
+    assert report.computes == "a true convolution: the kernel is flipped"
+    assert report.never_varied == ("bias", "stride", "padding", "dilation", "groups")
+    assert "seems to compute a true convolution" in str(report)
+
+
+def test_the_convention_that_was_found_can_be_said() -> None:
+    found = as_target(nhwc)
+    said = as_target(nhwc, convention=found.convention)
+    assert (said.called_as, said.integers) == (found.called_as, found.integers)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from conv_reference.operands import exact_operands
-from conv_reference.verification.target.by_trial import TINY
 from conv_reference.verification.target.forms import (
     FORMS,
     INPUTS,
@@ -13,6 +12,7 @@ from conv_reference.verification.target.forms import (
     InputForm,
     first_tensor,
 )
+from conv_reference.verification.target.trials import TINY
 
 OPERANDS = exact_operands(TINY, torch.float32, seed=0)
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conv_reference.operands import exact_operands
-from conv_reference.verification.target.by_trial import TINY
 from conv_reference.verification.target.others import known_other
+from conv_reference.verification.target.trials import TINY
 
 GIVEN = exact_operands(TINY, torch.float32, seed=0)
 X, K, B = GIVEN.input, GIVEN.weight, GIVEN.bias

@@ -1,0 +1,116 @@
+"""A stranger under the convention that was found, as a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands, exact_operands
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.forms import first_tensor
+from conv_reference.verification.target.spelling import StrangersSpelling
+from conv_reference.verification.target.strangers import Stranger
+from conv_reference.verification.target.target import OPTIONS, Call, Target
+from conv_reference.verification.target.trials import (
+    Convention,
+    called,
+    is_neutral,
+    own_form,
+    returned,
+    settings_of,
+    tiny,
+)
+
+
+def as_called(own: Stranger, convention: Convention, name: str) -> Target:
+    """The stranger as a target.
+
+    Args:
+        own: what it calls its parameters.
+        convention: how it is called.
+        name: shown in reports.
+    """
+    form = convention.form
+    biased = own.biased
+    if biased is None:
+        biased = own.is_layer and "bias" not in own.names and _has_bias(own, convention)
+    options = {*own.names} & {*OPTIONS}
+    if convention.biased:
+        options, biased = options - {"bias"}, True
+    if not form.has_channels:
+        options -= {"groups"}
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        X, K = own_form(operands.input, operands.weight, form)
+        settings = settings_of(own, convention, case.geometry, bias=case.bias)
+        call = called(own.bound(settings), convention)
+
+        def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+            if own.only is not None and X.dtype not in own.only:
+                raise NotImplementedError("it computes in float64 whatever it is given")
+            return returned(first_tensor(call(X, K, b)), form)
+
+        G = operands.grad_output if form.has_channels else operands.grad_output[:, 0]
+        asks = case.requires_grad
+        return Call(
+            function=function,
+            X=X.detach().requires_grad_("X" in asks),
+            K=K.detach().requires_grad_("K" in asks),
+            b=operands.bias.detach().requires_grad_("b" in asks) if case.bias else None,
+            G=G,
+        )
+
+    return Target(
+        name=name,
+        prepare=prepare,
+        options=frozenset(options),
+        always_biased=biased,
+        has_channels=form.has_channels,
+        fixed=form.fixed if own.fixed is None else dict(own.fixed(form.weight) or {}),
+        over_arrays=own.over_arrays,
+        forward_only=own.over_arrays and not own.has_backward,
+        assumed=own.assumed,
+        foreign=own.foreign,
+        integers=convention.integers,
+        single_sample=not form.input.batch,
+        same_padding=own.same_padding,
+        called_as=convention.described(own),
+        convention=convention.words,
+        words=False,
+        spelling=_spelling(own, convention),
+    )
+
+
+def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None:
+    """How a function is called in Python; a layer's kernel is replaced for the time of a call."""
+    if own.is_layer or own.over_arrays or any("[" in name for name in own.names.values()):
+        return None
+    form = convention.form
+    return StrangersSpelling(
+        names=dict(own.names),
+        integers=convention.integers,
+        optional=frozenset(option for option in own.names if is_neutral(own, option)),
+        positional=tuple((name, repr(default)) for name, default in own.positional),
+        input=form.input.written[0],
+        weight=form.weight.written,
+        output=("[0]" if convention.several else "") + form.input.written[1],
+        bias=convention.bias.written,
+        exchanged=form.exchanged,
+        apply=own.is_apply,
+        same=own.word("SAME") if own.same_padding else "",
+        valid=own.word("VALID") if own.same_padding else "",
+    )
+
+
+def _has_bias(own: Stranger, convention: Convention) -> bool:
+    """Whether a layer adds its bias: asked by another bias than that of the tiny case."""
+    geometry = tiny(own, convention)
+    assert geometry is not None  # a convention that answered has one
+    operands = exact_operands(geometry, own.dtype, seed=0)
+    X, K = own_form(operands.input, operands.weight, convention.form)
+    bound = called(own.bound(settings_of(own, convention, geometry, bias=True)), convention)
+    with torch.no_grad():
+        one, other = (first_tensor(bound(X, K, b)) for b in (operands.bias, operands.bias + 1))
+    return not torch.equal(one, other)

@@ -1,0 +1,100 @@
+"""An instance of a stranger's layer: its own kernel says the sizes, its attributes the options."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from conv_reference.geometry import geometry_of, resolve_padding
+from conv_reference.verification.target.forms import WeightForm
+from conv_reference.verification.target.strangers import NAMES, SIDES, Bound, Stranger, parts
+
+_PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+
+
+def instance(layer: nn.Module) -> Stranger:
+    """A layer as a stranger of settled sizes.
+
+    Raises:
+        TargetError: when its kernel cannot be told among its parameters.
+    """
+    kernel, bias = parts(layer)
+    shape = tuple(kernel[1].shape)
+    held = (layer, layer.get_submodule(kernel[0].rpartition(".")[0]))
+    told = {option: value for option in _PLAIN if (value := _attribute(held, option)) is not None}
+
+    def bound(_: Mapping[str, Any]) -> Bound:
+        made = copy.deepcopy(layer)
+
+        def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+            made.to(X.device, X.dtype)
+            replaced = {kernel[0]: K.reshape(shape)}
+            if bias is not None and b is not None:
+                replaced[bias[0]] = b.reshape(bias[1].shape)
+            return functional_call(made, replaced, (X,))
+
+        return call
+
+    def fixed(form: WeightForm) -> Mapping[str, Any] | None:
+        return _sizes(_unfolded(form, shape, held), {**_PLAIN, **told})
+
+    assumed = tuple(f"{name} {value}" for name, value in _PLAIN.items() if name not in told)
+    return Stranger(bound, {}, is_layer=True, fixed=fixed, assumed=assumed, biased=bias is not None)
+
+
+def _attribute(held: Sequence[nn.Module], option: str) -> Any:
+    """What a layer, or its part, holds under one of an option's names: a number or several."""
+    for layer, name in product(held, NAMES[option]):
+        value = getattr(layer, name, None)
+        if isinstance(value, int | tuple | list) and not isinstance(value, bool):
+            return tuple(value) if isinstance(value, list) else value
+        if option == "padding" and isinstance(value, str):
+            return value.lower()
+    return None
+
+
+def _unfolded(
+    form: WeightForm, shape: tuple[int, ...], held: Sequence[nn.Module]
+) -> tuple[int, ...] | None:
+    """The kernel's shape (o, c, kh, kw): of a matrix an attribute tells the taps."""
+    if form.word != "matrix" or len(shape) != 2:
+        return form.shape(shape)
+    size = _attribute(held, "kernel_size")
+    if size is None:
+        sides = (pair for pair in SIDES if all(hasattr(held[0], name) for name in pair))
+        size = next((tuple(getattr(held[0], name) for name in pair) for pair in sides), None)
+    kh, kw = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
+    if not isinstance(kh, int) or not isinstance(kw, int) or kh * kw < 1 or shape[1] % (kh * kw):
+        return None
+    return (shape[0], shape[1] // (kh * kw), kh, kw)
+
+
+def _sizes(shape: tuple[int, ...] | None, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The fields of Geometry; None where the shape and the options do not go together."""
+    if shape is None:
+        return None
+    try:
+        plain = geometry_of(
+            (1, shape[1] * options["groups"], 4096, 4096),
+            shape,
+            stride=options["stride"],
+            dilation=options["dilation"],
+            groups=options["groups"],
+        )
+        sides = resolve_padding(options["padding"], plain.kernel_size, plain.stride, plain.dilation)
+    except (TypeError, ValueError):
+        return None
+    return {
+        "in_channels": plain.in_channels,
+        "out_channels": plain.out_channels,
+        "kernel_size": plain.kernel_size,
+        "stride": plain.stride,
+        "padding": sides,
+        "dilation": plain.dilation,
+        "groups": plain.groups,
+    }

@@ -1,0 +1,71 @@
+"""A function over numpy arrays, with the function beside it that is its backward pass."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from conv_reference.verification.target.arrays import Passed, lifted
+from conv_reference.verification.target.strangers import Bound, Stranger
+
+_FORWARD, _BACKWARD = "forward", "backward"
+
+
+def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
+    """The same function, given arrays.
+
+    Args:
+        own: what it calls its parameters.
+        function: whose module may hold its backward pass: ``conv_backward`` beside
+            ``conv_forward``, which takes dY and the cache that was the second result.
+    """
+    backward = backward_of(function)
+
+    def bound(settings: Mapping[str, Any]) -> Bound:
+        called = own.bound(settings)
+
+        def run(X: Any, K: Any, b: Any) -> Passed:
+            answer = called(X, K, b)
+            if backward is None or not isinstance(answer, tuple | list) or len(answer) != 2:
+                first = answer[0] if isinstance(answer, tuple | list) and answer else answer
+                return Passed(first, None)
+            shapes = [array.shape for array in (X, K, b) if array is not None]
+            return Passed(answer[0], lambda G: in_order(backward(G, answer[1]), shapes))
+
+        return lifted(run, has_backward=backward is not None)
+
+    return replace(
+        own, bound=bound, over_arrays=True, dtype=torch.float64, has_backward=backward is not None
+    )
+
+
+def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The function of the same module whose name says that it is the backward pass."""
+    name = getattr(function, "__name__", "")
+    module = sys.modules.get(getattr(function, "__module__", ""))
+    names = [name.replace(_FORWARD, _BACKWARD)] if _FORWARD in name else [f"{name}_{_BACKWARD}"]
+    for other in names:
+        found = getattr(module, other, None)
+        if other != name and inspect.isfunction(found):
+            return found
+    return None
+
+
+def in_order(gradients: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """dX, dK and db: in this order, unless their shapes say that it is another.
+
+    Args:
+        gradients: what a backward pass hands back; one alone is dX.
+        shapes: of X, K and, where there is one, b.
+    """
+    found = list(gradients) if isinstance(gradients, tuple | list) else [gradients]
+    by_shape = [[g for g in found if np.shape(g) == shape] for shape in shapes]
+    if len(found) >= len(shapes) and all(len(those) == 1 for those in by_shape):
+        return [those[0] for those in by_shape]
+    return found[: len(shapes)]

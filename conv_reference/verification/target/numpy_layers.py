@@ -1,0 +1,203 @@
+"""A layer over numpy arrays: an object with ``forward(X)`` and ``backward(dY)``, found its parts.
+
+Its kernel is the array of the kernel's shape that its constructor makes, its bias that of the
+bias's name and size; and what a backward pass leaves is told by its name, ``dW`` or ``W_grad``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.arrays import Passed, lifted
+from conv_reference.verification.target.numpy_functions import in_order
+from conv_reference.verification.target.strangers import NAMES, Bound, Stranger, constructed
+
+# What a backward pass takes beside dY: how far it is to step, where it steps at once.
+_RATES = ("learning_rate", "lr", "alpha", "eta", "rate", "step_size")
+_METHODS = ("forward", "backward")
+
+
+def is_numpy_layer(implementation: Any) -> bool:
+    """Whether it is a class of somebody's with a forward and a backward pass, and no tensors."""
+    if not inspect.isclass(implementation):
+        return False
+    if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
+        return False
+    return all(callable(getattr(implementation, method, None)) for method in _METHODS)
+
+
+def numpy_layer(layer: type) -> Stranger:
+    """The class as a stranger: an object is made for each call, its arrays replaced.
+
+    Raises:
+        TargetError: when its constructor must be given what is no size of a convolution.
+    """
+    own = constructed(layer)
+    rate = _rate(layer)
+
+    def bound(settings: Mapping[str, Any]) -> Bound:
+        make = _quietly(own.made(settings))
+        make()  # what cannot be constructed is said before a call
+
+        def run(X: Any, K: Any, b: Any) -> Passed:
+            return _Run(make(), K, b, rate).passed(X)
+
+        return lifted(run, has_backward=True)
+
+    return replace(
+        own.stranger, bound=bound, over_arrays=True, dtype=torch.float64, has_backward=True
+    )
+
+
+def _quietly(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Make it and leave numpy's random state alone: an object is made for each call."""
+
+    def made() -> Any:
+        before = np.random.get_state()
+        try:
+            return make()
+        finally:
+            np.random.set_state(before)
+
+    return made
+
+
+def _rate(layer: Any) -> str | None:
+    """The parameter of backward that is a step's size, if it has one."""
+    try:
+        parameters = list(inspect.signature(layer.backward).parameters)
+    except (TypeError, ValueError):
+        return None
+    return next((name for name in parameters[2:] if name.lower() in _RATES), None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object holds an array."""
+
+    name: str
+    holder: Any  # an object, or a dictionary or list
+    key: Any
+    array: Any
+
+    def put(self, array: Any) -> None:
+        """Hold another one."""
+        if isinstance(self.holder, MutableMapping | list):
+            self.holder[self.key] = array
+        else:
+            setattr(self.holder, self.key, array)
+
+
+def places(holder: Any, depth: int = 2, before: str = "") -> Iterator[Place]:
+    """Where an object, and what it is made of, holds arrays.
+
+    Args:
+        holder: the object.
+        depth: how far its parts are looked into.
+        before: what a part's name follows.
+    """
+    if isinstance(holder, Mapping):
+        items: list[tuple[Any, Any]] = list(holder.items())
+    elif isinstance(holder, list):
+        items = list(enumerate(holder))
+    else:
+        items = list(getattr(holder, "__dict__", {}).items())
+    for key, value in items:
+        name = f"{before}{key}"
+        if isinstance(value, np.ndarray):
+            yield Place(name, holder, key, value)
+        elif depth > 1 and not callable(value):
+            yield from places(value, depth - 1, f"{name}.")
+
+
+class _Run:
+    """One object, its kernel and bias replaced, and one pass through it."""
+
+    def __init__(self, layer: Any, K: Any, b: Any, rate: str | None) -> None:
+        self._layer, self._rate = layer, rate
+        found = list(places(layer))
+        self._kernel = _the(found, lambda p: p.array.shape == K.shape and not _is_gradient(p.name))
+        if self._kernel is None:
+            shapes = [p.array.shape for p in found]
+            raise TargetError(f"accepted is a kernel of shape {K.shape}, got {shapes}")
+        self._bias = None if b is None else _the(found, lambda p: _is_bias(p, len(b)))
+        self._K, self._b = K, None
+        _replace(found, self._kernel, K)
+        if self._bias is not None:
+            self._b = b.reshape(self._bias.array.shape)
+            _replace(found, self._bias, self._b)
+
+    def passed(self, X: Any) -> Passed:
+        """Y, and the backward pass, whose gradients are looked for in the object."""
+        return Passed(self._layer.forward(X), lambda G: self._gradients(X, G))
+
+    def _gradients(self, X: Any, G: Any) -> list[Any]:
+        before = [None if array is None else array.copy() for array in (self._K, self._b)]
+        given = {} if self._rate is None else {self._rate: 1.0}
+        returned = self._layer.backward(G, **given)
+        if isinstance(returned, tuple | list):
+            shapes = [array.shape for array in (X, self._K, self._b) if array is not None]
+            found = in_order(returned, shapes)
+            return [*found, *[None] * (3 - len(found))][: 3 if self._b is not None else 2]
+        gradients = [returned]
+        for place, was in zip((self._kernel, self._bias), before, strict=True):
+            if place is not None and was is not None:
+                gradients.append(self._gradient(place, was))
+        if self._bias is not None:
+            gradients[2] = _as_flat(gradients[2])
+        return gradients
+
+    def _gradient(self, place: Place, before: Any) -> Any:
+        """What was left under a gradient's name, or the step that was taken."""
+        left = [p for p in places(self._layer) if p.array.shape == before.shape]
+        left = [p for p in left if _is_gradient(p.name)]
+        own = place.name.rpartition(".")[2]
+        named = sorted(left, key=lambda p: not _is_of(p.name, own))
+        if named:
+            return named[0].array
+        now = next((p.array for p in places(self._layer) if p.name == place.name), None)
+        return before - now if self._rate is not None and now is not None else None
+
+
+def _the(found: list[Place], meant: Callable[[Place], bool]) -> Place | None:
+    return next((place for place in found if meant(place)), None)
+
+
+def _replace(found: list[Place], place: Place, array: Any) -> None:
+    """Wherever the same array is held."""
+    for other in found:
+        if other.array is place.array:
+            other.put(array)
+
+
+def _is_bias(place: Place, size: int) -> bool:
+    parts = place.name.lower().split(".")  # "bias.data"
+    named = any(part in NAMES["bias"] or part.startswith("b") or "bias" in part for part in parts)
+    return named and place.array.size == size and not _is_gradient(place.name)
+
+
+_GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|weights?|bias(es)?|kernels?|filters?))$")
+
+
+def _is_gradient(name: str) -> bool:
+    """``dW``, ``dLdW``, ``W_grad``, ``grads.W``, ``d_filters``."""
+    return "grad" in name.lower() or _GRADIENT.match(name.rpartition(".")[2]) is not None
+
+
+def _is_of(gradient: str, own: str) -> bool:
+    """Whether a gradient's name ends, or begins, as that of the array does."""
+    last = gradient.rpartition(".")[2]
+    return last.lower().endswith(own.lower()) or last.lower().startswith(own.lower())
+
+
+def _as_flat(gradient: Any) -> Any:
+    """Db with one dimension, as torch's is, where its others are of 1."""
+    return gradient.reshape(-1) if isinstance(gradient, np.ndarray) else gradient

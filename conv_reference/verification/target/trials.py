@@ -1,0 +1,219 @@
+"""One tiny case put to a stranger under one convention, and how near its answer is."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conv_reference.geometry import Geometry, Pair
+from conv_reference.operands import Operands, exact_operands
+from conv_reference.quantities import CONV2D
+from conv_reference.verification.target.forms import FLAT, BiasForm, Form, first_tensor
+from conv_reference.verification.target.strangers import Bound, Stranger
+from conv_reference.verification.target.target import enlarged
+
+# X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.
+TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
+# Defaults under which nothing is done.
+_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "stride": (1, (1, 1), None),
+    "padding": (0, (0, 0), None, "valid", "VALID"),
+    "dilation": (1, (1, 1), None),
+    "groups": (1, None),
+}
+_TOLERANCE = 1e-3  # of the greatest element: a fault is larger, the rounding of a transform is not
+
+
+class Level(IntEnum):
+    """How near an answer is."""
+
+    RAISED = 0
+    OTHER = 1  # no tensor, or one of another shape
+    SHAPED = 2
+    AGREES = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a stranger made of one case."""
+
+    level: Level
+    Y: Any = None  # as (N, O, H', W'), where it has the form's number of dimensions
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a stranger is called."""
+
+    form: Form
+    integers: frozenset[str] = frozenset()  # options that are one integer for both axes
+    biased: bool = False  # whether it was called with a bias
+    bias: BiasForm = FLAT
+    several: bool = False  # whether Y is the first of a tuple of results
+    level: Level = Level.RAISED
+
+    @property
+    def words(self) -> str:
+        """What ``--as`` takes to fix it."""
+        said = [f"input={self.form.input.word}", f"weight={self.form.weight.word}"]
+        said += ["first=weight"] if self.form.exchanged else []
+        said += ["bias=required"] if self.biased else []
+        return " ".join([*said, f"integers={','.join(sorted(self.integers)) or 'none'}"])
+
+    def described(self, own: Stranger) -> tuple[str, ...]:
+        """What is otherwise than with torch's conv2d."""
+        said = self.form.described()
+        said += [f"b as {self.bias.name}"] if self.bias != FLAT and "bias" in own.names else []
+        integers = self.integers - ({"padding"} if own.same_padding else set())
+        if integers:
+            said.append(f"integers for {', '.join(sorted(integers))}")
+        said += ["SAME or VALID for padding"] if own.same_padding else []
+        if own.sides:
+            said.append(f"{', '.join(own.sides)} for kernel_size")
+        said += [f"{name} for {option}" for option, name in own.names.items() if name != option]
+        return (*said, *(["the first of its results"] if self.several else []))
+
+
+def tiny(own: Stranger, convention: Convention) -> Geometry | None:
+    """The tiny case, as far as the convention can be asked for it; None where it cannot.
+
+    Of an instance the kernel's shape says whether it can be of the convention's form.
+    """
+    changes: dict[str, Any] = {}
+    if not convention.form.has_channels:
+        changes |= {"in_channels": 1, "out_channels": 1}
+    changes |= convention.form.fixed
+    if not convention.form.input.batch:
+        changes["batch"] = 1
+    if "kernel_size" in convention.integers:
+        changes |= {"kernel_size": (2, 2), "input_size": (5, 7)}
+    if own.fixed is None:
+        return replace(TINY, **changes)
+    fixed = own.fixed(convention.form.weight)
+    return None if fixed is None else enlarged(TINY, changes | {**fixed})
+
+
+def asked(
+    own: Stranger, convention: Convention, geometry: Geometry | None = None
+) -> tuple[Answer, bool]:
+    """What the stranger makes of one tiny case; and whether it has several results.
+
+    Args:
+        own: the stranger.
+        convention: how it is called.
+        geometry: another than the tiny one, that the convention can be asked for.
+    """
+    geometry = tiny(own, convention) if geometry is None else geometry
+    if geometry is None:
+        return Answer(Level.RAISED), False
+    operands = exact_operands(geometry, own.dtype, seed=0)
+    X, K = own_form(operands.input, operands.weight, convention.form)
+    biased = convention.biased or (own.is_layer and "bias" not in own.names)
+    b = operands.bias if biased else None
+    try:
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore")
+            settings = settings_of(own, convention, geometry, bias=convention.biased)
+            answer = called(own.bound(settings), convention)(X, K, b)
+    except (Exception, SystemExit) as error:
+        return Answer(Level.RAISED, error=error), False
+    Y = first_tensor(answer)
+    Y = returned(Y, convention.form)
+    return Answer(_level(Y, operands, geometry, convention.form), Y), Y is not answer and (
+        isinstance(answer, tuple | list)
+    )
+
+
+def _level(Y: Any, operands: Operands, geometry: Geometry, form: Form) -> Level:
+    named = operands.by_role(torch.float64)
+    biased = CONV2D.first("Y", named, geometry)
+    del named["bias"]
+    expected = CONV2D.first("Y", named, geometry)
+    if not form.has_channels:
+        biased, expected = biased[:, 0], expected[:, 0]
+    if not isinstance(Y, Tensor) or Y.shape != expected.shape or Y.is_complex():
+        return Level.OTHER
+    Y = Y.detach().to("cpu", torch.float64)
+    agrees = any(
+        bool(((Y - value).abs() <= _TOLERANCE * value.abs().max()).all())
+        for value in (expected, biased)
+    )
+    return Level.AGREES if agrees else Level.SHAPED
+
+
+def own_form(X: Tensor, K: Tensor, form: Form) -> tuple[Tensor, Tensor]:
+    """X and K without what a form of one channel does not have."""
+    return (X, K) if form.has_channels else (X[:, 0], K[0, 0])
+
+
+def called(bound: Bound, convention: Convention) -> Callable[..., Any]:
+    """The stranger over X, K and b in torch's form; its results are as they are."""
+    form, bias = convention.form, convention.bias
+
+    def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+        given = form.input.there(X), form.weight.there(K)
+        first, second = given[::-1] if form.exchanged else given
+        return bound(first, second, None if b is None else bias.there(b))
+
+    return call
+
+
+def returned(Y: Any, form: Form) -> Any:
+    """Y in torch's form, where it has as many dimensions as the form says."""
+    if isinstance(Y, Tensor) and Y.dim() == form.input.dimensions:
+        return form.input.back(Y)
+    return Y
+
+
+def settings_of(
+    own: Stranger, convention: Convention, geometry: Geometry, *, bias: bool
+) -> dict[str, Any]:
+    """The options by their names in conv2d, as the stranger takes them."""
+    (top, _), (left, _) = geometry.padding
+    pairs: dict[str, Pair] = {
+        "kernel_size": geometry.kernel_size,
+        "stride": geometry.stride,
+        "padding": (top, left),
+        "dilation": geometry.dilation,
+    }
+    given: dict[str, Any] = {
+        option: pair[0] if option in convention.integers else pair for option, pair in pairs.items()
+    }
+    if own.same_padding:
+        is_padded = geometry.padding != ((0, 0), (0, 0))
+        given["padding"] = own.word("SAME" if is_padded else "VALID")
+    given |= {
+        "in_channels": geometry.in_channels,
+        "out_channels": geometry.out_channels,
+        "groups": geometry.groups,
+    }
+    if own.is_layer:
+        given["bias"] = bias
+    given = {option: value for option, value in given.items() if option in own.takes}
+    if own.image:
+        given["image"] = geometry.input_shape[1:]
+    plain = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    return {
+        option: value
+        for option, value in given.items()
+        # A default that says nothing is left: a pair is not forced on who takes integers.
+        if not (
+            option in plain
+            and pairs.get(option, geometry.groups) == plain[option]
+            and is_neutral(own, option)
+        )
+    }
+
+
+def is_neutral(own: Stranger, option: str) -> bool:
+    """Whether nothing is done where an option is left at its default."""
+    if option == "bias":
+        return own.defaults.get(option, "none") is None
+    return own.defaults.get(option, "none") in _NEUTRAL.get(option, ())

@@ -1,0 +1,83 @@
+"""A convention in words, as ``--as`` takes it and a report says it; read without torch.
+
+``input=NHWC weight=HWIO integers=stride,padding`` names how X and K are taken and which options
+are one integer for both axes; what is not named is found by trial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+INPUTS = ("NCHW", "NHWC", "CHW", "HWC", "NHW", "HW", "N1HW", "HW-HWC", "HW-CHW")
+WEIGHTS = (
+    "OIHW",
+    "HWIO",
+    "OHWI",
+    "IOHW",
+    "matrix",
+    "columns",
+    "HW",
+    "OHW",
+)  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
+_FIRST = ("input", "weight")
+_BIAS = ("optional", "required")
+_BACKWARD = ("own", "none")
+_INTEGERS = ("kernel_size", "stride", "padding", "dilation")
+ACCEPTED = (
+    f"accepted is input={'|'.join(INPUTS)} weight={'|'.join(WEIGHTS)} first={'|'.join(_FIRST)} "
+    f"bias={'|'.join(_BIAS)} integers={','.join(_INTEGERS)} (or none) "
+    f"backward={'|'.join(_BACKWARD)}"
+)
+_CHOICES = {
+    "input": INPUTS,
+    "weight": WEIGHTS,
+    "first": _FIRST,
+    "bias": _BIAS,
+    "backward": _BACKWARD,
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a user fixes of a convention; None of what is left to a trial."""
+
+    input: str | None = None
+    weight: str | None = None
+    first: str | None = None
+    bias: str | None = None
+    integers: frozenset[str] | None = None
+    # "none": a target that is forward only, of which no gradient is asked.
+    backward: str | None = None
+    text: str = field(default="", compare=False)  # as it was given
+
+    @property
+    def fixes_a_call(self) -> bool:
+        """Whether it says how the target is called, and not only what may be asked of it."""
+        return replace(self, backward=None) != Words()
+
+
+def parse(text: str) -> Words:
+    """Read a convention.
+
+    >>> parse("input=NHWC integers=stride").input
+    'NHWC'
+
+    Raises:
+        ValueError: when a word is none that is accepted; one line with the word.
+    """
+    given: dict[str, Any] = {}
+    for word in text.split():
+        key, equals, value = word.partition("=")
+        if key == "integers" and equals:
+            names = frozenset(() if value == "none" else value.split(","))
+            if not names <= {*_INTEGERS}:
+                raise ValueError(f"not a convention: {word!r}; {ACCEPTED}")
+            given["integers"] = names
+        elif value in _CHOICES.get(key, ()):
+            given[key] = value
+        else:
+            raise ValueError(f"not a convention: {word!r}; {ACCEPTED}")
+    if not text.strip():
+        raise ValueError(f"a convention must not be empty; {ACCEPTED}")
+    return Words(**given, text=" ".join(text.split()))

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.numpy_functions import in_order
+from conv_reference.verification.trial.tiny import tiny_judgements
+
+
+class Parameter:
+    """An array with its gradient, as small frameworks hold it."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.grad = data, np.zeros_like(data)
+
+
+class Held:
+    """Its arrays are in other objects, a list of them, too; the state of numpy is its own."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        self.kernel = Parameter(np.random.randn(*shape))
+        self.bias = Parameter(np.zeros((out_channels, 1)))
+        self.parameters = [self.kernel, self.bias]
+
+    def forward(self, x: Any) -> Any:
+        k = self.kernel.data.shape[2]
+        self.windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (2, 3))
+        Y = np.einsum("nchwij,ocij->nohw", self.windows, self.kernel.data)
+        return Y + self.bias.data.reshape(-1, 1, 1)
+
+    def backward(self, grad: Any) -> Any:
+        self.kernel.grad += np.einsum("nohw,nchwij->ocij", grad, self.windows)
+        self.bias.grad += grad.sum((0, 2, 3))[:, None]
+        k = self.kernel.data.shape[2]
+        padded = np.pad(grad, ((0, 0), (0, 0), (k - 1, k - 1), (k - 1, k - 1)))
+        full = np.lib.stride_tricks.sliding_window_view(padded, (k, k), (2, 3))
+        return np.einsum("nohwij,ocij->nchw", full, self.kernel.data[:, :, ::-1, ::-1])
+
+
+class Forgotten(Held):
+    def backward(self, grad: Any) -> Any:
+        returned = super().backward(grad)
+        self.bias.grad = np.zeros_like(self.bias.grad)
+        return returned
+
+
+class Strange:
+    def __init__(self, in_channels: int, kernel_size: int, colour: str) -> None:
+        self.colour = colour
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+def test_arrays_are_found_in_what_the_layer_is_made_of() -> None:
+    before = repr(np.random.get_state())
+    target = as_target(Held)
+    assert target.over_arrays
+    assert target.always_biased
+    judgements = tiny_judgements(target)
+    assert [j.quantity for j in judgements] == ["Y", "dX", "dK", "db"]
+    assert all(judgement.is_exact for judgement in judgements)
+    assert repr(np.random.get_state()) == before
+
+
+def test_a_gradient_that_is_not_filled_in_is_wrong() -> None:
+    wrong = [j for j in tiny_judgements(as_target(Forgotten)) if j.verdict == Verdict.WRONG]
+    assert [j.quantity for j in wrong] == ["db"]
+
+
+def test_a_constructor_that_takes_what_is_no_size_is_refused() -> None:
+    with pytest.raises(TargetError):
+        as_target(Strange)
+
+
+def test_gradients_are_told_by_their_shapes_else_by_their_order() -> None:
+    X, K, b = np.ones((1, 2)), np.ones((3, 4)), np.ones(5)
+    shapes = [X.shape, K.shape, b.shape]
+    assert [g.shape for g in in_order((K, b, X), shapes)] == shapes
+    assert in_order((K, K, b), shapes)[0] is K
+    assert in_order(X, shapes)[0] is X

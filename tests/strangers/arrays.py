@@ -1,0 +1,132 @@
+"""Numpy layers and functions in the manner of courses: there is no torch in this file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+def conv_forward(x: Array, w: Array, b: Array, conv_param: dict[str, int]) -> tuple[Array, Any]:
+    """A course on recognition: loops, a dictionary of options, a cache."""
+    stride, pad = conv_param["stride"], conv_param["pad"]
+    n, _, h, width = x.shape
+    o, _, kh, kw = w.shape
+    oh, ow = 1 + (h + 2 * pad - kh) // stride, 1 + (width + 2 * pad - kw) // stride
+    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    out = np.zeros((n, o, oh, ow))
+    for i in range(oh):
+        for j in range(ow):
+            window = padded[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw]
+            out[:, :, i, j] = np.tensordot(window, w, ([1, 2, 3], [1, 2, 3])) + b
+    return out, (x, w, b, conv_param)
+
+
+def conv_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
+    """Its backward pass."""
+    x, w, b, conv_param = cache
+    stride, pad = conv_param["stride"], conv_param["pad"]
+    _, _, kh, kw = w.shape
+    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
+    for i in range(dout.shape[2]):
+        for j in range(dout.shape[3]):
+            rows, columns = slice(i * stride, i * stride + kh), slice(j * stride, j * stride + kw)
+            here = dout[:, :, i, j]
+            dw += np.tensordot(here, padded[:, :, rows, columns], ([0], [0]))
+            dpadded[:, :, rows, columns] += np.tensordot(here, w, ([1], [0]))
+    inner = slice(pad, -pad or None)
+    return dpadded[:, :, inner, inner], dw, dout.sum((0, 2, 3)).reshape(b.shape)
+
+
+def forward_nhwc(A_prev: Array, W: Array, b: Array, hparameters: dict[str, int]) -> Any:
+    """Another course: channels last, a bias of four dimensions."""
+    stride, pad = hparameters["stride"], hparameters["pad"]
+    A = np.pad(A_prev, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    f, g = W.shape[:2]
+    height, width = (A.shape[1] - f) // stride + 1, (A.shape[2] - g) // stride + 1
+    Z = np.zeros((len(A), height, width, W.shape[3]))
+    for i in range(height):
+        for j in range(width):
+            window = A[:, i * stride : i * stride + f, j * stride : j * stride + g]
+            for c in range(W.shape[3]):
+                Z[:, i, j, c] = (window * W[..., c]).sum((1, 2, 3)) + float(b[0, 0, 0, c])
+    return Z, (A_prev, W, b, hparameters)
+
+
+class Conv2d:
+    """A course on deep learning: arrays and their gradients are attributes."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1):
+        self.stride, self.kernel_size = stride, kernel_size
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        self.W, self.b = np.random.normal(size=shape), np.zeros(out_channels)
+        self.dLdW, self.dLdb = np.zeros(shape), np.zeros(out_channels)
+
+    def forward(self, A: Array) -> Array:
+        self.A = A
+        windows = np.lib.stride_tricks.sliding_window_view(A, (self.kernel_size,) * 2, (2, 3))
+        self.windows = windows[:, :, :: self.stride, :: self.stride]
+        return np.einsum("nchwij,ocij->nohw", self.windows, self.W) + self.b[:, None, None]
+
+    def backward(self, dLdZ: Array) -> Array:
+        self.dLdb = dLdZ.sum((0, 2, 3))
+        self.dLdW = np.einsum("nohw,nchwij->ocij", dLdZ, self.windows)
+        dLdA = np.zeros_like(self.A)
+        k, s = self.kernel_size, self.stride
+        for i in range(dLdZ.shape[2]):
+            for j in range(dLdZ.shape[3]):
+                spread = np.tensordot(dLdZ[:, :, i, j], self.W, ([1], [0]))
+                dLdA[:, :, i * s : i * s + k, j * s : j * s + k] += spread
+        return dLdA
+
+
+class Overwritten(Conv2d):
+    """``=`` where ``+=`` was meant: where windows overlap, the last alone counts."""
+
+    def backward(self, dLdZ: Array) -> Array:
+        super().backward(dLdZ)
+        dLdA = np.zeros_like(self.A)
+        k, s = self.kernel_size, self.stride
+        for i in range(dLdZ.shape[2]):
+            for j in range(dLdZ.shape[3]):
+                spread = np.tensordot(dLdZ[:, :, i, j], self.W, ([1], [0]))
+                dLdA[:, :, i * s : i * s + k, j * s : j * s + k] = spread
+        return dLdA
+
+
+class Convolutional:
+    """A video's: its backward pass takes the step at once."""
+
+    def __init__(self, num_filters: int, num_channels: int, filter_size: int) -> None:
+        self.kernels = np.random.randn(num_filters, num_channels, filter_size, filter_size)
+
+    def forward(self, input: Array) -> Array:
+        self.input = input
+        k = self.kernels.shape[2]
+        windows = np.lib.stride_tricks.sliding_window_view(input, (k, k), (1, 2))
+        return np.einsum("chwij,ocij->ohw", windows, self.kernels)
+
+    def backward(self, output_gradient: Array, learning_rate: float) -> Array:
+        k = self.kernels.shape[2]
+        windows = np.lib.stride_tricks.sliding_window_view(self.input, (k, k), (1, 2))
+        padded = np.pad(output_gradient, ((0, 0), (k - 1, k - 1), (k - 1, k - 1)))
+        full = np.lib.stride_tricks.sliding_window_view(padded, (k, k), (1, 2))
+        flipped = self.kernels[:, :, ::-1, ::-1]
+        gradient = np.einsum("ohw,chwij->ocij", output_gradient, windows)
+        returned = np.einsum("ohwij,ocij->chw", full, flipped)
+        self.kernels = self.kernels - learning_rate * gradient
+        return returned
+
+
+def correlate(image: Array, filters: Array) -> Array:
+    """A blog's: one plane, several filters, the results behind one another; no backward pass."""
+    o, h, w = filters.shape
+    rows, columns = image.shape
+    out = np.zeros((rows - h + 1, columns - w + 1, o), image.dtype)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = (image[i : i + h, j : j + w] * filters).sum((1, 2))
+    return out
