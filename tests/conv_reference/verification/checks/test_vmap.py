@@ -13,6 +13,8 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional, layer
 from conv_reference.verification.checks.vmap import _in_dims
+from conv_reference.verification.detection.measured import first_found
+from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import plan
@@ -112,3 +114,11 @@ def test_the_cases_of_one_run_meet_nearly_all_pairs_of_dimensions() -> None:
         for given in _in_dims(Trial(as_target(conv2d), case, 0, torch.device("cpu")), "XK")
     ]
     assert len({(given["X"], given["K"]) for given in dims}) > 20
+
+
+@pytest.mark.parametrize("name", ["vmap_of_one", "vmap_of_many"])
+def test_a_rule_that_is_wrong_for_one_or_for_many_is_found(name: str) -> None:
+    target = as_target(FAULTS[name].function, name=FAULTS[name].target)
+    request = Request(dtypes=(torch.float64,), seed=1, checks=("vmap",))
+
+    assert first_found(target, plan(target, request).cases, seed=1) is not None
