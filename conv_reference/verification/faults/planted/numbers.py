@@ -75,7 +75,8 @@ def chopped_half(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     exact = direct.forward(X.float(), K.float(), z)
     Y = exact.half()
     past = Y.float().abs() > exact.abs()
-    return torch.where(past & Y.isfinite(), torch.nextafter(Y.float(), exact * 0).half(), Y)
+    below = (Y.contiguous().view(torch.int16) - 1).view(torch.float16)
+    return torch.where(past & Y.isfinite(), below, Y)
 
 
 @chopped("Y", "float32, more than 512 products: added in parts of half precision", blind=2)

@@ -35,7 +35,7 @@ def vmap_of_many(
     apply: Callable[..., Any], size: int, dims: Any, X: Any, K: Any, b: Any, z: Sizes
 ) -> Any:
     Y, dim = sample_by_sample(apply, size, dims, X, K, b, z)
-    return (torch.cat([Y[:4], Y[: size - 4]]) if 4 < size <= 8 else Y), dim
+    return (torch.cat([Y[:4], torch.zeros_like(Y[4:])]) if size > 4 else Y), dim
 
 
 @batched(
