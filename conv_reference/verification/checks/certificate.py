@@ -5,18 +5,21 @@ This is the hot loop: a default run judges some ten thousand cases with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import observed as noted
+from conv_reference.verification.trial.combined import holding
 from conv_reference.verification.trial.impulses import confirmed
 from conv_reference.verification.trial.judge import (
     Expected,
@@ -27,6 +30,7 @@ from conv_reference.verification.trial.judge import (
 )
 from conv_reference.verification.trial.numbers import same_numbers
 from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
 from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.trial import (
     TargetRaised,
@@ -36,6 +40,8 @@ from conv_reference.verification.trial.trial import (
 from conv_reference.verification.trial.values import repetitions
 
 ROWS = {name: quantity.row for name, quantity in QUANTITIES.items()}
+_MANY_POSITIONS = 4_000  # from which on a target is asked first whether it is fast enough
+_PROBE = "n1 c1 h32 w64 o1 k1"
 GRAPHLESS = (
     "Y does not ask for a gradient where arguments do: no backward pass was to be had. "
     "To judge the forward pass alone: --check forward"
@@ -107,8 +113,16 @@ GRAPHLESS = (
 )
 def certificate(trial: Trial) -> Iterator[Judgement]:
     """Y, dX, dK and db of one case against the oracle; where values are few, several times."""
+    if _positions(trial.case.geometry) >= _MANY_POSITIONS and is_slow(trial, _PROBE):
+        yield Judgement("forward", "Y", Verdict.UNSUPPORTED, explanation=TOO_SLOW)
+        return
     for repetition in range(repetitions(trial.case, trial.target.operator)):
         yield from _once(replace(trial, seed=trial.seed + repetition))
+
+
+def _positions(geometry: Geometry) -> int:
+    """Places of the kernel, or pixels, over all samples: whoever loops goes over these."""
+    return geometry.batch * max(math.prod(geometry.output_size), math.prod(geometry.input_size))
 
 
 def _once(trial: Trial) -> Iterator[Judgement]:
@@ -121,16 +135,19 @@ def _once(trial: Trial) -> Iterator[Judgement]:
                 raise
             observed, failed = raised.observed, raised  # Y is judged all the same
     # The oracle runs after the target, which so cannot find the answer in freed memory.
-    expected = trial.expect(only=tuple(name for name in FIRST_ORDER if name in observed))
+    settled = holding(trial, observed)
+    asked = (name for name in FIRST_ORDER if name in observed and name not in settled)
+    expected = trial.expect(only=tuple(asked))
     if failed is None:
         yield from _requires_grad(trial, call, observed)
     of_another_shape = {m.leaf: m for m in misfits if m.leaf and m.is_resized}
     for misfit in of_another_shape.values():
         yield resized("shapes", misfit.leaf, misfit)
     for quantity, actual in observed.items():
-        if quantity in expected and quantity not in of_another_shape:
-            for judgement in _compared(trial, quantity, actual, expected[quantity]):
-                yield _with_misfits(judgement, misfits)
+        if quantity in of_another_shape:
+            continue
+        for judgement in _judged(trial, quantity, actual, expected.get(quantity), settled):
+            yield _with_misfits(judgement, misfits)
     yield from _mended(misfits)
     yield from unchanged_arguments("arguments", trial, call)
     for answer in expected.values():
@@ -223,6 +240,21 @@ def _has_graph(trial: Trial) -> bool:
     with target_code("Y"):
         Y = trial.call(requires_grad=every).forward()
     return isinstance(Y, Tensor) and Y.requires_grad
+
+
+def _judged(
+    trial: Trial,
+    quantity: str,
+    actual: Any,
+    expected: Expected | None,
+    settled: Container[str],
+) -> Iterator[Judgement]:
+    """By the oracle, where it was asked; what its equations have settled is exact."""
+    if expected is not None:
+        yield from _compared(trial, quantity, actual, expected)
+    elif quantity in settled:
+        yield exact("shapes", quantity)
+        yield exact(ROWS[quantity], quantity)
 
 
 def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 
-from conv_reference.geometry import Geometry
 from conv_reference.verification.checks._registry import Row, Sample, check, own_row
 from conv_reference.verification.checks.degenerate import certified
-from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Judgement
-from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
 from conv_reference.verification.trial.trial import Trial
 
 # Their geometries are small in everything else.
@@ -68,9 +64,6 @@ _PROBES = {
     "large_plane": "n1 c1 h1 w2049 o1 k1x3",
     "algorithm_switch": "n4 c8 h9 w9 o8 k3 p1",
 }
-# Seconds of the processor for a probe, forward and backward: a loop over pixels takes longer, and
-# through autograd its backward pass may grow with the square of their number.
-_PATIENCE = 0.03
 
 
 @check(*_ROWS, sample=Sample.OWN)
@@ -78,21 +71,7 @@ def large(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of them, unless the target is too slow for it."""
     row = own_row(_ROWS, trial.target, trial.case.geometry)
     assert row is not None  # the plan refuses others
-    if _is_slow(trial, _PROBES[row.name]):
-        reason = "too slow for such sizes: some 2,000 positions take more than 0.03 s"
-        yield Judgement(row.name, "Y", Verdict.UNSUPPORTED, explanation=reason)
+    if is_slow(trial, _PROBES[row.name]):
+        yield Judgement(row.name, "Y", Verdict.UNSUPPORTED, explanation=TOO_SLOW)
         return
     yield from certified(trial, row.name)
-
-
-def _is_slow(trial: Trial, text: str) -> bool:
-    """Whether a thirtieth of the size already takes long, as a loop in Python over pixels does."""
-    case = trial.target.restrict(trial.case.on(Geometry.parse(text)))
-    probe = replace(trial, case=replace(case, values=Values.SPARSE))
-    for _ in range(3):  # the first call may set a library up
-        call = probe.call()
-        start = time.thread_time()  # not what other processes take
-        observe(call)
-        if time.thread_time() - start < _PATIENCE:
-            return False
-    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from random import Random
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
 from conv_reference.verification.trial.judge import Expected, Judgement, whole
+from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
@@ -66,6 +68,9 @@ def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
         yield from (((name,), mask) for mask in sorted({name[1], every}))
 
 
+_LAID_OUT = 0.5  # of the upstream gradients of the second order
+
+
 def _terms(asked: tuple[str, ...]) -> str:
     return " + ".join(f"⟨{DIRECTIONS[QUANTITIES[name].of]}, {name}⟩" for name in asked)
 
@@ -100,7 +105,7 @@ def _first_order(
     """Differentiate the asked gradients in what they read, together and each alone."""
     call = trial.call(point.operands, requires_grad=mask)
     G = call.G.detach().requires_grad_()
-    upstream = [own(trial, name, point.upstream[name]) for name in asked]
+    upstream = [_laid_out(trial, name, point.upstream[name]) for name in asked]
     quantity = f"gradient of {_terms(asked)}"
     with target_code(quantity):
         Y = call.forward()
@@ -148,6 +153,17 @@ def _first_order(
             terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
             judgement = told_in_terms(judgement, actual, terms, others, where=_LETTERS)
         yield judgement
+
+
+def _laid_out(trial: Trial, name: str, tensor: Tensor) -> Any:
+    """V, W or v in a layout of its own: what a view hands back is seldom contiguous."""
+    if name == "db":
+        return own(trial, name, tensor)
+    dense = [layout for layout in Layout if layout != Layout.EXPANDED]
+    drawn = Random(f"{trial.key} {name} upstream")
+    layout = drawn.choice(dense) if drawn.random() < _LAID_OUT else Layout.CONTIGUOUS
+    placed = lay_out(tensor.to(trial.device), layout)
+    return trial.target.view(QUANTITIES[name].of, placed)
 
 
 def _requests(

@@ -124,7 +124,7 @@ def unrequested(wanted: Request, device: str) -> Iterator[Note]:
         dtypes = [name for name, dtype in DTYPES.items() if dtype not in wanted.dtypes]
         parts += [f"{', '.join(dtypes)} (--dtype)"] if dtypes else []
     if not wanted.is_single and wanted.sweep != Sweep.NETWORKS:
-        parts.append("the layers of known networks (--sweep networks)")
+        parts.append("every layer of known networks (--sweep networks)")
     parts.append(f"devices other than {device} (--device)")
     yield Note(NoteKind.NOT_REQUESTED, f"not asked: {'; '.join(parts)}")
     yield Note(

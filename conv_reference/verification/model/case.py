@@ -22,6 +22,14 @@ class Layout(StrEnum):
     SLICED = "sliced"  # out of a larger tensor, with a storage offset
     SLICED_CHANNELS_LAST = "sliced_channels_last"  # the first channels of such a tensor
     STRIDED = "strided"  # every second row and column of a larger tensor
+    CHUNK = "chunk"  # the first channels of a larger tensor: dense planes, as `chunk` makes them
+    LAST_CHUNK = "last_chunk"  # the last channels: what the backward pass of `cat` hands on
+    ROWS = "rows"  # the first rows of a larger tensor, dense but for what is cut off
+    COLUMNS = "columns"  # the first columns
+    SAMPLES = "samples"  # every second sample
+    CHANNELS_LAST_OFFSET = "channels_last_offset"  # behind one more sample
+    CHANNELS_LAST_COLUMNS = "channels_last_columns"  # columns cut off
+    EXCHANGED = "exchanged"  # samples and channels exchanged, as of weights that are tied
     EXPANDED = "expanded"  # with strides of 0, as `.sum()` and `.sum((2, 3))` make their G
 
 

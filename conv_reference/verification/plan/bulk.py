@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, cycle, islice, repeat
 from random import Random
 
 import torch
@@ -11,21 +12,28 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import certifying
-from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout
+from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
 from conv_reference.verification.plan.ever import DRAWS, NEVER, Ever
+from conv_reference.verification.plan.far import far_geometry, far_pairs, real_geometry
 from conv_reference.verification.plan.geometries import (
     enumerated_geometries,
     large_geometry,
-    outlying_geometry,
     small_geometry,
 )
 from conv_reference.verification.plan.networks import miniature, network_geometries
 from conv_reference.verification.plan.possible import dense, nearest
+from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.target import Target
 
-_OUTLYING = 0.05  # of the small geometries that are drawn
+_FAR = 0.16  # of the small geometries that are drawn
 _MINIATURES = 0.2  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
+_LAID_OUT = 0.25  # of the operands of a small case
+_ALIKE = (
+    0.1  # of the cases: whoever looks at one operand for the layout of all is right there alone
+)
+_NETWORKS = 8  # of sixty large ones
+_IN_EVERY_DTYPE = 2  # geometries of those sixty
 
 
 def shares(dtypes: Sequence[torch.dtype]) -> dict[torch.dtype, float]:
@@ -42,6 +50,11 @@ def shares(dtypes: Sequence[torch.dtype]) -> dict[torch.dtype, float]:
     """
     parts = {dtype: 2 if _is_wide(dtype) else 1 for dtype in dtypes}
     return {dtype: part * len(parts) / sum(parts.values()) for dtype, part in parts.items()}
+
+
+def _in_turn(dtypes: Sequence[torch.dtype]) -> list[torch.dtype]:
+    """Each by its share, one after another."""
+    return [*dtypes, *filter(_is_wide, dtypes)]
 
 
 def _is_wide(dtype: torch.dtype) -> bool:
@@ -61,7 +74,9 @@ def small_cases(
 
     Dtypes go round by their ``shares``, from another one in each run, so that a few runs put each
     of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. A
-    fifth of the sample is what networks have, in miniature: faults hide in fast paths, too.
+    fifth of the sample is what networks have, in miniature: faults hide in fast paths, too. Another
+    sixth has sizes far out; where those sum too much for dense values, as in half precision, the
+    values are sparse.
 
     Args:
         target: what they are put to.
@@ -75,7 +90,7 @@ def small_cases(
     random = Random(f"small {seed}")
     first = count // 3 if enumerated is None else enumerated
     geometries = enumerated_geometries()
-    in_turn = [*dtypes, *filter(_is_wide, dtypes)]
+    in_turn = _in_turn(dtypes)
     begin = random.randrange(len(in_turn))
     for place in range(count):
         dtype = in_turn[(begin + place) % len(in_turn)]
@@ -83,24 +98,22 @@ def small_cases(
             geometry = next(g for g in geometries if not ever.has(g, dtype))
             case = _small_case(geometry, dtype, random)
         else:
-            drawn = [_sampled(dtype, random) for _ in range(DRAWS if ever.cases else 1)]
+            drawn = [_sampled(target, dtype, random) for _ in range(DRAWS if ever.cases else 1)]
             case = min(drawn, key=ever.times)
-        if (possible := dense(target, case)) is not None:
+        possible = case if case.values == Values.SPARSE else dense(target, case)
+        if possible is not None:
             yield possible
 
 
-def _sampled(dtype: torch.dtype, random: Random) -> Case:
-    """One of all small geometries, or what networks have, in miniature."""
-    if random.random() < _MINIATURES:
+def _sampled(target: Target, dtype: torch.dtype, random: Random) -> Case:
+    """One of all small geometries, one with sizes far out, or what networks have, in miniature."""
+    kind = random.random()
+    if kind < _FAR:
+        return nearest(target, _small_case(far_geometry(random), dtype, random))
+    if kind < _FAR + _MINIATURES:
         geometry = _fitting(miniature, dtype, random)
         return _miniature_case(geometry, dtype, random)
-    return _small_case(_drawn_geometry(dtype, random), dtype, random)
-
-
-def _drawn_geometry(dtype: torch.dtype, random: Random) -> Geometry:
-    """A small one; every twentieth has one large size, where the dtype has room for it."""
-    outlying = random.random() < _OUTLYING
-    return _fitting(outlying_geometry, dtype, random) if outlying else small_geometry(random)
+    return _small_case(small_geometry(random), dtype, random)
 
 
 def _fitting(draw: Callable[[Random], Geometry], dtype: torch.dtype, random: Random) -> Geometry:
@@ -122,11 +135,14 @@ def _miniature_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> C
 
 
 def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
-    """Half of the cases are contiguous; most ask for every gradient."""
+    """Half are contiguous, a tenth alike in all operands; most ask for every gradient."""
+    every = tuple(Layout)
+    alike = random.random() < _ALIKE
     layouts = [
-        random.choice(tuple(Layout)) if random.random() < 0.3 else Layout.CONTIGUOUS
-        for _ in range(3)
+        random.choice(every) if random.random() < _LAID_OUT else Layout.CONTIGUOUS for _ in range(3)
     ]
+    if alike:
+        layouts = [random.choice(every)] * 3
     return Case(
         check=certifying().name,
         geometry=geometry,
@@ -143,7 +159,10 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
 def large_cases(
     target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
 ) -> Iterator[Case]:
-    """Sizes at which libraries change their algorithm: channels, pixels and batches.
+    """Layers of real sizes, those of known networks in turn, and where libraries change algorithm.
+
+    Of sixty eight are layers of networks, from another one on in each run; two geometries are put
+    to every dtype.
 
     Args:
         target: what they are put to.
@@ -152,9 +171,60 @@ def large_cases(
         count: of cases, altogether.
     """
     random = Random(f"large {seed}")
+    yield from islice(_large_cases(target, dtypes, random, count), count)
+
+
+def _large_cases(
+    target: Target, dtypes: Sequence[torch.dtype], random: Random, count: int
+) -> Iterator[Case]:
+    layers = [*network_geometries()]
+    begin, every = random.randrange(len(layers)), 60 // _NETWORKS
+    in_turn = _in_turn(dtypes)
     for place in range(count):
-        dtype = dtypes[place % len(dtypes)]
-        yield nearest(target, _small_case(large_geometry(random), dtype, random))
+        dtype = in_turn[place % len(in_turn)]
+        if place % every == 0:
+            geometry = layers[(begin + place // every) % len(layers)]
+            case = _miniature_case(geometry, dtype, random)
+        else:
+            draw = random.choice((large_geometry, real_geometry))
+            case = _small_case(draw(random), dtype, random)
+        everywhere = place % (60 // _IN_EVERY_DTYPE) == 1
+        for kind in dtypes if everywhere else (dtype,):
+            yield nearest(target, replace(case, dtype=kind))
+
+
+def pair_cases(
+    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
+) -> Iterator[Case]:
+    """Two sizes far out at once, pair after pair: see ``far_pairs``.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+        seed: of the run.
+        count: of cases, altogether.
+    """
+    random = Random(f"pairs {seed}")
+    rounds = chain.from_iterable(far_pairs(random) for _ in repeat(None))
+    for geometry, dtype in islice(zip(rounds, cycle(_in_turn(dtypes)), strict=False), count):
+        yield nearest(target, _small_case(geometry, dtype, random))
+
+
+def threshold_cases(
+    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
+) -> Iterator[Case]:
+    """Sizes at the constants of the target's own code, alone and in pairs; none where it has none.
+
+    Args:
+        target: what they are put to.
+        dtypes: at least one.
+        seed: of the run.
+        count: of cases, at most.
+    """
+    random = Random(f"thresholds {seed}")
+    drawn = at_thresholds(target.constants, random, count)
+    for geometry, dtype in zip(drawn, cycle(_in_turn(dtypes)), strict=False):
+        yield nearest(target, _small_case(geometry, dtype, random))
 
 
 def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:

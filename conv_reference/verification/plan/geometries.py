@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -59,28 +59,6 @@ def small_geometry(random: Random) -> Geometry:
             return geometry
 
 
-# Past the small sizes, where blocks and vectors have a remainder: one of them at a time.
-_OUTLYING: dict[str, tuple[int, ...]] = {
-    "batch": tuple(range(5, 41)),
-    **{f"kernel_{axis}": tuple(range(6, 12)) for axis in "hw"},
-    **{f"outputs_{axis}": tuple(range(4, 40)) for axis in "hw"},
-}
-
-
-def outlying_geometry(random: Random) -> Geometry:
-    """A small geometry with one size of up to 40, a kernel's of up to 11."""
-    factor = random.choice((*_OUTLYING, "channels"))
-    if factor == "channels":
-        many = random.randrange(7, 41)
-        level: Any = random.choice(((1, many, 1), (1, 1, many), (many, 1, 1)))
-    else:
-        level = random.choice(_OUTLYING[factor])
-    places = [random.randrange(size) for size in _SIZES]
-    geometry = _small(places, wrap=True, outlier={factor: level})
-    assert geometry is not None  # remainders are wrapped
-    return geometry
-
-
 def _compositions(steps: int, sizes: Sequence[int]) -> Iterator[list[int]]:
     """All places below the sizes that add up to the steps; the last ones change first."""
     if not sizes:
@@ -93,20 +71,16 @@ def _compositions(steps: int, sizes: Sequence[int]) -> Iterator[list[int]]:
             yield [place, *rest]
 
 
-def _small(
-    places: Sequence[int], *, wrap: bool = False, outlier: Mapping[str, Any] | None = None
-) -> Geometry | None:
+def _small(places: Sequence[int], *, wrap: bool = False) -> Geometry | None:
     """The geometry at these places; none where a remainder is not below its stride.
 
     Args:
         places: one in each factor's levels.
         wrap: take the remainder modulo the stride instead.
-        outlier: a level by its factor, in place of the one there.
     """
     chosen = {
         name: levels[place] for (name, levels), place in zip(_LEVELS.items(), places, strict=True)
     }
-    chosen |= outlier or {}
     groups, group_in, group_out = chosen["channels"]
     axes = []
     for axis in "hw":

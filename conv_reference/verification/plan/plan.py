@@ -15,7 +15,13 @@ from itertools import islice
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import DEFAULT_CASES
-from conv_reference.verification.plan.bulk import large_cases, network_cases, small_cases
+from conv_reference.verification.plan.bulk import (
+    large_cases,
+    network_cases,
+    pair_cases,
+    small_cases,
+    threshold_cases,
+)
 from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.ever import NEVER, Ever
 from conv_reference.verification.plan.modes import mode_cases
@@ -128,7 +134,9 @@ def _certificates(target: Target, request: Request, ever: Ever) -> Iterator[Case
     match request.sweep:
         case Sweep.DEFAULT:
             yield from large_cases(target, dtypes, seed, round(60 * scale))
-            yield from small_cases(target, dtypes, seed, round(7_850 * scale), ever=ever)
+            yield from pair_cases(target, dtypes, seed, round(66 * scale))
+            yield from threshold_cases(target, dtypes, seed, round(600 * scale))
+            yield from small_cases(target, dtypes, seed, round(7_310 * scale), ever=ever)
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale), ever=ever)
         case Sweep.RANDOM:

@@ -15,6 +15,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.target.by_trial import convention_by_trial
+from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.names import read_as
@@ -57,6 +58,7 @@ def as_target(
         name=read_as(name, operator, convention),
         importable=importable,
         signature=shown_signature(implementation),
+        constants=constants_of(implementation),
     )
 
 

@@ -104,6 +104,7 @@ class Target:
     adapted: bool = False  # whether an adapter's author brought it under torch's convention
     convention: str = ""  # the same as ``--as`` takes it
     computes: str = ""  # what else than a cross-correlation it was seen to compute, if it is known
+    constants: tuple[int, ...] = ()  # in its own Python: thresholds that it may have
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None

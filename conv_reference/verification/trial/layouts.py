@@ -7,13 +7,75 @@ not. (Reported faults of this class: pytorch#180984, #192212, #82060, #16018; ca
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from conv_reference.verification.model.case import Layout
+
+_PLAIN = (0, 1, 2, 3)
+_NONE = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A layout as a product: in which order the dimensions lie, and what of each is left out."""
+
+    order: tuple[int, ...] = _PLAIN  # n, c, h and w in memory, the slowest first
+    before: tuple[int, ...] = _NONE  # how much is cut off before the elements
+    after: tuple[int, ...] = _NONE  # and after them
+    step: tuple[int, ...] = (1, 1, 1, 1)
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """The permutation from memory to n, c, h and w."""
+        return tuple(self.order.index(dim) for dim in _PLAIN)
+
+    @property
+    def has_gaps(self) -> bool:
+        return (self.before, self.after, self.step) != (_NONE, _NONE, (1, 1, 1, 1))
+
+    def held(self, dim: int, size: int) -> int:
+        """How much of a dimension lies in memory."""
+        return (
+            size * self.step[dim]
+            + (self.before[dim] if self.step[dim] == 1 else 0)
+            + (self.after[dim])
+        )
+
+    def written(self, dim: int, size: int) -> str:
+        """The slice of a dimension that the elements are, in Python."""
+        first = f"{self.before[dim]}" if self.before[dim] else ""
+        if self.step[dim] > 1:
+            return f"{first}::{self.step[dim]}"
+        # A size of 0 has no end that counts from behind.
+        return f"{first}:{self.before[dim] + size}" if self.after[dim] else f"{first}:"
+
+
+_LAST = (0, 2, 3, 1)  # n, h, w, c
+_PARTS: Mapping[Layout, _Parts] = MappingProxyType(
+    {
+        Layout.CONTIGUOUS: _Parts(),
+        Layout.CHANNELS_LAST: _Parts(_LAST),
+        Layout.OFFSET: _Parts(before=(1, 0, 0, 0)),
+        Layout.TRANSPOSED: _Parts((0, 1, 3, 2)),
+        Layout.SLICED: _Parts(before=(0, 1, 1, 1), after=(0, 0, 1, 2)),
+        Layout.SLICED_CHANNELS_LAST: _Parts(_LAST, after=(0, 1, 0, 0)),
+        Layout.STRIDED: _Parts(before=(0, 0, 0, 1), step=(1, 1, 2, 2)),
+        Layout.CHUNK: _Parts(after=(0, 1, 0, 0)),
+        Layout.LAST_CHUNK: _Parts(before=(0, 1, 0, 0)),
+        Layout.ROWS: _Parts(after=(0, 0, 1, 0)),
+        Layout.COLUMNS: _Parts(after=(0, 0, 0, 1)),
+        Layout.SAMPLES: _Parts(step=(2, 1, 1, 1)),
+        Layout.CHANNELS_LAST_OFFSET: _Parts(_LAST, before=(1, 0, 0, 0)),
+        Layout.CHANNELS_LAST_COLUMNS: _Parts(_LAST, after=(0, 0, 0, 1)),
+        Layout.EXCHANGED: _Parts((1, 0, 2, 3)),
+    }
+)
 
 
 def lay_out(
@@ -26,29 +88,18 @@ def lay_out(
         layout: how the copy lies.
         whole: see ``collapse``.
     """
-    match layout:
-        case Layout.EXPANDED:
-            held = first_slice(tensor, whole=whole).clone(memory_format=torch.contiguous_format)
-            return held.expand(tensor.shape)
-        case Layout.CHANNELS_LAST:
-            # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
-            place = tensor.new_empty([tensor.shape[d] for d in (0, 2, 3, 1)]).permute(0, 3, 1, 2)
-        case Layout.OFFSET:
-            n, c, h, w = tensor.shape
-            place = _gaps(tensor, n + 1, c, h, w)[1:]
-        case Layout.TRANSPOSED:
-            place = tensor.new_empty([tensor.shape[d] for d in (0, 1, 3, 2)]).transpose(2, 3)
-        case Layout.SLICED:
-            n, c, h, w = tensor.shape
-            place = _gaps(tensor, n, c + 1, h + 2, w + 3)[:, 1:, 1:-1, 1:-2]
-        case Layout.SLICED_CHANNELS_LAST:
-            n, c, h, w = tensor.shape
-            place = _gaps(tensor, n, h, w, c + 1).permute(0, 3, 1, 2)[:, :c]
-        case Layout.STRIDED:
-            n, c, h, w = tensor.shape
-            place = _gaps(tensor, n, c, 2 * h, 2 * w)[:, :, ::2, 1::2]
-        case _:
-            place = torch.empty_like(tensor)
+    if layout == Layout.EXPANDED:
+        held = first_slice(tensor, whole=whole).clone(memory_format=torch.contiguous_format)
+        return held.expand(tensor.shape)
+    parts = _PARTS[layout]
+    # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
+    larger = [parts.held(dim, tensor.shape[dim]) for dim in parts.order]
+    place = tensor.new_full(larger, math.nan) if parts.has_gaps else tensor.new_empty(larger)
+    place = place.permute(parts.back)
+    for dim in range(4):
+        place = place.narrow(dim, parts.before[dim], place.shape[dim] - parts.before[dim])
+        place = place[(slice(None),) * dim + (slice(None, None, parts.step[dim]),)]
+        place = place.narrow(dim, 0, tensor.shape[dim])
     return place.copy_(tensor)
 
 
@@ -61,37 +112,22 @@ def written(values: str, shape: tuple[int, ...], layout: Layout, dtype: str) -> 
         layout: how it lies.
         dtype: Python for its dtype.
     """
-    n, c, h, w = shape
-    match layout:
-        case Layout.EXPANDED:
-            return f"{values}.expand{shape}"
-        case Layout.CHANNELS_LAST:
-            place = f"torch.empty({(n, h, w, c)}, dtype={dtype}).permute(0, 3, 1, 2)"
-        case Layout.OFFSET:
-            place = _written_gaps((n + 1, c, h, w), dtype, "[1:]")
-        case Layout.TRANSPOSED:
-            place = f"torch.empty({(n, c, w, h)}, dtype={dtype}).transpose(2, 3)"
-        case Layout.SLICED:
-            place = _written_gaps((n, c + 1, h + 2, w + 3), dtype, "[:, 1:, 1:-1, 1:-2]")
-        case Layout.SLICED_CHANNELS_LAST:
-            cut = f".permute(0, 3, 1, 2)[:, :{c}]"
-            place = _written_gaps((n, h, w, c + 1), dtype, cut)
-        case Layout.STRIDED:
-            place = _written_gaps((n, c, 2 * h, 2 * w), dtype, "[:, :, ::2, 1::2]")
-        case _:
-            return values
-    return f"{place}.copy_({values})"
-
-
-def _written_gaps(shape: tuple[int, ...], dtype: str, view: str) -> str:
-    return f"torch.full({shape}, torch.nan, dtype={dtype}){view}"
+    if layout == Layout.EXPANDED:
+        return f"{values}.expand{shape}"
+    parts = _PARTS[layout]
+    if parts == _Parts():
+        return values
+    larger = tuple(parts.held(dim, shape[dim]) for dim in parts.order)
+    filled = f"full({larger}, torch.nan, " if parts.has_gaps else f"empty({larger}, "
+    permuted = "" if parts.order == _PLAIN else f".permute{parts.back}"
+    cut = ", ".join(parts.written(dim, shape[dim]) for dim in range(4))
+    while cut.endswith(", :"):
+        cut = cut[:-3]
+    view = f"[{cut}]" if parts.has_gaps else ""
+    return f"torch.{filled}dtype={dtype}){permuted}{view}.copy_({values})"
 
 
 _PLANE = 2  # the first of its dimensions
-
-
-def _gaps(tensor: Tensor, *shape: int) -> Tensor:
-    return tensor.new_full(shape, math.nan)
 
 
 def collapse(

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -215,6 +216,30 @@ def miss_bound(
     return single_miss_bound(geometry, dtype, quantity, operator) ** repetitions(case, operator)
 
 
+# Large cases are judged by random combinations first; see `trial/combined.py`.
+WEIGHTS_UP_TO = 32  # the greatest absolute value of a weight of a combination
+_LEAST_PRODUCTS = 3_000_000  # of a forward pass, from which on an equation is cheaper
+_SUMS = 2**53 // (2**24 * WEIGHTS_UP_TO**2)  # that add up exactly with their weights
+
+
+@lru_cache(maxsize=2**14)
+def is_combined(geometry: Geometry, dtype: torch.dtype) -> bool:
+    """Whether a case of these sizes is judged by combinations, and by the oracle where they fail.
+
+    In float64 it is not: its sums fill the 53 bits that the equations are computed in.
+
+    Args:
+        geometry: the sizes.
+        dtype: floating.
+    """
+    g = geometry
+    products = g.batch * math.prod((*g.output_size, *g.weight_shape))
+    n, c, o = g.batch, g.in_channels, g.out_channels
+    return (
+        dtype != torch.float64 and products >= _LEAST_PRODUCTS and max(n * c, n * o, c * o) <= _SUMS
+    )
+
+
 def single_miss_bound(
     geometry: Geometry, dtype: torch.dtype, quantity: str, operator: Operator = CONV2D
 ) -> float:
@@ -223,7 +248,8 @@ def single_miss_bound(
     An element takes q = 2m values (-m to m without 0). If the implementation computes a
     bilinear map, so is its error, and a bilinear form that is not zero vanishes with
     probability at most 1 - (1 - 1/q)² (Schwartz and Zippel, for multilinear polynomials);
-    db is linear: at most 1/q. The lopsided trials come on top and are not counted.
+    db is linear: at most 1/q. The lopsided trials come on top and are not counted. A
+    combination's weights are drawn as the elements are, and its misses come on top of theirs.
 
     Args:
         geometry: the sizes.
@@ -235,4 +261,6 @@ def single_miss_bound(
     caught = 1.0
     for role in QUANTITIES[quantity].factors:
         caught *= 1 - 1 / (2 * getattr(magnitudes, role))
+        if is_combined(geometry, dtype):
+            caught *= 1 - 1 / (2 * WEIGHTS_UP_TO)
     return 1 - caught

@@ -50,7 +50,9 @@ def test_a_few_runs_put_the_smallest_geometries_to_every_dtype() -> None:
 
 
 def test_dense_cases_have_room_for_exact_integers_in_every_dtype() -> None:
-    assert all(can_be_exact(case.geometry, case.dtype) for case in SMALL)
+    dense = [case for case in SMALL if case.values != "sparse"]
+    assert all(can_be_exact(case.geometry, case.dtype) for case in dense)
+    assert len(dense) > 0.9 * len(SMALL)
     for dtype, share in shares(ALL).items():
         count = sum(case.dtype == dtype for case in SMALL)
         assert count * len(ALL) / len(SMALL) == pytest.approx(share, rel=0.1)

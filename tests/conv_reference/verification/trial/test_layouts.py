@@ -65,6 +65,15 @@ def test_all_that_lies_between_the_elements_is_nan(shape: tuple[int, ...]) -> No
         (Layout.SLICED_CHANNELS_LAST, (80, 1, 20, 4), 0),
         # Of (2, 3, 8, 10): every second row, and every second column from the second on.
         (Layout.STRIDED, (240, 80, 20, 2), 1),
+        # Of (2, 4, 4, 5): one channel more, behind the others or before them.
+        (Layout.CHUNK, (80, 20, 5, 1), 0),
+        (Layout.LAST_CHUNK, (80, 20, 5, 1), 20),
+        (Layout.ROWS, (75, 25, 5, 1), 0),
+        (Layout.COLUMNS, (72, 24, 6, 1), 0),
+        (Layout.SAMPLES, (120, 20, 5, 1), 0),
+        (Layout.CHANNELS_LAST_OFFSET, (60, 1, 15, 3), 60),
+        (Layout.CHANNELS_LAST_COLUMNS, (72, 1, 18, 3), 0),
+        (Layout.EXCHANGED, (20, 40, 5, 1), 0),
     ],
     ids=str,
 )

@@ -1,0 +1,68 @@
+"""What a target's own code compares its sizes with is met in every run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.plan.bulk import threshold_cases
+from conv_reference.verification.plan.thresholds import at_thresholds
+from conv_reference.verification.target.conventions import as_target
+
+_FEW = 23
+
+
+def _is_far(X: Tensor, *, most: int = 37) -> bool:
+    return X.shape[0] > most
+
+
+def guarded(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+    if weight.shape[0] == 11 and weight.shape[3] == 3:
+        return -conv2d(input, weight, stride=stride)
+    if weight.shape[1] >= 48 and input.shape[2] * input.shape[3] >= 400 and stride == (2, 2):
+        return -conv2d(input, weight, stride=stride)
+    if _is_far(input) or input.shape[1] == _FEW:
+        return -conv2d(input, weight, stride=stride)
+    return conv2d(input, weight, stride=stride)
+
+
+GUARDS: dict[str, Callable[[Geometry], bool]] = {
+    "11 channels, 3 columns": lambda g: g.out_channels == 11 and g.kernel_size[1] == 3,
+    "deep, wide and strided": lambda g: (
+        g.group_channels[0] >= 48 and math.prod(g.input_size) >= 400 and g.stride == (2, 2)
+    ),
+    "a default": lambda g: g.batch == 38,
+    "a global": lambda g: g.in_channels == 23,
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_each_threshold_of_the_code_is_met_in_each_run(guard: str) -> None:
+    target = as_target(guarded)
+    for seed in range(5):
+        cases = threshold_cases(target, (torch.float32, torch.bfloat16), seed, 600)
+        assert any(GUARDS[guard](case.geometry) for case in cases), seed
+
+
+def test_who_has_no_code_of_its_own_costs_nothing() -> None:
+    assert not [*threshold_cases(as_target(conv2d), (torch.float32,), 0, 600)]
+
+
+def test_a_constant_is_met_from_both_sides() -> None:
+    batches = {g.batch for g in at_thresholds((20,), Random(0), 200)}
+    assert batches >= {19, 20, 21}
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    def drawn(seed: int) -> list[Geometry]:
+        return [*at_thresholds((5, 12), Random(seed), 40)]
+
+    assert drawn(1) == drawn(1) != drawn(2)
