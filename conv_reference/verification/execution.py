@@ -13,9 +13,9 @@ import torch
 from conv_reference.verification import accelerator
 from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial

@@ -12,10 +12,10 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.case import dtype_name
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.predicates import evaluate
 from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.trial import Trial
 
 

@@ -16,11 +16,12 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at, message_of
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree
-from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import Expected, Judgement, kind_mismatch, whole
+from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import agree
-from conv_reference.verification.trial.judge import NORMWISE, Judgement, whole
+from conv_reference.verification.trial.judge import NORMWISE, whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial, target_code

@@ -16,18 +16,13 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
+from conv_reference.verification.model.judgement import Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import observed as noted
 from conv_reference.verification.trial.combined import holding
 from conv_reference.verification.trial.impulses import confirmed
-from conv_reference.verification.trial.judge import (
-    Expected,
-    Judgement,
-    exact,
-    kind_mismatch,
-    whole,
-)
+from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.numbers import same_numbers
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.patience import TOO_SLOW, is_slow

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial, target_code
 

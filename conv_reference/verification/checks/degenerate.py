@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from conv_reference.verification.checks._registry import Row, Sample, check, own_row
 from conv_reference.verification.checks.certificate import certificate
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.verification import accelerator
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import Trial

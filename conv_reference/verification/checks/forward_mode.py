@@ -21,11 +21,12 @@ from conv_reference.quantities import (
 )
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
-from conv_reference.verification.trial.judge import Expected, Judgement
+from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 

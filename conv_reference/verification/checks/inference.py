@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import torch
 
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial, target_code
 

@@ -14,11 +14,12 @@ from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
 from conv_reference.verification.checks.second_order import require_second_order
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, along, answer, own
-from conv_reference.verification.trial.judge import Expected, Judgement
+from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _MOST_ELEMENTS = 256  # of X, and of K: each is a basis vector for the oracle

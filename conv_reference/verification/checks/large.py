@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from conv_reference.verification.checks._registry import Row, Sample, check, own_row
 from conv_reference.verification.checks.degenerate import certified
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
 from conv_reference.verification.trial.trial import Trial
 

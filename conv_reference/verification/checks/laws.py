@@ -23,9 +23,9 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import CONV2D, FIRST_ORDER, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import agree
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial

@@ -26,9 +26,10 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import observed, told
-from conv_reference.verification.trial.judge import Expected, Judgement, kind_mismatch, whole
+from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.transforms import NOISE, transforms

@@ -12,11 +12,11 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import certificate
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call, Target, with_remainder
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.simpler import contiguous

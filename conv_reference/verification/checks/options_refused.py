@@ -14,11 +14,12 @@ from torch import Tensor
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
 from conv_reference.verification.checks._registry import Row, Sample, Told, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import observed
-from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 

@@ -20,15 +20,10 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values, dtype_name
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.impulses import FEW, unearned
-from conv_reference.verification.trial.judge import (
-    Expected,
-    Judgement,
-    can_transform,
-    full_bits,
-    whole,
-)
+from conv_reference.verification.trial.judge import Expected, can_transform, full_bits, whole
 from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.products import MEASURABLE, flaws

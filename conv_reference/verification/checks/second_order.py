@@ -16,10 +16,11 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
-from conv_reference.verification.trial.judge import Expected, Judgement, whole
+from conv_reference.verification.trial.judge import Expected, whole
 from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.returned import Misfit, overhearing, resized
 from conv_reference.verification.trial.terms import told_in_terms

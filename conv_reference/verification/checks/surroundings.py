@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import agree
-from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial

@@ -14,11 +14,12 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, told
 from conv_reference.verification.trial.integers import Integers, own
-from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.trial import Trial, target_code
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, LETTERS, QUANTITIES, ROLE_OF
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.model.judgement import Quantity
+from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers, answer
-from conv_reference.verification.trial.judge import Expected, Judgement
+from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.trial import Trial, target_code
 
 # Of the dimension that is mapped over, one of these for each case: a rule that squeezes fails of

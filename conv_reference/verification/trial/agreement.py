@@ -13,8 +13,9 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.judge import Judgement, judge, whole
+from conv_reference.verification.trial.judge import judge, whole
 from conv_reference.verification.trial.trial import Trial
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from conv_reference.operands import Operands, Role
 from conv_reference.quantities import QUANTITIES, QUANTITY_OF, ROLES
 from conv_reference.verification.model.case import Layout, Values
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.judge import Expected, Judgement
+from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.transforms import mixes as earns_it
 from conv_reference.verification.trial.trial import TargetRaised, Trial

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
-from conv_reference.verification.trial.judge import Judgement, whole
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.trial.judge import whole
 
 _CALLERS = tuple(name for name in ("apply", "apply_boxed") if hasattr(BackwardCFunction, name))
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
-from conv_reference.verification.trial.judge import Judgement
 
 Terms = Mapping[str, Tensor]  # by name, float64 on the CPU
 _FACTORS = (1, 0, -1, 2)  # the right one first

@@ -18,16 +18,10 @@ from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES, Operator
 from conv_reference.verification import accelerator
 from conv_reference.verification.model.case import Case, Values
-from conv_reference.verification.model.judgement import Quantity
+from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Call, Target
-from conv_reference.verification.trial.judge import (
-    Expected,
-    Judgement,
-    can_transform,
-    growth,
-    judge,
-)
+from conv_reference.verification.trial.judge import Expected, can_transform, growth, judge
 from conv_reference.verification.trial.levels import entered, undone
 from conv_reference.verification.trial.values import arrange, case_operands
 

@@ -21,11 +21,11 @@ from conv_reference.verification.faults.collection import CLASSES
 from conv_reference.verification.faults.planting import Mutant
 from conv_reference.verification.faults.sound.collection import SOUND
 from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, FOUND
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.trial.judge import Judgement
 
 pytestmark = pytest.mark.slow
 

@@ -11,13 +11,13 @@ from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import SHIPPED, first_match, load
 from conv_reference.verification.known.relayed import torchs
 from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.plan.geometries import small_geometry
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.environment import environment
-from conv_reference.verification.trial.judge import Judgement
 
 
 def judged(implementation: Any, case: str, seed: int = 1) -> tuple[Judgement, ...]:

@@ -15,9 +15,9 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.trial.judge import Judgement
 
 SIZES = "n2 c2 h4 w5 o2 k3x2 p1"
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.terms import told_in_terms
 
 A, B = torch.tensor([3.0, -5.0], dtype=torch.float64), torch.tensor([7.0, 2.0]).double()

@@ -12,8 +12,8 @@ from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.loading import load_target
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.work.messages import Broken, Described, Results, Unreached
 from conv_reference.verification.work.wire import NotAdmitted, decoded, encoded
 
