@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from conv_reference.verification.frameworks.contract import Framework
     from conv_reference.verification.model.case import Case, Layout, Values
     from conv_reference.verification.model.errors import TargetError
     from conv_reference.verification.model.result import (
@@ -39,6 +40,7 @@ __all__ = [
     "CheckResult",
     "Coverage",
     "Finding",
+    "Framework",
     "Layout",
     "Report",
     "Sweep",
@@ -54,6 +56,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "frameworks.contract": ("Framework",),
     "model.case": ("Case", "Layout", "Values"),
     "target.conventions": ("as_target",),
     "target.loading": ("load_target",),

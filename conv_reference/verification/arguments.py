@@ -19,8 +19,9 @@ def refuse(arguments: argparse.Namespace) -> None:
         ValueError: one line with the option, the value and what is accepted.
         OSError: when a file cannot be read or written.
     """
-    names.require_found(arguments.target)
     given.require(arguments)
+    if arguments.python is None:  # another environment has modules of its own
+        names.require_found(arguments.target)
     _refuse_contradictions(arguments)
     _refuse_beside_baseline(arguments)
     _refuse_files(arguments)
@@ -30,7 +31,7 @@ def refuse(arguments: argparse.Namespace) -> None:
 _SETTLED = {
     "case": ("geometry", "dtype", "sweep", "store"),
     "geometry": ("sweep", "store"),
-    "in_process": ("workers",),
+    "in_process": ("workers", "python"),
 }
 
 

@@ -125,7 +125,10 @@ def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
     count = usual_count() if arguments.workers is None else arguments.workers
     full_run = not (arguments.case or arguments.geometry or arguments.check)
     forks = given.value(arguments, options.DEVICE).startswith("cpu")
-    with closing(Children(arguments.target, count, full_run=full_run, forks=forks)) as children:
+    asked = Children(
+        arguments.target, count, full_run=full_run, forks=forks, python=arguments.python
+    )
+    with closing(asked) as children:
         children.start()
         yield children
 

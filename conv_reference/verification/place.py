@@ -40,6 +40,7 @@ def opened(
     workers: int | Executor | None,
     full_run: bool,
     forks: bool = True,
+    python: str | None = None,
 ) -> Iterator[Backend]:
     """The place where the target runs; what is started here is closed here.
 
@@ -49,6 +50,7 @@ def opened(
         workers: how many children, None for one a core; or an executor, the caller's to shut down.
         full_run: whether a whole run follows, for which children import more beforehand.
         forks: whether children may be forked; see ``Children``.
+        python: the interpreter of another environment, which runs the children.
 
     Raises:
         TargetError: when it is no target, or another process could not import it.
@@ -56,11 +58,26 @@ def opened(
     if isinstance(isolate, Children):
         yield isolate
         return
-    started = _started(
-        implementation, isolate=isolate, workers=workers, full_run=full_run, forks=forks
+    started = (
+        _started(implementation, isolate=isolate, workers=workers, full_run=full_run, forks=forks)
+        if python is None
+        else _elsewhere(implementation, isolate=isolate, workers=workers, python=python)
     )
     with closing(started) as backend:
         yield backend
+
+
+def _elsewhere(
+    implementation: Any, *, isolate: bool, workers: int | Executor | None, python: str
+) -> Children:
+    """Children of another interpreter.
+
+    Raises:
+        ValueError: when the target is no name, or children are not asked for.
+    """
+    if not isinstance(implementation, str) or not isolate or isinstance(workers, Executor):
+        raise ValueError("python goes with a target by its name, and with isolate=True")
+    return Children(implementation, usual_count() if workers is None else workers, python=python)
 
 
 def _started(

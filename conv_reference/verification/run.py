@@ -7,9 +7,10 @@ from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
-from conv_reference.verification.checks import Check, all_checks
+from conv_reference.verification.checks import Check, Row, all_checks, lacking, unseen
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
@@ -86,7 +87,9 @@ class Run:
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
         checks = self._checks(chosen)
-        rows = selected_rows(checks, self.wanted.checks)
+        not_asked = _not_asked(self.target, checks)
+        refused = {result.name for result in not_asked}
+        rows = selected_rows(checks, self.wanted.checks) - refused
         tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)
         audited = self._audited(auditor, outcome)
         for case, judgements in audited.results:
@@ -105,7 +108,7 @@ class Run:
             require=require,
             planned=outcome.planned,
             judged=len(outcome.tried),
-            checks=(*tally.results(gathered.known), *_not_asked(self.target, checks)),
+            checks=(*tally.results(gathered.known), *not_asked),
             findings=gathered.findings,
             coverage=_coverage(chosen, outcome, tally.refused),
             notes=self._notes(said, checks, outcome, audited),
@@ -127,6 +130,7 @@ class Run:
         """What a reader must know beside the verdicts, in the order in which it is shown."""
         return (
             *notes.assumed(self.target),
+            *notes.unoffered(self.target),
             *said,
             *notes.unswept(self.wanted, checks),
             *notes.inapplicable(checks, self.wanted.dtypes),
@@ -225,6 +229,15 @@ def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
     return [
         CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
         for check in checks
-        if (reason := check.unsupported(target)) is not None and not check.layers_only
+        if not check.layers_only
         for row in check.rows
+        if (reason := _unsupported(target, check, row)) is not None
     ]
+
+
+def _unsupported(target: Target, check: Check, row: Row) -> str | None:
+    """Why a row cannot be asked: its check cannot, or it is a gradient's, and there is none."""
+    reason = check.unsupported(target) or unseen(target, row)
+    if reason is None and row.quantity in GRADIENTS:
+        return lacking(target, ("vjp",))
+    return reason

@@ -65,6 +65,7 @@ def verify(
     allowed_bits: int | None = None,
     isolate: bool | Children = False,
     workers: int | Executor | None = None,
+    python: str | Path | None = None,
     known: Path | str | None = SHIPPED,
     memory: Path | None = None,
     store: Path | None = None,
@@ -103,6 +104,8 @@ def verify(
             Or children that were started on it before; they are the caller's to close.
         workers: how many child processes; by default one for each core, up to four. Or an
             executor that carries the work out, wherever that is; it is the caller's to shut down.
+        python: the interpreter of another environment, whose children call the target; it must
+            be named, and ``isolate`` be asked for. Torch must be there, too.
         known: the registry of known defects, a file; None takes none for known.
         memory: a folder for what failed, which the next run tries first; None remembers
             nothing, so that the same seed gives the same report.
@@ -131,6 +134,7 @@ def verify(
         allowed_bits=allowed_bits,
         convention=convention,
         workers=None if isinstance(workers, Executor) else workers,
+        python=None if python is None else str(python),
     )
     wanted = Request(
         dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
@@ -155,12 +159,16 @@ def verify(
         workers=workers,
         full_run=full_run,
         forks=not accelerator.is_another(settings.device),
+        python=None if python is None else str(python),
     )
     with place as backend, ExitStack() as held:
         target = backend.describe()
+        wanted = _offered(wanted, target)
         _require_exact(wanted)
         remembered = Memory(memory)
         here = _environment(backend, settings.device)
+        if target.offer is not None:
+            here["framework"] = target.offer.framework
         kept = None
         if store is not None:
             names = [defect.name for defect in defects]
@@ -177,6 +185,25 @@ def verify(
         lost = remembered.update(target, failing, recalled)
         said = report.notes if lost is None else (*report.notes, lost)
         return replace(report, notes=said, strict=strict, seconds=time.monotonic() - begun)
+
+
+def _offered(wanted: Request, target: Target) -> Request:
+    """The request in the dtypes that an adapter offers.
+
+    Raises:
+        ValueError: when it offers none of those that are asked for.
+    """
+    if target.offer is None:
+        return wanted
+    offered = [dtype_named(name) for name in target.offer.dtypes]
+    asked = wanted.dtypes if wanted.case is None else (wanted.case.dtype,)
+    dtypes = tuple(dtype for dtype in asked if dtype in offered)
+    if not dtypes:
+        raise ValueError(
+            f"{target.name} offers {', '.join(target.offer.dtypes)}, got "
+            f"{', '.join(map(dtype_name, asked))}"
+        )
+    return replace(wanted, dtypes=dtypes)
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:

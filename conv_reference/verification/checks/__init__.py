@@ -9,7 +9,16 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from conv_reference.verification.checks._registry import REGISTRY, Check, Row, Sample, Told, check
+from conv_reference.verification.checks._registry import (
+    REGISTRY,
+    Check,
+    Row,
+    Sample,
+    Told,
+    check,
+    lacking,
+    unseen,
+)
 
 
 @cache
@@ -33,4 +42,15 @@ def certifying() -> Check:
     return found
 
 
-__all__ = ["Check", "Row", "Sample", "Told", "all_checks", "all_rows", "certifying", "check"]
+__all__ = [
+    "Check",
+    "Row",
+    "Sample",
+    "Told",
+    "all_checks",
+    "all_rows",
+    "certifying",
+    "check",
+    "lacking",
+    "unseen",
+]

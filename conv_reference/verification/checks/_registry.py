@@ -55,6 +55,7 @@ class Row:
     rests_on: tuple[str, ...] = ()  # quantities whose faults show in it, too; else all of them
     follows: tuple[str, ...] = ()  # simpler checks that it is made of: their faults show in it
     own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones
+    of_torch: bool = False  # whether it is about torch's memory or threads: no framework sees them
     about: str = ""  # a predicate over sizes that those must keep where a target limits them
 
     @cached_property
@@ -103,9 +104,13 @@ class Check:
     transform: bool = False  # whether it asks through a transform of torch's, or a compiler
     gradient: bool = False  # whether it judges gradients alone
     graph: bool = False  # whether it is about torch's graph, which over arrays is an adapter's
+    needs: tuple[str, ...] = ()  # of vjp, jvp and vmap: those without which it asks nothing
 
     def unsupported(self, target: Target) -> str | None:
         """Why a target cannot be asked, or None."""
+        needs = (*self.needs, *(("vjp",) if self.gradient else ()))
+        if reason := lacking(target, needs) or unseen(target, *self.rows):
+            return reason
         if target.forward_only and (self.gradient or self.transform):
             return "not asked: it is forward only, so there is no gradient"
         if target.over_arrays and (self.graph or self.transform):
@@ -140,6 +145,23 @@ class Check:
         return next(chain(of_quantity, own, self.rows))
 
 
+_MODES = {"vjp": "reverse mode", "jvp": "forward mode", "vmap": "vmap"}
+
+
+def lacking(target: Target, needs: Iterable[str]) -> str | None:
+    """What a framework lacks of these modes, as a reason; None where it has them all."""
+    lacks = frozenset[str]() if target.offer is None else target.offer.lacks
+    absent = [name for mode, name in _MODES.items() if mode in lacks and mode in needs]
+    return f"the adapter gives no {' and no '.join(absent)}" if absent else None
+
+
+def unseen(target: Target, *rows: Row) -> str | None:
+    """Why nothing in these rows reaches a framework; None where something does."""
+    if target.offer is None or not all(row.of_torch for row in rows):
+        return None
+    return "it is about torch's memory, threads or arguments, which no framework sees"
+
+
 REGISTRY: dict[str, Check] = {}
 Run = Callable[[Trial], Iterator[Judgement]]
 
@@ -157,6 +179,7 @@ def check(
     transform: bool = False,
     gradient: bool = False,
     graph: bool = False,
+    needs: Collection[str] = (),
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -177,6 +200,7 @@ def check(
         gradient: whether it judges gradients alone, so that it asks nothing of who is forward only.
         graph: whether it is about torch's graph or its tensors: over numpy arrays those are an
             adapter's, and a verdict would be on that.
+        needs: the modes, of vjp, jvp and vmap, without which it has nothing to ask of a framework.
     """
 
     def register(run: Run) -> Run:
@@ -198,6 +222,7 @@ def check(
             transform=transform,
             gradient=gradient,
             graph=graph,
+            needs=tuple(needs),
         )
         return run
 

@@ -38,12 +38,14 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
         "Y and the gradients share memory with no argument, with each other or another call.",
         "A result in borrowed memory changes when its owner is used again.",
         "autotuning wrote into the real output buffer (CUDA.jl#736)",
+        of_torch=True,
     ),
     Row(
         "kept_results",
         "Y and the gradients of one call stay what they are while others are made.",
         "A static buffer is right in every test that makes one call.",
         "a result that is a view of memory filled later",
+        of_torch=True,
     ),
     sample=Sample.MODES,
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
@@ -18,7 +19,10 @@ from conv_reference.verification.trial.trial import Trial
 
 def _no_bias(target: Target) -> str | None:
     has = "bias" in target.options or target.always_biased
-    return None if has else "it takes no bias"
+    if not has:
+        return "it takes no bias"
+    copied = target.offer is not None and Layout.STRIDED not in target.offer.layouts
+    return "the adapter hands on contiguous operands alone" if copied else None
 
 
 @check(

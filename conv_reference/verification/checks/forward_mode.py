@@ -128,6 +128,7 @@ def _quantity(subset: str) -> str:
     sample=Sample.MODES,
     transform=True,
     times=2,
+    needs=("jvp",),
 )
 def jvp(trial: Trial) -> Iterator[Judgement]:
     """The tangent through torch.func."""
@@ -175,6 +176,7 @@ def _primals(call: Call, moving: Mapping[str, Tensor]) -> tuple[Any, ...]:
     sample=Sample.MODES,
     transform=True,
     times=2,
+    needs=("jvp",),
 )
 def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     """The tangent through dual numbers."""
@@ -208,6 +210,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     sample=Sample.MODES,
     transform=True,
     times=2,
+    needs=("vjp", "jvp"),
 )
 def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
     """The forward derivative of the backward pass."""
@@ -237,6 +240,7 @@ def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
     sample=Sample.MODES,
     transform=True,
     times=2,
+    needs=("vjp", "jvp"),
 )
 def reverse_over_forward(trial: Trial) -> Iterator[Judgement]:
     """The backward derivative of the tangent."""

@@ -47,6 +47,7 @@ def _is_small(geometry: Geometry) -> bool:
     sample=Sample.FEW,
     transform=True,
     fits=_is_small,
+    needs=("vjp", "vmap"),
 )
 def jacrev(trial: Trial) -> Iterator[Judgement]:
     """The Jacobians by rows."""
@@ -65,6 +66,7 @@ def jacrev(trial: Trial) -> Iterator[Judgement]:
     sample=Sample.FEW,
     transform=True,
     fits=_is_small,
+    needs=("jvp", "vmap"),
 )
 def jacfwd(trial: Trial) -> Iterator[Judgement]:
     """The Jacobians by columns."""
@@ -127,6 +129,7 @@ def _expected(trial: Trial, name: str, X: Tensor, K: Tensor) -> Expected:
     ),
     sample=Sample.FEW,
     transform=True,
+    needs=("vjp",),
 )
 def hessian_vector(trial: Trial) -> Iterator[Judgement]:
     """The vjp of the gradient."""
@@ -147,6 +150,7 @@ def hessian_vector(trial: Trial) -> Iterator[Judgement]:
     ),
     sample=Sample.FEW,
     transform=True,
+    needs=("vjp", "jvp"),
 )
 def hessian_vector_forward(trial: Trial) -> Iterator[Judgement]:
     """The jvp of the gradient."""

@@ -45,6 +45,7 @@ def _no_words(target: Target) -> str | None:
         "An integer means the same for both axes; so do sequences of one element, where taken.",
         "Every caller of torch's conv2d writes stride=2.",
         "the first element used for every axis (Paddle PR#21225)",
+        of_torch=True,
     ),
     sample=Sample.FEW,
     unsupported=_no_pairs,

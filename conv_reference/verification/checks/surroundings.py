@@ -32,6 +32,7 @@ _ROUNDS = 6
         "Two threads at once get the answers that one gets.",
         "Servers and data loaders call one layer from several threads.",
         "dW wrong on some calls of the multithreaded path (NNlib.jl#197)",
+        of_torch=True,
     ),
     sample=Sample.FEW,
     parallel=True,

@@ -124,6 +124,7 @@ def _subsets(trial: Trial) -> Iterator[str]:
     sample=Sample.SMALL,
     transform=True,
     times=2,
+    needs=("vmap",),
 )
 def vmap(trial: Trial) -> Iterator[Judgement]:
     """Y mapped over each subset of its arguments, with every in_dims and out_dims."""
@@ -176,6 +177,7 @@ def _only_together(judgement: Judgement, letters: str) -> Judgement:
     sample=Sample.SMALL,
     transform=True,
     times=2,
+    needs=("vmap",),
 )
 def vmap_nested(trial: Trial) -> Iterator[Judgement]:
     """Two mapped dimensions."""
@@ -218,6 +220,7 @@ def _at(name: str, mapped: str, dim: int) -> int | None:
     sample=Sample.SMALL,
     transform=True,
     times=2,
+    needs=("vjp", "vmap"),
 )
 def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     """The backward pass mapped over what it reads."""

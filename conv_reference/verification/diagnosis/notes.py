@@ -10,12 +10,12 @@ import torch
 
 from conv_reference.verification import catalogue
 from conv_reference.verification.checks import Check, certifying
-from conv_reference.verification.model.case import DTYPES, Case, dtype_name
+from conv_reference.verification.model.case import DTYPES, Case, Layout, dtype_name
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.ever import Ever
 from conv_reference.verification.plan.request import Request, Sweep
-from conv_reference.verification.target.target import Target
+from conv_reference.verification.target.target import OPTIONS, Target
 
 
 def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[Note]:
@@ -40,6 +40,24 @@ def assumed(target: Target) -> Iterator[Note]:
         named = f"{target.operator.name} has no parameter of this name: {names}{no_bias}"
         said = f"left at its default, for {named}"
         yield Note(NoteKind.ASSUMED, said)
+
+
+def unoffered(target: Target) -> Iterator[Note]:
+    """What an adapter does not offer of what is asked of others: a cell that stays empty."""
+    offer = target.offer
+    if offer is None:
+        return
+    lacking = {
+        "dtypes": [dtype for dtype in DTYPES if dtype not in offer.dtypes],
+        "options": [option for option in OPTIONS if option not in target.options],
+        "layouts": [layout.value for layout in Layout if layout not in offer.layouts],
+    }
+    if "padding" in target.options and not offer.sides:
+        lacking["padding"] = ["that differs between opposite sides"]
+    for what, names in lacking.items():
+        if names:
+            said = f"not asked, for the adapter of {offer.framework} does not offer it"
+            yield Note(NoteKind.NOT_ASKED, f"{said}: {what} {', '.join(names)}")
 
 
 def silent(

@@ -68,7 +68,7 @@ def _own_sizes(failure: Failure, bench: Bench) -> str:
         return ""
     given = {
         LETTERS[role]: target.own_shape(role, geometry) for role in ("input", "weight")
-    } | arguments(target.operator, geometry, line=target.is_line)
+    } | arguments(target.operator, geometry, line=target.is_line, sides=target.offer is not None)
     return f"Called with {', '.join(f'{name} {value}' for name, value in given.items())}."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .option import PLACE, Option
@@ -22,6 +23,29 @@ WORKERS = Option(
     metavar="N",
     valid=lambda workers: workers >= 1,
     accepted="must be at least 1",
+)
+
+
+def require_interpreter(path: str) -> None:
+    """Refuse what cannot be run.
+
+    Raises:
+        ValueError: when no executable file is there.
+    """
+    if not (Path(path).is_file() and os.access(path, os.X_OK)):
+        raise ValueError(
+            f"python must be an interpreter, like other/.venv/bin/python, got {path!r}"
+        )
+
+
+PYTHON = Option(
+    flag="python",
+    keyword="python",
+    group=PLACE,
+    help="the interpreter of another environment, in which the target runs; it is judged here",
+    metavar="PATH",
+    checked=require_interpreter,
+    unset="this one",
 )
 MEMORY = Option(
     flag="memory",

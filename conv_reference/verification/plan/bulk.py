@@ -14,6 +14,7 @@ from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
 from conv_reference.verification.plan.ever import DRAWS, NEVER, Ever
+from conv_reference.verification.plan.factors import shared_out
 from conv_reference.verification.plan.far import far_geometry, far_pairs, real_geometry
 from conv_reference.verification.plan.geometries import (
     enumerated_geometries,
@@ -26,6 +27,7 @@ from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.target import Target
 
 _FAR = 0.16  # of the small geometries that are drawn
+_UNEVEN = 0.3  # of a target's that takes it: padding that differs between opposite sides
 _MINIATURES = 0.2  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 _LAID_OUT = 0.25  # of the operands of a small case
@@ -100,6 +102,8 @@ def small_cases(
         else:
             drawn = [_sampled(target, dtype, random) for _ in range(DRAWS if ever.cases else 1)]
             case = min(drawn, key=ever.times)
+        if target.offer is not None and target.offer.sides and random.random() < _UNEVEN:
+            case = case.on(_uneven(case.geometry, random))
         possible = case if case.values == Values.SPARSE else dense(target, case)
         if possible is not None:
             yield possible
@@ -114,6 +118,14 @@ def _sampled(target: Target, dtype: torch.dtype, random: Random) -> Case:
         geometry = _fitting(miniature, dtype, random)
         return _miniature_case(geometry, dtype, random)
     return _small_case(small_geometry(random), dtype, random)
+
+
+def _uneven(geometry: Geometry, random: Random) -> Geometry:
+    """The same with padding that differs between opposite sides, where there is any."""
+    height, width = (
+        shared_out(before, random.choice(("one", "uneven"))) for before, _ in geometry.padding
+    )
+    return replace(geometry, padding=(height, width))
 
 
 def _fitting(draw: Callable[[Random], Geometry], dtype: torch.dtype, random: Random) -> Geometry:

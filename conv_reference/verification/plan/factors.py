@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from covertable import criteria, make
 
-from conv_reference.geometry import Geometry
+from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.model.case import (
     EXACT_VALUES,
     SUBSETS,
@@ -31,7 +31,7 @@ from conv_reference.verification.model.case import (
 )
 from conv_reference.verification.model.result import Coverage
 from conv_reference.verification.plan.possible import nearest
-from conv_reference.verification.target.target import Target
+from conv_reference.verification.target.target import Offer, Target
 
 Levels = Mapping[str, Any]
 
@@ -60,6 +60,8 @@ _FACTORS: Mapping[str, tuple[Any, ...]] = {
     "grad_output_layout": tuple(layout.value for layout in Layout),
     "values": tuple(values.value for values in EXACT_VALUES),
 }
+# Of each axis, for who takes padding that differs between opposite sides: its sum stays.
+_SIDES = ("equal", "one", "uneven")
 # The factors that a target without the option has at their first level alone.
 _OF_OPTION = {
     "bias": ("bias",),
@@ -68,6 +70,9 @@ _OF_OPTION = {
     "dilation": ("dilation_h", "dilation_w"),
     "groups": ("groups",),
 }
+
+
+_LAID_OUT = ("input_layout", "weight_layout", "grad_output_layout")
 
 
 def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
@@ -95,6 +100,18 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
     if target.is_settled and target.fixed["stride"] != (1, 1):
         for axis in "hw":
             factors[f"remainder_{axis}"] = ("none",)
+    return factors if target.offer is None else factors | _offered(target.offer)
+
+
+def _offered(offer: Offer) -> dict[str, tuple[Any, ...]]:
+    """The factors that an adapter limits, and those that it alone has."""
+    factors: dict[str, tuple[Any, ...]] = dict.fromkeys(
+        _LAID_OUT, tuple(layout.value for layout in offer.layouts)
+    )
+    if offer.sides:
+        factors |= {"sides_h": _SIDES, "sides_w": _SIDES}
+    if "vjp" in offer.lacks:
+        factors["requires_grad"] = ("none",)
     return factors
 
 
@@ -118,6 +135,8 @@ def covering_array(
 _TOGETHER = (
     ("stride_h", "remainder_h"),
     ("stride_w", "remainder_w"),
+    ("padding_h", "sides_h"),
+    ("padding_w", "sides_w"),
     ("bias", "requires_grad"),
 )
 
@@ -158,6 +177,8 @@ def can_occur(levels: Levels) -> bool:
     for axis in "hw":
         if levels.get(f"stride_{axis}") == 1 and levels.get(f"remainder_{axis}") == "most":
             return False
+        if levels.get(f"padding_{axis}") == "none" and levels.get(f"sides_{axis}") in _SIDES[1:]:
+            return False
     return not (levels.get("bias") == "nobias" and "b" in levels.get("requires_grad", ""))
 
 
@@ -183,7 +204,10 @@ def _possible(factors: Mapping[str, tuple[Any, ...]], names: tuple[str, ...]) ->
 
 
 _CONSTRAINED = frozenset(
-    {"stride_h", "stride_w", "remainder_h", "remainder_w", "bias", "requires_grad"}
+    {
+        *("stride_h", "stride_w", "remainder_h", "remainder_w", "bias", "requires_grad"),
+        *("padding_h", "padding_w", "sides_h", "sides_w"),
+    }
 )
 
 
@@ -205,7 +229,10 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         input_size=(height.input, width.input),
         kernel_size=(levels["kernel_h"], levels["kernel_w"]),
         stride=(levels["stride_h"], levels["stride_w"]),
-        padding=((height.padding,) * 2, (width.padding,) * 2),
+        padding=(
+            shared_out(height.padding, levels.get("sides_h", "equal")),
+            shared_out(width.padding, levels.get("sides_w", "equal")),
+        ),
         dilation=(levels["dilation_h"], levels["dilation_w"]),
     )
     subset = levels["requires_grad"]
@@ -248,6 +275,18 @@ def axis_sizes(
     # (o - 1)·stride + span + remainder - 2·padding is at least one pixel.
     least = max(0, -(-(1 - span - remainder + 2 * padding) // stride)) + 1
     return AxisSizes((least + outputs - 1) * stride + span + remainder - 2 * padding, padding)
+
+
+def shared_out(padding: int, sides: str) -> Pair:
+    """The padding before and behind, which add up to twice the padding.
+
+    Args:
+        padding: of each side, were they equal.
+        sides: "equal", "one": all of it before, or "uneven": one more behind.
+    """
+    if not padding or sides == "equal":
+        return padding, padding
+    return (2 * padding, 0) if sides == "one" else (padding - 1, padding + 1)
 
 
 def _axis(levels: Levels, axis: str) -> AxisSizes:

@@ -10,10 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from conv_reference.verification.target.adapter import is_adapter
+from conv_reference.verification.frameworks.contract import Framework
+from conv_reference.verification.frameworks.recipe import is_adapter
 from conv_reference.verification.target.numpy_layers import is_numpy_layer
 
-KINDS = ("function", "layer", "instance of a layer", "autograd.Function", "numpy layer", "adapter")
+KINDS = (
+    "function",
+    "layer",
+    "instance of a layer",
+    "autograd.Function",
+    "numpy layer",
+    "framework",
+    "adapter",
+)
 
 
 def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
@@ -54,6 +63,8 @@ def _kind_of_class(value: type) -> str:
         return "layer"
     if is_numpy_layer(value):
         return "numpy layer"
+    if issubclass(value, Framework):
+        return "framework"
     return "autograd.Function" if issubclass(value, torch.autograd.Function) else ""
 
 

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from conv_reference.quantities import CONV2D
+from conv_reference.verification.frameworks.recipe import lacking
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.adapter import function_of, is_adapter, lacking
 from conv_reference.verification.target.by_trial import convention_by_trial
 from conv_reference.verification.target.constants import constants_of
+from conv_reference.verification.target.foreign import framework_of, target_of
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.names import read_as
@@ -37,7 +38,8 @@ def as_target(
     Args:
         implementation: a callable with a leading part of the signature of
             ``torch.nn.functional.conv2d`` (or some of its options, by their names), a
-            ``torch.autograd.Function``, an ``nn.Module`` class or instance, or an adapter.
+            ``torch.autograd.Function``, an ``nn.Module`` class or instance, a ``Framework`` or
+            an adapter with ``forward`` and ``vjp``.
         name: shown in reports; by default the implementation's own.
         operator: what it should compute, where neither torch's own names, the layer's class nor
             a parameter ``output_padding`` say it: conv2d, conv_transpose2d, ...
@@ -66,6 +68,10 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
     """Under torch's convention where the signature says that it fits, else as a trial shows."""
     if words is not None:
         return _as_said(implementation, name, operator, words)
+    framework = framework_of(implementation, name)
+    if framework is not None:
+        asked = CONV2D if operator is None else reading(operator)[0]
+        return target_of(framework, name, asked)
     if operator not in {None, CONV2D.name}:
         return _adapted(implementation, name, operator)
     standard, refused = None, None
@@ -120,9 +126,6 @@ def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
         return of_instance(implementation, name, operator, line=line)
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
         return of_class(implementation, name, operator, line=line)
-    if is_adapter(implementation):
-        adapted = of_callable(function_of(implementation), name, operator, line=line)
-        return replace(adapted, spelling=None, adapted=True)
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):

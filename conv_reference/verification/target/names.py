@@ -137,7 +137,7 @@ def _could_be_one(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.ClassDef]:
         return len(node.args.posonlyargs) + len(node.args.args) >= 2
     if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
         bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
-        return not bases.isdisjoint({"Module", "Function", "Conv2d"})
+        return not bases.isdisjoint({"Module", "Function", "Conv2d", "Framework"})
     return False
 
 

@@ -102,25 +102,29 @@ def _parameters(implementation: Any) -> tuple[str, ...]:
         return ()
 
 
-def arguments(operator: Operator, geometry: Geometry, *, line: bool = False) -> dict[str, Any]:
+def arguments(
+    operator: Operator, geometry: Geometry, *, line: bool = False, sides: bool = False
+) -> dict[str, Any]:
     """What torch's function of the operator takes after the bias.
 
     Args:
         operator: which.
         geometry: with equal padding on opposite sides.
         line: whether there is one dimension alone, the width.
+        sides: whether padding that differs there is taken, as ((top, bottom), (left, right)).
 
     Raises:
         TargetError: where the padding differs between opposite sides.
     """
     (top, bottom), (left, right) = geometry.padding
-    if (top, left) != (bottom, right):
+    differs = (top, left) != (bottom, right)
+    if differs and not sides:
         raise TargetError(
             f"the padding of {geometry} differs between opposite sides; accepted are equal sides"
         )
     options = {
         "stride": geometry.stride,
-        "padding": (top, left),
+        "padding": geometry.padding if differs else (top, left),
         "dilation": geometry.dilation,
         "groups": geometry.groups,
     }

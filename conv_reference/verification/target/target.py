@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, GRADIENTS, Operator
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.spelling import Spelling
@@ -76,6 +76,18 @@ def _unheard(_: Case) -> None:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What an adapter says that its framework has; the rest is not asked."""
+
+    framework: str  # name and version
+    dtypes: tuple[str, ...]
+    layouts: tuple[Layout, ...]  # those that reach the kernel as they lie
+    sides: bool  # whether opposite sides may be padded differently
+    lacks: frozenset[str]  # of vjp, jvp and vmap
+    compiles_per: str | None  # None, "options" or "shape": what has a program of its own
+
+
+@dataclass(frozen=True)
 class Target:
     """An implementation under one calling convention."""
 
@@ -101,7 +113,6 @@ class Target:
     over_arrays: bool = False  # whether torch's graph is the adapter's: it takes numpy arrays
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
     signature: str = ""  # of the implementation, as a person reads it; empty where it has none
-    adapted: bool = False  # whether an adapter's author brought it under torch's convention
     convention: str = ""  # the same as ``--as`` takes it
     computes: str = ""  # what else than a cross-correlation it was seen to compute, if it is known
     constants: tuple[int, ...] = ()  # in its own Python: thresholds that it may have
@@ -109,13 +120,14 @@ class Target:
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
+    offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
     # Told what it is about to be asked for: who watches the process knows what killed it.
     about_to: Callable[[Case], None] = _unheard
 
     @property
     def has_glue(self) -> bool:
         """Whether something stands between it and its caller, and may answer in its place."""
-        return self.adapted or self.over_arrays or bool(self.called_as)
+        return self.offer is not None or self.over_arrays or bool(self.called_as)
 
     @property
     def is_settled(self) -> bool:
@@ -136,12 +148,13 @@ class Target:
         """The nearest case that the target can be asked for."""
         bias = case.bias if "bias" in self.options else self.always_biased
         asked = "" if self.forward_only else case.requires_grad
-        return replace(
+        case = replace(
             case,
             geometry=self.restrict_geometry(case.geometry),
             bias=bias,
             requires_grad=asked if bias else asked.replace("b", ""),
         )
+        return case if self.offer is None else _offered(case, self.offer)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
         """The nearest geometry that the target can be asked for."""
@@ -158,6 +171,9 @@ class Target:
         for name in self.integers & self.options | (self.integers & {"kernel_size"}):
             height, _ = getattr(geometry, name)
             changes[name] = (height, height)
+        (top, bottom), (left, right) = geometry.padding
+        if self.offer is not None and not self.offer.sides and (top, left) != (bottom, right):
+            changes.setdefault("padding", ((top, top), (left, left)))
         changes |= self.fixed
         if any(getattr(geometry, name) != value for name, value in changes.items()):
             geometry = enlarged(geometry, changes)
@@ -223,6 +239,17 @@ def _with_same_padding(geometry: Geometry) -> Geometry:
     )
     rows, columns = ((total // 2, total - total // 2) for total in whole)
     return replace(geometry, padding=(rows, columns))
+
+
+def _offered(case: Case, offer: Offer) -> Case:
+    """The case in layouts that reach the kernel, with no gradient where there is none to be had."""
+    named = ("input_layout", "weight_layout", "grad_output_layout")
+    changes: dict[str, Any] = {
+        name: Layout.CONTIGUOUS for name in named if getattr(case, name) not in offer.layouts
+    }
+    if "vjp" in offer.lacks:
+        changes["requires_grad"] = ""
+    return replace(case, **changes) if changes else case
 
 
 def _nowhere(*_: Any, **__: Any) -> Any:

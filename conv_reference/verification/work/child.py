@@ -67,6 +67,7 @@ class Child:
         full_run: bool,
         only_describe: bool = False,
         bare: bool = False,
+        other: bool = False,
     ) -> None:
         with contextlib.ExitStack() as held:
             self._shared = held.enter_context(memory_file("place"))
@@ -82,7 +83,8 @@ class Child:
             self._held = held.pop_all()
         self.channel = Channel(ours)
         self.channel.send(identity())
-        self.channel.send(wire.encoded(Start(target, child_path(), full_run, only_describe, bare)))
+        path = child_path(other=other)
+        self.channel.send(wire.encoded(Start(target, path, full_run, only_describe, bare)))
         self.begun = time.monotonic()
         self.ready = False
         self.piece: Piece | None = None

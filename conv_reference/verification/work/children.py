@@ -66,6 +66,7 @@ class Children:
     source: Processes | None = None  # of others, that is theirs to close
     forks: bool = True  # no process may be forked from one that holds a GPU's libraries
     bare: bool = False  # whether they import nothing that the target does not bring
+    python: str | None = None  # another interpreter that runs them
     has_results: bool = False  # whether there are any, of this one or of the one it comes from
     isolates: bool = True
     is_here: bool = False
@@ -160,6 +161,7 @@ class Children:
             source=self._processes(),
             forks=self.forks,
             bare=self.bare,
+            python=self.python,
             has_results=self.has_results,
         )
 
@@ -170,8 +172,9 @@ class Children:
             1,
             self.limit,
             bare=True,
+            python=self.python,
             has_results=True,
-            _own=Spawning(marked=False),
+            _own=Spawning(marked=False, python=self.python),
         )
         found.start()
         return found
@@ -235,6 +238,7 @@ class Children:
                 full_run=full_run,
                 only_describe=only_describe,
                 bare=self.bare,
+                other=self.python is not None,
             )
         except OSError as error:
             self._not_started(f"cannot start a process: {error}", again=True)
@@ -263,7 +267,9 @@ class Children:
 
     def _processes(self) -> Processes:
         if self.source is None and self._own is None:
-            self._own = cheapest() if self.forks else Spawning(marked=False)
+            python = self.python
+            unforked = Spawning(marked=False, python=python)
+            self._own = cheapest(python) if self.forks else unforked
         source = self.source or self._own
         assert source is not None
         return source

@@ -153,33 +153,39 @@ class Spawning(Processes):
 
     Args:
         marked: whether with the allocator's settings that make faults of memory show.
+        python: the interpreter that runs it; None for this one.
     """
 
-    def __init__(self, *, marked: bool = True) -> None:
-        self._marked = marked
+    def __init__(self, *, marked: bool = True, python: str | None = None) -> None:
+        self._marked, self._python = marked, python
         self._mark = secrets.token_hex(8)
 
     def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (Processes says it)
         fds = connection, shared
-        return _Spawned(popen(_WORKER, fds, errors, self._mark, marked=self._marked))
+        started = popen(_WORKER, fds, errors, self._mark, marked=self._marked, python=self._python)
+        return _Spawned(started)
 
     def close(self) -> None:  # noqa: D102 (Processes says it)
         descent.end_marked(self._mark)
 
 
 class Forking(Processes):
-    """Each is forked from one process, which holds torch; where a target killed that, another."""
+    """Each is forked from one process, which holds torch; where a target killed that, another.
 
-    def __init__(self) -> None:
-        self._mark = secrets.token_hex(8)
-        self._server = _Server(self._mark)
+    Args:
+        python: the interpreter that runs it; None for this one.
+    """
+
+    def __init__(self, python: str | None = None) -> None:
+        self._mark, self._python = secrets.token_hex(8), python
+        self._server = _Server(self._mark, python)
         self._lost_one = False
 
     def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (Processes says it)
         if self._server.has_ended:
             self._server.close()
             self._lost_one = True
-            self._server = _Server(self._mark)
+            self._server = _Server(self._mark, self._python)
         return _Forked(self._server, self._server.fork(connection, shared, errors))
 
     def close(self) -> None:
@@ -192,10 +198,12 @@ class Forking(Processes):
 class _Server:
     """The process that forks: see ``server``."""
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, python: str | None) -> None:
         ours, theirs = socket.socketpair()
         self._errors: IO[bytes] = memory_file("server")
-        self._process = popen(_SERVER, (theirs.fileno(),), self._errors.fileno(), mark)
+        self._process = popen(
+            _SERVER, (theirs.fileno(),), self._errors.fileno(), mark, python=python
+        )
         theirs.close()
         self._socket = ours
         self._asked = 0  # how many processes, and for how many of them the number has come
@@ -323,13 +331,23 @@ class _Forked(Process):
         return b"" if self.pid else self._server.said()
 
 
-def cheapest() -> Processes:
-    """The cheapest that this system can do."""
-    return Forking() if FORKS else Spawning()
+def cheapest(python: str | None = None) -> Processes:
+    """The cheapest that this system can do.
+
+    Args:
+        python: the interpreter that runs them; None for this one.
+    """
+    return Forking(python) if FORKS else Spawning(python=python)
 
 
 def popen(
-    module: str, fds: Sequence[int], errors: int, mark: str, *, marked: bool = True
+    module: str,
+    fds: Sequence[int],
+    errors: int,
+    mark: str,
+    *,
+    marked: bool = True,
+    python: str | None = None,
 ) -> subprocess.Popen[bytes]:
     """A worker, on dirtied memory: what of a result was never written shows.
 
@@ -339,11 +357,12 @@ def popen(
         errors: the descriptor of the file for its standard error.
         mark: by which all that descends from it is known.
         marked: whether on memory that was dirtied at all.
+        python: the interpreter that runs it; None for this one.
     """
     own = {**_PERTURB, **_preload()} if marked else {}
     return subprocess.Popen(
         # Not from the working directory: what lies there must not run in place of a module.
-        [sys.executable, "-P", "-m", module, *map(str, fds)],
+        [python or sys.executable, "-P", "-m", module, *map(str, fds)],
         pass_fds=fds,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -353,7 +372,7 @@ def popen(
             **os.environ,
             **own,
             descent.MARK: mark,
-            "PYTHONPATH": os.pathsep.join(child_path()),
+            "PYTHONPATH": os.pathsep.join(child_path(other=python is not None)),
         },
         start_new_session=True,  # Ctrl-C is ours to answer
     )

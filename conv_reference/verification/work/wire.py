@@ -21,9 +21,9 @@ _OURS = "conv_reference."
 ADMITTED = frozenset(
     {
         "Broken", "Case", "Crash", "Described", "Explanation", "Failure", "FunctionSpelling",
-        "Geometry", "Judgement", "LayerSpelling", "Layout", "Part", "Picture", "Plane", "Quantity",
-        "Results", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown", "Unreached",
-        "Values", "Verdict",
+        "Geometry", "Judgement", "LayerSpelling", "Layout", "Offer", "Part", "Picture", "Plane",
+        "Quantity", "Results", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown",
+        "Unreached", "Values", "Verdict",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.

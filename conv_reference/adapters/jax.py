@@ -1,0 +1,80 @@
+"""JAX: ``lax.conv_general_dilated`` with its vjp, jvp, vmap and jit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from conv_reference.verification import Framework
+
+jax.config.update("jax_enable_x64", True)  # float64 is float32 otherwise, silently
+
+
+class Jax(Framework):
+    """Compiled by XLA, for each shape anew."""
+
+    name, version = "JAX", jax.__version__
+    compiles_per = "shape"
+    numbers = ("NCHW", "OIHW", "NCHW")  # the order of dimensions of X, K and Y
+
+    def __init__(self) -> None:
+        if self.cache is not None:
+            jax.config.update("jax_compilation_cache_dir", str(self.cache))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+    def conv(
+        self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> Any:
+        """Y in the class's order of dimensions, and back."""
+        of_x, of_w, of_y = self.numbers
+        x = x.transpose(["NCHW".index(letter) for letter in of_x])
+        w = w.transpose(["OIHW".index(letter) for letter in of_w])
+        y = lax.conv_general_dilated(
+            x,
+            w,
+            stride,
+            padding,
+            rhs_dilation=dilation,
+            dimension_numbers=self.numbers,
+            feature_group_count=groups,
+        )
+        y = y.transpose([of_y.index(letter) for letter in "NCHW"])
+        return y if b is None else y + b[:, None, None]
+
+    def from_dlpack(self, tensor: Any) -> Any:
+        """A copy: XLA must not be shown memory that is changed later."""
+        return jnp.array(jnp.from_dlpack(tensor), copy=True)
+
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        """See ``jax.vjp``."""
+        return jax.vjp(f, *primals)[1](tuple(cotangents))
+
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        """See ``jax.jvp``."""
+        return jax.jvp(f, tuple(primals), tuple(tangents))[1]
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        """See ``jax.vmap``."""
+        return jax.vmap(f, in_dims)
+
+    def jit(self, f: Any) -> Any:
+        """See ``jax.jit``."""
+        return jax.jit(f)
+
+
+class Nhwc(Jax):
+    """The same with the channels last."""
+
+    numbers = ("NHWC", "HWIO", "NHWC")
+
+
+class Eager(Jax):
+    """The same without jit: each operation is a program."""
+
+    def jit(self, f: Any) -> Any:
+        """As it is."""
+        return f

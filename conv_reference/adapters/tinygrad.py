@@ -1,0 +1,44 @@
+"""tinygrad: ``Tensor.conv2d`` and ``Tensor.gradient``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from tinygrad import Tensor, dtypes
+
+from conv_reference.verification import Framework
+
+
+class TinyGrad(Framework):
+    """Realised on the CPU; each shape is a kernel of its own, compiled."""
+
+    name, version = "tinygrad", version("tinygrad")
+    compiles_per = "shape"
+
+    def conv(
+        self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> Any:
+        """Y; tinygrad counts the padding from the last axis."""
+        (top, bottom), (left, right) = padding
+        sides = (left, right, top, bottom)
+        return x.conv2d(w, b, groups=groups, stride=stride, dilation=dilation, padding=sides)
+
+    def to(self, tensor: Any) -> Any:
+        """By numpy; bfloat16, which that lacks, by its bits."""
+        given = tensor.detach().contiguous()
+        if given.dtype == torch.bfloat16:
+            return Tensor(given.view(torch.int16).numpy()).bitcast(dtypes.bfloat16)
+        return Tensor(given.numpy())
+
+    def back(self, array: Any) -> Any:
+        """By numpy, and bfloat16 by its bits."""
+        if array.dtype == dtypes.bfloat16:
+            return torch.tensor(array.bitcast(dtypes.int16).numpy()).view(torch.bfloat16)
+        return torch.tensor(array.numpy())
+
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        """By the gradient of the answers' weighted sum."""
+        weighted = sum((y * g).sum() for y, g in zip(f(*primals), cotangents, strict=True))
+        return tuple(weighted.gradient(*primals))

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import conv2d, pad
+
+from conv_reference.verification import Framework, Verdict, verify
+from conv_reference.verification.frameworks.convolving import function_of
+from conv_reference.verification.frameworks.lifting import AdapterError
+
+
+class Itself(Framework):
+    """Torch, as any other framework: what is lifted is torch.func's."""
+
+    name, version = "torch.func", torch.__version__
+    dtypes = ("float64",)
+
+    def conv(
+        self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> Any:
+        (top, bottom), (left, right) = padding
+        x = pad(x, (left, right, top, bottom))
+        return conv2d(x, w, b, stride, (0, 0), dilation, groups)
+
+    def from_dlpack(self, tensor: Any) -> Any:
+        return tensor.clone()
+
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        return torch.func.vjp(f, *primals)[1](tuple(cotangents))
+
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        return torch.func.vmap(f, in_dims)
+
+
+MODES = (
+    *("grad_input", "grad_weight", "grad_bias", "double_backward", "jvp"),
+    *("forward_over_reverse", "reverse_over_forward", "vmap", "vmap_nested", "vmap_gradients"),
+    *("jacrev", "jacfwd", "hessian_vector", "hessian_vector_forward"),
+)
+
+
+def test_every_mode_of_torchs_reaches_the_frameworks_own() -> None:
+    report = verify(Itself(), cases=60, checks=MODES, seed=0, known=None)
+
+    assert report.findings == ()
+    assert {c.name: c.verdict for c in report.checks if c.name in MODES} == dict.fromkeys(
+        MODES, Verdict.EXACT
+    )
+    assert report.environment["framework"] == f"torch.func {torch.__version__}"
+
+
+class DoubledTangent(Itself):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return tuple(2 * t for t in super().jvp(f, primals, tangents))
+
+
+class OneSliceForAll(Itself):
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        def mapped(*given: Any) -> Any:
+            found = super(OneSliceForAll, self).vmap(f, in_dims)(*given)
+            return tuple(y[:1].expand(y.shape).clone() for y in found)
+
+        return mapped
+
+
+@pytest.mark.parametrize(
+    ("framework", "check"),
+    [(DoubledTangent(), "jvp"), (OneSliceForAll(), "vmap")],
+    ids=["jvp", "vmap"],
+)
+def test_a_fault_in_one_transform_shows_in_its_check(framework: Framework, check: str) -> None:
+    report = verify(framework, cases=10, checks=[check], seed=0, known=None)
+    judged = {c.name: c.verdict for c in report.checks}
+
+    assert judged[check] == Verdict.WRONG
+
+
+def test_only_the_gradients_that_are_asked_for_are_computed() -> None:
+    asked: list[int] = []
+
+    class Counting(Itself):
+        def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+            asked.append(len(primals))
+            return super().vjp(f, primals, cotangents)
+
+    function = function_of(Counting())
+    X = torch.ones(1, 2, 3, 4, dtype=torch.float64)
+    K = torch.ones(3, 2, 1, 1, dtype=torch.float64, requires_grad=True)
+    function(X, K).sum().backward()
+    function(X.requires_grad_(), K).sum().backward()
+
+    assert asked == [1, 2]
+
+
+def test_padding_may_differ_between_opposite_sides() -> None:
+    function = function_of(Itself())
+    X, K = torch.ones(1, 1, 2, 2, dtype=torch.float64), torch.ones(1, 1, 1, 1, dtype=torch.float64)
+
+    assert function(X, K, padding=((1, 0), (0, 3))).shape == (1, 1, 3, 5)
+
+
+class Tuple3(Itself):
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        return (*super().vjp(f, primals, cotangents), cotangents[0])
+
+
+class Refusing(Itself):
+    refusals = ((ValueError, "not today"),)
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        raise ValueError("certainly not today")
+
+
+def test_a_declared_refusal_is_no_error() -> None:
+    with pytest.raises(NotImplementedError, match="certainly not today"):
+        function_of(Refusing())(torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.ones(1, 1, 1, 1))
+
+
+def test_a_gradient_too_many_is_told() -> None:
+    X = torch.ones(1, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    Y = function_of(Tuple3())(X, torch.ones(1, 1, 1, 1, dtype=torch.float64))
+    with pytest.raises(AdapterError, match="one gradient for each primal: 1 asked for, got 2"):
+        Y.sum().backward()
