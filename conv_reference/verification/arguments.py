@@ -9,6 +9,7 @@ from conv_reference.verification import given, options
 from conv_reference.verification.console import files
 from conv_reference.verification.gate import parameters
 from conv_reference.verification.gate.baseline import read
+from conv_reference.verification.model.domain import require_where
 from conv_reference.verification.target import names
 
 
@@ -22,6 +23,8 @@ def refuse(arguments: argparse.Namespace) -> None:
     given.require(arguments)
     if arguments.python is None:  # another environment has modules of its own
         names.require_found(arguments.target)
+    if arguments.where is not None:
+        require_where(arguments.where)
     _refuse_contradictions(arguments)
     _refuse_beside_baseline(arguments)
     _refuse_files(arguments)

@@ -20,6 +20,7 @@ from conv_reference.verification.report import formats
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Told, View, status_of
 from conv_reference.verification.target.names import completed, read_as
+from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
 
 EXAMPLES = """\
@@ -67,6 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
         OSError: when a file cannot be read or written.
     """
     arguments.target = completed(arguments.target)
+    if arguments.watch:
+        return watched(arguments, _once)
+    return _once(arguments)
+
+
+def _once(arguments: argparse.Namespace) -> int:
+    """One run; see ``run``."""
     refuse(arguments)
     arguments.target = read_as(arguments.target, arguments.operator, getattr(arguments, "as"))
     # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
@@ -103,6 +111,8 @@ def opening(arguments: argparse.Namespace) -> str:
         what = f"every variation of one geometry in {dtypes}"
     elif _is_gate(arguments):
         what = "the baseline's cases and as many fresh ones"
+    elif arguments.quick:
+        what = f"some hundred cases of every kind in {dtypes}"
     else:
         number = options.planned(arguments.budget, arguments.cases)
         seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES

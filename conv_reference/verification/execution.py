@@ -13,10 +13,12 @@ import torch
 from conv_reference.verification import accelerator
 from conv_reference.verification.checks import Check, Sample, all_checks
 from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.domain import EVERYWHERE, Domain, OutsideError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -30,16 +32,19 @@ class Settings:
     allowed_bits: int | None = None
     varied: bool = True  # whether cuDNN's settings are others now and then
     brief: bool = False  # whether a check of modes may ask a part of its questions of each case
+    domain: Domain = EVERYWHERE  # where the target is asked
+    strict: bool = False  # whether a refusal on purpose is a failure
 
     def trial(self, target: Target, case: Case) -> Trial:
         """The case put to the target, under these settings."""
         return Trial(
-            target,
+            replace(target, domain=self.domain) if self.domain.where else target,
             case,
             seed=self.seed,
             device=torch.device(self.device),
             allowed_bits=self.allowed_bits,
             brief=self.brief,
+            strict=self.strict,
         )
 
 
@@ -75,9 +80,16 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
     with _threads(case, parallel=check.parallel), _cudnn(case, settings), guarded():
         try:
             judgements.extend(check.run(trial))
+        except OutsideError:
+            pass  # what it has judged so far counts
         except TargetRaised as raised:
+            if isinstance(raised.error, OutsideError):
+                return tuple(judgements)
             blamed = _blamed(check, case, raised)
-            judgements.append(judged_raised(blamed, raised, transform=check.transform))
+            refused = is_refusal(trial, raised)
+            judgements.append(
+                judged_raised(blamed, raised, transform=check.transform, refused=refused)
+            )
     return tuple(judgements)
 
 

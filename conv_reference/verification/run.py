@@ -122,6 +122,7 @@ class Run:
             convention=self.target.convention,
             never_varied=self.target.never_varied,
             computes=self.target.computes,
+            where=self.target.domain.where,
         )
 
     def _notes(
@@ -143,7 +144,7 @@ class Run:
     def _auditor(self) -> Backend | None:
         """Who answers some certificates again: begun beforehand, for it imports torch."""
         named = self.wanted.checks
-        wanted = audit.ROW in named or not (named or self.wanted.is_single)
+        wanted = audit.ROW in named or not (named or self.wanted.is_single or self.wanted.quick)
         return self.backend.unmarked() if wanted else None
 
     def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:

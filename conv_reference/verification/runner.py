@@ -15,11 +15,13 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_magnitudes
+from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator, catalogue, given, options
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.relayed import relayed, torchs
+from conv_reference.verification.limits import Limits, learned
 from conv_reference.verification.model.case import (
     DTYPES,
     EXACT_VALUES,
@@ -27,6 +29,7 @@ from conv_reference.verification.model.case import (
     dtype_name,
     dtype_named,
 )
+from conv_reference.verification.model.domain import require_where
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.place import opened, read_as_said
 from conv_reference.verification.plan.ever import NEVER
@@ -50,6 +53,7 @@ def verify(
     *,
     operator: str | None = None,
     convention: str | None = None,
+    where: str | None = None,
     dtypes: Sequence[torch.dtype | str] | torch.dtype | str = options.DTYPE.default,
     device: str | torch.device = options.DEVICE.default,
     seed: int | None = None,
@@ -58,6 +62,7 @@ def verify(
     checks: Sequence[str] | str = (),
     skip: Sequence[str] | str = (),
     sweep: Sweep | str = options.SWEEP.default,
+    quick: bool = False,
     geometry: Geometry | str | None = None,
     case: Case | str | None = None,
     require: Verdict | str = options.REQUIRE.default,
@@ -83,6 +88,8 @@ def verify(
         convention: how it is called, as far as a trial is not to find that:
             "input=NHWC weight=HWIO integers=stride,padding", or "backward=none" where it is
             forward only.
+        where: the sizes that it answers, a predicate: "sh == sw == 1 and kh == kw == 3". What it
+            refuses on purpose, by a ``raise`` before anything is computed, is learned.
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report tells.
@@ -94,6 +101,7 @@ def verify(
         checks: names of checks or of their rows; all but those on request where empty.
         skip: names of checks or of their rows that are left out.
         sweep: which geometries the certificate is put to; see ``Sweep``.
+        quick: some hundred cases of every kind, for a first answer; no large sizes, no audit.
         geometry: only this one, in every variation.
         case: only this one, or its text form.
         require: the least that passes: rounded or exact.
@@ -142,13 +150,16 @@ def verify(
         budget=budget,
         cases=cases,
         sweep=Sweep(sweep),
+        quick=quick,
         checks=catalogue.without(checks, skip),
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
     )
     required = Verdict(require)
     _require_arguments(wanted)
-    settings = Settings(wanted.seed, usable_device(device), allowed_bits)
+    if where is not None:
+        require_where(where)
+    settings = Settings(wanted.seed, usable_device(device), allowed_bits, strict=strict)
     defects = _defects(known)
     full_run = not (wanted.is_single or wanted.checks)
     if operator is not None or convention is not None:
@@ -165,6 +176,11 @@ def verify(
         target = backend.describe()
         wanted = _offered(wanted, target)
         _require_exact(wanted)
+        target = target if where is None else target.within(where)
+        settings = replace(settings, domain=target.domain)
+        limits = _limits(target, wanted, backend, settings)
+        target = target.within(limits.where)
+        settings = replace(settings, domain=target.domain)
         remembered = Memory(memory)
         here = _environment(backend, settings.device)
         if target.offer is not None:
@@ -180,7 +196,11 @@ def verify(
         recalled = [] if wanted.is_single else _wanted(failed, target, wanted)
         chosen = plan(target, wanted, ever).preceded_by(recalled)
         run = replace(_run(target, backend, settings, wanted, defects, chosen, here), kept=kept)
-        report = run.report(chosen, required, progress)
+        report = replace(
+            run.report(chosen, required, progress),
+            refuses=limits.refuses,
+            by_torch=(limits.by_torch, limits.answered),
+        )
         failing = (f.case for f in report.findings if not f.known and f.verdict in FAILURES)
         lost = remembered.update(target, failing, recalled)
         said = report.notes if lost is None else (*report.notes, lost)
@@ -204,6 +224,14 @@ def _offered(wanted: Request, target: Target) -> Request:
             f"{', '.join(map(dtype_name, asked))}"
         )
     return replace(wanted, dtypes=dtypes)
+
+
+def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:
+    """What the target refuses; torch's own, and a single case, are not asked for that."""
+    is_torchs = target.name.partition(":")[0].partition(".")[0] == "torch"
+    if wanted.is_single or settings.strict or is_torchs or target.operator is not CONV2D:
+        return Limits()
+    return learned(target, wanted.dtypes, backend, settings)
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:

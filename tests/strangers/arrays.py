@@ -130,3 +130,19 @@ def correlate(image: Array, filters: Array) -> Array:
         for j in range(out.shape[1]):
             out[i, j] = (image[i : i + h, j : j + w] * filters).sum((1, 2))
     return out
+
+
+class Convolution:
+    """A book's: it is made of its arrays."""
+
+    def __init__(self, W: Array, b: Array, stride: int = 1, pad: int = 0) -> None:
+        self.W, self.b, self.stride, self.pad = W, b, stride, pad
+        self.dW = self.db = None
+
+    def forward(self, x: Array) -> Array:
+        out, self.cache = conv_forward(x, self.W, self.b, {"stride": self.stride, "pad": self.pad})
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        dx, self.dW, self.db = conv_backward(dout, self.cache)
+        return dx

@@ -3,9 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from conv_reference.verification import load_target, verify
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.names import completed
 from conv_reference.verification.work import wire
 
 HERE = Path(__file__).parent
@@ -29,6 +33,8 @@ STRANGERS = {
     "arrays.py:Overwritten": (WRONG, "integers for kernel_size, stride"),
     "arrays.py:Convolutional": (EXACT, "X as CHW"),
     "arrays.py:correlate": (EXACT, "X as HW, Y as HWC; K as (o, kh, kw)"),
+    "arrays.py:Convolution": (EXACT, "integers for padding, stride"),
+    "benchmark.py:ModelNew": (EXACT, ""),
     "layers.py:ConvLayer": (EXACT, "h, w for kernel_size"),
     "layers.py:UnfoldConv": (EXACT, "K as (o, c·kh·kw); integers for kernel_size, padding, stride"),
     "layers.py:NaiveConv": (EXACT, "ks for kernel_size"),
@@ -55,6 +61,24 @@ def test_what_is_known_of_a_stranger_travels_between_processes(name: str) -> Non
     target = load_target(f"{HERE / name}").described()
     travelled = wire.decoded(wire.encoded(target))
     assert (travelled.called_as, travelled.spelling) == (target.called_as, target.spelling)
+
+
+def test_a_benchmarks_model_is_judged_at_its_own_sizes_first() -> None:
+    target = load_target(f"{HERE}/benchmark.py:ModelNew")
+    assert str(target.own) == "n4 c3 h20 w24 o8 k3 s2 p1 d1 g1"
+    request = Request(dtypes=(torch.float32,), seed=0, cases=20)
+    assert plan(target, request).cases[0].geometry == target.own
+    assert completed(f"{HERE}/benchmark.py").endswith("benchmark.py:ModelNew")
+
+
+def test_who_leaves_all_to_torch_is_told_so() -> None:
+    target = load_target(f"{HERE}/benchmark.py:Fallback")
+    report = verify(target, checks="certificate", dtypes="float32", cases=20, seed=0, known=None)
+    assert report, str(report)
+    assert "a kernel of its own, if it has one, never ran" in str(report)
+    others = load_target(f"{HERE}/benchmark.py:ModelNew")
+    report = verify(others, checks="certificate", dtypes="float32", cases=20, seed=0, known=None)
+    assert "never ran" not in str(report)
 
 
 def test_over_arrays_what_is_not_asked_is_no_verdict() -> None:

@@ -12,6 +12,8 @@ def cannot_be_given(target: Target) -> str | None:
     """Why a target cannot be given its options in a call; None where it can."""
     if target.is_line:
         return "its arguments have one axis"
+    if target.domain.where:
+        return "it is asked for the sizes of its domain alone"
     if target.convention:
         return "its options are given by a convention found by trial"
     if target.call_with is None:

@@ -10,6 +10,7 @@ from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _WHY = "Sizes that no network has are the ones that no one tried."
@@ -111,7 +112,7 @@ def certified(trial: Trial, row: str) -> Iterator[Judgement]:
     try:
         judgements = list(certificate(trial))
     except TargetRaised as raised:
-        judgements = [judged_raised(row, raised)]
+        judgements = [judged_raised(row, raised, refused=is_refusal(trial, raised))]
     for judgement in judgements:
         if judgement.verdict in {Verdict.EXACT, Verdict.ROUNDED}:
             yield replace(judgement, check=row)

@@ -133,6 +133,8 @@ def unrequested(wanted: Request, device: str) -> Iterator[Note]:
     parts = []
     if wanted.case is not None:
         parts.append("anything but this case")
+    elif wanted.quick:
+        parts.append("large sizes, every pair of levels and the audit (without --quick)")
     elif wanted.geometry is not None:
         parts.append("other geometries than this one (--geometry)")
     if wanted.case is None:

@@ -107,6 +107,8 @@ def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool) -> str:
     words = ["conv-reference", "verify", bench.target.name, "--case", str(case)]
     if not all_rows()[row].repeatable:  # its case alone does not show it
         words += ["--check", row]
+    if settings.domain.where:
+        words += ["--where", settings.domain.where]
     if settings.device != "cpu":
         words += ["--device", settings.device]
     if in_process:

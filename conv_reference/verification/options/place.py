@@ -47,6 +47,12 @@ PYTHON = Option(
     checked=require_interpreter,
     unset="this one",
 )
+WATCH = Option(
+    flag="watch",
+    group=PLACE,
+    help="run again whenever the target's file is saved, what failed first; Ctrl-C ends it",
+    kind=None,
+)
 MEMORY = Option(
     flag="memory",
     group=PLACE,

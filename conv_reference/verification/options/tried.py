@@ -60,6 +60,15 @@ AS = Option(
     checked=lambda text: _texts().convention(text),
     recorded=True,
 )
+WHERE = Option(
+    flag="where",
+    keyword="where",
+    group=TRIED,
+    help='the sizes that the target answers, as "sh == sw == 1 and kh == kw == 3": nothing is '
+    "tried outside; what it refuses on purpose is learned",
+    metavar="EXPR",
+    recorded=True,
+)
 DTYPE = Option(
     flag="dtype",
     keyword="dtypes",
@@ -90,6 +99,14 @@ SWEEP = Option(
     default="default",
     choices=SWEEPS,
     recorded=True,
+)
+QUICK = Option(
+    flag="quick",
+    keyword="quick",
+    group=TRIED,
+    help="some hundred cases of every kind, for a first answer in a second or two",
+    kind=None,
+    default=False,
 )
 GEOMETRY = Option(
     flag="geometry",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, cycle, islice, repeat
@@ -117,7 +118,17 @@ def _sampled(target: Target, dtype: torch.dtype, random: Random) -> Case:
     if kind < _FAR + _MINIATURES:
         geometry = _fitting(miniature, dtype, random)
         return _miniature_case(geometry, dtype, random)
-    return _small_case(small_geometry(random), dtype, random)
+    return _small_case(_inside(target, random), dtype, random)
+
+
+def _inside(target: Target, random: Random) -> Geometry:
+    """A small one inside the target's domain, or that it can be moved there; else any."""
+    geometry = small_geometry(random)
+    for _ in range(_MOST_DRAWS if target.domain.where else 0):
+        if target.restrict_geometry(geometry) != target.domain.anchor:
+            break
+        geometry = small_geometry(random)
+    return geometry
 
 
 def _uneven(geometry: Geometry, random: Random) -> Geometry:
@@ -237,6 +248,30 @@ def threshold_cases(
     drawn = at_thresholds(target.constants, random, count)
     for geometry, dtype in zip(drawn, cycle(_in_turn(dtypes)), strict=False):
         yield nearest(target, _small_case(geometry, dtype, random))
+
+
+_MOST_OWN = 300_000_000  # products of a case at a target's own sizes: a second of the oracle
+
+
+def own_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
+    """The sizes that a target is made for, and some near them.
+
+    Of samples there are as many as have three hundred million products.
+
+    Args:
+        target: what they are put to; none for one that is made for no sizes.
+        dtypes: of the run, of which the first two are tried.
+    """
+    if target.own is None:
+        return
+    own = target.own
+    per_sample = math.prod((*own.weight_shape, *own.output_size))
+    own = replace(own, batch=max(1, min(own.batch, _MOST_OWN // max(1, per_sample))))
+    h, w = own.input_size
+    near = [own, *(replace(own, batch=1, input_size=size) for size in ((h + 1, w), (h, w + 3)))]
+    for geometry in near:
+        for dtype in dtypes[:2]:
+            yield nearest(target, Case(check=certifying().name, geometry=geometry, dtype=dtype))
 
 
 def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:

@@ -43,10 +43,10 @@ def mode_cases(
             share = request.scale * shares(request.dtypes)[dtype]
             number = max(1, round(_COUNTS.get(check.sample, 3) * check.times * share))
             random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
-            yield from _sampled(target, check, dtype, covering, random, number)
+            yield from sampled(target, check, dtype, covering, random, number)
 
 
-def _sampled(
+def sampled(
     target: Target,
     check: Check,
     dtype: torch.dtype,
@@ -54,7 +54,16 @@ def _sampled(
     random: Random,
     count: int,
 ) -> Iterator[Case]:
-    """Cases for one check in one dtype, each with room for exact integers."""
+    """Cases for one check in one dtype, each with room for exact integers.
+
+    Args:
+        target: what they are put to.
+        check: that is asked for.
+        dtype: to which it applies.
+        covering: certificates, of which some are taken.
+        random: a stream of its own.
+        count: of cases.
+    """
     match check.sample:
         case Sample.OWN:
             yield from _own_cases(target, check, dtype)

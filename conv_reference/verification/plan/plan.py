@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from conv_reference.verification.checks import certifying
+from conv_reference.verification.checks import Check, certifying
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import DEFAULT_CASES
 from conv_reference.verification.plan.bulk import (
     large_cases,
     network_cases,
+    own_cases,
     pair_cases,
     small_cases,
     threshold_cases,
@@ -26,6 +27,7 @@ from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.ever import NEVER, Ever
 from conv_reference.verification.plan.modes import mode_cases
 from conv_reference.verification.plan.possible import require_possible, require_possible_geometry
+from conv_reference.verification.plan.quick import quick_cases
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.plan.single import geometry_cases
@@ -94,6 +96,13 @@ def plan(target: Target, request: Request, ever: Ever = NEVER) -> Plan:
     if request.geometry is not None:
         geometry = require_possible_geometry(target, request.geometry)
         return Plan(_distinct(geometry_cases(target, geometry, request.dtypes, checks)))
+    own = own_cases(target, request.dtypes) if certifying() in checks else ()
+    return _chosen(target, request, checks, ever).preceded_by(own)
+
+
+def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -> Plan:
+    if request.quick:
+        return Plan(_distinct(quick_cases(target, request, checks)))
     certified = certifying() in checks
     if request.sweep != Sweep.DEFAULT:
         return _followed_by_the_bulk((), target, request, ever) if certified else Plan(())

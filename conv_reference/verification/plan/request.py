@@ -43,6 +43,7 @@ class Request:
     checks: tuple[str, ...] = ()  # names of checks or rows; all but those on request where empty
     geometry: Geometry | None = None  # only this one
     case: Case | None = None  # only this one
+    quick: bool = False  # a first answer: some hundred cases of every kind
 
     @property
     def is_single(self) -> bool:

@@ -113,11 +113,23 @@ def calling(report: Report) -> tuple[str, ...]:
     if report.called_as:
         fixed = f' (--as "{report.convention}" fixes it)' if report.convention else ""
         lines.append(f"called with {'; '.join(report.called_as)}{fixed}")
+    lines += [f"refuses: {refused}" for refused in report.refuses]
     if report.computes:
         lines.append(f"seems to compute {report.computes}")
+    torchs, answered = report.by_torch
+    if torchs and torchs == answered:
+        lines.append(
+            "torch's own convolution computed every answer that was listened to: a kernel of its "
+            "own, if it has one, never ran"
+        )
     if report.never_varied:
         lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
     return tuple(map(one_line, lines))
+
+
+def answered(report: Report) -> str:
+    """Where it was judged, as the last line says it; empty where that is everywhere."""
+    return f", where {one_line(report.where)}" if report.where else ""
 
 
 def _but_known(report: Report) -> str:
@@ -178,8 +190,9 @@ def closing(report: Report, view: View = PLAIN) -> str:
     alone = _verdict(report) + _but_known(report) + _permissive(report)
     said = alone if view.top is None else view.top.headline
     apart = by_dtype(report) if view.top is None else ""
+    where = answered(report) if view.top is None else ""
     status = "" if view.status is None else f"; exit status {view.status}"
-    return f"{one_line(report.target)}: {said}{apart and ': '}{apart}{status}"
+    return f"{one_line(report.target)}: {said}{where}{apart and ': '}{apart}{status}"
 
 
 def by_dtype(report: Report) -> str:

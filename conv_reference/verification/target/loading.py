@@ -13,10 +13,11 @@ from typing import Any
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.target.benchmarks import benchmark_target, is_benchmark
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.names import asked_convention, asked_operator, split
 from conv_reference.verification.target.operators import READINGS
-from conv_reference.verification.target.siblings import find_beside, find_here
+from conv_reference.verification.target.siblings import find_beside, find_here, find_last
 from conv_reference.verification.target.target import Target
 
 _MOST_SAID = 1000  # characters of what an import throws
@@ -31,7 +32,10 @@ def load_target(name: str) -> Target:
     _, operator = asked_operator(name)
     if operator is not None and operator not in READINGS:
         raise TargetError(f"no operator {operator!r}; accepted is one of {', '.join(READINGS)}")
-    return as_target(load(name), name=name, operator=operator, convention=asked_convention(name))
+    value = load(name)
+    if is_benchmark(value):
+        return benchmark_target(value, name, operator, asked_convention(name))
+    return as_target(value, name=name, operator=operator, convention=asked_convention(name))
 
 
 def load(name: str) -> Any:
@@ -83,5 +87,6 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     find_beside(path)
+    find_last()
     spec.loader.exec_module(module)
     return module

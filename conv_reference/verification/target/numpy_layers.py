@@ -21,8 +21,9 @@ from conv_reference.verification.target.numpy_functions import in_order
 from conv_reference.verification.target.strangers import NAMES, Bound, Stranger, constructed
 
 # What a backward pass takes beside dY: how far it is to step, where it steps at once.
-_RATES = ("learning_rate", "lr", "alpha", "eta", "rate", "step_size")
-_METHODS = ("forward", "backward")
+_RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
+_BACKWARD = ("backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass")
+_FORWARD = ("forward", "forward_pass")
 
 
 def is_numpy_layer(implementation: Any) -> bool:
@@ -31,7 +32,13 @@ def is_numpy_layer(implementation: Any) -> bool:
         return False
     if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
         return False
-    return all(callable(getattr(implementation, method, None)) for method in _METHODS)
+    return all(_method(implementation, names) is not None for names in (_FORWARD, _BACKWARD))
+
+
+def _method(layer: Any, names: tuple[str, ...]) -> Any:
+    """The first of the methods that there is; None without one."""
+    found = (getattr(layer, name, None) for name in names)
+    return next((method for method in found if callable(method)), None)
 
 
 def numpy_layer(layer: type) -> Stranger:
@@ -45,10 +52,12 @@ def numpy_layer(layer: type) -> Stranger:
 
     def bound(settings: Mapping[str, Any]) -> Bound:
         make = _quietly(own.made(settings))
-        make()  # what cannot be constructed is said before a call
+        if not own.arrays:
+            make()  # what cannot be constructed is said before a call
 
         def run(X: Any, K: Any, b: Any) -> Passed:
-            return _Run(make(), K, b, rate).passed(X)
+            made = make(**dict(zip(own.arrays, (K, b), strict=False)))
+            return _Run(made, K, b, rate).passed(X)
 
         return lifted(run, has_backward=True)
 
@@ -57,13 +66,13 @@ def numpy_layer(layer: type) -> Stranger:
     )
 
 
-def _quietly(make: Callable[[], Any]) -> Callable[[], Any]:
+def _quietly(make: Callable[..., Any]) -> Callable[..., Any]:
     """Make it and leave numpy's random state alone: an object is made for each call."""
 
-    def made() -> Any:
+    def made(**arrays: Any) -> Any:
         before = np.random.get_state()
         try:
-            return make()
+            return make(**arrays)
         finally:
             np.random.set_state(before)
 
@@ -73,7 +82,7 @@ def _quietly(make: Callable[[], Any]) -> Callable[[], Any]:
 def _rate(layer: Any) -> str | None:
     """The parameter of backward that is a step's size, if it has one."""
     try:
-        parameters = list(inspect.signature(layer.backward).parameters)
+        parameters = list(inspect.signature(_method(layer, _BACKWARD)).parameters)
     except (TypeError, ValueError):
         return None
     return next((name for name in parameters[2:] if name.lower() in _RATES), None)
@@ -123,6 +132,8 @@ class _Run:
 
     def __init__(self, layer: Any, K: Any, b: Any, rate: str | None) -> None:
         self._layer, self._rate = layer, rate
+        if rate is not None:  # its step may be taken in place, in arrays that are its own
+            K, b = K.copy(), None if b is None else b.copy()
         found = list(places(layer))
         self._kernel = _the(found, lambda p: p.array.shape == K.shape and not _is_gradient(p.name))
         if self._kernel is None:
@@ -137,12 +148,16 @@ class _Run:
 
     def passed(self, X: Any) -> Passed:
         """Y, and the backward pass, whose gradients are looked for in the object."""
-        return Passed(self._layer.forward(X), lambda G: self._gradients(X, G))
+        return Passed(_method(self._layer, _FORWARD)(X), lambda G: self._gradients(X, G))
 
     def _gradients(self, X: Any, G: Any) -> list[Any]:
         before = [None if array is None else array.copy() for array in (self._K, self._b)]
         given = {} if self._rate is None else {self._rate: 1.0}
-        returned = self._layer.backward(G, **given)
+        returned = _method(self._layer, _BACKWARD)(G, **given)
+        if returned is None:  # it leaves dX where it leaves the others
+            returned = next(
+                (p.array for p in places(self._layer) if _OF_INPUT.match(p.name.lower())), None
+            )
         if isinstance(returned, tuple | list):
             shapes = [array.shape for array in (X, self._K, self._b) if array is not None]
             found = in_order(returned, shapes)
@@ -157,12 +172,13 @@ class _Run:
 
     def _gradient(self, place: Place, before: Any) -> Any:
         """What was left under a gradient's name, or the step that was taken."""
-        left = [p for p in places(self._layer) if p.array.shape == before.shape]
-        left = [p for p in left if _is_gradient(p.name)]
         own = place.name.rpartition(".")[2]
-        named = sorted(left, key=lambda p: not _is_of(p.name, own))
-        if named:
-            return named[0].array
+        left = [p for p in places(self._layer) if _is_gradient(p.name)]
+        named = [p for p in left if _is_of(p.name, own) and p.array.ndim == before.ndim]
+        alike = [p for p in left if p.array.shape == before.shape]
+        if alike or named:
+            both = [p for p in named if p in alike]
+            return (both or alike or named)[0].array
         now = next((p.array for p in places(self._layer) if p.name == place.name), None)
         return before - now if self._rate is not None and now is not None else None
 
@@ -184,7 +200,10 @@ def _is_bias(place: Place, size: int) -> bool:
     return named and place.array.size == size and not _is_gradient(place.name)
 
 
-_GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|weights?|bias(es)?|kernels?|filters?))$")
+_GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|x|weights?|inputs?|bias(es)?|kernels?|filters?))$")
+
+
+_OF_INPUT = re.compile(r"(.*\.)?(d_?l?_?d?_?(x|a|input|inputs|in)|grad_(input|x)|(input|x)_grad)$")
 
 
 def _is_gradient(name: str) -> bool:

@@ -41,6 +41,16 @@ def find_beside(file: Path) -> None:
     _finder(file.resolve().parent).targets.add(file.stem)
 
 
+def find_last() -> None:
+    """Have the modules of the working directory found where nothing else has their name.
+
+    A file deep in a project imports the project by the folder from which it is run.
+    """
+    finder = _Siblings(str(Path.cwd()))
+    if not any(isinstance(f, _Siblings) and f.folder == finder.folder for f in sys.meta_path):
+        sys.meta_path.append(finder)
+
+
 def find_here(name: str) -> None:
     """Have the modules of the working directory found, where it holds one of this name."""
     here = Path.cwd()

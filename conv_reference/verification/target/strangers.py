@@ -29,7 +29,8 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "in_channels": (
             "in_channels", "in_ch", "in_channel", "c_in", "cin", "in_c", "input_channels",
             "input_channel", "num_in_channels", "n_in", "nin", "in_planes", "in_features", "inp",
-            "num_channels", "n_channels", "channels_in", "depth_in",
+            "num_channels", "n_channels", "channels_in", "depth_in", "nb_channels", "input_depth",
+            "in_depth", "nb_in", "channels",
         ),
         "out_channels": (
             "out_channels", "out_ch", "out_channel", "c_out", "cout", "out_c", "output_channels",
@@ -63,6 +64,9 @@ SIDES = (
 
 # The sizes of one image, of a layer that makes its arrays for these.
 _IMAGES = ("input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size")
+# The kernel itself, of a layer that is made of its arrays; and its bias.
+_KERNELS = ("w", "weight", "weights")
+_BIASES = ("b", "bias", "biases", "B")
 # What holds a function's options by their names: ``conv_param["stride"]``.
 _DICTIONARIES = (
     "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",
@@ -189,7 +193,9 @@ class Constructed:
     """A class by whose constructor a layer is made."""
 
     stranger: Stranger  # but for how it is called
-    made: Callable[[Mapping[str, Any]], Callable[[], Any]]  # settings → what makes one
+    made: Callable[[Mapping[str, Any]], Callable[..., Any]]  # settings → what makes one
+    # Of a constructor that takes them: the parameters for the kernel and, where it has one, b.
+    arrays: tuple[str, ...] = ()
 
 
 def constructed(layer: Callable[..., Any]) -> Constructed:
@@ -205,12 +211,15 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
     sides = next((pair for pair in SIDES if {*pair} <= own), None)
     rest = [p for p in parameters if sides is None or p.name not in sides]
     image = next((p.name for p in rest if p.name in _IMAGES and p.default is p.empty), None)
-    rest = [p for p in rest if p.name != image]
-    names, foreign = _named(rest, without=() if sides is None else ("kernel_size",))
-    if sides is None and "kernel_size" not in names:
+    kernel = next((p.name for p in rest if p.name.lower() in _KERNELS), None)
+    arrays = () if kernel is None else (kernel, *(p.name for p in rest if p.name in _BIASES))
+    rest = [p for p in rest if p.name not in {image, *arrays}]
+    sized = sides is not None or kernel is not None
+    names, foreign = _named(rest, without=("kernel_size",) if sized else ())
+    if not sized and "kernel_size" not in names:
         raise TargetError("accepted is a layer whose constructor takes the kernel's size")
 
-    def made(settings: Mapping[str, Any]) -> Callable[[], Any]:
+    def made(settings: Mapping[str, Any]) -> Callable[..., Any]:
         given = {names[option]: value for option, value in settings.items() if option in names}
         if sides is not None:
             given |= dict(zip(sides, settings["kernel_size"], strict=True))
@@ -230,6 +239,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
             foreign=foreign,
         ),
         made,
+        arrays,
     )
 
 
@@ -239,6 +249,8 @@ def _not_called(_: Mapping[str, Any]) -> Bound:
 
 def _layer(layer: type[nn.Module]) -> Stranger:
     own = constructed(layer)
+    if own.arrays:
+        raise TargetError("accepted is a layer that makes its kernel itself")
 
     def bound(settings: Mapping[str, Any]) -> Bound:
         made = own.made(settings)()

@@ -14,10 +14,12 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case, Layout
+from conv_reference.verification.model.domain import EVERYWHERE, Domain, some_inside, towards
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.spelling import Spelling
 
+_MOST_MOVES = 3  # of a geometry towards the domain, where its convention moves it out again
 # What torch's conv2d takes after input and weight, and a layer's constructor may take.
 OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
 # What other operators take, in torch's order.
@@ -121,6 +123,8 @@ class Target:
     call_with: Callable[..., Any] | None = None
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
     offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
+    own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
+    domain: Domain = EVERYWHERE  # outside of it nothing is asked
     # Told what it is about to be asked for: who watches the process knows what killed it.
     about_to: Callable[[Case], None] = _unheard
 
@@ -157,7 +161,37 @@ class Target:
         return case if self.offer is None else _offered(case, self.offer)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
-        """The nearest geometry that the target can be asked for."""
+        """The nearest geometry that the target can be asked for, inside its domain."""
+        restricted = self._restricted(geometry)
+        if restricted in self.domain:
+            return restricted
+        for _ in range(_MOST_MOVES):
+            restricted = self._restricted(towards(self.domain.where, restricted))
+            if restricted in self.domain:
+                return restricted
+        assert self.domain.anchor is not None  # or it is no domain of this target's
+        return self.domain.anchor
+
+    def within(self, where: str) -> Target:
+        """The same, asked for what is inside of a domain, and of its own, alone.
+
+        Raises:
+            ValueError: when it can be asked for nothing there; one line.
+        """
+        if where in {"", self.domain.where}:
+            return self
+        both = " and ".join(
+            f"({text})" if " or " in text else text for text in (self.domain.where, where) if text
+        )
+        free, domain = replace(self, domain=EVERYWHERE), Domain(both)
+        for geometry in some_inside(both):
+            anchor = free.restrict_geometry(geometry)
+            if anchor in domain:
+                return replace(self, domain=Domain(both, anchor))
+        raise ValueError(f"{self.name} can be asked for no sizes where {both}")
+
+    def _restricted(self, geometry: Geometry) -> Geometry:
+        """The nearest that its convention allows."""
         if self.is_line:
             geometry = _flattened(geometry)
         changes = {name: value for name, value in _DEFAULTS.items() if name not in self.options}

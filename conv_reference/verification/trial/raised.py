@@ -20,7 +20,9 @@ _PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
-def judged_raised(row: str, raised: TargetRaised, *, transform: bool = False) -> Judgement:
+def judged_raised(
+    row: str, raised: TargetRaised, *, transform: bool = False, refused: bool = False
+) -> Judgement:
     """Raised, or unsupported where the exception says that there is no such mode.
 
     Args:
@@ -28,6 +30,7 @@ def judged_raised(row: str, raised: TargetRaised, *, transform: bool = False) ->
         raised: what was thrown.
         transform: whether it was asked through a transform of torch's, or a compiler: what only
             raises there is silently wrong nowhere, and so not judged there.
+        refused: whether it is a refusal on purpose, see ``refused``.
     """
     if isinstance(raised.error, LeftEnteredError):
         said = f"{raised.error}"
@@ -36,7 +39,7 @@ def judged_raised(row: str, raised: TargetRaised, *, transform: bool = False) ->
     said = f"{kind}: {message_of(raised.error)}"
     message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
     place = _place(raised.error)
-    refusal = is_unsupported(raised.error, own=bool(place))
+    refusal = refused or is_unsupported(raised.error, own=bool(place))
     unsupported = refusal or transform
     where = f" (at {place})" if place else ""
     return Judgement(

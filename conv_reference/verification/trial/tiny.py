@@ -24,7 +24,10 @@ def tiny_judgements(target: Target) -> list[Judgement]:
 
 
 def _judgements(target: Target) -> Iterator[Judgement]:
-    case = target.restrict(Case(check="certificate", geometry=Geometry.parse(GEOMETRY)))
+    # Numpy's own dtype; many of its functions answer in that whatever they are given.
+    dtype = torch.float64 if target.over_arrays else torch.float32
+    geometry = Geometry.parse(GEOMETRY)
+    case = target.restrict(Case(check="certificate", geometry=geometry, dtype=dtype))
     trial = Trial(target, case, 0, torch.device("cpu"))
     raised = None
     try:

@@ -18,6 +18,7 @@ from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES, Operator
 from conv_reference.verification import accelerator
 from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.domain import OutsideError
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Call, Target
@@ -78,6 +79,7 @@ class Trial:
     seed: int  # of the run
     device: torch.device
     allowed_bits: int | None = None  # the precision that the user allows
+    strict: bool = False  # whether a refusal on purpose is a failure
     brief: bool = False  # whether many cases are to come, each asked a few of its questions
 
     def some(self, questions: Iterable[Question], about: str = "") -> list[Question]:
@@ -143,10 +145,13 @@ class Trial:
 
         Raises:
             TargetRaised: when a layer cannot be constructed.
+            OutsideError: when the case is outside of the target's domain.
         """
         if self.target.forward_only:
             changes["requires_grad"] = ""
         case = replace(self.case, **changes) if changes else self.case
+        if case.geometry not in self.target.domain:
+            raise OutsideError(f"{case.geometry}")
         arranged = arrange(self.operands if operands is None else operands, case, self.device)
         self.target.about_to(case)
         if accelerator.is_another(self.device):  # the processor's allocator does it by itself

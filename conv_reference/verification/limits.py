@@ -1,0 +1,188 @@
+"""Where a target answers, learned from what it refuses on purpose.
+
+Some forty small cases, in which one thing at a time differs from a plain one, are put to it before
+the plan is drawn. What it refuses of them, and what all it accepts has not, is outside of its
+domain: it is told once, and asked for no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.execution import Settings, guarded
+from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.domain import Domain
+from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.refused import is_refusal
+from conv_reference.verification.trial.trial import TargetRaised, target_code
+from conv_reference.verification.work.backend import Backend
+
+# What a refusal may be about, and the domain that is left; the simplest first.
+_LIMITS = (
+    ("g > 1", "g == 1"),
+    ("dh > 1 or dw > 1", "dh == dw == 1"),
+    ("sh > 1 or sw > 1", "sh == sw == 1"),
+    ("ph > 0 or pw > 0", "ph == pw == 0"),
+    ("n > 1", "n == 1"),
+    ("h != w", "h == w"),
+    ("kh != kw", "kh == kw"),
+    ("sh != sw", "sh == sw"),
+    ("ph != pw", "ph == pw"),
+    ("dh != dw", "dh == dw"),
+    ("kh % 2 == 0 or kw % 2 == 0", "kh % 2 == 1 and kw % 2 == 1"),
+    ("kh != 3 or kw != 3", "kh == kw == 3"),
+    ("kh == 1 or kw == 1", "kh > 1 and kw > 1"),
+    ("sh > kh or sw > kw", "sh <= kh and sw <= kw"),
+    ("ph >= kh or pw >= kw", "ph < kh and pw < kw"),
+    ("sh > 2 or sw > 2", "sh <= 2 and sw <= 2"),
+    ("g == c and c > 1", "g < c or c == 1"),
+    ("c % 2 == 1", "c % 2 == 0"),
+    ("o % 2 == 1", "o % 2 == 0"),
+    ("c % 4 > 0", "c % 4 == 0"),
+    ("o % 4 > 0", "o % 4 == 0"),
+    ("c != o", "c == o"),
+    ("rh > 0 or rw > 0", "rh == 0 and rw == 0"),
+)
+_PLAIN = "n2 c4 h8 w8 o8 k3"
+_VARIED = (
+    "n1 c4 h8 w8 o8 k3", "n2 c1 h8 w8 o8 k3", "n2 c3 h8 w8 o8 k3", "n2 c4 h8 w8 o4 k3",
+    "n2 c4 h8 w8 o5 k3", "n2 c4 h8 w8 o6 k3", "n2 c2 h8 w8 o8 k3", "n2 c4 h8 w7 o8 k3",
+    "n2 c4 h7 w8 o8 k3", "n2 c4 h7 w7 o8 k3", "n2 c4 h8 w8 o8 k1", "n2 c4 h8 w8 o8 k2",
+    "n2 c4 h8 w8 o8 k4", "n2 c4 h8 w8 o8 k5", "n2 c4 h8 w8 o8 k3x1", "n2 c4 h8 w8 o8 k1x3",
+    "n2 c4 h8 w8 o8 k2x3", "n2 c4 h8 w8 o8 k3x5", "n2 c4 h9 w9 o8 k3 s2", "n2 c4 h8 w8 o8 k3 s2",
+    "n2 c4 h9 w9 o8 k3 s3", "n2 c4 h9 w9 o8 k3 s2x1", "n2 c4 h9 w9 o8 k1 s2",
+    "n2 c4 h8 w8 o8 k3 p1", "n2 c4 h8 w8 o8 k3 p2", "n2 c4 h8 w8 o8 k3 p3",
+    "n2 c4 h8 w8 o8 k3 p1x0",
+    "n2 c4 h8 w8 o8 k1 p1", "n2 c4 h8 w8 o8 k3 d2", "n2 c4 h8 w8 o8 k3 d1x2",
+    "n2 c4 h8 w8 o8 k3 g2",
+    "n2 c4 h8 w8 o4 k3 g4", "n2 c4 h8 w8 o8 k3 g4", "n2 c4 h9 w9 o8 k3 s2 p1",
+    "n1 c1 h3 w3 o1 k3", "n1 c1 h3 w3 o1 k1", "n2 c4 h8 w8 o8 k3 s2 p1 d2 g2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What a target said as it refused a case."""
+
+    said: str  # "ValueError: groups are not supported"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """That a target answered a case."""
+
+    by_torch: bool  # whether torch's own convolution was heard in it
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a target answers, and what it said of the rest."""
+
+    where: str = ""
+    refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: groups are not supported)"
+    by_torch: int = 0  # of the cases that were answered, those in which torch convolved
+    answered: int = 0
+
+
+class _Listener(TorchDispatchMode):
+    """Hears whether torch convolves."""
+
+    heard = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.heard |= "convolution" in func.__name__ or func.__name__.startswith("conv2d")
+        return func(*args, **(kwargs or {}))
+
+
+def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | Answered | None:
+    """What the target refuses the case with, or that it answers; None where it does neither."""
+    trial = settings.trial(target, case)
+    listener = _Listener()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
+    with guarded():
+        try:
+            call = trial.call()
+            with listener, target_code("Y"):
+                call.forward()
+        except TargetRaised as raised:
+            if is_refusal(trial, raised):
+                said = message_of(raised.error).strip().partition("\n")[0]
+                return Refused(f"{type_name(raised.error)}: {said}")
+            return None
+    return Answered(listener.heard)
+
+
+def learned(
+    target: Target, dtypes: Sequence[torch.dtype], backend: Backend, settings: Settings
+) -> Limits:
+    """What the target refuses on purpose of a few small cases.
+
+    Args:
+        target: whose cases are drawn inside of its domain, if it is given one.
+        dtypes: of the run; in the first of them sizes are varied.
+        backend: where it runs.
+        settings: of the run.
+    """
+    cases = _cases(target, dtypes)
+    answers: dict[Case, Refused | None] = {}
+    came = dict(backend.run(asked_whether, cases, settings))
+    for number, case in enumerate(cases):
+        result = came.get(number)
+        if result is None or isinstance(result, Refused | Answered):
+            answers[case] = result if isinstance(result, Refused) else None
+    answered = [result.by_torch for result in came.values() if isinstance(result, Answered)]
+    plain = {case: said for case, said in answers.items() if case.dtype == dtypes[0]}
+    whole = [dtype for dtype in dtypes if _refuses_all(answers, dtype)]
+    refuses = [_told(dtype_name(dtype), _first(answers, dtype)) for dtype in whole]
+    limits = [] if dtypes[0] in whole else list(_limits(plain))
+    told = (_told(about, said) for about, _, said in limits)
+    where = _together([left for _, left, _ in limits])
+    return Limits(where, (*told, *refuses), sum(answered), len(answered))
+
+
+def _cases(target: Target, dtypes: Sequence[torch.dtype]) -> list[Case]:
+    geometries = map(target.restrict_geometry, map(Geometry.parse, (_PLAIN, *_VARIED)))
+    cases = [
+        Case(check="certificate", geometry=geometry, dtype=dtype, requires_grad="")
+        for number, geometry in enumerate(dict.fromkeys(geometries))
+        for dtype in (dtypes if number == 0 else dtypes[:1])
+    ]
+    return [target.restrict(case) for case in cases]
+
+
+def _refuses_all(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> bool:
+    said = [answer for case, answer in answers.items() if case.dtype == dtype]
+    return bool(said) and all(said)
+
+
+def _first(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> str:
+    return next(r.said for case, r in answers.items() if case.dtype == dtype and r is not None)
+
+
+def _limits(answers: Mapping[Case, Refused | None]) -> Iterator[tuple[str, str, str]]:
+    """What refusals are about, the domain that is left, and what was said."""
+    accepted = [case.geometry for case, said in answers.items() if said is None]
+    refused = {case.geometry: said.said for case, said in answers.items() if said is not None}
+    possible = [pair for pair in _LIMITS if not any(g in Domain(pair[0]) for g in accepted)]
+    while refused and accepted:
+        counts = [sum(g in Domain(about) for g in refused) for about, _ in possible]
+        if not any(counts):
+            return
+        about, left = possible[counts.index(max(counts))]
+        met = [geometry for geometry in refused if geometry in Domain(about)]
+        yield about, left, refused[met[0]]
+        refused = {g: said for g, said in refused.items() if g not in met}
+
+
+def _together(parts: Sequence[str]) -> str:
+    return " and ".join(f"({part})" if " or " in part else part for part in parts)
+
+
+def _told(about: str, said: str) -> str:
+    return f"{about} ({said})"

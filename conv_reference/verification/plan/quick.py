@@ -1,0 +1,45 @@
+"""A first answer while one writes a kernel: some hundred cases of every kind, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from random import Random
+
+import torch
+
+from conv_reference.verification.checks import Check, certifying
+from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.plan.bulk import small_cases
+from conv_reference.verification.plan.modes import sampled
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.target import Target
+
+_CERTIFICATES = 160
+_LARGE = "large"  # takes seconds by itself
+
+
+def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> Iterator[Case]:
+    """Certificates of small geometries, then one case of each other check.
+
+    Args:
+        target: what they are put to.
+        request: its dtypes and seed.
+        checks: that are asked for.
+    """
+    chosen = list(checks)
+    drawn = small_cases(target, request.dtypes, request.seed, _CERTIFICATES, enumerated=40)
+    certificates = list(islice(drawn, _CERTIFICATES))
+    if certifying() in chosen:
+        yield from certificates
+    for check in chosen:
+        dtype = _one(check, request.dtypes)
+        if check.name not in {certifying().name, _LARGE} and dtype is not None:
+            random = Random(f"{request.seed} quick {check.name} {dtype_name(dtype)}")
+            yield from sampled(target, check, dtype, certificates, random, 1)
+
+
+def _one(check: Check, dtypes: Iterable[torch.dtype]) -> torch.dtype | None:
+    """float32 where that may be, else the first to which the check applies."""
+    possible = [dtype for dtype in dtypes if check.applies(dtype)]
+    return torch.float32 if torch.float32 in possible else next(iter(possible), None)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import torch
+
+from conv_reference.verification import verify
+from conv_reference.verification.checks import all_checks
+from conv_reference.verification.checks._registry import Sample
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.conventions import as_target
+
+
+def test_some_hundred_cases_of_every_kind() -> None:
+    request = Request(dtypes=(torch.float64, torch.float32), seed=0, quick=True)
+    cases = plan(as_target(torch.nn.functional.conv2d), request).cases
+    assert 200 < len(cases) < 400
+    wanted = {name for name, c in all_checks().items() if c.sample != Sample.REQUEST}
+    left_out = {"large", "evaluation"}
+    assert {case.check for case in cases} == wanted - left_out
+    assert {case.dtype for case in cases} == {torch.float64, torch.float32}
+
+
+def test_a_quick_run_says_what_it_leaves_out() -> None:
+    def wrong(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return -torch.nn.functional.conv2d(input, weight)
+
+    report = verify(wrong, quick=True, checks="certificate", dtypes="float32", seed=0, known=None)
+    assert not report
+    assert "without --quick" in str(report)

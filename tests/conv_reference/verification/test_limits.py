@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification import verify
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.limits import Limits, learned
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.work.here import Here
+
+SETTINGS = Settings(seed=0, device="cpu")
+DTYPES = (torch.float32, torch.float16)
+
+
+def limited(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """It declares what it does not do."""
+    if groups != 1:
+        raise ValueError("groups are not supported")
+    assert weight.shape[2] == weight.shape[3], "square kernels only"
+    if input.dtype == torch.float16:
+        raise TypeError("no half precision")
+    return conv2d(input.double(), weight.double(), None, stride, padding, dilation).to(
+        input.dtype
+    ) + (0 if bias is None else bias[:, None, None])
+
+
+def inconsistent(input: Tensor, weight: Tensor, stride: Any = 1, groups: int = 1) -> Tensor:
+    """It finds out too late, in the midst of computing: that is no refusal."""
+    Y = conv2d(input, weight, None, stride, 0, 1, groups)
+    if groups > 1:
+        raise ValueError("lost my way")
+    return Y
+
+
+def plain(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight)
+
+
+def limits_of(function: Any) -> Limits:
+    target = as_target(function)
+    return learned(target, DTYPES, Here(target), SETTINGS)
+
+
+def test_what_is_refused_on_purpose_is_learned() -> None:
+    limits = limits_of(limited)
+    assert limits.where == "g == 1 and kh == kw"
+    assert limits.refuses == (
+        "g > 1 (ValueError: groups are not supported)",
+        "kh != kw (AssertionError: square kernels only)",
+        "float16 (TypeError: no half precision)",
+    )
+    assert (limits.by_torch, limits.answered) == (limits.answered, limits.answered)
+
+
+def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
+    assert limits_of(inconsistent).refuses == ()
+    report = verify(inconsistent, checks="certificate", dtypes="float32", cases=60, known=None)
+    assert report.verdict == Verdict.RAISED
+
+
+def test_later_cases_are_inside_and_the_report_says_where() -> None:
+    report = verify(limited, dtypes="float32", checks="certificate", cases=80, seed=1, known=None)
+    assert report, str(report)
+    assert report.where == "g == 1 and kh == kw"
+    assert not report.refused
+    text = str(report)
+    assert "refuses: g > 1 (ValueError: groups are not supported)" in text
+    assert ", where g == 1 and kh == kw" in text.splitlines()[-1]
+
+
+def test_strict_makes_refusals_failures() -> None:
+    strict = verify(
+        limited, dtypes="float32", checks="certificate", cases=80, known=None, strict=True
+    )
+    assert strict.verdict == Verdict.RAISED
+    assert not strict.refuses
+
+
+@pytest.mark.parametrize("where", ["sh == sw == 1 and kh == kw == 3", "g == c and c > 1"])
+def test_a_domain_that_is_given_is_where_all_cases_are(where: str) -> None:
+    asked: list[Geometry] = []
+
+    def noted(
+        input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0, groups: int = 1
+    ) -> Tensor:
+        X = input.detach()
+        kh, kw = weight.shape[2:]
+        asked.append(
+            Geometry(
+                batch=len(X),
+                in_channels=X.shape[1],
+                out_channels=len(weight),
+                input_size=(X.shape[2], X.shape[3]) if X.shape[2] else (1, 1),
+                kernel_size=(kh, kw),
+                stride=stride if isinstance(stride, tuple) else (stride, stride),
+                groups=groups,
+                padding=((9, 9), (9, 9)),
+            )
+        )
+        return conv2d(input, weight, None, stride, padding, 1, groups)
+
+    target = as_target(noted).within(where)
+    asked.clear()  # by the trial that finds how it is called
+    report = verify(target, dtypes="float32", cases=1, seed=2, known=None, where=where)
+    assert report, str(report)
+    assert report.where == where
+    assert asked
+    # An empty batch has a geometry as well; the domain says nothing of it.
+    assert all(g in target.domain for g in asked if g.batch), where
+
+
+def test_a_domain_without_any_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="no sizes where g > 1"):
+        verify(plain, where="g > 1")
+    with pytest.raises(ValueError, match="not a predicate over sizes"):
+        verify(conv2d, where="x == 1")
+
+
+def test_a_refusal_of_one_case_is_unsupported_with_its_reason() -> None:
+    case = Case(check="certificate", geometry=Geometry.parse("c2 h3 w3 o2 k1 g2"))
+    (judgement,) = judge_case(as_target(limited), case, SETTINGS)
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert "groups are not supported" in judgement.actual
