@@ -145,7 +145,7 @@ def _certificates(target: Target, request: Request, ever: Ever) -> Iterator[Case
             yield from large_cases(target, dtypes, seed, round(60 * scale))
             yield from pair_cases(target, dtypes, seed, round(66 * scale))
             yield from threshold_cases(target, dtypes, seed, round(600 * scale))
-            yield from small_cases(target, dtypes, seed, round(7_310 * scale), ever=ever)
+            yield from small_cases(target, dtypes, seed, round(7_240 * scale), ever=ever)
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale), ever=ever)
         case Sweep.RANDOM:

@@ -43,4 +43,4 @@ def test_what_a_check_threw_is_reported_by_the_row_that_it_was_about(
 
 def test_checks_about_threads_are_put_on_all_of_them() -> None:
     parallel = {name for name, check in all_checks().items() if check.parallel}
-    assert parallel == {"threads", "repetition", "fresh_values", "global_state"}
+    assert parallel == {"threads", "repetition", "fresh_values", "global_state", "settings"}

@@ -1,0 +1,197 @@
+"""What lies around a call: settings of the process, and neighbours in the graph.
+
+A setting is set here, not only watched; the answer must not change. In a network a convolution
+stands between others: its X is no leaf, its Y is changed in place, its backward is elsewhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
+
+from conv_reference.operands import Operands
+from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.integers import Integers
+from conv_reference.verification.trial.judge import Judgement
+from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
+
+
+@contextmanager
+def _set(get: Callable[[], Any], put: Callable[[Any], Any], value: Any) -> Iterator[None]:
+    before = get()
+    put(value)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def _deterministic() -> AbstractContextManager[None]:
+    def put(enabled: bool) -> None:
+        torch.use_deterministic_algorithms(enabled, warn_only=True)
+
+    return _set(torch.are_deterministic_algorithms_enabled, put, True)
+
+
+def _default_dtype(dtype: torch.dtype) -> AbstractContextManager[None]:
+    return _set(torch.get_default_dtype, torch.set_default_dtype, dtype)
+
+
+def _threads(count: int) -> AbstractContextManager[None]:
+    return _set(torch.get_num_threads, torch.set_num_threads, count)
+
+
+_SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "with deterministic algorithms": _deterministic,
+    "with float64 as the default dtype": lambda: _default_dtype(torch.float64),
+    "with float16 as the default dtype": lambda: _default_dtype(torch.float16),
+    "in anomaly mode": lambda: torch.autograd.set_detect_anomaly(mode=True, check_nan=False),
+    "with three threads": lambda: _threads(3),
+    "with one thread": lambda: _threads(1),
+}
+
+
+@check(
+    Row(
+        "settings",
+        "Deterministic algorithms, another default dtype, anomaly mode and threads change nothing.",
+        "A setting of the process chooses another path, or is read where it has no business.",
+        "a result made in torch's default dtype (a class of faults)",
+    ),
+    sample=Sample.SMALL,
+    parallel=True,
+)
+def settings(trial: Trial) -> Iterator[Judgement]:
+    """Some settings in turn, each with a call, forward and backward."""
+    for said in trial.some(_SETTINGS):
+        call = trial.call()
+        with _SETTINGS[said]():
+            found = observe(call)
+        yield from against_oracle(trial, "settings", found, said)
+
+
+_Gradients = Callable[[Call], tuple[Tensor, ...]]
+
+
+def _leaves(call: Call) -> list[Tensor]:
+    return list(call.leaves.values())
+
+
+def _no_leaf(call: Call) -> tuple[Tensor, ...]:
+    """Of leaves of which X, K and b are made, by an operation that changes nothing."""
+    made = replace(
+        call,
+        X=call.X * 1,
+        K=call.K if call.layer is not None else call.K * 1,
+        b=call.b if call.b is None or call.layer is not None else call.b * 1,
+    )
+    return torch.autograd.grad(2 * made.forward(), _leaves(call), call.G)
+
+
+def _used_twice(call: Call) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(call.forward() + call.forward(), _leaves(call), call.G)
+
+
+def _changed_in_place(call: Call) -> tuple[Tensor, ...]:
+    Y = call.forward()
+    return torch.autograd.grad(Y.mul_(2), _leaves(call), call.G)
+
+
+def _hooked(call: Call) -> tuple[Tensor, ...]:
+    """With a hook on Y that doubles what comes back."""
+    Y = call.forward()
+    Y.register_hook(lambda gradient: 2 * gradient)
+    return torch.autograd.grad(Y, _leaves(call), call.G)
+
+
+def _checkpointed(call: Call) -> tuple[Tensor, ...]:
+    Y = checkpoint(call.function, call.X, call.K, call.b, use_reentrant=False)
+    return torch.autograd.grad(2 * Y, _leaves(call), call.G)
+
+
+def _packed(call: Call) -> tuple[Tensor, ...]:
+    """With saved tensors that come back as copies, as whoever keeps them on a disk hands them."""
+    with saved_tensors_hooks(lambda tensor: tensor.detach().clone(), lambda packed: packed):
+        Y = call.forward()
+    return torch.autograd.grad(2 * Y, _leaves(call), call.G)
+
+
+def _elsewhere(call: Call) -> tuple[Tensor, ...]:
+    """With the backward pass in another thread."""
+    Y, found, raised = 2 * call.forward(), [], []
+
+    def work() -> None:
+        try:
+            found.append(torch.autograd.grad(Y, _leaves(call), call.G))
+        except BaseException as error:  # handed to the thread that asked
+            raised.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    if raised:
+        raise raised[0]
+    gradients: tuple[Tensor, ...] = found[0]
+    return gradients
+
+
+# Each gives the gradients of 2·Y.
+_NEIGHBOURS: dict[str, _Gradients] = {
+    "of an X that is no leaf": _no_leaf,
+    "of operands that are used twice": _used_twice,
+    "of a Y that is changed in place": _changed_in_place,
+    "with a hook on Y": _hooked,
+    "under torch.utils.checkpoint": _checkpointed,
+    "with saved tensors that are packed": _packed,
+    "with the backward pass in another thread": _elsewhere,
+}
+# Who needs its own Y for the backward pass may refuse that it is changed, and says so.
+_MAY_RAISE = _changed_in_place
+
+
+@check(
+    Row(
+        "graph_neighbours",
+        "dX, dK and db are right whatever stands beside the convolution in the graph.",
+        "In a network X is no leaf, Y is changed in place, and passes are repeated or elsewhere.",
+        "a backward pass that reads Y, which an activation has changed in place since",
+    ),
+    sample=Sample.MODES,
+    gradient=True,
+    graph=True,
+)
+def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
+    """Some neighbours, each in a graph of its own."""
+    integers = Integers.of(trial, terms=2)
+    if integers is None:
+        return
+    operands = integers.operands()
+    doubled: Operands = replace(operands, grad_output=2 * operands.grad_output)
+    plain = observe(trial.call(operands))
+    if any(not isinstance(value, Tensor) for value in plain.values()):
+        return  # told by the certificate
+    for said in trial.some(_NEIGHBOURS):
+        gradients = _NEIGHBOURS[said]
+        call = trial.call(operands)
+        if not call.leaves:
+            return
+        try:
+            with target_code(next(iter(call.leaves))):
+                found = gradients(call)
+        except TargetRaised:
+            if gradients is _MAY_RAISE:
+                continue
+            raise
+        named = dict(zip(call.leaves, found, strict=True))
+        yield from against_oracle(trial, "graph_neighbours", named, said, operands=doubled)
