@@ -19,10 +19,10 @@ from torch.utils.checkpoint import checkpoint
 
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import Judgement
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
