@@ -142,18 +142,36 @@ def picture(every: list[Check], count: int, file: Path) -> None:
     figure.savefig(file, bbox_inches="tight", metadata={"Date": None})
 
 
-def write(folder: Path) -> None:
-    """The page between its two marks, the page of all faults, and the picture."""
-    all_, sound = outcomes(folder)
+def measured(folder: Path) -> str:
+    """What stands on the page between its two marks."""
     faults, _ = both(folder)
     every = checks(folder)
-    lines = [*scores(all_), "", *table(every, faults), ""]
-    lines += [f"{said}\n" for said in sentences(every, faults)]
+    lines = [*scores(outcomes(folder)[0]), "", *table(every, faults), ""]
+    return "\n".join([*lines, "\n\n".join(sentences(every, faults))])
+
+
+def in_one_line(folder: Path) -> str:
+    """The README's."""
+    all_, faults = outcomes(folder)[0], both(folder)[0]
+    ours, *others = checks(folder)
+    together = {name for check in others for name in check.found}
+    best = max(len(check.found) for check in others)
+    found = sum(each.found is not None for each in all_)
+    return (
+        f"A default run finds {found} of {len(all_)} planted faults; of {len(faults)} that were "
+        f"put to ten usual checks, from gradcheck to hypothesis, too, it finds {len(ours.found)}, "
+        f"they find {len(together)} together and the best of them {best} "
+        "([how that was measured](docs/detection.md))."
+    )
+
+
+def write(folder: Path) -> None:
+    """The page between its two marks, the page of all faults, and the picture."""
     page = folder.parent / "detection.md"
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    told = "\n".join(lines).rstrip()
-    page.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{after}", "utf-8")
-    told = rendered(all_, sound, "markdown")
+    page.write_text(f"{before}{BEGIN}\n\n{measured(folder)}\n\n{END}{after}", "utf-8")
+    told = rendered(*outcomes(folder), "markdown")
     (folder / "faults.md").write_text(f"# Every planted fault, seed 1\n\n{told}", "utf-8")
-    picture(every, len(faults), folder / "share.svg")
+    picture(checks(folder), len(both(folder)[0]), folder / "share.svg")
+    print(in_one_line(folder))
