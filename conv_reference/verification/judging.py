@@ -11,6 +11,7 @@ from typing import Any
 
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect
+from conv_reference.verification.known.provoke import first_concerned
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -34,6 +35,7 @@ class Judged:
     unjudged: list[tuple[Case, Broken]] = field(default_factory=list)  # the engine itself failed
     unreached: list[Case] = field(default_factory=list)  # of the rounds that were begun
     interrupted: bool = False
+    spared: list[tuple[Defect, Case]] = field(default_factory=list)  # left out: they would crash
     misfit: tuple[Case, Judgement] | None = None  # one of the first, where all raise alike
 
     @property
@@ -78,7 +80,7 @@ def judged(
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
-    for cases in _spared(plan, spared):
+    for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
         answers = _answers(cases, backend, settings, deadline, kept)
@@ -164,11 +166,18 @@ def _size(case: Case) -> Size:
     return Size(case.check, float(products))
 
 
-def _spared(plan: Plan, defects: Sequence[Defect]) -> Iterator[tuple[Case, ...]]:
+def _spared(plan: Plan, defects: Sequence[Defect], outcome: Judged) -> Iterator[tuple[Case, ...]]:
     rounds = plan.rounds()
     yield next(rounds)
     for cases in rounds:
-        yield tuple(c for c in cases if not any(defect.concerns(c) for defect in defects))
+        kept = []
+        for case in cases:
+            defect = first_concerned(defects, case)
+            if defect is None:
+                kept.append(case)
+            else:
+                outcome.spared.append((defect, case))
+        yield tuple(kept)
 
 
 def _gather(outcome: Judged, cases: Sequence[Case], results: Sequence[Any]) -> None:

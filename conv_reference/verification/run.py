@@ -16,6 +16,7 @@ from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
 from conv_reference.verification.diagnosis.misfit import misfit
 from conv_reference.verification.diagnosis.tally import Tally
+from conv_reference.verification.elsewhere import Elsewhere, Spared, put_elsewhere
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.known.known import Defect
@@ -59,6 +60,10 @@ class Run:
         """Those that cases of this run may meet."""
         return (*self.own, *self.passed_on)
 
+    @property
+    def _crashing(self) -> tuple[Defect, ...]:
+        return tuple(defect for defect in self.defects if defect.crashes)
+
     def report(self, chosen: Plan, require: Verdict, progress: Progress | None) -> Report:
         """The plan carried out, and what failed taken apart."""
         with ExitStack() as held:
@@ -74,13 +79,13 @@ class Run:
         progress: Progress | None,
         auditor: Backend | None,
     ) -> Report:
-        chosen, provoked_notes = self._provoked(chosen)
+        chosen, spared = self._provoked(chosen)
         outcome = judged(
             chosen,
             self.wanted,
             self.backend,
             self.settings,
-            spared=[defect for defect in self.defects if defect.crashes],
+            spared=self._crashing,
             progress=progress,
             kept=self.kept,
         )
@@ -92,25 +97,29 @@ class Run:
         rows = selected_rows(checks, self.wanted.checks) - refused
         tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)
         audited = self._audited(auditor, outcome)
+        elsewhere = self._elsewhere((*spared, *outcome.spared), outcome)
         for case, judgements in audited.results:
             tally.add(case, judgements)
+        for case, judgements in elsewhere.results:
+            tally.add(case, [j for j in judgements if j.check in rows])
         gathered, interrupted = self._findings(tally, outcome)
+        tried = [*outcome.tried, *(case for case, _ in elsewhere.results)]
         said = (
             *self._stored(chosen, outcome, interrupted=interrupted),
-            *provoked_notes,
+            *elsewhere.notes,
             *tally.notes,
-            *notes.silent(checks, rows, tally.rows, outcome.tried),
+            *notes.silent(checks, rows, tally.rows, tried),
         )
         return PrintedReport(
             target=self.target.name,
             environment=dict(self.environment),
             seed=self.settings.seed,
             require=require,
-            planned=outcome.planned,
-            judged=len(outcome.tried),
+            planned=outcome.planned + len(elsewhere.results),
+            judged=len(tried),
             checks=(*tally.results(gathered.known), *not_asked),
             findings=gathered.findings,
-            coverage=_coverage(chosen, outcome, tally.refused),
+            coverage=None if outcome.is_cut else _coverage(chosen, tried, tally.refused),
             notes=self._notes(said, checks, outcome, audited),
             interrupted=interrupted,
             stale=stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
@@ -152,15 +161,19 @@ class Run:
             return Audit()  # it was not asked for
         return audit.audit(outcome.results, self.target, auditor, self.settings)
 
-    def _provoked(self, chosen: Plan) -> tuple[Plan, tuple[Note, ...]]:
+    def _elsewhere(self, spared: Spared, outcome: Judged) -> Elsewhere:
+        """What came of the cases that a known crash would take; of a run that is cut, nothing."""
+        place = None if outcome.is_cut or outcome.interrupted else self.backend
+        return put_elsewhere(spared, place, self.settings)
+
+    def _provoked(self, chosen: Plan) -> tuple[Plan, Spared]:
         """The plan with known defects in mind; and what is left out of it."""
         if self.wanted.is_single:
             return chosen, ()
-        crashing = [defect for defect in self.defects if defect.crashes]
-        chosen = chosen.completed(lambda case: any(d.concerns(case) for d in crashing))
+        chosen = chosen.completed(lambda case: any(d.concerns(case) for d in self._crashing))
         isolated = self.backend.isolates
         provoked = provoke(chosen.cases, self.defects, self.target, self.wanted, isolated=isolated)
-        return replace(chosen, cases=provoked.cases), provoked.notes
+        return replace(chosen, cases=provoked.cases), provoked.spared
 
     def _stored(self, chosen: Plan, outcome: Judged, *, interrupted: bool) -> tuple[Note, ...]:
         """Keep what a run that came to its end has judged; and what was ever judged."""
@@ -187,7 +200,15 @@ class Run:
 
         def taken_apart(seconds: float) -> Gathered:
             deadline = time.monotonic() + seconds
-            bench = Bench(self.target, self.backend, self.settings, self.own, self.torchs, deadline)
+            bench = Bench(
+                self.target,
+                self.backend,
+                self.settings,
+                self.own,
+                self.torchs,
+                deadline,
+                () if self.wanted.is_single else self._crashing,
+            )
             in_process = self.backend.is_here
             return Diagnosis(failures, judged_in, bench, in_process).gathered()
 
@@ -212,11 +233,11 @@ def _unasked(rows: Set[str], outcome: Judged) -> Iterator[Failure]:
                 yield Failure(case, judgement)
 
 
-def _coverage(chosen: Plan, outcome: Judged, refused: Container[Case]) -> Coverage | None:
+def _coverage(chosen: Plan, tried: Sequence[Case], refused: Container[Case]) -> Coverage | None:
     """What was met, of a run that came to its end."""
-    if chosen.covering is None or outcome.is_cut:
+    if chosen.covering is None:
         return None
-    return chosen.covering.coverage({case for case in outcome.tried if case not in refused})
+    return chosen.covering.coverage({case for case in tried if case not in refused})
 
 
 def _patience(wanted: Request) -> float:

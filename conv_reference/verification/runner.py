@@ -19,6 +19,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator, catalogue, given, options
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
+from conv_reference.verification.known.faces import as_met_by
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.relayed import relayed, torchs
 from conv_reference.verification.limits import Limits, learned
@@ -260,8 +261,8 @@ def _run(
     here: Mapping[str, str],
 ) -> Run:
     """What stays the same over the run, with the known defects that it may meet."""
-    own = [defect for defect in defects if defect.applies(target.name, here)]
-    others = [defect for defect in torchs(defects, here) if defect not in own]
+    own = [as_met_by(d, target.operator) for d in defects if d.applies(target.name, here)]
+    others = [d for d in torchs(defects, here, target.operator) if d not in own]
     passed_on = relayed(target, others, chosen.cases, backend, settings)
     return Run(target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted)
 

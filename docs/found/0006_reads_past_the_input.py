@@ -11,7 +11,7 @@ import torch
 
 
 def main() -> int:
-    return int(not all([behind_the_input(), behind_a_row()]))
+    return int(not all([behind_the_input(), behind_a_row(), in_a_jacobian()]))
 
 
 def behind_the_input() -> bool:
@@ -35,6 +35,18 @@ def behind_a_row() -> bool:
     print("expected", [1.0, 1.0, torch.nan])
     print("actual  ", found)
     return found[:2] == [1.0, 1.0]
+
+
+def in_a_jacobian() -> bool:
+    memory = torch.ones(12, dtype=torch.bfloat16)
+    memory[8:] = torch.nan
+    X = memory[:8].reshape(1, 4, 2, 1)  # a view of the first eight
+    K = torch.ones(4, 4, 1, 1, dtype=torch.bfloat16)
+    dK = torch.func.jacrev(lambda K: torch.nn.functional.conv2d(X, K, stride=(1, 2)))(K)
+    found = dK[0, 0, 0, 0, 0].flatten().tolist()
+    print("expected", [1.0] * 4)
+    print("actual  ", found)
+    return found == [1.0] * 4
 
 
 if __name__ == "__main__":

@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks import all_checks, certifying
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect, first_match
-from conv_reference.verification.known.relayed import as_passed_on, judged_exactly
+from conv_reference.verification.known.relayed import (
+    as_passed_on,
+    errs_again,
+    is_right_without,
+    judged_beside,
+    judged_exactly,
+)
 from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FOUND
@@ -20,6 +25,8 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.values import case_operands, is_exact
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
+
+_RIGHT, _WRONG = 2, 3  # times that a case is asked: see ``Bench._is_torchs``
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,8 @@ class Bench:
     defects: tuple[Defect, ...]  # the known ones that the target itself has here
     torchs: tuple[Defect, ...]  # those of torch, which it may pass on
     deadline: float  # of ``time.monotonic``
-    _exactly: dict[tuple[Case, str], list[frozenset[tuple[str, str]] | None]] = field(
-        default_factory=dict
-    )  # see ``_is_torchs``
+    spared: tuple[Defect, ...] = ()  # the known ones that crash: their cases are not asked
+    _answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # see ``_once``
 
     @property
     def is_over(self) -> bool:
@@ -94,50 +100,43 @@ class Bench:
 
     def known(self, failure: Failure) -> Defect | None:
         """The known defect that it is: on the case itself, or on what the check made of it."""
+        if failure.judgement.setting:  # at which none of them was seen
+            return None
         own = _first_match(self.defects, failure)
         if own is not None:
             return own
-        # Their predicates are over the sizes of a convolution.
-        torchs = self.torchs if self.target.operator is CONV2D else ()
-        defect = _first_match(torchs, failure)
+        defect = _first_match(self.torchs, failure)
         passed_on = defect is not None and self._is_torchs(failure, defect)
         return as_passed_on(defect) if defect is not None and passed_on else None
 
     def _is_torchs(self, failure: Failure, defect: Defect) -> bool:
-        """Whether the case comes out right where torch does exactly what the defect is about.
+        """Whether torch errs on the case, and it comes out right where torch does not.
 
         And only there: who is right now and then, whatever torch does, is not excused. So it is
-        to fail once more as it is, and to be right twice. Where there is no time left to ask, it
-        is the target's.
+        to be right twice, and to fail once more as it is while torch errs, which is given several
+        times to do so: what it reads may be what the memory held. Where there is no time left to
+        ask, it is the target's.
         """
-        key = failure.case, defect.name
-        if key not in self._exactly:
-            self._exactly[key] = self._asked_again(failure.case, defect)
-        failing, *exactly = self._exactly[key]
-        this = failure.judgement.check, failure.judgement.quantity_alike
-        again = failing is not None and this in failing
-        return again and all(seen is not None and this not in seen for seen in exactly)
+        judgement = failure.judgement
+        return all(
+            is_right_without(judgement, self._once(judged_exactly, failure.case, defect, time))
+            for time in range(_RIGHT)
+        ) and any(
+            errs_again(judgement, self._once(judged_beside, failure.case, defect, time))
+            for time in range(_WRONG)
+        )
 
-    def _asked_again(self, case: Case, defect: Defect) -> list[frozenset[tuple[str, str]] | None]:
-        """What fails of a case as it is; and twice where torch does exactly what it does wrong."""
-        exactly = self.settings, defect
-        answers = [
-            self.ask(function, [case], argument).get(case)
-            for function, argument in (
-                (judge_case, self.settings),
-                (judged_exactly, exactly),
-                (judged_exactly, exactly),
-            )
-        ]
-        if isinstance(answers[0], tuple | Crash):
-            answers[0] = frozenset(
-                (f.judgement.check, f.judgement.quantity_alike) for f in _failures(case, answers[0])
-            )
-        return [answer if isinstance(answer, frozenset) else None for answer in answers]
+    def _once(self, question: Any, case: Case, defect: Defect, time: int) -> Any:
+        """The answer to a question about a case and a defect, which is remembered."""
+        key = case, defect.name, question, time
+        if key not in self._answers:
+            argument = self.settings, defect
+            self._answers[key] = self.ask(question, [case], argument).get(case)
+        return self._answers[key]
 
     def is_possible(self, case: Case) -> bool:
         """Whether the target can be asked for it, with values that prove something."""
-        if self.target.restrict(case) != case:
+        if self.target.restrict(case) != case or any(d.concerns(case) for d in self.spared):
             return False
         uneven = any(before != after for before, after in case.geometry.padding)
         if uneven and "padding" not in self.target.fixed:

@@ -51,7 +51,9 @@ def finding_of(
         expected=judgement.expected,
         actual=judgement.actual,
         explanation="\n".join(filter(None, lines)),
-        reproduce=_reproduce(case, judgement.check, bench, in_process=in_process),
+        reproduce=_reproduce(
+            case, judgement.check, bench, in_process=in_process, setting=judgement.setting
+        ),
         known=known or None,
         case=str(case),
         snippet=snippet(bench.target, case, judgement, bench.settings),
@@ -99,7 +101,7 @@ def _where(failure: Failure) -> str:
     return ""
 
 
-def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool) -> str:
+def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool, setting: str = "") -> str:
     """A command, or for what cannot be imported a call, that shows the same."""
     settings = bench.settings
     if not bench.target.importable:
@@ -115,4 +117,5 @@ def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool) -> str:
         words += ["--in-process"]
     if settings.allowed_bits is not None:
         words += ["--allow-bits", str(settings.allowed_bits)]
-    return shlex.join([*words, "--seed", str(settings.seed)])
+    command = shlex.join([*words, "--seed", str(settings.seed)])
+    return f"{setting} {command}" if setting else command

@@ -2,7 +2,7 @@
 
 An entry of ``known.toml`` says under which conditions a finding is the defect that it
 describes; every condition that it names must hold. The predicates are as narrow as the
-evidence in ``docs/found``.
+evidence in ``docs/found``. They are over a convolution; ``faces`` says them of other operators.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ class Defect:
     targets: tuple[str, ...]  # beginnings of target names
     quantities: tuple[str, ...]  # of Y, dX, dK and db: those that it spoils, or crashes over
     checks: tuple[str, ...] = ()  # rows of the report
-    verdicts: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = (Verdict.WRONG.value,)
+    actual: tuple[str, ...] = ()  # what is found, where it is nothing else: "nan", "no gradient"
     dtypes: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()  # each "input=sliced"; one of them must occur in the case
     torch: tuple[str, ...] = ()  # beginnings of versions, "2.13."
     environment: tuple[str, ...] = ()  # each "key=text", which occurs there, or "key!=text"
     shows: tuple[str, ...] = ()  # cases that show it, nearly always: they are tried in each run
+    harmless_at: str = ""  # the level of oneDNN's instructions at which it does not crash, if any
     geometry: str = ""  # a predicate over sizes: the names are in `sizes`
 
     def applies(self, target: str, environment: Mapping[str, str]) -> bool:
@@ -72,17 +74,20 @@ class Defect:
         """Whether a failure of a target that it applies to is this defect.
 
         Wrong numbers of its quantities are, and a crash, of which nobody knows what was computed;
-        a wrong shape, a missing gradient or a changed argument is never a known defect.
+        a wrong shape, a missing gradient or a changed argument, or what crashes or raises, is one
+        only where the entry says so.
         """
         return (
             self.concerns(case)
             and (not self.checks or judgement.check in self.checks)
-            and (not self.verdicts or judgement.verdict.value in self.verdicts)
+            and judgement.verdict.value in self.verdicts
             and (judgement.verdict == Verdict.CRASHED or self._spoils(judgement))
         )
 
     def _spoils(self, judgement: Judgement) -> bool:
-        return judgement.of_numbers and judgement.like in self.quantities
+        return judgement.like in self.quantities and (
+            judgement.actual in self.actual if self.actual else judgement.of_numbers
+        )
 
     def concerns(self, case: Case) -> bool:
         """Whether the case lies where the defect was seen."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,6 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure
-from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
@@ -21,7 +19,7 @@ class Provoked:
     """A plan's cases with known defects in mind."""
 
     cases: tuple[Case, ...]
-    notes: tuple[Note, ...] = ()
+    spared: tuple[tuple[Defect, Case], ...] = ()  # what is left out, with the defect that crashes
 
 
 def provoke(
@@ -48,26 +46,19 @@ def provoke(
     last = [c for d in defects if d.crashes and isolated for c in _shown(d, target, wanted)]
     shown = {*first, *last}
     crashing = [defect for defect in defects if defect.crashes]
-    spared: Counter[Defect] = Counter()
-    kept = []
+    spared, kept = [], []
     for case in dict.fromkeys((*first, *(case for case in cases if case not in shown), *last)):
-        defect = None if case in shown else _first_concerned(crashing, case)
+        defect = None if case in shown else first_concerned(crashing, case)
         if defect is None:
             kept.append(case)
         else:
-            spared[defect] += 1
-    notes = [_not_tried(defect, spared[defect]) for defect in crashing if defect in spared]
-    return Provoked(tuple(kept), tuple(notes))
+            spared.append((defect, case))
+    return Provoked(tuple(kept), tuple(spared))
 
 
-def _first_concerned(defects: Sequence[Defect], case: Case) -> Defect | None:
+def first_concerned(defects: Sequence[Defect], case: Case) -> Defect | None:
+    """The first of the defects that concerns a case, if any."""
     return next((defect for defect in defects if defect.concerns(case)), None)
-
-
-def _not_tried(defect: Defect, number: int) -> Note:
-    count = f"{number} case{'s' if number > 1 else ''}"
-    known = f"{defect.name} may crash, a known defect ({defect.link})"
-    return Note(NoteKind.NOT_TRIED, f"not tried: {count} where {known}")
 
 
 def stale(

@@ -3,29 +3,37 @@
 Most implementations call torch's convolution somewhere, in the backward pass above all, or are
 made of its matrix products. Whether one does is heard and not guessed: a dispatch mode sees every
 operation, and those within an operator of the target's own. And whether a failure is torch's is
-asked of the failing case itself, judged again with these operations carried out in float64 and
-without oneDNN: what fails then as well is the target's, what is right then was torch's.
+asked of the failing case itself. It is judged again twice: with these operations carried out in
+float64 and without oneDNN, where what fails as well is the target's; and with torch's answer to
+each held against that, for torch must be seen to err.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from conv_reference.quantities import CONV2D
+from conv_reference.quantities import CONV2D, Operator
 from conv_reference.verification.execution import Settings, guarded, judge_case
+from conv_reference.verification.known.exact import (
+    absolute,
+    differs,
+    in_float64,
+    is_floating,
+    tried,
+)
+from conv_reference.verification.known.faces import as_met_by
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Crash
-from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.model.judgement import Crash, Judgement
+from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised
@@ -35,11 +43,15 @@ from conv_reference.verification.work.messages import Broken
 TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
 _FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher does
 _PRODUCT = "matrix product"
+IN_TORCH = "an operation of torch's own"  # what a process says that it is at
 
 
-def torchs(defects: Iterable[Defect], environment: Mapping[str, str]) -> list[Defect]:
-    """Those of torch's convolution and of its matrix product that are to be expected here."""
-    return [d for d in defects if any(d.applies(name, environment) for name in (TORCH, PRODUCT))]
+def torchs(
+    defects: Iterable[Defect], environment: Mapping[str, str], operator: Operator
+) -> list[Defect]:
+    """Those of torch's convolution and its matrix product that an operator may meet here."""
+    here = [d for d in defects if any(d.applies(name, environment) for name in (TORCH, PRODUCT))]
+    return [as_met_by(defect, operator) for defect in here]
 
 
 def relayed(
@@ -57,18 +69,16 @@ def relayed(
 
     Args:
         target: that is judged.
-        defects: of torch, in this environment.
+        defects: of torch, in this environment and as its operator meets them.
         cases: of the plan; for each defect, the target is heard on the first that it concerns.
         backend: where the target runs.
         settings: of the run.
     """
-    if target.operator is not CONV2D:
-        return ()  # their predicates are over the sizes of a convolution
     concerned = ((defect, _concerned(target, defect, cases)) for defect in defects)
     asked = [(defect, case) for defect, case in concerned if case is not None]
     results = backend.run(heard, [case for _, case in asked], settings)
     found = (
-        _narrowed(asked[number][0], names)
+        _narrowed(asked[number][0], names, target.operator)
         for number, names in sorted(results, key=itemgetter(0))
         if not isinstance(names, Crash | Broken)
     )
@@ -103,7 +113,64 @@ def judged_exactly(
     listener = _Listener(settings.device, exact=_operations(defect))
     with guarded(), torch.backends.mkldnn.flags(enabled=False), listener:
         judged = judge_case(target, case, settings)
-    return frozenset((j.check, j.quantity_alike) for j in judged if j.verdict in FAILURES)
+    return _failing(judged)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A case judged once more, torch's own answers held against exact ones meanwhile."""
+
+    failing: frozenset[tuple[str, str]]  # rows and quantities
+    torch_errs: bool  # whether torch answered one of the calls wrongly
+
+
+def judged_beside(target: Target, case: Case, argument: tuple[Settings, Defect]) -> Beside:
+    """How the case fails, and whether torch errs in what the target has it do.
+
+    While torch is at it the process says so (``IN_TORCH``): should it end, that tells where.
+
+    Args:
+        target: that fails on the case.
+        case: with all its questions.
+        argument: the settings of the run, and the defect.
+    """
+    settings, defect = argument
+    listener = _Beside(settings.device, _operations(defect), target.about_to)
+    with guarded(), listener:
+        judged = judge_case(target, case, settings)
+    return Beside(_failing(judged), listener.torch_errs)
+
+
+def is_right_without(judgement: Judgement, exactly: Any) -> bool:
+    """Whether a failure is gone where torch does exactly what the defect is about.
+
+    Args:
+        judgement: the failure.
+        exactly: what ``judged_exactly`` came to, a crash or nothing included.
+    """
+    return isinstance(exactly, frozenset) and _place(judgement) not in exactly
+
+
+def errs_again(judgement: Judgement, beside: Any) -> bool:
+    """Whether a case fails alike once more, while torch answers wrongly or ends the process.
+
+    So a target that fails now and then is not excused because it was right when asked again.
+
+    Args:
+        judgement: the failure.
+        beside: what ``judged_beside`` came to, a crash or nothing included.
+    """
+    if judgement.verdict == Verdict.CRASHED:
+        return isinstance(beside, Crash) and beside.asked == IN_TORCH
+    return isinstance(beside, Beside) and beside.torch_errs and _place(judgement) in beside.failing
+
+
+def _place(judgement: Judgement) -> tuple[str, str]:
+    return judgement.check, judgement.quantity_alike
+
+
+def _failing(judged: Iterable[Judgement]) -> frozenset[tuple[str, str]]:
+    return frozenset(_place(j) for j in judged if j.verdict in FAILURES)
 
 
 def as_passed_on(defect: Defect) -> Defect:
@@ -138,28 +205,43 @@ class _Listener(TorchDispatchMode):
         if func.namespace == "aten" and name is not None:
             self.names.add(name)
             if name in self._exact:
-                return _in_float64(func, args, kwargs or {})
+                return self.carried_out(func, args, kwargs or {})
         if func.namespace in {"aten", "prims"} or self._key is None:
             return func(*args, **(kwargs or {}))
         # An operator registered by the target: listen to what its kernel calls, too.
         with self:
             return func.redispatch(self._key, *args, **(kwargs or {}))
 
-
-def _in_float64(operation: Any, args: Any, kwargs: Any) -> Any:
-    """What the operation gives in float64, rounded to the dtype that it was called in."""
-    given = [leaf for leaf in tree_leaves((args, kwargs)) if _is_floating(leaf)]
-    found = operation(*tree_map(_widened, args), **tree_map(_widened, kwargs))
-    dtype = given[0].dtype if given else torch.float64
-    return tree_map(lambda leaf: leaf.to(dtype) if _is_floating(leaf) else leaf, found)
+    def carried_out(self, operation: Any, args: Any, kwargs: Any) -> Any:
+        """What is handed back for one of those that are to be exact."""
+        return in_float64(operation, args, kwargs)
 
 
-def _widened(leaf: Any) -> Any:
-    return leaf.to(torch.float64) if _is_floating(leaf) else leaf
+class _Beside(_Listener):
+    """Hands back what torch answers, and holds it against what it answers in float64."""
 
+    def __init__(self, device: str, exact: Set[str], about_to: Callable[[Any], None]) -> None:
+        super().__init__(device, exact)
+        self.torch_errs = False
+        self._about_to = about_to
 
-def _is_floating(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and leaf.is_floating_point()
+    def carried_out(self, operation: Any, args: Any, kwargs: Any) -> Any:
+        """Torch's own answer; where it is wrong, that is remembered."""
+        with torch.backends.mkldnn.flags(enabled=False):
+            right = tried(in_float64, operation, args, kwargs)
+            sums = tried(in_float64, operation, *tree_map(absolute, (args, kwargs)))
+        self._about_to(IN_TORCH)
+        try:
+            found = operation(*args, **kwargs)
+        except Exception:
+            self.torch_errs |= right is not None
+            raise
+        finally:
+            self._about_to("the target")
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if is_floating(leaf)]
+        if right is not None and sums is not None:
+            self.torch_errs |= differs(found, right, sums, given)
+        return found
 
 
 # By their names at the dispatcher; within a registered operator conv2d is seen as such.
@@ -186,11 +268,13 @@ def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | 
     return None
 
 
-def _narrowed(defect: Defect, names: frozenset[str]) -> Defect | None:
+def _narrowed(defect: Defect, names: frozenset[str], operator: Operator) -> Defect | None:
     """The defect in what the target has torch do; None where that is nothing."""
     if _operations(defect) == {_PRODUCT}:
         return as_passed_on(defect) if _PRODUCT in names else None
+    if operator is not CONV2D:  # whose passes torch may make of either
+        return as_passed_on(defect) if names & {_FORWARD, _BACKWARD} else None
     heard = {"Y"} if _FORWARD in names else set()
     heard |= {"dX", "dK", "db"} if _BACKWARD in names else set()
-    quantities = tuple(q for q in defect.quantities or ("Y", "dX", "dK", "db") if q in heard)
+    quantities = tuple(q for q in defect.quantities if q in heard)
     return replace(as_passed_on(defect), quantities=quantities) if quantities else None

@@ -85,6 +85,7 @@ class Judgement:
     mapped: Quantity | None = None  # the quantity in its parts, where it is mapped over something
     thrown: Thrown | None = None  # what it raised, if it did
     crash: Crash | None = None  # how its process ended, if it did
+    setting: str = ""  # of the environment under which it failed, where that is not the run's own
 
     @property
     def is_exact(self) -> bool:

@@ -14,6 +14,7 @@ class NoteKind(StrEnum):
     OBSERVED = "observed"  # of the target, and neither right nor wrong
     NOT_ASKED = "not asked"  # checks that had nothing to ask, or were not chosen
     NOT_TRIED = "not tried"  # cases that were left out, for a known defect may crash there
+    TRIED_ELSEWHERE = "tried elsewhere"  # such cases, with other instructions of the processor
     NOT_REMEMBERED = "not remembered"  # failing cases, for the folder cannot be written
     NOT_REQUESTED = "not requested"  # what an option would ask
     NOT_CHECKED = "not checked"  # what no option asks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 from conv_reference.verification.model.judgement import Crash
@@ -59,6 +59,9 @@ class Backend(Protocol):
 
     def another(self) -> Backend | None:
         """A place that knows nothing of what was done here; None where there is none."""
+
+    def under(self, environment: Mapping[str, str]) -> Backend | None:
+        """A place whose processes have this in their environment; None where there is none."""
 
     def unmarked(self) -> Backend | None:
         """A process with nothing of the engine's but what calls the target; None: there is none."""

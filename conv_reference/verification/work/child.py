@@ -68,6 +68,7 @@ class Child:
         only_describe: bool = False,
         bare: bool = False,
         other: bool = False,
+        environment: tuple[tuple[str, str], ...] = (),
     ) -> None:
         with contextlib.ExitStack() as held:
             self._shared = held.enter_context(memory_file("place"))
@@ -84,7 +85,8 @@ class Child:
         self.channel = Channel(ours)
         self.channel.send(identity())
         path = child_path(other=other)
-        self.channel.send(wire.encoded(Start(target, path, full_run, only_describe, bare)))
+        start = Start(target, path, full_run, only_describe, bare, environment)
+        self.channel.send(wire.encoded(start))
         self.begun = time.monotonic()
         self.ready = False
         self.piece: Piece | None = None

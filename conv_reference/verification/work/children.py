@@ -10,7 +10,7 @@ import math
 import os
 import selectors
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,6 +67,7 @@ class Children:
     forks: bool = True  # no process may be forked from one that holds a GPU's libraries
     bare: bool = False  # whether they import nothing that the target does not bring
     python: str | None = None  # another interpreter that runs them
+    environment: tuple[tuple[str, str], ...] = ()  # what is set in theirs
     has_results: bool = False  # whether there are any, of this one or of the one it comes from
     isolates: bool = True
     is_here: bool = False
@@ -165,6 +166,10 @@ class Children:
             has_results=self.has_results,
         )
 
+    def under(self, environment: Mapping[str, str]) -> Children:
+        """One child more, with this in its environment."""
+        return replace(self.another(), environment=tuple(environment.items()))
+
     def unmarked(self) -> Children:
         """One child on memory as it comes, which holds nothing but the target; it is begun."""
         found = Children(
@@ -239,6 +244,7 @@ class Children:
                 only_describe=only_describe,
                 bare=self.bare,
                 other=self.python is not None,
+                environment=self.environment,
             )
         except OSError as error:
             self._not_started(f"cannot start a process: {error}", again=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -165,6 +165,9 @@ class OnExecutor:
 
     def another(self) -> None:
         """Who carries out the next unit, new or not, is the executor's choice."""
+
+    def under(self, environment: Mapping[str, str]) -> None:
+        """Its processes have an environment of their own."""
 
     def unmarked(self) -> Children:
         """One child of this process, which imports the target, too."""

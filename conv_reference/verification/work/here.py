@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,9 @@ class Here:
 
     def another(self) -> None:
         """There is but this process."""
+
+    def under(self, environment: Mapping[str, str]) -> None:
+        """There is but this process, which may have read its environment."""
 
     def unmarked(self) -> None:
         """There is but this process."""

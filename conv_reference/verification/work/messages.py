@@ -41,6 +41,7 @@ class Start:
     full_run: bool  # whether a whole run follows, with every check
     only_describe: bool = False  # whether no work follows
     bare: bool = False  # whether nothing is imported that the target does not bring
+    environment: tuple[tuple[str, str], ...] = ()  # what is set there, before torch is asked
 
 
 @dataclass(frozen=True)

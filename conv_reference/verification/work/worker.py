@@ -69,6 +69,7 @@ def main(connection: int, shared: int) -> None:
     if different:
         line.send(wire.encoded(TargetError(different)))
         return
+    os.environ.update(start.environment)
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     # Torch, and all that comes with it, only when the path is set.
     from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (see above)

@@ -12,8 +12,9 @@ from torch.nn.functional import conv2d
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.known.known import Defect
+from conv_reference.verification.known.relayed import Beside
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Crash, Failure, Judgement, exact
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
@@ -28,23 +29,26 @@ DEFECT = Defect(
     quantities=("Y",),
 )
 FAILS, RIGHT = frozenset({("forward", "Y")}), frozenset[tuple[str, str]]()
+ERRS, PASSES = Beside(FAILS, torch_errs=True), Beside(RIGHT, torch_errs=True)
+ALONE = Beside(FAILS, torch_errs=False)  # it fails where torch is right
+CRASH = Crash("killed by SIGSEGV")
 
 
 class Scripted:
     """In place of where a target runs: answers in turn, by what is asked."""
 
-    def __init__(self, plain: Any, exactly: Sequence[Any]) -> None:
-        self.answers = {"judge_case": [plain], "judged_exactly": [*exactly]}
+    def __init__(self, beside: Sequence[Any], exactly: Sequence[Any]) -> None:
+        self.answers = {"judged_beside": [*beside], "judged_exactly": [*exactly]}
 
     def run(self, function: Any, items: Sequence[Any], *_: Any, **__: Any) -> Iterator[Any]:
         assert items == [CASE]
         yield 0, self.answers[function.__name__].pop(0)
 
 
-def known(plain: Any, *exactly: Any, deadline: float = math.inf) -> bool:
+def known(beside: Sequence[Any], *exactly: Any, deadline: float = math.inf) -> bool:
     bench = Bench(
         as_target(conv2d),
-        Scripted(plain, exactly),  # type: ignore[arg-type]  # only asked to run
+        Scripted(beside, exactly),  # type: ignore[arg-type]  # only asked to run
         Settings(seed=0, device="cpu"),
         (),
         (DEFECT,),
@@ -56,24 +60,31 @@ def known(plain: Any, *exactly: Any, deadline: float = math.inf) -> bool:
     return once is not None
 
 
-def test_what_fails_again_and_is_right_where_torch_is_exact_is_torchs() -> None:
-    assert known((WRONG,), RIGHT, RIGHT)
+def test_what_fails_again_while_torch_errs_and_is_right_where_it_does_not_is_torchs() -> None:
+    assert known([ERRS], RIGHT, RIGHT)
+
+
+def test_torch_need_not_err_each_time_for_what_it_reads_may_be_what_the_memory_held() -> None:
+    assert known([PASSES, CRASH, ERRS], RIGHT, RIGHT)
 
 
 @pytest.mark.parametrize(
-    ("plain", "exactly"),
+    ("beside", "exactly"),
     [
-        ((exact("forward", "Y"),), (RIGHT, RIGHT)),
-        ((WRONG,), (RIGHT, FAILS)),
-        ((WRONG,), (FAILS, RIGHT)),
-        ((WRONG,), (FAILS, FAILS)),
-        ((WRONG,), (RIGHT, Crash("killed by SIGSEGV"))),
-        (Crash("killed by SIGSEGV"), (FAILS, FAILS)),
+        ([PASSES] * 3, (RIGHT, RIGHT)),
+        ([ALONE] * 3, (RIGHT, RIGHT)),
+        ([ERRS], (RIGHT, FAILS)),
+        ([ERRS], (FAILS, RIGHT)),
+        ([ERRS], (FAILS, FAILS)),
+        ([ERRS], (RIGHT, CRASH)),
+        ([CRASH] * 3, (RIGHT, RIGHT)),
     ],
 )
-def test_who_is_right_now_and_then_is_not_excused(plain: Any, exactly: Sequence[Any]) -> None:
-    assert not known(plain, *exactly)
+def test_who_is_right_now_and_then_is_not_excused(
+    beside: Sequence[Any], exactly: Sequence[Any]
+) -> None:
+    assert not known(beside, *exactly)
 
 
 def test_with_no_time_left_it_is_the_targets() -> None:
-    assert not known((WRONG,), RIGHT, RIGHT, deadline=-math.inf)
+    assert not known([ERRS], RIGHT, RIGHT, deadline=-math.inf)

@@ -143,6 +143,20 @@ def test_of_a_crash_nobody_knows_what_was_computed() -> None:
     )
 
 
+@pytest.mark.parametrize("verdict", [Verdict.RAISED, Verdict.CRASHED])
+def test_what_raises_or_crashes_is_known_where_the_entry_says_so(verdict: Verdict) -> None:
+    failed = Judgement("forward", "dK", verdict)
+    assert not ANYTHING.matches(CASE, failed)
+    assert replace(ANYTHING, verdicts=(verdict.value,)).matches(CASE, failed)
+
+
+def test_where_the_wrong_number_is_always_the_same_another_is_not_the_defects() -> None:
+    wanted = Expected(torch.ones(2, 1), lambda: torch.ones(2, 1), 1, torch.float32, CPU)
+    nan, zero = (judge("vmap", "dK", torch.full((2, 1), x), wanted) for x in (torch.nan, 0.0))
+    defect = replace(ANYTHING, actual=("nan",))
+    assert (defect.matches(CASE, nan), defect.matches(CASE, zero)) == (True, False)
+
+
 def test_every_size_can_be_named() -> None:
     geometry = Geometry.parse("n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1x2 g2")
     text = (
@@ -292,7 +306,7 @@ def _shipped(case: str, row: str, quantity: str, instructions: str = "avx2 avx51
     """The shipped registry's name for a wrong number of torch's own convolution."""
     here = {**AVX512, "instructions": instructions}
     defects = [d for d in load(SHIPPED) if d.applies("torch.nn.functional:conv2d", here)]
-    judgement = Judgement(row, quantity, Verdict.WRONG)
+    judgement = Judgement(row, quantity, Verdict.WRONG, actual="nan")
     found = first_match(defects, Case.parse(f"nonfinite bfloat16 {case} nobias"), judgement)
     return "" if found is None else found.name
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,18 @@ from conv_reference.geometry import geometry_of
 from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.faults import direct
-from conv_reference.verification.known.relayed import heard
+from conv_reference.verification.known.known import SHIPPED, load
+from conv_reference.verification.known.relayed import (
+    IN_TORCH,
+    Beside,
+    errs_again,
+    heard,
+    is_right_without,
+    judged_beside,
+)
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Crash, Judgement
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
 SETTINGS = Settings(seed=0, device="cpu")
@@ -194,6 +205,87 @@ def test_what_the_target_itself_does_wrong_where_torch_has_a_defect_is_its_own(
 
     assert not report.passed
     assert finding.known is None
+
+
+class Flaky:
+    """Right but for the first call of a run; what it has torch do is right."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, input: Tensor, weight: Tensor) -> Tensor:
+        self.calls += input.shape[3] == 2 and torch._C._get_mkldnn_enabled()
+        Y = conv2d(input, weight)
+        return 2 * Y if self.calls == 1 else Y
+
+
+def test_who_fails_now_and_then_is_not_excused_for_being_right_when_asked_again(
+    registry: Path,
+) -> None:
+    flaky = Flaky()
+    (finding,) = verify(flaky, case=CASE, known=registry, seed=0).findings
+
+    assert flaky.calls > 1
+    assert finding.known is None
+
+
+def watchful(input: Tensor, weight: Tensor) -> Tensor:
+    """Right where torch is made exact, and nowhere else; what it has torch do is right."""
+    Y = conv2d(input, weight)
+    return 2 * Y if torch._C._get_mkldnn_enabled() else Y
+
+
+def test_who_is_wrong_where_torch_is_right_is_not_excused(registry: Path) -> None:
+    (finding,) = verify(watchful, case=CASE, known=registry, seed=0).findings
+
+    assert finding.known is None
+
+
+@pytest.mark.usefixtures("torch_errs")
+def test_torch_is_seen_to_err_in_what_a_target_has_it_do() -> None:
+    (defect,) = [d for d in load(SHIPPED) if d.name == "conv2d-onednn-bfloat16-patches"]
+    said: list[Any] = []
+    target = replace(as_target(ThroughTorch), about_to=said.append)
+
+    found = judged_beside(target, Case.parse(CASE), (SETTINGS, defect))
+    assert found == Beside(frozenset({("forward", "Y")}), torch_errs=True)
+    assert IN_TORCH in said
+    assert said[-1] != IN_TORCH  # what the process is at when torch is done
+    wide = CASE.replace("w2", "w3").replace("k1x2", "k1x3")  # of which torch is not wrong
+    assert judged_beside(target, Case.parse(wide), (SETTINGS, defect)) == Beside(frozenset(), False)
+
+
+WRONG = Judgement("forward", "Y", Verdict.WRONG)
+CRASHED = Judgement("forward", "Y", Verdict.CRASHED)
+Y = frozenset({("forward", "Y")})
+
+
+@pytest.mark.parametrize(
+    ("judgement", "beside", "expected"),
+    [
+        (WRONG, Beside(Y, torch_errs=True), True),
+        (WRONG, Beside(Y, torch_errs=False), False),
+        (WRONG, Beside(frozenset({("grad_weight", "dK")}), torch_errs=True), False),
+        (WRONG, Crash("killed by SIGSEGV", asked=IN_TORCH), False),
+        (WRONG, None, False),
+        (CRASHED, Crash("killed by SIGSEGV", asked=IN_TORCH), True),
+        (CRASHED, Crash("killed by SIGSEGV", asked="the target"), False),
+        (CRASHED, Crash("killed by SIGSEGV"), False),
+        (CRASHED, Beside(Y, torch_errs=True), False),
+    ],
+)
+def test_a_failure_is_torchs_where_torch_errs_alike_once_more(
+    judgement: Judgement, beside: Any, expected: bool
+) -> None:
+    assert errs_again(judgement, beside) is expected
+
+
+@pytest.mark.parametrize(
+    ("exactly", "expected"),
+    [(frozenset(), True), (Y, False), (None, False), (Crash("killed by SIGSEGV"), False)],
+)
+def test_what_fails_without_torchs_errors_is_the_targets(exactly: Any, expected: bool) -> None:
+    assert is_right_without(WRONG, exactly) is expected
 
 
 def parts(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:

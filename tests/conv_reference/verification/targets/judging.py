@@ -67,7 +67,7 @@ def exact_everywhere(implementation: Any, check: str, *, count: int = 6) -> int:
     target = as_target(implementation)
     assert all_checks()[check].unsupported(target) is None
     random, seen = Random(check), 0
-    known = torchs(load(SHIPPED), environment("cpu"))
+    known = torchs(load(SHIPPED), environment("cpu"), target.operator)
     for place in range(count):
         geometry = small_geometry(random)
         for dtype in filter(all_checks()[check].applies, DTYPES.values()):

@@ -1,0 +1,77 @@
+"""One operation of torch's, carried out in float64; and whether torch errs in it.
+
+Over integers whose sums are exact in the operation's dtype torch must be right to the last bit.
+Over other numbers it may round, as any direct algorithm does, and as often as it has terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+_ROUNDINGS = 16  # more than sums of a few thousand terms come to
+
+
+def in_float64(operation: Any, args: Any, kwargs: Any) -> Any:
+    """What the operation gives in float64, rounded to the dtype that it was called in."""
+    given = [leaf for leaf in tree_leaves((args, kwargs)) if is_floating(leaf)]
+    found = operation(*tree_map(_widened, args), **tree_map(_widened, kwargs))
+    dtype = given[0].dtype if given else torch.float64
+    return tree_map(lambda leaf: leaf.to(dtype) if is_floating(leaf) else leaf, found)
+
+
+def tried(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function gives; None where it raises."""
+    try:
+        return function(*args)
+    except Exception:
+        return None
+
+
+def absolute(leaf: Any) -> Any:
+    """The absolute values of a floating tensor; anything else as it is."""
+    return leaf.abs() if is_floating(leaf) else leaf
+
+
+def differs(found: Any, right: Any, sums: Any, given: Iterable[Tensor]) -> bool:
+    """Whether an answer is wrong by more than rounding.
+
+    Args:
+        found: a tensor, or several, some of which may be None.
+        right: the same in float64, rounded once.
+        sums: the same of the absolute values.
+        given: the floating arguments.
+    """
+    whole = all(bool((tensor == tensor.round())[tensor.isfinite()].all()) for tensor in given)
+    answers = (tree_leaves(each) for each in (found, right, sums))
+    return any(
+        _differs(*each, whole=whole)
+        for each in zip(*answers, strict=True)
+        if all(isinstance(leaf, Tensor) for leaf in each)
+    )
+
+
+def _differs(found: Tensor, right: Tensor, sums: Tensor, *, whole: bool) -> bool:
+    if found.shape != right.shape:
+        return True
+    info = torch.finfo(right.dtype)
+    value, wanted, scale = (tensor.to("cpu", torch.float64) for tensor in (found, right, sums))
+    longest = 2 / info.eps if whole else -1.0  # up to which every integer is exact
+    allowed = torch.where(scale <= longest, 0.0, _ROUNDINGS * info.eps * scale + info.tiny)
+    finite = value.isfinite() & wanted.isfinite()
+    same = (value == wanted) | (value.isnan() & wanted.isnan())
+    near = finite & ((value - wanted).abs() <= allowed)
+    return not bool((same | near).all())
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether it is a tensor of floating numbers."""
+    return isinstance(leaf, Tensor) and leaf.is_floating_point()
+
+
+def _widened(leaf: Any) -> Any:
+    return leaf.to(torch.float64) if is_floating(leaf) else leaf

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from conv_reference.verification.known.exact import absolute, differs, in_float64, tried
+
+ONES = torch.ones(2, 3, dtype=torch.bfloat16)
+
+
+def test_an_operation_is_carried_out_in_float64_and_rounded_once() -> None:
+    left = torch.tensor([[256.0, 1.0, 1.0]], dtype=torch.bfloat16)
+    found = in_float64(torch.ops.aten.mm.default, (left, ONES.T), {})
+
+    assert found.dtype == torch.bfloat16
+    assert found.tolist() == [[258.0, 258.0]]
+
+
+@pytest.mark.parametrize(
+    ("found", "right", "sums", "given", "expected"),
+    [
+        (3.0, 3.0, 3.0, 1.0, False),
+        (4.0, 3.0, 3.0, 1.0, True),  # a sum of ones is exact
+        (3.02, 3.0, 3.0, 0.5, False),  # of others it may round
+        (4.0, 3.0, 3.0, 0.5, True),
+        (1001.0, 1000.0, 1000.0, 1.0, False),  # beyond 256 integers round in bfloat16
+        (math.nan, 3.0, 3.0, 1.0, True),
+        (math.nan, math.inf, math.inf, math.inf, True),
+        (math.inf, math.inf, math.inf, math.inf, False),
+        (-math.inf, math.inf, math.inf, math.inf, True),
+        (math.nan, math.nan, math.nan, math.nan, False),
+    ],
+)
+def test_an_answer_is_wrong_by_more_than_rounding(
+    found: float, right: float, sums: float, given: float, expected: bool
+) -> None:
+    def tensor(value: float) -> Tensor:
+        return torch.tensor([1.0, value]).to(torch.bfloat16)
+
+    own, exact, scale = tensor(found), tensor(right), tensor(sums)
+    assert differs(own, exact, scale, [tensor(given)]) is expected
+    # Beside a gradient that nobody asked for.
+    assert differs((None, own), (None, exact), (None, scale), [tensor(given)]) is expected
+
+
+def test_another_shape_is_wrong() -> None:
+    assert differs(ONES, ONES.T, ONES.T, [ONES])
+
+
+def test_what_raises_has_no_answer() -> None:
+    assert tried(torch.mm, ONES, ONES) is None
+    assert tried(torch.mm, ONES, ONES.T) is not None
+
+
+def test_signs_are_taken_from_floating_numbers_alone() -> None:
+    assert absolute(-ONES).tolist() == ONES.tolist()
+    assert absolute(-3) == -3
