@@ -19,7 +19,6 @@ ROW_OF: dict[str, str] = dict(
     zip(ROLES, ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream"), strict=True)
 )
 _ROLE_OF = {row: role for role, row in ROW_OF.items()}
-_BY_CHANNELS = frozenset({Layout.CHANNELS_LAST, Layout.SLICED_CHANNELS_LAST})
 
 
 def as_met_by(defect: Defect, operator: Operator) -> Defect:
@@ -51,5 +50,5 @@ def _layouts(layouts: Iterable[str], operator: Operator, own: Mapping[str, str])
     """
     for entry in layouts:
         role, _, name = entry.partition("=")
-        by_place = name in _BY_CHANNELS and operator is CONV_TRANSPOSE2D
+        by_place = Layout.CHANNELS_LAST in name and operator is CONV_TRANSPOSE2D
         yield f"{role if by_place else own[role]}={name}"

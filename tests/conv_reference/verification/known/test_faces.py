@@ -26,7 +26,7 @@ DEFECT = Defect(
     targets=("torch.nn.functional:conv",),
     quantities=("dX",),
     checks=("nonfinite_upstream", "jacrev"),
-    layouts=("input=channels_last", "input=sliced"),
+    layouts=("input=channels_last_offset", "input=sliced"),
     shows=("nonfinite float32 n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1",),
 )
 NAMES = {
@@ -49,19 +49,19 @@ def test_of_a_convolution_it_stands_as_it_is() -> None:
             CONV_TRANSPOSE2D,
             ("Y",),
             ("nonfinite_input", "jacrev"),
-            ("input=channels_last", "grad_output=sliced"),
+            ("input=channels_last_offset", "grad_output=sliced"),
         ),
         (
             CONV2D_WEIGHT,
             ("dX",),
             ("nonfinite_kernel", "jacrev"),
-            ("input=channels_last", "input=sliced"),
+            ("input=channels_last_offset", "input=sliced"),
         ),
         (
             CONV2D_INPUT,
             ("Y",),
             ("nonfinite_input", "jacrev"),
-            ("grad_output=channels_last", "grad_output=sliced"),
+            ("grad_output=channels_last_offset", "grad_output=sliced"),
         ),
     ],
     ids=lambda value: value.name if isinstance(value, Operator) else "",
