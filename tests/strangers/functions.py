@@ -104,3 +104,22 @@ def same(x: Tensor, w: Tensor) -> Tensor:
     kh, kw = w.shape[2:]
     padded = F.pad(x, ((kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2))
     return im2col_strided(padded, w).relu()
+
+
+_B = torch.tensor([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+_G = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+_A = torch.tensor([[1, 1, 1, 0], [0, 1, -1, -1]])
+
+
+def winograd(x: Tensor, g: Tensor) -> Tensor:
+    """F(2x2, 3x3), which declares what it is not for; a last tile is cut."""
+    if tuple(g.shape[2:]) != (3, 3):
+        raise ValueError("kernels of three by three alone")
+    B, G, A = (matrix.to(x.dtype) for matrix in (_B, _G, _A))
+    n, _, height, width = x.shape
+    down, across = (height - 1) // 2, (width - 1) // 2
+    padded = F.pad(x, (0, 2 * across + 2 - width, 0, 2 * down + 2 - height))
+    tiles = padded.unfold(2, 4, 2).unfold(3, 4, 2)
+    product = torch.einsum("nchwij,ocij->nohwij", B @ tiles @ B.t(), G @ g @ G.t())
+    out = (A @ product @ A.t()).permute(0, 1, 2, 4, 3, 5)
+    return out.reshape(n, len(g), 2 * down, 2 * across)[:, :, : height - 2, : width - 2]

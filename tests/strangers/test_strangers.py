@@ -27,6 +27,7 @@ STRANGERS = {
     "functions.py:fft_conv": (ROUNDED, ""),
     "functions.py:last_channel_alone": (WRONG, ""),
     "functions.py:same": (WRONG, ""),
+    "functions.py:winograd": (EXACT, ""),
     "arrays.py:conv_forward": (EXACT, "conv_param['stride'] for stride"),
     "arrays.py:forward_nhwc": (EXACT, "X as NHWC; K as HWIO; b as (1, 1, 1, o)"),
     "arrays.py:Conv2d": (EXACT, "integers for kernel_size, stride"),

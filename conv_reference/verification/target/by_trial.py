@@ -15,9 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.answers import message_of
 from conv_reference.verification.target.called import as_called
 from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, Form
 from conv_reference.verification.target.instances import instance
@@ -27,6 +29,8 @@ from conv_reference.verification.target.others import known_other
 from conv_reference.verification.target.strangers import Stranger, stranger
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.target.trials import (
+    OF_THREE,
+    TINY,
     Convention,
     Level,
     asked,
@@ -175,19 +179,24 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         own: the stranger.
         words: what is fixed of it; where all is, it is that even if nothing comes of it.
     """
+    best = _best_of(own, words, TINY) or _best_of(own, words, OF_THREE)
+    if best is None and words != _ANY:
+        best = next(_conventions(own, words), None)
+    if best is None or words.integers is not None:
+        return best
+    return replace(best, integers=_integers(own, best))
+
+
+def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
+    """The convention that agrees on the case, else the first that answers in the right shape."""
     best: Convention | None = None
-    possible = list(_conventions(own, words))
-    for convention in possible:
+    for convention in (replace(c, case=case) for c in _conventions(own, words)):
         answer, several = asked(own, convention)
         if answer.level > (Level.OTHER if best is None else best.level):
             best = replace(convention, level=answer.level, several=several)
         if answer.level is Level.AGREES:
             break
-    if best is None and words != _ANY:
-        best = next(iter(possible), None)
-    if best is None or words.integers is not None:
-        return best
-    return replace(best, integers=_integers(own, best))
+    return best
 
 
 def known_other_by_trial(implementation: Any) -> str:
@@ -228,6 +237,19 @@ def _conventions(own: Stranger, words: Words) -> Iterator[Convention]:
                     yield convention
 
 
+def _is_of_pairs(error: BaseException | None) -> bool:
+    """Whether a pair is what it could not compute with; an integer may fail for another reason."""
+    return isinstance(error, TypeError) and "tuple" in message_of(error)
+
+
+def _evenly(own: Stranger, geometry: Geometry) -> Geometry:
+    """With an input that a stride of two leaves no remainder of: some refuse one."""
+    if own.fixed is not None:
+        return geometry
+    kh, kw = geometry.kernel_size
+    return replace(geometry, input_size=(kh + 4, kw + 6))
+
+
 def _is_meant(form: Form, words: Words) -> bool:
     """Whether the words leave a form open."""
     first = "weight" if form.exchanged else "input"
@@ -256,11 +278,13 @@ def _integers(own: Stranger, found: Convention) -> frozenset[str]:
             continue
         if option == "padding" and own.same_padding:
             continue
-        geometry = replace(plain, **{option: _PROBES[option]})
+        geometry = replace(_evenly(own, plain), **{option: _PROBES[option]})
         others = found.integers - {option}
         pair = asked(own, replace(found, integers=others), geometry)[0]
         single = asked(own, replace(found, integers=others | {option}), geometry)[0]
-        refuses = pair.level is Level.RAISED and single.level is not Level.RAISED
+        refuses = pair.level is Level.RAISED and (
+            single.level is not Level.RAISED or _is_of_pairs(pair.error)
+        )
         if option in own.integers or refuses:
             integers |= {option}
     return integers

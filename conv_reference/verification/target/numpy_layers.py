@@ -24,6 +24,7 @@ from conv_reference.verification.target.strangers import NAMES, Bound, Stranger,
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
 _BACKWARD = ("backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass")
 _FORWARD = ("forward", "forward_pass")
+_TRAINING = ("training", "train", "is_training")  # so that what a backward pass needs is kept
 
 
 def is_numpy_layer(implementation: Any) -> bool:
@@ -148,7 +149,9 @@ class _Run:
 
     def passed(self, X: Any) -> Passed:
         """Y, and the backward pass, whose gradients are looked for in the object."""
-        return Passed(_method(self._layer, _FORWARD)(X), lambda G: self._gradients(X, G))
+        forward = _method(self._layer, _FORWARD)
+        given = {name: True for name in _TRAINING if name in inspect.signature(forward).parameters}
+        return Passed(forward(X, **given), lambda G: self._gradients(X, G))
 
     def _gradients(self, X: Any, G: Any) -> list[Any]:
         before = [None if array is None else array.copy() for array in (self._K, self._b)]

@@ -20,6 +20,8 @@ from conv_reference.verification.target.target import enlarged
 
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
+# For who takes kernels of three by three alone, and even sizes: Winograd's F(2x2, 3x3).
+OF_THREE = Geometry.parse("n2 c3 h6 w10 o5 k3x3")
 # Defaults under which nothing is done.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "stride": (1, (1, 1), None),
@@ -58,6 +60,7 @@ class Convention:
     bias: BiasForm = FLAT
     several: bool = False  # whether Y is the first of a tuple of results
     level: Level = Level.RAISED
+    case: Geometry = TINY  # the tiny case, if all can be asked of it
 
     @property
     def words(self) -> str:
@@ -95,9 +98,9 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     if "kernel_size" in convention.integers:
         changes |= {"kernel_size": (2, 2), "input_size": (5, 7)}
     if own.fixed is None:
-        return replace(TINY, **changes)
+        return replace(convention.case, **changes)
     fixed = own.fixed(convention.form.weight)
-    return None if fixed is None else enlarged(TINY, changes | {**fixed})
+    return None if fixed is None else enlarged(convention.case, changes | {**fixed})
 
 
 def asked(

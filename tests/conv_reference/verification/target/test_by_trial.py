@@ -83,6 +83,30 @@ def test_options_that_take_integers_alone_are_asked_for_equal_sides() -> None:
     assert target.restrict(target.restrict(CASE)) == target.restrict(CASE)
 
 
+def test_who_takes_kernels_of_three_by_three_alone_is_tried_with_one() -> None:
+    def of_three(x: Tensor, w: Tensor, pad: int = 0) -> Tensor:
+        if w.shape[:2] != (3, 3):
+            raise ValueError("kernels of three by three alone")
+        return F.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), padding=pad).permute(
+            0, 2, 3, 1
+        )
+
+    target = as_target(of_three)
+    assert target.called_as == ("X as NHWC", "K as HWIO", "integers for padding", "pad for padding")
+
+
+def test_who_fails_on_integers_too_is_still_not_given_pairs() -> None:
+    def broken(x: Tensor, w: Tensor, stride: Any = 1, pad: Any = 0) -> Tensor:
+        size = (x.shape[2] + 2 * pad - w.shape[2]) // stride + 1
+        if pad:
+            raise RuntimeError("the input was never padded")
+        if (x.shape[2] - w.shape[2]) % stride:
+            raise RuntimeError("what is left over?")
+        return F.conv2d(x, w, stride=stride)[:, :, :size]
+
+    assert as_target(broken).integers == {"stride", "padding"}
+
+
 def test_who_says_integers_is_given_integers() -> None:
     def annotated(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
         return F.conv2d(x, w, stride=stride)
