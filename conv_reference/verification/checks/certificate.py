@@ -211,11 +211,16 @@ def _changed(row: str, name: str, held: Tensor, private: Tensor) -> Judgement:
 
 
 def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Iterator[Judgement]:
-    if trial.target.over_arrays or trial.target.forward_only:
-        return  # a graph is the adapter's, or there is none
+    if trial.target.forward_only:
+        return
     Y = observed["Y"]
     wanted = bool(call.leaves)
     missing = [name for name, value in observed.items() if name != "Y" and value is None]
+    if trial.target.over_arrays:  # a graph is the adapter's; a gradient that is nowhere is not
+        for name in missing:
+            said = f"{name} as an array, returned or under its name"
+            yield whole("requires_grad", name, said, "no such array")
+        return
     if not wanted and isinstance(Y, Tensor) and Y.requires_grad:
         yield whole("requires_grad", "Y", "no graph, as no argument asks for one", "a graph")
     elif missing and len(missing) == len(call.leaves) and not _has_graph(trial):

@@ -206,12 +206,16 @@ def _is_bias(place: Place, size: int) -> bool:
 _GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|x|weights?|inputs?|bias(es)?|kernels?|filters?))$")
 
 
-_OF_INPUT = re.compile(r"(.*\.)?(d_?l?_?d?_?(x|a|input|inputs|in)|grad_(input|x)|(input|x)_grad)$")
+_OF_INPUT = re.compile(
+    r"(.*\.)?_*(d_?l?_?d?_?(x|a|input|inputs|in)|grad_(input|x)|(input|x)_grad)$"
+)
 
 
 def _is_gradient(name: str) -> bool:
     """``dW``, ``dLdW``, ``W_grad``, ``grads.W``, ``d_filters``."""
-    return "grad" in name.lower() or _GRADIENT.match(name.rpartition(".")[2]) is not None
+    return (
+        "grad" in name.lower() or _GRADIENT.match(name.rpartition(".")[2].lstrip("_")) is not None
+    )
 
 
 def _is_of(gradient: str, own: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conv_reference.verification import verify
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
@@ -17,6 +18,7 @@ class Parameter:
 
     def __init__(self, data: Any) -> None:
         self.data, self.grad = data, np.zeros_like(data)
+        self.held: Any = None
 
 
 class Held:
@@ -75,6 +77,29 @@ def test_arrays_are_found_in_what_the_layer_is_made_of() -> None:
 def test_a_gradient_that_is_not_filled_in_is_wrong() -> None:
     wrong = [j for j in tiny_judgements(as_target(Forgotten)) if j.verdict == Verdict.WRONG]
     assert [j.quantity for j in wrong] == ["db"]
+
+
+class Nowhere(Held):
+    """Its backward pass leaves no gradient of the kernel anywhere."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size)
+        del self.kernel.grad
+        self.kernel.held = None
+
+    def backward(self, grad: Any) -> Any:
+        self.kernel.grad = np.zeros(self.kernel.data.shape)
+        returned = super().backward(grad)
+        del self.kernel.grad
+        return returned
+
+
+def test_a_gradient_that_is_nowhere_is_told_and_not_left_out() -> None:
+    report = verify(
+        as_target(Nowhere), checks="certificate", dtypes="float64", cases=20, seed=0, known=None
+    )
+    assert not report
+    assert {f.quantity for f in report.findings} == {"dK"}
 
 
 def test_a_constructor_that_takes_what_is_no_size_is_refused() -> None:
