@@ -1,0 +1,16 @@
+"""Paddle: the gradient in the upstream gradient is lost where dK alone was asked for."""
+
+import paddle
+from paddle.nn.functional import conv2d
+
+print("paddle", paddle.__version__)
+for asked in ("K", "XK"):
+    leaves = {name: paddle.full([1, 1, 1, 1], value) for name, value in (("X", 3.0), ("K", 2.0))}
+    G = paddle.full([1, 1, 1, 1], 5.0)
+    for tensor in (*leaves.values(), G):
+        tensor.stop_gradient = False
+    Y = conv2d(leaves["X"], leaves["K"])
+    found = paddle.grad(Y, [leaves[n] for n in asked], grad_outputs=[G], create_graph=True)
+    (second,) = paddle.grad(found[-1], [G], allow_unused=True)  # dK = X·G, so it is X = 3
+    told = None if second is None else second.item()
+    print(f"asked for {asked}: dK = {found[-1].item()}, its gradient in G = {told}")
