@@ -30,6 +30,8 @@ from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.terms import told_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
+_Function = Callable[..., Any]  # of tensors
+_Tensors = tuple[Any, ...]
 _LETTERS = "V, W and v are the tangents of X, K and b"
 
 
@@ -214,19 +216,14 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
 )
 def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
     """The forward derivative of the backward pass."""
-    point = _Tangents.drawn(trial)
-    if point is None:
-        return
-    call = _call(trial, point)
-    tangents = point.own(trial, "XKb")
 
-    def gradients(*primals: Tensor) -> Any:
-        return torch.func.vjp(_function_of(call, tangents), *primals)[1](call.G)
+    def differentiated(Y: _Function, primals: _Tensors, tangents: _Tensors, G: Tensor) -> Any:
+        def gradients(*moved: Tensor) -> Any:
+            return torch.func.vjp(Y, *moved)[1](G)
 
-    names = [f"tangent of d{letter}" for letter in tangents]
-    with target_code(names[0]):
-        actual = torch.func.jvp(gradients, _primals(call, tangents), tuple(tangents.values()))[1]
-    yield from _second_order(trial, point, "forward_over_reverse", names, actual)
+        return torch.func.jvp(gradients, primals, tangents)[1]
+
+    yield from _mixed(trial, "forward_over_reverse", "tangent of d{}", differentiated)
 
 
 @check(
@@ -244,19 +241,43 @@ def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
 )
 def reverse_over_forward(trial: Trial) -> Iterator[Judgement]:
     """The backward derivative of the tangent."""
+
+    def differentiated(Y: _Function, primals: _Tensors, tangents: _Tensors, G: Tensor) -> Any:
+        def tangent(*moved: Tensor) -> Any:
+            return torch.func.jvp(Y, moved, tangents)[1]
+
+        return torch.func.vjp(tangent, *primals)[1](G)
+
+    yield from _mixed(
+        trial, "reverse_over_forward", "gradient of the tangent in {}", differentiated
+    )
+
+
+def _mixed(
+    trial: Trial,
+    row: str,
+    name: str,
+    differentiated: Callable[[_Function, _Tensors, _Tensors, Tensor], Any],
+) -> Iterator[Judgement]:
+    """One mixture of both modes, held against dX(G, W), dK(G, V) and zero for b.
+
+    Args:
+        trial: of the case.
+        row: that is judged.
+        name: of its quantities, with a place for the operand's letter.
+        differentiated: the mixture's answers, given Y as a function of the operands that move,
+            their values, their tangents and G.
+    """
     point = _Tangents.drawn(trial)
     if point is None:
         return
     call = _call(trial, point)
-    tangents = point.own(trial, "XKb")
-
-    def tangent(*primals: Tensor) -> Any:
-        return torch.func.jvp(_function_of(call, tangents), primals, tuple(tangents.values()))[1]
-
-    names = [f"gradient of the tangent in {letter}" for letter in tangents]
+    moving = point.own(trial, "XKb")
+    names = [name.format(letter) for letter in moving]
     with target_code(names[0]):
-        actual = torch.func.vjp(tangent, *_primals(call, tangents))[1](call.G)
-    yield from _second_order(trial, point, "reverse_over_forward", names, actual)
+        Y, primals = _function_of(call, moving), _primals(call, moving)
+        actual = differentiated(Y, primals, tuple(moving.values()), call.G)
+    yield from _second_order(trial, point, row, names, actual)
 
 
 def _second_order(
