@@ -26,6 +26,7 @@ def refuse(arguments: argparse.Namespace) -> None:
     if arguments.where is not None:
         require_where(arguments.where)
     _refuse_contradictions(arguments)
+    _refuse_limit(arguments)
     _refuse_beside_baseline(arguments)
     _refuse_files(arguments)
 
@@ -34,7 +35,8 @@ def refuse(arguments: argparse.Namespace) -> None:
 _SETTLED = {
     "case": ("geometry", "dtype", "sweep", "store"),
     "geometry": ("sweep", "store"),
-    "in_process": ("workers", "python"),
+    "in_process": ("workers", "python", "dask"),
+    "dask": ("workers", "python"),
 }
 
 
@@ -44,6 +46,13 @@ def _refuse_contradictions(arguments: argparse.Namespace) -> None:
             if getattr(arguments, settling) and getattr(arguments, other) is not None:
                 first, second = (f"--{name.replace('_', '-')}" for name in (settling, other))
                 raise ValueError(f"{second} says nothing beside {first}; accepted is one of them")
+
+
+def _refuse_limit(arguments: argparse.Namespace) -> None:
+    if arguments.limit is not None and arguments.sweep != "exhaustive":
+        raise ValueError("--limit goes with --sweep exhaustive")
+    if arguments.limit is not None and arguments.cases is not None:
+        raise ValueError("--cases says nothing beside --limit; accepted is one of them")
 
 
 def _refuse_beside_baseline(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conv_reference import __version__
-from conv_reference.verification import given, options
+from conv_reference.verification import given, limited, options
 from conv_reference.verification.arguments import refuse
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
@@ -22,6 +22,7 @@ from conv_reference.verification.report.view import Told, View, status_of
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
+from conv_reference.verification.work.cluster import dask_executor
 
 EXAMPLES = """\
 examples:
@@ -86,8 +87,8 @@ def _once(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         sys.stderr.write(f"{opening(arguments)}\n")
         sys.stderr.flush()
-    with _children(arguments) as isolate, progress.shown(quiet=arguments.quiet) as status:
-        told = _carried_out(arguments, {"isolate": isolate, "progress": status}, status.begin)
+    with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
+        told = _carried_out(arguments, {**place, "progress": status}, status.begin)
     if told.view.status == 2:
         sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
     deliver(
@@ -113,6 +114,9 @@ def opening(arguments: argparse.Namespace) -> str:
         what = "the baseline's cases and as many fresh ones"
     elif arguments.quick:
         what = f"some hundred cases of every kind in {dtypes}"
+    elif arguments.limit is not None:
+        number = limited.count(limited.Limits.parse(arguments.limit))
+        what = f"each of {number:,} geometries, in turn in {dtypes}"
     else:
         number = options.planned(arguments.budget, arguments.cases)
         seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
@@ -127,10 +131,17 @@ def _is_gate(arguments: argparse.Namespace) -> bool:
 
 
 @contextmanager
-def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
-    """They are started before anything else: they import torch while this process does."""
+def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Where the target runs, as keywords of ``verify``.
+
+    Children are started before anything else: they import torch while this process does.
+    """
     if arguments.in_process:
-        yield False
+        yield {"isolate": False}
+        return
+    if arguments.dask is not None:
+        with dask_executor(arguments.dask) as executor:
+            yield {"workers": executor}
         return
     count = usual_count() if arguments.workers is None else arguments.workers
     full_run = not (arguments.case or arguments.geometry or arguments.check)
@@ -140,7 +151,7 @@ def _children(arguments: argparse.Namespace) -> Iterator[Children | bool]:
     )
     with closing(asked) as children:
         children.start()
-        yield children
+        yield {"isolate": children}
 
 
 def _carried_out(

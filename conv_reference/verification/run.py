@@ -21,6 +21,7 @@ from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import provoke, stale
+from conv_reference.verification.limited import Limits
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash, Failure
@@ -37,6 +38,7 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.store.store import Kept
+from conv_reference.verification.sweeping import Swept, swept
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
 
@@ -89,6 +91,8 @@ class Run:
             progress=progress,
             kept=self.kept,
         )
+        sweep = self._swept(progress)
+        outcome.results += [] if sweep is None else sweep.results
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
         checks = self._checks(chosen)
@@ -106,11 +110,12 @@ class Run:
         tried = [*outcome.tried, *(case for case, _ in elsewhere.results)]
         said = (
             *self._stored(chosen, outcome, interrupted=interrupted),
+            *(() if sweep is None else sweep.notes),
             *elsewhere.notes,
             *tally.notes,
             *notes.silent(checks, rows, tally.rows, tried),
         )
-        return PrintedReport(
+        report = PrintedReport(
             target=self.target.name,
             environment=dict(self.environment),
             seed=self.settings.seed,
@@ -121,10 +126,11 @@ class Run:
             findings=gathered.findings,
             coverage=None if outcome.is_cut else _coverage(chosen, tried, tally.refused),
             notes=self._notes(said, checks, outcome, audited),
-            interrupted=interrupted,
+            interrupted=interrupted or (sweep is not None and sweep.interrupted),
             stale=stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
             unjudged=tuple(
-                Unjudged(case.check, str(case), broken.error) for case, broken in outcome.unjudged
+                Unjudged(case.check, str(case), broken.error)
+                for case, broken in (*outcome.unjudged, *(() if sweep is None else sweep.unjudged))
             ),
             refused=len(tally.refused),
             called_as=self.target.called_as,
@@ -132,6 +138,24 @@ class Run:
             never_varied=self.target.never_varied,
             computes=self.target.computes,
             where=self.target.domain.where,
+        )
+        return report if sweep is None else sweep.counted(report)
+
+    def _swept(self, progress: Progress | None) -> Swept | None:
+        """Every geometry up to the limits that are asked for; None where none are."""
+        wanted = self.wanted
+        if wanted.limit is None:
+            return None
+        limit = wanted.time_limit
+        return swept(
+            Limits.parse(wanted.limit),
+            wanted.dtypes,
+            self.backend,
+            self.target,
+            self.settings,
+            deadline=None if limit is None else time.monotonic() + limit,
+            progress=progress,
+            kept=self.kept,
         )
 
     def _notes(

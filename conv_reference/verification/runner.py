@@ -64,6 +64,7 @@ def verify(
     skip: Sequence[str] | str = (),
     sweep: Sweep | str = options.SWEEP.default,
     quick: bool = False,
+    limit: str | None = None,
     geometry: Geometry | str | None = None,
     case: Case | str | None = None,
     require: Verdict | str = options.REQUIRE.default,
@@ -103,6 +104,7 @@ def verify(
         skip: names of checks or of their rows that are left out.
         sweep: which geometries the certificate is put to; see ``Sweep``.
         quick: some hundred cases of every kind, for a first answer; no large sizes, no audit.
+        limit: of an exhaustive sweep, like "h<=5 w<=5 k<=3": every geometry up to it, each once.
         geometry: only this one, in every variation.
         case: only this one, or its text form.
         require: the least that passes: rounded or exact.
@@ -139,6 +141,7 @@ def verify(
         checks=checks,
         skip=skip,
         sweep=sweep,
+        limit=limit,
         require=require,
         allowed_bits=allowed_bits,
         convention=convention,
@@ -152,6 +155,7 @@ def verify(
         cases=cases,
         sweep=Sweep(sweep),
         quick=quick,
+        limit=limit,
         checks=catalogue.without(checks, skip),
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
@@ -282,6 +286,7 @@ def _kept(
         "budget": wanted.budget,
         "cases": wanted.cases,
         "sweep": wanted.sweep.value,
+        "limit": wanted.limit,
         "checks": wanted.checks,
         "geometry": None if wanted.geometry is None else str(wanted.geometry),
         "case": None if wanted.case is None else str(wanted.case),

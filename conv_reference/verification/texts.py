@@ -7,6 +7,7 @@ from math import prod
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification import catalogue, words
+from conv_reference.verification.limited import Limits
 
 MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
 
@@ -51,6 +52,15 @@ def convention(text: str) -> None:
         ValueError: one line with the word and what is accepted.
     """
     words.parse(text)
+
+
+def limits(text: str) -> None:
+    """Refuse what are no limits of an exhaustive sweep.
+
+    Raises:
+        ValueError: one line that says which term.
+    """
+    Limits.parse(text)
 
 
 def case(text: str, dtypes: Collection[str]) -> None:

@@ -61,6 +61,13 @@ MEMORY = Option(
     metavar="DIR",
     default=".hypothesis/examples",
 )
+DASK = Option(
+    flag="dask",
+    group=PLACE,
+    help="the workers of the Dask cluster whose scheduler listens there, in place of children "
+    "(needs the extra cluster)",
+    metavar="ADDRESS",
+)
 STORE = Option(
     flag="store",
     keyword="store",

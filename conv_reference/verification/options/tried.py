@@ -108,6 +108,16 @@ QUICK = Option(
     kind=None,
     default=False,
 )
+LIMIT = Option(
+    flag="limit",
+    keyword="limit",
+    group=TRIED,
+    help='with --sweep exhaustive: every geometry up to "h<=5 w<=5 k<=3 s<=3 p<=3 d<=2 c<=3 o<=3 '
+    'n<=2 g<=3", once, from small to large; what is not named is 1, padding 0',
+    metavar="TEXT",
+    checked=lambda text: _texts().limits(text),
+    recorded=True,
+)
 GEOMETRY = Option(
     flag="geometry",
     keyword="geometry",

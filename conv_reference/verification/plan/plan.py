@@ -104,6 +104,8 @@ def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -
     if request.quick:
         return Plan(_distinct(quick_cases(target, request, checks)))
     certified = certifying() in checks
+    if request.limit is not None:
+        return Plan(())  # it is swept in parts
     if request.sweep != Sweep.DEFAULT:
         return _followed_by_the_bulk((), target, request, ever) if certified else Plan(())
     strength = 3 if request.size >= THREE_WAY_CASES else 2

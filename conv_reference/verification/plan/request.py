@@ -40,6 +40,7 @@ class Request:
     budget: float | None = None  # seconds
     cases: int | None = None
     sweep: Sweep = Sweep.DEFAULT
+    limit: str | None = None  # of an exhaustive sweep, see ``limited``
     checks: tuple[str, ...] = ()  # names of checks or rows; all but those on request where empty
     geometry: Geometry | None = None  # only this one
     case: Case | None = None  # only this one
@@ -65,7 +66,7 @@ class Request:
         """Seconds of judging after which the clock cuts the run; None where it never does."""
         if self.is_single or (self.cases is not None and self.budget is None):
             return None
-        if self.cases is not None:
+        if self.cases is not None or self.limit is not None:
             return self.budget
         budget = DEFAULT_BUDGET if self.budget is None else self.budget
         return max(LEAST_LIMIT, OVERRUN * budget)

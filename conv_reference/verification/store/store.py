@@ -34,17 +34,17 @@ class Kept:
     ever: Ever  # what was judged before it began
     there: Mapping[str, bytes] = field(default_factory=dict)  # what an interrupted run has left
 
-    def answers(self, cases: Sequence[Case]) -> dict[int, Any]:
-        """What is there already, by the numbers of the cases."""
+    def answers(self, items: Sequence[Any]) -> dict[int, Any]:
+        """What is there already, by the numbers of the items: cases, or parts of a sweep."""
         if not self.there:
             return {}
-        payloads = ((number, self.there.get(str(case))) for number, case in enumerate(cases))
+        payloads = ((number, self.there.get(str(item))) for number, item in enumerate(items))
         return {number: wire.decoded(found) for number, found in payloads if found is not None}
 
-    def add(self, case: Case, answer: Any) -> None:
+    def add(self, item: Any, answer: Any) -> None:
         """A result as it comes; on what the engine itself failed is tried again another time."""
         if not isinstance(answer, Broken):
-            self.database.add(self.run, str(case), wire.encoded(answer))
+            self.database.add(self.run, str(item), wire.encoded(answer))
 
     def end(self, results: Iterable[tuple[Case, Any]], rows: Iterable[Levels]) -> None:
         """The run has come to its end.
