@@ -198,7 +198,7 @@ def _replace(found: list[Place], place: Place, array: Any) -> None:
 
 
 def _is_bias(place: Place, size: int) -> bool:
-    parts = place.name.lower().split(".")  # "bias.data"
+    parts = [part.lstrip("_") for part in place.name.lower().split(".")]  # "_bias.data"
     named = any(part in NAMES["bias"] or part.startswith("b") or "bias" in part for part in parts)
     return named and place.array.size == size and not _is_gradient(place.name)
 
