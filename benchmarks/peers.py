@@ -45,7 +45,7 @@ class Sample:
     def called(self, function: Convolution, operands: tuple[Tensor, ...]) -> Tensor:
         """Y of these operands."""
         X, K, *b = operands
-        return function(X, K, b[0] if b else None, **self.options)
+        return function(X, K, *b, **self.options)
 
 
 # N, C, H, W; O, kh, kw; stride, padding, dilation, groups: what comes to mind first.
