@@ -36,4 +36,5 @@ class Autograd(Framework):
         def weighted(p: Any) -> Any:
             return sum(anp.sum(y * g) for y, g in zip(f(*p), cotangents, strict=True))
 
-        return make_vjp(weighted)(tuple(primals))[0](1.0)
+        found = make_vjp(weighted)(tuple(primals))[0](1.0)
+        return tuple(found[place] for place in range(len(primals)))  # a box where it is traced

@@ -27,7 +27,10 @@ class Scipy(Framework):
         x = np.pad(x, ((0, 0), (0, 0), *padding))
         if any(k > n for k, n in zip(w.shape[2:], x.shape[2:], strict=True)):
             raise ValueError("a kernel larger than its input: correlate would exchange the two")
-        y = np.stack([np.stack([correlate(a, k, "valid", self.method)[0] for k in w]) for a in x])
+        sizes = (n - k + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True))
+        y = np.empty((len(x), len(w), *sizes), x.dtype)
+        for n, o in np.ndindex(len(x), len(w)):
+            y[n, o] = correlate(x[n], w[o], "valid", self.method)[0]
         y = y[:, :, :: stride[0], :: stride[1]]
         return y if b is None else y + b[:, None, None]
 
