@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conv_reference import __version__
-from conv_reference.verification import given, limited, options
+from conv_reference.verification import catalogue, given, limited, options
 from conv_reference.verification.arguments import refuse
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
@@ -117,12 +117,28 @@ def opening(arguments: argparse.Namespace) -> str:
     elif arguments.limit is not None:
         number = limited.count(limited.Limits.parse(arguments.limit))
         what = f"each of {number:,} geometries, in turn in {dtypes}"
+    elif not _is_whole(arguments):
+        what = f"{', '.join(arguments.check)} in {dtypes}"
+    elif arguments.sweep not in {None, options.SWEEP.default}:
+        what = f"the sweep {arguments.sweep} in {dtypes}"
     else:
         number = options.planned(arguments.budget, arguments.cases)
+        number = max(number, _LEAST_CASES)
         seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
         what = f"about {number:,} cases in {dtypes}, for about {max(seconds, 1.0):.0f} s"
     seed = "" if arguments.seed is None else f"; seed {arguments.seed}"
     return f"conv-reference {__version__}: {one_line(arguments.target)}, {what}{seed}"
+
+
+_LEAST_CASES = 300  # every pair of levels occurs in a whole run, however short
+_WHOLE = "certificate"  # the check that is put to as many cases as are asked for
+
+
+def _is_whole(arguments: argparse.Namespace) -> bool:
+    """Whether the number of cases follows from what is given: single checks have their own."""
+    asked = {*(arguments.check or ())}
+    own = {entry.name for entry in catalogue.entries() if entry.check == _WHOLE} | {_WHOLE}
+    return not asked or bool(asked & own)
 
 
 def _is_gate(arguments: argparse.Namespace) -> bool:

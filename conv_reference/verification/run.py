@@ -113,7 +113,7 @@ class Run:
             *(() if sweep is None else sweep.notes),
             *elsewhere.notes,
             *tally.notes,
-            *notes.silent(checks, rows, tally.rows, tried),
+            *notes.silent(checks, rows, tally.rows, tried, tally.ended),
         )
         report = PrintedReport(
             target=self.target.name,

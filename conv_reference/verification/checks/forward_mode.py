@@ -87,6 +87,12 @@ def carries_no_tangent(call: Call) -> bool:
         return forward_ad.unpack_dual(Y).tangent is None
 
 
+NO_RULE = (
+    "no rule for jvp: torch takes the implementation for a constant there, and does not say so "
+    "(an autograd Function has jvp, an operator of torch.library is made of some that have one)"
+)
+
+
 def no_forward_mode(row: str) -> Judgement:
     """What is said of such a target."""
     return Judgement(
@@ -94,8 +100,8 @@ def no_forward_mode(row: str) -> Judgement:
         "tangent of Y",
         Verdict.UNSUPPORTED,
         expected="a tangent",
-        actual="none",
-        explanation="Y carries no tangent: the implementation has no forward mode",
+        actual=NO_RULE,
+        explanation=f"Y carries no tangent: {NO_RULE}",
     )
 
 

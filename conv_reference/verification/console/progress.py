@@ -27,9 +27,12 @@ class Status:
     done: int = 0
     total: int = 0
     begun: float = 0.0  # when the first case was judged
+    planned: Callable[[int], None] = lambda _: None
 
     def __call__(self, done: int, total: int) -> None:
-        """Take note of how many cases are judged, of how many."""
+        """Take note of how many cases are judged, of how many; of none when they are planned."""
+        if not done:
+            self.planned(total)
         if done <= 1 or not self.begun:
             self.begun = time.monotonic()
         self.done, self.total = done, total
@@ -101,7 +104,12 @@ def _bar(console: Console) -> Iterator[Status]:
 
 @contextmanager
 def _lines(interval: float) -> Iterator[Status]:
-    status, ended = Status(), threading.Event()
+    def planned(total: int) -> None:
+        cases = f"{total:,} case{'' if total == 1 else 's'}"
+        sys.stderr.write(f"conv-reference: {cases} {'is' if total == 1 else 'are'} planned\n")
+        sys.stderr.flush()
+
+    status, ended = Status(planned=planned), threading.Event()
 
     def tell() -> None:
         while not ended.wait(interval):

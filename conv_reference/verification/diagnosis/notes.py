@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification import catalogue
 from conv_reference.verification.checks import Check, certifying
 from conv_reference.verification.model.case import DTYPES, Case, Layout, dtype_name
@@ -61,20 +62,49 @@ def unoffered(target: Target) -> Iterator[Note]:
 
 
 def silent(
-    checks: Sequence[Check], rows: Set[str], seen: Set[str], tried: Sequence[Case]
+    checks: Sequence[Check],
+    rows: Set[str],
+    seen: Set[str],
+    tried: Sequence[Case],
+    ended: Set[str] = frozenset(),
 ) -> Iterator[Note]:
-    """The rows of which no case had anything to ask: group decomposition where none has groups."""
-    named = {case.check for case in tried}
-    names = [
-        row.name
-        for check in checks
-        if check.name in named and not check.layers_only
-        for row in check.rows
-        if row.name in rows and row.name not in seen and row.repeatable
-    ]
-    if names:
-        said = f"not asked, for no case of this run has what it takes: {', '.join(names)}"
+    """The rows of which nothing was seen, and why.
+
+    Either no case had anything to ask (group decomposition where none has groups), or what came
+    before ended each of them: where Y or a gradient has a wrong shape, its numbers are not read.
+
+    Args:
+        checks: that were put.
+        rows: that are reported.
+        seen: those of which something was.
+        tried: the cases that have a result.
+        ended: rows that failed or were refused, in whichever case.
+    """
+    by_check: dict[str, list[Case]] = {}
+    for case in tried:
+        by_check.setdefault(case.check, []).append(case)
+    lacking, kept = [], []
+    for check in checks:
+        cases = by_check.get(check.name, ())
+        quiet = [r for r in check.rows if r.name in rows and r.name not in seen and r.repeatable]
+        if not cases or check.layers_only:
+            continue
+        stopped = any(row.name in ended for row in check.rows)
+        for row in quiet:
+            asked = stopped and any(_asks_for(row.quantity, case) for case in cases)
+            (kept if asked else lacking).append(row.name)
+    if lacking:
+        said = f"not asked, for no case of this run has what it takes: {', '.join(lacking)}"
         yield Note(NoteKind.NOT_ASKED, said)
+    if kept:
+        said = f"not judged, for its cases failed or were refused before: {', '.join(kept)}"
+        yield Note(NoteKind.NOT_ASKED, said)
+
+
+def _asks_for(quantity: str, case: Case) -> bool:
+    """Whether the case asks for a quantity of the first order; of any other all do."""
+    leaf = QUANTITIES[quantity].leaf if quantity else ""
+    return leaf in case.requires_grad and (leaf != "b" or case.bias)
 
 
 def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:

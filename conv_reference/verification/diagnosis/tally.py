@@ -122,6 +122,11 @@ class Tally:
         return {row for row, _ in self._seen}
 
     @property
+    def ended(self) -> set[str]:
+        """The rows that failed, or were refused, in some case: others of it may not be reached."""
+        return {row for (row, _), seen in self._seen.items() if seen.failures or seen.unsupported}
+
+    @property
     def judged_in(self) -> dict[str, list[Case]]:
         """The cases by the rows that they were judged in; not those that a row refused."""
         found: dict[str, list[Case]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
@@ -93,7 +94,7 @@ def headline(report: Report) -> str:
         parts.append(f", with {report.refused:,} more refused as unsupported")
     elif any(check.unsupported and check.cases for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
-    parts.append(_but_known(report) + _permissive(report))
+    parts.append(_but_known(report) + _permissive(report) + _without_gradients(report))
     raising = dict.fromkeys(check.name for check in report.checks if check.raises)
     if raising:
         parts.append(f"; raises under {', '.join(raising)}: not judged there")
@@ -135,6 +136,21 @@ def answered(report: Report) -> str:
 def _but_known(report: Report) -> str:
     known = sum(1 for group in groups(report.findings) if group.first.known is not None)
     return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
+
+
+_GRADIENTS = MappingProxyType({"grad_input": "dX", "grad_weight": "dK"})
+
+
+def _without_gradients(report: Report) -> str:
+    """What is told of a green in which no gradient was judged: it speaks of Y alone."""
+    by_row: dict[str, set[Verdict]] = {}
+    for check in report.checks:
+        if check.name in _GRADIENTS:
+            by_row.setdefault(check.name, set()).add(check.verdict)
+    missing = [_GRADIENTS[name] for name, seen in by_row.items() if seen == {Verdict.UNSUPPORTED}]
+    if not report.is_right or not missing:
+        return ""
+    return f"; not judged, for it refuses them: {', '.join(missing)}"
 
 
 def _permissive(report: Report) -> str:
@@ -187,7 +203,8 @@ def _verdict(report: Report) -> str:
 
 def closing(report: Report, view: View = PLAIN) -> str:
     """The last line: the verdict once more, by dtype where they differ, and the exit status."""
-    alone = _verdict(report) + _but_known(report) + _permissive(report)
+    alone = _verdict(report) + _but_known(report)
+    alone += _permissive(report) + _without_gradients(report)
     said = alone if view.top is None else view.top.headline
     apart = by_dtype(report) if view.top is None else ""
     where = answered(report) if view.top is None else ""

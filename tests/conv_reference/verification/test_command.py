@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ import pytest
 from made_reports import RIGHT, row
 
 from conv_reference.cli import main
+from conv_reference.verification.command import add_arguments, opening
 from conv_reference.verification.execution import judge_case
 from conv_reference.verification.report.view import status_of
 
@@ -368,3 +370,21 @@ for words in sys.argv[1:]:
     )
     assert done.stdout.splitlines() == ["2 False"] * len(bad)
     assert done.stderr.count("\n") == len(bad)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("", "about 10,000 cases in float64, float32, float16, bfloat16, for about 20 s"),
+        ("--cases 20", "about 300 cases in float64, float32, float16, bfloat16, for about 1 s"),
+        ("--check forward --dtype float32", "about 10,000 cases in float32, for about 20 s"),
+        ("--check vmap --check jvp --dtype float32", "vmap, jvp in float32"),
+        ("--sweep networks --dtype float32", "the sweep networks in float32"),
+        ("--geometry 'h1 w1 k1' --dtype float32", "every variation of one geometry in float32"),
+    ],
+)
+def test_the_first_line_promises_no_number_that_is_none(words: str, what: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    said = opening(parser.parse_args(["mine:conv", *shlex.split(words)]))
+    assert said == f"conv-reference {version('conv-reference')}: mine:conv, {what}"

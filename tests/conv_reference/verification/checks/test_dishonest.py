@@ -89,6 +89,20 @@ def test_one_too_much_in_every_call_is_no_rounding(check: str, dtype: str) -> No
     assert not any(judgement.verdict == Verdict.ROUNDED for judgement in found)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_one_too_much_breaks_the_adjoint_in_low_precision_too(dtype: str) -> None:
+    """Beside the sums of a small case, one too much is within what a transform may err."""
+    for case in (
+        "n2 c2 h5 w6 o2 k3",
+        "n1 c1 h5 w5 o1 k3",
+        "n3 c2 h4 w4 o2 k3 p1",
+        "n1 c2 h4 w6 k3",
+    ):
+        for seed in range(4):
+            found = judged(dishonest.off_by_one, f"adjointness {dtype} {case}", seed)
+            assert not [j for j in found if j.verdict == Verdict.ROUNDED]
+
+
 def test_what_was_asked_again_says_over_which_numbers() -> None:
     found = judged(dishonest.off_by_one, f"additivity float64 {LONG}")
     wrong = next(judgement for judgement in found if judgement.verdict == Verdict.WRONG)

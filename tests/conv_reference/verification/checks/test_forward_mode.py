@@ -74,4 +74,5 @@ def test_a_function_without_a_rule_is_unsupported(check: str) -> None:
 def test_no_tangent_at_all_is_unsupported(check: str) -> None:
     (judgement,) = ask(_constant_to_torch, check)
     assert judgement.verdict == Verdict.UNSUPPORTED
-    assert judgement.explanation == "Y carries no tangent: the implementation has no forward mode"
+    assert judgement.explanation.startswith("Y carries no tangent: no rule for jvp: torch takes")
+    assert judgement.actual.startswith("no rule for jvp: ")

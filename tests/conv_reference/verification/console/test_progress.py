@@ -47,3 +47,13 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         status(30, 100)
         time.sleep(0.02)
     assert capsys.readouterr().err == ""
+
+
+def test_a_log_says_at_once_how_many_cases_are_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(interval=60) as status:
+        status(0, 1_234)
+        status(1, 1_234)
+    assert capsys.readouterr().err == "conv-reference: 1,234 cases are planned\n"
+    with shown(quiet=True) as status:
+        status(0, 1_234)
+    assert capsys.readouterr().err == ""

@@ -86,3 +86,29 @@ def test_a_row_that_no_case_has_anything_for_is_named() -> None:
     )
     said = "not asked, for no case of this run has what it takes: grad_bias"
     assert Note(NoteKind.NOT_ASKED, said) in report.notes
+
+
+def _wrong_shape(input: Tensor, weight: Tensor) -> Any:
+    class Summed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+            ctx.save_for_backward(X, K)
+            return conv2d(X, K)
+
+        @staticmethod
+        def backward(ctx: Any, *upstream: Tensor) -> Any:
+            X, K = ctx.saved_tensors
+            return X[..., None] * 0, K[..., None] * 0
+
+    return Summed.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's
+
+
+def test_a_row_that_what_came_before_kept_from_being_judged_says_so() -> None:
+    report = verify(
+        _wrong_shape, dtypes="float64", checks="certificate", sweep="small", cases=40, seed=0
+    )
+    said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
+    assert (
+        "not judged, for its cases failed or were refused before: grad_input, grad_weight" in said
+    )
+    assert "not asked, for no case of this run has what it takes: grad_bias" in said

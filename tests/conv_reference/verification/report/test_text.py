@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made_reports import FAULTY, RIGHT, UNJUDGED, finding, hostile, of_size, row
+from made_reports import FAULTY, RIGHT, UNJUDGED, UNSUPPORTED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import Coverage, Report, Verdict
@@ -152,6 +152,18 @@ def test_nothing_checked_is_not_right() -> None:
     shown = text.render(report)
     assert shown.startswith("my_kernels:conv2d: nothing was checked\n")
     assert "  vmap: it has no vmap rule\n" in shown
+
+
+def test_a_green_without_gradients_says_so_first_and_last() -> None:
+    refused = [
+        row(n, verdict=UNSUPPORTED, reason="no backward") for n in ("grad_input", "grad_weight")
+    ]
+    lines = text.render(replace(RIGHT, checks=(row("forward"), *refused))).splitlines()
+    words = "; not judged, for it refuses them: dX, dK"
+    assert lines[0].endswith(words)
+    assert lines[-1].endswith(f"right, bit for bit{words}")
+    one = (row("forward"), refused[0], row("grad_input", "float64"), row("grad_weight"))
+    assert "for it refuses them" not in text.render(replace(RIGHT, checks=one))
 
 
 def test_what_is_unsupported_in_one_dtype_names_it() -> None:
