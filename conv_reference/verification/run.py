@@ -107,6 +107,8 @@ class Run:
         for case, judgements in elsewhere.results:
             tally.add(case, [j for j in judgements if j.check in rows])
         gathered, interrupted = self._findings(tally, outcome)
+        for failure in gathered.more:
+            tally.add(failure.case, [failure.judgement])
         tried = [*outcome.tried, *(case for case, _ in elsewhere.results)]
         said = (
             *self._stored(chosen, outcome, interrupted=interrupted),

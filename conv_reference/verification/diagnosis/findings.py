@@ -21,6 +21,7 @@ from conv_reference.verification.diagnosis.kinds import Kind, products, row_of
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.origins import Groups, sorted_out
 from conv_reference.verification.diagnosis.switches import switched
+from conv_reference.verification.diagnosis.wider import with_wider
 from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure
@@ -37,6 +38,7 @@ class Gathered:
 
     findings: tuple[Finding, ...]
     known: tuple[Failure, ...]  # the failures that are known defects
+    more: tuple[Failure, ...] = ()  # in wider dtypes, on cases that the run had in narrow ones
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,16 @@ class Diagnosis:
         What fails in another row because of it is no finding of its own: see ``Finding.also``.
         """
         groups, known = sorted_out(self.failures, self.bench)
+        dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}
+        groups, more = with_wider(groups, dtypes, self.bench)
         found = _numbered_by_place(
             each
             for number, fault in enumerate(faults_of(groups, self.bench), start=1)
             for each in self._of_fault(number, fault, groups)
         )
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
-            return Gathered(tuple(finding for _, finding in found), tuple(known))
-        return Gathered(tuple(asked_alone(found, self.bench)), tuple(known))
+            return Gathered(tuple(finding for _, finding in found), tuple(known), more)
+        return Gathered(tuple(asked_alone(found, self.bench)), tuple(known), more)
 
     def _of_fault(
         self, number: int, fault: Fault, groups: Groups
