@@ -36,7 +36,8 @@ def row(shape: tuple[int, int, int, int]) -> list[str]:
     double = [tensor.detach().double().requires_grad_() for tensor in tensors]
 
     def layer(leaves: list[torch.Tensor]) -> torch.Tensor:
-        return conv2d(*leaves, padding=1)
+        X, K, b = leaves
+        return conv2d(X, K, b, padding=1)
 
     def step() -> None:
         torch.autograd.grad(layer(single).square().sum(), single)
