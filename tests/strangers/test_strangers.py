@@ -66,7 +66,7 @@ def test_what_is_known_of_a_stranger_travels_between_processes(name: str) -> Non
 
 def test_a_benchmarks_model_is_judged_at_its_own_sizes_first() -> None:
     target = load_target(f"{HERE}/benchmark.py:ModelNew")
-    assert str(target.own) == "n4 c3 h20 w24 o8 k3 s2 p1 d1 g1"
+    assert str(target.own) == "n4 c3 h20 w24 o8 k3x3 s2 p1 d1 g1"
     request = Request(dtypes=(torch.float32,), seed=0, cases=20)
     assert plan(target, request).cases[0].geometry == target.own
     assert completed(f"{HERE}/benchmark.py").endswith("benchmark.py:ModelNew")
