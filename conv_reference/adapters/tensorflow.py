@@ -29,7 +29,7 @@ class TensorFlow(Framework):
 
     def from_dlpack(self, tensor: Any) -> Any:
         """See ``tf.experimental.dlpack``."""
-        return tf.experimental.dlpack.from_dlpack(dlpack.to_dlpack(tensor))
+        return tf.experimental.dlpack.from_dlpack(tensor.__dlpack__())
 
     def back(self, array: Any) -> Any:
         """See ``tf.experimental.dlpack``."""

@@ -83,7 +83,8 @@ def silent(
     by_check: dict[str, list[Case]] = {}
     for case in tried:
         by_check.setdefault(case.check, []).append(case)
-    lacking, kept = [], []
+    lacking: list[str] = []
+    kept: list[str] = []
     for check in checks:
         cases = by_check.get(check.name, ())
         quiet = [r for r in check.rows if r.name in rows and r.name not in seen and r.repeatable]

@@ -22,6 +22,8 @@ PAGE = DOCS.read_text(encoding="utf-8")
 def followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the page says, done literally, in a folder with a made-up framework; its command."""
     shutil.copy(Path(__file__).with_name("gridlib.py"), tmp_path)
+    recipe: str
+    command: str
     recipe, command = re.findall(r"```(?:python|console)\n(.*?)```", PAGE, re.DOTALL)[:2]
     assert len([line for line in recipe.splitlines() if line.strip()]) <= 25
     (tmp_path / "my_gridlib.py").write_text(recipe, encoding="utf-8")
