@@ -31,14 +31,14 @@ def test_the_run_ends_after_a_hundred_cases_with_what_was_tried() -> None:
 
     def wants_seven(x: Tensor, w: Tensor, stride: Any = 1) -> Tensor:
         calls.append(tuple(x.shape))
-        raise ValueError(f"a batch of 7 is needed, got {len(x)}")
+        return x * int(f"a batch of 7, not {len(x)}")  # a slip: what is raised is a refusal
 
     with pytest.raises(TargetError) as refused:
         judged(wants_seven)
-    assert len(calls) < 2 * MOST_ALIKE  # the convention is tried, too
+    assert len(calls) < 5 * MOST_ALIKE  # its convention and its domain are tried, too
     said = str(refused.value)
     assert "wants_seven' does not look like a conv2d: the first 100 cases all raised" in said
-    assert "all raised ValueError: a batch of 7 is needed, got " in said
+    assert "all raised ValueError: invalid literal for int() with base 10: 'a batch of " in said
     assert "(at test_misfit.py:" in said
     assert "its signature is wants_seven(x: 'Tensor', w: 'Tensor', stride: 'Any' = 1) -> " in said
     assert "it was called with X (" in said
@@ -60,13 +60,13 @@ def backward_raises(input: Tensor, weight: Tensor) -> Tensor:
 
 def raises_two_things(input: Tensor, weight: Tensor) -> Tensor:
     if input.numel() % 2:
-        raise ValueError("odd")
-    raise KeyError("even")
+        return input * int("odd")
+    return input * {}["even"]
 
 
 def is_right_for_one_tap(input: Tensor, weight: Tensor) -> Tensor:
     if weight.shape[2:].numel() > 1:
-        raise ValueError("a kernel of one tap is all that I know")
+        return input * int("a kernel of one tap is all that I know")
     return conv2d(input, weight)
 
 
