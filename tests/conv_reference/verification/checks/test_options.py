@@ -255,16 +255,16 @@ def test_what_glue_decides_is_not_asked() -> None:
     refuses = all_checks()["refusals"].unsupported
     words = "what lies between it and torch's convention decides what is refused"
 
-    assert refuses(as_target(Anything())) == words
+    assert refuses(as_target(Nothing())) == words
     found_by_trial = replace(as_target(conv2d), called_as=("an image of (height, width)",))
     assert refuses(found_by_trial) == words
 
 
-class Anything:
-    """An adapter that answers whatever it is asked."""
+class Nothing:
+    """An adapter that offers nothing."""
 
     def forward(self, input: Any, weight: Any, bias: Any, **_: Any) -> Any:
-        return input
+        raise NotImplementedError
 
     def vjp(self, grad_output: Any, input: Any, weight: Any, bias: Any, **_: Any) -> Any:
         return input, weight, bias

@@ -51,10 +51,11 @@ def test_what_is_too_slow_for_large_sizes_is_not_asked() -> None:
     assert not [j for j in judgements if j.verdict not in {Verdict.EXACT, Verdict.UNSUPPORTED}]
 
 
-def refuses_an_empty_batch(X: Tensor, K: Tensor) -> Tensor:
+def fails_on_an_empty_batch(X: Tensor, K: Tensor) -> Tensor:
+    Y = conv2d(X, K)
     if len(X) == 0:
         raise ValueError("no samples")
-    return conv2d(X, K)
+    return Y
 
 
 def one_row_per_pixel(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1) -> Tensor:
@@ -75,7 +76,7 @@ def no_tap_in_padding(
 @pytest.mark.parametrize(
     ("implementation", "row", "quantity"),
     [
-        (refuses_an_empty_batch, "empty_batch", "Y"),
+        (fails_on_an_empty_batch, "empty_batch", "Y"),
         (one_row_per_pixel, "stride_over_kernel", "Y"),
         (no_tap_in_padding, "padding_over_kernel", "Y"),
     ],
@@ -85,9 +86,9 @@ def test_a_degenerate_size_is_found(implementation: Any, row: str, quantity: str
 
 
 def test_the_explanation_names_the_geometry_and_the_rest_goes_on() -> None:
-    found = failures_on_its_own(refuses_an_empty_batch, "degenerate")
+    found = failures_on_its_own(fails_on_an_empty_batch, "degenerate")
 
-    line = refuses_an_empty_batch.__code__.co_firstlineno + 2
+    line = fails_on_an_empty_batch.__code__.co_firstlineno + 3
     explanation = (
         f"n0 c1 h3 w3 o1 k3x2 s1 p0 d1 g1: raised ValueError: no samples (at test_sizes.py:{line})"
     )

@@ -70,7 +70,7 @@ def test_a_raise_is_one_finding_whatever_it_is_blamed_on_and_shown_in() -> None:
 
     assert {finding.dtype for finding in raised} == {"float32", "float64"}
     assert len({finding.fault for finding in raised}) == 1
-    assert {"adjointness", "double_backward"} <= {r for f in raised for r in rows_of(f)}
+    assert {"adjointness", "grad_input"} <= {r for f in raised for r in rows_of(f)}
 
 
 def test_a_mode_that_only_follows_is_under_the_simpler_one() -> None:

@@ -98,6 +98,7 @@ def closes_what_is_open(input: Tensor, weight: Tensor) -> Any:
 
 @hostile
 def raises(input: Tensor, weight: Tensor) -> Any:
+    conv2d(input, weight)  # before anything is computed it would be a refusal
     raise RuntimeError("no engine found\nfor this problem")
 
 
@@ -107,6 +108,7 @@ def raises_something_of_its_own(input: Tensor, weight: Tensor) -> Any:
         def __str__(self) -> str:
             return "lambda"
 
+    conv2d(input, weight)
     raise UnpicklableError
 
 
