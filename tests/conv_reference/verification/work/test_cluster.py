@@ -36,14 +36,14 @@ def judged(report: Report) -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore")  # of Dask's own, while a worker dies
 def test_a_worker_that_is_killed_costs_nothing() -> None:
     distributed = pytest.importorskip("distributed")
-    options: dict[str, Any] = {"cases": 400, "sweep": "small", "dtypes": "float64", "seed": 3}
+    options: dict[str, Any] = {"cases": 120, "sweep": "small", "dtypes": "float64", "seed": 3}
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
     ) as cluster:
         killed: list[int] = []
 
         def kill(done: int, _: int) -> None:
-            if done > 100 and not killed:
+            if done > 30 and not killed:
                 workers = [worker.pid for worker in cluster.workers.values()]
                 killed.append(workers[0])
                 os.kill(workers[0], signal.SIGKILL)

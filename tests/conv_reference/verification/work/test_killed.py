@@ -69,13 +69,7 @@ def require_end(status: int, output: str, errors: str) -> None:
         assert output.startswith("torch.nn.functional:conv2d: ")
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_run_of_which_a_process_is_struck_ends(tmp_path: Path, seed: int) -> None:
-    require_end(*struck(tmp_path, seed))
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", range(2, 20))
-def test_a_run_of_which_a_process_is_struck_ends_at_any_moment(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_of_which_a_process_is_struck_ends(tmp_path: Path, seed: int) -> None:
     require_end(*struck(tmp_path, seed))
