@@ -170,7 +170,7 @@ def test_the_command_is_used_from_the_fresh_environment(installed: Path, project
     once = ["--geometry", GEOMETRY, "--dtype", "float32", "--check", "certificate"]
     right = run([*command, "kernels.py:right", *once], project)
     assert right.returncode == 0, right.stderr
-    assert all(line.startswith("conv-reference ") for line in right.stderr.splitlines())
+    assert all(line.startswith("conv-reference") for line in right.stderr.splitlines())
     assert right.stdout.startswith("kernels.py:right: right, bit for bit")
     wrong = run([*command, "kernels.py:flipped", *once, "--format", "html"], project)
     assert wrong.returncode == 1

@@ -22,7 +22,7 @@ from conv_reference.verification.plan.geometries import (
     large_geometry,
     small_geometry,
 )
-from conv_reference.verification.plan.networks import miniature, network_geometries
+from conv_reference.verification.plan.networks import STEM, miniature, network_geometries
 from conv_reference.verification.plan.possible import dense, nearest
 from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.target import Target
@@ -184,8 +184,8 @@ def large_cases(
 ) -> Iterator[Case]:
     """Layers of real sizes, those of known networks in turn, and where libraries change algorithm.
 
-    Of sixty eight are layers of networks, from another one on in each run; two geometries are put
-    to every dtype.
+    Of sixty eight are layers of networks, from another one on in each run, but for the first: what
+    most networks of images begin with. Two geometries are put to every dtype.
 
     Args:
         target: what they are put to.
@@ -206,7 +206,7 @@ def _large_cases(
     for place in range(count):
         dtype = in_turn[place % len(in_turn)]
         if place % every == 0:
-            geometry = layers[(begin + place // every) % len(layers)]
+            geometry = layers[(begin + place // every) % len(layers)] if place else STEM
             case = _miniature_case(geometry, dtype, random)
         else:
             draw = random.choice((large_geometry, real_geometry))

@@ -56,6 +56,8 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "ViT": ("c3 h64 w64 o192 k16 s16",),
 }
 
+STEM = Geometry.parse(NETWORKS["ResNet"][0])
+
 
 def network_geometries() -> Iterator[Geometry]:
     """Every layer above, network after network."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,15 +52,17 @@ def checks_that_found() -> dict[str, str]:
 
 
 @cache
-def planned(budget: float) -> tuple[Case, ...]:
+def planned(budget: float, function: Any = direct.conv2d) -> tuple[Case, ...]:
     request = Request(dtypes=tuple(DTYPES.values()), seed=SEED, budget=budget)
-    return plan(as_target(direct.conv2d), request).cases
+    return plan(as_target(function), request).cases
 
 
 def cases_for(mutant: Mutant) -> list[Case]:
     """The plan in its order, those of the check that found it first; of certificates fewer."""
     check = checks_that_found()[mutant.name]
     few = planned(2.5) if check == certifying().name else planned(20.0)
+    if all(case.check != check for case in few):  # it takes what the right one does not
+        few = planned(20.0, mutant.function)
     return sorted(few, key=lambda case: case.check != check)
 
 
@@ -108,7 +111,7 @@ def test_right_convolutions_raise_no_alarm(name: str) -> None:
     assert {case.check for case in cases} <= set(all_checks())
     alarms = [
         (str(case), judgement)
-        for case in cases[::3]
+        for case in cases[::6]
         for judgement in judge_case(target, case, Settings(seed=SEED, device="cpu", brief=True))
         if judgement.verdict in FAILURES
     ]
