@@ -61,7 +61,7 @@ def backward_raises(input: Tensor, weight: Tensor) -> Tensor:
 def raises_two_things(input: Tensor, weight: Tensor) -> Tensor:
     if input.numel() % 2:
         return input * int("odd")
-    return input * [1.0][7]
+    return input.view(7, 7, 7)
 
 
 def is_right_for_one_tap(input: Tensor, weight: Tensor) -> Tensor:
