@@ -97,7 +97,8 @@ def lay_out(
     place = tensor.new_full(larger, math.nan) if parts.has_gaps else tensor.new_empty(larger)
     place = place.permute(parts.back)
     for dim in range(4):
-        place = place.narrow(dim, parts.before[dim], place.shape[dim] - parts.before[dim])
+        first = min(parts.before[dim], place.shape[dim])  # of a size of 0 nothing is held
+        place = place.narrow(dim, first, place.shape[dim] - first)
         place = place[(slice(None),) * dim + (slice(None, None, parts.step[dim]),)]
         place = place.narrow(dim, 0, tensor.shape[dim])
     return place.copy_(tensor)
