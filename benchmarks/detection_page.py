@@ -123,7 +123,7 @@ def sentences(every: list[Check], faults: list[Outcome]) -> Iterator[str]:
 def picture(every: list[Check], count: int, file: Path) -> None:
     """The share found against the processor's seconds for one convolution."""
     import matplotlib as mpl  # noqa: PLC0415 (only where a picture is drawn)
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415 (as above)
 
     mpl.rcParams.update({"svg.hashsalt": "detection", "svg.fonttype": "none", "font.size": 9})
     figure, axes = plt.subplots(figsize=(7.5, 4.2))

@@ -224,7 +224,7 @@ def _opcheck(function: Convolution) -> None:
     """Registered as an operator, with its own gradients; on the second of the handful."""
     accepts = accepted(function)
     for sample in [*samples(function, torch.float32)][1:2]:
-        with torch.library._scoped_library("peers", "FRAGMENT") as library:  # noqa: SLF001
+        with torch.library._scoped_library("peers", "FRAGMENT") as library:  # noqa: SLF001 (there is no public one)
             _registered(library, function, sample.options, bias="bias" in accepts)
             X, K, *b = sample.operands(requires_grad=True)
             torch.library.opcheck(torch.ops.peers.conv.default, (X, K, b[0] if b else None))
