@@ -92,7 +92,8 @@ def _refuse_files(arguments: argparse.Namespace) -> None:
     if named and (path is None or not path.exists()):
         files.require_readable("--known", Path(arguments.known))
     if path is not None and (path.exists() or not arguments.update_baseline):
-        parameters.refuse_others(arguments, read(path, target=arguments.target), path)
+        held = read(path, target=arguments.target)
+        parameters.refuse_others(arguments, held.parameters, path)
 
 
 def _require_own(option: str, path: Path, arguments: argparse.Namespace) -> None:

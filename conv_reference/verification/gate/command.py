@@ -65,7 +65,7 @@ def _compared(
     arguments: argparse.Namespace, asked: Options, path: Path, begin: Callable[[str], None]
 ) -> Told:
     held = baselines.read(path, target=arguments.target)
-    parameters.refuse_others(arguments, held, path)
+    parameters.refuse_others(arguments, held.parameters, path)
     planned = _as_planned(held.parameters)
 
     def verify_once(seed: int) -> Report:

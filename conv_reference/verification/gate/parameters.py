@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conv_reference.verification import given, options
-
-if TYPE_CHECKING:
-    from conv_reference.verification.gate.baseline import Baseline
 
 
 @dataclass(frozen=True, init=False)
@@ -44,18 +41,17 @@ class Parameters:
         return Parameters(**dict(self.values) | changes)
 
 
-def refuse_others(arguments: argparse.Namespace, baseline: Baseline, path: Path) -> None:
+def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -> None:
     """Refuse what is asked for and not what the baseline was made with.
 
     Args:
         arguments: of the command line.
-        baseline: what held.
-        path: of its file.
+        held: what the baseline was made with.
+        path: of the baseline's file.
 
     Raises:
         ValueError: one line with what was asked for and what was recorded.
     """
-    held = baseline.parameters
     for option in options.RECORDED:
         now_asked = getattr(arguments, option.attribute)
         if option.kind is None and not now_asked:
