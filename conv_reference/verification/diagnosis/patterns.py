@@ -15,7 +15,7 @@ from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 UNWRITTEN = "memory is read that was never written, or a gap beside a view"
-_HUGE = 1e30  # what fills fresh memory is larger, see `work/processes`; an infinity overflowed
+_HUGE = 1e30  # what fills fresh memory is larger, see `work/starting`; an infinity overflowed
 
 
 def patterns(

@@ -18,7 +18,8 @@ from conv_reference.verification.work.frames import BadFrame, Channel
 from conv_reference.verification.work.identity import child_path, identity
 from conv_reference.verification.work.messages import LOST, Place, Start, Work
 from conv_reference.verification.work.pace import Size
-from conv_reference.verification.work.processes import Processes, memory_file, tail
+from conv_reference.verification.work.processes import Processes
+from conv_reference.verification.work.starting import memory_file, tail
 from conv_reference.verification.work.suspects import REMEMBERED, Suspicion
 
 MOST_WAITS = 4  # times an item's limit, while the processor is busy with others

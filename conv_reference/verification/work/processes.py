@@ -4,20 +4,12 @@ Where a library crashes often, the import of torch for each new process would ta
 the work. The process that forks (``server``) imports torch, but never calls it and never
 imports a target: its forks have no threads to miss, and each imports the target afresh. Elsewhere
 than on Linux, where system libraries do not take forks well, each process is started anew.
-
-Memory that they allocate is filled with a pattern first (glibc's ``MALLOC_PERTURB_``),
-so that a result that was never written shows: 0x7F in every byte is a NaN in float16 and a
-huge number in the other dtypes, which no sum hides. glibc's per-thread cache is turned off,
-for what it hands out again is not filled. Its checking allocator is preloaded: each block ends in
-a mark, and a process dies as soon as it frees a block whose mark was written over. Without it
-released kernels have been seen to write outside their blocks and to answer right all the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import select
 import signal
@@ -25,15 +17,12 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from pathlib import Path
 from typing import IO
 
 from conv_reference.verification.work import descent
-from conv_reference.verification.work.identity import child_path
+from conv_reference.verification.work.starting import memory_file, popen, tail
 
 FORKS = sys.platform == "linux"
 MESSAGE = struct.Struct("=ci")  # what is asked, and the number of a process
@@ -45,19 +34,6 @@ _SERVER_LIMIT = 120.0  # seconds for an answer of the process that forks, which 
 _POLL = 0.05  # seconds
 _SERVER = "conv_reference.verification.work.server"
 _WORKER = "conv_reference.verification.work.worker"
-_CHECKING = "libc_malloc_debug.so.0"  # comes with glibc from 2.34 on; before, it needs none
-_PERTURB = {
-    "MALLOC_PERTURB_": "128",
-    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
-    "MALLOC_CHECK_": "3",  # say what is damaged, and abort
-}
-# oneDNN searches all of its cache for the eldest kernel with each new one, and here nearly every
-# call brings new ones: a tenth of the time. What one case repeats fits into this.
-_CACHE = {
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
-    # Threads that spin while they wait take the processor from the other children.
-    "OMP_WAIT_POLICY": "passive",
-}
 
 
 class Process(ABC):
@@ -338,69 +314,3 @@ def cheapest(python: str | None = None) -> Processes:
         python: the interpreter that runs them; None for this one.
     """
     return Forking(python) if FORKS else Spawning(python=python)
-
-
-def popen(
-    module: str,
-    fds: Sequence[int],
-    errors: int,
-    mark: str,
-    *,
-    marked: bool = True,
-    python: str | None = None,
-) -> subprocess.Popen[bytes]:
-    """A worker, on dirtied memory: what of a result was never written shows.
-
-    Args:
-        module: that it runs.
-        fds: that it is handed, by their numbers.
-        errors: the descriptor of the file for its standard error.
-        mark: by which all that descends from it is known.
-        marked: whether on memory that was dirtied at all.
-        python: the interpreter that runs it; None for this one.
-    """
-    own = {**_PERTURB, **_preload()} if marked else {}
-    return subprocess.Popen(
-        # Not from the working directory: what lies there must not run in place of a module.
-        [python or sys.executable, "-P", "-m", module, *map(str, fds)],
-        pass_fds=fds,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        env={
-            **_CACHE,
-            **os.environ,
-            **own,
-            descent.MARK: mark,
-            "PYTHONPATH": os.pathsep.join(child_path(other=python is not None)),
-        },
-        start_new_session=True,  # Ctrl-C is ours to answer
-    )
-
-
-def memory_file(name: str) -> IO[bytes]:
-    """A file that no folder holds: that for temporary ones may be full, or gone."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create(name), "w+b")
-    return tempfile.TemporaryFile()
-
-
-def _preload() -> dict[str, str]:
-    """The allocator that checks, where there is one and no other was asked for."""
-    if os.environ.get("LD_PRELOAD"):
-        return {}
-    try:
-        mapped = Path("/proc/self/maps").read_text(encoding="utf-8").split()
-    except OSError:
-        return {}
-    libc = next((Path(word) for word in mapped if re.search(r"/libc[.-][^/]*so", word)), None)
-    if libc is None or not (checking := libc.with_name(_CHECKING)).exists():
-        return {}
-    return {"LD_PRELOAD": str(checking)}
-
-
-def tail(file: IO[bytes], most: int = 2000) -> bytes:
-    """The last bytes of a file."""
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - most))
-    return file.read()
