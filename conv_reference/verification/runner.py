@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,38 +13,19 @@ from typing import Any
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import exact_magnitudes
-from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator, catalogue, given, options
+from conv_reference.verification.asked import Asked, report_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
-from conv_reference.verification.known.faces import as_met_by
-from conv_reference.verification.known.known import SHIPPED, Defect, load
-from conv_reference.verification.known.relayed import relayed, torchs
-from conv_reference.verification.limits import Limits, learned
-from conv_reference.verification.model.case import (
-    DTYPES,
-    EXACT_VALUES,
-    Case,
-    dtype_name,
-    dtype_named,
-)
+from conv_reference.verification.known.known import SHIPPED, load
+from conv_reference.verification.model.case import DTYPES, Case, dtype_named
 from conv_reference.verification.model.domain import require_where
-from conv_reference.verification.model.result import FAILURES, Report, Verdict
+from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.place import opened, read_as_said
-from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
-from conv_reference.verification.plan.plan import Plan, plan
 from conv_reference.verification.plan.request import Request, Sweep
-from conv_reference.verification.plan.selection import selected_checks
-from conv_reference.verification.run import Run
-from conv_reference.verification.store.store import Kept
-from conv_reference.verification.store.store import opened as in_store
-from conv_reference.verification.store.version import version_of
-from conv_reference.verification.target.target import Target
 from conv_reference.verification.texts import require_size
-from conv_reference.verification.trial.environment import environment, usable_device
-from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.trial.environment import usable_device
 from conv_reference.verification.work.children import Children
 
 
@@ -160,83 +140,30 @@ def verify(
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
     )
-    required = Verdict(require)
-    _require_arguments(wanted)
-    if where is not None:
-        require_where(where)
-    settings = Settings(wanted.seed, usable_device(device), allowed_bits, strict=strict)
-    defects = _defects(known)
-    full_run = not (wanted.is_single or wanted.checks)
+    _require_together(wanted, where)
+    asked = Asked(
+        wanted=wanted,
+        settings=Settings(wanted.seed, usable_device(device), allowed_bits, strict=strict),
+        require=Verdict(require),
+        where=where,
+        defects=() if known is None else load(Path(known)),
+        memory=Memory(memory),
+        store=store,
+        is_seeded=seed is not None,
+    )
     if operator is not None or convention is not None:
         implementation = read_as_said(implementation, operator, convention)
     place = opened(
         implementation,
         isolate=isolate,
         workers=workers,
-        full_run=full_run,
-        forks=not accelerator.is_another(settings.device),
+        full_run=not (wanted.is_single or wanted.checks),
+        forks=not accelerator.is_another(asked.settings.device),
         python=None if python is None else str(python),
     )
-    with place as backend, ExitStack() as held:
-        target = backend.describe()
-        wanted = _offered(wanted, target)
-        _require_exact(wanted)
-        target = target if where is None else target.within(where)
-        settings = replace(settings, domain=target.domain)
-        limits = _limits(target, wanted, backend, settings)
-        target = target.within(limits.where)
-        settings = replace(settings, domain=target.domain)
-        remembered = Memory(memory)
-        here = _environment(backend, settings.device)
-        if target.offer is not None:
-            here["framework"] = target.offer.framework
-        kept = None
-        if store is not None:
-            names = [defect.name for defect in defects]
-            kept = held.enter_context(_kept(store, target, here, wanted, allowed_bits, names, seed))
-            wanted, settings = replace(wanted, seed=kept.seed), replace(settings, seed=kept.seed)
-        # With a seed the same cases are asked for again.
-        ever = NEVER if kept is None or seed is not None else kept.ever
-        failed = [*remembered.recall(target), *_parsed(ever.failing, target)]
-        recalled = [] if wanted.is_single else _wanted(failed, target, wanted)
-        chosen = plan(target, wanted, ever).preceded_by(recalled)
-        run = replace(_run(target, backend, settings, wanted, defects, chosen, here), kept=kept)
-        report = replace(
-            run.report(chosen, required, progress),
-            refuses=limits.refuses,
-            by_torch=(limits.by_torch, limits.answered),
-        )
-        failing = (f.case for f in report.findings if not f.known and f.verdict in FAILURES)
-        lost = remembered.update(target, failing, recalled)
-        said = report.notes if lost is None else (*report.notes, lost)
-        return replace(report, notes=said, strict=strict, seconds=time.monotonic() - begun)
-
-
-def _offered(wanted: Request, target: Target) -> Request:
-    """The request in the dtypes that an adapter offers.
-
-    Raises:
-        ValueError: when it offers none of those that are asked for.
-    """
-    if target.offer is None:
-        return wanted
-    offered = [dtype_named(name) for name in target.offer.dtypes]
-    asked = wanted.dtypes if wanted.case is None else (wanted.case.dtype,)
-    dtypes = tuple(dtype for dtype in asked if dtype in offered)
-    if not dtypes:
-        raise ValueError(
-            f"{target.name} offers {', '.join(target.offer.dtypes)}, got "
-            f"{', '.join(map(dtype_name, asked))}"
-        )
-    return replace(wanted, dtypes=dtypes)
-
-
-def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:
-    """What the target refuses; torch's own, and a single case, are not asked for that."""
-    is_torchs = target.name.partition(":")[0].partition(".")[0] == "torch"
-    if wanted.is_single or settings.strict or is_torchs or target.operator is not CONV2D:
-        return Limits()
-    return learned(target, wanted.dtypes, backend, settings)
+    with place as backend:
+        report = report_of(asked, backend, progress)
+    return replace(report, seconds=time.monotonic() - begun)
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:
@@ -255,73 +182,12 @@ def assert_correct(implementation: Any, **options: Any) -> None:
         raise AssertionError(f"{report}\n")
 
 
-def _run(
-    target: Target,
-    backend: Backend,
-    settings: Settings,
-    wanted: Request,
-    defects: Sequence[Defect],
-    chosen: Plan,
-    here: Mapping[str, str],
-) -> Run:
-    """What stays the same over the run, with the known defects that it may meet."""
-    own = [as_met_by(d, target.operator) for d in defects if d.applies(target.name, here)]
-    others = [d for d in torchs(defects, here, target.operator) if d not in own]
-    passed_on = relayed(target, others, chosen.cases, backend, settings)
-    return Run(target, backend, settings, here, tuple(own), passed_on, tuple(others), wanted)
+def _require_together(wanted: Request, where: str | None) -> None:
+    """Refuse what can be seen of no option alone, before a process is started.
 
-
-def _kept(
-    store: Path,
-    target: Target,
-    here: Mapping[str, str],
-    wanted: Request,
-    allowed_bits: int | None,
-    known: Sequence[str],
-    seed: int | None,
-) -> AbstractContextManager[Kept]:
-    """The run in its store, under all that its cases and their results follow from."""
-    request = {
-        "dtypes": [dtype_name(dtype) for dtype in wanted.dtypes],
-        "budget": wanted.budget,
-        "cases": wanted.cases,
-        "sweep": wanted.sweep.value,
-        "limit": wanted.limit,
-        "checks": wanted.checks,
-        "geometry": None if wanted.geometry is None else str(wanted.geometry),
-        "case": None if wanted.case is None else str(wanted.case),
-        "allowed_bits": allowed_bits,
-        "known": known,
-    }
-    return in_store(store, version_of(target.name, here), request, seed)
-
-
-def _parsed(texts: Sequence[str], target: Target) -> list[Case]:
-    cases = map(Case.parse, texts)
-    return [case for case in cases if target.restrict(case) == case]
-
-
-def _wanted(cases: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
-    """Those in a dtype and of a check that are asked for."""
-    names = {check.name for check in selected_checks(target, wanted.checks)}
-    return [case for case in cases if case.dtype in wanted.dtypes and case.check in names]
-
-
-def _environment(backend: Backend, device: str) -> dict[str, str]:
-    """What results depend on; the settings of a device are those of the processes that use it."""
-    found = environment(device)
-    if accelerator.is_another(device):
-        for _, answer in backend.run(accelerator.told, [device], None):
-            found |= answer if isinstance(answer, dict) else {}
-    return found
-
-
-def _defects(known: Path | str | None) -> tuple[Defect, ...]:
-    return () if known is None else load(Path(known))
-
-
-def _require_arguments(wanted: Request) -> None:
-    """What the options cannot tell one by one."""
+    Raises:
+        ValueError: one line with what is given and what is accepted.
+    """
     if not wanted.dtypes or not set(wanted.dtypes) <= set(DTYPES.values()):
         raise ValueError(
             f"dtypes must be one or more of {', '.join(DTYPES)}, got {list(wanted.dtypes)}"
@@ -333,9 +199,5 @@ def _require_arguments(wanted: Request) -> None:
     geometry = wanted.geometry if wanted.case is None else wanted.case.geometry
     if geometry is not None:
         require_size(geometry)
-
-
-def _require_exact(wanted: Request) -> None:
-    """A single case must leave room for integers that are exact."""
-    if wanted.case is not None and wanted.case.values in EXACT_VALUES:
-        exact_magnitudes(wanted.case.geometry, wanted.case.dtype)
+    if where is not None:
+        require_where(where)

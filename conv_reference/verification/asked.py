@@ -1,0 +1,176 @@
+"""What is asked, put to a target: from the place where it runs to the report of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from conv_reference.operands import exact_magnitudes
+from conv_reference.quantities import CONV2D
+from conv_reference.verification import accelerator
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.judging import Progress
+from conv_reference.verification.known.faces import as_met_by
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.known.relayed import relayed, torchs
+from conv_reference.verification.limits import Limits, learned
+from conv_reference.verification.model.case import EXACT_VALUES, Case, dtype_name, dtype_named
+from conv_reference.verification.model.result import FAILURES, Report, Verdict
+from conv_reference.verification.plan.ever import NEVER
+from conv_reference.verification.plan.memory import Memory
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.plan.selection import selected_checks
+from conv_reference.verification.run import Run
+from conv_reference.verification.store.store import Kept, opened
+from conv_reference.verification.store.version import version_of
+from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.environment import environment
+from conv_reference.verification.work.backend import Backend
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What ``verify`` is asked, checked, before anything is known of the target."""
+
+    wanted: Request
+    settings: Settings
+    require: Verdict
+    where: str | None  # the sizes that the target answers
+    defects: tuple[Defect, ...]  # the registry
+    memory: Memory
+    store: Path | None
+    is_seeded: bool  # by the caller, who then gets the same cases again
+
+
+def report_of(asked: Asked, backend: Backend, progress: Progress | None) -> Report:
+    """The report of the run that is asked for, but for its seconds.
+
+    Args:
+        asked: may be more than this target offers, which then is left out.
+        backend: where the target runs.
+        progress: see ``verify``.
+
+    Raises:
+        TargetError, ValueError: as ``verify`` does.
+    """
+    target = backend.describe()
+    wanted = _offered(asked.wanted, target)
+    _require_exact(wanted)
+    target = target if asked.where is None else target.within(asked.where)
+    settings = replace(asked.settings, domain=target.domain)
+    limits = _limits(target, wanted, backend, settings)
+    target = target.within(limits.where)
+    settings = replace(settings, domain=target.domain)
+    here = _environment(target, backend, settings.device)
+    with ExitStack() as held:
+        kept = None
+        if asked.store is not None:
+            kept = held.enter_context(_kept(asked, wanted, target, here, asked.store))
+            wanted, settings = replace(wanted, seed=kept.seed), replace(settings, seed=kept.seed)
+        ever = NEVER if kept is None or asked.is_seeded else kept.ever
+        failed = [*asked.memory.recall(target), *_parsed(ever.failing, target)]
+        recalled = _recalled(failed, target, wanted)
+        chosen = plan(target, wanted, ever).preceded_by(recalled)
+        own = [as_met_by(d, target.operator) for d in asked.defects if d.applies(target.name, here)]
+        others = [d for d in torchs(asked.defects, here, target.operator) if d not in own]
+        run = Run(
+            target,
+            backend,
+            settings,
+            here,
+            own=tuple(own),
+            passed_on=relayed(target, others, chosen.cases, backend, settings),
+            torchs=tuple(others),
+            wanted=wanted,
+            kept=kept,
+        )
+        report = run.report(chosen, asked.require, progress)
+    failing = (f.case for f in report.findings if not f.known and f.verdict in FAILURES)
+    lost = asked.memory.update(target, failing, recalled)
+    return replace(
+        report,
+        refuses=limits.refuses,
+        by_torch=(limits.by_torch, limits.answered),
+        notes=report.notes if lost is None else (*report.notes, lost),
+        strict=settings.strict,
+    )
+
+
+def _offered(wanted: Request, target: Target) -> Request:
+    """The request in the dtypes that an adapter offers.
+
+    Raises:
+        ValueError: when it offers none of those that are asked for.
+    """
+    if target.offer is None:
+        return wanted
+    offered = [dtype_named(name) for name in target.offer.dtypes]
+    asked = wanted.dtypes if wanted.case is None else (wanted.case.dtype,)
+    dtypes = tuple(dtype for dtype in asked if dtype in offered)
+    if not dtypes:
+        raise ValueError(
+            f"{target.name} offers {', '.join(target.offer.dtypes)}, got "
+            f"{', '.join(map(dtype_name, asked))}"
+        )
+    return replace(wanted, dtypes=dtypes)
+
+
+def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:
+    """What the target refuses; torch's own, and a single case, are not asked for that."""
+    is_torchs = target.name.partition(":")[0].partition(".")[0] == "torch"
+    if wanted.is_single or settings.strict or is_torchs or target.operator is not CONV2D:
+        return Limits()
+    return learned(target, wanted.dtypes, backend, settings)
+
+
+def _environment(target: Target, backend: Backend, device: str) -> dict[str, str]:
+    """What results depend on; the settings of a device are those of the processes that use it."""
+    found = environment(device)
+    if accelerator.is_another(device):
+        for _, answer in backend.run(accelerator.told, [device], None):
+            found |= answer if isinstance(answer, dict) else {}
+    if target.offer is not None:
+        found["framework"] = target.offer.framework
+    return found
+
+
+def _kept(
+    asked: Asked, wanted: Request, target: Target, here: Mapping[str, str], store: Path
+) -> AbstractContextManager[Kept]:
+    """The run in its store, under all that its cases and their results follow from."""
+    request = {
+        "dtypes": [dtype_name(dtype) for dtype in wanted.dtypes],
+        "budget": wanted.budget,
+        "cases": wanted.cases,
+        "sweep": wanted.sweep.value,
+        "limit": wanted.limit,
+        "checks": wanted.checks,
+        "geometry": None if wanted.geometry is None else str(wanted.geometry),
+        "case": None if wanted.case is None else str(wanted.case),
+        "allowed_bits": asked.settings.allowed_bits,
+        "known": [defect.name for defect in asked.defects],
+    }
+    seed = wanted.seed if asked.is_seeded else None
+    return opened(store, version_of(target.name, here), request, seed)
+
+
+def _recalled(remembered: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
+    """Of what failed before all that is asked for: in its dtypes, and of its checks."""
+    if wanted.is_single:
+        return []
+    names = {check.name for check in selected_checks(target, wanted.checks)}
+    return [case for case in remembered if case.dtype in wanted.dtypes and case.check in names]
+
+
+def _parsed(texts: Sequence[str], target: Target) -> list[Case]:
+    cases = map(Case.parse, texts)
+    return [case for case in cases if target.restrict(case) == case]
+
+
+def _require_exact(wanted: Request) -> None:
+    """A single case must leave room for integers that are exact."""
+    if wanted.case is not None and wanted.case.values in EXACT_VALUES:
+        exact_magnitudes(wanted.case.geometry, wanted.case.dtype)
