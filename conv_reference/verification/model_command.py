@@ -61,11 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         OSError: when a file cannot be written.
     """
     shapes = tuple(_shape(text) for text in arguments.input)
-    if arguments.steps < 1:
-        raise ValueError(f"--steps must be at least 1, got {arguments.steps}")
-    if arguments.seed < 0:
-        raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
-    options.ALLOW_BITS.require(arguments.allow_bits, "--allow-bits")
+    _require(arguments)
     from conv_reference.verification.console import screen
     from conv_reference.verification.console.outputs import deliver
     from conv_reference.verification.model.case import dtype_named
@@ -108,6 +104,19 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet or arguments.format in {None, "text"},
     )
     return status
+
+
+def _require(arguments: argparse.Namespace) -> None:
+    """Refuse what is outside its range, before torch is imported.
+
+    Raises:
+        ValueError: one line with the option, the value and what is accepted.
+    """
+    if arguments.steps < 1:
+        raise ValueError(f"--steps must be at least 1, got {arguments.steps}")
+    if arguments.seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {arguments.seed}")
+    options.ALLOW_BITS.require(arguments.allow_bits, "--allow-bits")
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.audit import audit
@@ -24,7 +25,7 @@ from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.limited import Limits
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.model.judgement import Crash, Failure
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.result import (
     FAILURES,
@@ -72,15 +73,12 @@ class Run:
             auditor = self._auditor()
             if auditor is not None:
                 held.callback(auditor.close)
-            return self._report(chosen, require, progress, auditor)
+            done = self._carried_out(chosen, progress, auditor)
+        return self._report(done, require)
 
-    def _report(
-        self,
-        chosen: Plan,
-        require: Verdict,
-        progress: Progress | None,
-        auditor: Backend | None,
-    ) -> Report:
+    def _carried_out(
+        self, chosen: Plan, progress: Progress | None, auditor: Backend | None
+    ) -> _CarriedOut:
         chosen, spared = self._provoked(chosen)
         outcome = judged(
             chosen,
@@ -95,45 +93,40 @@ class Run:
         outcome.results += [] if sweep is None else sweep.results
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
-        checks = self._checks(chosen)
-        not_asked = _not_asked(self.target, checks)
-        refused = {result.name for result in not_asked}
-        rows = selected_rows(checks, self.wanted.checks) - refused
-        tally = _tallied(Tally(checks, self.wanted.dtypes, self.target.operator), rows, outcome)
         audited = self._audited(auditor, outcome)
         elsewhere = self._elsewhere((*spared, *outcome.spared), outcome)
-        for case, judgements in audited.results:
-            tally.add(case, judgements)
-        for case, judgements in elsewhere.results:
-            tally.add(case, [j for j in judgements if j.check in rows])
+        return _CarriedOut(chosen, outcome, sweep, audited, elsewhere)
+
+    def _report(self, done: _CarriedOut, require: Verdict) -> Report:
+        chosen, outcome, sweep = done.chosen, done.outcome, done.sweep
+        checks = self._checks(chosen)
+        not_asked = _not_asked(self.target, checks)
+        rows = selected_rows(checks, self.wanted.checks) - {result.name for result in not_asked}
+        tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
         gathered, interrupted = self._findings(tally, outcome)
         for failure in gathered.more:
             tally.add(failure.case, [failure.judgement])
-        tried = [*outcome.tried, *(case for case, _ in elsewhere.results)]
         said = (
             *self._stored(chosen, outcome, interrupted=interrupted),
             *(() if sweep is None else sweep.notes),
-            *elsewhere.notes,
+            *done.elsewhere.notes,
             *tally.notes,
-            *notes.silent(checks, rows, tally.rows, tried, tally.ended),
+            *notes.silent(checks, rows, tally.rows, done.tried, tally.ended),
         )
         report = PrintedReport(
             target=self.target.name,
             environment=dict(self.environment),
             seed=self.settings.seed,
             require=require,
-            planned=outcome.planned + len(elsewhere.results),
-            judged=len(tried),
+            planned=outcome.planned + len(done.elsewhere.results),
+            judged=len(done.tried),
             checks=(*tally.results(gathered.known), *not_asked),
             findings=gathered.findings,
-            coverage=None if outcome.is_cut else _coverage(chosen, tried, tally.refused),
-            notes=self._notes(said, checks, outcome, audited),
+            coverage=None if outcome.is_cut else _coverage(chosen, done.tried, tally.refused),
+            notes=self._notes(said, checks, outcome, done.audited),
             interrupted=interrupted or (sweep is not None and sweep.interrupted),
             stale=stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
-            unjudged=tuple(
-                Unjudged(case.check, str(case), broken.error)
-                for case, broken in (*outcome.unjudged, *(() if sweep is None else sweep.unjudged))
-            ),
+            unjudged=done.unjudged,
             refused=len(tally.refused),
             called_as=self.target.called_as,
             convention=self.target.convention,
@@ -244,11 +237,43 @@ class Run:
             return taken_apart(0.0), True
 
 
-def _tallied(tally: Tally, rows: Set[str], outcome: Judged) -> Tally:
-    for case, result in outcome.results:
-        crashed = isinstance(result, Crash)
-        tally.add(case, result if crashed else [j for j in result if j.check in rows])
-    return tally
+@dataclass(frozen=True)
+class _CarriedOut:
+    """What came of a plan, before anything is made of it."""
+
+    chosen: Plan
+    outcome: Judged
+    sweep: Swept | None
+    audited: Audit
+    elsewhere: Elsewhere
+
+    @cached_property
+    def tried(self) -> list[Case]:
+        """The cases that have a result."""
+        return [*self.outcome.tried, *(case for case, _ in self.elsewhere.results)]
+
+    @property
+    def unjudged(self) -> tuple[Unjudged, ...]:
+        """On what the engine itself failed."""
+        swept_over = () if self.sweep is None else self.sweep.unjudged
+        return tuple(
+            Unjudged(case.check, str(case), broken.error)
+            for case, broken in (*self.outcome.unjudged, *swept_over)
+        )
+
+    def add_to(self, tally: Tally, rows: Set[str]) -> Tally:
+        """The tally with all results, of these rows alone."""
+        for case, result in self.outcome.results:
+            tally.add(case, result if isinstance(result, Crash) else _of_rows(result, rows))
+        for case, judgements in self.audited.results:
+            tally.add(case, judgements)
+        for case, judgements in self.elsewhere.results:
+            tally.add(case, _of_rows(judgements, rows))
+        return tally
+
+
+def _of_rows(judgements: Sequence[Judgement], rows: Set[str]) -> list[Judgement]:
+    return [judgement for judgement in judgements if judgement.check in rows]
 
 
 def _unasked(rows: Set[str], outcome: Judged) -> Iterator[Failure]:

@@ -126,13 +126,9 @@ def _propagated(
     actual = value.detach().to("cpu")
     if reach.sure.dim() > 1:
         reach = reach.reshape(actual.shape)
-    missing = (reach.sure & actual.isfinite()).nonzero()
-    if len(missing):
-        index = tuple(int(i) for i in missing[0])
-        shown = f"{float(actual[index]):.17g}"
-        explanation = f"{said} reaches {quantity}{list(index)}: should not be finite, is {shown}"
-        wrong = whole(row, quantity, "not finite", shown, explanation, of_numbers=True)
-        yield replace(wrong, index=index)
+    finite = reach.sure & actual.isfinite()
+    if bool(finite.any()):
+        yield _first_missed(row, quantity, actual, finite, "not finite", f"{said} reaches")
         return
     if not math.isnan(poison):
         lost = _lost(row, quantity, actual, reach, said)
@@ -328,16 +324,33 @@ def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
     marks.view(-1)[middle] = 1
     met = {"input": marks, "weight": (K == 0).to(torch.float64)}
     meets_zero = trial.target.operator.first("Y", met, trial.case.geometry) != 0
-    missing = (meets_zero.reshape(Y.shape) & ~Y.isnan()).nonzero()
-    if len(missing):
-        index = tuple(int(i) for i in missing[0])
-        shown = f"{float(Y[index]):.17g}"
-        explanation = f"0 times an infinity is a term of Y{list(index)}: should be nan, is {shown}"
-        row = "zero_times_infinity"
-        wrong = whole(row, "Y", "nan", shown, explanation, of_numbers=True)
-        yield replace(wrong, index=index)
+    missed = meets_zero.reshape(Y.shape) & ~Y.isnan()
+    row = "zero_times_infinity"
+    if bool(missed.any()):
+        yield _first_missed(row, "Y", Y, missed, "nan", "0 times an infinity is a term of")
     else:
-        yield Judgement("zero_times_infinity", "Y", Verdict.EXACT)
+        yield Judgement(row, "Y", Verdict.EXACT)
+
+
+def _first_missed(
+    row: str, quantity: str, actual: Tensor, missed: Tensor, should_be: str, why: str
+) -> Judgement:
+    """The first element that is a number where it should be none.
+
+    Args:
+        row: of the check.
+        quantity: whose element it is.
+        actual: what the target answered.
+        missed: which elements should be something else; at least one.
+        should_be: "nan", or "not finite".
+        why: what is said before the element.
+    """
+    index = tuple(int(i) for i in missed.nonzero()[0])
+    shown = f"{float(actual[index]):.17g}"
+    should = "should be nan" if should_be == "nan" else "should not be finite"
+    explanation = f"{why} {quantity}{list(index)}: {should}, is {shown}"
+    wrong = whole(row, quantity, should_be, shown, explanation, of_numbers=True)
+    return replace(wrong, index=index)
 
 
 def _signed_zeros(trial: Trial, ones: Operands) -> Iterator[Judgement]:

@@ -165,7 +165,7 @@ def _ask(trial: Trial, impossible: _Impossible) -> Any:
 
 
 def _mismatches(trial: Trial) -> Iterator[Judgement]:
-    """Operands of two dtypes or devices: their convolution exists, so only a wrong one is judged.
+    """Operands that do not go together, and yet have a convolution, in one reading or another.
 
     The device without data is not judged at all: torch's own conv2d answers where the kernel
     has none (see the notes of the report).
@@ -176,20 +176,7 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
     if not trial.target.has_channels:
         X, K = X[0], K[0, 0]
     b = _bias(trial, 1)
-    other = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
-    mixed = {"kernel": (K.to(other), b), "bias": (K, None if b is None else b.to(other))}
-    for what, (weight, bias) in mixed.items():
-        answer = None if what == "bias" and b is None else _attempt(trial, X, weight, bias)
-        if not isinstance(answer, Tensor):
-            continue
-        value = float(taps**2 + (b is not None))
-        error = (answer.detach().to("cpu", torch.float64) - value).abs()
-        if bool((error <= _ROUNDING * value).all()):  # a transform rounds here, too
-            yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
-        else:
-            said = f"a {what} of {other}: should be refused or {value}, is answered otherwise"
-            quantity = f"Y of a {what} of another dtype"
-            yield _permissive(quantity, "refused, or the convolution", "another answer", said)
+    yield from _two_dtypes(trial, X, K, b)
     answer = _attempt(trial, X, K.to("meta"), b)
     if isinstance(answer, Tensor) and answer.device.type != "meta":
         yield observed("refusals", "Y", "a kernel without data (on meta) is answered with numbers")
@@ -198,6 +185,24 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
         answer = _attempt(trial, X, _ones(trial, (4, 1, 2, 2)), b)
         if isinstance(answer, Tensor):
             yield observed("refusals", "Y", "one bias for four channels is taken for each of them")
+
+
+def _two_dtypes(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None) -> Iterator[Judgement]:
+    """Kernel or bias of another dtype: their convolution exists, so only a wrong one is judged."""
+    other = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
+    mixed = {"kernel": (K.to(other), b), "bias": (K, None if b is None else b.to(other))}
+    for what, (weight, bias) in mixed.items():
+        answer = None if what == "bias" and b is None else _attempt(trial, X, weight, bias)
+        if not isinstance(answer, Tensor):
+            continue
+        value = float(K.numel() + (b is not None))
+        error = (answer.detach().to("cpu", torch.float64) - value).abs()
+        if bool((error <= _ROUNDING * value).all()):  # a transform rounds here, too
+            yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
+        else:
+            said = f"a {what} of {other}: should be refused or {value}, is answered otherwise"
+            quantity = f"Y of a {what} of another dtype"
+            yield _permissive(quantity, "refused, or the convolution", "another answer", said)
 
 
 def _bias(trial: Trial, size: int) -> Tensor | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from random import Random
 from typing import Any
@@ -113,17 +113,44 @@ def _first_order(
         gradients = torch.autograd.grad(
             Y, [call.leaves[n] for n in asked], G, create_graph=True, allow_unused=True
         )
-        missing = any(gradient is None for gradient in gradients)
-    if missing:
-        return  # told by requires_grad
+    if any(gradient is None for gradient in gradients):
+        return  # reported by requires_grad
     inputs = {"G": G} | {leaf[1]: tensor for leaf, tensor in call.leaves.items() if leaf != "db"}
-    answers: list[tuple[str, Any]] = []
-    # Whether there is a second order at all was told where all terms were asked for together.
-    lost = len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients)
-    answers += [(letter, None) for letter in inputs if lost]
-    misfits_of: dict[str, Misfit] = {}
-    for letters in () if lost else _requests(trial, tuple(inputs), asked):
-        named = {f"d{letter}": tensor for letter, tensor in inputs.items()}
+    # Whether there is a second order at all was reported where all terms were asked for together.
+    if len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients):
+        second = _Second([(letter, None) for letter in inputs])
+    else:
+        requests = _requests(trial, tuple(inputs), asked)
+        second = _differentiated(quantity, gradients, inputs, upstream, requests)
+    for letter, actual in second.answers:
+        name = f"{quantity} in {letter}"
+        if actual is None and not any(letter in QUANTITIES[name].letters for name in asked):
+            yield Judgement("double_backward", letter, Verdict.EXACT)  # it is constant in this
+        elif letter in second.misfits:
+            yield resized("double_backward", name, second.misfits[letter])
+        else:
+            yield _judged(trial, point, asked, letter, name, actual)
+
+
+@dataclass
+class _Second:
+    """What the target answers for the gradients of gradients, by the letter of what they are in."""
+
+    answers: list[tuple[str, Any]] = field(default_factory=list)
+    misfits: dict[str, Misfit] = field(default_factory=dict)  # of another shape, as returned
+
+
+def _differentiated(
+    quantity: str,
+    gradients: Sequence[Tensor],
+    inputs: Mapping[str, Tensor],
+    upstream: Sequence[Any],
+    requests: Sequence[tuple[str, ...]],
+) -> _Second:
+    """The gradients of the first order differentiated in their inputs, request by request."""
+    second = _Second()
+    named = {f"d{letter}": tensor for letter, tensor in inputs.items()}
+    for letters in requests:
         with overhearing(named) as misfits, target_code(quantity):
             found = torch.autograd.grad(
                 gradients,
@@ -135,25 +162,22 @@ def _first_order(
             if any(answer is None for answer in found):
                 # What is once differentiable is cut off from G, and says so only when reached.
                 torch.autograd.backward(gradients, upstream, retain_graph=True)
-        misfits_of |= {misfit.leaf[1:]: misfit for misfit in misfits if misfit.is_resized}
-        answers += list(zip(letters, found, strict=True))
-    expected = {letter: point.expected(trial, letter, asked) for letter in inputs}
-    for letter, actual in answers:
-        constant = not any(letter in QUANTITIES[name].letters for name in asked)
-        if actual is None and constant:
-            yield Judgement("double_backward", letter, Verdict.EXACT)
-            continue
-        name = f"{quantity} in {letter}"
-        if letter in misfits_of:
-            yield resized("double_backward", name, misfits_of[letter])
-            continue
-        wanted = expected[letter]
-        like = QUANTITY_OF[ROLE_OF[letter]]
-        judgement = trial.judge("double_backward", name, actual, wanted).derived_as(like)
-        if judgement.verdict == Verdict.WRONG:
-            terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
-            judgement = told_in_terms(judgement, actual, terms, others, where=_LETTERS)
-        yield judgement
+        second.misfits |= {misfit.leaf[1:]: misfit for misfit in misfits if misfit.is_resized}
+        second.answers += zip(letters, found, strict=True)
+    return second
+
+
+def _judged(
+    trial: Trial, point: _Point, asked: tuple[str, ...], letter: str, name: str, actual: Any
+) -> Judgement:
+    """One answer against its closed form; of a wrong one, which term is wrong."""
+    expected = point.expected(trial, letter, asked)
+    judgement = trial.judge("double_backward", name, actual, expected)
+    judgement = judgement.derived_as(QUANTITY_OF[ROLE_OF[letter]])
+    if judgement.verdict != Verdict.WRONG:
+        return judgement
+    terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
+    return told_in_terms(judgement, actual, terms, others, where=_LETTERS)
 
 
 def _laid_out(trial: Trial, name: str, tensor: Tensor) -> Any:

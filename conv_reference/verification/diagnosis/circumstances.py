@@ -163,18 +163,7 @@ def _more_conditions(case: Case) -> Iterator[str]:
 
 def _relations(z: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
     for axis, across in (("h", "w"), ("w", "h")):
-        k, s, p, d = (z[f"{name}{axis}"] for name in "kspd")
-        names = "rows" if axis == "h" else "columns"
-        yield f"s{axis} > k{axis}", s > k
-        yield f"s{axis} < k{axis}", s < k
-        yield f"p{axis} ≥ k{axis}", p >= k
-        yield f"d{axis} > s{axis}", d > s
-        yield f"a remainder in {axis}", z[f"r{axis}"] > 0
-        yield f"no remainder in {axis}", z[f"r{axis}"] == 0
-        yield f"outputs in {names} of padding", z[f"blind_{names}"] > 0
-        yield f"taps in {names} of padding", z[f"blind_kernel_{names}"] > 0
-        yield f"s{axis} > s{across}", s > z[f"s{across}"]
-        yield f"k{axis} > k{across}", k > z[f"k{across}"]
+        yield from _relations_along(axis, across, z)
     yield "a remainder in h or w", z["rh"] + z["rw"] > 0
     yield "no remainder in h and w", z["rh"] + z["rw"] == 0
     yield "sh > kh or sw > kw", z["sh"] > z["kh"] or z["sw"] > z["kw"]
@@ -194,3 +183,18 @@ def _relations(z: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
     yield "ph + pw > 0", z["ph"] + z["pw"] > 0
     yield "dh·dw > 1", z["dh"] * z["dw"] > 1
     yield "kh·kw > 1", z["kh"] * z["kw"] > 1
+
+
+def _relations_along(axis: str, across: str, z: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
+    k, s, p, d = (z[f"{name}{axis}"] for name in "kspd")
+    names = "rows" if axis == "h" else "columns"
+    yield f"s{axis} > k{axis}", s > k
+    yield f"s{axis} < k{axis}", s < k
+    yield f"p{axis} ≥ k{axis}", p >= k
+    yield f"d{axis} > s{axis}", d > s
+    yield f"a remainder in {axis}", z[f"r{axis}"] > 0
+    yield f"no remainder in {axis}", z[f"r{axis}"] == 0
+    yield f"outputs in {names} of padding", z[f"blind_{names}"] > 0
+    yield f"taps in {names} of padding", z[f"blind_kernel_{names}"] > 0
+    yield f"s{axis} > s{across}", s > z[f"s{across}"]
+    yield f"k{axis} > k{across}", k > z[f"k{across}"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -51,33 +51,14 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
             f"cannot construct {name!r} with the signature {inspect.signature(layer)}; "
             "accepted is a layer with a parameter kernel_size"
         )
-
     known = options_of(operator)
-
-    def construct(geometry: Geometry, *, bias: bool) -> nn.Module:
-        given = {
-            **channels(operator, geometry),
-            "kernel_size": geometry.kernel_size[1:] if line else geometry.kernel_size,
-            **arguments(operator, geometry, line=line),
-            "bias": bias,
-        }
-        return layer(**{key: value for key, value in given.items() if key in parameters})
+    own = _Class(layer, parameters, operator, line)
 
     def prepare(case: Case, operands: Operands) -> Call:
-        return module_call(construct(case.geometry, bias=case.bias), case, operands)
+        return module_call(own.of_geometry(case.geometry, bias=case.bias), case, operands)
 
     def call_with(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
-        shape = K.shape if K.dim() == 4 else (1, 1, *K.shape)
-        inner, outer = shape[1] * options.get("groups", 1), shape[0]
-        transposed = operator is CONV_TRANSPOSE2D
-        given = {
-            "in_channels": outer if transposed else inner,
-            "out_channels": inner if transposed else outer,
-            "kernel_size": tuple(shape[2:]),
-            **options,
-            "bias": b is not None,
-        }
-        module = layer(**{key: value for key, value in given.items() if key in parameters})
+        module = own.of_kernel(K, bias=b is not None, **options)
         kernel, bias = kernel_and_bias(module, name)
         set_parameter(module, kernel[0], nn.Parameter(K))
         if bias is not None and b is not None:
@@ -86,7 +67,7 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
 
     try:
         taps = (1, 2) if line else (2, 2)
-        probe = construct(Geometry(input_size=taps, kernel_size=taps), bias=True)
+        probe = own.of_geometry(Geometry(input_size=taps, kernel_size=taps), bias=True)
     except Exception as error:
         raise TargetError(
             f"cannot construct {name!r}: {type_name(error)}: {message_of(error)}"
@@ -107,6 +88,42 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
         call_with=None if line else call_with,
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),
     )
+
+
+@dataclass(frozen=True)
+class _Class:
+    """A class of layers, and how one of given sizes is constructed."""
+
+    layer: type[nn.Module]
+    parameters: Container[str]  # of its constructor; others are not given
+    operator: Operator
+    line: bool  # whether it has one dimension
+
+    def of_geometry(self, geometry: Geometry, *, bias: bool) -> nn.Module:
+        """A layer of these sizes."""
+        kernel_size = geometry.kernel_size[1:] if self.line else geometry.kernel_size
+        return self._made(
+            **channels(self.operator, geometry),
+            kernel_size=kernel_size,
+            **arguments(self.operator, geometry, line=self.line),
+            bias=bias,
+        )
+
+    def of_kernel(self, K: Tensor, *, bias: bool, **options: Any) -> nn.Module:
+        """A layer for a kernel that may have any shape, also one that is refused."""
+        shape = K.shape if K.dim() == 4 else (1, 1, *K.shape)
+        inner, outer = shape[1] * options.get("groups", 1), shape[0]
+        transposed = self.operator is CONV_TRANSPOSE2D
+        return self._made(
+            in_channels=outer if transposed else inner,
+            out_channels=inner if transposed else outer,
+            kernel_size=tuple(shape[2:]),
+            **options,
+            bias=bias,
+        )
+
+    def _made(self, **given: Any) -> nn.Module:
+        return self.layer(**{key: value for key, value in given.items() if key in self.parameters})
 
 
 def _refuse_others(layer: nn.Module, name: str) -> None:
