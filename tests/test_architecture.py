@@ -72,6 +72,18 @@ def test_nothing_private_is_imported_from_outside_its_room(folder: str) -> None:
     assert crossings == []
 
 
+WALL = 400  # lines
+
+
+@pytest.mark.parametrize("folder", ["conv_reference", "analytic", "benchmarks", "tests"])
+def test_a_module_is_short_enough_to_be_read_at_once(folder: str) -> None:
+    modules = [*(ROOT / folder).rglob("*.py")]
+    long = [path.name for path in modules if len(path.read_text("utf-8").splitlines()) > WALL]
+
+    assert modules
+    assert long == []
+
+
 def test_calls_are_checked_wherever_shapes_are_annotated() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     names = next(o for o in options["addopts"] if o.startswith("--jaxtyping-packages="))

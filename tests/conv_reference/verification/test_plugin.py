@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +12,6 @@ from junitparser import Failure, JUnitXml, Skipped
 from made_reports import BROKEN_CASE, RIGHT, finding, row
 
 from conv_reference.verification import Report, TargetError, Verdict, plugin
-from conv_reference.verification.once_per_run import once
-from conv_reference.verification.plugin import Pattern, read_patterns
 
 pytest_plugins = ["pytester"]
 
@@ -316,44 +312,6 @@ def test_the_fixtures_take_their_defaults_from_the_command_line(
         """
     )
     pytester.runpytest_inprocess("--conv-seed", "41").assert_outcomes(passed=3)
-
-
-def test_patterns(tmp_path: Path) -> None:
-    path = tmp_path / "skips.txt"
-    path.write_text("\n# a comment\nforward-*-cpu\n  x::test_check[vmap-float32-cpu]  # why \n")
-
-    assert read_patterns(path) == (
-        Pattern("forward-*-cpu", "listed in skips.txt"),
-        Pattern("vmap-float32-cpu", "why"),
-    )
-    assert read_patterns(path)[0].matches("forward-float32-cpu")
-    assert not read_patterns(path)[0].matches("forward-float32-cuda0")
-
-
-def test_a_shared_report_is_made_once_and_again_where_its_maker_failed(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def make() -> Report:
-        made.append(1)
-        if len(made) == 1:
-            raise TargetError("the first fails")
-        return RIGHT
-
-    got: list[object] = []
-
-    def worker() -> None:
-        try:
-            got.append(once(tmp_path / "conv.pickle", make))
-        except TargetError as error:
-            got.append(error)
-
-    threads = [threading.Thread(target=worker) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(str(type(one).__name__) for one in got) == ["Report"] * 3 + ["TargetError"]
-    assert len(made) == 2
 
 
 def test_the_plugin_loads_no_torch_and_nothing_of_the_packages() -> None:
