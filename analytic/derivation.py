@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Derivation(Gradients):
     """From the definition of Y to its gradients, for one geometry; made by `derive`.
 
-    The data are those of `Gradients`; here they are told, printed and put into numbers.
+    The data are those of `Gradients`; here they are explained, printed and put into numbers.
 
     Tensors and elements are indexed in full: X by (n, c, u, v), K by (o, c, a, b), Y and G by
     (n, o, i, j), b by (o,). All numbers start from zero.

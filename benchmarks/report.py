@@ -2,7 +2,7 @@
 
 python -m benchmarks.report
 
-Wall clock until the page has loaded, and the time of the page's own thread alone, which tells
+Wall clock until the page has loaded, and the time of the page's own thread alone, which shows
 the page's cost from that of whatever else the machine does.
 """
 

@@ -229,7 +229,7 @@ def geometry_of(
 def resolve_padding(
     padding: PaddingLike, kernel_size: Pair, stride: Pair, dilation: Pair
 ) -> Padding:
-    """Padding as torch's ``conv2d`` takes it, told side by side: (top, bottom), (left, right).
+    """Padding as torch's ``conv2d`` takes it, side by side: (top, bottom), (left, right).
 
     Raises:
         ValueError: for another word, or ``"same"`` with a stride.

@@ -1,1 +1,1 @@
-"""What is told: the results of the calculus as a document of sentences, formulas and grids."""
+"""The derivation in words: what is calculated as a document of sentences, formulas and grids."""

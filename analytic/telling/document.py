@@ -1,7 +1,7 @@
 """What renderers print: steps of prose, formulas, grids, matrices and checks.
 
 A renderer meets only what this module names, writes it in its format, and computes nothing.
-Expressions are sympy's; sums are in reading order, so printers are told ``order="none"``.
+Expressions are sympy's; sums are in reading order, so printers are given ``order="none"``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The derivation told in steps: every formula that a reader sees, in its place."""
+"""The derivation in steps: every formula that a reader sees, in its place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from analytic.telling.message import Message, _
 
 
 def explain(derivation: Gradients) -> Document:
-    """Tell the derivation from the definition to double backward."""
+    """The derivation from the definition to double backward, as a document."""
     steps = [
         _definition(derivation),
         _jacobian_kernel(derivation),

@@ -1,4 +1,4 @@
-"""The general theorem, with symbolic sizes: proved, told, and made concrete for one geometry."""
+"""The general theorem, with symbolic sizes: proved, written out, and put into one geometry."""
 
 from analytic.theorem.instance import Instance, instantiate
 from analytic.theorem.proof import theorem

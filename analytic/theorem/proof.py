@@ -1,4 +1,4 @@
-"""The theorem told as a proof, every condition stated.
+"""The theorem written as a proof, every condition stated.
 
 Beside sums and products, the expressions hold `Sum`, `Indexed`, `KroneckerDelta`, `Partial`,
 `Piecewise` with `And`, `Eq`, `Le` and `Ge` in its conditions, `floor`, `Mod` and division.

@@ -57,7 +57,7 @@ def build(dataset: Dataset, request: Request, report: Callable[[str], None]) -> 
     Args:
         dataset: the images.
         request: what page.
-        report: told each part as it begins.
+        report: called with each part as it begins.
 
     Raises:
         Interrupted: when the user stops it.

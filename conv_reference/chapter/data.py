@@ -130,6 +130,6 @@ def _not_found() -> str:
 
 
 def _cause(error: Exception) -> str:
-    """One short line; what a network library says is long, and told inside out."""
+    """One short line; a network library's message is long, and its cause stands last."""
     words = " ".join(str(error).split())
     return f"{type(error).__name__}: {words[:80]}{'...' if len(words) > 80 else ''}"

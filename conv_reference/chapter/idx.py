@@ -19,7 +19,7 @@ _UNSIGNED_BYTE = 0x08
 
 
 def read_images(path: Path) -> UInt8[np.ndarray, "n h w"]:
-    """Read a file of images; whether it is compressed is told by its content.
+    """Read a file of images; whether it is compressed is seen from its content.
 
     Returns:
         The pixels, 0..255, of shape (n, h, w), none of them 0. Writable.

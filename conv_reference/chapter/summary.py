@@ -7,7 +7,7 @@ from collections.abc import Callable
 from conv_reference.chapter.curvature import curvature
 from conv_reference.chapter.training import Run
 
-_SAMPLE = 1000  # images that tell the greatest learning rate well enough
+_SAMPLE = 1000  # images that give the greatest learning rate well enough
 
 Gettext = Callable[[str], str]
 

@@ -1,4 +1,4 @@
-"""A device beside the processor: it is waited for, its settings are told, its memory is dirtied.
+"""A device beside the processor: it is waited for, its settings are read, its memory is dirtied.
 
 What is asked of such a device comes to its end later than the call returns, and so do its errors.
 After some of them, an illegal address or a failed assertion, every further call of the process
@@ -37,7 +37,7 @@ def lost() -> str:
     try:
         wait()
     except RuntimeError:
-        pass  # an error that is told once
+        pass  # an error that is raised once
     else:
         return ""
     try:
@@ -52,7 +52,7 @@ def is_another(device: str | torch.device) -> bool:
     return torch.device(device).type != "cpu"
 
 
-def told(target: Any, device: str, _: None) -> dict[str, str]:  # noqa: ARG001 (a unit of work)
+def settings(target: Any, device: str, _: None) -> dict[str, str]:  # noqa: ARG001 (a unit of work)
     """The settings of this process that results on the device depend on, as text."""
     if torch.device(device).type != "cuda":
         return {}

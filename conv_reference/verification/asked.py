@@ -130,7 +130,7 @@ def _environment(target: Target, backend: Backend, device: str) -> dict[str, str
     """What results depend on; the settings of a device are those of the processes that use it."""
     found = environment(device)
     if accelerator.is_another(device):
-        for _, answer in backend.run(accelerator.told, [device], None):
+        for _, answer in backend.run(accelerator.settings, [device], None):
             found |= answer if isinstance(answer, dict) else {}
     if target.offer is not None:
         found["framework"] = target.offer.framework

@@ -18,7 +18,7 @@ from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.patterns import read_patterns
 from conv_reference.verification.report import formats
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.view import Told, View, status_of
+from conv_reference.verification.report.view import Shown, View, status_of
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
@@ -88,19 +88,19 @@ def _once(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{opening(arguments)}\n")
         sys.stderr.flush()
     with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
-        told = _carried_out(arguments, {**place, "progress": status}, status.begin)
-    if told.view.status == 2:
+        shown = _carried_out(arguments, {**place, "progress": status}, status.begin)
+    if shown.view.status == 2:
         sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
     deliver(
-        told.report,
-        told.view,
-        told.annotations,
+        shown.report,
+        shown.view,
+        shown.annotations,
         form=arguments.format,
         files=arguments.output or (),
         quiet=arguments.quiet,
     )
-    assert told.view.status is not None  # a command's view has one
-    return told.view.status
+    assert shown.view.status is not None  # a command's view has one
+    return shown.view.status
 
 
 def opening(arguments: argparse.Namespace) -> str:
@@ -172,7 +172,7 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _carried_out(
     arguments: argparse.Namespace, how: dict[str, Any], begin: Callable[[str], None]
-) -> Told:
+) -> Shown:
     """Verify where the target runs already; see ``run``."""
     from conv_reference.verification import verify
     from conv_reference.verification.expected import expecting, unmatched
@@ -190,7 +190,7 @@ def _carried_out(
         report = expecting(report, patterns)
     status = status_of(report, require_modes=arguments.require_modes)
     view = View(verbose=arguments.verbose, status=status)
-    return Told(report, view, markdown.annotations(report))
+    return Shown(report, view, markdown.annotations(report))
 
 
 def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Failures that a file expects: told, and none of the run's; what passes all the same is one."""
+"""Failures that a file expects: they fail no run; what passes all the same does."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ def add_to(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
         parser: of the command.
         formats: of a report, which are found out where they are.
 
-    None has a default in the parser: what is given is told from what is not, and ``value`` fills
-    in the rest.
+    No option has a default in the parser, so that what is given differs from what is not;
+    ``value`` fills in the rest.
     """
     groups: dict[str, Any] = {}
     for option in options.OPTIONS:

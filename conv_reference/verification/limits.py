@@ -2,7 +2,7 @@
 
 Some forty small cases, in which one thing at a time differs from a plain one, are put to it before
 the plan is drawn. What it refuses of them, and what all it accepts has not, is outside of its
-domain: it is told once, and asked for no further.
+domain: it is reported once, and asked for no further.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Refused:
 class Answered:
     """That a target answered a case."""
 
-    by_torch: bool  # whether torch's own convolution was heard in it
+    by_torch: bool  # whether torch's own convolution was called in it
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,12 @@ class Limits:
 
 
 class _Listener(TorchDispatchMode):
-    """Hears whether torch convolves."""
+    """Notes whether torch convolves."""
 
-    heard = False
+    convolved = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.heard |= "convolution" in func.__name__ or func.__name__.startswith("conv2d")
+        self.convolved |= "convolution" in func.__name__ or func.__name__.startswith("conv2d")
         return func(*args, **(kwargs or {}))
 
 
@@ -115,7 +115,7 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
                 said = message_of(raised.error).strip().partition("\n")[0]
                 return Refused(f"{type_name(raised.error)}: {said}")
             return None
-    return Answered(listener.heard)
+    return Answered(listener.convolved)
 
 
 def learned(

@@ -74,7 +74,7 @@ def verify(
             refuses on purpose, by a ``raise`` before anything is computed, is learned.
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
-        seed: at least 0; None draws one, which the report tells.
+        seed: at least 0; None draws one, which the report shows.
         budget: seconds, above 0; 20 where neither it nor ``cases`` is given. Alone, the number
             of cases follows from it, 500 a second, and the clock cuts a run that takes three
             times as long, and more than 10 s. Beside ``cases`` it is the time limit itself.
@@ -102,7 +102,7 @@ def verify(
             nothing, so that the same seed gives the same report.
         store: an SQLite file to which results go as they come: an interrupted run is resumed,
             the next goes on where coverage is thin. What failed before is tried first.
-        progress: told now and then how many cases are judged, of how many.
+        progress: called now and then with how many cases are judged, of how many.
 
     Raises:
         TargetError: when the implementation is none of the above, cannot be imported, or raises

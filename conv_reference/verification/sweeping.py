@@ -160,7 +160,7 @@ def swept(
         target: as it is described.
         settings: of the run.
         deadline: of ``time.monotonic``, after which no further part is begun.
-        progress: told how many geometries are judged, of how many.
+        progress: called with how many geometries are judged, of how many.
         kept: the run in a store: the parts that are there already are not asked again.
     """
     found = Swept(limited.count(limits))

@@ -1,4 +1,4 @@
-"""What can be told of a check's name, a geometry and a case without torch."""
+"""What can be said of a check's name, a geometry and a case without torch."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def limits(text: str) -> None:
 
 
 def case(text: str, dtypes: Collection[str]) -> None:
-    """Refuse what can be told to be no case; its layouts and values are read later, with torch.
+    """Refuse what can be seen to be no case; its layouts and values are read later, with torch.
 
     Raises:
         ValueError: one line that says which part.

@@ -88,7 +88,7 @@ class Part(Protocol):
 
     @classmethod
     def compute(cls, material: Material) -> Part:
-        """Run what the part tells of."""
+        """Run what the part describes."""
         ...
 
     def figures(self, _: Gettext) -> dict[str, Figure]:

@@ -38,7 +38,7 @@ class Asked:
 
 
 def answered(target: Target, asked: Asked, device: str) -> dict[str, Any]:
-    """Y and each gradient by its name, as ``held`` tells it; what it raised under ``RAISED``.
+    """Y and each gradient by its name, as ``held`` returns it; what it raised under ``RAISED``.
 
     Args:
         target: that is called.

@@ -12,9 +12,9 @@ from importlib import import_module
 from conv_reference.verification.checks._registry import (
     REGISTRY,
     Check,
+    Reported,
     Row,
     Sample,
-    Told,
     check,
     lacking,
     unseen,
@@ -44,9 +44,9 @@ def certifying() -> Check:
 
 __all__ = [
     "Check",
+    "Reported",
     "Row",
     "Sample",
-    "Told",
     "all_checks",
     "all_rows",
     "certifying",

@@ -26,11 +26,11 @@ class Sample(StrEnum):
     MODES = "modes"  # a few dozen of the covering array's cases, in every dtype
     FEW = "few"  # a handful, for it is slow
     SMALL = "small"  # a few dozen small contiguous cases: its own variations are the point
-    OWN = "own"  # it brings its geometries, one for each case, or makes them up as it goes
+    OWN = "own"  # it has geometries of its own, one for each case, or generates them as it goes
     REQUEST = "request"  # none unless asked for by name
 
 
-class Told(StrEnum):
+class Reported(StrEnum):
     """In which order failures are reported, and which are reported with others of the same case."""
 
     NUMBER = "number"  # first, and others with it: a wrong number is behind most of them
@@ -38,7 +38,7 @@ class Told(StrEnum):
     GRAPH = "graph"  # with a number or a shape; else others with it, which mostly need a graph
     APART = "apart"  # with others, but not with a wrong number, of which it is no consequence
     WITH = "with"  # with what the certificate of the same case finds, where that finds anything
-    LAST = "last"  # after all others: who answers what has no answer may be right in all else
+    LAST = "last"  # after all others: it says nothing of the rest
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Row:
     why: str  # one sentence
     fault: str  # a real fault that it stands for, with its thread
     quantity: str = ""  # the one quantity of the first order that it judges, where it is one
-    told: Told = Told.WITH
+    reported: Reported = Reported.WITH
     repeatable: bool = True  # whether its case, judged again, shows the same
     rests_on: tuple[str, ...] = ()  # quantities whose faults show in it, too; else all of them
     follows: tuple[str, ...] = ()  # simpler checks that it is made of: their faults show in it
@@ -78,7 +78,7 @@ class Row:
     @property
     def is_first(self) -> bool:
         """Whether its failures come first in a report, others with them."""
-        return self.told in {Told.NUMBER, Told.SHAPE}
+        return self.reported in {Reported.NUMBER, Reported.SHAPE}
 
 
 def own_row(rows: Iterable[Row], target: Target, geometry: Geometry) -> Row | None:
@@ -128,7 +128,7 @@ class Check:
 
     @property
     def has_own(self) -> bool:
-        """Whether its rows bring their geometries."""
+        """Whether its rows have geometries of their own."""
         return any(row.own for row in self.rows)
 
     def row_of(self, target: Target, geometry: Geometry) -> Row | None:

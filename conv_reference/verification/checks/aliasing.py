@@ -316,7 +316,7 @@ def _arguments(call: Call) -> dict[str, Tensor]:
 
 
 def _forward(call: Call) -> Tensor | None:
-    """Y; None where it is no tensor of the right shape, which the certificate tells."""
+    """Y; None where it is no tensor of the right shape, which the certificate reports."""
     with target_code("Y"):
         Y = call.forward()
     return Y if isinstance(Y, Tensor) and Y.shape == call.G.shape else None

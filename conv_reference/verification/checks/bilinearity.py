@@ -42,7 +42,7 @@ def additivity(trial: Trial) -> Iterator[Judgement]:
         total = replace(given, **{role: first + second})
         parts = [_forward(trial, replace(given, **{role: part})) for part in (first, second)]
         if not all(isinstance(part, Tensor) for part in parts):
-            return  # told by the certificate
+            return  # reported by the certificate
         letter = "X" if role == "input" else "K"
         # The sum of absolute products that bounds the rounding of both parts.
         bounding = replace(given, **{role: first.abs() + second.abs()})
@@ -112,7 +112,7 @@ def adjointness(trial: Trial) -> Iterator[Judgement]:
     found = _answers(trial, given)
     bare = _forward(trial, _without_bias(trial))
     if not all(isinstance(Y, Tensor) and Y.dtype == given.input.dtype for Y in (bare, found["Y"])):
-        return  # told by the certificate
+        return  # reported by the certificate
     G = given.grad_output.reshape(bare.shape)
     forward, with_bias = _inner(G, bare), _inner(G, found["Y"])
     sides = {

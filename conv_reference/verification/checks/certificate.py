@@ -15,7 +15,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES
-from conv_reference.verification.checks._registry import Row, Sample, Told, check
+from conv_reference.verification.checks._registry import Reported, Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -26,7 +26,7 @@ from conv_reference.verification.trial.judge import Expected, kind_mismatch, who
 from conv_reference.verification.trial.numbers import same_numbers
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
-from conv_reference.verification.trial.returned import Misfit, overhearing, resized
+from conv_reference.verification.trial.returned import Misfit, intercepted_backward, resized
 from conv_reference.verification.trial.trial import (
     TargetRaised,
     Trial,
@@ -49,7 +49,7 @@ GRAPHLESS = (
         "Y and each gradient have the shape, dtype and device that the definition gives.",
         "A gradient of the wrong shape broadcasts silently in an optimiser's step.",
         "dW of another shape than W for groups and a stride with a remainder (mlx#2184)",
-        told=Told.SHAPE,
+        reported=Reported.SHAPE,
     ),
     Row(
         "forward",
@@ -57,7 +57,7 @@ GRAPHLESS = (
         "The definition has one answer; exact arithmetic leaves no tolerance to hide in.",
         "wrong for C = 6, right for 8, 12 and 16 (pytorch#21597)",
         quantity="Y",
-        told=Told.NUMBER,
+        reported=Reported.NUMBER,
     ),
     Row(
         "grad_input",
@@ -65,7 +65,7 @@ GRAPHLESS = (
         "More than a third of reported faults are in a gradient alone.",
         "dX wrong in 43.7 % of its elements where a stride leaves a remainder (FlagGems PR#1576)",
         quantity="dX",
-        told=Told.NUMBER,
+        reported=Reported.NUMBER,
     ),
     Row(
         "grad_weight",
@@ -73,7 +73,7 @@ GRAPHLESS = (
         "A wrong dK still trains, only worse.",
         "groups > 1 in torch's own conv2d_weight (pytorch#51430)",
         quantity="dK",
-        told=Told.NUMBER,
+        reported=Reported.NUMBER,
     ),
     Row(
         "grad_bias",
@@ -81,21 +81,21 @@ GRAPHLESS = (
         "It is often computed on a path of its own.",
         "db wrong where it is asked for without dK (mxnet#15464)",
         quantity="db",
-        told=Told.NUMBER,
+        reported=Reported.NUMBER,
     ),
     Row(
         "requires_grad",
         "Y asks for a gradient exactly when an argument does, and each one that asks gets it.",
         "Masks are handled by hand in every custom backward pass.",
         "gradients returned that were not asked for (pytorch PR#172310)",
-        told=Told.GRAPH,
+        reported=Reported.GRAPH,
     ),
     Row(
         "arguments",
         "No argument is changed by the call, forward or backward.",
         "A changed input makes a wrong answer look right, and the next layer's wrong.",
         "the input buffer changed under the layer (mlpack#1661)",
-        told=Told.APART,
+        reported=Reported.APART,
     ),
     Row(
         "audit",
@@ -122,7 +122,7 @@ def _positions(geometry: Geometry) -> int:
 
 def _once(trial: Trial) -> Iterator[Judgement]:
     call, failed = trial.call(), None
-    with overhearing(call.leaves) as misfits:
+    with intercepted_backward(call.leaves) as misfits:
         try:
             observed = observe(call)
         except TargetRaised as raised:
@@ -259,7 +259,7 @@ def _judged(
 
 def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
     if actual is None and quantity != "Y":
-        return  # told by requires_grad
+        return  # reported by requires_grad
     mismatch = kind_mismatch("shapes", quantity, actual, expected)
     if mismatch is not None:
         yield mismatch

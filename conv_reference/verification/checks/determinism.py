@@ -107,7 +107,7 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
     call = plain.call()
     given = plain.operands
     if set(observe(call)) == {"Y"} and call.leaves:
-        return  # no Y of the right shape: told by the certificate
+        return  # no Y of the right shape: reported by the certificate
     other = Operands(
         input=given.input.roll(1, -1).neg(),
         weight=given.weight.roll(1, -1),

@@ -27,7 +27,7 @@ from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
 from conv_reference.verification.trial.judge import Expected
-from conv_reference.verification.trial.terms import told_in_terms
+from conv_reference.verification.trial.terms import explained_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _Function = Callable[..., Any]  # of tensors
@@ -118,7 +118,7 @@ def _tangent_judged(
     if judgement.verdict != Verdict.WRONG:
         return judgement
     terms = addends(trial, "Y", point.operands, moving)
-    return told_in_terms(judgement, actual, terms, {}, where=_LETTERS)
+    return explained_in_terms(judgement, actual, terms, {}, where=_LETTERS)
 
 
 def _quantity(subset: str) -> str:
@@ -307,5 +307,5 @@ def _second_order(
         judgement = trial.judge(row, name, found, wanted).derived_as(like)
         if judgement.verdict == Verdict.WRONG:
             terms, strange = {formula: wanted.value}, {other: mistaken().value}
-            judgement = told_in_terms(judgement, found, terms, strange, where=_LETTERS)
+            judgement = explained_in_terms(judgement, found, terms, strange, where=_LETTERS)
         yield judgement

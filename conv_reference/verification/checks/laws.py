@@ -321,7 +321,7 @@ def _agree(
 
 
 def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
-    """What the target answers; nothing where Y has another shape, which the certificate tells."""
+    """What the target answers; nothing where Y has another shape, which the certificate reports."""
     operator, other = trial.target.operator, replace(trial, case=contiguous(trial).on(geometry))
     own: dict[str, Tensor] = {role: getattr(operands, operator.place(role)) for role in ROLES}
     found = observe(other.call(Operands(**own, bias=operands.bias)))

@@ -180,7 +180,7 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
     doubled: Operands = replace(operands, grad_output=2 * operands.grad_output)
     plain = observe(trial.call(operands))
     if any(not isinstance(value, Tensor) for value in plain.values()):
-        return  # told by the certificate
+        return  # reported by the certificate
     for said in trial.some(_NEIGHBOURS):
         gradients = _NEIGHBOURS[said]
         call = trial.call(operands)

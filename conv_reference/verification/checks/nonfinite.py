@@ -28,7 +28,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.agreement import observed, told
+from conv_reference.verification.trial.agreement import explained, observed
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import contiguous
@@ -99,7 +99,7 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
     for quantity, wanted in trial.expect(harmless).items():
         value = found.get(quantity)
         if kind_mismatch(row, quantity, value, wanted) is not None:
-            continue  # told by the certificate
+            continue  # reported by the certificate
         reach = _reach(trial, quantity, role, math.copysign(1, poison) * marks, harmless)
         said = f"{poison} in one element of {LETTERS[role]}"
         own = partial(_is_of_its_algorithm, trial, role, marks, poison, quantity)
@@ -154,7 +154,7 @@ def _propagated(
             row, quantity, f"products with zeros spread what is not finite in {quantity}"
         )
         return
-    yield told(judgement, f"{said} does not take part in this element of {quantity}")
+    yield explained(judgement, f"{said} does not take part in this element of {quantity}")
     spread = reach.open & ~reach.sure
     if bool((spread & ~actual.isfinite()).any()):
         yield observed(row, quantity, f"zeros outside the definition are multiplied in {quantity}")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
-from conv_reference.verification.checks._registry import Row, Sample, Told, check
+from conv_reference.verification.checks._registry import Reported, Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
@@ -103,7 +103,7 @@ _IMPOSSIBLE = (
         "Arguments for which there is no convolution are refused, not answered.",
         "An answer to a question without one is believed.",
         "dilation=0 accepted, Y silently wrong (tinygrad PR#14115)",
-        told=Told.LAST,
+        reported=Reported.LAST,
     ),
     sample=Sample.OWN,
     unsupported=_who_refuses,
@@ -140,7 +140,7 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
 
 
 def _permissive(quantity: str, expected: str, actual: str, said: str) -> Judgement:
-    """Told, and no fault: who answers what has no answer may be right in all else."""
+    """Reported, but no fault: a target that answers impossible arguments may be right otherwise."""
     found = whole("refusals", quantity, expected, actual, said)
     return replace(found, verdict=Verdict.PERMISSIVE)
 

@@ -134,7 +134,7 @@ def _with_bits_kept(
     for name, expected in _expected(trial, operands).items():
         actual = observed.get(name)
         if actual is None:
-            continue  # not asked for, or told by requires_grad
+            continue  # not asked for, or reported by requires_grad
         judgement = trial.judge(rows[name], name, actual, expected, real=real)
         if judgement.verdict == Verdict.ROUNDED and expected.transform:
             judgement = _earned(trial, judgement, actual, expected, real=real)

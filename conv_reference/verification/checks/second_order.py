@@ -22,8 +22,8 @@ from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
 from conv_reference.verification.trial.judge import Expected, whole
 from conv_reference.verification.trial.layouts import lay_out
-from conv_reference.verification.trial.returned import Misfit, overhearing, resized
-from conv_reference.verification.trial.terms import told_in_terms
+from conv_reference.verification.trial.returned import Misfit, intercepted_backward, resized
+from conv_reference.verification.trial.terms import explained_in_terms
 from conv_reference.verification.trial.trial import Trial, target_code
 
 _LETTERS = "V, W and v are the upstream gradients of dX, dK and db"
@@ -151,7 +151,7 @@ def _differentiated(
     second = _Second()
     named = {f"d{letter}": tensor for letter, tensor in inputs.items()}
     for letters in requests:
-        with overhearing(named) as misfits, target_code(quantity):
+        with intercepted_backward(named) as misfits, target_code(quantity):
             found = torch.autograd.grad(
                 gradients,
                 [inputs[letter] for letter in letters],
@@ -177,7 +177,7 @@ def _judged(
     if judgement.verdict != Verdict.WRONG:
         return judgement
     terms, others = point.terms(trial, letter, asked), point.others(trial, letter)
-    return told_in_terms(judgement, actual, terms, others, where=_LETTERS)
+    return explained_in_terms(judgement, actual, terms, others, where=_LETTERS)
 
 
 def _laid_out(trial: Trial, name: str, tensor: Tensor) -> Any:

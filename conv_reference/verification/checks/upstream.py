@@ -17,7 +17,7 @@ from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import against_oracle, told
+from conv_reference.verification.trial.agreement import against_oracle, explained
 from conv_reference.verification.trial.integers import Integers, own
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.layouts import lay_out
@@ -195,7 +195,7 @@ def upstream_linear(trial: Trial) -> Iterator[Judgement]:
 def _law(
     trial: Trial, said: str, given: Operands, found: Mapping[str, Any], *parts: Mapping[str, Any]
 ) -> Iterator[Judgement]:
-    """Whether a gradient is the sum of the parts; those that are missing are told elsewhere.
+    """Whether a gradient is the sum of the parts; those that are missing are reported elsewhere.
 
     Args:
         trial: whose gradients they are.
@@ -216,7 +216,7 @@ def _law(
             # The whole may round, and each of its parts.
             terms=(1 + len(parts)) * expected.terms,
         )
-        yield told(trial.judge("upstream_linear", name, found[name], wanted), said)
+        yield explained(trial.judge("upstream_linear", name, found[name], wanted), said)
 
 
 class _Undefined(torch.autograd.Function):

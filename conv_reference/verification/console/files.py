@@ -1,4 +1,4 @@
-"""Files that a command names: told now, not after the run, that one cannot be read or written."""
+"""Files that a command names: one that cannot be read or written is reported before the run."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def deliver(
     files: Sequence[Path],
     quiet: bool,
 ) -> None:
-    """Write the report, and tell the verdict where one looks.
+    """Write the report, and show the verdict where one looks.
 
     Args:
         report: what is written.
@@ -34,7 +34,7 @@ def deliver(
         annotations: workflow commands, for GitHub to show beside the code.
         form: the format; None where that follows from a file's name, and is text elsewhere.
         files: to write to; standard output where there is none.
-        quiet: whether a person is told the verdict alone.
+        quiet: whether a person is shown the verdict alone.
 
     Raises:
         OSError: when a file cannot be written; it names the option.

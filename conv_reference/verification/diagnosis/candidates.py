@@ -207,7 +207,7 @@ def _layout_candidates(trial: Trial, plain: Any) -> Iterator[Candidate]:
 
 
 def _numbered(tensor: Tensor) -> Tensor:
-    """Each element its place: what is then read elsewhere tells from where."""
+    """Each element its place: a wrong element then shows from where it was read."""
     return torch.arange(tensor.numel(), dtype=torch.float64).reshape(tensor.shape)
 
 

@@ -85,7 +85,7 @@ def circumstances(
     chosen = _chosen(common, [those & common for those in right], len(wrong), tested)
     passing = sum(those.issuperset(chosen) for those in right)
     if not chosen or passing > _MOST_PASSING * len(wrong):
-        return ""  # what more of the right ones have, too, tells nothing
+        return ""  # what more of the right ones have, too, explains nothing
     left = f"{passing:,} other{'s' * (passing > 1)}" if passing else "no other"
     return f"All {len(wrong):,} have {', '.join(chosen)}; {left} with that passed."
 

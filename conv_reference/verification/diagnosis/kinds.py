@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from conv_reference.verification.checks import Row, Told, all_rows
+from conv_reference.verification.checks import Reported, Row, all_rows
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
@@ -60,9 +60,9 @@ def row_of(judgement: Judgement) -> Row:
 
 
 def rank(failure: Failure) -> int:
-    """The order in which failures are reported: see ``Told``."""
+    """The order in which failures are reported: see ``Reported``."""
     row = row_of(failure.judgement)
-    return 0 if row.is_first else 2 if row.told == Told.LAST else 1
+    return 0 if row.is_first else 2 if row.reported == Reported.LAST else 1
 
 
 def size(failure: Failure) -> tuple[bool, int, int]:

@@ -24,7 +24,7 @@ def minimal(
         elsewhere: the smallest case of the same failure in another dtype.
         is_own: whether a failure of the same kind is a fault of its own, on a smaller case, too.
     """
-    if brings_sizes(failure):
+    if has_own_sizes(failure):
         return failure  # its own geometry has no part in it
     shown = [failure]
 
@@ -51,8 +51,8 @@ def _again(wanted: Failure, case: Case, bench: Bench, is_own: Condition) -> Fail
     return None
 
 
-def brings_sizes(failure: Failure) -> bool:
-    """Whether the process died in a check that makes up its own geometries."""
+def has_own_sizes(failure: Failure) -> bool:
+    """Whether the process died in a check that generates its own geometries."""
     check = all_checks()[failure.case.check]
-    made_up = check.sample == Sample.OWN and not check.has_own
-    return failure.judgement.verdict == Verdict.CRASHED and made_up
+    drawn = check.sample == Sample.OWN and not check.has_own
+    return failure.judgement.verdict == Verdict.CRASHED and drawn

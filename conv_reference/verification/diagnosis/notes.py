@@ -20,7 +20,7 @@ from conv_reference.verification.target.target import OPTIONS, Target
 
 
 def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[Note]:
-    """What is told of checks that apply to none of the dtypes of a run."""
+    """What is reported of checks that apply to none of the dtypes of a run."""
     for check in checks:
         if not any(map(check.applies, dtypes)):
             said = f"not asked: {check.name}, which applies to {check.limits}"
@@ -147,7 +147,7 @@ def ever(
     yield Note(NoteKind.EVER, said)
 
 
-_MOST_LEFT_OUT = 8  # names; of more the number is told
+_MOST_LEFT_OUT = 8  # names; of more the number is reported
 
 
 def _left_out(asked: Sequence[str]) -> list[str]:

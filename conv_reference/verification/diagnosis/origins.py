@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from conv_reference.quantities import FIRST_ORDER
-from conv_reference.verification.checks import Told
+from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
 from conv_reference.verification.model.case import Case
@@ -135,15 +135,17 @@ def _found(
 def explains(origin: Judgement, judgement: Judgement) -> bool:
     """Whether a failure of the certificate is the cause of another on the same case."""
     first, row = row_of(origin), row_of(judgement)
-    if not (first.is_first or (first.told == Told.GRAPH != row.told)):
+    if not (first.is_first or (first.reported == Reported.GRAPH != row.reported)):
         return False
     if Verdict.CRASHED in {judgement.verdict, origin.verdict}:
         return origin.verdict == judgement.verdict
     if judgement.verdict == Verdict.RAISED:
         return _explains_raise(origin, judgement)
-    if row.told == Told.APART:  # no argument is changed because a number was wrong
+    if row.reported == Reported.APART:  # no argument is changed because a number was wrong
         return False
-    if first.told == Told.GRAPH or (first.told == Told.SHAPE and origin.quantity == "Y"):
+    if first.reported == Reported.GRAPH or (
+        first.reported == Reported.SHAPE and origin.quantity == "Y"
+    ):
         return True
     return origin.quantity in _rests_on(judgement)
 
@@ -158,7 +160,7 @@ def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
         )
     # Nobody throws because a number was wrong; torch does because of a shape or a missing graph.
     at_home = thrown is not None and thrown.place
-    return row_of(origin).told in {Told.SHAPE, Told.GRAPH} and not at_home
+    return row_of(origin).reported in {Reported.SHAPE, Reported.GRAPH} and not at_home
 
 
 def _rests_on(judgement: Judgement) -> frozenset[str]:

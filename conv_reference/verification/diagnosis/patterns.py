@@ -1,4 +1,4 @@
-"""Faults that an answer tells by itself, without a convolution that has them."""
+"""Faults that an answer shows by itself, without a convolution that has them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HUGE = 1e30  # what fills fresh memory is larger, see `work/starting`; an infin
 def patterns(
     trial: Trial, quantity: str, value: Tensor, expected: Tensor
 ) -> Iterator[tuple[str, bool]]:
-    """Faults that the answer itself tells, without a convolution that has them."""
+    """Faults that the answer itself shows, without a convolution that has them."""
     yield "the result is never computed: it is zero throughout", bool((value == 0).all())
     for words, factor in _factors(trial):
         yield f"the result is {words}", _is_nearly(value, expected * factor, trial.case.dtype)

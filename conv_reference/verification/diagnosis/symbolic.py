@@ -1,6 +1,6 @@
 """What an element should be, in symbols: from the independent derivation of ``analytic``.
 
-It brings sympy, which takes a second to import: only when there is something to explain.
+It imports sympy, which takes a second: only when there is something to explain.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.quantities import CONV2D, Operator
-from conv_reference.verification.checks import Check, Row, Sample, Told
+from conv_reference.verification.checks import Check, Reported, Row, Sample
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
@@ -205,7 +205,7 @@ def _bound(bounds: set[str]) -> str | None:
 def _weakest(
     check: Check, name: str, dtype: torch.dtype, seen: _Seen, operator: Operator
 ) -> float | None:
-    rows = (row for row in check.rows if row.name == name and row.told == Told.NUMBER)
+    rows = (row for row in check.rows if row.name == name and row.reported == Reported.NUMBER)
     quantity = next((row.quantity for row in rows), "")
     exact = [g for g in seen.balanced if g.batch and can_be_exact(g, dtype, operator)]
     if not quantity or not exact:
@@ -214,7 +214,7 @@ def _weakest(
 
 
 def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
-    """What is told of a case that took its process along."""
+    """What is reported of a case in which the process died."""
     said = f": {crash.said}" if crash.said else ""
     damage = DAMAGE if _DAMAGED.match(crash.said) else ""
     return Judgement(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from conv_reference.quantities import LETTERS
-from conv_reference.verification.checks import Told, all_rows
+from conv_reference.verification.checks import Reported, all_rows
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.diagnosis.kinds import row_of
-from conv_reference.verification.diagnosis.minimal import brings_sizes
+from conv_reference.verification.diagnosis.minimal import has_own_sizes
 from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
 from conv_reference.verification.known.relayed import as_passed_on
 from conv_reference.verification.model.case import Case, dtype_name
@@ -84,19 +84,19 @@ def _record(known: str, bench: Bench) -> str:
 def _assumed(failure: Failure, bench: Bench) -> str:
     """Where a shape is wrong, what was taken for granted may be."""
     assumed = bench.target.assumed
-    if not assumed or row_of(failure.judgement).told != Told.SHAPE:
+    if not assumed or row_of(failure.judgement).reported != Reported.SHAPE:
         return ""
     return f"The layer does not tell its own; assumed: {', '.join(assumed)}."
 
 
 def _where(failure: Failure) -> str:
-    """At what the process died, where the case does not tell."""
+    """At what the process died, where the case does not show it."""
     if failure.judgement.verdict != Verdict.CRASHED:
         return ""
     if failure.judgement.case is not None:
         asked = failure.judgement.case.question
         return f"The last that it was asked for: {asked}. Damage by an earlier call may show late."
-    if brings_sizes(failure):
+    if has_own_sizes(failure):
         return "While the check tried sizes of its own, not that one."
     return ""
 

@@ -244,7 +244,7 @@ def convolution(parts: Parts) -> Callable[..., Tensor]:
         def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
             return rule(Convolution.apply, info.batch_size, in_dims, *args)
 
-        Convolution.vmap = staticmethod(vmap)  # type: ignore[method-assign]  # there is a rule only where a part brings one
+        Convolution.vmap = staticmethod(vmap)  # type: ignore[method-assign]  # there is a rule only where a part has one
 
     def conv2d(
         input: Tensor,

@@ -64,7 +64,7 @@ def tensor_of(array: Any) -> Tensor:
 
 
 def seen_strides(array: Any) -> tuple[int, ...] | None:
-    """How an array lies, in elements; None where it does not tell."""
+    """How an array lies, in elements; None where that cannot be read."""
     if isinstance(array, np.ndarray):
         return tuple(stride // array.itemsize for stride in array.strides)
     try:

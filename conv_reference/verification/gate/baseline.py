@@ -41,7 +41,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells it from every other row."""
+        """What distinguishes it from every other row."""
         return self.check, self.dtype, self.device
 
 

@@ -19,19 +19,19 @@ from conv_reference.verification.known import known
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report.summary import counted
-from conv_reference.verification.report.view import Told, View, status_of
+from conv_reference.verification.report.view import Shown, View, status_of
 from conv_reference.verification.runner import verify
 
 Options = Mapping[str, Any]
 
 
-def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], None]) -> Told:
+def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], None]) -> Shown:
     """Compare with the baseline, or make the first one.
 
     Args:
         arguments: of the command line, ``baseline`` among them.
         asked: the keyword arguments of ``verify`` that they amount to.
-        begin: told the name of each run of the engine before it begins.
+        begin: called with the name of each run of the engine before it begins.
 
     Returns:
         The report, how it is shown, with the exit status, and annotations for GitHub.
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], No
     return _compared(arguments, asked, path, begin)
 
 
-def _first(arguments: argparse.Namespace, asked: Options, path: Path) -> Told:
+def _first(arguments: argparse.Namespace, asked: Options, path: Path) -> Shown:
     """Write what holds now; a run that was interrupted, or on which we failed, is no baseline."""
     report = verify(arguments.target, **asked)
     nothing = report.judged == 0 or report.verdict == Verdict.UNSUPPORTED
@@ -58,12 +58,12 @@ def _first(arguments: argparse.Namespace, asked: Options, path: Path) -> Told:
         status = status_of(report)
         _write(path, baselines.baseline_of(report, parameters.of(arguments)))
     view = View(verbose=arguments.verbose, status=status)
-    return Told(report, view, markdown.annotations(report))
+    return Shown(report, view, markdown.annotations(report))
 
 
 def _compared(
     arguments: argparse.Namespace, asked: Options, path: Path, begin: Callable[[str], None]
-) -> Told:
+) -> Shown:
     held = baselines.read(path, target=arguments.target)
     parameters.refuse_others(arguments, held.parameters, path)
     planned = _as_planned(held.parameters)
@@ -97,7 +97,7 @@ def _compared(
         )
         _write(path, taken)
     view = gate_report.view(result, verbose=arguments.verbose)
-    return Told(result.repeated, view, gate_report.commands(result))
+    return Shown(result.repeated, view, gate_report.commands(result))
 
 
 def _write(path: Path, baseline: baselines.Baseline) -> None:

@@ -148,7 +148,7 @@ def _fails(row: Row, report: Report) -> bool:
 
 
 def _follows(row: Row, fresh: Report, *before: Mapping[tuple[str, str, str], Row]) -> bool:
-    """Whether all that is found in a row is told with other rows, which failed before."""
+    """Whether all that is found in a row is reported with other rows, which failed before."""
     concerned = [f for f in fresh.findings if f.dtype == row.dtype and row.check in checks_of(f)]
     return bool(concerned) and all(
         finding.check != row.check

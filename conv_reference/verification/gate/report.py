@@ -118,7 +118,7 @@ def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
 
 
 def _lines(changes: Iterable[Change], told: Collection[str]) -> Iterator[str]:
-    """A line for each change, its dtypes together; first the checks that a finding is told with."""
+    """A line for each change, its dtypes together; first the checks of the findings."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for change in sorted(changes, key=lambda change: change.check not in told):
         key = (change.check, change.device, change.was, change.now)

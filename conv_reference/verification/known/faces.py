@@ -14,7 +14,7 @@ from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, FIRST_ORDER, ROL
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Layout
 
-# The rows that tell which operand is not finite.
+# The rows that show which operand is not finite.
 ROW_OF: dict[str, str] = dict(
     zip(ROLES, ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream"), strict=True)
 )

@@ -1,7 +1,7 @@
 """Known defects that a target passes on: torch's own, where the target calls torch there.
 
 Most implementations call torch's convolution somewhere, in the backward pass above all, or are
-made of its matrix products. Whether one does is heard and not guessed: a dispatch mode sees every
+made of its matrix products. Whether one does is watched and not guessed: a dispatch mode sees every
 operation, and those within an operator of the target's own. And whether a failure is torch's is
 asked of the failing case itself. It is judged again twice: with these operations carried out in
 float64 and without oneDNN, where what fails as well is the target's; and with torch's answer to
@@ -70,13 +70,13 @@ def relayed(
     Args:
         target: that is judged.
         defects: of torch, in this environment and as its operator meets them.
-        cases: of the plan; for each defect, the target is heard on the first that it concerns.
+        cases: of the plan; for each defect, the target is watched on the first that it concerns.
         backend: where the target runs.
         settings: of the run.
     """
     concerned = ((defect, _concerned(target, defect, cases)) for defect in defects)
     asked = [(defect, case) for defect, case in concerned if case is not None]
-    results = backend.run(heard, [case for _, case in asked], settings)
+    results = backend.run(convolved_by_torch, [case for _, case in asked], settings)
     found = (
         _narrowed(asked[number][0], names, target.operator)
         for number, names in sorted(results, key=itemgetter(0))
@@ -85,7 +85,7 @@ def relayed(
     return tuple(defect for defect in found if defect is not None)
 
 
-def heard(target: Target, case: Case, settings: Settings) -> frozenset[str]:
+def convolved_by_torch(target: Target, case: Case, settings: Settings) -> frozenset[str]:
     """Which of torch's convolutions, forward and backward, and products the target calls here.
 
     They are carried out without oneDNN, whose defects are then not met: some kill the process.
@@ -127,7 +127,7 @@ class Beside:
 def judged_beside(target: Target, case: Case, argument: tuple[Settings, Defect]) -> Beside:
     """How the case fails, and whether torch errs in what the target has it do.
 
-    While torch is at it the process says so (``IN_TORCH``): should it end, that tells where.
+    While torch computes, the process declares it (``IN_TORCH``): should it die, that shows where.
 
     Args:
         target: that fails on the case.
@@ -274,7 +274,7 @@ def _narrowed(defect: Defect, names: frozenset[str], operator: Operator) -> Defe
         return as_passed_on(defect) if _PRODUCT in names else None
     if operator is not CONV2D:  # whose passes torch may make of either
         return as_passed_on(defect) if names & {_FORWARD, _BACKWARD} else None
-    heard = {"Y"} if _FORWARD in names else set()
-    heard |= {"dX", "dK", "db"} if _BACKWARD in names else set()
-    quantities = tuple(q for q in defect.quantities if q in heard)
+    convolved = {"Y"} if _FORWARD in names else set()
+    convolved |= {"dX", "dK", "db"} if _BACKWARD in names else set()
+    quantities = tuple(q for q in defect.quantities if q in convolved)
     return replace(as_passed_on(defect), quantities=quantities) if quantities else None

@@ -58,7 +58,7 @@ def towards(where: str, geometry: Geometry) -> Geometry:
     sizes = {name: sizes_of(geometry)[name] for name in _FREE}
     settled: set[str] = set()
     for left, op, right in 2 * _comparisons(where):  # one may change what another compares with
-        _bring(sizes, settled, left, op, right)
+        _settle(sizes, settled, left, op, right)
         sizes |= {a: max(sizes[a], _span(sizes, a)) for a in "hw"}
     return _geometry(sizes, settled)
 
@@ -112,7 +112,7 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
-def _bring(
+def _settle(
     sizes: dict[str, int], settled: set[str], left: ast.expr, op: ast.cmpop, right: ast.expr
 ) -> None:
     """Change a size so that the comparison holds, where it is one of a size."""
@@ -123,7 +123,7 @@ def _bring(
     if value is None:
         return
     if isinstance(name, ast.BinOp) and isinstance(name.op, ast.Mod):
-        _bring_remainder(sizes, settled, name, op, value)
+        _settle_remainder(sizes, settled, name, op, value)
     elif isinstance(name, ast.Name) and name.id in sizes:
         nearest = _NEAREST.get(type(op))
         if isinstance(op, ast.Eq) and isinstance(wanted, ast.Name) and name.id in {"h", "w"}:
@@ -134,7 +134,7 @@ def _bring(
             settled.add(name.id)
 
 
-def _bring_remainder(
+def _settle_remainder(
     sizes: dict[str, int], settled: set[str], name: ast.BinOp, op: ast.cmpop, wanted: int
 ) -> None:
     modulus = _value(name.right, sizes)

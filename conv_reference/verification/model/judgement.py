@@ -68,7 +68,7 @@ class Judgement:
     """The verdict on one quantity of one case."""
 
     check: str  # the row of the report that it belongs to
-    quantity: str  # as it is told
+    quantity: str  # as it is reported
     verdict: Verdict
     effective_bits: float | None = None  # None where every element is exact, or wrong
     bound: str | None = None  # the one that is kept, where rounded

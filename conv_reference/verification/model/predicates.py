@@ -1,6 +1,7 @@
 """Predicates over a geometry's sizes, as text: ``c % 2 == 1 and g == 1``.
 
-The registry of known defects, and checks that bring their geometries, say so where they apply.
+With them the registry of known defects, and checks with geometries of their own, declare where they
+apply.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class Report:
     never_varied: tuple[str, ...] = ()  # options of a function or class that has none of the name
     where: str = ""  # the sizes that were tried: given, or what the target does not refuse
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: no groups)", of what was learned
-    # Of a few cases that were listened to, those in which torch's convolution was heard; how many.
+    # Of a few cases that were watched, those in which torch's convolution was called; how many.
     by_torch: tuple[int, int] = (0, 0)
     computes: str = ""  # what else than its operator it was seen to compute, where that is known
 

@@ -1,4 +1,4 @@
-"""What is said of an option of a run; how argparse and pytest are told of it."""
+"""What is known of an option of a run; how it is declared to argparse and pytest."""
 
 from __future__ import annotations
 

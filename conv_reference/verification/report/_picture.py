@@ -1,4 +1,4 @@
-"""A finding's picture, laid out: where each cell stands, how it is lit, and what a reader hears."""
+"""A finding's picture, laid out: where each cell stands, how it is lit, and its text."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def finding(found: Finding) -> dict[str, Any]:
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """Each with the number of its group: the other formats tell those of one cause as one."""
+    """Each with the number of its group: the other formats show those of one cause as one."""
     numbers = {id(found): group.number for group in groups(findings) for found in group.findings}
     return [finding(found) | {"group": numbers[id(found)]} for found in findings]
 

@@ -44,7 +44,7 @@ def render(report: Report, view: View = PLAIN) -> str:
 
 
 def _beneath(top: Top, report: Report) -> Iterator[str]:
-    """What a gate saw: what changed is told, and the table is not."""
+    """What a gate saw: what changed is shown, and the table is not."""
     mark = {"wrong": "❌", "unchecked": "⚠️", "right": "✅"}[top.state]
     yield f"### {mark} {code(report.target)}: {top.headline}"
     for title, lines in top.sections:

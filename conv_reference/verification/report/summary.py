@@ -142,7 +142,7 @@ _GRADIENTS = MappingProxyType({"grad_input": "dX", "grad_weight": "dK"})
 
 
 def _without_gradients(report: Report) -> str:
-    """What is told of a green in which no gradient was judged: it speaks of Y alone."""
+    """What is reported of a green in which no gradient was judged: it speaks of Y alone."""
     by_row: dict[str, set[Verdict]] = {}
     for check in report.checks:
         if check.name in _GRADIENTS:
@@ -154,7 +154,7 @@ def _without_gradients(report: Report) -> str:
 
 
 def _permissive(report: Report) -> str:
-    """What is told of who answers what it should refuse, where that alone fails no run."""
+    """What is reported of a permissive target, where that alone fails no run."""
     said = not report.strict and is_permissive(report) and not _is_permissive_alone(report)
     return f"; {PERMISSIVE}" if said else ""
 

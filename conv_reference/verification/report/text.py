@@ -44,7 +44,7 @@ def render_findings(findings: Iterable[Finding]) -> str:
 
 
 def _beneath(top: Top, report: Report) -> Iterator[str]:
-    """What a gate saw: what changed is told, and the table is not."""
+    """What a gate saw: what changed is shown, and the table is not."""
     yield f"{one_line(report.target)}: {top.headline}"
     yield ""
     for title, lines in top.sections:

@@ -18,7 +18,7 @@ class Item:
     kind: str = ""  # of what went wrong; empty where it passed
     message: str = ""
     findings: Sequence[Finding] = ()
-    fails: bool = True  # else it is told, and skipped
+    fails: bool = True  # else it is reported, and skipped
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class View:
     """How it is shown."""
 
     verbose: bool = False  # else rows that are exact everywhere are one line
-    status: int | None = None  # of the command, told with the verdict
+    status: int | None = None  # of the command, shown with the verdict
     top: Top | None = None
 
 
@@ -75,8 +75,8 @@ def status_of(report: Report, *, require_modes: bool = False) -> int:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a command has to tell."""
+class Shown:
+    """What a command shows."""
 
     report: Report
     view: View

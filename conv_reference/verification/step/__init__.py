@@ -1,1 +1,1 @@
-"""A training step certified where it runs: each convolution that torch's dispatcher hears."""
+"""A training step certified where it runs: each convolution that torch dispatches."""

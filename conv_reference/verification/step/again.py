@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conv_reference.verification import accelerator
-from conv_reference.verification.step import heard
+from conv_reference.verification.step import dispatched
 from conv_reference.verification.step.certificate import Seen
-from conv_reference.verification.step.heard import Heard
+from conv_reference.verification.step.dispatched import Dispatched
 from conv_reference.verification.step.places import Place, inspect
 
 
@@ -17,14 +17,14 @@ from conv_reference.verification.step.places import Place, inspect
 class Again:
     """One call at the dispatcher, with what it is to be asked on."""
 
-    call: Heard  # as it was heard
+    call: Dispatched  # as it was dispatched
     operator: Callable[..., Any]
     arguments: tuple[Any, ...]
 
-    def heard(self) -> Heard:
+    def dispatched(self) -> Dispatched:
         """What it answers now."""
         answered = self.operator(*self.arguments)
-        read = heard.backward if self.call.backward else heard.forward
+        read = dispatched.backward if self.call.backward else dispatched.forward
         return read(self.arguments, answered)
 
     def explained(self, said: str, name: str, place: Place, seen: Seen) -> str:
@@ -40,7 +40,7 @@ class Again:
         if seen.finding or not accelerator.may_use_tf32(weight.device, weight.dtype):
             return said
         with accelerator.cudnn_set({"allow_tf32": False}):
-            answers = self.heard().answers
+            answers = self.dispatched().answers
         answer = next(answer for answer in answers if answer.name == name)
         if inspect(answer, place.index[-2:] if len(place.index) > 2 else ()).is_outside:
             return said

@@ -56,7 +56,7 @@ class Row:
     geometry: Geometry  # of a transposed convolution, the one that it is the adjoint of
     dtype: str
     transposed: bool
-    heard: int = 0  # calls, forward and backward
+    calls: int = 0  # forward and backward
     judged: int = 0
     quantities: dict[str, Seen] = field(default_factory=dict)
 
@@ -84,7 +84,7 @@ class Certificate:
     """
 
     rows: list[Row] = field(default_factory=list)
-    not_judged: Counter[str] = field(default_factory=Counter)  # what was heard, and why it is not
+    not_judged: Counter[str] = field(default_factory=Counter)  # what was met, and why
     steps: int = 0  # in which calls were judged
 
     @property
@@ -120,11 +120,11 @@ _NAMES = ("Y", "dX", "dK", "db")
 
 def _lines(certificate: Certificate) -> list[str]:
     rows = certificate.rows
-    judged, heard = sum(r.judged for r in rows), sum(r.heard for r in rows)
+    judged, calls = sum(r.judged for r in rows), sum(r.calls for r in rows)
     said = {Verdict.UNSUPPORTED: "nothing was judged", Verdict.WRONG: "wrong"}
     word = said.get(certificate.verdict, "right, as far as it was judged")
     lines = [
-        f"{word}: {len(rows)} convolutions, {judged} of {heard} calls judged in "
+        f"{word}: {len(rows)} convolutions, {judged} of {calls} calls judged in "
         f"{certificate.steps} step{'' if certificate.steps == 1 else 's'}"
     ]
     for row in rows:

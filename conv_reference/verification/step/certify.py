@@ -22,11 +22,11 @@ from conv_reference.combination import Combination, Equation, draw_weights
 from conv_reference.verification import options
 from conv_reference.verification.model.case import dtype_name
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.step import heard
+from conv_reference.verification.step import dispatched
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.certificate import Certificate, Row, Seen
+from conv_reference.verification.step.dispatched import Answer, Dispatched, Face, NotJudged
 from conv_reference.verification.step.equations import equations
-from conv_reference.verification.step.heard import Answer, Face, Heard, NotJudged
 from conv_reference.verification.step.names import Names
 from conv_reference.verification.step.places import Place, inspect, ratios, worst
 from conv_reference.verification.step.replay import key, over_integers, replay
@@ -134,9 +134,9 @@ class _Listener(TorchDispatchMode):
         answered = func(*args, **(kwargs or {}))
         if func.namespace == "aten":
             name = func.overloadpacket.__name__
-            if name in {heard.FORWARD, heard.BACKWARD} and not kwargs:
-                self._judge.hears(name, func, args, answered)
-            elif heard.is_kin(name):
+            if name in {dispatched.FORWARD, dispatched.BACKWARD} and not kwargs:
+                self._judge.takes(name, func, args, answered)
+            elif dispatched.is_kin(name):
                 self._judge.certificate.not_judged[f"aten::{name}"] += 1
         return answered
 
@@ -167,14 +167,14 @@ class _Judge:
         """What is judged from now on is of another step."""
         self._is_new_step = True
 
-    def hears(self, name: str, operator: Any, args: tuple[Any, ...], answered: Any) -> None:
+    def takes(self, name: str, operator: Any, args: tuple[Any, ...], answered: Any) -> None:
         """One call at the dispatcher, with its answer."""
-        read = heard.backward if name == heard.BACKWARD else heard.forward
+        read = dispatched.backward if name == dispatched.BACKWARD else dispatched.forward
         try:
             with _undisturbed(args[0]):
                 call = read(args, answered)
                 row = self._row(call)
-                row.heard += 1
+                row.calls += 1
                 if self._random.random() >= self._sample:
                     return
                 self._counted(row)
@@ -191,7 +191,7 @@ class _Judge:
             self.certificate.steps += 1
             self._is_new_step = False
 
-    def _row(self, call: Heard) -> Row:
+    def _row(self, call: Dispatched) -> Row:
         named = self.names.backward if call.backward else self.names.forward
         name, dtype = named(call.input, call.weight), dtype_name(call.weight.dtype)
         place = (name, call.geometry, dtype, call.transposed)
@@ -200,7 +200,7 @@ class _Judge:
             self.certificate.rows.append(self._rows[place])
         return self._rows[place]
 
-    def _in_place(self, call: Heard, row: Row, again: Again) -> None:
+    def _in_place(self, call: Dispatched, row: Row, again: Again) -> None:
         seed = self._seed + self._calls
         device = call.input.device
         weights = draw_weights(call.geometry, seed=seed, magnitude=1, device=device)
@@ -212,7 +212,9 @@ class _Judge:
                 answer, equation, seen, again, direct=direct, allowed_bits=self._allowed_bits
             )
 
-    def _over_integers(self, call: Heard, row: Row, operator: Any, args: tuple[Any, ...]) -> None:
+    def _over_integers(
+        self, call: Dispatched, row: Row, operator: Any, args: tuple[Any, ...]
+    ) -> None:
         kind = (row.name, *key(call, args))
         if kind in self._replayed:
             return

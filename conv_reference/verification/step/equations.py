@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from conv_reference.combination import Combination, Equation
-from conv_reference.verification.step.heard import Answer, Face, given
+from conv_reference.verification.step.dispatched import Answer, Face, given
 
 Bounds = Mapping[str, float]  # the greatest absolute value of X, K, G, Y and dX of the form
 

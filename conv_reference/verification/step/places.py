@@ -16,7 +16,7 @@ from torch import Tensor
 from conv_reference import pointwise
 from conv_reference.combination import Equation
 from conv_reference.pointwise import Mapped
-from conv_reference.verification.step.heard import Answer, Face, Form, given
+from conv_reference.verification.step.dispatched import Answer, Face, Form, given
 from conv_reference.verification.trial.judge import can_transform, growth
 
 # An element that errs so many times as much as the others at its place is none of rounding's, where

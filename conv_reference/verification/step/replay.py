@@ -1,4 +1,4 @@
-"""A call that was heard, asked once more over integers: there a direct algorithm has one answer.
+"""A dispatched call, asked once more over integers: there a direct algorithm has one answer.
 
 Same operator, geometry, strides, dtype and device; the operands are the judge's. The equations then
 hold to the bit, or show where they do not.
@@ -17,8 +17,8 @@ from conv_reference.combination import Combination, draw_weights
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.step.again import Again
+from conv_reference.verification.step.dispatched import Dispatched
 from conv_reference.verification.step.equations import equations
-from conv_reference.verification.step.heard import Heard
 from conv_reference.verification.step.places import Place, inspect
 from conv_reference.verification.trial.values import case_operands
 
@@ -40,12 +40,12 @@ def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[
         seed: of the combination's weights.
         allowed_bits: the precision that is allowed in place of the dtype's.
     """
-    call = again.heard()
+    call = again.dispatched()
     weights = draw_weights(call.geometry, seed=seed, device=call.input.device)
     return list(_held(call, Combination(call.geometry, weights), allowed_bits))
 
 
-def key(call: Heard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+def key(call: Dispatched, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """What is the same for calls of which one replay speaks for all."""
     tensors = [a for a in arguments if isinstance(a, Tensor)]
     mask = arguments[-1] if call.backward else None
@@ -53,7 +53,9 @@ def key(call: Heard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return call.backward, call.transposed, call.geometry, tuple(layouts), str(mask)
 
 
-def _held(call: Heard, combination: Combination, allowed_bits: int | None) -> Iterator[Replayed]:
+def _held(
+    call: Dispatched, combination: Combination, allowed_bits: int | None
+) -> Iterator[Replayed]:
     for answer, equation in equations(combination, call.answers):
         if equation.holds:
             yield Replayed(answer.name, is_exact=True)
@@ -65,11 +67,11 @@ def _held(call: Heard, combination: Combination, allowed_bits: int | None) -> It
         yield Replayed(answer.name, is_exact=False, place=found)
 
 
-def over_integers(call: Heard, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
+def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
     """The same arguments with integers in their tensors.
 
     Args:
-        call: that was heard.
+        call: that was dispatched.
         arguments: that it was called with; of its tensors the strides count.
         seed: of the integers.
     """
@@ -83,7 +85,7 @@ def over_integers(call: Heard, arguments: tuple[Any, ...], seed: int) -> tuple[A
     )
 
 
-def _roles(call: Heard, drawn: Operands, number: int) -> list[Tensor | None]:
+def _roles(call: Dispatched, drawn: Operands, number: int) -> list[Tensor | None]:
     """Which operand of the form each argument is; None for what is no tensor."""
     small, big = drawn.grad_output, drawn.input
     inner, outer = (small, big) if call.transposed else (big, small)
@@ -94,7 +96,7 @@ def _roles(call: Heard, drawn: Operands, number: int) -> list[Tensor | None]:
     return [*given, *[None] * (number - len(given))]
 
 
-def _bias(call: Heard, drawn: Operands) -> Tensor:
+def _bias(call: Dispatched, drawn: Operands) -> Tensor:
     """As many as the output has channels: of a transposed convolution the form's input."""
     return drawn.input[0, :, 0, 0] if call.transposed else drawn.bias
 

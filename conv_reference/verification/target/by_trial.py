@@ -87,9 +87,9 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
 
 def _known(own: Stranger, found: Convention) -> Stranger:
     """With what the trial has shown: which options are read, and which dtypes are kept."""
-    if own.heard is not None:
-        heard = own.heard()
-        unread = {o for o, name in own.names.items() if "[" in name and o not in heard}
+    if own.options_read is not None:
+        read = own.options_read()
+        unread = {o for o, name in own.names.items() if "[" in name and o not in read}
         own = replace(own, names={o: n for o, n in own.names.items() if o not in unread})
     if not own.over_arrays:
         return own
@@ -107,7 +107,7 @@ def _is_torchs(own: Stranger, found: Convention, standard: Target) -> bool:
 
 
 def _stranger(implementation: Any) -> Stranger | None:
-    """What a stranger calls its parameters; None where that cannot be told, or it is torch's."""
+    """What a stranger calls its parameters; None where that is not seen, or it is torch's."""
     if not _is_own_code(implementation):
         return None
     try:
@@ -167,7 +167,7 @@ def _knows_torch(implementation: Any) -> bool:
 
 
 def _has_torchs_names(implementation: Any) -> bool:
-    """Whether its first two parameters are called as in torch; a layer's are not told."""
+    """Whether its first two parameters are called as in torch; a layer's are not known."""
     function = implementation.forward if _is_function_class(implementation) else implementation
     return {"input", "weight"} <= {*inspect.signature(function).parameters}
 

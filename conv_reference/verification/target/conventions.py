@@ -46,7 +46,7 @@ def as_target(
         convention: how it is called, as far as that is not to be found by trial: see ``words``.
 
     Raises:
-        TargetError: when it is none of these, or its parameters cannot be told.
+        TargetError: when it is none of these, or its parameters cannot be recognised.
         ValueError: when there is no such operator, or the convention says something else.
     """
     if isinstance(implementation, Target):

@@ -37,7 +37,7 @@ class WeightForm:
     word: str  # as ``--as`` calls it
     there: Callable[[Tensor], Tensor]
     written: str  # the same in Python
-    # The shape (o, c, kh, kw) of a kernel of this form's shape; None where it does not tell.
+    # The shape (o, c, kh, kw) of a kernel of this form's shape; None where it is not determined.
     shape: Callable[[tuple[int, ...]], tuple[int, ...] | None]
     channels: bool = True
 

@@ -37,7 +37,7 @@ def of_callable(
         line: whether it has one dimension.
 
     Raises:
-        TargetError: when its parameters cannot be told.
+        TargetError: when its parameters cannot be recognised.
     """
     known = options_of(operator)
     is_face = operator in {CONV2D_WEIGHT, CONV2D_INPUT}

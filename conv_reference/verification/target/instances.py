@@ -21,7 +21,7 @@ def instance(layer: nn.Module) -> Stranger:
     """A layer as a stranger of settled sizes.
 
     Raises:
-        TargetError: when its kernel cannot be told among its parameters.
+        TargetError: when its kernel cannot be recognised among its parameters.
     """
     kernel, bias = parts(layer)
     shape = tuple(kernel[1].shape)
@@ -61,7 +61,7 @@ def _attribute(held: Sequence[nn.Module], option: str) -> Any:
 def _unfolded(
     form: WeightForm, shape: tuple[int, ...], held: Sequence[nn.Module]
 ) -> tuple[int, ...] | None:
-    """The kernel's shape (o, c, kh, kw): of a matrix an attribute tells the taps."""
+    """The kernel's shape (o, c, kh, kw): of a matrix an attribute gives the taps."""
     if form.word != "matrix" or len(shape) != 2:
         return form.shape(shape)
     size = _attribute(held, "kernel_size")

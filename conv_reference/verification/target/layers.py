@@ -43,7 +43,7 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
         line: whether it has one dimension.
 
     Raises:
-        TargetError: when it cannot be constructed, or kernel and bias cannot be told.
+        TargetError: when it cannot be constructed, or kernel and bias cannot be recognised.
     """
     parameters = layer_parameters(layer)
     if "kernel_size" not in parameters:
@@ -170,7 +170,7 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
         line: whether it has one dimension.
 
     Raises:
-        TargetError: when kernel and bias cannot be told, or its sizes are of no convolution.
+        TargetError: when kernel and bias cannot be recognised, or its sizes are of no convolution.
     """
     _refuse_others(layer, name)
     kernel, bias = kernel_and_bias(layer, name, kernel_dims(line=line))
@@ -212,7 +212,7 @@ def _remainder_of(layer: nn.Module, sizes: Mapping[str, Any], name: str) -> Pair
     return height, width
 
 
-# What a layer is taken to do whose attributes do not tell.
+# What a layer is taken to do whose attributes do not say so.
 _PLAIN: Mapping[str, int] = MappingProxyType(
     {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 )
@@ -234,7 +234,7 @@ def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
     kernel_size = (shape[2], shape[3])
     stride, padding, dilation, groups = (_settled(layer, kernel[0], option) for option in _PLAIN)
     try:
-        # A geometry just large enough brings integers, pairs and words into one form.
+        # A geometry just large enough turns integers, pairs and words into one form.
         plain = geometry_of(
             (1, shape[1] * groups, 4096, 4096),
             shape,

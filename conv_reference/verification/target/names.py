@@ -147,7 +147,7 @@ def _could_be_one(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.ClassDef]:
 
 
 def source_of(name: str) -> Path | None:
-    """The file that a target's name leads to, where it can be told without running anything."""
+    """The file that a target's name leads to, where it can be found without running anything."""
     place, _ = split(name)
     if place.endswith(".py"):
         return Path(place)

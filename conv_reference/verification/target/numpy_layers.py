@@ -1,7 +1,7 @@
 """A layer over numpy arrays: an object with ``forward(X)`` and ``backward(dY)``, found its parts.
 
 Its kernel is the array of the kernel's shape that its constructor makes, its bias that of the
-bias's name and size; and what a backward pass leaves is told by its name, ``dW`` or ``W_grad``.
+bias's name and size; and a backward pass's results are recognised by name, ``dW`` or ``W_grad``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a stranger's function or layer calls its parameters, and how it is called with others.
 
-Both are brought under one: ``bound(settings)`` is a function of X, K and b in the stranger's own
+Both are called in one way: ``bound(settings)`` is a function of X, K and b in the stranger's own
 form, the options settled by their names in conv2d.
 """
 
@@ -75,20 +75,20 @@ _DICTIONARIES = (
 _KEYS = {"stride": ("stride", "strides", "s"), "padding": ("pad", "padding", "p")}
 
 
-class Heard(dict[str, Any]):
-    """A dictionary that knows which of its keys were asked for."""
+class Recording(dict[str, Any]):
+    """A dictionary that records which of its keys are read."""
 
-    def __init__(self, given: Mapping[str, Any], heard: set[str]) -> None:
+    def __init__(self, given: Mapping[str, Any], read: set[str]) -> None:
         super().__init__(given)
-        self._heard = heard
+        self._read = read
 
     def __getitem__(self, key: str) -> Any:
-        self._heard.add(key)
+        self._read.add(key)
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value of a key, which is noted."""
-        self._heard.add(key)
+        """The value of a key, which is recorded."""
+        self._read.add(key)
         return super().get(key, default)
 
 
@@ -105,7 +105,7 @@ class Stranger:
     foreign: tuple[str, ...] = ()  # parameters that stay at their defaults
     # Of an instance: the fields of Geometry that are settled, if its kernel has this form.
     fixed: Callable[[WeightForm], Mapping[str, Any] | None] | None = None
-    assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
+    assumed: tuple[str, ...] = ()  # of an instance that does not declare them: "padding 0"
     biased: bool | None = None  # of an instance: whether it has a bias
     dtype: torch.dtype = torch.float32  # of the trial
     positional: tuple[tuple[str, Any], ...] = ()  # parameters and defaults, if by position alone
@@ -115,7 +115,7 @@ class Stranger:
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
     # The options that were asked of a dictionary so far; None of who takes none.
-    heard: Callable[[], frozenset[str]] | None = None
+    options_read: Callable[[], frozenset[str]] | None = None
 
     @property
     def same_padding(self) -> bool:
@@ -169,7 +169,7 @@ def _function(function: Callable[..., Any]) -> Stranger:
             if book is not None:
                 given = {name: value for name, value in given.items() if "[" not in name}
                 keys = {k: settings.get(o) for o, those in _KEYS.items() for k in those}
-                given[book] = Heard({k: v for k, v in keys.items() if v is not None}, asked)
+                given[book] = Recording({k: v for k, v in keys.items() if v is not None}, asked)
             if by_position:
                 return function(X, K, *(given.get(p.name, p.default) for p in every))
             return function(X, K, **given)
@@ -183,7 +183,7 @@ def _function(function: Callable[..., Any]) -> Stranger:
         _defaults(rest, names),
         foreign=foreign,
         positional=tuple((p.name, _default(p)) for p in rest) if by_position else (),
-        heard=None if book is None else lambda: _options_of(asked),
+        options_read=None if book is None else lambda: _options_of(asked),
         is_apply=is_apply,
     )
 
@@ -285,7 +285,7 @@ def parts(layer: nn.Module) -> tuple[tuple[str, Tensor], tuple[str, Tensor] | No
     """The kernel and the bias of a layer: a bias has at most one dimension that is not 1.
 
     Raises:
-        TargetError: when they cannot be told.
+        TargetError: when they cannot be recognised.
     """
     named = list(layer.named_parameters())
     names = [name.rpartition(".")[2] for name, _ in named]

@@ -73,7 +73,7 @@ class Call:
         return {n: leaf for n, leaf in named.items() if leaf is not None and leaf.requires_grad}
 
 
-def _unheard(_: Case) -> None:
+def _unwatched(_: Case) -> None:
     """Nobody watches."""
 
 
@@ -105,7 +105,7 @@ class Target:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     # That of the geometry, where it is given: a transposed convolution's output_padding.
     remainder: Pair | None = None
-    assumed: tuple[str, ...] = ()  # of an instance that does not tell: "padding 0"
+    assumed: tuple[str, ...] = ()  # of an instance that does not declare them: "padding 0"
     foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
     # Options that are one integer for both axes, "kernel_size" among them.
     integers: frozenset[str] = frozenset()
@@ -125,8 +125,8 @@ class Target:
     offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
     domain: Domain = EVERYWHERE  # outside of it nothing is asked
-    # Told what it is about to be asked for: who watches the process knows what killed it.
-    about_to: Callable[[Case], None] = _unheard
+    # Called with what it is about to be asked for: who watches the process knows what killed it.
+    about_to: Callable[[Case], None] = _unwatched
 
     @property
     def has_glue(self) -> bool:
@@ -140,7 +140,7 @@ class Target:
 
     @property
     def never_varied(self) -> tuple[str, ...]:
-        """The options that it does not have; of an instance, which settles them, none is told."""
+        """The options that it does not have; of an instance, which settles them, none is listed."""
         if self.is_settled:
             return ()
         always = {"bias"} if self.always_biased or not self.operator.has_bias else set()

@@ -52,7 +52,7 @@ def agree(
                 judgement = _not_rounded(trial, judgement, answer, wanted, operands)
             if judgement.verdict == Verdict.WRONG:
                 judgement = _at_fault(trial, judgement, answer, wanted, operands, other)
-            yield told(judgement, said)
+            yield explained(judgement, said)
 
 
 def against_oracle(
@@ -82,11 +82,11 @@ def against_oracle(
     for quantity, wanted in expected.items():
         actual = found[quantity]
         if actual is not None or missing:
-            yield told(trial.judge(row, quantity, actual, wanted), said)
+            yield explained(trial.judge(row, quantity, actual, wanted), said)
         wanted.value.fill_(math.nan)
 
 
-def told(judgement: Judgement, said: str) -> Judgement:
+def explained(judgement: Judgement, said: str) -> Judgement:
     """The judgement; one that is wrong says what should have held."""
     if judgement.verdict != Verdict.WRONG:
         return judgement
@@ -94,7 +94,7 @@ def told(judgement: Judgement, said: str) -> Judgement:
 
 
 def observed(row: str, quantity: str, what: str) -> Judgement:
-    """What is told in the report's notes and judged neither right nor wrong."""
+    """What is reported in the notes and judged neither right nor wrong."""
     return Judgement(row, quantity, Verdict.EXACT, observed=what)
 
 

@@ -43,7 +43,7 @@ def environment(device: str) -> dict[str, str]:
     }
     if accelerator.is_another(device):  # what the processor's kernels do there shows nowhere
         found |= {"oneDNN": "not used", "instructions": "not used"}
-        found |= accelerator.told(None, device, None)
+        found |= accelerator.settings(None, device, None)
     return found
 
 

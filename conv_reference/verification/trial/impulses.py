@@ -31,7 +31,7 @@ FEW = 4.0
 
 
 def confirmed(trial: Trial, judgement: Judgement, actual: Tensor, expected: Expected) -> Judgement:
-    """Tell rounding from a small fault, and a transform's from that of fewer bits.
+    """Distinguish rounding from a small fault, and a transform's from that of fewer bits.
 
     Beside a long sum a lost term can look like rounding. Over an impulse it is the whole sum. And
     over integers only a transform needs to round by more than a few units: whoever leaves no

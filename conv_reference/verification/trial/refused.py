@@ -31,7 +31,7 @@ def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
     """Whether a `raise` or an `assert` of the target's own threw it before anything was computed.
 
     What is raised in the midst of computing may be a consistency check that failed, and so a
-    fault. Whether something was computed is heard in one more call.
+    fault. Whether something was computed is watched in one more call.
 
     Args:
         trial: that threw.
@@ -67,7 +67,7 @@ def _is_the_targets(path: Path) -> bool:
 
 
 class _Listener(TorchDispatchMode):
-    """Hears whether anything is computed."""
+    """Notes whether anything is computed."""
 
     computed = False
 

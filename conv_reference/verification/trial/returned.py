@@ -1,4 +1,4 @@
-"""What backward passes written in Python returned themselves, before torch brings it to size.
+"""What backward passes written in Python returned themselves, before torch resizes it.
 
 Torch sums a gradient that its input can be broadcast to, down to nothing where a dimension is 0,
 casts one of another dtype, and lets None stand for zeros further down, all of it silently and
@@ -59,7 +59,7 @@ class Misfit:
 
 
 @contextmanager
-def overhearing(leaves: Mapping[str, Tensor]) -> Iterator[list[Misfit]]:
+def intercepted_backward(leaves: Mapping[str, Tensor]) -> Iterator[list[Misfit]]:
     """Around backward passes, in one thread: what they return that does not fit its input.
 
     Args:

@@ -1,4 +1,4 @@
-"""The state of the process that a call may change: told by a check, put back by the engine."""
+"""The state of the process that a call may change: reported by a check, put back by the engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class State:
 
     name: str
     get: Callable[[], Any]
-    put_back: Callable[[Any], Any] | None = None  # None where it is told alone
+    put_back: Callable[[Any], Any] | None = None  # None where it is only reported
 
 
 def _flushes_subnormals() -> bool:

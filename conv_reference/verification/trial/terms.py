@@ -22,7 +22,7 @@ Terms = Mapping[str, Tensor]  # by name, float64 on the CPU
 _FACTORS = (1, 0, -1, 2)  # the right one first
 
 
-def told_in_terms(
+def explained_in_terms(
     judgement: Judgement, actual: Any, terms: Terms, others: Terms, *, where: str
 ) -> Judgement:
     """The judgement; one that is wrong says the formula, and what was computed in its place.

@@ -87,7 +87,7 @@ class Trial:
 
         Args:
             questions: in a fixed order.
-            about: tells one choice from the next.
+            about: distinguishes one choice from the next.
         """
         every = list(questions)
         if not self.brief or not every:

@@ -165,7 +165,7 @@ class Child:
         return hangs(waited, worked, limit, first=alone)
 
     def _own_time(self) -> float:
-        """Seconds that all its threads have worked; 0 where the system does not tell."""
+        """Seconds that all its threads have worked; 0 where the system does not report it."""
         seen = self.process.seen()
         return 0.0 if seen is None else seen.worked
 
@@ -203,7 +203,7 @@ def hangs(waited: float, worked: float, limit: float, *, first: bool = False) ->
     Args:
         waited: seconds since it was begun.
         worked: seconds of processor time that it has had since, with what descends from it; 0
-            where nobody tells.
+            where that is not known.
         limit: seconds that it may take on a free machine.
         first: whether it is the first that its process does.
     """

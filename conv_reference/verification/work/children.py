@@ -65,7 +65,7 @@ class Children:
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     source: Processes | None = None  # of others, that is theirs to close
     forks: bool = True  # no process may be forked from one that holds a GPU's libraries
-    bare: bool = False  # whether they import nothing that the target does not bring
+    bare: bool = False  # whether they import nothing that the target does not import
     python: str | None = None  # another interpreter that runs them
     environment: tuple[tuple[str, str], ...] = ()  # what is set in theirs
     has_results: bool = False  # whether there are any, of this one or of the one it comes from

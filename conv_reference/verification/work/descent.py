@@ -39,7 +39,7 @@ class Seen:
 
 
 def seen(number: int) -> Seen | None:
-    """A process by its number; None where there is none, or the system does not tell."""
+    """A process by its number; None where there is none, or the system does not report it."""
     try:
         stat = Path(f"/proc/{number}/stat").read_bytes()
     except OSError:
@@ -80,7 +80,7 @@ def end_descendants(number: int) -> None:
 
 
 def end_marked(mark: str) -> None:
-    """End what a run has started and nobody adopted: its environment tells."""
+    """End what a run has started and nobody adopted: its environment shows which."""
     entry = f"{MARK}={mark}".encode()
     for number, _ in _all():
         with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ anywhere, and what it sends back depends on nothing else. So a scheduler is nobo
 Dask's ``client.get_executor()``, for one, is such an executor; and a store may keep what came of a
 case's text under the same target, version and settings.
 
-An executor cannot be told to end what hangs, and one whose process dies is broken as a whole. What
+An executor cannot be made to end what hangs, and one whose process dies is broken as a whole. What
 was under way then is not judged, so that the run does not pass. It serves targets that are known
 to come back.
 """
@@ -131,7 +131,7 @@ class OnExecutor:
         argument: Any,
         *,
         deadline: float | None = None,
-        weigh: Callable[[Item], Size] | None = None,  # noqa: ARG002 (nobody can be told to hurry)
+        weigh: Callable[[Item], Size] | None = None,  # noqa: ARG002 (an executor has no time limit for one item)
     ) -> Generator[tuple[int, Result | Broken], None, None]:
         """See ``Backend.run``."""
         firsts = iter(range(0, len(items), UNIT))

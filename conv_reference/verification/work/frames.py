@@ -1,4 +1,4 @@
-"""Frames: how parent and child tell their own words from whatever a target writes.
+"""Frames: how parent and child distinguish their own messages from whatever a target writes.
 
 A target shares its process with the engine, and so its descriptors: what it writes to a wrong
 one may land in the connection. Each frame carries a mark, a nonce that the parent drew, its place
@@ -117,7 +117,7 @@ class Channel:
                     self._unsent.popleft()
         except BlockingIOError:
             pass
-        except OSError:  # it is gone, which the next ``receive`` tells
+        except OSError:  # it is gone, which the next ``receive`` reports
             self._unsent.clear()
 
     def receive(self) -> list[bytes]:

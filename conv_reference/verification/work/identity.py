@@ -43,7 +43,7 @@ def difference(parent: bytes) -> str:
         found = str(theirs["version"]), str(theirs["folder"])
     except (ValueError, TypeError, KeyError):
         found = UNKNOWN, UNKNOWN
-    # In an environment of a framework's own the folder tells: nothing need be installed there.
+    # In an environment of a framework's own the folder decides: nothing need be installed there.
     if found[1] == FOLDER and (found[0] == VERSION or UNKNOWN in {found[0], VERSION}):
         return ""
     return (

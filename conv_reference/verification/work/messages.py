@@ -14,7 +14,7 @@ from conv_reference.verification.work.pace import Pace, Size
 if TYPE_CHECKING:
     from conv_reference.verification.target.target import Target
 else:
-    Target = Any  # its module brings torch, which children are started without
+    Target = Any  # its module imports torch, which children are started without
 
 LOST = 74  # the status of a process that lost its device; EX_IOERR of sysexits.h
 
@@ -40,7 +40,7 @@ class Start:
     path: tuple[str, ...]  # entries of sys.path
     full_run: bool  # whether a whole run follows, with every check
     only_describe: bool = False  # whether no work follows
-    bare: bool = False  # whether nothing is imported that the target does not bring
+    bare: bool = False  # whether nothing is imported that the target does not import
     environment: tuple[tuple[str, str], ...] = ()  # what is set there, before torch is asked
 
 

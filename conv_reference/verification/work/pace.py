@@ -62,14 +62,14 @@ class Pace:
         return Pace({k: self._seen[k] for k in kinds}, {k: self._least[k] for k in kinds})
 
     def expected(self, size: Size, *, least: float = _CERTAIN) -> float | None:
-        """Seconds that an item will take; None where its kind does not tell.
+        """Seconds that an item will take; None where too few of its kind were timed.
 
         What its kind took at the nearest smaller size grows as the size does; but only where it
         has been seen to grow so, for not everything takes its time by its size.
 
         Args:
             size: its own.
-            least: seconds that others must have taken to tell.
+            least: seconds that others must have taken for a prediction.
         """
         by_power = self._seen.get(size.kind, {})
         powers = sorted(

@@ -23,7 +23,7 @@ class Patience:
     _too_slow: int = 0  # how many were left out
 
     def of(self, size: Size | None) -> float:
-        """Seconds; where one item hung, others will: then what any other took tells, too."""
+        """Seconds; where one item hung, others will: then what any other took counts, too."""
         usual = self.limit
         if self._hung:
             slowest = float(math.ceil(_TIMES_SLOWEST * self._slowest))

@@ -97,7 +97,7 @@ class Processes(ABC):
 
         Args:
             connection: the file descriptor of its end of a socket.
-            shared: of the file in which it tells where it is.
+            shared: of the file in which it reports where it is.
             errors: of the file for its standard error.
 
         Raises:

@@ -21,7 +21,7 @@ _DESCRIBES = "conv_reference.verification.target.loading"  # what it takes to de
 
 
 def serve(control: int) -> None:
-    """Fork children, and tell what became of them, until the parent closes the socket.
+    """Fork children, and report what became of them, until the parent closes the socket.
 
     The first has no more than it takes to describe the target, and so comes early; the others
     find the rest imported. No function of torch is called here: its threads would be missing in

@@ -29,7 +29,7 @@ _PERTURB = {
     "MALLOC_CHECK_": "3",  # say what is damaged, and abort
 }
 # oneDNN searches all of its cache for the eldest kernel with each new one, and here nearly every
-# call brings new ones: a tenth of the time. What one case repeats fits into this.
+# call makes new ones: a tenth of the time. What one case repeats fits into this.
 _CACHE = {
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
     # Threads that spin while they wait take the processor from the other children.

@@ -27,7 +27,7 @@ ADMITTED = frozenset(
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.
-FUNCTIONS = frozenset({"_nowhere", "_unheard", "operator_named"})
+FUNCTIONS = frozenset({"_nowhere", "_unwatched", "operator_named"})
 _BUILTINS = frozenset({"set", "frozenset", "complex", "bytearray", "slice", "range"})
 
 

@@ -115,7 +115,7 @@ class _Piece:
         self._seconds: list[float] = []
 
     def carry_out(self) -> None:
-        """Tell in the shared file where it is."""
+        """Report in the shared file where it is."""
         work, last = self._work, time.monotonic()
         for number, item in enumerate(work.items):
             if work.deadline is not None and time.monotonic() > work.deadline:

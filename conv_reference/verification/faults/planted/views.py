@@ -1,4 +1,4 @@
-"""Views of larger tensors, which their sizes do not tell."""
+"""Views of larger tensors, which cannot be seen from their sizes."""
 
 from __future__ import annotations
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.checks import Sample, Told, all_checks, all_rows
+from conv_reference.verification.checks import Reported, Sample, all_checks, all_rows
 
 SMALL = Geometry.parse("h2 w3 k1x2")
 
 
 def test_one_check_has_a_row_for_each_quantity_and_the_reports_order_rests_on_it() -> None:
     (bulk,) = (check for check in all_checks().values() if check.sample == Sample.ALL)
-    numbers = {row.quantity: row.name for row in bulk.rows if row.told == Told.NUMBER}
+    numbers = {row.quantity: row.name for row in bulk.rows if row.reported == Reported.NUMBER}
 
     assert numbers == {
         "Y": "forward",

@@ -22,8 +22,8 @@ from conv_reference.verification.known.known import SHIPPED, load
 from conv_reference.verification.known.relayed import (
     IN_TORCH,
     Beside,
+    convolved_by_torch,
     errs_again,
-    heard,
     is_right_without,
     judged_beside,
 )
@@ -162,10 +162,10 @@ def torch_errs() -> Iterator[None]:
         (lambda input, weight: 1 / 0, set()),
     ],
 )
-def test_it_is_heard_what_is_called(implementation: Any, expected: set[str]) -> None:
+def test_what_torch_carries_out_is_watched(implementation: Any, expected: set[str]) -> None:
     case = Case.parse("certificate float32 h1 w3 k1x2 nobias grad=XK")
 
-    assert heard(as_target(implementation), case, SETTINGS) == expected
+    assert convolved_by_torch(as_target(implementation), case, SETTINGS) == expected
     assert bool(torch._C._get_mkldnn_enabled())
 
 

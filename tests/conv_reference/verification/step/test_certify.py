@@ -74,7 +74,7 @@ def test_each_convolution_of_a_step_has_a_row_with_its_modules_name() -> None:
     assert certificate.passed
     assert certificate.verdict == Verdict.ROUNDED
     assert [row.name for row in certificate.rows] == ["0", "2", "4", "6", "7"]
-    assert {(row.heard, row.judged) for row in certificate.rows} == {(2, 2)}
+    assert {(row.calls, row.judged) for row in certificate.rows} == {(2, 2)}
     assert [row.transposed for row in certificate.rows] == [False, False, False, True, False]
     first, second = certificate.rows[:2]
     assert [*first.quantities] == ["Y", "dK", "db"]  # the image asks for no gradient
@@ -180,7 +180,7 @@ def test_under_autocast_what_runs_in_half_precision_is_judged_in_it() -> None:
     assert {row.dtype for row in certificate.rows} == {"bfloat16"}
 
 
-def test_a_checkpointed_part_is_heard_again_in_the_backward_pass() -> None:
+def test_a_checkpointed_part_is_judged_again_in_the_backward_pass() -> None:
     model = network()
     with certify(model) as certificate:
         output = checkpoint(model, IMAGES, use_reentrant=False)
@@ -188,7 +188,7 @@ def test_a_checkpointed_part_is_heard_again_in_the_backward_pass() -> None:
         output.square().mean().backward()
     assert certificate.passed
     # The last one is not computed again: nobody needs its output.
-    assert [(row.name, row.heard) for row in certificate.rows] == [
+    assert [(row.name, row.calls) for row in certificate.rows] == [
         *((name, 3) for name in ("0", "2", "4", "6")),
         ("7", 2),
     ]
@@ -215,7 +215,7 @@ def test_every_so_many_steps_one_is_judged() -> None:
             step(model)
             optimizer.step()
     assert certificate.steps == 3
-    assert {row.heard for row in certificate.rows} == {6}
+    assert {row.calls for row in certificate.rows} == {6}
 
 
 def test_a_sample_of_the_calls_is_judged_and_the_same_one_again() -> None:

@@ -106,7 +106,7 @@ def test_each_convolution_of_a_known_network_is_right_here(
     assert not certificate.not_judged
     for row in certificate.rows:
         assert row.name
-        assert (row.heard, row.judged) == (2, 2)
+        assert (row.calls, row.judged) == (2, 2)
         assert {"Y", "dK"} <= {*row.quantities}
         for seen in row.quantities.values():
             assert seen.replayed in {Verdict.EXACT, Verdict.ROUNDED}

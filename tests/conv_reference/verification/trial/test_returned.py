@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 
 from conv_reference.verification.faults import direct
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.returned import overhearing
+from conv_reference.verification.trial.returned import intercepted_backward
 
 ONE = "certificate float32 n1 c1 h1 w1 o1 k1"
 SMALL = "certificate float32 n2 c1 h3 w4 o2 k1x1"
@@ -94,7 +94,7 @@ def test_what_fits_is_not_mentioned_and_nothing_stays_changed() -> None:
 
 
 def _divides_by_zero_while_overheard() -> None:
-    with overhearing({}):
+    with intercepted_backward({}):
         _ = 1 // 0
 
 
@@ -114,6 +114,6 @@ class _OfMany(torch.autograd.Function):
 
 def test_returned_values_are_counted_against_the_arguments_that_ask() -> None:
     X, K, c = torch.ones(2, requires_grad=True), torch.ones(4, requires_grad=True), torch.ones(5)
-    with overhearing({"dX": X, "dK": K}) as heard:
+    with intercepted_backward({"dX": X, "dK": K}) as heard:
         torch.autograd.grad(_OfMany.apply("a", X, c, K), (X, K))  # type: ignore[no-untyped-call]  # as above
     assert [str(misfit) for misfit in heard] == ["dK: backward returned (3, 4), K is (4,)"]

@@ -5,7 +5,7 @@ import torch
 
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.terms import told_in_terms
+from conv_reference.verification.trial.terms import explained_in_terms
 
 A, B = torch.tensor([3.0, -5.0], dtype=torch.float64), torch.tensor([7.0, 2.0]).double()
 TERMS = {"Y(V, K)": A, "Y(X, W)": B}
@@ -39,7 +39,7 @@ WRONG = Judgement("jvp", "tangent of Y", Verdict.WRONG, explanation="1 of 2 elem
 def test_what_was_computed_is_told_beside_what_should_have_been(
     actual: torch.Tensor, formula: str, cause: str
 ) -> None:
-    told = told_in_terms(WRONG, actual, TERMS, OTHERS, where="V: a tangent")
+    told = explained_in_terms(WRONG, actual, TERMS, OTHERS, where="V: a tangent")
 
     assert told.cause == cause
     assert told.explanation.splitlines() == [
@@ -52,7 +52,7 @@ def test_what_was_computed_is_told_beside_what_should_have_been(
 
 def test_in_place_of_a_term_that_is_zero_there_it_is_the_same_cause() -> None:
     zero = torch.zeros(2, dtype=torch.float64)
-    told = told_in_terms(WRONG, OTHERS["Y(X, K)"], {"Y(V, K)": zero}, OTHERS, where="")
+    told = explained_in_terms(WRONG, OTHERS["Y(X, K)"], {"Y(V, K)": zero}, OTHERS, where="")
 
     assert told.cause == "Perhaps Y(X, K) is computed in place of Y(V, K)."
     assert "should be Y(V, K) = 0\nis        Y(X, K)" in told.explanation
@@ -70,7 +70,7 @@ def test_in_place_of_a_term_that_is_zero_there_it_is_the_same_cause() -> None:
 def test_where_that_is_not_known_the_formula_is_told_alone(
     actual: torch.Tensor | None, terms: dict[str, torch.Tensor]
 ) -> None:
-    told = told_in_terms(WRONG, actual, terms, OTHERS, where="V: a tangent")
+    told = explained_in_terms(WRONG, actual, terms, OTHERS, where="V: a tangent")
 
     assert told.cause == ""
     assert told.explanation == "1 of 2 elements wrong\nshould be Y(V, K) + Y(X, W)\nV: a tangent"
@@ -78,4 +78,4 @@ def test_where_that_is_not_known_the_formula_is_told_alone(
 
 def test_what_is_right_stays_as_it_is() -> None:
     right = Judgement("jvp", "tangent of Y", Verdict.EXACT)
-    assert told_in_terms(right, A + B, TERMS, OTHERS, where="") is right
+    assert explained_in_terms(right, A + B, TERMS, OTHERS, where="") is right

@@ -17,7 +17,7 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 
 FORWARD, BACKWARD = "convolution", "convolution_backward"
-# What carries out a convolution by another name; where one is heard, it is not judged.
+# What carries out a convolution by another name; where one is met, it is not judged.
 _KIN = ("conv", "deconv")
 
 
@@ -55,7 +55,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Dispatched:
     """One call at the dispatcher, in its own terms."""
 
     backward: bool
@@ -67,7 +67,7 @@ class Heard:
 
 
 class NotJudged(Exception):  # noqa: N818 (an observation)
-    """Why a convolution that was heard is not judged; the message is one line."""
+    """Why a convolution that was dispatched is not judged; the message is one line."""
 
 
 def given(tensor: Tensor | None) -> Tensor:
@@ -81,7 +81,7 @@ def is_kin(name: str) -> bool:
     return any(word in name for word in _KIN) and name not in {FORWARD, BACKWARD}
 
 
-def forward(arguments: Sequence[Any], output: Any) -> Heard:
+def forward(arguments: Sequence[Any], output: Any) -> Dispatched:
     """A call of ``aten.convolution`` with its output.
 
     Raises:
@@ -98,10 +98,10 @@ def forward(arguments: Sequence[Any], output: Any) -> Heard:
     else:
         form = Form(geometry, kernel, input=big, bias=bias)
         answer = Answer(form, Face.OUTPUT, small, "Y")
-    return Heard(False, X, K, (answer,), geometry, bool(transposed))
+    return Dispatched(False, X, K, (answer,), geometry, bool(transposed))
 
 
-def backward(arguments: Sequence[Any], gradients: Sequence[Any]) -> Heard:
+def backward(arguments: Sequence[Any], gradients: Sequence[Any]) -> Dispatched:
     """A call of ``aten.convolution_backward`` with the gradients that it was asked for.
 
     Raises:
@@ -120,7 +120,7 @@ def backward(arguments: Sequence[Any], gradients: Sequence[Any]) -> Heard:
     ):
         if wanted and isinstance(value, Tensor):
             answers.append(Answer(whole, face, _as_planar(value), name))
-    return Heard(True, X, K, tuple(answers), geometry, bool(transposed))
+    return Dispatched(True, X, K, tuple(answers), geometry, bool(transposed))
 
 
 def _checked(tensor: Any) -> Tensor:
