@@ -14,16 +14,16 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
-from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
+from conv_reference.quantities import LETTERS, ROLES
+from conv_reference.verification.checks._reach import Reach, reach_of
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
@@ -71,19 +71,6 @@ _ROWS = ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream")
 _POISONS = (math.nan, math.inf, math.nan, -math.inf)
 
 
-@dataclass(frozen=True)
-class _Reach:
-    """What a poisoned element does to one quantity, in the quantity's own shape."""
-
-    sure: Tensor  # the definition multiplies it into these elements
-    open: Tensor  # an implementation may, with a zero that is not in the definition
-    sign: Tensor  # of the one product that it has in an element: -1, 1; or 0, where there is none
-
-    def reshape(self, shape: torch.Size) -> _Reach:
-        """In the target's own shape."""
-        return _Reach(*(t.reshape(shape) for t in (self.sure, self.open, self.sign)))
-
-
 def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
     given = trial.operands
     tensor = getattr(given, role)
@@ -100,7 +87,7 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
         value = found.get(quantity)
         if kind_mismatch(row, quantity, value, wanted) is not None:
             continue  # reported by the certificate
-        reach = _reach(trial, quantity, role, math.copysign(1, poison) * marks, harmless)
+        reach = reach_of(trial, quantity, role, math.copysign(1, poison) * marks, harmless)
         said = f"{poison} in one element of {LETTERS[role]}"
         own = partial(_is_of_its_algorithm, trial, role, marks, poison, quantity)
         yield from _propagated(trial, row, quantity, value, wanted, reach, poison, said, own)
@@ -118,7 +105,7 @@ def _propagated(
     quantity: str,
     value: Any,
     wanted: Expected,
-    reach: _Reach,
+    reach: Reach,
     poison: float,
     said: str,
     is_of_its_algorithm: Callable[[Tensor, Callable[[Tensor], Tensor]], bool],
@@ -205,7 +192,7 @@ def _not_finite(tensor: Tensor) -> Tensor:
     return ~tensor.isfinite()
 
 
-def _lost(row: str, quantity: str, actual: Tensor, reach: _Reach, said: str) -> Judgement | None:
+def _lost(row: str, quantity: str, actual: Tensor, reach: Reach, said: str) -> Judgement | None:
     """An element with one infinite product, finite ones beside it, that is not that infinity."""
     infinity = math.inf * reach.sign.to(torch.float64)  # NaN where there is none
     wrong = ((reach.sign != 0) & (actual.to(torch.float64) != infinity)).nonzero()
@@ -219,47 +206,6 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: _Reach, said: str) -> 
     )
     lost = whole(row, quantity, should, shown, explanation, of_numbers=True)
     return replace(lost, index=index)
-
-
-def _reach(trial: Trial, quantity: str, role: str, marks: Tensor, harmless: Operands) -> _Reach:
-    """The oracle over zeros and ones, and over signs: which elements have a product with the mark.
-
-    An element of a quantity has at most one product with one element of an operand.
-    """
-    operator, geometry = trial.target.operator, trial.case.geometry
-
-    def touched(other: dict[str, Tensor]) -> Tensor:
-        if role not in QUANTITIES[quantity].factors:
-            return torch.zeros(1, dtype=torch.float64)  # does not depend on it
-        return operator.first(quantity, {**other, role: marks}, geometry)
-
-    named = harmless.by_role()
-    signs: dict[str, Tensor] = {name: named[name].sign().to(torch.float64) for name in ROLES}
-    sure = touched({name: sign.new_ones(sign.shape) for name, sign in signs.items()}) != 0
-    possible = sure.clone()
-    marked = [int(i) for i in marks.nonzero()[0]]
-    possible[_open(operator.face(quantity), operator.place(role), marked, geometry)] = True
-    return _Reach(sure, possible, touched(signs))
-
-
-def _open(quantity: str, role: str, marked: list[int], geometry: Geometry) -> Any:
-    """Where zeros outside the definition may meet the marked element: in its own channels.
-
-    Quantity and role are those of the form.
-    """
-    group_in, group_out = geometry.group_channels
-    match quantity, role:
-        case "Y", "weight":  # padding
-            return slice(None), marked[0]
-        case "dX", "weight":  # gaps in G between strides, and around it
-            return slice(None), marked[0] // group_out * group_in + marked[1]
-        case "dK", "input":  # gaps in G between strides
-            group = marked[1] // group_in
-            return slice(group * group_out, (group + 1) * group_out), marked[1] % group_in
-        case "dK", "grad_output":  # padding
-            return marked[1]
-        case _:
-            return slice(0, 0)
 
 
 @check(
