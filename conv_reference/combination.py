@@ -28,7 +28,6 @@ from itertools import product
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
-from torch.nn.functional import pad
 
 from conv_reference import functional
 from conv_reference.geometry import Geometry
@@ -352,10 +351,10 @@ def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     Each tap's sum over the channels is a plane of the image; the planes, shifted by their taps,
     are added. So no patches are made.
     """
-    (kh, kw), (top, bottom), (left, right) = geometry.kernel_size, *geometry.padding
+    kh, kw = geometry.kernel_size
     c, h, w = input.shape
     planes = weight.reshape(c, kh * kw).T @ input.reshape(c, h * w)
-    padded = pad(planes.reshape(kh, kw, h, w), (left, right, top, bottom))
+    padded = functional.bordered(planes.reshape(kh, kw, h, w), geometry)
     total = input.new_zeros(geometry.output_size)
     for a, b in product(range(kh), range(kw)):
         total += padded[a, b, _read(geometry, 0, a), _read(geometry, 1, b)]

@@ -3,7 +3,8 @@
 Y[n,o,i,j] = b[o] + Σ_{c,a,b} K[o,c,a,b] · X[n, q·C/groups + c, u, v]
 
 with u = s_h·i + d_h·a - top and v = s_w·j + d_w·b - left, q = ⌊o / (O/groups)⌋ the group of
-output channel o, and X taken as zero outside the image. As in torch and in the chapter this
+output channel o, and X taken as zero outside the image; in another padding mode as what the
+image goes on with there (``padding_modes.inside``). As in torch and in the chapter this
 is the cross-correlation: the kernel is not flipped. (PyTorch documentation, ``torch.nn.Conv2d``.)
 """
 
@@ -16,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from conv_reference.geometry import Geometry
+from conv_reference.padding_modes import inside
 
 
 @runtime_checkable
@@ -48,8 +50,9 @@ def output_element(
     ):
         u = geometry.stride[0] * i + geometry.dilation[0] * a - top
         v = geometry.stride[1] * j + geometry.dilation[1] * b - left
-        if 0 <= u < H and 0 <= v < W:
-            y = y + K[o, c, a, b] * X[n, o // O * C + c, u, v]
+        row, column = inside(u, H, geometry.padding_mode), inside(v, W, geometry.padding_mode)
+        if row is not None and column is not None:
+            y = y + K[o, c, a, b] * X[n, o // O * C + c, row, column]
     return y
 
 

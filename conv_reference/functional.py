@@ -22,6 +22,7 @@ from jaxtyping import Num
 from torch import Tensor
 from torch.nn.functional import pad
 
+from conv_reference import borders
 from conv_reference.geometry import SHAPES, Geometry, PaddingLike, PairLike, Role, geometry_of
 
 
@@ -120,6 +121,8 @@ def grad_input(
     padded = grad_output.new_zeros(batch, channels, *geometry.padded_size)
     for b, places in enumerate(across):
         padded[..., places].add_(columns[:, :, b])
+    if geometry.padding_mode != "zeros":
+        return borders.folded(padded, geometry.padding, geometry.padding_mode)
     (top, _), (left, _) = geometry.padding
     height, width = geometry.input_size
     return padded[:, :, top : top + height, left : left + width].contiguous()
@@ -276,8 +279,7 @@ def _outputs(geometry: Geometry) -> int:
 
 def _patches(input: Tensor, geometry: Geometry) -> Tensor:
     """What each output position reads: (N, groups, C/groups · kh · kw, H' · W')."""
-    (top, bottom), (left, right) = geometry.padding
-    padded = pad(input, (left, right, top, bottom))
+    padded = bordered(input, geometry)
     (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
     (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
     sample, channel, row, column = padded.stride()
@@ -289,6 +291,19 @@ def _patches(input: Tensor, geometry: Geometry) -> Tensor:
     return read.reshape(
         geometry.batch, geometry.groups, geometry.group_channels[0] * kh * kw, oh * ow
     )
+
+
+def bordered(input: Tensor, geometry: Geometry) -> Tensor:
+    """The input with its padding, along the last two dimensions.
+
+    Args:
+        input: (..., H, W).
+        geometry: its padding and its padding mode.
+    """
+    if geometry.padding_mode != "zeros":
+        return borders.padded(input, geometry.padding, geometry.padding_mode)
+    (top, bottom), (left, right) = geometry.padding
+    return pad(input, (left, right, top, bottom))
 
 
 def _kernel_matrix(weight: Tensor, geometry: Geometry) -> Tensor:

@@ -10,6 +10,8 @@ from operator import index
 from types import MappingProxyType
 from typing import Any, Literal, SupportsIndex
 
+from conv_reference.padding_modes import MODES, Mode, most_padding
+
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 PairLike = SupportsIndex | Sequence[SupportsIndex]
@@ -43,6 +45,7 @@ class Geometry:
     padding: Padding = ((0, 0), (0, 0))  # (top, bottom), (left, right); at least 0
     dilation: Pair = (1, 1)  # at least 1
     groups: int = 1  # at least 1
+    padding_mode: Mode = "zeros"  # how the input goes on past its border; without padding zeros
 
     def __post_init__(self) -> None:
         _require_integers(self)
@@ -54,6 +57,7 @@ class Geometry:
                 _require_at_least(name, size, 1, shown=getattr(self, name))
         for side in (*self.padding[0], *self.padding[1]):
             _require_at_least("padding", side, 0, shown=self.padding)
+        _require_mode(self)
         for name in ("in_channels", "out_channels"):
             if getattr(self, name) % self.groups:
                 raise ValueError(
@@ -124,6 +128,7 @@ class Geometry:
                 f"s{_pair_text(self.stride)}",
                 "p" + (padding[0] if padding[0] == padding[1] else "x".join(padding)),
                 f"d{_pair_text(self.dilation)} g{self.groups}",
+                *(() if self.padding_mode == "zeros" else (self.padding_mode,)),
             )
         )
 
@@ -132,7 +137,7 @@ class Geometry:
         """Read the text form; the order is free, and only h, w and k must be there.
 
         A pair is ``2x1``, or ``2`` for ``2x2``; padding that differs between two
-        opposite sides is ``1:2`` (top:bottom, left:right).
+        opposite sides is ``1:2`` (top:bottom, left:right). A padding mode is a word.
 
         >>> Geometry.parse("h5 w5 k3 p1:0x2").padding
         ((1, 0), (2, 2))
@@ -141,7 +146,11 @@ class Geometry:
             ValueError: when the text is no geometry; says which part.
         """
         values: dict[str, str] = {}
+        modes: list[Any] = []
         for token in text.split():
+            if token in MODES:
+                modes.append(token)
+                continue
             match = _TOKEN.fullmatch(token)
             if match is None or (":" in token and token[0] != "p"):
                 raise ValueError(
@@ -167,6 +176,7 @@ class Geometry:
             padding=(_parse_pair(top_bottom, ":", text), _parse_pair(left_right, ":", text)),
             dilation=_parse_pair(values.get("d", "1"), "x", text),
             groups=_single(values.get("g", "1"), text),
+            padding_mode=modes[-1] if modes else "zeros",
         )
 
 
@@ -283,6 +293,25 @@ def _require_at_least(name: str, value: int, least: int, *, shown: object = None
         raise ValueError(
             f"{name} must be at least {least}, got {value if shown is None else shown}"
         )
+
+
+def _require_mode(geometry: Geometry) -> None:
+    """Refuse what is no mode, or more padding than it has; where there is none, it is zeros."""
+    mode = geometry.padding_mode
+    if mode == "zeros":
+        return
+    if mode not in MODES:
+        raise ValueError(f"padding_mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if not any(map(any, geometry.padding)):
+        object.__setattr__(geometry, "padding_mode", "zeros")
+        return
+    for size, sides in zip(geometry.input_size, geometry.padding, strict=True):
+        most = most_padding(size, mode)
+        if most is not None and max(sides) > most:
+            raise ValueError(
+                f"padding of mode {mode!r} must be at most {most} for an input of {size}, "
+                f"got {max(sides)}"
+            )
 
 
 def _require_integers(geometry: Geometry) -> None:

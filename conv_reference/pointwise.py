@@ -109,6 +109,7 @@ def grad_weight_at(
         slice(d * place, d * place + s * (outputs - 1) + 1, s)
         for s, d, outputs, place in zip(g.stride, g.dilation, g.output_size, tap, strict=True)
     )
+    _require_zeros(g)
     (top, bottom), (left, right) = g.padding
     total = grad_output.new_zeros((g.groups, group_out, group_in), dtype=torch.float64)
     for sample in range(g.batch):  # one at a time: memory stays bounded
@@ -119,8 +120,14 @@ def grad_weight_at(
     return total.reshape(g.out_channels, group_in)
 
 
+def _require_zeros(geometry: Geometry) -> None:
+    if geometry.padding_mode != "zeros":
+        raise ValueError(f"accepted is padding with zeros, got {geometry.padding_mode!r}")
+
+
 def _window(input: Tensor, geometry: Geometry, pixel: tuple[int, int]) -> Tensor:
     """What one output reads, (N, C, kh, kw); zero where that is padding."""
+    _require_zeros(geometry)
     window = input.new_zeros((*input.shape[:2], *geometry.kernel_size))
     ours, theirs = [], []
     for axis in (0, 1):
@@ -138,6 +145,7 @@ def _window(input: Tensor, geometry: Geometry, pixel: tuple[int, int]) -> Tensor
 
 def _seen_by(geometry: Geometry, axis: int, pixel: int, tap: int) -> int | None:
     """The output that reads this row of the input through this row of the kernel, if any does."""
+    _require_zeros(geometry)
     shifted = pixel + geometry.padding[axis][0] - geometry.dilation[axis] * tap
     output, remainder = divmod(shifted, geometry.stride[axis])
     inside = remainder == 0 and 0 <= output < geometry.output_size[axis]

@@ -16,6 +16,7 @@ from types import MappingProxyType, ModuleType
 from torch import Tensor
 
 from conv_reference.geometry import SHAPES, Geometry, Role
+from conv_reference.padding_modes import most_copies
 
 ROLES: tuple[Role, ...] = ("input", "weight", "grad_output")
 LETTERS: Mapping[str, str] = MappingProxyType(
@@ -220,8 +221,12 @@ def _form_products(geometry: Geometry) -> tuple[int, int, int]:
     kh, kw = geometry.kernel_size
     oh, ow = geometry.output_size
     taps, groups = kh * kw, geometry.groups
+    copies = 1
+    if geometry.padding_mode != "zeros":
+        for size, sides in zip(geometry.input_size, geometry.padding, strict=True):
+            copies *= most_copies(size, sides, geometry.padding_mode)
     return (
-        geometry.out_channels // groups * taps,
+        geometry.out_channels // groups * taps * copies,
         geometry.batch * oh * ow,
         geometry.in_channels // groups * taps,
     )

@@ -302,7 +302,7 @@ def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
     return [
         CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
         for check in checks
-        if not check.layers_only
+        if check.concerns(target)
         for row in check.rows
         if (reason := _unsupported(target, check, row)) is not None
     ]

@@ -97,7 +97,9 @@ class Check:
     cannot: Callable[[Target], str | None]  # why a target cannot be asked, or None
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
-    layers_only: bool = False  # of a function it asks nothing, not even support
+    # Of who has not what it is about it asks nothing, not even support: no row is listed.
+    concerns: Callable[[Target], bool] = lambda _: True
+    of_zeros: bool = False  # whether it holds of padding with zeros alone
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
     times: int = 1  # as many cases as others of its sample: of each it asks a part, see Trial.some
     parallel: bool = False  # whether it is about threads: put on all of torch's, always
@@ -115,6 +117,8 @@ class Check:
             return "not asked: it is forward only, so there is no gradient"
         if target.over_arrays and (self.graph or self.transform):
             return "not asked: over numpy arrays there is no graph of torch's"
+        if self.of_zeros and target.settled_mode != "zeros":
+            return f"not asked: it holds of zeros around the input, not of {target.settled_mode}"
         return self.cannot(target)
 
     def applies(self, dtype: torch.dtype) -> bool:
@@ -172,7 +176,8 @@ def check(
     unsupported: Callable[[Target], str | None] = lambda _: None,
     real: bool = False,
     fits: Callable[[Geometry], bool] = lambda _: True,
-    layers_only: bool = False,
+    concerns: Callable[[Target], bool] = lambda _: True,
+    of_zeros: bool = False,
     dtypes: Collection[torch.dtype] | None = None,
     times: int = 1,
     parallel: bool = False,
@@ -189,7 +194,9 @@ def check(
         unsupported: says why a target cannot be asked at all.
         real: whether its operands are real, so that rounding is no flaw.
         fits: whether it can judge such sizes: of a small sample, others are drawn.
-        layers_only: whether it is no concern of a function, of which no row is listed then.
+        concerns: whether a target has what it is about; of one that has not, no row is listed.
+        of_zeros: whether it holds of padding with zeros alone: of a layer whose padding mode is
+            another it asks nothing.
         dtypes: to which it applies; in the others there is nothing to ask.
         times: as many cases as others of its sample, where it asks a part of its questions of
             each (see ``Trial.some``).
@@ -215,7 +222,8 @@ def check(
             cannot=unsupported,
             real=real,
             fits=fits,
-            layers_only=layers_only,
+            concerns=concerns,
+            of_zeros=of_zeros,
             dtypes=None if dtypes is None else frozenset(dtypes),
             times=times,
             parallel=parallel,

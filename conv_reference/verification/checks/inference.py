@@ -57,7 +57,7 @@ def _no_layer(target: Target) -> str | None:
     ),
     sample=Sample.MODES,
     unsupported=_no_layer,
-    layers_only=True,
+    concerns=lambda target: target.is_module,
 )
 def evaluation(trial: Trial) -> Iterator[Judgement]:
     """In evaluation with gradients and without, and in training after it."""

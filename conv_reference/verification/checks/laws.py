@@ -205,6 +205,7 @@ def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
         "Y shifted by one pixel, its shape right (keras PR#22876)",
     ),
     sample=Sample.SMALL,
+    of_zeros=True,
 )
 def translation(trial: Trial) -> Iterator[Judgement]:
     """The input moved by one stride."""

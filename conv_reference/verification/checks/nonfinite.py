@@ -56,6 +56,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
         "a transform that turns an infinity into NaN in the whole tile (a class of FAULTS: NANINF)",
     ),
     sample=Sample.SMALL,
+    of_zeros=True,  # elsewhere an element may have several products with one of an operand
 )
 def nonfinite(trial: Trial) -> Iterator[Judgement]:
     """One poisoned element in each operand in turn: a NaN or an infinity."""

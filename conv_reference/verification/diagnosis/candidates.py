@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.padding_modes import MODES
 from conv_reference.quantities import Operator
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.trial.trial import Trial
@@ -99,6 +100,10 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
         twice = (g.dilation[0] ** 2, g.dilation[1] ** 2)
         yield "the kernel is dilated twice", {"dilation": twice}
     yield "the padding is ignored", {"padding": ((0, 0), (0, 0))}
+    if g.padding_mode != "zeros":
+        for mode in (mode for mode in MODES if mode != g.padding_mode):
+            said = f"the padding is of mode {mode!r}, whatever is asked for"
+            yield said, {"padding_mode": mode}
     yield "the padding is TensorFlow's SAME, whatever is asked for", {"padding": _same(g)}
     yield "stride and dilation are exchanged", {"stride": g.dilation, "dilation": g.stride}
     for axis, words in ((0, "height"), (1, "width")):

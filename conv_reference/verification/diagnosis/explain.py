@@ -114,7 +114,8 @@ def _formulas(trial: Trial, quantity: str, own_index: Index, found: Readout | No
         quantity,
     )
     lines = []
-    if quantity == "dX" and trial.target.operator is CONV2D:
+    zeros = geometry.padding_mode == "zeros"
+    if quantity == "dX" and trial.target.operator is CONV2D and zeros:
         count = participation(geometry, index)
         outputs = "1 output position" if count == 1 else f"{count} output positions"
         lines.append(f"{quantity}{_text(own_index)}: takes part in {outputs}")

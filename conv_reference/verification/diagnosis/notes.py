@@ -88,7 +88,7 @@ def silent(
     for check in checks:
         cases = by_check.get(check.name, ())
         quiet = [r for r in check.rows if r.name in rows and r.name not in seen and r.repeatable]
-        if not cases or check.layers_only:
+        if not cases:
             continue
         stopped = any(row.name in ended for row in check.rows)
         for row in quiet:

@@ -74,6 +74,8 @@ def _smaller(geometry: Geometry) -> Iterator[Geometry]:
     """Valid geometries one step smaller, the largest steps first; at last, the same on its side."""
     if geometry.batch == 0:  # one sample has elements to show, an empty batch has none
         yield replace(geometry, batch=1)
+    if geometry.padding_mode != "zeros":
+        yield replace(geometry, padding_mode="zeros")
     for changes in _steps(geometry):
         try:
             yield replace(geometry, **changes)

@@ -155,6 +155,7 @@ def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> 
     given = _options(target, tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
     words = [given[name] for name in spelling.by_position]
     words += [f"{name}={given[name]}" for name in spelling.by_name]
+    words += [f"padding_mode={given['padding_mode']}"] if "padding_mode" in given else []
     called = _own_name(target) + (".apply" if spelling.apply else "")
     yield f"Y = {called}({', '.join(['X', 'K', *words])})"
 
@@ -203,7 +204,9 @@ def _attribute(name: str) -> str:
 
 def _options(target: Target, case: Case) -> dict[str, Any]:
     given = arguments(target.operator, case.geometry, line=target.is_line)
-    return {name: str(value) for name, value in given.items()}
+    return {
+        name: repr(value) if isinstance(value, str) else str(value) for name, value in given.items()
+    }
 
 
 def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:

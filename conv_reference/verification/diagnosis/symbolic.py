@@ -5,12 +5,14 @@ It imports sympy, which takes a second: only when there is something to explain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from conv_reference.geometry import Geometry
+from conv_reference.padding_modes import inside
 from conv_reference.quantities import CONV2D, QUANTITIES, Operator
 from conv_reference.verification.diagnosis.readout import Index, Terms
 
@@ -51,6 +53,8 @@ def derived_terms(
         return {
             (place, ()): 1.0 for place in _summed(operator.shape("grad_output", geometry), index)
         }
+    if geometry.padding_mode != "zeros":
+        return _of_mode(geometry, quantity, index, bias=bias)
     derivation = _derivation(geometry)
     face = operator.place(QUANTITIES[quantity].of)
     elements = {
@@ -67,6 +71,41 @@ def derived_terms(
     if bias and quantity == "Y":
         terms[(index[1],), ()] = 1.0
     return terms
+
+
+def _of_mode(geometry: Geometry, quantity: str, index: Index, *, bias: bool) -> Terms:
+    """Those of what was padded, each of its pixels under the name of the one that it copies."""
+    (top, bottom), (left, right) = geometry.padding
+    mode, (height, width) = geometry.padding_mode, geometry.input_size
+    rows = [inside(place, height, mode) or 0 for place in range(-top, height + bottom)]
+    columns = [inside(place, width, mode) or 0 for place in range(-left, width + right)]
+    whole = replace(geometry, input_size=geometry.padded_size, padding=((0, 0), (0, 0)))
+    if quantity == "dX":
+        n, c, row, column = index
+        copies = product(_places(rows, row), _places(columns, column))
+        return _added(derived_terms(whole, quantity, (n, c, *copy), bias=bias) for copy in copies)
+    at = QUANTITIES[quantity].factors.index("input")
+
+    def copied(key: tuple[Index, Index]) -> tuple[Index, Index]:
+        if not key[at]:  # the bias
+            return key
+        n, c, row, column = key[at]
+        pixel = (n, c, rows[row], columns[column])
+        return (pixel, key[1]) if at == 0 else (key[0], pixel)
+
+    terms = derived_terms(whole, quantity, index, bias=bias)
+    return _added({copied(key): value} for key, value in terms.items())
+
+
+def _added(parts: Iterable[Terms]) -> Terms:
+    total: Terms = {}
+    for key, value in chain.from_iterable(part.items() for part in parts):
+        total[key] = total.get(key, 0.0) + value
+    return total
+
+
+def _places(copied: Sequence[int], of: int) -> list[int]:
+    return [place for place, pixel in enumerate(copied) if pixel == of]
 
 
 def _summed(shape: tuple[int, ...], channel: Index) -> Iterator[Index]:

@@ -30,6 +30,8 @@ def sizes_of(g: Geometry) -> Mapping[str, int]:
 
 
 def _blind(g: Geometry, axis: int) -> tuple[int, int]:
+    if g.padding_mode != "zeros":  # whatever is read is of the input
+        return 0, 0
     return _counted(
         g.input_size[axis],
         g.output_size[axis],

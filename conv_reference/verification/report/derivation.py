@@ -18,6 +18,8 @@ def derivation(finding: Finding) -> str:
         geometry = Geometry.parse(finding.geometry)
     except (ValueError, TypeError):  # of a report that was made elsewhere
         return ""
+    if geometry.padding_mode != "zeros":  # which the derivation does not know
+        return ""
     shapes = (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
     symbols = sum(map(prod, shapes))
     return f'python -m analytic --geometry "{geometry}"' if 0 < symbols <= _MOST_SYMBOLS else ""

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands, exact_operands
+from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.forms import first_tensor
+from conv_reference.verification.target.modes import modes_of
 from conv_reference.verification.target.spelling import StrangersSpelling
 from conv_reference.verification.target.strangers import Stranger
 from conv_reference.verification.target.target import OPTIONS, Call, Target
@@ -70,6 +72,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         has_channels=form.has_channels,
         fixed=form.fixed if own.fixed is None else dict(own.fixed(form.weight) or {}),
         over_arrays=own.over_arrays,
+        padding_modes=modes_of(own.names, CONV2D),
         forward_only=own.over_arrays and not own.has_backward,
         assumed=own.assumed,
         foreign=own.foreign,

@@ -14,11 +14,14 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import CONV2D, CONV2D_INPUT, CONV2D_WEIGHT, Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.leaves import in_a_line, leaf
+from conv_reference.verification.target.modes import WORD, given_mode, modes_of
 from conv_reference.verification.target.operators import arguments, sized
 from conv_reference.verification.target.signatures import (
+    default_of,
     is_called_by_position,
     keyword_options,
     positional_parameters,
+    takes_by_keyword,
     takes_words,
 )
 from conv_reference.verification.target.spelling import FunctionSpelling
@@ -43,6 +46,9 @@ def of_callable(
     is_face = operator in {CONV2D_WEIGHT, CONV2D_INPUT}
     parameters = dict.fromkeys(known) if is_face else positional_parameters(function, name, known)
     keywords = [] if is_face else keyword_options(function, known)
+    if operator is CONV2D and takes_by_keyword(function, WORD):
+        keywords.append(WORD)
+    default = default_of(function, WORD)
 
     every = parameters | dict.fromkeys(keywords)
 
@@ -50,6 +56,7 @@ def of_callable(
         given = arguments(operator, case.geometry, line=line)
         if line:
             operands = in_a_line(operands)
+        given |= given_mode(case.geometry.padding_mode, default)
         called = sized(function, operator, case.geometry)
         return Call(
             function=partial(_called, called, parameters, keywords, given),
@@ -65,7 +72,8 @@ def of_callable(
         options=frozenset((*parameters, *keywords)) & frozenset(known),
         operator=operator,
         remainder=settled_remainder(operator, {*parameters, *keywords}),
-        foreign=tuple(name for name in parameters if name not in known),
+        foreign=tuple(name for name in parameters if name not in {*known, WORD}),
+        padding_modes=modes_of({*parameters, *keywords}, operator),
         words=(function is torch.nn.functional.conv2d or takes_words(function))
         if operator is CONV2D
         else False,
@@ -83,6 +91,7 @@ def _spelling(
 ) -> FunctionSpelling | None:
     """By name where that says more: a full list in the usual order needs no names."""
     ours = tuple(name for name in parameters if name in known)
+    keywords = [name for name in keywords if name != WORD]  # said where it is not zeros
     apply = inspect.isclass(getattr(function, "__self__", None))
     if ours == known and ours == tuple(parameters):
         return FunctionSpelling(by_position=ours, apply=apply)

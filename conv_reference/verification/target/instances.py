@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.forms import WeightForm
+from conv_reference.verification.target.modes import WORD, settled_mode
 from conv_reference.verification.target.strangers import NAMES, SIDES, Bound, Stranger, parts
 
 _PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
@@ -41,7 +42,8 @@ def instance(layer: nn.Module) -> Stranger:
         return call
 
     def fixed(form: WeightForm) -> Mapping[str, Any] | None:
-        return _sizes(_unfolded(form, shape, held), {**_PLAIN, **told})
+        mode = getattr(held[0], WORD, getattr(held[1], WORD, "zeros"))
+        return _sizes(_unfolded(form, shape, held), {**_PLAIN, **told}, mode)
 
     assumed = tuple(f"{name} {value}" for name, value in _PLAIN.items() if name not in told)
     return Stranger(bound, {}, is_layer=True, fixed=fixed, assumed=assumed, biased=bias is not None)
@@ -74,7 +76,9 @@ def _unfolded(
     return (shape[0], shape[1] // (kh * kw), kh, kw)
 
 
-def _sizes(shape: tuple[int, ...] | None, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _sizes(
+    shape: tuple[int, ...] | None, options: Mapping[str, Any], mode: Any
+) -> Mapping[str, Any] | None:
     """The fields of Geometry; None where the shape and the options do not go together."""
     if shape is None:
         return None
@@ -97,4 +101,5 @@ def _sizes(shape: tuple[int, ...] | None, options: Mapping[str, Any]) -> Mapping
         "padding": sides,
         "dilation": plain.dilation,
         "groups": plain.groups,
+        **settled_mode(mode, sides, "its layer"),
     }

@@ -27,6 +27,7 @@ from conv_reference.verification.target.layer_calls import (
     module_call,
     set_parameter,
 )
+from conv_reference.verification.target.modes import modes_of, settled_mode
 from conv_reference.verification.target.operators import arguments, channels
 from conv_reference.verification.target.signatures import layer_parameters
 from conv_reference.verification.target.spelling import LayerSpelling
@@ -85,6 +86,7 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
         is_line=line,
         is_module=True,
         words=issubclass(layer, nn.Conv2d),
+        padding_modes=modes_of(parameters, operator),
         call_with=None if line else call_with,
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),
     )
@@ -147,7 +149,6 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
             getattr(layer, "transposed", False)
         )
         and not isinstance(layer, nn.ConvTranspose2d | nn.ConvTranspose1d),
-        "padding_mode must be 'zeros'": getattr(layer, "padding_mode", "zeros") != "zeros",
     }
     for reason, holds in reasons.items():
         if holds:
@@ -256,4 +257,5 @@ def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
         "padding": sides,
         "dilation": plain.dilation,
         "groups": groups,
+        **settled_mode(getattr(layer, "padding_mode", "zeros"), sides, name),
     }

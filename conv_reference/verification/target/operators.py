@@ -122,12 +122,14 @@ def arguments(
         raise TargetError(
             f"the padding of {geometry} differs between opposite sides; accepted are equal sides"
         )
-    options = {
+    options: dict[str, Any] = {
         "stride": geometry.stride,
         "padding": geometry.padding if differs else (top, left),
         "dilation": geometry.dilation,
         "groups": geometry.groups,
     }
+    if geometry.padding_mode != "zeros":
+        options["padding_mode"] = geometry.padding_mode
     if operator is CONV_TRANSPOSE2D:
         options["output_padding"] = geometry.remainder
     if line:

@@ -120,6 +120,26 @@ def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str,
     return not set(parameters) <= {n for n, k in kinds.items() if k is not k.POSITIONAL_ONLY}
 
 
+def takes_by_keyword(function: Callable[..., Any], name: str) -> bool:
+    """Whether there is a parameter of this name that can be given by it alone."""
+    try:
+        parameter = inspect.signature(function).parameters.get(name)
+    except (TypeError, ValueError):  # built in, as torch's own conv2d
+        return False
+    return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
+
+
+def default_of(function: Callable[..., Any], name: str) -> Any:
+    """The default of a parameter; None without one, or without the parameter."""
+    owner: Any = getattr(function, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    try:
+        parameter = inspect.signature(owner.forward if is_apply else function).parameters.get(name)
+    except (TypeError, ValueError):
+        return None
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
 def takes_words(function: Callable[..., Any]) -> bool | None:
     """Whether the annotation of ``padding`` admits text, as ``"same"`` is; None without one."""
     try:

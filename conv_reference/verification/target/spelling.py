@@ -61,6 +61,8 @@ class StrangersSpelling:
             said["padding"] = repr(self.same if is_padded else self.valid)
         if not (geometry.groups == 1 and "groups" in self.optional):
             said["groups"] = str(geometry.groups)
+        if geometry.padding_mode != "zeros":
+            said["padding_mode"] = repr(geometry.padding_mode)
         return {self.names[option]: text for option, text in said.items() if option in self.names}
 
 

@@ -47,6 +47,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "padding": ("padding", "pad", "padding_size", "pad_size", "p", "pads", "paddings"),
         "dilation": ("dilation", "dilations", "dil", "dilation_rate", "rate", "d"),
         "groups": ("groups", "group", "g", "num_groups", "n_groups"),
+        "padding_mode": ("padding_mode", "pad_mode"),
     }
 )  # fmt: skip
 #: A kernel's height and width as two parameters.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, can_be_exact
+from conv_reference.padding_modes import Mode, least_size
 from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.domain import EVERYWHERE, Domain, some_inside, towards
@@ -125,6 +126,7 @@ class Target:
     offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
     domain: Domain = EVERYWHERE  # outside of it nothing is asked
+    padding_modes: tuple[Mode, ...] = ("zeros",)  # those that it can be asked for
     # Called with what it is about to be asked for: who watches the process knows what killed it.
     about_to: Callable[[Case], None] = _unwatched
 
@@ -137,6 +139,12 @@ class Target:
     def is_settled(self) -> bool:
         """Whether it is an instance, whose kernel and options are what they are."""
         return "kernel_size" in self.fixed
+
+    @property
+    def settled_mode(self) -> Mode:
+        """The padding mode of an instance; zeros of whatever else."""
+        mode: Mode = self.fixed.get("padding_mode", "zeros")
+        return mode
 
     @property
     def never_varied(self) -> tuple[str, ...]:
@@ -195,13 +203,11 @@ class Target:
         if self.is_line:
             geometry = _flattened(geometry)
         changes = {name: value for name, value in _DEFAULTS.items() if name not in self.options}
-        if not self.has_channels:
-            changes |= {"in_channels": 1, "out_channels": 1, "groups": 1}
-        if changes.get("groups") == 1:
-            group_in, group_out = geometry.group_channels
-            changes = {"in_channels": group_in, "out_channels": group_out, **changes}
+        if geometry.padding_mode not in self.padding_modes:
+            changes["padding_mode"] = "zeros"
         if self.single_sample:
             changes["batch"] = 1
+        changes = self._of_channels(geometry, changes)
         for name in self.integers & self.options | (self.integers & {"kernel_size"}):
             height, _ = getattr(geometry, name)
             changes[name] = (height, height)
@@ -216,6 +222,15 @@ class Target:
         if self.remainder is None or geometry.remainder == self.remainder:
             return geometry
         return with_remainder(geometry, self.remainder)
+
+    def _of_channels(self, geometry: Geometry, changes: dict[str, Any]) -> dict[str, Any]:
+        """With one channel for who has none; who has no groups has those of one group."""
+        if not self.has_channels:
+            return changes | {"in_channels": 1, "out_channels": 1, "groups": 1}
+        if changes.get("groups") != 1:
+            return changes
+        group_in, group_out = geometry.group_channels
+        return {"in_channels": group_in, "out_channels": group_out, **changes}
 
     def can_be_exact(self, geometry: Geometry, dtype: torch.dtype) -> bool:
         """Whether there are integers for which Y and its gradients are exact in the dtype."""
@@ -291,12 +306,11 @@ def _nowhere(*_: Any, **__: Any) -> Any:
 
 
 def enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:
-    """The geometry with the changes, its input made large enough for the kernel."""
-    kernel, dilation, padding = (
-        changes.get(key, getattr(geometry, key)) for key in ("kernel_size", "dilation", "padding")
-    )
+    """The geometry with the changes, its input large enough for the kernel and the padding."""
+    names = ("kernel_size", "dilation", "padding", "padding_mode")
+    kernel, dilation, padding, mode = (changes.get(key, getattr(geometry, key)) for key in names)
     height, width = (
-        max(size, d * (k - 1) + 1 - sum(sides))
+        max(size, d * (k - 1) + 1 - sum(sides), least_size(sides, mode))
         for size, k, d, sides in zip(geometry.input_size, kernel, dilation, padding, strict=True)
     )
     size: Pair = (height, width)

@@ -15,6 +15,7 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.target.forms import FLAT, BiasForm, Form, first_tensor
+from conv_reference.verification.target.modes import WORD, given_mode
 from conv_reference.verification.target.strangers import Bound, Stranger
 from conv_reference.verification.target.target import enlarged
 
@@ -120,10 +121,10 @@ def asked(
     X, K = own_form(operands.input, operands.weight, convention.form)
     biased = convention.biased or (own.is_layer and "bias" not in own.names)
     b = operands.bias if biased else None
+    settings = settings_of(own, convention, geometry, bias=convention.biased)
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")
-            settings = settings_of(own, convention, geometry, bias=convention.biased)
             answer = called(own.bound(settings), convention)(X, K, b)
     except (Exception, SystemExit) as error:
         return Answer(Level.RAISED, error=error), False
@@ -199,6 +200,7 @@ def settings_of(
     }
     if own.is_layer:
         given["bias"] = bias
+    given |= given_mode(geometry.padding_mode, own.defaults.get(WORD))
     given = {option: value for option, value in given.items() if option in own.takes}
     if own.image:
         given["image"] = geometry.input_shape[1:]
