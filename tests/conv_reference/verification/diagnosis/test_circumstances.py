@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances
 from conv_reference.verification.model.case import DTYPES, Case, Layout
+from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.plan.bulk import small_cases
 from conv_reference.verification.target.conventions import as_target
 
@@ -41,6 +42,10 @@ def said(fails: Callable[[Case], bool]) -> str:
             "sw > 1, w < 9",
         ),
         (lambda c: c.geometry.groups > 1 and c.geometry.group_channels[1] > 1, "g > 1, o/g > 1"),
+        (lambda c: c.requires_grad == "XK", "grad=XK"),
+        (lambda c: sizes_of(c.geometry)["pw"] > 0, "pw > 0"),
+        (lambda c: sizes_of(c.geometry)["blind_rows"] > 0, "outputs in rows of padding"),
+        (lambda c: sizes_of(c.geometry)["blind_kernel_columns"] > 0, "taps in columns of padding"),
     ],
 )
 def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions: str) -> None:

@@ -40,6 +40,7 @@ def result(*seen: tuple[Case, Any]) -> CheckResult:
 def test_a_geometry_is_counted_once_and_a_case_each_time() -> None:
     found = result((SMALL, [EXACT, EXACT]), (SMALL, [EXACT]), (LARGE, [EXACT]))
     assert (found.geometries, found.cases, found.verdict) == (2, 3, Verdict.EXACT)
+    assert (found.effective_bits, found.expected_bits) == (None, None)  # nothing was rounded
     assert dict(found.families) == {"plain": 2}
 
 

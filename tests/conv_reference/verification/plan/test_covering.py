@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +25,29 @@ def test_a_case_that_was_not_met_covers_nothing() -> None:
     every = COVERING.coverage(COVERING.cases)
     assert COVERING.coverage(COVERING.cases[1:]).pairs < every.pairs
     assert COVERING.coverage(()).pairs == 0
+
+
+def test_what_was_met_has_a_level_of_each_factor() -> None:
+    for levels, (row, _) in zip(COVERING.met(COVERING.cases), COVERING.rows, strict=True):
+        assert {*levels} == {*row} == {*COVERING.factors}
+
+
+def test_further_rows_hold_triples_that_no_other_holds() -> None:
+    def triples(levels: Mapping[str, Any]) -> set[Any]:
+        return {*combinations(sorted(levels.items()), 3)}
+
+    judged = [row for row, _ in COVERING.toward((), 5, seed=3).rows[-5:]]
+    further = COVERING.toward(judged, 5, seed=3)
+
+    assert further.rows[:-5] == COVERING.rows
+    held = {
+        triple for row in (*judged, *(row for row, _ in COVERING.rows)) for triple in triples(row)
+    }
+    for row, case in further.rows[-5:]:
+        assert triples(row) - held
+        assert str(case.dtype) == f"torch.{row['dtype']}"
+        held |= triples(row)
+    assert COVERING.toward(judged, 5, seed=3) == further != COVERING.toward(judged, 5, seed=4)
 
 
 def test_where_nothing_is_left_out_it_stays_itself() -> None:

@@ -57,6 +57,10 @@ def takes_words(input: Tensor, weight: Tensor, padding: int | str = 0) -> Tensor
     return F.conv2d(input, weight, padding=padding)
 
 
+def hints_at_nothing(input: Absent, weight: Tensor, padding: int | str = 0) -> Any:  # type: ignore[name-defined]  # noqa: F821
+    return F.conv2d(input, weight, padding=padding)
+
+
 def any_option(input: Tensor, weight: Tensor, **options: Any) -> Tensor:
     return F.conv2d(input, weight, **options)
 
@@ -287,10 +291,18 @@ def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature(
         (F.conv2d, True),
         (nn.Conv2d, True),
         (takes_words, True),
+        (hints_at_nothing, True),
         (lambda input, weight, padding: input, None),
         (ConvLayer_1, False),
     ],
-    ids=["torch's", "its layer", "by its annotation", "untold", "a layer without"],
+    ids=[
+        "torch's",
+        "its layer",
+        "by its annotation",
+        "beside one without meaning",
+        "untold",
+        "a layer without",
+    ],
 )
 def test_padding_in_words_is_asked_of_those_that_take_it(
     implementation: Any, words: bool | None

@@ -159,6 +159,10 @@ def test_only_an_expanded_operand_repeats_itself(layout: Layout) -> None:
     assert collapse(tensor, layout) is tensor
 
 
+def test_what_is_written_names_no_bound_that_is_none() -> None:
+    assert written("X", (1, 2, 3, 4), Layout.SLICED, "float").endswith("[:, 1:, 1:4, 1:5].copy_(X)")
+
+
 @given(st.sampled_from(Layout), SHAPE, st.booleans())
 def test_what_is_written_makes_what_is_laid_out(
     layout: Layout, shape: tuple[int, ...], whole: bool
