@@ -10,6 +10,7 @@ from conv_reference.verification.checks import certifying
 from conv_reference.verification.diagnosis.alone import asked_alone
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.circumstances import common_to
+from conv_reference.verification.diagnosis.difference import differences
 from conv_reference.verification.diagnosis.explain import Explanation, explain_case
 from conv_reference.verification.diagnosis.faults import (
     Fault,
@@ -111,6 +112,7 @@ class Diagnosis:
             cause=finding.cause or _usual_cause([*failures, shown]),
             also=tuple(row for row in groups[kind].also if row != finding.check),
             occurrences=len(cases),
+            differences=differences(shown, failures, self.bench) if explained else (),
         )
 
     def _explained(self, failure: Failure, others: tuple[Case, ...]) -> Explanation:

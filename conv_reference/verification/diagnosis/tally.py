@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -175,6 +177,7 @@ class Tally:
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
             families=count_families(seen.geometries),
+            bits=_whole(seen.bits),
         )
 
 
@@ -184,6 +187,11 @@ def _count(seen: _Seen, case: Case) -> None:
     seen.geometries[case.geometry] = None
     if case.values == Values.BALANCED and not _has_repeats(case):
         seen.balanced[case.geometry] = None
+
+
+def _whole(bits: Iterable[float]) -> tuple[tuple[int, int], ...]:
+    """How often there were so many whole bits."""
+    return tuple(sorted(Counter(math.floor(each) for each in bits if math.isfinite(each)).items()))
 
 
 def _has_repeats(case: Case) -> bool:

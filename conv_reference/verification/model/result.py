@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from conv_reference.verification.model.difference import Difference
 from conv_reference.verification.model.notes import Note, Unjudged
 from conv_reference.verification.model.picture import Picture
 
@@ -65,6 +66,7 @@ class Finding:
     fault: int = 0  # the fault of the run that it shows, from 1: findings of one have one number
     follows: bool = False  # whether it follows from another finding of that number
     picture: Picture | None = None  # of a small case: the numbers, and what the element is made of
+    differences: tuple[Difference, ...] = ()  # where they lie: on that case, and on a larger one
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class CheckResult:
     real: bool = False  # over real operands, where rounded within the direct bound is the best
     raises: bool = False  # whether it, or a part of it, is unsupported for a transform raises there
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
+    # How many judgements had how many whole bits at the least, of those that rounded.
+    bits: tuple[tuple[int, int], ...] = ()
 
     @property
     def has_refusals(self) -> bool:

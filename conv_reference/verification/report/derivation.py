@@ -12,6 +12,17 @@ _MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that on
 
 def derivation(finding: Finding) -> str:
     """``python -m analytic --geometry "..."``; empty where the geometry is none, or large."""
+    geometry = derived_geometry(finding, _MOST_SYMBOLS)
+    return f'python -m analytic --geometry "{geometry}"' if geometry else ""
+
+
+def derived_geometry(finding: Finding, most: int) -> str:
+    """The geometry that is derived; empty where it is none, or large.
+
+    Args:
+        finding: whose it is.
+        most: symbols of X, K and Y together.
+    """
     if finding.verdict == Verdict.PERMISSIVE:  # there is nothing that it should be
         return ""
     try:
@@ -22,4 +33,4 @@ def derivation(finding: Finding) -> str:
         return ""
     shapes = (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
     symbols = sum(map(prod, shapes))
-    return f'python -m analytic --geometry "{geometry}"' if 0 < symbols <= _MOST_SYMBOLS else ""
+    return str(geometry) if 0 < symbols <= most else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -19,6 +19,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.report._bits import charts
+from conv_reference.verification.report._derived import Derived, derived
+from conv_reference.verification.report._map import maps
 from conv_reference.verification.report._picture import HEIGHT, scene
 from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report.derivation import derivation
@@ -48,11 +51,12 @@ def render(report: Report, view: View = PLAIN) -> str:
     gathered = groups(top.findings)
     checks = shown(report, gathered)
     anchors = {row.name: row.number for row in (*checks.open, *checks.folded) if row.about}
+    pages = derived(group.first for group in gathered)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            policy=_policy(),
+            policy=_policy(pages),
             style=Markup(_part("style.css")),
             script=Markup(_part("script.js")),
             state=top.state,
@@ -62,9 +66,11 @@ def render(report: Report, view: View = PLAIN) -> str:
             written=MOST_WRITTEN,
             sections=[(title, [*map(one_line, lines)]) for title, lines in top.sections if lines],
             checks=checks,
+            charts=charts(report),
             cell_height=HEIGHT,
             filters=_filters(gathered, checks),
-            groups=[_group(group, anchors) for group in gathered],
+            groups=[_group(group, anchors, pages) for group in gathered],
+            pages=[*pages.pages.values()],
             unsupported=unsupported(report),
             remarks=[
                 *([one_line(top.footnote)] if top.footnote else ()),
@@ -111,7 +117,7 @@ def _quantities(group: Group) -> list[str]:
     return [*dict.fromkeys(one_line(f.quantity) for f in group.findings if f.quantity)]
 
 
-def _group(group: Group, anchors: Mapping[str, int]) -> dict[str, Any]:
+def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str, Any]:
     first = group.first
     codes = (
         ("To see it again", "command", first.reproduce),
@@ -125,6 +131,8 @@ def _group(group: Group, anchors: Mapping[str, int]) -> dict[str, Any]:
         "explanation": list(_marked(first.explanation)),
         "grids": [] if first.picture else list(_marked(first.grids)),
         "scene": first.picture and scene(first.picture, first.index),
+        "maps": maps(first),
+        "page": pages.page_of(first),
         "cause": one_line(first.cause),
         "likewise": group.likewise,
         "seen": counted(group.occurrences, "case"),
@@ -164,14 +172,18 @@ def _environment() -> Environment:
     return environment
 
 
-@cache
-def _policy() -> str:
-    """Only this style and this script, and nothing from anywhere."""
-    style, script = (_hash(_part(name)) for name in ("style.css", "script.js"))
+def _policy(pages: Derived) -> str:
+    """Only these styles and scripts, and nothing from anywhere: a frame within keeps to it, too."""
+    styles = [_part("style.css"), *sorted(pages.styles)]
+    scripts = [_part("script.js"), *sorted(pages.scripts)]
     return (
-        f"default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; style-src {_hashes(styles)}; script-src {_hashes(scripts)}; "
+        "base-uri 'none'; form-action 'none'"
     )
+
+
+def _hashes(contents: Iterable[str]) -> str:
+    return " ".join(f"'{_hash(content)}'" for content in contents)
 
 
 def _hash(content: str) -> str:

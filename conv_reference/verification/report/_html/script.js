@@ -93,10 +93,23 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { copy.textContent = "Copy"; }, 2000);
 });
 
+// A derivation is a page of its own, packed, that a frame shows once it is asked for.
+document.addEventListener("toggle", async ({ target }) => {
+  if (!target.matches(".derived[open]") || target.querySelector("iframe")) return;
+  const packed = atob(document.getElementById(target.dataset.page).textContent);
+  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const page = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const frame = document.createElement("iframe");
+  frame.title = "The derivation";
+  frame.setAttribute("sandbox", "allow-scripts allow-forms");
+  frame.srcdoc = await new Response(page).text();
+  target.append(frame);
+}, true);
+
 let closed = [];
 addEventListener("beforeprint", () => {
   show(Infinity);
-  closed = [...document.querySelectorAll("details:not([open], .about)")];
+  closed = [...document.querySelectorAll("details:not([open], .about, .derived)")];
   for (const details of closed) details.open = true;
 });
 addEventListener("afterprint", () => {

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from dataclasses import replace
+from gzip import decompress
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
-from made_reports import FAULTY, RIGHT, finding, hostile, pictured, row
+from made_reports import FAULTY, RIGHT, finding, hostile, of_size, pictured, row
 
 from conv_reference.verification import catalogue
 from conv_reference.verification.model.result import Report, Verdict
@@ -78,10 +81,58 @@ def test_each_finding_has_its_grids_difference_guess_and_reproducers() -> None:
 def test_a_small_case_is_drawn_in_place_of_its_grids() -> None:
     page = Page(replace(FAULTY, findings=(pictured(),)))
 
-    assert [s["role"] for s in page.all("svg") if "role" in s] == ["img"] * 4  # G, K, dX and dX
+    pictures = [s for s in page.all("svg") if "role" in s and "class" not in s]
+    assert [s["role"] for s in pictures[:4]] == ["img"] * 4  # G, K, dX and dX
     assert "dX should be" in page.text
     assert "X        K      G" not in page.text
     assert not any("style" in attributes for _, attributes in page.elements)  # the policy forbids
+
+
+def test_where_it_differs_is_drawn_and_said() -> None:
+    page = Page(replace(FAULTY, findings=(pictured(),)))
+    said = "10 of 30 elements of dX differ: in the last row (2) alone, each element there."
+
+    assert said in page.text
+    assert page.folded("maps") == [None]
+    labels = [s.get("aria-label") for s in page.all("svg") if s.get("class") == "map"]
+    assert labels[:2] == ["dX[0,0]: 5 of 15 elements differ", "dX[0,1]: 5 of 15 elements differ"]
+    assert "3 more are not drawn" in page.text
+    assert "The 10 elements that differ, by the bits that are right" in page.text
+
+
+def test_bits_are_drawn_of_what_was_rounded_and_of_nothing_else() -> None:
+    spoken = [s.get("aria-label") or "" for s in Page(RIGHT).all("svg")]
+
+    assert spoken[0] == (
+        "precision, float32, of 24 that the dtype has: 3 judgements with 22 bits; "
+        "19 judgements with 23 bits; 2 judgements with 24 bits"
+    )
+    assert spoken[1].startswith("precision, float64, of 53")
+    assert Page(replace(RIGHT, checks=RIGHT.checks[:3])).all("svg") == []
+
+
+def test_a_findings_derivation_is_packed_within_the_page_once() -> None:
+    page = Page(FAULTY)
+    written = html.render(FAULTY)
+    (packed,) = re.findall(r'octet-stream" id="d1">([^<]+)<', written)
+    unpacked = decompress(b64decode(packed)).decode()
+
+    assert [d.get("data-page") for d in page.all("details") if d.get("class") == "derived"] == [
+        "d1"
+    ]  # of the finding that is no known defect
+    assert "The gradients of a convolution: input 2×2, kernel 1×2" in unpacked
+    (policy,) = (m["content"] for m in page.all("meta") if m.get("http-equiv"))
+    for content in re.findall(r"<(?:script|style)>(.*?)</", unpacked, re.DOTALL):
+        digest = b64encode(sha256(content.encode()).digest()).decode()
+        assert policy is not None
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_no_more_than_a_few_derivations_are_packed() -> None:
+    text = html.render(of_size(20))
+
+    assert text.count("octet-stream") == 6
+    assert text.count('class="derived"') == 6
 
 
 def test_the_marked_element_is_marked_and_an_index_is_not() -> None:

@@ -147,6 +147,23 @@ def test_a_click_copies_the_reproducer(show: Open) -> None:
     assert button.text == "Copied"
 
 
+def test_a_findings_derivation_opens_in_a_frame_of_its_own(show: Open) -> None:
+    page = show(FAULTY)
+    summary = page.find_element(By.CSS_SELECTOR, ".derived summary")
+    page.execute_script("arguments[0].focus()", summary)
+    ActionChains(page).send_keys(Keys.ENTER).perform()
+    frame = WebDriverWait(page, 10).until(lambda _: page.find_element(By.TAG_NAME, "iframe"))
+    page.switch_to.frame(frame)
+
+    assert "input 2×2, kernel 1×2" in page.find_element(By.TAG_NAME, "h1").text
+    page.find_element(By.CSS_SELECTOR, "#try input").send_keys(
+        "dX[0,0] = G[0,0]*K[0,1]", Keys.ENTER
+    )
+    assert "must be" in page.find_element(By.CSS_SELECTOR, "#try output").text  # its scripts run
+    log = page.get_log("browser")  # type: ignore[no-untyped-call]  # selenium has no types here
+    assert log == []  # and the policy lets them
+
+
 DRAWN = replace(FAULTY, findings=(pictured(), *FAULTY.findings))
 
 
@@ -167,10 +184,11 @@ def test_the_page_itself_never_scrolls_sideways(width: int, report: Report, show
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "selector", [".badge", ".headline", "td.exact", "td.rounded", "td.bad", "td.known a", "mark",
-                 ".note", "td small", "li", "dd", "pre", "button", "select", "#left", ".words p"]
+                 ".note", "td small", "li", "dd", "pre", "button", "select", "#left", ".words p",
+                 ".map-title", ".derived summary", "figcaption"]
 )  # fmt: skip
 def test_text_stands_out_from_its_ground(scheme: str, selector: str, show: Open) -> None:
-    page = show(FAULTY)
+    page = show(FAULTY if selector == "mark" else DRAWN)  # what is drawn has no grids as text
     emulate(page, scheme=scheme)
     page.execute_script("document.querySelector('.about').open = true")
     ink, ground = page.execute_script(
@@ -198,7 +216,7 @@ def test_numbers_stand_out_from_the_cells_of_a_picture(scheme: str, show: Open) 
     ink = page.find_element(By.CSS_SELECTOR, "svg text").value_of_css_property("fill")
     grounds = {
         rect.get_attribute("class"): rect.value_of_css_property("fill")
-        for rect in page.find_elements(By.CSS_SELECTOR, "figure rect")
+        for rect in page.find_elements(By.CSS_SELECTOR, "figure rect.cell")
     }
 
     assert {"cell", "cell read", "cell lacking", "cell added", "cell own", "cell off"} <= {*grounds}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conv_reference.verification.model.difference import Axis, Difference, Sheet
 from conv_reference.verification.model.notes import Note, NoteKind, Unjudged
 from conv_reference.verification.model.picture import Part, Picture, Plane, Term
 from conv_reference.verification.model.result import CheckResult, Coverage, Finding, Report, Verdict
@@ -36,6 +37,26 @@ PICTURE = Picture(
         Term((("G", (0, 0, 0, 0)), ("K", (0, 0, 0, 1))), Part.LACKING),
         Term((("G", (0, 0, 0, 1)), ("K", (0, 0, 0, 0))), Part.SHOULD),
     ),
+)
+#: The last row of dX is wrong, on a case of ordinary size.
+MAPPED = Difference(
+    "dX",
+    "n1 c2 h3 w5 o1 k1x2 s1 p0 d1 g1",
+    "contiguous",
+    axes=(
+        Axis("sample", 1, (0,)),
+        Axis("channel", 2, (0, 1)),
+        Axis("row", 3, (2,)),
+        Axis("column", 5, (0, 1, 2, 3, 4)),
+    ),
+    differing=10,
+    sheets=(
+        Sheet("dX[0,0]", ("00000", "00000", "13424")),
+        Sheet("dX[0,1]", ("00000", "00000", "4444n")),
+    ),
+    hidden=3,
+    bits=((9, 4), (10, 6)),
+    expected_bits=24,
 )
 SNIPPET = """\
 import torch
@@ -108,6 +129,7 @@ RIGHT = Report(
                 bound="componentwise",
                 real=True,
                 cases=24,
+                bits=((bits - 2, 3), (bits - 1, 19), (bits, 2)),
             )
             for dtype, bits in (("float32", 24), ("float64", 53))
         ),
@@ -175,7 +197,11 @@ HOSTILE = "</pre></script><script>alert('&\"')</script>\x1b[31m\x00|`@everyone` 
 def pictured(**changes: object) -> Finding:
     """dX[0,0,0,1] lacks the first of its two products, and is drawn."""
     return finding(
-        geometry="n1 c1 h1 w3 o1 k1x2 s1 p0 d1 g1", index=(0, 0, 0, 1), picture=PICTURE, **changes
+        geometry="n1 c1 h1 w3 o1 k1x2 s1 p0 d1 g1",
+        index=(0, 0, 0, 1),
+        picture=PICTURE,
+        differences=(MAPPED,),
+        **changes,
     )
 
 
@@ -200,6 +226,15 @@ def hostile() -> Report:
             should=Plane(HOSTILE, HOSTILE, (0, 0), ((HOSTILE,),)),
             actual=Plane(HOSTILE, HOSTILE, (0, 0), (("1",),)),
             terms=(Term(((HOSTILE, (0, 0, 0, 0)),), Part.ADDED),),
+        ),
+        differences=(
+            replace(
+                MAPPED,
+                quantity=HOSTILE,
+                geometry=HOSTILE,
+                axes=(Axis(HOSTILE, 2, (0,)),),
+                sheets=(Sheet(HOSTILE, (HOSTILE,)),),
+            ),
         ),
     )
     return replace(

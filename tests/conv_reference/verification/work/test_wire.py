@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from made_reports import PICTURE
+from made_reports import MAPPED, PICTURE
 
 from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.execution import Settings, judge_case
@@ -37,7 +37,7 @@ def messages() -> list[Any]:
         Described(target.described()),
         Results((judgements, Broken("a\nb"), Unreached(), {"Y": (1, 2.5)}), (0.1, 0.2, 0.0, 0.0)),
         Results((frozenset({"mm"}), torch.float16, torch.device("cpu")), (0.0, 0.0, 0.0)),
-        Results((Explanation("text", "guess", "grids", PICTURE),), (0.0,)),
+        Results((Explanation("text", "guess", "grids", PICTURE), MAPPED), (0.0,)),
         (CASE, CASE.geometry, b"bytes", None, True),
     ]
 
