@@ -42,7 +42,7 @@ def formats() -> tuple[str, ...]:
 
     Example:
         >>> formats()
-        ('html', 'json', 'junit', 'markdown', 'text')
+        ('html', 'json', 'junit', 'markdown', 'sarif', 'text')
     """
     return tuple(_suffixes())
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report, Verdict
+from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import one_line, printable
@@ -225,9 +226,9 @@ def _annotation(report: Report, group: Group, level: str) -> str:
         level = "warning"
     level = level if first.known is None else "notice"
     properties = {"title": f"{first.verdict}: {group.title}"}
-    path = printable(report.target).rpartition(":")[0]
-    if path.endswith(".py"):
-        properties = {"file": path} | properties
+    if printable(report.target).partition("@")[0].rpartition(":")[0].endswith(".py"):
+        path, line = source(report.target)
+        properties = {"file": path, "line": str(line)} | properties
     listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     message = "\n".join(part for part in (first.explanation, first.reproduce) if part)
     return f"::{level} {listed}::{_data(printable(message))}"

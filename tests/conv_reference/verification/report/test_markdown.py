@@ -151,7 +151,7 @@ def test_an_annotation_names_the_file_of_the_target() -> None:
     report = replace(FAULTY, target="kernels/conv,1.py:conv2d", findings=(finding(),))
 
     assert markdown.annotations(report) == [
-        "::error file=kernels/conv%2C1.py,title=wrong%3A dX[0%2C0%2C1%2C1] in float32 on "
+        "::error file=kernels/conv%2C1.py,line=1,title=wrong%3A dX[0%2C0%2C1%2C1] in float32 on "
         "n1 c1 h2 w2 o1 k1x2 s1 p0 d1 g1::dX[0,0,1,1]: takes part in 2 outputs;%0A"
         "  should be G[0]·K[1] + G[1]·K[0],%0A  is        G[1]·K[0]%0A"
         "conv-reference verify my_kernels:conv2d --case 'certificate float32 n1 c1 h2 w2 o1 k1x2 "
