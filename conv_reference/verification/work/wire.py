@@ -21,10 +21,10 @@ _OURS = "conv_reference."
 ADMITTED = frozenset(
     {
         "Answered", "Axis", "Beside", "Broken", "Case", "Crash", "Described", "Difference",
-        "Domain", "Explanation", "Failure", "FunctionSpelling", "Geometry", "Judgement", "LayerSpelling",
-        "Layout", "Offer", "Part", "Picture", "Plane", "Quantity", "Refused", "Results", "Sheet",
-        "StrangersSpelling", "Target", "TargetError", "Term", "Thrown", "Unreached", "Values",
-        "Verdict",
+        "Domain", "Explanation", "Failure", "FunctionSpelling", "Geometry", "Judgement",
+        "LayerSpelling", "Layout", "Offer", "Part", "Picture", "Plane", "Quantity", "Refused",
+        "Results", "Sheet", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown",
+        "Unreached", "Values", "Verdict",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.
