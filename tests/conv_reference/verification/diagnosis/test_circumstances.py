@@ -30,6 +30,7 @@ def said(fails: Callable[[Case], bool]) -> str:
             "bfloat16, dh > 1",
         ),
         (lambda c: any(c.geometry.remainder), "a remainder in h or w"),
+        (lambda c: not any(c.geometry.remainder), "no remainder in h and w"),
         (
             lambda c: "b" in c.requires_grad and "K" not in c.requires_grad,
             "dK not asked for, db asked for",

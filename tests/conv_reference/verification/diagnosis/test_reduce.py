@@ -74,6 +74,12 @@ def test_a_failure_shrinks_to_the_stated_minimum(fails: Callable[..., bool], sma
     assert str(reduced) == f"certificate float32 {smallest} values=ones grad= nobias"
 
 
+def test_a_size_shrinks_to_any_threshold_one_by_one_where_halves_pass() -> None:
+    large = Case.parse("certificate float32 n1 c1 h47 w1 o1 k1")
+    reduced = smallest_failing(large, "Y", lambda c: c.geometry.input_size[0] > 41)
+    assert reduced.geometry.input_size == (42, 1)
+
+
 def test_what_fails_in_a_column_and_in_a_row_is_shown_in_a_row() -> None:
     case = Case.parse("certificate float32 n1 c1 h5 w1 o1 k3x1 s2x1 values=ones grad= nobias")
     reduced = smallest_failing(case, "Y", lambda c: max(c.geometry.kernel_size) > 1)

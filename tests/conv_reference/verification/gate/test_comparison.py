@@ -96,7 +96,9 @@ def test_a_weaker_bound_is_a_loss_of_precision() -> None:
     worse = compared(rounded(16.0), rounded(16.0, "normwise"))
 
     assert [change.kind for change in worse.regressions] == [Kind.PRECISION]
-    assert not compared(rounded(16.0, "normwise"), rounded(16.0)).regressed
+    better = compared(rounded(16.0, "normwise"), rounded(16.0))
+    assert not better.regressed
+    assert [change.kind for change in better.improvements] == [Kind.PRECISION]
 
 
 @pytest.mark.parametrize("margin", [-1.0, float("nan")])
@@ -190,6 +192,14 @@ def test_worse_by_known_defects_alone_is_shown_and_no_regression() -> None:
 
     assert not comparison.regressed
     assert [c.kind for c in comparison.known] == [Kind.KNOWN]
+
+
+def test_a_new_row_that_is_right_is_an_improvement() -> None:
+    comparison = compare(baseline(row("forward")), report(row("forward"), row("jvp")))
+
+    assert [(c.kind, c.check, c.was, c.now) for c in comparison.improvements] == [
+        (Kind.NEW, "jvp", "not there", "exact")
+    ]
 
 
 def test_a_new_row_that_fails_is_no_regression_but_appears() -> None:

@@ -310,6 +310,18 @@ def test_padding_in_words_is_asked_of_those_that_take_it(
     assert as_target(implementation).words is words
 
 
+class Configured:
+    """An object that is called as a function is, and has no name."""
+
+    def __call__(self, input: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(input, weight)
+
+
+def test_what_has_no_name_is_shown_by_its_class() -> None:
+    assert as_target(Configured()).signature.startswith("Configured(input:")
+    assert as_target(only_stride).signature.startswith("only_stride(input:")
+
+
 def test_a_target_stays_itself() -> None:
     target = as_target(F.conv2d)
     assert as_target(target) is target
