@@ -20,6 +20,7 @@ from conv_reference.verification.plan.factors import (
     coverage,
     covering_array,
     factors_of,
+    family_of,
 )
 from conv_reference.verification.target.target import Target
 
@@ -120,9 +121,9 @@ Pair = tuple[tuple[str, Any], ...]
 def _laid_out(case: Case) -> Levels:
     """The layouts that the case has in the end: where values are sparse nothing is expanded."""
     return {
-        "input_layout": case.input_layout.value,
-        "weight_layout": case.weight_layout.value,
-        "grad_output_layout": case.grad_output_layout.value,
+        "input_layout": family_of(case.input_layout),
+        "weight_layout": family_of(case.weight_layout),
+        "grad_output_layout": family_of(case.grad_output_layout),
     }
 
 

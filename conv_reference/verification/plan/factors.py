@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
 from operator import itemgetter
+from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -46,6 +48,20 @@ _AXIS: Mapping[str, tuple[Any, ...]] = {
     "remainder": ("none", "most"),
 }
 _CHANNELS = (1, 2, 3, 4, 6, 8, 9)
+# What is alike in how memory is walked is one level; which member a row has is drawn. Sixteen
+# levels for each of three operands would take more than twice the rows.
+LAYOUT_FAMILIES: Mapping[str, tuple[Layout, ...]] = MappingProxyType(
+    {
+        "contiguous": (Layout.CONTIGUOUS,),
+        "channels_last": (Layout.CHANNELS_LAST,),
+        "offset": (Layout.OFFSET, Layout.CHANNELS_LAST_OFFSET),
+        "permuted": (Layout.TRANSPOSED, Layout.EXCHANGED),
+        "channels": (Layout.CHUNK, Layout.LAST_CHUNK, Layout.SLICED_CHANNELS_LAST),
+        "plane": (Layout.ROWS, Layout.COLUMNS, Layout.CHANNELS_LAST_COLUMNS, Layout.SLICED),
+        "strided": (Layout.STRIDED, Layout.SAMPLES),
+        "expanded": (Layout.EXPANDED,),
+    }
+)
 _FACTORS: Mapping[str, tuple[Any, ...]] = {
     "batch": (1, 2, 3, 4),
     "groups": (1, 2, 3, 4),
@@ -55,9 +71,9 @@ _FACTORS: Mapping[str, tuple[Any, ...]] = {
     **{f"{name}_w": levels for name, levels in _AXIS.items()},
     "bias": ("bias", "nobias"),
     "requires_grad": tuple(subset or "none" for subset in SUBSETS),
-    "input_layout": tuple(layout.value for layout in Layout),
-    "weight_layout": tuple(layout.value for layout in Layout),
-    "grad_output_layout": tuple(layout.value for layout in Layout),
+    "input_layout": tuple(LAYOUT_FAMILIES),
+    "weight_layout": tuple(LAYOUT_FAMILIES),
+    "grad_output_layout": tuple(LAYOUT_FAMILIES),
     "values": tuple(values.value for values in EXACT_VALUES),
 }
 # Of each axis, for who takes padding that differs between opposite sides: its sum stays.
@@ -105,14 +121,18 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
 
 def _offered(offer: Offer) -> dict[str, tuple[Any, ...]]:
     """The factors that an adapter limits, and those that it alone has."""
-    factors: dict[str, tuple[Any, ...]] = dict.fromkeys(
-        _LAID_OUT, tuple(layout.value for layout in offer.layouts)
-    )
+    families = tuple(dict.fromkeys(family_of(layout) for layout in offer.layouts))
+    factors: dict[str, tuple[Any, ...]] = dict.fromkeys(_LAID_OUT, families)
     if offer.sides:
         factors |= {"sides_h": _SIDES, "sides_w": _SIDES}
     if "vjp" in offer.lacks:
         factors["requires_grad"] = ("none",)
     return factors
+
+
+def family_of(layout: Layout) -> str:
+    """The level that a layout belongs to."""
+    return next(family for family, members in LAYOUT_FAMILIES.items() if layout in members)
 
 
 def covering_array(
@@ -241,13 +261,22 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         dtype=dtype_named(levels["dtype"]),
         geometry=geometry,
         values=Values(levels["values"]),
-        input_layout=Layout(levels["input_layout"]),
-        weight_layout=Layout(levels["weight_layout"]),
-        grad_output_layout=Layout(levels["grad_output_layout"]),
+        **_laid_out(levels, target.offer),
         requires_grad="" if subset == "none" else subset,
         bias=levels["bias"] == "bias",
     )
     return nearest(target, case)
+
+
+def _laid_out(levels: Levels, offer: Offer | None) -> dict[str, Any]:
+    """A layout of each operand's family, drawn by what the row holds."""
+    random = Random(f"{sorted(levels.items())}")
+    return {
+        name: random.choice(
+            [m for m in LAYOUT_FAMILIES[levels[name]] if offer is None or m in offer.layouts]
+        )
+        for name in _LAID_OUT
+    }
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from torch.nn.functional import conv2d
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.model.case import DTYPES, Layout, Values
 from conv_reference.verification.plan.factors import (
+    LAYOUT_FAMILIES,
     axis_sizes,
     case_of,
     coverage,
     covering_array,
     factors_of,
+    family_of,
 )
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
@@ -147,7 +149,17 @@ def test_a_row_gives_a_case_that_the_target_can_be_asked_for(name: str) -> None:
         case = case_of(row, target, "certificate")
         assert target.restrict(case) == case
         assert case.geometry.batch == row["batch"]
-        assert case.input_layout == row["input_layout"]
+        assert family_of(case.input_layout) == row["input_layout"]
+
+
+def test_each_layout_is_of_one_family_and_each_occurs() -> None:
+    members = [layout for family in LAYOUT_FAMILIES.values() for layout in family]
+    assert sorted(members) == sorted(Layout)
+
+    target = as_target(conv2d)
+    cases = [case_of(row, target, "certificate") for row in rows_of("a full function")]
+    for operand in ("input_layout", "weight_layout", "grad_output_layout"):
+        assert {getattr(case, operand) for case in cases} == set(Layout)
 
 
 @pytest.mark.parametrize(
