@@ -6,6 +6,7 @@ Its answers go through a socket, so that a target may print what it likes.
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
 import os
 import resource
@@ -34,6 +35,7 @@ from conv_reference.verification.work.messages import (
 from conv_reference.verification.work.pace import Pace
 
 FLUSH = 0.2  # seconds between two messages with results
+_CHECKS = "conv_reference.verification.checks"
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
     "analytic",  # by the first explanation
@@ -42,7 +44,10 @@ _NEEDED = (
     "conv_reference.verification.target.loading",
     "torch.fx.experimental.symbolic_shapes",  # by the first backward pass
 )
-_FULL_RUN = "torch._dynamo"  # by the first ``torch.func.vjp``; it takes a second
+_FULL_RUN = (
+    "torch._dynamo",  # by the first ``torch.func.vjp``; it takes a second
+    "torch._decomp.decompositions_for_jvp",  # by the first dual number
+)
 _MOST_DESCRIPTORS = 1024  # where more are permitted: a table of as many would be made
 # Bound before a target could replace them.
 _number, _clock, _leave = os.getpid, time.perf_counter, os._exit
@@ -54,8 +59,13 @@ def prepare(*, full_run: bool) -> None:
     Args:
         full_run: whether every check will be made.
     """
-    for name in (*_NEEDED, *([_FULL_RUN] if full_run else [])):
+    for name in (*_NEEDED, *(_FULL_RUN if full_run else ())):
         importlib.import_module(name)
+    importlib.import_module(_CHECKS).all_checks()
+    # What is here now stays. Collections would go through some 300,000 objects again and again,
+    # and in a fork copy the pages in which they lie.
+    gc.collect()
+    gc.freeze()
 
 
 def main(connection: int, shared: int) -> None:
