@@ -59,6 +59,16 @@ class Drawn:
         )
 
     @property
+    def least(self) -> tuple[int, int]:
+        """Elements of a tensor and products that it has at least, sooner told than by a geometry.
+
+        The output is at least one larger than ``outputs`` says.
+        """
+        weight = self.groups * self.group_out * self.group_in * math.prod(self.kernel)
+        positions = self.batch * math.prod(more + 1 for more in self.outputs)
+        return max(weight, positions * self.groups * self.group_out), positions * weight
+
+    @property
     def geometry(self) -> Geometry:
         """What was drawn; raises a ValueError where a size is none."""
         axes = zip(
@@ -184,11 +194,15 @@ def far_geometry(random: Random) -> Geometry:
     while True:
         most = log_uniform(random, *_ELEMENTS)
         parts = {random.choice(_OFTEN) for _ in range(random.choice(_TOGETHER))}
+        small = small_geometry(random)
         for _ in range(_MOST_DRAWS):
-            drawn = Drawn.like(small_geometry(random))
+            drawn = Drawn.like(small)
             for part in _FAR:  # in a fixed order
                 if part in parts:
                     part(drawn, random)
+            elements, products = drawn.least
+            if elements > most or products > _PRODUCTS_FOR_EACH * most:
+                continue
             geometry = drawn.geometry
             fits = _products(geometry) <= _PRODUCTS_FOR_EACH * most
             if fits and _elements(geometry) <= most:
