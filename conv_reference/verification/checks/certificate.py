@@ -166,6 +166,8 @@ def _mended(misfits: Sequence[Misfit]) -> Iterator[Judgement]:
 
 def _with_misfits(judgement: Judgement, misfits: Sequence[Misfit]) -> Judgement:
     """A wrong gradient says what torch has summed, or taken for zeros, on its way."""
+    if not misfits:
+        return judgement
     said = dict.fromkeys(f"{m}" for m in misfits if m.is_resized or m.shape is None)
     if judgement.verdict != Verdict.WRONG or judgement.quantity == "Y" or not said:
         return judgement

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import torch
@@ -30,14 +31,20 @@ class _Parts:
     after: tuple[int, ...] = _NONE  # and after them
     step: tuple[int, ...] = (1, 1, 1, 1)
 
-    @property
+    @cached_property
     def back(self) -> tuple[int, ...]:
         """The permutation from memory to n, c, h and w."""
         return tuple(self.order.index(dim) for dim in _PLAIN)
 
-    @property
+    @cached_property
+    def narrowed(self) -> tuple[int, ...]:
+        """The dimensions of which something is left out."""
+        parts = enumerate(zip(self.before, self.after, self.step, strict=True))
+        return tuple(dim for dim, left_out in parts if left_out != (0, 0, 1))
+
+    @cached_property
     def has_gaps(self) -> bool:
-        return (self.before, self.after, self.step) != (_NONE, _NONE, (1, 1, 1, 1))
+        return bool(self.narrowed)
 
     def held(self, dim: int, size: int) -> int:
         """How much of a dimension lies in memory."""
@@ -57,9 +64,10 @@ class _Parts:
 
 
 _LAST = (0, 2, 3, 1)  # n, h, w, c
+_WHOLE = _Parts()
 _PARTS: Mapping[Layout, _Parts] = MappingProxyType(
     {
-        Layout.CONTIGUOUS: _Parts(),
+        Layout.CONTIGUOUS: _WHOLE,
         Layout.CHANNELS_LAST: _Parts(_LAST),
         Layout.OFFSET: _Parts(before=(1, 0, 0, 0)),
         Layout.TRANSPOSED: _Parts((0, 1, 3, 2)),
@@ -92,11 +100,13 @@ def lay_out(
         held = first_slice(tensor, whole=whole).clone(memory_format=torch.contiguous_format)
         return held.expand(tensor.shape)
     parts = _PARTS[layout]
+    if parts is _WHOLE:
+        return tensor.clone(memory_format=torch.contiguous_format)
     # By a permutation: torch's memory_format leaves the strides where C or H·W is 1.
     larger = [parts.held(dim, tensor.shape[dim]) for dim in parts.order]
     place = tensor.new_full(larger, math.nan) if parts.has_gaps else tensor.new_empty(larger)
     place = place.permute(parts.back)
-    for dim in range(4):
+    for dim in parts.narrowed:
         first = min(parts.before[dim], place.shape[dim])  # of a size of 0 nothing is held
         place = place.narrow(dim, first, place.shape[dim] - first)
         place = place[(slice(None),) * dim + (slice(None, None, parts.step[dim]),)]
@@ -116,7 +126,7 @@ def written(values: str, shape: tuple[int, ...], layout: Layout, dtype: str) -> 
     if layout == Layout.EXPANDED:
         return f"{values}.expand{shape}"
     parts = _PARTS[layout]
-    if parts == _Parts():
+    if parts is _WHOLE:
         return values
     larger = tuple(parts.held(dim, shape[dim]) for dim in parts.order)
     filled = f"full({larger}, torch.nan, " if parts.has_gaps else f"empty({larger}, "

@@ -5,13 +5,12 @@ Torch's own comparison is an operator that a target may override, by accident or
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 # Bound before a target could replace them.
-_array_equal, _numpy, _float32 = np.array_equal, Tensor.numpy, Tensor.float
-_HELD = frozenset({torch.float64, torch.float32, torch.float16})  # by numpy, too
+_numpy, _float32 = Tensor.numpy, Tensor.float
+_FALSE = b"\0"
 
 
 def same_numbers(left: Tensor, right: Tensor) -> bool:
@@ -21,6 +20,8 @@ def same_numbers(left: Tensor, right: Tensor) -> bool:
         left: without a graph, of any strides.
         right: likewise, of the same dtype.
     """
-    if left.dtype not in _HELD:  # float32 holds each number of the narrower ones
+    if left.dtype == torch.bfloat16:  # which numpy lacks
         left, right = _float32(left), _float32(right)
-    return bool(_array_equal(_numpy(left), _numpy(right)))
+    ours, theirs = _numpy(left), _numpy(right)
+    # Of a few elements, as nearly always, this takes a fifth of the time of numpy's reductions.
+    return ours.shape == theirs.shape and _FALSE not in (ours == theirs).tobytes()
