@@ -253,5 +253,10 @@ CONV2D_INPUT = Operator(
     has_bias=False,
     meaning="X is the convolution's grad_output, K its kernel, Y the gradient of its input",
 )
-_ALL = (CONV2D, CONV_TRANSPOSE2D, CONV2D_WEIGHT, CONV2D_INPUT)
+_ALL = (
+    CONV2D,
+    CONV_TRANSPOSE2D,
+    CONV2D_WEIGHT,
+    CONV2D_INPUT,
+)
 OPERATORS: Mapping[str, Operator] = MappingProxyType({o.name: o for o in _ALL})

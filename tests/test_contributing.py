@@ -24,11 +24,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in ("conv_reference", "analytic"):
         copytree(ROOT / package, folder / package, ignore=ignored)
     for place, code in BLOCKS:
-        path = folder / place.removeprefix("at the end of ")
-        assert path.exists() == place.startswith("at the end of "), place
-        with path.open("a", encoding="utf-8") as file:
-            file.write(code)
+        added(folder, place, code)
     return folder
+
+
+def added(folder: Path, place: str, code: str) -> None:
+    """Write a file, add to the end of one, or to the lines of a table in one: PATH: NAME."""
+    how, path, table = re.fullmatch(r"(at the end of |in )?(\S+?)(?:: (\w+))?", place).groups()  # type: ignore[union-attr]  # else the page is wrong
+    file = folder / path
+    assert file.exists() == bool(how), place
+    before = file.read_text(encoding="utf-8") if how else ""
+    if table:
+        found = re.search(rf"^{table}\b.*[({{]\n(?: .*\n)*", before, re.MULTILINE)
+        assert found is not None, place
+        code = before[: found.end()] + code + before[found.end() :]
+    else:
+        code = before + code
+    file.write_text(code, encoding="utf-8")
 
 
 def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,11 +56,13 @@ def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_page_has_a_recipe_for_a_check_a_format_and_an_option() -> None:
+def test_the_page_has_a_recipe_for_each_thing_that_is_added() -> None:
     assert [place.split("/")[-1] for place, _ in BLOCKS] == [
         "negated.py",
         "csv.py",
         "judged.py",
+        *("tried.py: DTYPES", "case.py: DTYPES"),
+        *("quantities.py: _ALL", "tried.py: OPERATORS"),
     ]
 
 
@@ -98,3 +112,55 @@ def test_the_option_is_in_the_help_and_refuses_what_is_outside_its_range(project
     assert refused.stderr.splitlines()[-1].endswith(
         "--patience must be more than 0 seconds, got 0.0"
     )
+
+
+NEW_DTYPE = """\
+import torch
+from torch.nn.functional import conv2d
+from conv_reference.verification import verify
+
+def right(input, weight, stride=1):
+    return conv2d(input.float(), weight.float(), stride=stride).to(input.dtype)
+
+def wrong(input, weight, stride=1):
+    return right(input, 2 * weight.float(), stride)
+
+options = {"dtypes": "float8_e5m2", "checks": ["forward"], "cases": 20, "seed": 0}
+print([verify(each, **options).verdict.value for each in (right, wrong)])
+"""
+
+NEW_OPERATOR = """\
+from torch.nn.functional import conv2d
+from conv_reference.verification import verify
+
+def right(input, weight, stride=1, padding=0, dilation=1, groups=1):
+    return conv2d(weight, input, None, stride, padding, dilation, groups)
+
+def wrong(input, weight, stride=1, padding=0, dilation=1, groups=1):
+    return right(input, weight.flip(3), stride, padding, dilation, groups)
+
+checks = ["certificate", "double_backward", "jvp", "refusals"]
+options = {"operator": "conv2d_kernel_first", "dtypes": "float32", "checks": checks, "seed": 0}
+options |= {"cases": 60}
+print([verify(each, **options).verdict.value for each in (right, wrong)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "verdicts"),
+    [(NEW_DTYPE, "['rounded', 'wrong']"), (NEW_OPERATOR, "['exact', 'wrong']")],
+    ids=["dtype", "operator"],
+)
+def test_what_is_right_in_it_passes_and_what_is_wrong_does_not(
+    project: Path, program: str, verdicts: str
+) -> None:
+    (project / "added.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "added.py"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == verdicts, done.stdout + done.stderr

@@ -87,13 +87,15 @@ def _notes(spared: Spared, results: dict[Case, tuple[Judgement, ...]]) -> Iterat
     for defect in dict.fromkeys(defect for defect, _ in spared):
         cases = [case for own, case in spared if own is defect]
         tried = sum(case in results for case in cases)
-        known = f"{defect.name} may crash, a known defect ({defect.link})"
+        known = f"{defect.name}, a known defect ({defect.link}), may crash"
         if tried:
             where = f"with {LEVEL}={defect.harmless_at}, at which it does not"
-            yield Note(NoteKind.TRIED_ELSEWHERE, f"{_counted(tried)} where {known}, tried {where}")
+            were = "was" if tried == 1 else "were"
+            said = f"{_counted(tried)} in which {known} {were} tried {where}"
+            yield Note(NoteKind.TRIED_ELSEWHERE, said)
         if tried < len(cases):
             left = _counted(len(cases) - tried)
-            yield Note(NoteKind.NOT_TRIED, f"not tried: {left} where {known}")
+            yield Note(NoteKind.NOT_TRIED, f"not tried: {left} in which {known}")
 
 
 def _counted(number: int) -> str:

@@ -111,7 +111,7 @@ class Run:
             *(() if sweep is None else sweep.notes),
             *done.elsewhere.notes,
             *tally.notes,
-            *notes.silent(checks, rows, tally.rows, done.tried, tally.ended),
+            *notes.silent(checks, rows, tally.rows, done.tried, self.target, tally.ended),
         )
         report = PrintedReport(
             target=self.target.name,

@@ -108,7 +108,7 @@ def degenerate(trial: Trial) -> Iterator[Judgement]:
 
 
 def certified(trial: Trial, row: str) -> Iterator[Judgement]:
-    """The certificate's judgements under one row, each with the geometry that it is about."""
+    """The certificate's judgements under one row."""
     try:
         judgements = list(certificate(trial))
     except TargetRaised as raised:
@@ -117,6 +117,5 @@ def certified(trial: Trial, row: str) -> Iterator[Judgement]:
         if judgement.verdict in {Verdict.EXACT, Verdict.ROUNDED}:
             yield replace(judgement, check=row)
             continue
-        explanation = f"{trial.case.geometry}: {judgement.explanation}"
         case = replace(trial.case, check=certificate.__name__)
-        yield replace(judgement, check=row, explanation=explanation, case=case)
+        yield replace(judgement, check=row, case=case)

@@ -68,6 +68,7 @@ def nonfinite(trial: Trial) -> Iterator[Judgement]:
             yield from _poisoned(plain, row, role)
 
 
+_ZEROS = "the zeros of a padding, or between strides, are multiplied"
 _ROWS = ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream")
 _POISONS = (math.nan, math.inf, math.nan, -math.inf)
 
@@ -145,7 +146,7 @@ def _propagated(
     yield explained(judgement, f"{said} does not take part in this element of {quantity}")
     spread = reach.open & ~reach.sure
     if bool((spread & ~actual.isfinite()).any()):
-        yield observed(row, quantity, f"zeros outside the definition are multiplied in {quantity}")
+        yield observed(row, quantity, f"{_ZEROS} in {quantity}: NaN and infinity spread there")
 
 
 def _is_of_its_algorithm(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.quantities import CONV2D
+from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
 from conv_reference.verification.checks._registry import Reported, Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
@@ -25,7 +25,9 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
 
 
 def _who_refuses(target: Target) -> str | None:
-    """Whether it is the target that would refuse."""
+    """Whether it is the target that would refuse, and what."""
+    if target.operator not in {CONV2D, CONV_TRANSPOSE2D}:
+        return "which arguments have no answer is known of conv2d and conv_transpose2d alone"
     if target.has_glue:
         return "what lies between it and torch's convention decides what is refused"
     return cannot_be_given(target)

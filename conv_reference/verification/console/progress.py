@@ -9,8 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 INTERVAL = 10.0  # seconds between two lines in a log
 STARTING = "starting: the target is imported"
@@ -85,13 +93,8 @@ def shown(*, quiet: bool = False, interval: float = INTERVAL) -> Iterator[Status
 
 @contextmanager
 def _bar(console: Console) -> Iterator[Status]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
+    counted = (MofNCompleteColumn(), TimeRemainingColumn(compact=True), TextColumn("left"))
+    columns = (TextColumn("{task.description}"), BarColumn(), *map(_Counted, counted))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(STARTING, total=None)
 
@@ -100,6 +103,18 @@ def _bar(console: Console) -> Iterator[Status]:
             bar.update(task, description=status.phase, completed=status.done, total=total)
 
         yield Status(update)
+
+
+class _Counted(ProgressColumn):
+    """A column that is empty while nobody knows how many cases there are."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self.column = column
+
+    def render(self, task: Task) -> RenderableType:
+        """The column, once there is a number of cases."""
+        return "" if task.total is None else self.column(task)
 
 
 @contextmanager

@@ -73,7 +73,8 @@ class Bench:
         """The certificates, with all gradients, of its case and of what its check made of it.
 
         Each on its own values and layouts, and on numbers that differ, one by one: where few
-        numbers are drawn, or one repeats itself, a wrong answer may be right by chance.
+        numbers are drawn, or one repeats itself, a wrong answer may be right by chance. And over
+        0 and ±1, over which a row is asked again: some fail where numbers are equal.
         """
         made = failure.judgement.case
         given = [failure.case] if made is None else [made, failure.case]
@@ -87,7 +88,7 @@ class Bench:
                 grad_output_layout=Layout.CONTIGUOUS,
             )
             for case in own
-            for values in (Values.COUNTING, Values.BALANCED)
+            for values in (Values.COUNTING, Values.BALANCED, Values.SPARSE)
         ]
         return [*own, *plain]
 

@@ -43,10 +43,11 @@ def common_to(
     alike = [f for k, those in failures.items() if _is_alike(k, kind) for f in those]
     first = row_of(alike[0].judgement).is_first
     failing = [f.case for f in alike if not first or f.case.check == certifying().name]
+    among = "" if len({*failing}) == len({f.case for f in alike}) else " of the certificate"
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
     others = {case for row in rows for case in judged_in.get(row, ())} - elsewhere
-    return circumstances(failing, [*others], smallest=shown)
+    return circumstances(failing, [*others], smallest=shown, among=among)
 
 
 def _is_alike(other: Kind, kind: Kind) -> bool:
@@ -57,7 +58,11 @@ def _is_alike(other: Kind, kind: Kind) -> bool:
 
 
 def circumstances(
-    failing: Sequence[Case], others: Sequence[Case], *, smallest: Case | None = None
+    failing: Sequence[Case],
+    others: Sequence[Case],
+    *,
+    smallest: Case | None = None,
+    among: str = "",
 ) -> str:
     """One sentence: the conditions that all failing cases meet, and how many others do.
 
@@ -68,6 +73,7 @@ def circumstances(
         failing: cases that failed in one way.
         others: cases that could have, and passed.
         smallest: one more that fails in this way, made small: what it lacks is not needed.
+        among: which of all that failed in this way they are, where they are not all.
 
     Returns:
         Empty where fewer than five failed, or all did, or nothing is common to them alone but
@@ -87,7 +93,7 @@ def circumstances(
     if not chosen or passing > _MOST_PASSING * len(wrong):
         return ""  # what more of the right ones have, too, explains nothing
     left = f"{passing:,} other{'s' * (passing > 1)}" if passing else "no other"
-    return f"All {len(wrong):,} have {', '.join(chosen)}; {left} with that passed."
+    return f"All {len(wrong):,}{among} have {', '.join(chosen)}; {left} with that passed."
 
 
 def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> list[str]:

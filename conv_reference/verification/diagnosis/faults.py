@@ -9,7 +9,13 @@ from conv_reference.quantities import GRADIENTS, QUANTITIES
 from conv_reference.verification.diagnosis.adjoint import own_gradients
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Condition, Kind, row_of, size
-from conv_reference.verification.diagnosis.origins import Groups, explains
+from conv_reference.verification.diagnosis.origins import (
+    CHANGED,
+    Groups,
+    disturbs,
+    explains,
+    writes_in_place,
+)
 from conv_reference.verification.model.case import DTYPES, Case, Values
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Verdict
@@ -30,13 +36,15 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     """The faults behind the groups, in their order; the widest dtype of each first.
 
     What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
-    because of it: see ``own_gradients``.
+    because of it, see ``own_gradients``; and an argument that is changed with what raises where
+    it may not be.
     """
     faults: dict[Kind, Fault] = {}
     for kind in groups:
         faults.setdefault(kind.in_any_dtype, Fault()).kinds.append(kind)
     for fault in faults.values():
         fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
+    _under_a_changed_argument(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
         return [*faults.values()]
@@ -50,6 +58,22 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     return [*faults.values()]
 
 
+def _under_a_changed_argument(faults: dict[Kind, Fault], groups: Groups) -> None:
+    """File what raises for a tensor may not be written to under what is written to."""
+    changed = next((k for k in faults if k.row == CHANGED and not k.known), None)
+    if changed is None:
+        return
+    raised = [
+        kind
+        for kind in faults
+        if kind.verdict == Verdict.RAISED
+        and not kind.known
+        and writes_in_place(groups[faults[kind].kinds[0]].failures[0].judgement)
+    ]
+    for kind in raised:
+        faults[changed].following += faults.pop(kind).kinds
+
+
 def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:
     """Which failures of this kind are a fault of their own, and follow from no other.
 
@@ -59,7 +83,11 @@ def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:
     quantity = _wrong_quantity(kind)
     if quantity in GRADIENTS and "Y" in others:
         return lambda failure: quantity not in _own_gradients([failure.case], bench)[0]
-    first = [other for other in groups if not other.known and _is_first(groups[other].failures)]
+    first = [
+        other
+        for other in groups
+        if not other.known and (other.row == CHANGED or _is_first(groups[other].failures))
+    ]
     if first and not _is_first(groups[kind].failures):
         return lambda failure: not _is_explained(failure, bench)
     return lambda _: True
@@ -86,7 +114,11 @@ def _is_first(failures: Sequence[Failure]) -> bool:
 def _is_explained(failure: Failure, bench: Bench) -> bool:
     answers = bench.failures_on(bench.certificates_of(failure))
     found = (other for those in answers.values() for other in those)
-    return any(explains(other.judgement, failure.judgement) for other in found)
+    return any(
+        is_behind(other.judgement, failure.judgement)
+        for other in found
+        for is_behind in (explains, disturbs)
+    )
 
 
 def _follows(kind: Kind, groups: Groups, bench: Bench) -> bool:

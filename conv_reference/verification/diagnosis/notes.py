@@ -66,6 +66,7 @@ def silent(
     rows: Set[str],
     seen: Set[str],
     tried: Sequence[Case],
+    target: Target,
     ended: Set[str] = frozenset(),
 ) -> Iterator[Note]:
     """The rows of which nothing was seen, and why.
@@ -78,6 +79,7 @@ def silent(
         rows: that are reported.
         seen: those of which something was.
         tried: the cases that have a result.
+        target: that they were put to: of a row's own sizes it may have none.
         ended: rows that failed or were refused, in whichever case.
     """
     by_check: dict[str, list[Case]] = {}
@@ -92,13 +94,15 @@ def silent(
             continue
         stopped = any(row.name in ended for row in check.rows)
         for row in quiet:
+            has_sizes = not row.own or bool(row.asked_of(target))
             asked = stopped and any(_asks_for(row.quantity, case) for case in cases)
-            (kept if asked else lacking).append(row.name)
+            (kept if asked and has_sizes else lacking).append(row.name)
     if lacking:
         said = f"not asked, for no case of this run has what it takes: {', '.join(lacking)}"
         yield Note(NoteKind.NOT_ASKED, said)
     if kept:
-        said = f"not judged, for its cases failed or were refused before: {', '.join(kept)}"
+        why = "for their cases failed, or were refused, at an earlier step"
+        said = f"not judged, {why}: {', '.join(kept)}"
         yield Note(NoteKind.NOT_ASKED, said)
 
 

@@ -8,6 +8,7 @@ fault of its own, however many others there are.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
+CHANGED = "arguments"  # the row of arguments that a call changes
+ARGUMENTS = frozenset({"X", "K", "b", "G"})  # as it names them
+_IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
 
@@ -81,7 +85,7 @@ def _kind(failure: Failure, bench: Bench) -> Kind:
 def _origins(failures: Sequence[Failure], bench: Bench) -> Iterator[tuple[Failure, Failure | None]]:
     """Each failure, or the simplest on its case that it stands for, and what it follows from."""
     asked = _sample(failures)
-    origins = _found(asked, bench, bench.certificates_of, explains)
+    origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
     simpler = [f for f in asked if id(f) not in origins]
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), is_made_of)
     own = [f for f in asked if id(f) not in origins]
@@ -113,15 +117,19 @@ def _found(
     failures: Sequence[Failure],
     bench: Bench,
     questions: Callable[[Failure], list[Case]],
-    is_behind: Callable[[Judgement, Judgement], bool],
+    *are_behind: Callable[[Judgement, Judgement], bool],
 ) -> _Origins:
-    """What each failure follows from, among how the cases fail that are asked for it."""
+    """What each failure follows from, among how the cases fail that are asked for it.
+
+    Of several reasons to lay it to another failure, the first that finds one counts.
+    """
     cases = {id(failure): questions(failure) for failure in failures}
     answers = bench.failures_on(case for those in cases.values() for case in those)
     found: _Origins = {}
     for failure in failures:
         behind = (
             other
+            for is_behind in are_behind
             for case in cases[id(failure)]
             for other in answers.get(case, ())
             if is_behind(other.judgement, failure.judgement)
@@ -161,6 +169,26 @@ def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
     # Nobody throws because a number was wrong; torch does because of a shape or a missing graph.
     at_home = thrown is not None and thrown.place
     return row_of(origin).reported in {Reported.SHAPE, Reported.GRAPH} and not at_home
+
+
+def disturbs(origin: Judgement, judgement: Judgement) -> bool:
+    """Whether an argument that the call changes is the cause of another failure on its case.
+
+    The same change shows in other rows; whoever asks twice reads other numbers the second time;
+    and torch, or the memory's layout, may not let it be written to.
+    """
+    if origin.check != CHANGED or judgement.check == CHANGED:
+        return False
+    if judgement.verdict == Verdict.RAISED:
+        return writes_in_place(judgement)
+    if judgement.quantity in ARGUMENTS:
+        return origin.quantity == judgement.quantity
+    return judgement.verdict == Verdict.WRONG and judgement.of_numbers
+
+
+def writes_in_place(judgement: Judgement) -> bool:
+    """Whether it raised for it was not let write to a tensor, or to an array."""
+    return judgement.thrown is not None and bool(_IN_PLACE.search(judgement.thrown.message))
 
 
 def _rests_on(judgement: Judgement) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from conv_reference.quantities import CONV2D, Operator
 from conv_reference.verification.checks import Check, Reported, Row, Sample
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
-from conv_reference.verification.model.judgement import Crash, Failure, Judgement
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
     FOUND,
@@ -32,6 +32,7 @@ from conv_reference.verification.trial.values import miss_bound
 _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
 )
+AS_FOUND = "raises as it does without the transform, which is a finding"
 DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
     "workspace; that shows when the block is freed, which may be in a later call."
@@ -50,7 +51,8 @@ class _Seen:
     bounds: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     reason: str = ""
-    raises: bool = False
+    # What was thrown where that is unsupported, and what is told of it.
+    thrown: dict[Thrown, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -95,9 +97,11 @@ class Tally:
         if judgement.verdict in FOUND:
             seen.failures.append(Failure(case, judgement))
         elif judgement.verdict == Verdict.UNSUPPORTED:
-            thrown = judgement.thrown
-            seen.raises = seen.raises or (thrown is not None and not thrown.refusal)
-            seen.reason = seen.reason or judgement.actual or judgement.explanation
+            said, thrown = judgement.actual or judgement.explanation, judgement.thrown
+            if thrown is None or thrown.refusal:
+                seen.reason = seen.reason or said
+            else:
+                seen.thrown.setdefault(thrown.alike, said)
         elif judgement.observed:
             self._notes.setdefault(judgement.observed, set()).add(case.dtype)
 
@@ -147,18 +151,28 @@ class Tally:
             known: the failures that are known defects.
         """
         excused = {id(failure) for failure in known}
+        thrown = (failure.judgement.thrown for failure in self.failures())
+        found = {each.alike for each in thrown if each is not None}
         order = {row.name: (i, c) for i, (c, row) in enumerate(_rows(self.checks))}
         place = {dtype: i for i, dtype in enumerate(self.dtypes)}
         keys = sorted(self._seen, key=lambda key: (order[key[0]][0], place.get(key[1], 99)))
-        return [self._result(*key, order[key[0]][1], excused) for key in keys]
+        return [self._result(*key, order[key[0]][1], excused, found) for key in keys]
 
-    def _result(self, row: str, dtype: torch.dtype, check: Check, excused: set[int]) -> CheckResult:
+    def _result(
+        self,
+        row: str,
+        dtype: torch.dtype,
+        check: Check,
+        excused: Set[int],
+        found: Set[Thrown],
+    ) -> CheckResult:
         seen = self._seen[row, dtype]
         new = {f.judgement.verdict for f in seen.failures if id(f) not in excused}
         # Beside a new failure a known one says nothing of how bad it is.
         verdicts = (seen.verdicts - FOUND) | new if new else seen.verdicts
         # A mode that some cases have and others do not is judged by those that do.
         verdict = worst(verdicts - {Verdict.UNSUPPORTED})
+        of_transforms = [said for thrown, said in seen.thrown.items() if thrown not in found]
         return CheckResult(
             name=row,
             dtype=dtype_name(dtype),
@@ -172,8 +186,8 @@ class Tally:
             unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
-            reason=seen.reason,
-            raises=seen.raises,
+            reason=seen.reason or (of_transforms or [AS_FOUND if seen.thrown else ""])[0],
+            raises=bool(of_transforms),
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
             families=count_families(seen.geometries),

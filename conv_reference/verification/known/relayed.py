@@ -25,6 +25,7 @@ from conv_reference.verification.execution import Settings, guarded, judge_case
 from conv_reference.verification.known.exact import (
     absolute,
     differs,
+    framed,
     in_float64,
     is_floating,
     tried,
@@ -135,7 +136,9 @@ def judged_beside(target: Target, case: Case, argument: tuple[Settings, Defect])
         argument: the settings of the run, and the defect.
     """
     settings, defect = argument
-    listener = _Beside(settings.device, _operations(defect), target.about_to)
+    listener = _Beside(
+        settings.device, _operations(defect), target.about_to, framing="nan" in defect.actual
+    )
     with guarded(), listener:
         judged = judge_case(target, case, settings)
     return Beside(_failing(judged), listener.torch_errs)
@@ -220,28 +223,41 @@ class _Listener(TorchDispatchMode):
 class _Beside(_Listener):
     """Hands back what torch answers, and holds it against what it answers in float64."""
 
-    def __init__(self, device: str, exact: Set[str], about_to: Callable[[Any], None]) -> None:
+    def __init__(
+        self, device: str, exact: Set[str], about_to: Callable[[Any], None], *, framing: bool
+    ) -> None:
         super().__init__(device, exact)
         self.torch_errs = False
         self._about_to = about_to
+        # A defect that makes NaN mostly reads past an operand: what lies there is then NaN, each
+        # time, where it would be what the heap happens to hold.
+        self._framing = framing
 
     def carried_out(self, operation: Any, args: Any, kwargs: Any) -> Any:
-        """Torch's own answer; where it is wrong, that is remembered."""
-        with torch.backends.mkldnn.flags(enabled=False):
-            right = tried(in_float64, operation, args, kwargs)
-            sums = tried(in_float64, operation, *tree_map(absolute, (args, kwargs)))
+        """Torch's own answer; where it is wrong, that is remembered.
+
+        Torch is asked first: what it reads of freed memory must not be the right answer.
+        """
         self._about_to(IN_TORCH)
         try:
-            found = operation(*args, **kwargs)
+            given_on = tree_map(framed, (args, kwargs)) if self._framing else (args, kwargs)
+            found = operation(*given_on[0], **given_on[1])
         except Exception:
-            self.torch_errs |= right is not None
+            self.torch_errs |= self._exactly(operation, args, kwargs) is not None
             raise
         finally:
             self._about_to("the target")
+        right = self._exactly(operation, args, kwargs)
+        sums = self._exactly(operation, *tree_map(absolute, (args, kwargs)))
         given = [leaf for leaf in tree_leaves((args, kwargs)) if is_floating(leaf)]
         if right is not None and sums is not None:
             self.torch_errs |= differs(found, right, sums, given)
         return found
+
+    @staticmethod
+    def _exactly(operation: Any, args: Any, kwargs: Any) -> Any:
+        with torch.backends.mkldnn.flags(enabled=False):
+            return tried(in_float64, operation, args, kwargs)
 
 
 # By their names at the dispatcher; within a registered operator conv2d is seen as such.

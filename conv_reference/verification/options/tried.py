@@ -7,7 +7,12 @@ from typing import Any
 
 from .option import TRIED, Option
 
-DTYPES = ("float64", "float32", "float16", "bfloat16")
+DTYPES = (
+    "float64",
+    "float32",
+    "float16",
+    "bfloat16",
+)
 OPERATORS = (
     "conv2d",
     "conv_transpose2d",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from conv_reference.verification.report.view import PLAIN, View
 
 PERMISSIVE = "permissive: it answers arguments for which there is no convolution"
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
+_SIZES = re.compile(r"(?<![:\w])\d+(, ?\d+)*")  # in what is raised; not the line of a file
 NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
     "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
@@ -306,9 +308,11 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     """
     dtypes = {check.dtype for check in report.checks} - {NO_DTYPE}
     where: dict[tuple[str, str], list[str]] = {}
+    reasons_alike: dict[str, str] = {}  # those that differ in sizes alone are said once
     for check in report.checks:
         if check.verdict == Verdict.UNSUPPORTED:
-            reason = one_line(check.reason) or "no reason given"
+            said = one_line(check.reason) or "no reason given"
+            reason = reasons_alike.setdefault(_SIZES.sub("#", said), said)
             where.setdefault((reason, one_line(check.name)), []).append(one_line(check.dtype))
     reasons: dict[str, list[str]] = {}
     for (reason, name), among in where.items():
@@ -334,7 +338,11 @@ def asked(report: Report) -> tuple[str, ...]:
 
 def remarks(report: Report) -> Iterator[str]:
     """What else is to be said of a run, a line each."""
-    yield from (one_line(str(note)) for note in report.notes)
+    seen = [note for note in report.notes if note.kind == NoteKind.OBSERVED]
+    if seen:
+        every = "; ".join(one_line(str(note)) for note in seen)
+        yield f"Observed, and neither right nor wrong: {every}."
+    yield from (one_line(str(note)) for note in report.notes if note not in seen)
     if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The budget"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."

@@ -117,13 +117,15 @@ def judge(
     # Where little is to be summed a transform leaves the noise of what it has mixed in.
     largest = max(float(scale.max()), expected.product())
     unit = torch.finfo(expected.dtype).eps / 2
-    relative = float((error / scale).nan_to_num(nan=0.0, posinf=math.inf).max())
-    bits = math.inf if relative == 0 else -math.log2(relative)
+    tiny = torch.finfo(expected.dtype).tiny
+    # What is smaller than any normal number is noise, and of an empty sum no part at all.
+    relative = float(torch.where(error <= tiny, 0.0, error / scale).nan_to_num(nan=0.0).max())
+    bits = None if relative == 0 else -math.log2(relative)
     gamma = _gamma(expected.terms + 1, unit)
     factor = growth(expected.dtype) if expected.transform else 1.0
     if not real:
         gamma = min(gamma, unit * (factor if expected.transform else expected.roundings))
-    bound = gamma * scale + torch.finfo(expected.dtype).tiny
+    bound = gamma * scale + tiny
     if bool((error <= bound).all()):
         return Judgement(check, quantity, Verdict.ROUNDED, bits, COMPONENTWISE)
     allowed = unit * factor

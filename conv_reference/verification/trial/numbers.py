@@ -11,6 +11,7 @@ from torch import Tensor
 # Bound before a target could replace them.
 _numpy, _float32 = Tensor.numpy, Tensor.float
 _FALSE = b"\0"
+_HELD = frozenset({torch.float64, torch.float32, torch.float16})  # by numpy, too
 
 
 def same_numbers(left: Tensor, right: Tensor) -> bool:
@@ -20,7 +21,7 @@ def same_numbers(left: Tensor, right: Tensor) -> bool:
         left: without a graph, of any strides.
         right: likewise, of the same dtype.
     """
-    if left.dtype == torch.bfloat16:  # which numpy lacks
+    if left.dtype not in _HELD:  # float32 holds each number of the narrower ones
         left, right = _float32(left), _float32(right)
     ours, theirs = _numpy(left), _numpy(right)
     # Of a few elements, as nearly always, this takes a fifth of the time of numpy's reductions.

@@ -171,7 +171,8 @@ def is_exact(case: Case, operands: Operands, operator: Operator = CONV2D) -> boo
 def _sums_stay_exact(case: Case, operands: Operands, operator: Operator) -> bool:
     """A bound without the oracle: the longest sum times the greatest product."""
     greatest = {
-        role: float(t.abs().max()) if t.numel() else 0.0 for role, t in operands.by_role().items()
+        role: float(t.to(torch.float64).abs().max()) if t.numel() else 0.0
+        for role, t in operands.by_role().items()
     }
     sums = [
         operator.products(name, case.geometry)

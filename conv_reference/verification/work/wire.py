@@ -20,11 +20,11 @@ _OURS = "conv_reference."
 # By name alone: a class may move to another module of ours, and stays what it is.
 ADMITTED = frozenset(
     {
-        "Answered", "Axis", "Broken", "Case", "Crash", "Described", "Difference", "Domain",
-        "Explanation", "Failure", "FunctionSpelling", "Geometry", "Judgement", "LayerSpelling",
-        "Layout", "Offer", "Part", "Picture", "Plane", "Quantity", "Refused", "Results", "Sheet",
-        "StrangersSpelling", "Target", "TargetError", "Term", "Thrown", "Unreached", "Values",
-        "Verdict",
+        "Answered", "Axis", "Beside", "Broken", "Case", "Crash", "Described", "Difference",
+        "Domain", "Explanation", "Failure", "FunctionSpelling", "Geometry", "Judgement",
+        "LayerSpelling", "Layout", "Offer", "Part", "Picture", "Plane", "Quantity", "Refused",
+        "Results", "Sheet", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown",
+        "Unreached", "Values", "Verdict",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.

@@ -34,7 +34,7 @@ CRASH = Defect(
     harmless_at="AVX2",
     geometry="n == 2",
 )
-KNOWN = "where two samples may crash, a known defect (docs/found/a.md)"
+KNOWN = "in which two samples, a known defect (docs/found/a.md), may crash"
 
 
 class Elsewhere(Here):
@@ -69,7 +69,7 @@ def test_what_a_known_crash_would_take_is_tried_where_it_does_not_crash() -> Non
     assert place.set == [{LEVEL: "AVX2"}]
     assert found.results == ((CASE, judge_case(place.target, CASE, SETTINGS)),)
     assert [str(note) for note in found.notes] == [
-        f"1 case {KNOWN}, tried with {LEVEL}=AVX2, at which it does not"
+        f"1 case {KNOWN} was tried with {LEVEL}=AVX2, at which it does not"
     ]
 
 

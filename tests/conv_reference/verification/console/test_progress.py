@@ -4,8 +4,15 @@ import re
 import time
 
 import pytest
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
-from conv_reference.verification.console.progress import GATHERING, STARTING, Status, shown
+from conv_reference.verification.console.progress import (
+    GATHERING,
+    STARTING,
+    Status,
+    _Counted,
+    shown,
+)
 
 
 def test_the_phase_follows_from_what_is_done() -> None:
@@ -57,3 +64,12 @@ def test_a_log_says_at_once_how_many_cases_are_planned(capsys: pytest.CaptureFix
     with shown(quiet=True) as status:
         status(0, 1_234)
     assert capsys.readouterr().err == ""
+
+
+def test_on_a_terminal_nothing_is_counted_before_the_cases_are_planned() -> None:
+    columns = [_Counted(column) for column in (MofNCompleteColumn(), TextColumn("left"))]
+    bar = Progress(*columns)  # not begun
+    task = bar._tasks[bar.add_task("starting", total=None)]
+    assert [column.render(task) for column in columns] == ["", ""]
+    bar.update(task.id, total=10)
+    assert [str(column.render(task)) for column in columns] == [" 0/10", "left"]

@@ -86,3 +86,9 @@ def test_what_the_smallest_failing_case_lacks_is_not_named() -> None:
 def test_a_contiguous_view_behind_an_offset_is_not_called_otherwise() -> None:
     sentence = said(lambda c: c.input_layout in {Layout.OFFSET, Layout.SLICED})
     assert "X not contiguous" not in sentence
+
+
+def test_where_others_failed_so_as_well_it_is_said_of_which_it_speaks() -> None:
+    failing = [case for case in CASES if case.geometry.groups > 1]
+    said = circumstances(failing, CASES, among=" of the certificate")
+    assert said.startswith(f"All {len({*failing})} of the certificate have g > 1")

@@ -108,7 +108,17 @@ def test_a_row_that_what_came_before_kept_from_being_judged_says_so() -> None:
         _wrong_shape, dtypes="float64", checks="certificate", sweep="small", cases=40, seed=0
     )
     said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
-    assert (
-        "not judged, for its cases failed or were refused before: grad_input, grad_weight" in said
-    )
+    why = "for their cases failed, or were refused, at an earlier step"
+    assert f"not judged, {why}: grad_input, grad_weight" in said
     assert "not asked, for no case of this run has what it takes: grad_bias" in said
+
+
+def test_sizes_that_a_target_does_not_have_were_not_kept_from_being_judged() -> None:
+    """It has no groups and no dilation; some cases of the other sizes failed."""
+    report = verify(
+        _wrong_shape, dtypes="float64", checks="degenerate", cases=40, seed=0, known=None
+    )
+    said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
+    assert said[0].startswith("not asked, for no case of this run has what it takes: ")
+    assert said[0].endswith("dilation_over_input, depthwise")
+    assert not any("earlier step" in each for each in said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import faulty
@@ -9,6 +10,9 @@ import pytest
 import several
 
 from conv_reference.verification import Report, Verdict, verify
+from conv_reference.verification.diagnosis.origins import disturbs
+from conv_reference.verification.diagnosis.tally import AS_FOUND
+from conv_reference.verification.model.judgement import Judgement, Thrown
 from conv_reference.verification.report import text
 from conv_reference.verification.report.groups import groups, rows_of
 
@@ -126,3 +130,60 @@ def test_what_is_right_by_chance_on_the_case_itself_still_explains(case: str) ->
 
     assert group.first.check == "forward"
     assert group.following == (case.partition(" ")[0],)
+
+
+def test_a_changed_argument_is_one_finding_whatever_comes_of_it() -> None:
+    """Other numbers at a second pass; a raise where torch does not let it be written to."""
+    checks = (
+        "certificate", "memory", "two_backwards", "degenerate", "upstream_layouts",
+        "double_backward",
+    )  # fmt: skip
+    report = verify(
+        several.scales_its_upstream, dtypes=["float64"], checks=checks, cases=40, seed=1
+    )
+    (group,) = groups(report.findings)
+
+    assert (group.first.check, group.first.quantity) == ("arguments", "G")
+    rows = {row for finding in group.findings for row in rows_of(finding)}
+    assert {"untouched_arguments", "two_backwards", "single_pixel", "double_backward"} <= rows
+    assert "upstream_layouts" in rows
+    assert {f.follows for f in group.findings if f.verdict == Verdict.RAISED} == {True}
+
+
+def test_a_number_that_is_wrong_beside_a_changed_argument_is_a_fault_of_its_own() -> None:
+    origin = Judgement("arguments", "G", Verdict.WRONG)
+    other = Judgement("arguments", "X", Verdict.WRONG)
+    written = Judgement("untouched_arguments", "G", Verdict.WRONG)
+    state = Judgement("global_state", "", Verdict.WRONG, of_numbers=False)
+    raised = Judgement("vmap", "Y", Verdict.RAISED, thrown=Thrown("RuntimeError", "no such device"))
+    in_place = replace(
+        raised, thrown=Thrown("RuntimeError", "a leaf used in an in-place operation")
+    )
+
+    assert disturbs(origin, written)
+    assert disturbs(origin, Judgement("two_backwards", "dX", Verdict.WRONG))
+    assert disturbs(origin, in_place)
+    assert not any(disturbs(origin, judged) for judged in (origin, other, state, raised))
+    assert not disturbs(other, written)
+    assert not disturbs(written, Judgement("two_backwards", "dX", Verdict.WRONG))
+
+
+def test_what_a_transform_raises_as_the_forward_pass_does_is_told_with_that() -> None:
+    report = verify(
+        several.no_tall_output, dtypes=["float64"], checks=["certificate", "hessian_vector"],
+        cases=120, seed=1,
+    )  # fmt: skip
+
+    assert [group.first.verdict for group in groups(report.findings)] == [Verdict.RAISED]
+    refused = [check for check in report.checks if check.unsupported]
+    assert {check.reason for check in refused} == {AS_FOUND}
+    assert "raises under" not in text.render(report)
+
+
+def test_what_fails_over_equal_numbers_alone_is_filed_under_its_certificate() -> None:
+    report = verify(
+        several.equal_numbers_mixed_up, dtypes=["float64"],
+        checks=["certificate", "batch_independence"], cases=60, seed=1,
+    )  # fmt: skip
+
+    assert {group.first.check for group in groups(report.findings)} == {"forward"}

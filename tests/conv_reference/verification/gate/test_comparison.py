@@ -208,7 +208,9 @@ def test_a_new_row_that_fails_is_no_regression_but_appears() -> None:
     )
 
     assert not comparison.regressed
-    assert [(c.kind, c.check) for c in comparison.appeared] == [(Kind.NEW, "jvp")]
+    assert [(c.kind, c.check, c.was, c.now) for c in comparison.appeared] == [
+        (Kind.NEW, "jvp", "not there", "wrong")
+    ]
 
 
 def test_what_changed_in_the_environment_is_told() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from conv_reference.verification.known.exact import absolute, differs, in_float64, tried
+from conv_reference.verification.known.exact import absolute, differs, framed, in_float64, tried
 
 ONES = torch.ones(2, 3, dtype=torch.bfloat16)
 
@@ -58,3 +58,24 @@ def test_what_raises_has_no_answer() -> None:
 def test_signs_are_taken_from_floating_numbers_alone() -> None:
     assert absolute(-ONES).tolist() == ONES.tolist()
     assert absolute(-3) == -3
+
+
+@pytest.mark.parametrize("step", [1, 2, 0])
+def test_an_operand_lies_between_nan_as_it_lay(step: int) -> None:
+    memory = torch.arange(24.0)[1:]
+    given = memory.as_strided((2, 3), (6, step), 4)
+    found = framed(given)
+
+    assert torch.equal(found, given)
+    assert found.stride() == given.stride()
+    flat = torch.empty(0).set_(found.untyped_storage())
+    last = found.storage_offset() + 6 + 2 * step
+    assert flat[: found.storage_offset()].isnan().all()
+    assert len(flat) > last + 1
+    assert flat[last + 1 :].isnan().all()
+    assert found.storage_offset() % 64 == given.storage_offset() % 64
+
+
+def test_what_is_no_plain_floating_tensor_is_not_framed() -> None:
+    for leaf in (3, ONES[:0], ONES.to_sparse(), torch.arange(3)):
+        assert framed(leaf) is leaf

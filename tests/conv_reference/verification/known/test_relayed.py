@@ -9,19 +9,19 @@ from typing import Any
 import faulty
 import pytest
 import torch
+from erring import flipped
 from torch import Tensor
 from torch.nn.functional import conv2d, unfold
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from conv_reference import functional
-from conv_reference.geometry import geometry_of
 from conv_reference.verification import verify
-from conv_reference.verification.execution import Settings
+from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.faults import direct
 from conv_reference.verification.known.known import SHIPPED, load
 from conv_reference.verification.known.relayed import (
     IN_TORCH,
     Beside,
+    _Beside,
     convolved_by_torch,
     errs_again,
     is_right_without,
@@ -115,24 +115,6 @@ def registry(tmp_path: Path) -> Path:
     return path
 
 
-def flipped(
-    input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any,
-    transposed: bool, output_padding: Any, groups: int,
-) -> Tensor:  # fmt: skip
-    """What torch does in the tests, where kernels have two columns: right in float64 alone."""
-    geometry = geometry_of(
-        input.shape,
-        weight.shape,
-        stride=tuple(stride),
-        padding=tuple(padding),
-        dilation=tuple(dilation),
-        groups=groups,
-    )
-    errs = input.dtype != torch.float64 and weight.shape[3] == 2
-    Y = functional.output(input, weight.flip(2, 3) if errs else weight, geometry)
-    return Y if bias is None else Y + bias[:, None, None]
-
-
 def doubled(left: Tensor, right: Tensor) -> Tensor:
     """What torch does in the tests: right in float64 alone."""
     product = (left[:, :, None] * right[None]).sum(1)
@@ -185,6 +167,14 @@ def test_a_defect_of_torch_that_a_target_passes_on_is_known(
     assert finding.explanation.startswith(
         "torch's convolution, which the target calls, has it: The kernel is flipped."
     )
+
+
+def test_in_a_child_it_is_known_as_well(registry: Path) -> None:
+    report = verify("erring:convolve", case=CASE, known=registry, isolate=True, seed=0)
+    (finding,) = report.findings
+
+    assert report.passed
+    assert finding.known == "flipped"
 
 
 @pytest.mark.parametrize(
@@ -361,3 +351,21 @@ def test_a_defect_of_the_matrix_product_is_known_of_what_calls_it(
     assert finding.known == known
     said = "torch's matrix product, which the target calls, has it: Rows are wrong."
     assert finding.explanation.startswith(said) == (known is not None)
+
+
+def reads_behind(given: Tensor) -> Tensor:
+    """The sum, and zero times what lies behind."""
+    flat = torch.empty(0, dtype=given.dtype).set_(given.untyped_storage())
+    behind = flat[given.storage_offset() + given.numel() :][:1]
+    return given.sum() + (behind * 0).sum()
+
+
+@pytest.mark.parametrize("framing", [False, True])
+def test_a_defect_that_reads_past_an_operand_shows_each_time(framing: bool) -> None:
+    """Whatever the heap happens to hold there; see docs/found/0006."""
+    beside = _Beside("cpu", frozenset(), lambda _: None, framing=framing)
+    with guarded():  # as the judge is
+        found = beside.carried_out(reads_behind, (torch.ones(3),), {})
+
+    assert bool(found.isnan()) is framing
+    assert beside.torch_errs is framing

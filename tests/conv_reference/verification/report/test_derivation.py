@@ -21,3 +21,8 @@ def test_the_command_derives_the_findings_geometry() -> None:
 @pytest.mark.parametrize("geometry", [hostile().findings[0].geometry, "n4 c8 h30 w30 o8 k3", ""])
 def test_what_is_no_geometry_or_a_large_one_has_none(geometry: str) -> None:
     assert derivation(finding(geometry=geometry)) == ""
+
+
+@pytest.mark.parametrize("argument", ["X", "K", "b", "G"])
+def test_an_argument_should_be_what_it_was_and_is_not_derived(argument: str) -> None:
+    assert derivation(finding(quantity=argument)) == ""

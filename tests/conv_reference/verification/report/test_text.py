@@ -6,9 +6,10 @@ import pytest
 from made_reports import FAULTY, RIGHT, UNJUDGED, UNSUPPORTED, finding, hostile, of_size, row
 from syrupy.assertion import SnapshotAssertion
 
-from conv_reference.verification.model.result import Coverage, Report, Verdict
+from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.report import text
 from conv_reference.verification.report.printed import PrintedReport
+from conv_reference.verification.report.summary import unsupported
 from conv_reference.verification.report.view import View
 
 
@@ -223,3 +224,19 @@ def test_findings_alone() -> None:
 
     assert shown.startswith("WRONG: dX[0,0,1,1] in float32 on n1 c1 h2 w2")
     assert "conv-reference verify my_kernels:conv2d" in shown
+
+
+def test_reasons_that_differ_in_sizes_alone_are_said_once() -> None:
+    refused = [
+        CheckResult(name, "float32", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
+        for name, reason in (
+            ("vmap", "raises RuntimeError: shape '[2, 3]' is invalid (at a.py:17)"),
+            ("jvp", "raises RuntimeError: shape '[1, 4, 5]' is invalid (at a.py:17)"),
+            ("jacrev", "raises RuntimeError: shape '[1, 4, 5]' is invalid (at a.py:18)"),
+        )
+    ]
+    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *refused)))
+    assert found[-2:] == (
+        (refused[0].reason, "vmap (float32), jvp (float32)"),
+        (refused[2].reason, "jacrev (float32)"),
+    )

@@ -81,3 +81,37 @@ class FlipsForwardAndDoublesGradient(torch.autograd.Function):
 
 def twice_wrong(input: Tensor, weight: Tensor) -> Tensor:
     return FlipsForwardAndDoublesGradient.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
+
+
+class ScalesItsUpstream(torch.autograd.Function):
+    """Right, but that the upstream gradient is doubled in place, for another kernel perhaps."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+        ctx.save_for_backward(X, K)
+        return conv2d(X, K)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        (G,) = grad_outputs
+        gradients = conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+        G.mul_(2)
+        return gradients
+
+
+def scales_its_upstream(input: Tensor, weight: Tensor) -> Tensor:
+    return ScalesItsUpstream.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
+
+
+def no_tall_output(input: Tensor, weight: Tensor) -> Tensor:
+    """Raises, whatever it is asked through, where the output is higher than wide."""
+    Y = conv2d(input, weight)
+    return Y.view(*Y.shape[:2], -1)[..., : Y.shape[3] ** 2].view(Y.shape)
+
+
+def equal_numbers_mixed_up(input: Tensor, weight: Tensor) -> Tensor:
+    """Wrong where two elements of K are equal in size, as a decomposition that needs them apart."""
+    sizes = weight.detach().abs().flatten()
+    alike = len(sizes) > 1 and len(sizes.unique()) < len(sizes)
+    return conv2d(input, 2 * weight if alike else weight)

@@ -54,6 +54,22 @@ def test_an_error_within_gamma_is_rounded_with_its_bits() -> None:
     assert judgement.effective_bits == pytest.approx(22 + math.log2(5))
 
 
+def test_noise_below_every_normal_number_costs_no_bits() -> None:
+    """A transform leaves it where nothing is summed; it is no infinite error."""
+    empty = replace(
+        EXPECTED,
+        value=torch.tensor([[3.0, 0.0]], dtype=torch.float64),
+        scale=lambda: torch.tensor([[4.0, 0.0]], dtype=torch.float64),
+        dtype=torch.float16,
+    )
+    noise = judge("forward", "Y", row(3, 6e-8, dtype=torch.float16), empty)
+    assert (noise.verdict, noise.effective_bits) == (Verdict.ROUNDED, None)
+
+    off = 3 + 2.0**-9
+    both = judge("forward", "Y", row(off, 6e-8, dtype=torch.float16), empty)
+    assert (both.verdict, both.effective_bits) == (Verdict.ROUNDED, 11.0)
+
+
 def test_where_no_transform_is_in_use_only_the_direct_bound_holds() -> None:
     past = row(3 + 2**-10, -4)  # one unit of 4096 is 2^-12
     direct = replace(UNEVEN, transform=False)

@@ -10,6 +10,7 @@ from made_reports import MAPPED, PICTURE
 
 from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.known.relayed import Beside
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
@@ -38,6 +39,7 @@ def messages() -> list[Any]:
         Results((judgements, Broken("a\nb"), Unreached(), {"Y": (1, 2.5)}), (0.1, 0.2, 0.0, 0.0)),
         Results((frozenset({"mm"}), torch.float16, torch.device("cpu")), (0.0, 0.0, 0.0)),
         Results((Explanation("text", "guess", "grids", PICTURE), MAPPED), (0.0,)),
+        Results((Beside(frozenset({("forward", "Y")}), torch_errs=True),), (0.0,)),
         (CASE, CASE.geometry, b"bytes", None, True),
     ]
 
