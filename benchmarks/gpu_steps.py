@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch import nn
 
-from benchmarks.combination import FORMATS, LAYERS
-from conv_reference.combination import Combination, draw_weights
+from benchmarks.combination import FORMATS, LAYERS, measured
 from conv_reference.geometry import Geometry
 from conv_reference.verification import certify
 
@@ -75,39 +73,8 @@ def ratio(
     geometry: Geometry, layout: torch.memory_format, device: torch.device
 ) -> Mapping[str, Any]:
     """Of the certificate's time to the layer's own; integers of at most 2."""
-
-    def drawn(*shape: int) -> Tensor:
-        values = torch.randint(-2, 3, shape, device=device).float()
-        return values.contiguous(memory_format=layout) if len(shape) == 4 else values
-
-    (top, _), (left, _) = geometry.padding
-    X = drawn(*geometry.input_shape).requires_grad_()
-    K = drawn(*geometry.weight_shape).requires_grad_()
-    b = drawn(geometry.out_channels).requires_grad_()
-
-    def forward() -> Tensor:
-        g = geometry
-        return conv2d(X, K, b, g.stride, (top, left), g.dilation, g.groups)
-
-    Y = forward()
-    G = drawn(*Y.shape)
-    dX, dK, db = torch.autograd.grad(Y, (X, K, b), G)
-    own = seconds(lambda: torch.autograd.grad(forward(), (X, K, b), G), device)
-    (group_in, group_out), (kh, kw) = geometry.group_channels, geometry.kernel_size
-    combination = Combination(geometry, draw_weights(geometry, seed=0, device=device))
-    of_Y, of_dX = 4 * group_in * kh * kw + 2, 4 * group_out * kh * kw
-
-    def certified() -> bool:
-        with torch.no_grad():
-            of_dK, of_db = combination.grad_parameters(G, X, dK, db, largest=(2, 2))
-            found = (
-                combination.output(X, K, b, Y, largest=(2, of_Y)),
-                combination.grad_input(G, K, dX, largest=(2, of_dX)),
-                of_dK,
-                of_db,
-            )
-        return all(equation is not None and equation.holds for equation in found)
-
+    layer, certified = measured(geometry, layout, device)
+    own = seconds(layer, device)
     holds = certified()
     took = seconds(certified, device)
     return {

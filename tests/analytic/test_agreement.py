@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from counterpart import counterpart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -40,20 +41,7 @@ def cases(draw: st.DrawFn) -> tuple[Geometry, Operands]:
 
 
 def derivation_of(geometry: Geometry) -> Derivation:
-    return derive(
-        OurGeometry(
-            geometry.input_size,
-            geometry.kernel_size,
-            stride=geometry.stride,
-            padding=geometry.padding,
-            dilation=geometry.dilation,
-            batch=geometry.batch,
-            in_channels=geometry.in_channels,
-            out_channels=geometry.out_channels,
-            groups=geometry.groups,
-            bias=True,
-        )
-    )
+    return derive(counterpart(geometry))
 
 
 def numbers(derivation: Derivation, **tensors: Tensor) -> dict[Any, int]:

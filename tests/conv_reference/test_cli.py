@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from refused import refused
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
@@ -32,16 +33,7 @@ def test_what_cannot_be_carried_out_is_one_line_and_exit_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    try:
-        status = main(arguments)
-    except SystemExit as error:  # argparse's own way
-        status = int(str(error.code))
-    captured = capsys.readouterr()
-
-    assert status == 2
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert message in captured.err
+    assert message in refused(arguments, capsys)
 
 
 def test_an_output_folder_that_cannot_be_is_refused_before_training(

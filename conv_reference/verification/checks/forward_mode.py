@@ -143,10 +143,7 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    together, *others = _subsets(trial)
-    for subset in (together, *trial.some(others)):
-        call = _call(trial, point)
-        tangents = point.own(trial, subset)
+    for subset, call, tangents in _moved(trial, point):
         with target_code(_quantity(subset)):
             pair = torch.func.jvp(
                 _function_of(call, tangents), _primals(call, tangents), tuple(tangents.values())
@@ -156,6 +153,13 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
             yield no_forward_mode("jvp")
             return
         yield _tangent_judged("jvp", trial, point, subset, actual)
+
+
+def _moved(trial: Trial, point: _Tangents) -> Iterator[tuple[str, Call, dict[str, Tensor]]]:
+    """All operands together, and each subset: its letters, a new call, and the tangents."""
+    together, *others = _subsets(trial)
+    for subset in (together, *trial.some(others)):
+        yield subset, _call(trial, point), point.own(trial, subset)
 
 
 def _function_of(call: Call, moving: Mapping[str, Tensor]) -> Any:
@@ -191,10 +195,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    together, *others = _subsets(trial)
-    for subset in (together, *trial.some(others)):
-        call = _call(trial, point)
-        tangents = point.own(trial, subset)
+    for subset, call, tangents in _moved(trial, point):
         primals = zip(_primals(call, tangents), tangents.values(), strict=True)
         with target_code(_quantity(subset)), forward_ad.dual_level():
             duals = (forward_ad.make_dual(primal.detach(), tangent) for primal, tangent in primals)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from counterpart import counterpart
 from hypothesis import given, settings
 from torch import Tensor
 
@@ -16,21 +17,6 @@ from conv_reference.geometry import Geometry as ReferenceGeometry
 from conv_reference.operands import Operands, exact_operands
 
 SMALL = strategies.geometries(max_batch=2, max_groups=2, max_group_channels=2)
-
-
-def ours(geometry: ReferenceGeometry) -> Geometry:
-    return Geometry(
-        geometry.input_size,
-        geometry.kernel_size,
-        stride=geometry.stride,
-        padding=geometry.padding,
-        dilation=geometry.dilation,
-        batch=geometry.batch,
-        in_channels=geometry.in_channels,
-        out_channels=geometry.out_channels,
-        groups=geometry.groups,
-        bias=True,
-    )
 
 
 def autograd(geometry: ReferenceGeometry, operands: Operands) -> tuple[Tensor, ...]:
@@ -54,7 +40,7 @@ def test_the_generated_functions_give_autograds_gradients(geometry: ReferenceGeo
     arguments = (operands.input, operands.weight, operands.grad_output)
     expected = autograd(geometry, operands)
     for library, given_ in (("torch", arguments), ("numpy", tuple(t.numpy() for t in arguments))):
-        found = generate(ours(geometry), library=library).function(*given_)
+        found = generate(counterpart(geometry), library=library).function(*given_)
         for one, other in zip(found, expected, strict=True):
             assert torch.equal(torch.as_tensor(one), other)
 
@@ -115,7 +101,7 @@ def test_the_oracle_agrees() -> None:
     geometry = ReferenceGeometry.parse("n2 c4 h5 w6 o2 k3x2 s2x1 p1:0x2 d1x2 g2")
     operands = exact_operands(geometry, torch.float64, seed=0)
     X, K, G = operands.input, operands.weight, operands.grad_output
-    dX, dK, db = generate(ours(geometry), library="torch").function(X, K, G)
+    dX, dK, db = generate(counterpart(geometry), library="torch").function(X, K, G)
     assert torch.equal(dX, functional.grad_input(G, K, geometry))
     assert torch.equal(dK, functional.grad_weight(G, X, geometry))
     assert torch.equal(db, functional.grad_bias(G))

@@ -4,31 +4,18 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import conv2d, pad
+from torch_as_framework import Right
 
 from conv_reference.verification import Framework, Verdict, verify
 from conv_reference.verification.frameworks.convolving import function_of
 from conv_reference.verification.frameworks.lifting import AdapterError
 
 
-class Itself(Framework):
+class Itself(Right):
     """Torch, as any other framework: what is lifted is torch.func's."""
 
     name, version = "torch.func", torch.__version__
     dtypes = ("float64",)
-
-    def conv(
-        self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
-    ) -> Any:
-        (top, bottom), (left, right) = padding
-        x = pad(x, (left, right, top, bottom))
-        return conv2d(x, w, b, stride, (0, 0), dilation, groups)
-
-    def from_dlpack(self, tensor: Any) -> Any:
-        return tensor.clone()
-
-    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
-        return torch.func.vjp(f, *primals)[1](tuple(cotangents))
 
     def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
         return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]

@@ -3,27 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
-from torch.nn.functional import conv2d, pad
+from torch_as_framework import Right
 
 from conv_reference.verification import Framework, TargetError, as_target
-
-
-class Right(Framework):
-    """Torch, without transforms but the first order's."""
-
-    def conv(
-        self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
-    ) -> Any:
-        (top, bottom), (left, right) = padding
-        x = pad(x, (left, right, top, bottom))
-        return conv2d(x, w, b, stride, (0, 0), dilation, groups)
-
-    def from_dlpack(self, tensor: Any) -> Any:
-        return tensor.clone()
-
-    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
-        return torch.func.vjp(f, *primals)[1](tuple(cotangents))
 
 
 class Raises(Right):
