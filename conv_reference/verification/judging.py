@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 from conv_reference.verification.execution import Settings, judge_case
@@ -18,10 +19,13 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.store.store import Kept
+from conv_reference.verification.work import descent
 from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.work.child import MOST_WAITS
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.pace import Size
 
+_WORTHWHILE = 0.5  # seconds: for less nothing is begun again
 MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
 Progress = Callable[[int, int], None]  # cases judged, cases planned
 
@@ -75,8 +79,7 @@ def judged(
         progress: called with each result.
         kept: the run in a store: what is there already is not asked again.
     """
-    limit = request.time_limit
-    deadline = None if limit is None else time.monotonic() + limit
+    clock = Clock(backend, request.time_limit, strict=request.is_strict_limit)
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
@@ -85,7 +88,7 @@ def judged(
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = _answers(cases, backend, settings, deadline, kept)
+        answers = _in_time(cases, backend, settings, clock, kept)
         first = _First()
         try:
             with closing(answers):
@@ -99,9 +102,11 @@ def judged(
         except KeyboardInterrupt:
             outcome.interrupted = True
         _gather(outcome, cases, results)
-        is_over = deadline is not None and time.monotonic() > deadline
         nothing_came = bool(cases) and all(result is None for result in results)
-        if outcome.interrupted or (outcome.unreached and (is_over or nothing_came)):
+        if outcome.interrupted or (outcome.unreached and (clock.is_over or nothing_came)):
+            ends = not outcome.interrupted and bool(outcome.results)
+            if progress is not None and ends:  # no further case is judged
+                progress(len(outcome.results), len(outcome.results))
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
     return outcome
@@ -139,6 +144,60 @@ def _place(judgement: Judgement) -> tuple[str, str]:
     assert judgement.thrown is not None  # see ``_raised_for_Y``
     alike = judgement.thrown.alike
     return alike.kind, alike.place or alike.message
+
+
+@dataclass
+class Clock:
+    """The time limit of a run, which begins when the clock is made.
+
+    Where nobody gave the limit itself, the time does not count for which the processes were ready
+    to work and had no processor: on a busy machine a run takes longer, and is no less of one.
+    """
+
+    backend: Backend
+    limit: float | None  # seconds; None where there is none
+    strict: bool = True  # whether all of the time counts
+    begun: float = field(default_factory=time.monotonic)
+    deadline: float | None = field(init=False)
+    _delays: Mapping[int, float] = field(init=False)  # of the processes, at first
+
+    def __post_init__(self) -> None:
+        self.deadline = None if self.limit is None else self.begun + self.limit
+        self._delays = {} if self.strict else self._delayed()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def put_off(self) -> bool:
+        """Give back what others had of the processor; whether that leaves any time."""
+        if self.limit is None or self.strict:
+            return False
+        delays = [d - self._delays.get(n, 0.0) for n, d in self._delayed().items()]
+        lost = fmean(delays) if delays else 0.0
+        self.deadline = self.begun + min(self.limit + lost, MOST_WAITS * self.limit)
+        return self.deadline - time.monotonic() > _WORTHWHILE
+
+    def _delayed(self) -> dict[int, float]:
+        return {number: descent.delayed(number) for number in self.backend.processes}
+
+
+def _in_time(
+    cases: Sequence[Case], backend: Backend, settings: Settings, clock: Clock, kept: Kept | None
+) -> Generator[tuple[int, Any], None, None]:
+    """Results by their cases' numbers, until the time is up."""
+    left: Sequence[int] = range(len(cases))
+    while left:
+        came = set()
+        answers = _answers([cases[n] for n in left], backend, settings, clock.deadline, kept)
+        with closing(answers):
+            for place, result in answers:
+                came.add(left[place])
+                yield left[place], result
+        if not (clock.is_over and clock.put_off()):
+            return
+        left = [number for number in left if number not in came]
 
 
 def _answers(

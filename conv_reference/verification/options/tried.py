@@ -178,7 +178,8 @@ BUDGET = Option(
     keyword="budget",
     group=TRIED,
     help="alone, the number of cases follows from it, 500 a second, and the clock cuts at three "
-    f"times as much; beside --cases it is the time limit itself ({DEFAULT_BUDGET:g})",
+    "times as much, waiting for a busy processor not counted; beside --cases it is the time limit "
+    f"itself ({DEFAULT_BUDGET:g})",
     kind=float,
     metavar="SECONDS",
     valid=_finite_above_0,

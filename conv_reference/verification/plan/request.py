@@ -70,3 +70,11 @@ class Request:
             return self.budget
         budget = DEFAULT_BUDGET if self.budget is None else self.budget
         return max(LEAST_LIMIT, OVERRUN * budget)
+
+    @property
+    def is_strict_limit(self) -> bool:
+        """Whether the time limit is one that was given, and not only keeps a run from hanging on.
+
+        To the latter the time does not count for which the processor was busy with others.
+        """
+        return self.budget is not None and (self.cases is not None or self.limit is not None)

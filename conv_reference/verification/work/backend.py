@@ -33,6 +33,10 @@ class Backend(Protocol):
     def notes(self) -> Sequence[Note]:
         """What a reader of the results must know besides: what was not reached, and why."""
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The numbers of those that run on this machine."""
+
     def describe(self) -> Target:
         """The target; where it runs elsewhere, without what can be called."""
 

@@ -49,6 +49,14 @@ def seen(number: int) -> Seen | None:
     return Seen(int(fields[1]), fields[0].decode(), ticks / os.sysconf("SC_CLK_TCK"))
 
 
+def delayed(number: int) -> float:
+    """Seconds for which a process was ready to run and had no processor; 0 where nobody tells."""
+    try:
+        return int(Path(f"/proc/{number}/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
 def descendants(number: int) -> dict[int, Seen]:
     """All that descend from a process and run."""
     listed = dict(_all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ class Here:
     isolates: bool = False
     is_here: bool = True
     notes: Sequence[Note] = ()
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """This one."""
+        return (os.getpid(),)
 
     def describe(self) -> Target:
         """The target itself."""

@@ -172,7 +172,7 @@ def test_what_is_unsupported_in_one_dtype_names_it() -> None:
 
 
 def test_what_the_budget_cut_is_said() -> None:
-    assert "The budget cut the run: 9,000 of 11,300 cases were judged." in text.render(FAULTY)
+    assert "The clock cut the run: 9,000 of 11,300 cases were judged." in text.render(FAULTY)
     assert "cut the run" not in text.render(RIGHT)
 
 

@@ -1,0 +1,99 @@
+"""The clock of a run: what of the time counts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from torch.nn.functional import conv2d
+
+from conv_reference.verification import judging
+from conv_reference.verification.judging import Clock
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.work import descent
+from conv_reference.verification.work.here import Here
+
+HERE = Here(as_target(conv2d))
+REQUEST = Request(dtypes=(), seed=0)
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that this process has waited for a processor, and the time of the clock."""
+    found = [5.0, 100.0]
+    monkeypatch.setattr(descent, "delayed", lambda _: found[0])
+    monkeypatch.setattr("time.monotonic", lambda: found[1])
+    return found
+
+
+def test_what_others_had_of_the_processor_does_not_count(busy: list[float]) -> None:
+    clock = Clock(HERE, 10.0, strict=False, begun=100.0)
+    assert clock.deadline == 110.0
+
+    busy[:] = 5.0 + 7.0, 110.5
+    assert clock.is_over
+    assert clock.put_off()
+    assert clock.deadline == 117.0
+
+    busy[:] = 5.0 + 7.2, 117.1  # it had all of the processor since
+    assert clock.is_over
+    assert not clock.put_off()
+
+
+def test_nobody_is_waited_for_without_end(busy: list[float]) -> None:
+    clock = Clock(HERE, 10.0, strict=False, begun=100.0)
+    busy[:] = 1000.0, 139.0
+    assert clock.put_off()
+    assert clock.deadline == 140.0
+    busy[1] = 140.1
+    assert not clock.put_off()
+
+
+def test_a_limit_that_was_given_is_kept(busy: list[float]) -> None:
+    clock = Clock(HERE, 10.0, strict=True, begun=100.0)
+    busy[:] = 1000.0, 110.1
+    assert not clock.put_off()
+    assert clock.deadline == 110.0
+
+
+@pytest.mark.parametrize(
+    ("budget", "cases", "limit", "strict"),
+    [
+        (None, None, None, False),
+        (5.0, None, None, False),
+        (5.0, 100, None, True),
+        (5.0, None, "h<=2", True),
+    ],
+)
+def test_a_limit_is_strict_where_it_was_given_as_one(
+    budget: float | None, cases: int | None, limit: str | None, strict: bool
+) -> None:
+    asked = replace(REQUEST, budget=budget, cases=cases, limit=limit)
+    assert asked.is_strict_limit is strict
+
+
+def test_what_is_put_off_is_judged_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is up before the first case, and given back."""
+    cases = [object(), object(), object()]
+    asked: list[list[object]] = []
+
+    def answers(left: list[object], *_: object) -> object:
+        asked.append(left)
+        yield from ((0, "done"),)[: len(asked) // 2]
+
+    monkeypatch.setattr(judging, "_answers", answers)
+    clock = Clock(HERE, 0.0, strict=False)
+    given_back = iter([True, True, False])
+    monkeypatch.setattr(Clock, "put_off", lambda _: next(given_back))
+    found = list(judging._in_time(cases, HERE, None, clock, None))  # type: ignore[arg-type]
+    assert found == [(0, "done"), (1, "done")]
+    assert asked == [cases, cases, cases[1:]]
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the system does not tell")
+def test_the_system_tells_how_long_a_process_waited() -> None:
+    assert descent.delayed(os.getpid()) > 0
+    assert descent.delayed(2**30) == 0
