@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carried_out(arguments: Sequence[str] | None) -> int:
     command = PROGRAM
     try:
-        parser = _parser()
+        parser = command_parser()
         try:
             parsed = parser.parse_args(arguments)
         except SystemExit:  # after --help, say: what it printed may not be written yet
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 (it has no public name)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
         description="Is this two-dimensional convolution right, with its gradients?",

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from conv_reference import __version__
-from conv_reference.verification import catalogue, given, limited, options
+from conv_reference.verification import catalogue, configuration, given, limited, options
 from conv_reference.verification.arguments import refuse
+from conv_reference.verification.configuration import Configuration, targets_of
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.patterns import read_patterns
-from conv_reference.verification.report import formats
+from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View, status_of
+from conv_reference.verification.several import in_turn, named
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
@@ -48,17 +50,19 @@ a geometry, "n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1 g2":
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``verify``."""
     parser.add_argument(
-        "target",
+        "targets",
         metavar="TARGET",
+        nargs="*",
         help="package.module:attribute or path/file.py:attribute, or path/file.py where that "
         "has one convolution; a function like "
-        "torch.nn.functional.conv2d, an nn.Module class or instance, or an adapter",
+        "torch.nn.functional.conv2d, an nn.Module class or instance, or an adapter; of several "
+        "each is a run of its own; none: those of [tool.conv-reference] in pyproject.toml",
     )
     given.add_to(parser, formats())
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify, and write the report.
+    """Verify each target, and write its report.
 
     Returns:
         0 nothing wrong, 1 something is wrong, 2 nothing that was judged is wrong, but the
@@ -68,10 +72,20 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
+    configured = Configuration() if arguments.no_config else configuration.read()
+    targets = targets_of(arguments.targets, configured)
+    asked = [named(_completed(configured.given(arguments, target))) for target in targets]
+    if len(asked) > 1:
+        return in_turn(asked, _once)
+    (alone,) = asked
+    return watched(alone, _once) if alone.watch else _once(alone)
+
+
+def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
+    if arguments.format is not None:
+        renderer(arguments.format)  # refuses another, before anything runs
     arguments.target = completed(arguments.target)
-    if arguments.watch:
-        return watched(arguments, _once)
-    return _once(arguments)
+    return arguments
 
 
 def _once(arguments: argparse.Namespace) -> int:

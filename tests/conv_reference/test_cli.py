@@ -16,7 +16,7 @@ from conv_reference.cli import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["verify"], "the following arguments are required: TARGET"),
+        (["verify"], "no TARGET is given, and pyproject.toml has no targets"),
         (["verfy"], "argument COMMAND: invalid choice: 'verfy'"),
         (["verify", "torch.nn:Conv2d", "--no-such-option"], "unrecognized arguments"),
         (["chapter", "--lr", "nan"], "the learning rate must be finite and more than 0, got nan"),

@@ -77,3 +77,9 @@ STORE = Option(
     kind=Path,
     metavar="FILE",
 )
+NO_CONFIG = Option(
+    flag="no-config",
+    group=PLACE,
+    help="read no [tool.conv-reference] in pyproject.toml, which says what is not given here",
+    kind=None,
+)

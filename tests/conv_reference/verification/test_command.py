@@ -386,5 +386,6 @@ for words in sys.argv[1:]:
 def test_the_first_line_promises_no_number_that_is_none(words: str, what: str) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    said = opening(parser.parse_args(["mine:conv", *shlex.split(words)]))
+    arguments = parser.parse_args([*shlex.split(words)], argparse.Namespace(target="mine:conv"))
+    said = opening(arguments)
     assert said == f"conv-reference {version('conv-reference')}: mine:conv, {what}"
