@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test test-slow lint format site clean
+.PHONY: verify test test-slow lint format completion site clean
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
@@ -41,6 +41,12 @@ lint: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What shells read to complete the command, after an option has changed.
+completion: .venv/installed
+	$(BIN)/python -m pip install --quiet "shtab==1.13.0"
+	$(BIN)/python -m benchmarks.completion
+	git diff --stat conv_reference/completion
 
 # The documentation as a site, in build/site; a warning, as of a broken link, is an error.
 site: .venv/installed

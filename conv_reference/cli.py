@@ -88,6 +88,7 @@ if TYPE_CHECKING:
 
 
 def command_parser() -> argparse.ArgumentParser:
+    """Everything that may be typed; `make completion` reads it, too."""
     parser = _Parser(
         prog=PROGRAM,
         description="Is this two-dimensional convolution right, with its gradients?",
@@ -102,6 +103,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_checks(commands)
     _add_faults(commands)
     _add_chapter(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -196,6 +198,20 @@ def _add_chapter(commands: _Commands) -> None:
     )
     command.add_arguments(parser)
     parser.set_defaults(run=command.run)
+
+
+def _add_completion(commands: _Commands) -> None:
+    from conv_reference import completion
+
+    parser = commands.add_parser(
+        "completion",
+        help="what a shell reads to complete the words of this command",
+        description="Print the file that a shell reads to complete the words of this command.",
+        epilog=completion.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    completion.add_arguments(parser)
+    parser.set_defaults(run=completion.run)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from conv_reference.chapter.language import translations
 from conv_reference.chapter.page import titles
-from conv_reference.cli import _parser
+from conv_reference.cli import command_parser
 from tests.conv_reference.chapter.isolation import scrambled
 
 README = Path(__file__).parents[3] / "docs" / "he" / "README.md"
@@ -23,7 +23,7 @@ def test_its_commands_are_taken_and_ask_for_hebrew() -> None:
     for command in commands:
         assert "--language he" in command
         if command.startswith("conv-reference"):
-            _parser().parse_args(shlex.split(command)[1:])
+            command_parser().parse_args(shlex.split(command)[1:])
 
 
 def test_it_names_the_parts_as_the_page_does() -> None:

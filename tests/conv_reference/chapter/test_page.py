@@ -15,7 +15,7 @@ from conv_reference.chapter.language import LANGUAGES
 from conv_reference.chapter.page import Page, render
 from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.material import Part
-from conv_reference.cli import _parser
+from conv_reference.cli import command_parser
 from tests.conv_reference.chapter.isolation import VOID, scrambled
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def test_every_command_on_the_page_is_one_that_the_parser_takes(html: str) -> No
     ]
     assert len(commands) >= len(PARTS) + 5
     for command in commands:
-        _parser().parse_args(shlex.split(command)[1:])
+        command_parser().parse_args(shlex.split(command)[1:])
     for name in PARTS:
         assert any(f"--only {name}" in command for command in commands)
 

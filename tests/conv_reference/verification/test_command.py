@@ -266,7 +266,7 @@ CONV2D = "torch.nn.functional:conv2d"
         ),
         ([CONV2D, "--known", "."], "--known: cannot read '.': Is a directory"),
         ([CONV2D, "--known", "bad.toml"], "bad.toml is no TOML"),
-        ([], "the following arguments are required: TARGET"),
+        ([], "no TARGET is given, and pyproject.toml has no targets"),
     ],
     ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
 )
