@@ -4,9 +4,9 @@
 
 Each check of ``peers.py`` is run at its defaults on torch's own samples and on a handful of others,
 in a process of its own for each convolution. ``--write`` puts the results into
-``docs/detection/peers.json`` as they come, and leaves out who stands there already, unless
-named; with ``--page`` nothing is run, and the page and the
-picture are made anew from what stands there and in ``docs/detection/faults.json``.
+``docs/detection/peers.json`` as they come, and leaves out the tools that stand there already,
+unless named; with ``--page`` nothing is run, and the page and the picture are made anew from what
+stands there and in ``docs/detection/faults.json``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Y and dX at one pixel, and dK at one tap, over all samples and channels: to find who is wrong.
+"""Y and dX at one pixel, and dK at one tap, over all samples and channels: to find what is wrong.
 
 Once a combination (``conv_reference.combination``) shows at which place a layer is wrong, all that
 is there is computed from the definition, in float64, for as little as one pixel costs.

@@ -194,7 +194,7 @@ class Operator:
 
 @cache
 def _oracle() -> ModuleType:
-    """The oracle, loaded by who asks it: a process that only calls a target holds none."""
+    """The oracle, loaded when it is first used: a process that only calls a target holds none."""
     from conv_reference import functional  # noqa: PLC0415 (see above)
 
     return functional

@@ -30,7 +30,7 @@ class Pictured:
 
 @dataclass(frozen=True)
 class Picture:
-    """What there is to see, and who meets whom.
+    """What there is to see, and which element meets which.
 
     Rows, columns and channels never mix: pixel (n, c, u, v) meets kernel element (o, k, a, b) in
     output (n, o, i, j) exactly where (i, a) is among rows[u], (j, b) among columns[v], and (o, k)

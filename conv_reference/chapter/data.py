@@ -25,7 +25,7 @@ URL = f"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/{NAME}.gz"
 # Of the archive at that address, whose MD5 the data set's own page gives as
 # 8d4fb7e6c68d591d4c3dfef9ec88bf0d. Debian's archive differs in its gzip header alone.
 ARCHIVE = "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
-# Of the 60,000·28·28 pixels themselves, whoever compressed them.
+# Of the 60,000·28·28 pixels themselves, however they were compressed.
 _PIXELS = "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012"
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

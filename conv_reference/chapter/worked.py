@@ -108,7 +108,7 @@ class Worked:
 
     @cached_property
     def seen(self) -> Mapping[Pair, Seen]:
-        """Each pixel, and who sees it: a column of ∂Y/∂X without its zeros."""
+        """Each pixel, and the outputs that see it: a column of ∂Y/∂X without its zeros."""
         taps = {symbol: _place(index) for index, symbol in self.derivation.K.symbols.items()}
         return {
             _place(pixel): Seen(

@@ -102,7 +102,7 @@ _FEW_PRODUCTS = 20_000
 
 @contextmanager
 def _threads(case: Case, *, parallel: bool) -> Iterator[None]:
-    """Of eight small cases seven on one thread of torch's, one on all: which, the sizes say.
+    """Of eight small cases seven on one thread of torch's, one on all: the sizes decide which.
 
     With several, a call on a few numbers takes half as long again, and finds little more.
     """
@@ -125,7 +125,7 @@ _CHOICES: Mapping[int, Mapping[str, bool]] = {1: {"benchmark": True}, 2: {"deter
 
 @contextmanager
 def _cudnn(case: Case, settings: Settings) -> Iterator[None]:
-    """Another of cuDNN's settings now and then: which, the sizes say."""
+    """Another of cuDNN's settings now and then: the sizes decide which."""
     if not settings.varied or torch.device(settings.device).type != "cuda":
         yield
         return

@@ -170,7 +170,7 @@ class Run:
         )
 
     def _auditor(self) -> Backend | None:
-        """Who answers some certificates again: begun beforehand, for it imports torch."""
+        """A process that answers some certificates again: begun beforehand, as it imports torch."""
         named = self.wanted.checks
         wanted = audit.ROW in named or not (named or self.wanted.is_single or self.wanted.quick)
         return self.backend.unmarked() if wanted else None

@@ -97,7 +97,7 @@ class Check:
     cannot: Callable[[Target], str | None]  # why a target cannot be asked, or None
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
-    # Of who has not what it is about it asks nothing, not even support: no row is listed.
+    # A target without what it is about is asked nothing, not even for support: no row is listed.
     concerns: Callable[[Target], bool] = lambda _: True
     of_zeros: bool = False  # whether it holds of padding with zeros alone
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
@@ -203,8 +203,10 @@ def check(
         parallel: whether it is about threads, and so is put on all of torch's; of small cases
             of others, most are put on one.
         transform: whether it asks through a transform of torch's (vmap, jvp, torch.func) or a
-            compiler. Nobody promised that: who raises there is not judged there, and not wrong.
-        gradient: whether it judges gradients alone, so that it asks nothing of who is forward only.
+            compiler. Nobody promised that: a target that raises there is not judged there, and
+            not wrong.
+        gradient: whether it judges gradients alone, so that it is not put to a target that is
+            forward only.
         graph: whether it is about torch's graph or its tensors: over numpy arrays those are an
             adapter's, and a verdict would be on that.
         needs: the modes, of vjp, jvp and vmap, without which it has nothing to ask of a framework.

@@ -129,7 +129,7 @@ def adjointness(trial: Trial) -> Iterator[Judgement]:
 
 
 def _are_whole(trial: Trial, *answers: Tensor) -> bool:
-    """Whether answers over 0 and ±1 hold no fraction: who rounds there leaves some."""
+    """Whether answers over 0 and ±1 hold no fraction: rounding there leaves some."""
     if trial.case.values != Values.SPARSE:
         return False
     return all(bool((answer.detach() == answer.detach().round()).all()) for answer in answers)

@@ -116,7 +116,7 @@ def certificate(trial: Trial) -> Iterator[Judgement]:
 
 
 def _positions(geometry: Geometry) -> int:
-    """Places of the kernel, or pixels, over all samples: whoever loops goes over these."""
+    """Places of the kernel, or pixels, over all samples: a loop in Python goes over these."""
     return geometry.batch * max(math.prod(geometry.output_size), math.prod(geometry.input_size))
 
 
@@ -152,7 +152,7 @@ def _once(trial: Trial) -> Iterator[Judgement]:
 
 
 def _mended(misfits: Sequence[Misfit]) -> Iterator[Judgement]:
-    """What torch mends is observed; but whoever calls a vjp of numpy's has nobody to mend it."""
+    """What torch mends is observed; of a vjp over numpy arrays nothing is mended."""
     for misfit in misfits:
         if not misfit.leaf or misfit.is_resized or misfit.shape is None:
             continue

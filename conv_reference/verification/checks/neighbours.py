@@ -121,7 +121,7 @@ def _checkpointed(call: Call) -> tuple[Tensor, ...]:
 
 
 def _packed(call: Call) -> tuple[Tensor, ...]:
-    """With saved tensors that come back as copies, as whoever keeps them on a disk hands them."""
+    """With saved tensors that come back as copies, as from a disk."""
     with saved_tensors_hooks(lambda tensor: tensor.detach().clone(), lambda packed: packed):
         Y = call.forward()
     return torch.autograd.grad(2 * Y, _leaves(call), call.G)
@@ -156,7 +156,7 @@ _NEIGHBOURS: dict[str, _Gradients] = {
     "with saved tensors that are packed": _packed,
     "with the backward pass in another thread": _elsewhere,
 }
-# Who needs its own Y for the backward pass may refuse that it is changed, and says so.
+# A target that needs its Y for the backward pass may refuse that it is changed, by an error.
 _MAY_RAISE = _changed_in_place
 
 

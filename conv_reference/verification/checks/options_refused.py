@@ -113,7 +113,7 @@ _IMPOSSIBLE = (
 def refusals(trial: Trial) -> Iterator[Judgement]:
     """Each impossibility that the target's parameters can express; any exception will do."""
     target = trial.target
-    try:  # who refuses everything has refused nothing of this
+    try:  # a target that refuses everything has refused nothing of this
         _ask(trial, _Impossible("a convolution after all"))
     except TargetRaised as raised:
         yield judged_raised("refusals", raised)

@@ -144,7 +144,7 @@ def _with_bits_kept(
 def _earned(
     trial: Trial, judgement: Judgement, actual: Any, expected: Expected, *, real: bool
 ) -> Judgement:
-    """Rounded as a direct algorithm does; or as a transform, by who leaves a transform's noise."""
+    """Rounded as a direct algorithm does; or as a transform, where its noise is seen."""
     if trial.allowed_bits is not None:
         return judgement
     # The errors of a sum are of random signs, and so grow with the root of its length: measured
@@ -158,7 +158,7 @@ def _earned(
 
 
 def _products(trial: Trial) -> Iterator[Judgement]:
-    """Whether single products are rounded to nearest: of who mixes them, nothing can be said."""
+    """Whether single products are rounded to nearest; of mixed ones nothing can be said."""
     if trial.case.dtype not in MEASURABLE or trial.allowed_bits is not None:
         return
     for flaw in flaws(trial):

@@ -113,10 +113,10 @@ class Bench:
     def _is_torchs(self, failure: Failure, defect: Defect) -> bool:
         """Whether torch errs on the case, and it comes out right where torch does not.
 
-        And only there: who is right now and then, whatever torch does, is not excused. So it is
-        to be right twice, and to fail once more as it is while torch errs, which is given several
-        times to do so: what it reads may be what the memory held. Where there is no time left to
-        ask, it is the target's.
+        And only there: a target that is right now and then, whatever torch does, is not excused. So
+        it is to be right twice, and to fail once more as it is while torch errs, which is given
+        several times to do so: what it reads may be what the memory held. Where there is no time
+        left to ask, it is the target's.
         """
         judgement = failure.judgement
         return all(

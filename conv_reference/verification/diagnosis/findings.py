@@ -83,7 +83,7 @@ class Diagnosis:
                 else first_own(groups[kind].failures, lambda _: True)
             )
             finding = self._finding(kind, shown, groups, explained=apart)
-            if elsewhere is None and not kind.known:  # said once, for all dtypes together
+            if elsewhere is None and not kind.known:  # reported once, for all dtypes together
                 by_kind = {other: group.failures for other, group in groups.items()}
                 common = common_to(kind, by_kind, shown.case, self.failures, self.judged_in)
                 finding = replace(finding, circumstances=common)

@@ -174,8 +174,8 @@ def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
 def disturbs(origin: Judgement, judgement: Judgement) -> bool:
     """Whether an argument that the call changes is the cause of another failure on its case.
 
-    The same change shows in other rows; whoever asks twice reads other numbers the second time;
-    and torch, or the memory's layout, may not let it be written to.
+    The same change shows in other rows; a check that asks twice reads other numbers the second
+    time; and torch, or the memory's layout, may not let it be written to.
     """
     if origin.check != CHANGED or judgement.check == CHANGED:
         return False

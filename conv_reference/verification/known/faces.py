@@ -2,7 +2,8 @@
 
 The registry speaks of Y, dX, dK and the operands of a convolution. What another operator hands
 back is one of these, too (see ``quantities``): the output of conv_transpose2d is a dX, computed by
-the same code, and its gradients are a Y and a dK. So an entry is said once, and read here for each.
+the same code, and its gradients are a Y and a dK. So an entry is written once, and read here for
+each.
 """
 
 from __future__ import annotations

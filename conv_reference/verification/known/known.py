@@ -2,7 +2,8 @@
 
 An entry of ``known.toml`` says under which conditions a finding is the defect that it
 describes; every condition that it names must hold. The predicates are as narrow as the
-evidence in ``docs/found``. They are over a convolution; ``faces`` says them of other operators.
+evidence in ``docs/found``. They are over a convolution; ``faces`` translates them for other
+operators.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sizes that a target answers, as a predicate over them: whether a geometry is inside.
 
 And the nearest geometry that is: what a comparison of a size with a number, or with another size,
-says of it is brought about; what else the predicate says is looked at, and not brought about.
+requires of it is set; what else the predicate requires is checked, and not set.
 """
 
 from __future__ import annotations

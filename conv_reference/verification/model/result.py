@@ -126,7 +126,7 @@ class Report:
     unjudged: tuple[Unjudged, ...] = ()  # cases on which the engine itself failed
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: everything in them is unsupported
-    strict: bool = False  # whether who is permissive does not pass
+    strict: bool = False  # whether a permissive target does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock
     # What differs from torch's convention in how it was called: "X as NHWC"; and the same as
     # `--as` takes it, which fixes it.

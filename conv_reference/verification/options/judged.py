@@ -1,4 +1,4 @@
-"""Options that say how an answer is judged, and which failures are known."""
+"""Options for how an answer is judged, and which failures are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that say where the target runs, and what is kept from one run to the next."""
+"""Options for where the target runs, and what is kept from one run to the next."""
 
 from __future__ import annotations
 

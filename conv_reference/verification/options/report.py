@@ -1,4 +1,4 @@
-"""Options that say what is shown and written."""
+"""Options for what is shown and written."""
 
 from __future__ import annotations
 

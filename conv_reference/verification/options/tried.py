@@ -1,4 +1,4 @@
-"""Options that say what is tried: dtypes, geometries, checks, and how many cases."""
+"""Options for what is tried: dtypes, geometries, checks, and how many cases."""
 
 from __future__ import annotations
 

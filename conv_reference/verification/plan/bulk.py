@@ -32,9 +32,7 @@ _UNEVEN = 0.3  # of a target's that takes it: padding that differs between oppos
 _MINIATURES = 0.2  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 _LAID_OUT = 0.25  # of the operands of a small case
-_ALIKE = (
-    0.1  # of the cases: whoever looks at one operand for the layout of all is right there alone
-)
+_ALIKE = 0.1  # of the cases: code that takes one operand's layout for all is right there alone
 _NETWORKS = 8  # of sixty large ones
 _IN_EVERY_DTYPE = 2  # geometries of those sixty
 

@@ -76,7 +76,7 @@ _FACTORS: Mapping[str, tuple[Any, ...]] = {
     "grad_output_layout": tuple(LAYOUT_FAMILIES),
     "values": tuple(values.value for values in EXACT_VALUES),
 }
-# Of each axis, for who takes padding that differs between opposite sides: its sum stays.
+# Of each axis, for targets that take padding that differs between opposite sides: its sum stays.
 _SIDES = ("equal", "one", "uneven")
 # The factors that a target without the option has at their first level alone.
 _OF_OPTION = {

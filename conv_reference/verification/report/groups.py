@@ -92,7 +92,7 @@ def rows_of(finding: Finding) -> tuple[str, ...]:
 def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
     """The findings by the faults that they show, in their order.
 
-    Who is merely permissive comes behind what is wrong, and known defects come last.
+    What is merely permissive comes behind what is wrong, and known defects come last.
 
     Two show one fault when the diagnosis of one run says so, when they are the same thing in
     another dtype, when one case explains both in the same words, or when both carry one guess.

@@ -308,7 +308,7 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     """
     dtypes = {check.dtype for check in report.checks} - {NO_DTYPE}
     where: dict[tuple[str, str], list[str]] = {}
-    reasons_alike: dict[str, str] = {}  # those that differ in sizes alone are said once
+    reasons_alike: dict[str, str] = {}  # those that differ in sizes alone are shown once
     for check in report.checks:
         if check.verdict == Verdict.UNSUPPORTED:
             said = one_line(check.reason) or "no reason given"

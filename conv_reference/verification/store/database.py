@@ -42,7 +42,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         try:
             self._connection = sqlite3.connect(path, isolation_level=None)
-            # A write that was begun is undone by the next who opens the file.
+            # A write that was begun is undone by the next process that opens the file.
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_TABLES)

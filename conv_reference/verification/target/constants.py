@@ -1,7 +1,7 @@
 """The integers in a target's own code: thresholds behind which its faults may lie.
 
-A fault behind ``if channels == 44`` is met by chance once in many runs, and at once by whoever
-reads the 44. So a fuzzer's dictionary is made of a program's constants; here of those in the code
+A fault behind ``if channels == 44`` is met by chance once in many runs, and at once where the 44
+is read. So a fuzzer's dictionary is made of a program's constants; here of those in the code
 objects of the target, in what they close over, in their defaults and in the globals of their own
 package that they read.
 """

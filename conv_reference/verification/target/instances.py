@@ -1,4 +1,4 @@
-"""An instance of a stranger's layer: its own kernel says the sizes, its attributes the options."""
+"""An instance of a stranger's layer: its kernel gives the sizes, its attributes the options."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def numpy_layer(layer: type) -> Stranger:
     def bound(settings: Mapping[str, Any]) -> Bound:
         make = _quietly(own.made(settings))
         if not own.arrays:
-            make()  # what cannot be constructed is said before a call
+            make()  # what cannot be constructed is reported before a call
 
         def run(X: Any, K: Any, b: Any) -> Passed:
             made = make(**dict(zip(own.arrays, (K, b), strict=False)))

@@ -1,4 +1,4 @@
-"""Which operator a target should compute, and which of torch's arguments say a geometry."""
+"""Which operator a target should compute, and which of torch's arguments state a geometry."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Modules beside a target, found first as where Python runs a file, and yet shadowing nothing.
 
-Were the folder on ``sys.path``, a target called ``html.py`` would be what everybody gets who
-imports ``html``, and a ``random.py`` beside it would run in place of Python's own.
+Were the folder on ``sys.path``, a target called ``html.py`` would be imported wherever ``html`` is
+meant, and a ``random.py`` beside it would run in place of Python's own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a target is called in Python by who has its module and torch alone."""
+"""How a target is called in Python with its module and torch alone."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Stranger:
     over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
-    # The options that were asked of a dictionary so far; None of who takes none.
+    # The options that were asked of a dictionary so far; None where it takes none.
     options_read: Callable[[], frozenset[str]] | None = None
 
     @property

@@ -127,7 +127,7 @@ class Target:
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
     domain: Domain = EVERYWHERE  # outside of it nothing is asked
     padding_modes: tuple[Mode, ...] = ("zeros",)  # those that it can be asked for
-    # Called with what it is about to be asked for: who watches the process knows what killed it.
+    # Called with what it is about to be asked for: so that it is known what killed the process.
     about_to: Callable[[Case], None] = _unwatched
 
     @property
@@ -224,7 +224,7 @@ class Target:
         return with_remainder(geometry, self.remainder)
 
     def _of_channels(self, geometry: Geometry, changes: dict[str, Any]) -> dict[str, Any]:
-        """With one channel for who has none; who has no groups has those of one group."""
+        """With one channel where it has none, and one group where it has none."""
         if not self.has_channels:
             return changes | {"in_channels": 1, "out_channels": 1, "groups": 1}
         if changes.get("groups") != 1:

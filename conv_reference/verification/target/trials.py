@@ -21,7 +21,7 @@ from conv_reference.verification.target.target import enlarged
 
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
-# For who takes kernels of three by three alone, and even sizes: Winograd's F(2x2, 3x3).
+# For targets that take kernels of three by three alone, and even sizes: Winograd's F(2x2, 3x3).
 OF_THREE = Geometry.parse("n2 c3 h6 w10 o5 k3x3")
 # Defaults under which nothing is done.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
@@ -208,7 +208,7 @@ def settings_of(
     return {
         option: value
         for option, value in given.items()
-        # A default that says nothing is left: a pair is not forced on who takes integers.
+        # A default that says nothing is left: a pair is not forced on what takes integers.
         if not (
             option in plain
             and pairs.get(option, geometry.groups) == plain[option]

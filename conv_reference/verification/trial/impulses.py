@@ -24,7 +24,8 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial
 Ask = Callable[[Mapping[str, list[int]]], Judgement | None]
 
 _MOST_IMPULSES = 12  # of one case; there are thousands of cases
-# Of who shows that it transforms, one case in so many: impulses cost it more than all the rest.
+# Of a target that shows that it transforms, one case in so many: impulses cost it more than all
+# the rest.
 _SAMPLED = 8
 # The roundings that a direct algorithm may add to each product: to scale by something, and back.
 FEW = 4.0
@@ -34,7 +35,7 @@ def confirmed(trial: Trial, judgement: Judgement, actual: Tensor, expected: Expe
     """Distinguish rounding from a small fault, and a transform's from that of fewer bits.
 
     Beside a long sum a lost term can look like rounding. Over an impulse it is the whole sum. And
-    over integers only a transform needs to round by more than a few units: whoever leaves no
+    over integers only a transform needs to round by more than a few units: a target that leaves no
     noise where nothing is multiplied is judged as a direct algorithm, sum by sum and product by
     product.
 
@@ -83,7 +84,7 @@ def _over_impulses(
 
 
 def unearned(judgement: Judgement) -> Judgement:
-    """A wrong judgement that would be a transform's rounding, by who does not transform."""
+    """A wrong judgement that would be a transform's rounding, where none is seen."""
     said = (
         "a transform (Winograd, FFT) may round so, but this is none: large numbers leave no noise "
         "in elements that they have no part in"

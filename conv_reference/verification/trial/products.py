@@ -1,8 +1,8 @@
 """Single products: sums of one term each, over reals, which a direct algorithm rounds correctly.
 
-Long sums hide how they are rounded. One product does not: whoever rounds to nearest errs by half a
-unit in the last place at most, and as often up as down; whoever chops errs towards zero, by half a
-unit on average; whoever works in fewer bits errs by more.
+Long sums hide how they are rounded. One product does not: rounding to nearest errs by half a
+unit in the last place at most, and as often up as down; chopping errs towards zero, by half a
+unit on average; work in fewer bits errs by more.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def judged_raised(
 
 
 def _hint(message: str) -> str:
-    """How to refuse, to who seems to have meant to."""
+    """How to refuse, where that seems to be meant."""
     if re.search(
         r"(not |un|only .*)supported|does not support|not allowed", message, re.IGNORECASE
     ):

@@ -189,7 +189,7 @@ class Children:
         return not (busy or job.waiting or job.suspects or job.arrived)
 
     def _hand_out(self, job: Job) -> None:
-        """Suspects to those that have done nothing yet, the rest to whoever is idle."""
+        """Suspects to those that have done nothing yet, the rest to children that are idle."""
         self._fill(min(self.count, self._busy() + len(job.waiting) + len(job.suspects)))
         idle = [child for child in self._children if child.ready and child.piece is None]
         for child in sorted(idle, key=lambda child: child.is_fresh):

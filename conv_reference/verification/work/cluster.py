@@ -1,4 +1,4 @@
-"""A Dask cluster as an executor: its scheduler gives units to whoever lives."""
+"""A Dask cluster as an executor: its scheduler gives units to workers that live."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def adopt() -> None:
 
 
 def end_with_parent(parent: int) -> None:
-    """Who is killed cannot end what hangs: the system does.
+    """A process that is killed cannot end what hangs: the system does.
 
     Args:
         parent: its number; where this process has another by now, it ends at once.

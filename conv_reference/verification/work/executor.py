@@ -1,10 +1,10 @@
 """Work on any ``concurrent.futures.Executor``: a pool of processes, or a cluster's client.
 
 A unit of work is a target's name, a function's, the texts of cases, and settings; what comes back
-are judgements. Whoever can import this package and the target can carry it out, in any order and
-anywhere, and what it sends back depends on nothing else. So a scheduler is nobody's business here:
-Dask's ``client.get_executor()``, for one, is such an executor; and a store may keep what came of a
-case's text under the same target, version and settings.
+are judgements. Any process that can import this package and the target can carry it out, in any
+order and anywhere, and what it sends back depends on nothing else. So a scheduler is nobody's
+business here: Dask's ``client.get_executor()``, for one, is such an executor; and a store may keep
+what came of a case's text under the same target, version and settings.
 
 An executor cannot be made to end what hangs, and one whose process dies is broken as a whole. What
 was under way then is not judged, so that the run does not pass. It serves targets that are known
@@ -46,7 +46,7 @@ class CaseText:
 class Unit:
     """What is sent: all that it takes to carry it out."""
 
-    version: str  # of who sent it
+    version: str  # of the process that sent it
     target: str  # its name
     function: Callable[[Target, Any, Any], Any]  # importable there: its name travels
     items: tuple[CaseText | Item, ...]
@@ -169,7 +169,7 @@ class OnExecutor:
                 future.cancel()
 
     def another(self) -> None:
-        """Who carries out the next unit, new or not, is the executor's choice."""
+        """Which process carries out the next unit, new or not, is the executor's choice."""
 
     def under(self, environment: Mapping[str, str]) -> None:
         """Its processes have an environment of their own."""

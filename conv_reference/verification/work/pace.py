@@ -1,7 +1,7 @@
 """How fast a target is: what an item will take, by what others of its kind took.
 
 A right target may be slow, a loop in Python ten thousand times as slow as a library. What it may
-take follows from what it took; only who takes far longer than that hangs. The size of an item is
+take follows from what it took; only what takes far longer than that hangs. The size of an item is
 a number that comes with it: what it measures is not known here.
 """
 

@@ -272,7 +272,7 @@ class _Server:
         return bool(select.select([self._socket], [], [], seconds)[0])
 
     def _awake(self) -> None:
-        """Who stopped it is unknown, and nobody else lets it go on."""
+        """What stopped it is unknown, and nothing else lets it go on."""
         found = descent.seen(self._process.pid)
         if found is not None and found.is_stopped:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""Who is to blame for a crash: the suspect is tried alone, then those before it.
+"""Which item is to blame for a crash: the suspect is tried alone, then those before it.
 
 A process ends where damage shows, which may be a later call than the one that did it; and it may
 be ended from outside. So the item at which a process ended is tried again alone, in a new
@@ -46,11 +46,11 @@ class Affair:
     came_back: bool = False  # whether that was
 
     def first(self) -> Suspicion:
-        """Who is tried first."""
+        """Which is tried first."""
         return replace(self.at, affair=self)
 
     def returned(self, suspect: Suspicion, answer: Result) -> tuple[list[Any], Suspicion | None]:
-        """A suspect came back: the results that stand now, and who is tried next."""
+        """A suspect came back: the results that stand now, and which is tried next."""
         if suspect.number == self.at.number:
             self.answer, self.came_back = answer, True
             if self.by_others:
