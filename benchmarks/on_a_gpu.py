@@ -72,56 +72,53 @@ def main() -> None:
 
 def chosen(device: str, *, small: bool) -> Iterator[Part]:
     """The parts, those first that say most."""
-    cases, budget = ("150", "15") if small else ("4000", "55")
+    yield from sound(device, small=small)
+    yield from faulty(device)
+    yield from costs(device, small=small)
+
+
+def verify(device: str, target: str, *more: str, number: tuple[str, str]) -> tuple[str, ...]:
+    """The words of a run: so many cases, in so many seconds."""
+    options = ("--device", device, "--cases", number[0], "--budget", number[1])
+    fixed = ("--memory", "none", "--seed", "1")
+    return ("conv_reference", "verify", target, *options, *fixed, *more)
+
+
+def sound(device: str, *, small: bool) -> Iterator[Part]:
+    """Torch's own convolutions, in the settings of the device."""
+    many = ("150", "15") if small else ("4000", "55")
     few = ("80", "15") if small else ("1000", "30")
-
-    def verify(
-        target: str, *more: str, number: tuple[str, str] = (cases, budget)
-    ) -> tuple[str, ...]:
-        options = ("--device", device, "--cases", number[0], "--budget", number[1])
-        return (
-            "conv_reference",
-            "verify",
-            target,
-            *options,
-            "--memory",
-            "none",
-            "--seed",
-            "1",
-            *more,
-        )
-
-    limit = float(budget) + 40
+    limit = float(many[1]) + 40
     yield Part(
         "verify-default",
         "torch's conv2d as it comes: float64, float16, bfloat16",
-        verify(CONV2D, *dtypes("float64 float16 bfloat16")),
+        verify(device, CONV2D, *dtypes("float64 float16 bfloat16"), number=many),
         limit,
     )
     yield Part(
         "verify-strict",
         "conv2d in float32, TF32 off",
-        verify(f"{OURS}:conv2d", *dtypes("float32")),
+        verify(device, f"{OURS}:conv2d", *dtypes("float32"), number=many),
         limit,
         settings="allow_tf32=0",
     )
     yield Part(
         "verify-tf32",
         "conv2d in float32 as it comes, with TF32: told from a fault, with its switch",
-        verify(CONV2D, *dtypes("float32"), number=few),
+        verify(device, CONV2D, *dtypes("float32"), number=few),
         limit,
         expected="TF32",
     )
     yield Part(
         "verify-tf32-allowed",
         "conv2d in float32 with TF32, ten bits allowed",
-        verify(CONV2D, *dtypes("float32"), "--allow-bits", "10", number=few),
+        verify(device, CONV2D, *dtypes("float32"), "--allow-bits", "10", number=few),
         limit,
     )
     yield Part(
         "verify-transposed",
         "conv_transpose2d, TF32 off",
-        verify(f"{OURS}:conv_transpose2d", *dtypes("float32 bfloat16"), number=few),
+        verify(device, f"{OURS}:conv_transpose2d", *dtypes("float32 bfloat16"), number=few),
         limit,
         settings="allow_tf32=0",
     )
@@ -129,14 +126,18 @@ def chosen(device: str, *, small: bool) -> Iterator[Part]:
         yield Part(
             f"verify-{settings.rpartition(' ')[2].partition('=')[0]}",
             f"conv2d with cuDNN's {settings}",
-            verify(f"{OURS}:conv2d", *dtypes("float32 float16"), number=few),
+            verify(device, f"{OURS}:conv2d", *dtypes("float32 float16"), number=few),
             limit,
             settings=settings,
         )
+
+
+def faulty(device: str) -> Iterator[Part]:
+    """Planted faults of a device, which must be found."""
     yield Part(
         "fault-lost",
         "planted: an assertion fails on the device, which ends the child as a crash",
-        verify(f"{OURS}:lost", *dtypes("float32"), number=("60", "30")),
+        verify(device, f"{OURS}:lost", *dtypes("float32"), number=("60", "30")),
         75,
         settings="allow_tf32=0",
         expected="crashed",
@@ -144,7 +145,7 @@ def chosen(device: str, *, small: bool) -> Iterator[Part]:
     yield Part(
         "fault-unwritten",
         "planted: a column of dK is never written; the allocator's blocks are dirtied",
-        verify(f"{OURS}:unwritten", *dtypes("float32"), number=("150", "30")),
+        verify(device, f"{OURS}:unwritten", *dtypes("float32"), number=("150", "30")),
         75,
         settings="allow_tf32=0",
         expected="dK",
@@ -152,10 +153,14 @@ def chosen(device: str, *, small: bool) -> Iterator[Part]:
     yield Part(
         "fault-reduced",
         "planted: dK in bfloat16, with TF32 on: a fault, told from TF32",
-        verify(f"{OURS}:reduced", *dtypes("float32"), number=("150", "30")),
+        verify(device, f"{OURS}:reduced", *dtypes("float32"), number=("150", "30")),
         75,
         expected="dK",
     )
+
+
+def costs(device: str, *, small: bool) -> Iterator[Part]:
+    """A network's step, and what certificates cost."""
     size = "32" if small else "224"
     yield Part(
         "model",

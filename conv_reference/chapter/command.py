@@ -21,7 +21,12 @@ INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the experiment."""
+    """The options of the experiment, and of what is made of it."""
+    _add_training(parser)
+    _add_pages(parser)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of Fashion-MNIST")
     parser.add_argument(
         "--images", type=int, metavar="N", help="learn from the first N images only"
@@ -69,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also make a moving picture of the kernel's way, kernel.gif, or in the page",
     )
+
+
+def _add_pages(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--html",
         type=Path,

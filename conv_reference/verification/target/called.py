@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,29 +45,9 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
     if not form.has_channels:
         options -= {"groups"}
 
-    def prepare(case: Case, operands: Operands) -> Call:
-        X, K = own_form(operands.input, operands.weight, form)
-        settings = settings_of(own, convention, case.geometry, bias=case.bias)
-        call = called(own.bound(settings), convention)
-
-        def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
-            if own.only is not None and X.dtype not in own.only:
-                raise NotImplementedError("it computes in float64 whatever it is given")
-            return returned(first_tensor(call(X, K, b)), form)
-
-        G = operands.grad_output if form.has_channels else operands.grad_output[:, 0]
-        asks = case.requires_grad
-        return Call(
-            function=function,
-            X=X.detach().requires_grad_("X" in asks),
-            K=K.detach().requires_grad_("K" in asks),
-            b=operands.bias.detach().requires_grad_("b" in asks) if case.bias else None,
-            G=G,
-        )
-
     return Target(
         name=name,
-        prepare=prepare,
+        prepare=partial(_prepared, own, convention),
         options=frozenset(options),
         always_biased=biased,
         has_channels=form.has_channels,
@@ -83,6 +64,29 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         convention=convention.words,
         words=False,
         spelling=_spelling(own, convention),
+    )
+
+
+def _prepared(own: Stranger, convention: Convention, case: Case, operands: Operands) -> Call:
+    """A call of the stranger, in its own form, with what it hands back in torch's."""
+    form = convention.form
+    X, K = own_form(operands.input, operands.weight, form)
+    settings = settings_of(own, convention, case.geometry, bias=case.bias)
+    call = called(own.bound(settings), convention)
+
+    def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
+        if own.only is not None and X.dtype not in own.only:
+            raise NotImplementedError("it computes in float64 whatever it is given")
+        return returned(first_tensor(call(X, K, b)), form)
+
+    G = operands.grad_output if form.has_channels else operands.grad_output[:, 0]
+    asks = case.requires_grad
+    return Call(
+        function=function,
+        X=X.detach().requires_grad_("X" in asks),
+        K=K.detach().requires_grad_("K" in asks),
+        b=operands.bias.detach().requires_grad_("b" in asks) if case.bias else None,
+        G=G,
     )
 
 
