@@ -65,9 +65,9 @@ def type_name(value: Any) -> str:
     return str(_name_of_type(type(value)))
 
 
-def message_of(error: BaseException) -> str:
-    """What an exception says, cut where it is long."""
+def message_of(error: BaseException, most: int = _MOST_SAID) -> str:
+    """What an exception says, cut where it has more than so many characters."""
     try:
-        return _cut(str(error), slice(_MOST_SAID))
+        return _cut(str(error), slice(most))
     except BaseException:
         return "(it cannot be written down)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,7 @@ from conv_reference.verification.target.siblings import find_beside, find_here, 
 from conv_reference.verification.target.target import Target
 
 _MOST_SAID = 1000  # characters of what an import throws
+_MOST_LOG = 1_000_000  # characters of a compiler's that are searched for its first error
 
 
 def load_target(name: str) -> Target:
@@ -74,9 +76,25 @@ def _import(place: str) -> ModuleType:
         find_here(place.partition(".")[0])
         return importlib.import_module(place)
     except (Exception, SystemExit) as error:
-        said = f"{type_name(error)}: {message_of(error)}"
-        cause = one_line(said[:_MOST_SAID])
-        raise TargetError(f"cannot import {place!r}: {cause}") from error
+        raise TargetError(_said(place, error)) from error
+
+
+# What compilers begin a line with: gcc's and clang's file:1:2, nvcc's file(1), a linker's file:.
+_OF_A_COMPILER = re.compile(
+    r"(?P<place>[^\s:]+?)(?P<line>:\d+(?::\d+)?|\(\d+\))?: "
+    r"(?P<said>(?:fatal )?error: .*|undefined reference to .*)"
+)
+
+
+def _said(place: str, error: BaseException) -> str:
+    """In one line why a file is not imported; of what does not compile the first error."""
+    text = message_of(error, _MOST_LOG)
+    found = next(filter(None, map(_OF_A_COMPILER.search, text.splitlines())), None)
+    if found is not None and "building extension" in text:
+        where = f"{Path(found['place']).name}{found['line'] or ''}"
+        return f"cannot compile {place!r}: {one_line(f'{where}: ' + found['said'])}"
+    said = f"{type_name(error)}: {text}"
+    return f"cannot import {place!r}: {one_line(said[:_MOST_SAID])}"
 
 
 def _import_file(path: Path) -> ModuleType:

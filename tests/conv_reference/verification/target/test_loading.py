@@ -122,3 +122,26 @@ def test_a_module_of_the_working_directory_is_imported_with_its_neighbours(
     before = list(sys.path)
     assert load_target("one_of_mine:conv2d").options == set(OPTIONS)
     assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (
+            "FAILED: main.o\n/tmp/b/main.cpp:5:19: error: expected ‘;’\n",
+            "main.cpp:5:19: error: expected ‘;’",
+        ),
+        ("nvcc -c k.cu\n/tmp/b/k.cu(12): error: identifier\n", "k.cu(12): error: identifier"),
+        (
+            "c++ a.o\n/usr/bin/ld: a.o: undefined reference to `f'\n",
+            "a.o: undefined reference to `f'",
+        ),
+    ],
+)
+def test_the_first_error_of_a_compiler_is_what_is_said(tmp_path: Path, log: str, said: str) -> None:
+    file = tmp_path / "kernel.py"
+    text = "Error building extension 'k': [1/2] c++ " + 4000 * "-I/include " + "\n" + log
+    file.write_text(f"raise RuntimeError({text!r})\n")
+    with pytest.raises(TargetError) as raised:
+        load_target(f"{file}:conv2d")
+    assert str(raised.value) == f"cannot compile {str(file)!r}: {said}"
