@@ -177,7 +177,12 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     full_run = not (arguments.case or arguments.geometry or arguments.check)
     forks = given.value(arguments, options.DEVICE).startswith("cpu")
     asked = Children(
-        arguments.target, count, full_run=full_run, forks=forks, python=arguments.python
+        arguments.target,
+        count,
+        full_run=full_run,
+        quick=arguments.quick,
+        forks=forks,
+        python=arguments.python,
     )
     with closing(asked) as children:
         children.start()

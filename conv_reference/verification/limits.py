@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.execution import Settings, guarded
@@ -20,6 +19,7 @@ from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.domain import Domain
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.listening import Listening
 from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.trial import TargetRaised, target_code
 from conv_reference.verification.work.backend import Backend
@@ -91,7 +91,7 @@ class Limits:
     answered: int = 0
 
 
-class _Listener(TorchDispatchMode):
+class _Listener(Listening):
     """Notes whether torch convolves."""
 
     convolved = False

@@ -17,7 +17,6 @@ from operator import itemgetter
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from conv_reference.quantities import CONV2D, Operator
@@ -36,6 +35,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.listening import Listening
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised
 from conv_reference.verification.work.backend import Backend
@@ -189,7 +189,7 @@ def _operations(defect: Defect) -> frozenset[str]:
     return frozenset({_PRODUCT} if of_product else {_FORWARD, _BACKWARD})
 
 
-class _Listener(TorchDispatchMode):
+class _Listener(Listening):
     """Lets everything pass, and remembers which convolutions and matrix products did.
 
     Those that are to be exact are carried out in float64.

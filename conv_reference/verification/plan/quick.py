@@ -17,10 +17,15 @@ from conv_reference.verification.target.target import Target
 
 _CERTIFICATES = 160
 _LARGE = "large"  # takes seconds by itself
+# Beside transforms: deterministic algorithms and checkpoints load torch's compiler as well.
+_COMPILING = frozenset({"global_state", "settings", "graph_neighbours"})
 
 
 def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> Iterator[Case]:
-    """Certificates of small geometries, then one case of each other check.
+    """One case of each check that takes torch's compiler, certificates, one of each other check.
+
+    Torch loads it for its transforms, which takes as long as all the rest: so one process does
+    that while another is at the rest.
 
     Args:
         target: what they are put to.
@@ -30,13 +35,19 @@ def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> It
     chosen = list(checks)
     drawn = small_cases(target, request.dtypes, request.seed, _CERTIFICATES, enumerated=40)
     certificates = list(islice(drawn, _CERTIFICATES))
+
+    def of(checks: Iterable[Check]) -> Iterator[Case]:
+        for check in checks:
+            dtype = _one(check, request.dtypes)
+            if check.name not in {certifying().name, _LARGE} and dtype is not None:
+                random = Random(f"{request.seed} quick {check.name} {dtype_name(dtype)}")
+                yield from sampled(target, check, dtype, certificates, random, 1)
+
+    first = [check for check in chosen if check.transform or check.name in _COMPILING]
+    yield from of(first)
     if certifying() in chosen:
         yield from certificates
-    for check in chosen:
-        dtype = _one(check, request.dtypes)
-        if check.name not in {certifying().name, _LARGE} and dtype is not None:
-            random = Random(f"{request.seed} quick {check.name} {dtype_name(dtype)}")
-            yield from sampled(target, check, dtype, certificates, random, 1)
+    yield from of(check for check in chosen if check not in first)
 
 
 def _one(check: Check, dtypes: Iterable[torch.dtype]) -> torch.dtype | None:

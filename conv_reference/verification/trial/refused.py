@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from conv_reference.verification.trial.listening import Listening
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _OURS = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def _is_the_targets(path: Path) -> bool:
     )
 
 
-class _Listener(TorchDispatchMode):
+class _Listener(Listening):
     """Notes whether anything is computed."""
 
     computed = False

@@ -63,6 +63,7 @@ class Children:
     count: int = field(default_factory=usual_count)
     limit: float = 20.0  # seconds for each item, until one has taken them
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
+    quick: bool = False  # whether that run is over before all of it would be imported
     source: Processes | None = None  # of others, that is theirs to close
     forks: bool = True  # no process may be forked from one that holds a GPU's libraries
     bare: bool = False  # whether they import nothing that the target does not import
@@ -94,7 +95,7 @@ class Children:
         """Let them begin to import torch and the target; nothing is waited for."""
         if self.full_run and FORKS and self.forks and not self._children:
             self._describer = self._started(full_run=False, only_describe=True)
-        self._fill(self.count, full_run=self.full_run)
+        self._fill(self.count, full_run=self.full_run and not self.quick)
 
     def describe(self) -> Target:
         """The target, without what can be called."""
@@ -275,7 +276,7 @@ class Children:
         if self.source is None and self._own is None:
             python = self.python
             unforked = Spawning(marked=False, python=python)
-            self._own = cheapest(python) if self.forks else unforked
+            self._own = cheapest(python, full_run=not self.quick) if self.forks else unforked
         source = self.source or self._own
         assert source is not None
         return source

@@ -150,10 +150,11 @@ class Forking(Processes):
 
     Args:
         python: the interpreter that runs it; None for this one.
+        full_run: whether it imports what every check together needs, before it forks.
     """
 
-    def __init__(self, python: str | None = None) -> None:
-        self._mark, self._python = secrets.token_hex(8), python
+    def __init__(self, python: str | None = None, *, full_run: bool = True) -> None:
+        self._mark, self._python, self._full_run = secrets.token_hex(8), python, full_run
         self._server = _Server(self._mark, python)
         self._lost_one = False
 
@@ -162,7 +163,8 @@ class Forking(Processes):
             self._server.close()
             self._lost_one = True
             self._server = _Server(self._mark, self._python)
-        return _Forked(self._server, self._server.fork(connection, shared, errors))
+        fds = connection, shared, errors
+        return _Forked(self._server, self._server.fork(fds, full_run=self._full_run))
 
     def close(self) -> None:
         """End the process that forks, and all that descends from it."""
@@ -193,13 +195,11 @@ class _Server:
             self._awake()
         return self._process.poll() is not None or self._is_lost
 
-    def fork(self, connection: int, shared: int, errors: int) -> int:
+    def fork(self, fds: tuple[int, int, int], *, full_run: bool) -> int:
         """Ask for a process; its place among all that were asked for."""
-        message = [MESSAGE.pack(FORK, 0)]
+        message = [MESSAGE.pack(FORK, int(full_run))]
         try:
-            socket.send_fds(
-                self._socket, message, (connection, shared, errors), socket.MSG_DONTWAIT
-            )
+            socket.send_fds(self._socket, message, fds, socket.MSG_DONTWAIT)
         except OSError:
             self._is_lost = True
         self._asked += 1
@@ -307,10 +307,11 @@ class _Forked(Process):
         return b"" if self.pid else self._server.said()
 
 
-def cheapest(python: str | None = None) -> Processes:
+def cheapest(python: str | None = None, *, full_run: bool = True) -> Processes:
     """The cheapest that this system can do.
 
     Args:
         python: the interpreter that runs them; None for this one.
+        full_run: see ``Forking``.
     """
-    return Forking(python) if FORKS else Spawning(python=python)
+    return Forking(python, full_run=full_run) if FORKS else Spawning(python=python)

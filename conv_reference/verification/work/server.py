@@ -48,7 +48,7 @@ def serve(control: int) -> None:
             parent.sendall(ANSWER.pack(answer))
             if not has_forked:
                 has_forked = True
-                worker.prepare(full_run=True)
+                worker.prepare(full_run=asked != FORK or bool(number))
     descent.end_descendants(os.getpid())
 
 
