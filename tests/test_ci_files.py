@@ -152,7 +152,7 @@ def pre_commit_command() -> str:
 
 
 def nox_command(monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the session runs, told by a session that runs nothing."""
+    """What the session runs, listed by a session that runs nothing."""
     fake: Any = types.ModuleType("nox")
     fake.session, fake.Session = (lambda function: function), object
     monkeypatch.setitem(sys.modules, "nox", fake)

@@ -1,6 +1,6 @@
 """Cases that a known crash would take: put to the target where torch does not crash.
 
-Most of these crashes are of code for some processors' instructions, and oneDNN can be told to do
+Most of these crashes are of code for some processors' instructions, and oneDNN can be set to do
 without. A process that is so set before its first convolution answers the same cases by other
 code; what the target itself does wrong there shows as well.
 """

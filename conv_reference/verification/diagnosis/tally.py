@@ -51,7 +51,7 @@ class _Seen:
     bounds: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     reason: str = ""
-    # What was thrown where that is unsupported, and what is told of it.
+    # What was thrown where that is unsupported, and what is reported of it.
     thrown: dict[Thrown, str] = field(default_factory=dict)
 
 

@@ -94,7 +94,7 @@ def run_gate(
     *,
     margin: float = DEFAULT_MARGIN,
 ) -> GateResult:
-    """Run the baseline's cases, then fresh ones, and tell what broke from what was found.
+    """Run the baseline's cases, then fresh ones, and separate what broke from what was found.
 
     Args:
         verify_once: runs the baseline's plan with the seed that it is given.

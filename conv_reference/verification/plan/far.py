@@ -60,7 +60,7 @@ class Drawn:
 
     @property
     def least(self) -> tuple[int, int]:
-        """Elements of a tensor and products that it has at least, sooner told than by a geometry.
+        """Elements of a tensor and products it has at least, computed sooner than its geometry.
 
         The output is at least one larger than ``outputs`` says.
         """

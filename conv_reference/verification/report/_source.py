@@ -18,7 +18,7 @@ def source(target: str) -> tuple[str, int]:
             it is called.
 
     Returns:
-        The path, with slashes; and a line from 1, which is 1 where the file does not tell. Of a
+        The path, with slashes; and a line from 1, which is 1 where the file has none. Of a
         module that is not beneath the current folder the path is made of its name.
     """
     place, _, attribute = printable(target).partition("@")[0].rpartition(":")

@@ -33,7 +33,7 @@ def as_target(
     operator: str | None = None,
     convention: str | None = None,
 ) -> Target:
-    """Bring an implementation under the one convention.
+    """Put an implementation under the one convention.
 
     Args:
         implementation: a callable with a leading part of the signature of

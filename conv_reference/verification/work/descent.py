@@ -50,7 +50,7 @@ def seen(number: int) -> Seen | None:
 
 
 def delayed(number: int) -> float:
-    """Seconds for which a process was ready to run and had no processor; 0 where nobody tells."""
+    """Seconds for which a process was ready to run and had no processor; 0 where unknown."""
     try:
         return int(Path(f"/proc/{number}/schedstat").read_bytes().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):

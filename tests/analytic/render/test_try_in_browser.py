@@ -1,4 +1,4 @@
-"""Try your answer, on the page, in a real browser: told what `analytic.telling.answer` tells."""
+"""Try your answer, on the page, in a real browser: it says what `analytic.telling.answer` says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exhaustive sweep: what is exact is counted, the rest is told case by case."""
+"""An exhaustive sweep: what is exact is counted, the rest is reported case by case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large layers are certified by random combinations; a fault there is told by its element."""
+"""Large layers are certified by random combinations; a fault there is reported by its element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who answers what has no answer: told in every format, and failing none but with ``strict``."""
+"""Impossible arguments that are answered: shown everywhere, and failing with ``strict`` alone."""
 
 from __future__ import annotations
 

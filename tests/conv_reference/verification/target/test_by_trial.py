@@ -166,7 +166,7 @@ def test_what_fits_nowhere_is_refused_or_kept_as_before() -> None:
 
 
 class Reversed(nn.Module):
-    """Its names are its own; its kernel's form tells itself."""
+    """Its names are its own; its kernel's form shows itself."""
 
     def __init__(self, c_in: int, c_out: int, ks: int, pad_size: int = 3, use_bias: bool = False):
         super().__init__()

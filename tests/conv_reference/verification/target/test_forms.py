@@ -25,7 +25,7 @@ def test_the_way_back_undoes_the_way_there(form: InputForm) -> None:
 
 
 def test_no_two_forms_give_a_tensor_the_same_shape() -> None:
-    """So that a layer's own kernel tells its form, and at most one form of X fits."""
+    """So that a layer's own kernel shows its form, and at most one form of X fits."""
     for forms, tensor in ((INPUTS, OPERANDS.input), (WEIGHTS, OPERANDS.weight)):
         assert len({form.there(tensor).shape for form in forms}) == len(forms)
 

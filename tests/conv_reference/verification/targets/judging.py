@@ -37,7 +37,7 @@ def failures(implementation: Any, case: str, seed: int = 1) -> dict[tuple[str, s
 
 
 def judged_on_its_own(implementation: Any, check: str, dtype: str) -> tuple[Judgement, ...]:
-    """All judgements of a check that brings its geometries, on each of them."""
+    """All judgements of a check that has geometries of its own, on each of them."""
     target = as_target(implementation)
     request = Request(dtypes=(DTYPES[dtype],), seed=1, budget=1.0, checks=(check,))
     return tuple(

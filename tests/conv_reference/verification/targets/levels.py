@@ -9,6 +9,6 @@ from torch.nn.functional import conv2d
 
 
 def wrong_below(input: Tensor, weight: Tensor) -> Tensor:
-    """Right, but where oneDNN is told to do without the newest instructions."""
+    """Right, but where oneDNN is set to do without the newest instructions."""
     Y = conv2d(input, weight)
     return 2 * Y if "ONEDNN_MAX_CPU_ISA" in os.environ else Y

@@ -1,4 +1,4 @@
-"""What a process holds: a module of its own, for a test's would bring what the test imports."""
+"""What a process holds: a module of its own, for a test's would import what the test imports."""
 
 from __future__ import annotations
 

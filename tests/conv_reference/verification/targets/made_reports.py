@@ -73,7 +73,7 @@ UNSUPPORTED = Verdict.UNSUPPORTED
 
 
 def row(name: str, dtype: str = "float32", verdict: Verdict = EXACT, **more: object) -> CheckResult:
-    """One row of checks; a certificate's unless told otherwise."""
+    """One row of checks; a certificate's unless named otherwise."""
     values: dict[str, object] = {
         "geometries": 9_100,
         "cases": 11_200,

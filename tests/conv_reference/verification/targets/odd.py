@@ -1,4 +1,4 @@
-"""Convolutions that hand back what is no plain tensor, throw what cannot be told, or leave modes.
+"""Convolutions that hand back what is no plain tensor, throw what is unprintable, or leave modes.
 
 Each is right but for that; a plug-in does one or two of these by accident.
 """

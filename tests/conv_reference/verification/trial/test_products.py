@@ -1,4 +1,4 @@
-"""Single products tell rounding from chopping."""
+"""Single products distinguish rounding from chopping."""
 
 from __future__ import annotations
 

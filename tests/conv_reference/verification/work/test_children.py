@@ -167,7 +167,7 @@ def test_a_mistake_of_the_engine_itself_is_no_verdict_and_the_rest_goes_on(
     [
         (19.0, 19.0, False),
         (21.0, 20.5, True),  # it spins
-        (21.0, 0.0, True),  # it sleeps, or the system does not tell
+        (21.0, 0.0, True),  # it sleeps, or the system does not report it
         (30.0, 10.0, False),  # others have the processor
         (60.0, 19.0, True),
         (81.0, 9.0, True),  # no machine is that busy

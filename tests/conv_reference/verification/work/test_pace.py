@@ -50,7 +50,7 @@ def test_where_the_size_takes_no_time_nothing_is_expected_of_a_large_one(
 
 
 def test_what_takes_its_time_whatever_its_size_says_nothing_of_a_larger_one() -> None:
-    """As a check that makes sizes of its own, or brings an oracle that takes longer."""
+    """As a check that makes sizes of its own, or has an oracle that takes longer."""
     pace = paced((1.0, 0.001), *[(100.0, 0.3)] * 3, *[(1000.0, 0.4)] * 3)
     assert pace.expected(Size("one", 1e6)) is None
 
