@@ -224,7 +224,7 @@ def _size(case: Case) -> Size:
     """The products of one call, beside other cases of the same check."""
     geometry = case.geometry
     products = math.prod((*geometry.weight_shape, *geometry.output_size, geometry.batch))
-    return Size(case.check, float(products))
+    return Size(case.check, float(products), together=hash(geometry))
 
 
 def _spared(plan: Plan, defects: Sequence[Defect], outcome: Judged) -> Iterator[tuple[Case, ...]]:

@@ -25,6 +25,14 @@ from conv_reference.verification.plan.bulk import (
 )
 from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.ever import NEVER, Ever
+from conv_reference.verification.plan.grouped import (
+    LESS_MODES,
+    QUESTIONS,
+    compiles_for_each_shape,
+    fewer,
+    modes_early,
+    questions,
+)
 from conv_reference.verification.plan.modes import mode_cases
 from conv_reference.verification.plan.possible import require_possible, require_possible_geometry
 from conv_reference.verification.plan.quick import quick_cases
@@ -107,31 +115,34 @@ def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -
     if request.limit is not None:
         return Plan(())  # it is swept in parts
     if request.sweep != Sweep.DEFAULT:
-        return _followed_by_the_bulk((), target, request, ever) if certified else Plan(())
+        return _followed_by_the_bulk((), target, request, checks, ever) if certified else Plan(())
     strength = 3 if request.size >= THREE_WAY_CASES else 2
     covering = Covering.of(target, request.dtypes, strength=strength, seed=request.seed)
     if ever.cases:
         covering = covering.toward(ever.rows, round(_TOWARD * request.scale), request.seed)
-    modes = mode_cases(target, request, checks, covering.cases)
+    compiled = compiles_for_each_shape(target)
+    asked = fewer(request, LESS_MODES) if compiled and certified else request
+    modes = mode_cases(target, asked, checks, covering.cases)
     if not certified:
         return Plan(_distinct(modes))
+    first = modes_early(covering.cases, modes) if compiled else (*covering.cases, *modes)
     # The bulk comes last: the clock may cut its end.
-    chosen = _followed_by_the_bulk((*covering.cases, *modes), target, request, ever)
+    chosen = _followed_by_the_bulk(first, target, request, checks, ever)
     return replace(chosen, covering=covering)
 
 
 def _followed_by_the_bulk(
-    first: Iterable[Case], target: Target, request: Request, ever: Ever
+    first: Iterable[Case], target: Target, request: Request, checks: list[Check], ever: Ever
 ) -> Plan:
     """The cases, then certificates by the ten thousand: what is too much at once is drawn later."""
-    bulk = _certificates(target, request, ever)
+    bulk = _certificates(target, request, checks, ever)
     cases = _distinct((*first, *islice(bulk, _MOST_AT_ONCE)))
     expected = max(0, request.size - _MOST_AT_ONCE)
     if not expected or request.sweep == Sweep.NETWORKS:
         return Plan(cases)
 
     def later() -> Iterator[Case]:
-        return islice(_certificates(target, request, ever), _MOST_AT_ONCE, None)
+        return islice(_certificates(target, request, checks, ever), _MOST_AT_ONCE, None)
 
     return Plan(cases, later=later, expected=expected)
 
@@ -140,7 +151,17 @@ def _distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
     return tuple(dict.fromkeys(cases))
 
 
-def _certificates(target: Target, request: Request, ever: Ever) -> Iterator[Case]:
+def _certificates(
+    target: Target, request: Request, checks: list[Check], ever: Ever
+) -> Iterator[Case]:
+    if not compiles_for_each_shape(target) or request.sweep == Sweep.NETWORKS:
+        return _drawn(target, request, ever)
+    # A sweep is of certificates alone.
+    joining = checks if request.sweep == Sweep.DEFAULT else ()
+    return questions(target, _drawn(target, fewer(request, QUESTIONS), ever), joining)
+
+
+def _drawn(target: Target, request: Request, ever: Ever) -> Iterator[Case]:
     seed, dtypes, scale = request.seed, request.dtypes, request.scale
     match request.sweep:
         case Sweep.DEFAULT:

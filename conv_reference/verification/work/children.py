@@ -36,12 +36,12 @@ from conv_reference.verification.work.messages import (
 )
 from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.patience import Patience
+from conv_reference.verification.work.pieces import cut
 from conv_reference.verification.work.processes import FORKS, Processes, Spawning, cheapest
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
 MOST_STARTS = 3  # in a row that fail, after which no further process is started
-PIECE = 64  # items that travel together
 _POLL = 0.1  # seconds
 _STOPPED = 0.5  # seconds that a process may be stopped
 
@@ -123,8 +123,7 @@ class Children:
             tuple(items),
             () if weigh is None else tuple(map(weigh, items)),
         )
-        waiting = [whole.part(first, first + PIECE) for first in range(0, len(items), PIECE)]
-        job = self._job = Job(function, argument, deadline, waiting[::-1])
+        job = self._job = Job(function, argument, deadline, [*cut(whole)][::-1])
         try:
             while not self._is_done(job):
                 if deadline is not None and time.monotonic() > deadline:

@@ -27,6 +27,7 @@ class Size:
 
     kind: str
     amount: float  # at least 0
+    together: int | None = None  # neighbours of which it is the same go to one child
 
 
 @dataclass

@@ -1,0 +1,81 @@
+"""For frameworks that compile for each shape: few geometries, and many questions on each.
+
+A program costs a hundred times what a question to it costs. So a tenth of the geometries is
+drawn, and each is put to what the same program answers: every choice of values, and checks that
+call it as the certificate does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import cycle, islice
+
+from conv_reference.verification.checks import Check, Sample
+from conv_reference.verification.model.case import ALL_LEAVES, EXACT_VALUES, Case, Values
+from conv_reference.verification.plan.possible import dense, nearest
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.target import Target
+
+QUESTIONS = 10  # on each geometry
+LESS_MODES = 4  # times fewer cases of modes: each is a few programs of its own
+_FIRST = 100  # certificates, before which no mode is asked
+_FEW = 2  # cases of each mode, before the other certificates
+
+
+def compiles_for_each_shape(target: Target) -> bool:
+    """Whether an adapter says so of its framework."""
+    return target.offer is not None and target.offer.compiles_per == "shape"
+
+
+def fewer(request: Request, times: int) -> Request:
+    """The same with so many times fewer cases."""
+    return replace(request, cases=max(1, round(request.size / times)))
+
+
+def questions(target: Target, drawn: Iterable[Case], checks: Iterable[Check]) -> Iterator[Case]:
+    """Up to ten questions for each case: its own first, the others of its geometry and dtype.
+
+    Args:
+        target: what they are put to.
+        drawn: certificates, each on a geometry of its own.
+        checks: of the run; those that call the target as the certificate does join in, in turn.
+    """
+    joining = [each for each in checks if _asks_alike(each)]
+    turn = cycle(joining)
+    for case in drawn:
+        whole = replace(case, requires_grad=ALL_LEAVES)
+        asked = [
+            *(dense(target, replace(whole, values=values)) for values in EXACT_VALUES),
+            nearest(target, replace(whole, values=Values.SPARSE)),
+            *(
+                nearest(target, replace(whole, check=check.name))
+                for check in islice(turn, min(QUESTIONS, len(joining)))
+                if check.applies(case.dtype) and target.can_be_exact(case.geometry, case.dtype)
+            ),
+        ]
+        distinct = dict.fromkeys([case, *(one for one in asked if one is not None)])
+        yield from islice(distinct, QUESTIONS)
+
+
+def _asks_alike(check: Check) -> bool:
+    """Whether it calls at the shapes of a certificate, on any geometry, and by no transform."""
+    return check.sample == Sample.MODES and not (check.real or check.transform)
+
+
+def modes_early(certificates: Sequence[Case], modes: Iterable[Case]) -> Iterator[Case]:
+    """Some certificates, two cases of each mode and dtype, the other certificates, then the rest.
+
+    Args:
+        certificates: in their order.
+        modes: in the order of their checks.
+    """
+    met: Counter[object] = Counter()
+    early: list[Case] = []
+    late: list[Case] = []
+    for case in modes:
+        key = case.check, case.dtype
+        (early if met[key] < _FEW else late).append(case)
+        met[key] += 1
+    yield from (*certificates[:_FIRST], *early, *certificates[_FIRST:], *late)

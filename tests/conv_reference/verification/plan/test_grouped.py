@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import groupby
+from typing import Any
+
+import pytest
+import torch
+from torch_as_framework import Right
+
+from conv_reference.verification.checks import all_checks, certifying
+from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case
+from conv_reference.verification.plan.grouped import QUESTIONS
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request, Sweep
+from conv_reference.verification.target.conventions import as_target
+
+ALL = tuple(DTYPES.values())
+
+
+class Free(Right):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        raise NotImplementedError
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        raise NotImplementedError
+
+
+class Compiled(Free):
+    compiles_per = "shape"
+
+
+TARGET, FREE = as_target(Compiled()), as_target(Free())
+
+
+def cases_of(request: Request) -> tuple[Case, ...]:
+    return plan(TARGET, request).cases
+
+
+@pytest.fixture(scope="module")
+def default() -> tuple[Case, ...]:
+    return cases_of(Request(ALL, seed=0, cases=2_000))
+
+
+def test_few_geometries_are_put_to_as_many_questions(default: tuple[Case, ...]) -> None:
+    free = plan(FREE, Request(ALL, seed=0, cases=2_000)).cases
+    grouped, apart = (len({case.geometry for case in cases}) for cases in (default, free))
+
+    assert len(default) > 0.8 * len(free)
+    assert grouped < apart / 3
+
+
+def test_a_geometrys_questions_stand_together_in_one_dtype_with_all_values() -> None:
+    cases = cases_of(Request((torch.float32,), seed=1, cases=1_000, sweep=Sweep.SMALL))
+    groups = [[*group] for _, group in groupby(cases, lambda c: (c.geometry, c.dtype))]
+    dense = [group for group in groups if len(group) > 2]
+
+    assert all(len(group) <= QUESTIONS for group in groups)
+    assert len(dense) > 0.9 * len(groups)
+    assert all({case.values for case in group} >= {*EXACT_VALUES} for group in dense)
+
+
+def test_in_a_run_other_checks_join_in_on_the_certificates_geometry(
+    default: tuple[Case, ...],
+) -> None:
+    bulk = default[-500:]
+    checks = defaultdict(set)
+    for case in bulk:
+        checks[case.geometry].add(case.check)
+
+    joined = {name for names in checks.values() for name in names} - {certifying().name}
+    assert len(joined) > 5
+    assert all(certifying().name in names for names in checks.values())
+
+
+def test_two_of_each_mode_come_before_the_second_hundred_certificates(
+    default: tuple[Case, ...],
+) -> None:
+    name = certifying().name
+    certificates = [n for n, case in enumerate(default) if case.check == name]
+    modes = {check.name for check in all_checks().values() if check.transform}
+    before, every = (
+        Counter((case.check, case.dtype) for case in cases if case.check in modes)
+        for cases in (default[: certificates[100]], default)
+    )
+
+    assert len(every) > 40
+    assert {key: min(2, count) for key, count in every.items()} == before
+
+
+def test_what_compiles_for_no_shape_has_a_geometry_for_each_question() -> None:
+    cases = plan(FREE, Request(ALL, seed=0, cases=500)).cases[-200:]
+    assert len({case.geometry for case in cases}) > 190
