@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test test-slow lint format completion site clean
+.PHONY: verify test test-slow lint format completion accessibility site clean
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
@@ -47,6 +47,13 @@ completion: .venv/installed
 	$(BIN)/python -m pip install --quiet "shtab==1.13.0"
 	$(BIN)/python -m benchmarks.completion
 	git diff --stat conv_reference/completion
+
+# What axe-core finds in the pages, in the system's Chromium; PAGES names further ones.
+accessibility: .venv/installed
+	mkdir -p build
+	npm pack --silent --pack-destination build axe-core@4.14.1
+	tar -xzf build/axe-core-4.14.1.tgz -C build package/axe.min.js
+	$(BIN)/python -m benchmarks.accessibility build/package/axe.min.js $(PAGES)
 
 # The documentation as a site, in build/site; a warning, as of a broken link, is an error.
 site: .venv/installed

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from gettext import NullTranslations
-from html import escape
 from typing import TYPE_CHECKING
 
 from analytic.calculus.geometry import Geometry
 from analytic.calculus.gradients import Gradients
 from analytic.calculus.notation import Names
 from analytic.calculus.numeric import Evaluation, evaluation, numbers_of
-from analytic.render import FormatError, renderer
+from analytic.shown import Shown
 from analytic.telling import exposition, figures
 
 if TYPE_CHECKING:
@@ -51,29 +49,21 @@ class Derivation(Gradients):
         """
         return evaluation(self, values)
 
-    def with_values(self, values: Values) -> Document:
+    def with_values(self, values: Values) -> Shown:
         """The document with numbers plugged in: formula and figures side by side."""
-        return figures.plug_in(self.document, numbers_of(self, values))
+        return Shown.of(figures.plug_in(self.document, numbers_of(self, values)))
 
     def _repr_html_(self) -> str | None:
-        """How a notebook shows it: a page in a frame, so that neither's styles reach the other."""
-        page = self._printed("html")
-        if page is None:
-            return None
-        # Without it the page's links to its own steps would load the notebook into the frame.
-        page = page.replace("<head>", '<head><base href="about:srcdoc">', 1)
-        style = "width: 100%; height: 80vh; border: 0"
-        return f'<iframe srcdoc="{escape(page)}" style="{style}"></iframe>'
+        """How a notebook shows it: as a page."""
+        return self._shown._repr_html_()
 
     def _repr_latex_(self) -> str | None:
         """How a notebook that becomes a LaTeX document shows it."""
-        return self._printed("latex", fragment=True)
+        return self._shown._repr_latex_()
 
-    def _printed(self, name: str, *, fragment: bool = False) -> str | None:
-        try:
-            return renderer(name, fragment=fragment)(self.document, NullTranslations())
-        except FormatError:
-            return None  # a library is missing: the notebook goes on with the next format
+    @property
+    def _shown(self) -> Shown:
+        return Shown.of(self.document)
 
     def __repr__(self) -> str:
         return f"derive({self.geometry!r})"

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from analytic.calculus.notation import COST, Expr, Partial
+from analytic.calculus.notation import COST, Expr, Partial, split
 from analytic.locale import language_of
 from analytic.render import _html_picture
 from analytic.render._latex import RELATIONS, LatexPrinter
@@ -154,16 +154,21 @@ class _Html(BlockWriter[Markup]):
         return Markup(
             self._blocks.matrix(
                 mathml(self._printer.slanted(block.label)),
-                [self.math(jacobian.by[index]) for index in jacobian.by],
+                [self._named(jacobian.by[index]) for index in jacobian.by],
                 [
                     (
-                        self.math(jacobian.of[row]),
+                        *self._named(jacobian.of[row]),
                         [self.math(entries[c]) if c in entries else None for c in jacobian.by],
                     )
                     for row, entries in jacobian.rows.items()
                 ],
             )
         )
+
+    def _named(self, element: Expr) -> tuple[Markup, str]:
+        """An element, and its name for who hears it: not every reader reads MathML."""
+        letter, index = split(element)
+        return self.math(element), f"{letter}[{','.join(map(str, index))}]"
 
     def _entries(self, block: Matrix) -> Markup:
         jacobian = block.jacobian

@@ -10,10 +10,10 @@ from sympy import And, Eq, IndexedBase, Integer, KroneckerDelta, Mod, Piecewise,
 from sympy.concrete.delta import deltasummation
 
 from analytic.calculus.notation import Names, Partial
+from analytic.shown import Shown
 from analytic.telling.document import (
     Block,
     Check,
-    Document,
     Formula,
     Formulas,
     Items,
@@ -29,7 +29,7 @@ from analytic.theorem.general import General, d, general, h, k, m, p, r, s
 from analytic.theorem.reading import reading
 
 
-def theorem(names: Names | None = None) -> Document:
+def theorem(names: Names | None = None) -> Shown:
     """State and prove the gradients of every convolution at once.
 
     Args:
@@ -44,7 +44,7 @@ def theorem(names: Names | None = None) -> Document:
     """
     names = names or Names()
     plane, full = general(names, full=False), general(names, full=True)
-    return Document(
+    return Shown(
         _("The gradients of every convolution: a theorem and its proof"),
         (
             _definition(plane),

@@ -18,6 +18,8 @@ from conv_reference.chapter.language import LANGUAGES, translations
 from conv_reference.chapter.parts.material import Gettext, Part
 from conv_reference.chapter.statements import claims
 
+_ALL = 60_000  # images that a command takes where it names no number
+
 
 @dataclass(frozen=True)
 class Page:
@@ -109,7 +111,8 @@ def _environment(catalogue: NullTranslations, language: str) -> jinja2.Environme
         "claims": claims(catalogue.gettext),
         "prose": writing.prose,
         "say": catalogue.gettext,
-        # What asks a command for the language of the page.
+        # What asks a command for the images and the language of the page.
+        "of_images": lambda count: "" if count == _ALL else f" --images {count}",
         "language_option": "" if language == "en" else f" --language {language}",
         "Markup": Markup,
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from html import escape, unescape
 
 import pytest
 
-from analytic import Derivation, Geometry, Values, derive
+from analytic import Derivation, Geometry, Values, derive, parse_values
+from analytic.theorem import theorem
 
 CHAPTER = derive(Geometry((2, 3), (1, 2)))
 
@@ -40,6 +42,16 @@ def test_a_notebook_shows_a_page_in_a_frame() -> None:
     # One attribute: no quote or tag of the page's own gets out of it.
     assert page.count('"') == 4
     assert page.count("<") == 2
+
+
+def test_numbers_plugged_in_and_the_theorem_show_themselves_too() -> None:
+    plugged = CHAPTER.with_values(parse_values("X=7", CHAPTER.geometry))
+    for shown in (plugged, theorem()):
+        page = shown._repr_html_()
+        assert page is not None
+        assert escape(f"<title>{shown.title.msgid.split('{')[0]}") in page
+        assert r"\partial" in (shown._repr_latex_() or "")
+    assert "<mn>7</mn>" in unescape(plugged._repr_html_() or "")
 
 
 def test_a_notebook_that_becomes_latex_gets_a_fragment() -> None:

@@ -110,6 +110,9 @@ def test_every_command_on_the_page_is_one_that_the_parser_takes(html: str) -> No
         command_parser().parse_args(shlex.split(command)[1:])
     for name in PARTS:
         assert any(f"--only {name}" in command for command in commands)
+    again = [command for command in commands if "--raw" in command or "--init scaled" in command]
+    assert len(again) == 3
+    assert all(" --images " in command for command in again)  # not those of a whole run
 
 
 def test_the_numbers_are_those_of_the_run(parts: Mapping[str, Any], pages: Any) -> None:
