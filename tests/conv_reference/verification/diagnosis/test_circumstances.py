@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 import pytest
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances
+from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances, common_to
+from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.model.case import DTYPES, Case, Layout
+from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.plan.bulk import small_cases
 from conv_reference.verification.target.conventions import as_target
@@ -55,6 +58,16 @@ def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions
     named, _, others = rest.partition("; ")
     assert set(named.split(", ")) == set(conditions.split(", "))
     assert others == "no other with that passed."
+
+
+def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:
+    wrong = Judgement("forward", "Y", Verdict.WRONG, index=(0, 0, 0, 0), explanation="wrong")
+    failing = [Failure(case, wrong) for case in CASES if case.geometry.stride[1] == 2]
+    kinds = {kind_of(failure): [failure] for failure in failing}
+    of_kind = {kind: [f for f in failing if kind_of(f) == kind] for kind in kinds}
+
+    sentence = common_to(next(iter(kinds)), of_kind, failing[0].case, failing, {"forward": CASES})
+    assert sentence == f"All {len(failing):,} have sw = 2; no other with that passed."
 
 
 def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:

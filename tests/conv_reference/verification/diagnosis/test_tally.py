@@ -152,8 +152,10 @@ def test_a_crash_tells_what_it_was_asked_for_where_that_can_be_read(
 )
 def test_where_the_heap_is_damaged_it_is_said_what_that_means(said: str) -> None:
     given = tally()
-    given.add(SMALL, Crash("killed by SIGABRT", said))
+    crash = Crash("killed by SIGABRT", said)
+    given.add(SMALL, crash)
     (failure,) = given.failures()
+    assert failure.judgement.crash is crash
     assert failure.judgement.explanation == f"killed by SIGABRT: {said}\n{DAMAGE}"
 
 

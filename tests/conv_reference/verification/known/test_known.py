@@ -238,6 +238,7 @@ def test_a_registry_that_cannot_be_read_is_refused_in_one_line(
     file.write_text(text)
     with pytest.raises(KnownError, match=re.escape(message)) as caught:
         load(file)
+    assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.signatures import is_called_by_position
 from conv_reference.verification.target.strangers import parts, stranger
 
 
@@ -31,6 +32,11 @@ class Applied(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, pad: int = 0, strides: int = 1) -> Tensor:
         return x * 100 + pad * 10 + strides
+
+
+def test_an_apply_takes_no_names() -> None:
+    assert is_called_by_position(Applied.apply, {"strides": 1})
+    assert not is_called_by_position(function, {"S": 1})
 
 
 def test_an_apply_is_called_by_position() -> None:
