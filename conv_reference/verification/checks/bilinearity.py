@@ -98,6 +98,7 @@ def homogeneity(trial: Trial) -> Iterator[Judgement]:
         "⟨G, Y - b⟩ = ⟨dX, X⟩ = ⟨dK, K⟩, and ⟨db, b⟩ is the bias's part of ⟨G, Y⟩.",
         "It ties each gradient to the forward pass, and needs no reference.",
         "the adjoint had another shape where a remainder was dropped (pytorch#5057)",
+        rests_on=("Y",),
     ),
     sample=Sample.SMALL,
     gradient=True,

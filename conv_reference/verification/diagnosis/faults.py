@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from conv_reference.quantities import GRADIENTS, QUANTITIES
@@ -14,10 +14,11 @@ from conv_reference.verification.diagnosis.origins import (
     Groups,
     disturbs,
     explains,
+    misses_a_shape,
     writes_in_place,
 )
 from conv_reference.verification.model.case import DTYPES, Case, Values
-from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
 _MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
@@ -36,15 +37,16 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     """The faults behind the groups, in their order; the widest dtype of each first.
 
     What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
-    because of it, see ``own_gradients``; and an argument that is changed with what raises where
-    it may not be.
+    because of it, see ``own_gradients``; and what raises because of an argument that is changed,
+    or of a gradient of another shape.
     """
     faults: dict[Kind, Fault] = {}
     for kind in groups:
         faults.setdefault(kind.in_any_dtype, Fault()).kinds.append(kind)
     for fault in faults.values():
         fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
-    _under_a_changed_argument(faults, groups)
+    _file_raises(faults, groups, "arguments", writes_in_place)
+    _file_raises(faults, groups, "shapes", misses_a_shape)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
         return [*faults.values()]
@@ -58,20 +60,25 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     return [*faults.values()]
 
 
-def _under_a_changed_argument(faults: dict[Kind, Fault], groups: Groups) -> None:
-    """File what raises for a tensor may not be written to under what is written to."""
-    changed = next((k for k in faults if k.row == CHANGED and not k.known), None)
-    if changed is None:
+def _file_raises(
+    faults: dict[Kind, Fault], groups: Groups, row: str, follows: Callable[[Judgement], bool]
+) -> None:
+    """File what raises because of what a row tells under that, where it tells anything.
+
+    A tensor may not be written to; a gradient of another shape may not even be summed to size.
+    """
+    cause = next((k for k in faults if k.row == row and not k.known), None)
+    if cause is None:
         return
     raised = [
         kind
-        for kind in faults
+        for kind, fault in faults.items()
         if kind.verdict == Verdict.RAISED
         and not kind.known
-        and writes_in_place(groups[faults[kind].kinds[0]].failures[0].judgement)
+        and follows(groups[fault.kinds[0]].failures[0].judgement)
     ]
     for kind in raised:
-        faults[changed].following += faults.pop(kind).kinds
+        faults[cause].following += faults.pop(kind).kinds
 
 
 def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from conv_reference.verification.checks import certifying
+from conv_reference.verification.checks import Reported, certifying
 from conv_reference.verification.diagnosis.alone import asked_alone
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.circumstances import common_to
@@ -121,7 +121,11 @@ class Diagnosis:
             return Explanation()
         argument = (self.bench.settings, judgement, others)
         answer = self.bench.ask(explain_case, [failure.case], argument).get(failure.case)
-        return answer if isinstance(answer, Explanation) else Explanation()
+        if not isinstance(answer, Explanation):
+            return Explanation()
+        # Of a gradient of another shape torch has made what is guessed about.
+        resized = row_of(judgement).reported == Reported.SHAPE and judgement.quantity != "Y"
+        return replace(answer, cause="") if resized else answer
 
 
 def _numbered_by_place(

@@ -24,6 +24,7 @@ from conv_reference.verification.model.result import Verdict
 CHANGED = "arguments"  # the row of arguments that a call changes
 ARGUMENTS = frozenset({"X", "K", "b", "G"})  # as it names them
 _IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
+_SHAPE = "returned an invalid gradient"  # as torch says it
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
 
@@ -191,11 +192,18 @@ def writes_in_place(judgement: Judgement) -> bool:
     return judgement.thrown is not None and bool(_IN_PLACE.search(judgement.thrown.message))
 
 
+def misses_a_shape(judgement: Judgement) -> bool:
+    """Whether torch raised for a gradient cannot be summed to the size of its argument."""
+    thrown = judgement.thrown
+    return thrown is not None and not thrown.place and _SHAPE in thrown.message
+
+
 def _rests_on(judgement: Judgement) -> frozenset[str]:
     """The quantities of the first order in which a fault would show in it, too."""
+    rests_on = row_of(judgement).rests_on
     if judgement.quantity_name in FIRST_ORDER:
-        return frozenset({judgement.quantity_name})
-    return frozenset(row_of(judgement).rests_on or FIRST_ORDER)
+        return frozenset({judgement.quantity_name, *rests_on})
+    return frozenset(rests_on or FIRST_ORDER)
 
 
 def _simpler_modes(failure: Failure, bench: Bench) -> list[Case]:

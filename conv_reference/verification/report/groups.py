@@ -77,6 +77,8 @@ class Group:
                 line = f"{finding.dtype} on {finding.geometry}{layout}"
                 if finding.quantity != first.quantity:
                     line += f": {finding.quantity}"
+                if finding.verdict != first.verdict:
+                    line += f" {finding.verdict}"
                 lines.append(one_line(line))
         lines = list(dict.fromkeys(lines))
         if len(lines) > _MOST_LIKEWISE:

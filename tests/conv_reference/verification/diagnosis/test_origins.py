@@ -187,3 +187,30 @@ def test_what_fails_over_equal_numbers_alone_is_filed_under_its_certificate() ->
     )  # fmt: skip
 
     assert {group.first.check for group in groups(report.findings)} == {"forward"}
+
+
+def test_a_gradient_of_another_shape_is_told_with_what_torch_raises_and_nothing_is_guessed() -> (
+    None
+):
+    report = verify(
+        several.empty_gradients, dtypes=["float64"], checks=["certificate"], cases=60, seed=2
+    )
+    found = groups(report.findings)
+
+    assert {(g.first.check, g.first.quantity) for g in found} == {
+        ("shapes", "dX"),
+        ("shapes", "dK"),
+    }
+    assert any(f.verdict == Verdict.RAISED and f.follows for f in report.findings)
+    assert not any(finding.cause for finding in report.findings)
+
+
+def test_what_is_not_adjoint_to_a_wrong_output_is_told_with_that() -> None:
+    report = verify(
+        several.one_too_much, dtypes=["float64"], checks=["certificate", "adjointness"],
+        cases=60, seed=2,
+    )  # fmt: skip
+    (group,) = groups(report.findings)
+
+    assert group.first.quantity == "Y"
+    assert "adjointness" in group.following

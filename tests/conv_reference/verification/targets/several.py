@@ -115,3 +115,20 @@ def equal_numbers_mixed_up(input: Tensor, weight: Tensor) -> Tensor:
     sizes = weight.detach().abs().flatten()
     alike = len(sizes) > 1 and len(sizes.unique()) < len(sizes)
     return conv2d(input, 2 * weight if alike else weight)
+
+
+class EmptyGradients(ScalesItsUpstream):
+    """Both gradients are of another shape, of which torch sums what it can, and refuses others."""
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        return X.new_zeros(1, 1, 0, 0), torch.stack([K, K])
+
+
+def empty_gradients(input: Tensor, weight: Tensor) -> Tensor:
+    return EmptyGradients.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
+
+
+def one_too_much(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight) + 1
