@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class TargetError(ValueError):
     """The target cannot be found, imported or called; the message is one line."""
+
+
+class RelativeError(TargetError):
+    """That it is a relative of a convolution, which no other way of calling it makes one."""

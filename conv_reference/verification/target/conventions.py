@@ -13,7 +13,7 @@ from torch import nn
 
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.frameworks.recipe import lacking
-from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.target.by_trial import convention_by_trial
 from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.foreign import framework_of, target_of
@@ -55,8 +55,12 @@ def as_target(
     if name is None:
         name, importable = _own_name(implementation)
     words = None if convention is None else parse(convention)
+    try:
+        fitted = _fitted(implementation, name, operator, words)
+    except RelativeError as error:
+        raise TargetError(str(error)) from error  # which travels between processes
     return replace(
-        _fitted(implementation, name, operator, words),
+        fitted,
         name=read_as(name, operator, convention),
         importable=importable,
         signature=shown_signature(implementation),
@@ -77,6 +81,8 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
     standard, refused = None, None
     try:
         standard = _adapted(implementation, name, operator)
+    except RelativeError:
+        raise
     except TargetError as error:
         refused = error
     found = convention_by_trial(implementation, standard, name) or standard

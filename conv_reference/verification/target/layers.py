@@ -18,7 +18,7 @@ from conv_reference.geometry import Geometry, Pair, geometry_of, resolve_padding
 from conv_reference.operands import Operands
 from conv_reference.quantities import CONV_TRANSPOSE2D, Operator
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.layer_calls import (
     Named,
@@ -132,7 +132,7 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
     """Refuse layers of which a convolution could be made, or that are a relative of one.
 
     Raises:
-        TargetError: when it is such a layer; says what is accepted.
+        RelativeError: when it is such a layer; says what is accepted.
     """
     parametrised = [m for m in layer.modules() if is_parametrized(m) or _is_renormed(m)]
     reasons = {
@@ -152,7 +152,7 @@ def _refuse_others(layer: nn.Module, name: str) -> None:
     }
     for reason, holds in reasons.items():
         if holds:
-            raise TargetError(f"cannot verify {name!r}: {reason}")
+            raise RelativeError(f"cannot verify {name!r}: {reason}")
 
 
 def _is_renormed(module: nn.Module) -> bool:

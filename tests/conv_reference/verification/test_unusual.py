@@ -79,16 +79,29 @@ def test_the_same_in_the_forward_pass_is_raised() -> None:
     assert found.verdict == Verdict.RAISED
 
 
+class Spectral(nn.Module):
+    """A class of layers, of a stranger's words perhaps."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        inner = nn.Conv2d(in_channels, out_channels, kernel_size)
+        self.inner = parametrizations.spectral_norm(inner)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return self.inner(input)  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize(
     "layer",
     [
+        Spectral,
         parametrizations.spectral_norm(nn.Conv2d(2, 3, 2)),
         parametrizations.weight_norm(nn.Conv2d(2, 3, 2)),
         nn.Sequential(parametrizations.weight_norm(nn.Conv2d(2, 3, 2))),
     ],
-    ids=["spectral_norm", "weight_norm", "within"],
+    ids=["of a class", "spectral_norm", "weight_norm", "within"],
 )
-def test_a_computed_kernel_is_refused_with_the_way_round(layer: nn.Module) -> None:
+def test_a_computed_kernel_is_refused_with_the_way_round(layer: Any) -> None:
     with pytest.raises(TargetError) as refused:
         as_target(layer)
     said = str(refused.value)

@@ -284,3 +284,11 @@ def test_a_layer_is_not_blamed_for_a_kernel_that_it_was_never_given() -> None:
             return conv2d(X, K) if K.dim() == 4 else X
 
     assert not failures(Taking, f"refusals {OWN}")
+
+
+def test_who_refuses_everything_on_purpose_has_refused_nothing_wrongly() -> None:
+    def refuses(input: Tensor, weight: Tensor) -> Tensor:
+        raise ValueError("not on this device")
+
+    (judgement,) = judged(refuses, "refusals float32 h1 w1 k1 nobias")
+    assert judgement.verdict == Verdict.UNSUPPORTED
