@@ -95,6 +95,8 @@ def read(path: Path = Path(FILE)) -> Configuration:
         whole = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}: nested too deeply") from None
     table = whole.get("tool", {})
     table = table.get("conv-reference", {}) if isinstance(table, dict) else {}
     return _of_table(_table(table, f"{path}: [{_TABLE}]"), str(path))

@@ -113,6 +113,8 @@ def load(path: Path) -> tuple[Defect, ...]:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("defect", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise KnownError(f"{path} is no TOML: {error}") from error
+    except RecursionError:
+        raise KnownError(f"{path} is corrupt: nested too deeply") from None
     if not isinstance(entries, list):
         raise KnownError(f"{path}: not a list of known defects, [[defect]]: {entries!r}")
     return tuple(_defect(path, entry) for entry in entries)

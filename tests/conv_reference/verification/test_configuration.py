@@ -165,3 +165,8 @@ def test_the_command_reads_the_file_and_leaves_it_where_that_is_asked_for(
     )
     assert main(["verify", "--case", PLAIN, "--in-process", "--no-config"]) == 2
     assert "no TARGET is given" in capsys.readouterr().err
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="pyproject.toml: nested too deeply$"):
+        of(tmp_path, "a = " + "[" * 100_000)

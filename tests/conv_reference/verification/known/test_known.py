@@ -353,3 +353,10 @@ def test_what_is_not_finite_in_bfloat16_is_known_where_it_was_seen(
     assert [_shipped(other, row, quantity) for other in others] == [""] * len(others)
     assert _shipped(known, row, quantity, "avx2") == ""
     assert _shipped(known, row, quantity, "avx2 avx512_f avx512_bf16 amx_bf16") == ""
+
+
+def test_a_registry_that_is_nested_too_deeply_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "known.toml"
+    path.write_text("a = " + "[" * 100_000)
+    with pytest.raises(KnownError, match="known.toml is corrupt: nested too deeply$"):
+        load(path)
