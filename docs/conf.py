@@ -7,6 +7,8 @@ exclude_patterns = ["ci"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]  # what the theme leaves out for who does not see the page
+html_copy_source = html_show_sourcelink = False
 smartquotes = False  # options begin with two hyphens
 html_show_copyright = False
 html_show_sphinx = False

@@ -46,8 +46,8 @@ WORDS = {
     "scroll": _("wide: scrolls sideways"),
     "try": _("Try your answer"),
     "try_hint": _(
-        "Write an element of the output or of a gradient as a sum of products; it is read on this "
-        "page alone."
+        "Write an element of the output or of a gradient as a sum of products, or all of them as "
+        "rows between brackets; it is read on this page alone."
     ),
     "try_label": _("Your answer"),
     "try_button": _("Is it right?"),

@@ -181,10 +181,37 @@
     }
     return [false, sentence("p", "wrong", { element: math(...head) }), list];
   }
+  // A whole matrix, "dK = [..., ...; ...]": each entry is judged as the element of its place.
+  function entries(written) {
+    const found = /^([^=]*)=\s*\[(.*)\]\s*$/su.exec(written);
+    if (!found) return null;
+    const [, name, body] = found;
+    const rows = [[""]];
+    let depth = 0;
+    for (const sign of body) {
+      depth += "[{".includes(sign) - "]}".includes(sign);
+      if (!depth && sign === ";") rows.push([""]);
+      else if (!depth && sign === ",") rows.at(-1).push("");
+      else rows.at(-1)[rows.at(-1).length - 1] += sign;
+    }
+    return rows.flatMap((row, i) => row.map((entry, j) => `${name.trim()}[${i},${j}] = ${entry}`));
+  }
+  const MOST_WRONG = 4;
+  function judgeWhole(written) {
+    const every = entries(written);
+    if (!every) return judge(written);
+    const judged = every.map(judge);
+    const { shape, written: indexed } = tensorOf(parse(every[0]).of[0]);
+    if (every.length < shape.filter((_, place) => indexed[place]).reduce((one, other) => one * other, 1)) {
+      throw new Unread("ends");
+    }
+    const wrong = judged.filter(([isRight]) => !isRight).slice(0, MOST_WRONG);
+    return wrong.length ? [false, ...wrong.flatMap(([, ...nodes]) => nodes)] : judged[0];
+  }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     try {
-      const [isRight, ...nodes] = judge(field.value);
+      const [isRight, ...nodes] = judgeWhole(field.value);
       answer.className = isRight ? "holds" : "fails";
       nodes[0].prepend(isRight ? "✓ " : "✗ ");
       answer.replaceChildren(...nodes);

@@ -123,6 +123,20 @@ def test_the_page_says_what_the_command_says(opened: Callable[..., Try], formula
         assert plain(line) == plain(expected)
 
 
+def test_a_matrix_is_read_entry_by_entry(opened: Callable[..., Try]) -> None:
+    ask = opened(CHAPTER)
+    first = "X00*G00 + X01*G01 + X10*G10 + X11*G11"
+    second = "X[0,1]*G[0,0] + X_{0,2}*G01 + X11*G10 + X12*G11"
+
+    assert ask(f"dK = [{first}, {second}]") == ["✓ Right, with every term."]
+    said = ask(f"dC/dK = [{first}; X01*G00]")
+    assert said == ["There is no dK[1,0]."]
+    head, *missing = ask(f"dK = [{first}, X01*G00]")
+    assert head.startswith("✗ ")
+    assert len(missing) == 3
+    assert ask(f"dK = [{first}]") == ["The formula ends too early."]
+
+
 def plain(line: str) -> str:
     digits = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
     return line.translate(digits).removeprefix("– ").translate(str.maketrans("", "", " ·,"))

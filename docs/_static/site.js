@@ -1,0 +1,10 @@
+// What the theme leaves out: axe-core, `make accessibility PAGES=build/site/*.html`, tells.
+addEventListener("DOMContentLoaded", () => {
+  for (const caption of document.querySelectorAll(".caption[role=heading]")) caption.ariaLevel = "2";
+  for (const [selector, label] of [[".sidebar-drawer", "Pages"], [".toc-drawer", "On this page"]]) {
+    document.querySelector(selector)?.setAttribute("aria-label", label);
+  }
+  // What closes a drawer by a click beside it; who hears the page has the button for that.
+  for (const overlay of document.querySelectorAll(".overlay")) overlay.ariaHidden = "true";
+  for (const pre of document.querySelectorAll("pre")) pre.tabIndex = 0; // it scrolls by itself
+});
