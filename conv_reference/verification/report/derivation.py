@@ -18,7 +18,7 @@ def derivation(finding: Finding) -> str:
 
 
 def derived_geometry(finding: Finding, most: int) -> str:
-    """The geometry that is derived; empty where it is none, or large.
+    """The geometry that is derived; empty where it is none, large, or has an empty tensor.
 
     Args:
         finding: whose it is.
@@ -35,5 +35,5 @@ def derived_geometry(finding: Finding, most: int) -> str:
     if geometry.padding_mode != "zeros":  # which the derivation does not know
         return ""
     shapes = (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
-    symbols = sum(map(prod, shapes))
-    return str(geometry) if 0 < symbols <= most else ""
+    sizes = [*map(prod, shapes)]
+    return str(geometry) if min(sizes) > 0 and sum(sizes) <= most else ""  # of nothing, nothing

@@ -18,8 +18,11 @@ def test_the_command_derives_the_findings_geometry() -> None:
     assert "input 2×2, kernel 1×2" in done.stdout
 
 
-@pytest.mark.parametrize("geometry", [hostile().findings[0].geometry, "n4 c8 h30 w30 o8 k3", ""])
-def test_what_is_no_geometry_or_a_large_one_has_none(geometry: str) -> None:
+@pytest.mark.parametrize(
+    "geometry",
+    [hostile().findings[0].geometry, "n4 c8 h30 w30 o8 k3", "n0 h1 w1 k1", "c0 h1 w1 k1", ""],
+)
+def test_what_is_no_geometry_a_large_one_or_has_nothing_in_it_has_none(geometry: str) -> None:
     assert derivation(finding(geometry=geometry)) == ""
 
 

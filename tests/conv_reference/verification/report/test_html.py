@@ -128,6 +128,12 @@ def test_a_findings_derivation_is_packed_within_the_page_once() -> None:
         assert f"'sha256-{digest}'" in policy
 
 
+def test_a_finding_on_an_empty_batch_has_no_derivation() -> None:
+    empty = finding(geometry="n0 c1 h1 w1 o1 k1 s1 p0 d1 g1", index=())
+
+    assert Page(replace(FAULTY, findings=(empty,))).folded("derived") == []
+
+
 def test_no_more_than_a_few_derivations_are_packed() -> None:
     text = html.render(of_size(20))
 
