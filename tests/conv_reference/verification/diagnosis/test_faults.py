@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.diagnosis.faults import faults_of
+from conv_reference.verification.diagnosis.faults import condition_of, faults_of
 from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.diagnosis.origins import Group
 from conv_reference.verification.model.case import Case
@@ -62,3 +62,48 @@ def test_a_gradient_follows_from_y_where_it_is_its_own_in_each_case(
         [["Y"]] if follows else [["Y"], ["dX"]]
     )
     assert [kind.quantity for kind in found[0].following] == (["dX"] if follows else [])
+
+
+class Failing(Answering):
+    """In place of a bench: what fails on the certificates of a case."""
+
+    def __init__(self, *judgements: Judgement) -> None:
+        super().__init__(())
+        self.judgements = judgements
+
+    def certificates_of(self, _: Failure) -> list[Case]:
+        return CASES[:1]
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        return {case: [Failure(case, each) for each in self.judgements] for case in cases}
+
+
+G_CHANGED = Judgement("arguments", "G", Verdict.WRONG)
+DX_WRONG = Judgement("grad_input", "dX", Verdict.WRONG)
+
+
+@pytest.mark.parametrize(
+    ("found", "own"),
+    [
+        ((), True),
+        ((G_CHANGED,), False),  # by a changed argument alone
+        ((DX_WRONG,), False),  # by a number alone
+        ((Judgement("grad_weight", "dK", Verdict.WRONG), DX_WRONG), False),  # by one of several
+        ((Judgement("grad_weight", "dK", Verdict.WRONG),), True),
+    ],
+)
+def test_a_failure_is_its_own_where_nothing_on_its_certificates_is_behind_it(
+    found: Sequence[Judgement], own: bool
+) -> None:
+    second = Failure(CASES[0], Judgement("two_backwards", "dX", Verdict.WRONG))
+    groups = {
+        kind_of(failure): Group([failure]) for failure in (Failure(CASES[0], DX_WRONG), second)
+    }
+    bench: Any = Failing(*found)
+    assert condition_of(kind_of(second), groups, bench)(second) is own
+
+
+def test_where_nothing_is_first_every_failure_is_its_own() -> None:
+    second = Failure(CASES[0], Judgement("two_backwards", "dX", Verdict.WRONG))
+    bench: Any = Failing(DX_WRONG)
+    assert condition_of(kind_of(second), {kind_of(second): Group([second])}, bench)(second)
