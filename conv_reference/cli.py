@@ -102,6 +102,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_model(commands)
     _add_checks(commands)
     _add_faults(commands)
+    _add_frameworks(commands)
     _add_chapter(commands)
     _add_completion(commands)
     return parser
@@ -185,6 +186,21 @@ def _add_faults(commands: _Commands) -> None:
     )
     faults_command.add_arguments(parser)
     parser.set_defaults(run=faults_command.run)
+
+
+def _add_frameworks(commands: _Commands) -> None:
+    from conv_reference.verification import frameworks_command
+
+    parser = commands.add_parser(
+        "frameworks",
+        help="what several frameworks do, side by side",
+        description="A table of frameworks by groups of checks: from the JSON reports of runs, or "
+        "from runs that are made here, each in an environment of its own.",
+        epilog=f"{STATUSES}\n{frameworks_command.EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    frameworks_command.add_arguments(parser)
+    parser.set_defaults(run=frameworks_command.run)
 
 
 def _add_chapter(commands: _Commands) -> None:

@@ -5,13 +5,14 @@
 #    source ~/.local/share/bash_completion/conv-reference
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_conv_reference_subparsers=(verify try model checks faults chapter completion)
+_shtab_conv_reference_subparsers=(verify try model checks faults frameworks chapter completion)
 
 _shtab_conv_reference_verify_option_strings=(-h --help --operator --as --where --dtype --device --sweep --quick --limit --geometry --case --check --skip --seed --budget --cases --require --require-modes --strict --allow-bits --known --xfail --in-process --workers --python --watch --memory --dask --store --no-config --format --output -v --verbose -q --quiet --baseline --update-baseline --accept-regressions --margin --on-found)
 _shtab_conv_reference_try_option_strings=(-h --help)
 _shtab_conv_reference_model_option_strings=(-h --help --input --dtype --device --autocast --channels-last --steps --no-replay --allow-bits --seed --format --output --quiet)
 _shtab_conv_reference_checks_option_strings=(-h --help --format)
 _shtab_conv_reference_faults_option_strings=(-h --help --list --all --sound --seed --cases --workers --format)
+_shtab_conv_reference_frameworks_option_strings=(-h --help --environment --environments --reports --cases --budget --seed --dtype --workers --format --output)
 _shtab_conv_reference_chapter_option_strings=(-h --help --data --images --output --seed --lr --batch-size --epochs --kernel-size --init --target --layer --animation --html --notebook --quick --only --language --check --raw)
 _shtab_conv_reference_completion_option_strings=(-h --help)
 _shtab_conv_reference_option_strings=(-h --help -V --version)
@@ -27,6 +28,9 @@ _shtab_conv_reference_verify___baseline_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_try_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_model_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_model___output_COMPGEN=_shtab_compgen_files
+_shtab_conv_reference_frameworks___environments_COMPGEN=_shtab_compgen_files
+_shtab_conv_reference_frameworks___reports_COMPGEN=_shtab_compgen_files
+_shtab_conv_reference_frameworks___output_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_chapter___data_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_chapter___output_COMPGEN=_shtab_compgen_files
 
@@ -41,13 +45,15 @@ _shtab_conv_reference_model___autocast_choices=(float16 bfloat16)
 _shtab_conv_reference_model___format_choices=(html json junit markdown sarif text)
 _shtab_conv_reference_checks___format_choices=(text json)
 _shtab_conv_reference_faults___format_choices=(text markdown json)
+_shtab_conv_reference_frameworks___dtype_choices=(float64 float32 float16 bfloat16)
+_shtab_conv_reference_frameworks___format_choices=(text markdown html)
 _shtab_conv_reference_chapter___init_choices=(unit scaled)
 _shtab_conv_reference_chapter___target_choices=(edge sobel laplacian blur sharpen)
 _shtab_conv_reference_chapter___layer_choices=(chapter literal reference torch)
 _shtab_conv_reference_chapter___only_choices=(code experiment filters exercise-1 exercise-2 exercise-3 advantages check-your-own)
 _shtab_conv_reference_chapter___language_choices=(en he)
 _shtab_conv_reference_completion_pos_0_choices=(bash zsh fish)
-_shtab_conv_reference_pos_0_choices=(verify try model checks faults chapter completion)
+_shtab_conv_reference_pos_0_choices=(verify try model checks faults frameworks chapter completion)
 
 _shtab_conv_reference_verify_pos_0_nargs='*'
 _shtab_conv_reference_verify__h_nargs=0
@@ -80,6 +86,9 @@ _shtab_conv_reference_faults___help_nargs=0
 _shtab_conv_reference_faults___list_nargs=0
 _shtab_conv_reference_faults___all_nargs=0
 _shtab_conv_reference_faults___sound_nargs=0
+_shtab_conv_reference_frameworks_pos_0_nargs='*'
+_shtab_conv_reference_frameworks__h_nargs=0
+_shtab_conv_reference_frameworks___help_nargs=0
 _shtab_conv_reference_chapter__h_nargs=0
 _shtab_conv_reference_chapter___help_nargs=0
 _shtab_conv_reference_chapter___animation_nargs=0

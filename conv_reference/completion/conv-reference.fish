@@ -50,8 +50,8 @@ function _shtab_conv_reference_using
   test "$_shtab_conv_reference_cmdpath" = "$argv"
 end
 
-set -g _shtab_conv_reference_commands verify try model checks faults chapter completion
-set -g _shtab_conv_reference_opts_with_value --allow-bits --as --autocast --baseline --batch-size --budget --case --cases --check --dask --data --device --dtype --epochs --format --geometry --html --images --init --input --kernel-size --known --language --layer --limit --lr --margin --memory --notebook --on-found --only --operator --output --python --require --seed --skip --steps --store --sweep --target --where --workers --xfail
+set -g _shtab_conv_reference_commands verify try model checks faults frameworks chapter completion
+set -g _shtab_conv_reference_opts_with_value --allow-bits --as --autocast --baseline --batch-size --budget --case --cases --check --dask --data --device --dtype --environment --environments --epochs --format --geometry --html --images --init --input --kernel-size --known --language --layer --limit --lr --margin --memory --notebook --on-found --only --operator --output --python --reports --require --seed --skip --steps --store --sweep --target --where --workers --xfail
 
 complete -c conv-reference -e
 complete -c conv-reference -f
@@ -73,7 +73,7 @@ complete -c conv-reference -n '_shtab_conv_reference_using verify' -l case -x -d
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l check -x -d 'only this check, or one that runs on request; may be repeated (see checks)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l skip -x -d 'not this check or row; may be repeated'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l seed -x -d 'repeat the run with this seed'
-complete -c conv-reference -n '_shtab_conv_reference_using verify' -l budget -x -d 'alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much; beside --cases it is the time limit itself (20)'
+complete -c conv-reference -n '_shtab_conv_reference_using verify' -l budget -x -d 'alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much, waiting for a busy processor not counted; beside --cases it is the time limit itself (20)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l cases -x -d 'about how many are planned; without --budget there is then no time limit (10,000)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l require -xka "rounded exact" -d 'the least that passes (rounded)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l require-modes -d 'fail where a mode is unsupported, too'
@@ -129,6 +129,18 @@ complete -c conv-reference -n '_shtab_conv_reference_using faults' -l seed -x -d
 complete -c conv-reference -n '_shtab_conv_reference_using faults' -l cases -x -d 'that a sound convolution is put to (500)'
 complete -c conv-reference -n '_shtab_conv_reference_using faults' -l workers -x -d '(one for each core)'
 complete -c conv-reference -n '_shtab_conv_reference_using faults' -l format -xka "text markdown json" -d '(text)'
+complete -c conv-reference -n '_shtab_conv_reference_using; and test $_shtab_conv_reference_npos -eq 0' -a frameworks -d 'A table of frameworks by groups of checks: from the JSON reports of runs, or from runs that are made here, each in an environment of its own.'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -s h -l help -d 'show this help message and exit'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l environment -x -d 'run this target by the interpreter of its own environment, as conv_reference.adapters.jax:Jax=envs/jax/bin/python; may be repeated'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l environments -xka "(__fish_complete_path (commandline -ct))" -d 'a file with one TARGET=PYTHON a line, each run as by --environment; # begins a remark'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l reports -xka "(__fish_complete_path (commandline -ct))" -d 'the folder that keeps the JSON reports of these runs (conformance)'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l cases -x -d 'about how many are planned; without --budget there is then no time limit (10,000)'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l budget -x -d 'alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much, waiting for a busy processor not counted; beside --cases it is the time limit itself (20)'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l seed -x -d 'repeat the run with this seed'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l dtype -xka "float64 float32 float16 bfloat16" -d 'may be repeated; of float64, float32, float16, bfloat16, all by default'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l workers -x -d 'child processes (one a core, up to 4)'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l format -xka "text markdown html" -d 'of the table (text)'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the table there, in place of standard output'
 complete -c conv-reference -n '_shtab_conv_reference_using; and test $_shtab_conv_reference_npos -eq 0' -a chapter -d 'The chapter'"'"'s experiment: a kernel learns to be an edge detector. With --html, the whole chapter as an illustrated page, every claim of it run.'
 complete -c conv-reference -n '_shtab_conv_reference_using chapter' -s h -l help -d 'show this help message and exit'
 complete -c conv-reference -n '_shtab_conv_reference_using chapter' -l data -xka "(__fish_complete_path (commandline -ct))" -d 'the folder of Fashion-MNIST'

@@ -14,6 +14,7 @@ _shtab_conv_reference_commands() {
     checks:'What is checked, why, and which real fault each check stands for.'
     completion:'Print the file that a shell reads to complete the words of this command.'
     faults:'Put planted faults to the cases of a default run: which check finds each, after how many cases, how small the case becomes, and whether its guard is named.'
+    frameworks:'A table of frameworks by groups of checks: from the JSON reports of runs, or from runs that are made here, each in an environment of its own.'
     model:'Run a training step of a network, and judge every convolution in it, forward and backward: in place, on the numbers of the step, and once more over integers.'
     try:'List what in a file could be a convolution, how each would be called, and what one tiny case, whose sizes all differ, says of it. It is called in this process.'
     verify:'Compare an implementation with the oracle, bit for bit and in every autograd mode. It runs in child processes, which may crash or hang.'
@@ -87,6 +88,24 @@ _shtab_conv_reference_faults_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_conv_reference_faults_defaults_added=0
 
+_shtab_conv_reference_frameworks_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--environment[run this target by the interpreter of its own environment, as conv_reference.adapters.jax\:Jax\=envs\/jax\/bin\/python\; may be repeated]:TARGET=PYTHON:"
+  "--environments[a file with one TARGET\=PYTHON a line, each run as by --environment\; \# begins a remark]:FILE:_files"
+  "--reports[the folder that keeps the JSON reports of these runs (conformance)]:DIR:_files"
+  "--cases[about how many are planned\; without --budget there is then no time limit (10,000)]:N:"
+  "--budget[alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much, waiting for a busy processor not counted\; beside --cases it is the time limit itself (20)]:SECONDS:"
+  "--seed[repeat the run with this seed]:N:"
+  "*--dtype[may be repeated\; of float64, float32, float16, bfloat16, all by default]:D:(float64 float32 float16 bfloat16)"
+  "--workers[child processes (one a core, up to 4)]:N:"
+  "--format[of the table (text)]:format:(text markdown html)"
+  "--output[write the table there, in place of standard output]:FILE:_files"
+  "(*)::a JSON report of verify, a column of the table:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_conv_reference_frameworks_defaults_added=0
+
 _shtab_conv_reference_model_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--input[the shape of its input\; may be repeated for several arguments]:NxCxHxW:"
@@ -130,7 +149,7 @@ _shtab_conv_reference_verify_options=(
   "*--check[only this check, or one that runs on request\; may be repeated (see checks)]:NAME:"
   "*--skip[not this check or row\; may be repeated]:NAME:"
   "--seed[repeat the run with this seed]:N:"
-  "--budget[alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much\; beside --cases it is the time limit itself (20)]:SECONDS:"
+  "--budget[alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much, waiting for a busy processor not counted\; beside --cases it is the time limit itself (20)]:SECONDS:"
   "--cases[about how many are planned\; without --budget there is then no time limit (10,000)]:N:"
   "--require[the least that passes (rounded)]:require:(rounded exact)"
   "--require-modes[fail where a mode is unsupported, too]"
@@ -184,6 +203,7 @@ _shtab_conv_reference() {
         checks) _arguments -C -s $_shtab_conv_reference_checks_options ;;
         completion) _arguments -C -s $_shtab_conv_reference_completion_options ;;
         faults) _arguments -C -s $_shtab_conv_reference_faults_options ;;
+        frameworks) _arguments -C -s $_shtab_conv_reference_frameworks_options ;;
         model) _arguments -C -s $_shtab_conv_reference_model_options ;;
         try) _arguments -C -s $_shtab_conv_reference_try_options ;;
         verify) _arguments -C -s $_shtab_conv_reference_verify_options ;;

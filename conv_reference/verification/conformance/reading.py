@@ -1,0 +1,153 @@
+"""The JSON report of one framework's run, as far as the table needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conv_reference.verification import catalogue
+from conv_reference.verification.model.result import FAILURES, Verdict, worst
+
+_NEEDED = ("target", "verdict", "passed", "environment", "seed", "planned", "judged", "checks")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding, as a reader of the table needs it."""
+
+    rows: tuple[str, ...]  # in which it shows, that of its own check first
+    title: str  # quantity, dtype and geometry
+    explanation: str  # may have several lines
+    reproduce: str
+    known: bool
+
+
+@dataclass(frozen=True)
+class Bits:
+    """The precision of the row and dtype that falls the farthest short."""
+
+    effective: float
+    expected: float  # that the dtype should give
+
+    @classmethod
+    def least(cls, rows: Iterable[Mapping[str, Any]]) -> Bits | None:
+        """That of these rows; None where every element was exact."""
+        told = ((row.get("effective_bits"), row.get("expected_bits")) for row in rows)
+        known = [cls(bits, most) for bits, most in told if bits is not None and most is not None]
+        return max(known, key=lambda bits: bits.expected - bits.effective, default=None)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a framework did in one group of checks."""
+
+    verdict: Verdict
+    answered: int  # rows in a dtype that are not unsupported
+    asked: int  # at least 1
+    bits: Bits | None
+    known: bool  # whether all that is wrong is a known defect
+    finding: int | None  # the place of the first that shows in it, among those of the run
+
+
+@dataclass(frozen=True)
+class Run:
+    """One framework's run."""
+
+    name: str  # the framework's, with its version; else that of the target
+    verdict: Verdict
+    passed: bool
+    judged: int  # cases
+    planned: int
+    seed: int
+    seconds: float | None
+    bits: Bits | None
+    cells: Mapping[str, Cell]  # by group; a group that is not there was not asked
+    findings: tuple[Found, ...]  # one for each cause
+
+
+def read(path: Path) -> Run:
+    """A report that ``verify --format json`` wrote.
+
+    Raises:
+        OSError: when the file cannot be read; it names the file.
+        ValueError: when it is no such report.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OSError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is no JSON: {error}") from None
+    lacking = [key for key in _NEEDED if not isinstance(told, dict) or key not in told]
+    if lacking:
+        raise ValueError(
+            f"{str(path)!r} is no report of verify --format json: it lacks {', '.join(lacking)}"
+        )
+    try:
+        return run_of(told)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{str(path)!r} is no report of verify --format json: {type(error).__name__}: {error}"
+        ) from None
+
+
+def run_of(told: Mapping[str, Any]) -> Run:
+    """The run of a report's JSON; see ``report/schema.json``."""
+    findings = _findings(told.get("findings", ()))
+    by_group: dict[str, list[Mapping[str, Any]]] = {}
+    for check in told["checks"]:
+        by_group.setdefault(_group(check["name"]), []).append(check)
+    return Run(
+        name=str(told["environment"].get("framework", told["target"])),
+        verdict=Verdict(told["verdict"]),
+        passed=bool(told["passed"]),
+        judged=int(told["judged"]),
+        planned=int(told["planned"]),
+        seed=int(told["seed"]),
+        seconds=told.get("seconds"),
+        bits=Bits.least(told["checks"]),
+        cells={group: _cell(group, rows, findings) for group, rows in by_group.items()},
+        findings=findings,
+    )
+
+
+def _group(name: str) -> str:
+    """The group of a row; a row that another version had is its own."""
+    return next((entry.group for entry in catalogue.entries() if entry.name == name), name)
+
+
+def _cell(group: str, rows: list[Mapping[str, Any]], findings: tuple[Found, ...]) -> Cell:
+    verdicts = [Verdict(row["verdict"]) for row in rows]
+    answered = [verdict for verdict in verdicts if verdict != Verdict.UNSUPPORTED]
+    failing = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict in FAILURES]
+    return Cell(
+        verdict=worst(answered),
+        answered=len(answered),
+        asked=len(rows),
+        bits=Bits.least(rows),
+        known=bool(failing) and all(row.get("known") for row in failing),
+        finding=next((n for n, one in enumerate(findings) if group in map(_group, one.rows)), None),
+    )
+
+
+def _findings(told: Iterable[Mapping[str, Any]]) -> tuple[Found, ...]:
+    """The first of each cause, with the rows of all."""
+    by_cause: dict[Any, list[Mapping[str, Any]]] = {}
+    for number, one in enumerate(told):
+        by_cause.setdefault(one.get("group", f"alone {number}"), []).append(one)
+    return tuple(map(_found, by_cause.values()))
+
+
+def _found(alike: list[Mapping[str, Any]]) -> Found:
+    told = alike[0]
+    rows = (str(name) for one in alike for name in (one["check"], *one.get("also", ())))
+    return Found(
+        rows=tuple(dict.fromkeys(rows)),
+        title=f"{told['quantity']} in {told['dtype']} on {told['geometry']}",
+        explanation=str(told["explanation"]),
+        reproduce=str(told["reproduce"]),
+        known=bool(told.get("known")),
+    )

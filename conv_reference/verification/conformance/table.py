@@ -1,0 +1,96 @@
+"""The table: a column for each framework, a row for each group of checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from conv_reference.verification import catalogue
+from conv_reference.verification.conformance.reading import Bits, Cell, Run
+from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.report.plain import one_line
+
+NOT_ASKED = "-"
+LEGEND = (
+    f"{NOT_ASKED}: not asked, or not reached. unsupported: the framework has no such mode, or "
+    "refused. n/m: the verdict is that of n rows and dtypes of m, the others are unsupported. "
+    "x of yb: effective bits, and those that the dtype should give, where they fall the farthest "
+    "short."
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One cell."""
+
+    text: str
+    bad: bool = False
+    finding: int | None = None  # of the run, the first that it opens
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    title: str
+    cells: tuple[Shown, ...]
+
+
+def head(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The names of the columns, the first of which has the rows' titles."""
+    return "", *(one_line(run.name) for run in runs)
+
+
+def rows(runs: Sequence[Run]) -> Iterator[Row]:
+    """What came of each run as a whole, then group by group."""
+    yield Row("verdict", tuple(_shown_verdict(run.verdict, run.passed) for run in runs))
+    yield Row("cases judged", tuple(Shown(_cases(run)) for run in runs))
+    yield Row("effective bits", tuple(Shown(_bits(run.bits) or NOT_ASKED) for run in runs))
+    yield Row("seconds", tuple(Shown(_seconds(run)) for run in runs))
+    for group in _groups(runs):
+        yield Row(one_line(group), tuple(_shown(run.cells.get(group)) for run in runs))
+
+
+def passed(runs: Sequence[Run]) -> bool:
+    """Whether every framework did."""
+    return all(run.passed for run in runs)
+
+
+def _groups(runs: Sequence[Run]) -> list[str]:
+    """Those that anybody was asked, in the catalogue's order."""
+    asked = {group for run in runs for group in run.cells}
+    named = dict.fromkeys(entry.group for entry in catalogue.entries())
+    return [*filter(asked.__contains__, named), *sorted(asked - {*named})]
+
+
+def _shown(cell: Cell | None) -> Shown:
+    if cell is None:
+        return Shown(NOT_ASKED)
+    words = [_capital(cell.verdict, bad=cell.verdict in FAILURES and not cell.known)]
+    words += ["(known)"] if cell.known else []
+    words += filter(None, [_bits(cell.bits)])
+    words += [f"{cell.answered}/{cell.asked}"] if 0 < cell.answered < cell.asked else []
+    return Shown(" ".join(words), cell.verdict in FAILURES, cell.finding)
+
+
+def _shown_verdict(verdict: Verdict, passed_all: bool) -> Shown:
+    said = _capital(verdict, bad=not passed_all)
+    # Nothing wrong was seen, and yet it does not pass: too little was judged, or it was strict.
+    doubtful = not passed_all and verdict not in FAILURES
+    return Shown(f"{said}, not passed" if doubtful else said, not passed_all)
+
+
+def _capital(verdict: Verdict, *, bad: bool) -> str:
+    return verdict.value.upper() if bad and verdict in FAILURES else verdict.value
+
+
+def _cases(run: Run) -> str:
+    return f"{run.judged}" if run.judged == run.planned else f"{run.judged} of {run.planned}"
+
+
+def _bits(bits: Bits | None) -> str:
+    return "" if bits is None else f"{bits.effective:.1f} of {bits.expected:.0f}b"
+
+
+def _seconds(run: Run) -> str:
+    return NOT_ASKED if run.seconds is None else f"{run.seconds:.0f}"

@@ -1,0 +1,135 @@
+"""``conv-reference frameworks``: what several frameworks do, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from conv_reference.verification import command, options
+from conv_reference.verification.conformance import reading, table
+from conv_reference.verification.conformance.rendering import rendered
+from conv_reference.verification.console import screen
+from conv_reference.verification.console.files import named_refusal, require_writable
+from conv_reference.verification.options import conformance
+from conv_reference.verification.options.place import require_interpreter
+from conv_reference.verification.report.plain import one_line
+
+EXAMPLES = """\
+examples:
+  conv-reference frameworks jax.json scipy.json --format markdown
+      a table from reports, each made by: conv-reference verify TARGET --python PATH --output FILE
+  conv-reference frameworks --cases 300 --seed 1
+    --environment conv_reference.adapters.jax:Jax=envs/jax/bin/python
+    --environment conv_reference.adapters.scipy:Scipy=envs/scipy/bin/python
+      two runs, one after another, and their table
+"""
+_OWN = (conformance.ENVIRONMENT, conformance.ENVIRONMENTS, conformance.REPORTS)
+_OF_A_RUN = (options.CASES, options.BUDGET, options.SEED, options.DTYPE, options.WORKERS)
+_SHOWN = (conformance.TABLE_FORMAT, conformance.TABLE_OUTPUT)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The reports and options of ``frameworks``."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="REPORT",
+        help="a JSON report of verify, a column of the table",
+    )
+    for option in (*_OWN, *_OF_A_RUN, *_SHOWN):
+        parser.add_argument(f"--{option.flag}", **options.settings(option))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the runs that are asked for, and print the table.
+
+    Returns:
+        0 where every framework passed, 1 where one did not, 2 where a run could not be carried
+        out; the table has the others, 130 interrupted.
+
+    Raises:
+        ValueError: when nothing is asked for, or an argument is outside its range.
+        OSError: when a file cannot be read or written.
+    """
+    for option in _OF_A_RUN:
+        option.require(getattr(arguments, option.attribute), f"--{option.flag}")
+    wanted = [*_environments(arguments)]
+    if not (wanted or arguments.files):
+        raise ValueError("give a REPORT, or --environment TARGET=PYTHON, or --environments FILE")
+    if arguments.output is not None:
+        require_writable("--output", arguments.output)
+    runs = [*map(reading.read, arguments.files)]
+    failed = False
+    for target, python in wanted:
+        made, status = _made(arguments, target, python)
+        if status == 130:
+            return 130
+        failed |= made is None
+        runs += [made] if made is not None else []
+    if runs:
+        _show(
+            rendered(runs, arguments.format or conformance.TABLE_FORMAT.default), arguments.output
+        )
+    return 2 if failed else int(not table.passed(runs))
+
+
+def _environments(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Targets, each with its interpreter.
+
+    Raises:
+        ValueError: when one is written otherwise, or there is no such interpreter.
+    """
+    lines = [("--environment", text) for text in arguments.environment or ()]
+    if arguments.environments is not None:
+        with named_refusal(f"--environments: cannot read {str(arguments.environments)!r}"):
+            written = arguments.environments.read_text(encoding="utf-8").splitlines()
+        bare = (line.partition("#")[0].strip() for line in written)
+        lines += [("--environments", line) for line in bare if line]
+    for option, line in lines:
+        target, _, python = line.rpartition("=")
+        if not (target and python):
+            raise ValueError(f"{option} must be TARGET=PYTHON, got {line!r}")
+        require_interpreter(python)
+        yield target, python
+
+
+def _made(
+    arguments: argparse.Namespace, target: str, python: str
+) -> tuple[reading.Run | None, int]:
+    """One run as ``verify`` makes it, and its status; None where it could not be carried out."""
+    folder: Path = arguments.reports or conformance.REPORTS.default
+    folder.mkdir(parents=True, exist_ok=True)
+    report = folder / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', target).strip('-')}.json"
+    report.unlink(missing_ok=True)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    words = [target, "--python", python, "--no-config", "--quiet", "--output", str(report)]
+    sys.stderr.write(f"{one_line(target)} by {one_line(python)}\n")
+    try:
+        status = command.run(parser.parse_args([*words, *_given(arguments)]))
+    except (ValueError, ImportError, OSError) as error:
+        sys.stderr.write(f"conv-reference frameworks: error: {one_line(str(error))}\n")
+        return None, 2
+    return (reading.read(report) if report.exists() else None), status
+
+
+def _given(arguments: argparse.Namespace) -> Iterator[str]:
+    """The words of the options that a run is given."""
+    for option in _OF_A_RUN:
+        value = getattr(arguments, option.attribute)
+        values: Sequence[object] = value if option.repeated and value is not None else [value]
+        for one in values:
+            if one is not None:
+                yield from (f"--{option.flag}", str(one))
+
+
+def _show(text: str, output: Path | None) -> None:
+    if output is None:
+        screen.show(text)
+        return
+    with named_refusal(f"--output: cannot write {str(output)!r}"):
+        output.write_text(text, encoding="utf-8")

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from conformance_reports import OTHER, RIGHT
+from syrupy.assertion import SnapshotAssertion
+
+from conv_reference.verification.conformance.reading import run_of
+from conv_reference.verification.conformance.rendering import rendered
+from conv_reference.verification.conformance.table import Shown, rows
+
+RUNS = [run_of(RIGHT), run_of(OTHER)]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_the_table_and_its_findings(form: str, snapshot: SnapshotAssertion) -> None:
+    assert rendered(RUNS, form) == snapshot
+
+
+def test_not_asked_unsupported_and_exact_are_three_cells() -> None:
+    table = {row.title: row.cells for row in rows(RUNS)}
+
+    assert table["forward_mode"] == (Shown("unsupported"), Shown("-"))
+    assert table["certificate"] == (Shown("exact 1/2"), Shown("exact"))
+    assert table["vmap"] == (Shown("-"), Shown("WRONG", bad=True, finding=0))
+    assert table["one_more"] == (Shown("-"), Shown("exact"))  # another version's
+
+
+def test_the_bits_are_those_that_fall_the_farthest_short() -> None:
+    table = {row.title: row.cells[0].text for row in rows(RUNS)}
+    assert table["precision"] == "rounded 23.2 of 24b"
+    assert table["effective bits"] == "23.2 of 24b"
+
+
+def test_a_run_that_did_not_pass_says_so_though_nothing_is_wrong() -> None:
+    (verdict, *_) = rows([run_of(RIGHT | {"passed": False})])
+    assert verdict.cells == (Shown("rounded, not passed", bad=True),)
+
+
+def test_a_known_defect_is_called_so() -> None:
+    known = OTHER | {"checks": [OTHER["checks"][1] | {"known": True}]}
+    table = {row.title: row.cells for row in rows([run_of(known)])}
+    assert table["vmap"] == (Shown("wrong (known)", bad=True, finding=0),)
+
+
+def test_a_cell_of_the_page_opens_its_finding_and_nothing_is_markup() -> None:
+    page = rendered(RUNS, "html")
+
+    (link,) = re.findall(r'<a href="#(\w+)">WRONG</a>', page)
+    assert page.count(f'id="{link}"') == 1
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
