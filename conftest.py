@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
@@ -23,6 +25,35 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # To copy, or standalone: they import what is not installed here, or show a crash.
 collect_ignore_glob = ["docs/ci/*.py", "docs/found/*.py", "docs/conf.py"]
 collect_ignore_glob += ["conv_reference/adapters/[!_]*.py"]  # of frameworks that are not here
+
+# Modules with a fixture that takes long: one worker prepares it, and has all the tests that use it.
+_PREPARED = {
+    "tests/analytic/render/test_html_in_browser.py": "derivation",
+    "tests/conv_reference/chapter/test_page.py": "chapter",
+    "tests/conv_reference/chapter/test_page_in_browser.py": "chapter",
+    "tests/conv_reference/chapter/test_parts.py": "chapter",
+    "tests/conv_reference/verification/diagnosis/test_snippet.py": "snippets",
+    "tests/conv_reference/verification/report/test_html_in_browser.py": "report",
+    "tests/test_contributing.py": "recipes",
+    "tests/test_packaging.py": "packaging",
+    "tests/test_site.py": "site",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Any test to any worker, but for those that share what takes long to prepare.
+
+    pytest-xdist's own groups are lost with pytest 9.2, which lets nobody change a test's name.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 (where there is xdist)
+
+    class ByPreparation(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _PREPARED.get(nodeid.partition("::")[0], nodeid)
+
+    return ByPreparation(config, log)
+
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],

@@ -85,6 +85,7 @@ def rectified(input, weight):
 """
 
 
+@pytest.mark.slow
 def test_the_check_finds_its_fault_and_passes_what_is_right(project: Path) -> None:
     asked = ("--check", "negated_input", "--dtype", "float64", "--seed", "0", "--in-process")
     right = command(project, "verify", "torch.nn.functional:conv2d", *asked)
@@ -95,6 +96,7 @@ def test_the_check_finds_its_fault_and_passes_what_is_right(project: Path) -> No
     assert "negated_input" in wrong.stdout
 
 
+@pytest.mark.slow
 def test_the_format_is_accepted_by_its_name_and_its_suffix(project: Path) -> None:
     asked = ("--check", "forward", "--dtype", "float64", "--cases", "20", "--in-process")
     target = "torch.nn.functional:conv2d"

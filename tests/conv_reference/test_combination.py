@@ -141,7 +141,9 @@ def test_weights_are_all_values_but_zero_and_follow_from_the_seed() -> None:
     assert not torch.equal(weights.inputs, draw_weights(geometry, seed=2, magnitude=2).inputs)
 
 
-@pytest.mark.parametrize("magnitude", [1, 2, 8])
+@pytest.mark.parametrize(
+    "magnitude", [1, *(pytest.param(m, marks=pytest.mark.slow) for m in (2, 8))]
+)
 def test_bilinear_errors_are_missed_no_more_often_than_the_bound_says(magnitude: int) -> None:
     """The worst of them: (u_0 + u_1)(r_0 + r_1), which vanishes where weights cancel."""
     geometry = Geometry.parse("n2 c1 h1 w1 o2 k1")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 
 from conv_reference.verification import load_target, verify
 from conv_reference.verification.model.result import Verdict
@@ -45,7 +46,20 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize(("name", "verdict", "called_as"), [(n, *v) for n, v in STRANGERS.items()])
+# One of each manner is judged at once; the others when all is.
+AT_ONCE = {
+    *("functions.py:conv2d_nhwc", "functions.py:im2col_strided", "functions.py:im2col_flat"),
+    *("arrays.py:Conv2d", "arrays.py:Overwritten", "layers.py:CachedConv", "layers.py:PaddedOnce"),
+}
+
+
+def marked(name: str, *values: object) -> ParameterSet:
+    return pytest.param(name, *values, marks=() if name in AT_ONCE else pytest.mark.slow, id=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "called_as"), [marked(n, *v) for n, v in STRANGERS.items()]
+)
 def test_a_stranger_is_judged_as_it_is(name: str, verdict: Verdict, called_as: str) -> None:
     target = load_target(f"{HERE / name}")
     assert called_as in "; ".join(target.called_as)
@@ -57,7 +71,7 @@ def test_a_stranger_is_judged_as_it_is(name: str, verdict: Verdict, called_as: s
     assert bool(report.findings) == (not report)
 
 
-@pytest.mark.parametrize("name", STRANGERS)
+@pytest.mark.parametrize("name", map(marked, STRANGERS))
 def test_what_is_known_of_a_stranger_travels_between_processes(name: str) -> None:
     target = load_target(f"{HERE / name}").described()
     travelled = wire.decoded(wire.encoded(target))
@@ -82,6 +96,7 @@ def test_who_leaves_all_to_torch_is_told_so() -> None:
     assert "never ran" not in str(report)
 
 
+@pytest.mark.slow
 def test_over_arrays_what_is_not_asked_is_no_verdict() -> None:
     target = load_target(f"{HERE}/arrays.py:conv_forward")
     report = verify(target, dtypes=["float64", "float32"], cases=1, seed=0, known=None)

@@ -110,6 +110,7 @@ def test_interrupted_it_prints_what_was_reached_and_that_the_next_run_begins_ane
     assert (folder / "edge-detector.png").exists()
 
 
+@pytest.mark.slow
 def test_a_layer_of_ones_own_is_checked(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,

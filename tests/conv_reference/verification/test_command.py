@@ -59,6 +59,7 @@ def test_what_is_wrong_says_how_and_exits_1(capsys: pytest.CaptureFixture[str]) 
     assert "  is        K[0,0]·X[0,1] + K[0,1]·X[0,0]" in printed
 
 
+@pytest.mark.slow
 def test_a_run_in_children_finds_what_its_commands_show_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

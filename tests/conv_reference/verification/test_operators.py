@@ -25,12 +25,15 @@ def failed_rows(report: Report) -> set[str]:
     return {check.name for check in report.checks if check.verdict in FAILURES}
 
 
-@pytest.mark.parametrize("implementation", [conv_transpose2d, nn.ConvTranspose2d])
+@pytest.mark.parametrize(
+    "implementation", [conv_transpose2d, pytest.param(nn.ConvTranspose2d, marks=pytest.mark.slow)]
+)
 def test_torchs_transposed_convolutions_pass(implementation: Any) -> None:
     report = checked(implementation)
     assert report.passed, report
 
 
+@pytest.mark.slow
 def test_a_right_one_by_a_stranger_passes() -> None:
     report = checked(transposed.right)
     assert report.passed, report
@@ -56,7 +59,7 @@ def test_a_right_one_by_a_stranger_passes() -> None:
 def test_the_faults_that_shipped_are_found(
     implementation: Any, row: str, quantity: str, cause: str
 ) -> None:
-    report = checked(implementation, checks=["certificate"])
+    report = checked(implementation, checks=["certificate"], cases=200)
     found = {(finding.check, finding.quantity): finding for finding in report.findings}
     assert (row, quantity) in found, report
     assert cause in found[row, quantity].cause
@@ -84,7 +87,9 @@ def test_the_command_reads_a_target_as_an_operator(
     assert "transposed:scattered@conv_transpose2d: right" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["conv2d_weight", "conv2d_input"])
+@pytest.mark.parametrize(
+    "name", ["conv2d_weight", pytest.param("conv2d_input", marks=pytest.mark.slow)]
+)
 def test_the_other_faces_are_right_but_for_an_empty_batch(name: str) -> None:
     report = checked(getattr(torch.nn.grad, name))
     assert failed_rows(report) <= {"empty_batch", "requires_grad"}, report

@@ -36,6 +36,7 @@ def test_a_part_that_is_not_there_is_refused(material: Material) -> None:
         section("cost", material)
 
 
+@pytest.mark.slow
 def test_a_layer_of_the_notebook_is_held_against_the_definition(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ def checked(source: str, dtypes: Any = TWO) -> Checked:
     return check(names[book.NAME], book.NAME, source, dtypes=dtypes, budget=0.05)
 
 
+@pytest.mark.slow
 def test_the_books_layer_is_right_but_for_the_default_dtype() -> None:
     found = checked(book.LAYER, (torch.float32, torch.float64, torch.bfloat16))
 
@@ -37,6 +38,7 @@ def test_the_books_layer_is_right_but_for_the_default_dtype() -> None:
     assert "דבר אחד יש לתקן, ותו לא" in " ".join(words(found, translations("he").gettext).split())
 
 
+@pytest.mark.slow
 def test_mended_nothing_is_left_to_mend() -> None:
     found = checked(mended(book.LAYER, book.NAME))
     assert found.right
@@ -56,6 +58,7 @@ def test_a_layer_that_flips_its_kernel_is_wrong_and_shown_so() -> None:
     assert "One thing" not in said
 
 
+@pytest.mark.slow
 def test_what_is_wrong_in_another_dtype_alone_is_not_put_down_to_the_default() -> None:
     squares = "\n        if X.dtype == torch.float64:\n            Y = Y * 2\n        return Y"
     found = checked(book.LAYER.replace("\n        return Y", squares))

@@ -109,7 +109,7 @@ def narrow(axis: int, limit: int) -> Any:
 @pytest.mark.parametrize(
     ("axis", "limit", "row"),
     [
-        (0, 65_535, "large_batch"),
+        pytest.param(0, 65_535, "large_batch", marks=pytest.mark.slow),
         (1, 65_536, "large_channels"),
         (3, 65_535, "large_plane"),
         (2, 16_383, "large_plane"),

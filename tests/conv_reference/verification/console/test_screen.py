@@ -85,7 +85,11 @@ def test_a_terminal_has_colours_and_a_pipe_the_same_words_without() -> None:
     assert "\x1b" not in plain
 
 
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+@pytest.mark.parametrize(
+    "environment",
+    [{"NO_COLOR": "1"}, pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_who_wants_no_colours_has_none(environment: dict[str, str]) -> None:
     assert "\x1b" not in on_a_terminal(environment)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conv_reference.verification.detection import measured
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound.collection import SOUND
@@ -22,6 +24,7 @@ def test_what_no_case_shows_is_missed() -> None:
     assert measured.first_found(as_target(SOUND["direct"]), (), 1) is None
 
 
+@pytest.mark.slow
 def test_a_sound_one_raises_no_alarm() -> None:
     alarm = measured.listen("by_taps", seed=1, cases=60)
 

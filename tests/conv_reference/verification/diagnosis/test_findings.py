@@ -62,6 +62,7 @@ def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met
     assert report.findings[0].occurrences > 1
 
 
+@pytest.mark.slow
 def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> None:
     report = verify(
         "hostile:dies_of_many_samples",

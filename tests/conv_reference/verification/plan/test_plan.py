@@ -240,6 +240,7 @@ def test_some_small_geometries_have_one_large_size_and_coverage_is_that_of_the_a
     assert plan(target, request).covering is None
 
 
+@pytest.mark.slow
 def test_a_large_plan_is_drawn_in_rounds_of_which_none_repeats_a_case() -> None:
     request = Request(FLOAT32, seed=0, cases=MOST_CASES, sweep=Sweep.SMALL)
     chosen = plan(TARGET, request)

@@ -45,6 +45,7 @@ def test_what_is_no_format_is_refused() -> None:
         renderer("groups")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_dropped_in_is_a_format_of_command_and_gate(tmp_path: Path) -> None:
     """In a copy, for what is installed stays as it is."""
     copied = tmp_path / "conv_reference"
