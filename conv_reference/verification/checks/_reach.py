@@ -37,6 +37,8 @@ def reach_of(trial: Trial, quantity: str, role: str, marks: Tensor, harmless: Op
     An element of a quantity has at most one product with one element of an operand.
     """
     operator, geometry = trial.target.operator, trial.case.geometry
+    if role == "bias":
+        return _of_bias(trial, quantity, marks)
 
     def touched(other: dict[str, Tensor]) -> Tensor:
         if role not in QUANTITIES[quantity].factors:
@@ -50,6 +52,13 @@ def reach_of(trial: Trial, quantity: str, role: str, marks: Tensor, harmless: Op
     marked = [int(i) for i in marks.nonzero()[0]]
     possible[_open(operator.face(quantity), operator.place(role), marked, geometry)] = True
     return Reach(sure, possible, touched(signs))
+
+
+def _of_bias(trial: Trial, quantity: str, marks: Tensor) -> Reach:
+    """An element of the bias is added to every element of its channel of Y, and to nothing else."""
+    shape = trial.target.operator.shape("grad_output", trial.case.geometry)
+    sign = marks[:, None, None].expand(shape) if quantity == "Y" else marks.new_zeros(1)
+    return Reach(sign != 0, sign != 0, sign)
 
 
 def _open(quantity: str, role: str, marked: list[int], geometry: Geometry) -> Any:

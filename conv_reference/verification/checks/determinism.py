@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,11 +17,13 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import Trial
 
 _REPETITIONS = 16  # "right on the first ten calls" and "every seventh is wrong" show
+_MANY = 128  # calls of one shape: more than a counter, a cache or a warm-up is likely to wait for
 _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each thread
 
 
@@ -48,6 +51,44 @@ def repetition(trial: Trial) -> Iterator[Judgement]:
             yield from differing
             return
     yield Judgement("repetition", "", Verdict.EXACT)
+
+
+@check(
+    Row(
+        "many_calls",
+        "The 128th call of one shape answers as the first, and keeps no tensor for each call.",
+        "Tuning, caches and compilers take another path once a shape was seen often enough.",
+        "another kernel from some call on (llm.c PR#851)",
+        own=("n1 c1 h3 w4 o2 k2x3 p1",),
+    ),
+    sample=Sample.OWN,
+)
+def many_calls(trial: Trial) -> Iterator[Judgement]:
+    """Forward alone, on the same arguments."""
+    call = trial.call(requires_grad="")
+    first = observe(call)
+    observe(call)  # what is kept once is kept from here on
+    before = _tensors()
+    for count in range(3, _MANY + 1):
+        found = observe(call)
+        said = f"call {count} with the same arguments agrees with the first"
+        differing = [
+            j for j in agree(trial, "many_calls", found, first, said, same=True) if not j.is_exact
+        ]
+        if differing:
+            yield from differing
+            return
+    more = _tensors() - before
+    if more >= _MANY // 2:
+        kept = f"{more} more after {_MANY} calls"
+        yield whole("many_calls", "Y", "no tensor that stays for each call", kept)
+    else:
+        yield Judgement("many_calls", "", Verdict.EXACT)
+
+
+def _tensors() -> int:
+    """How many tensors there are of which Python knows."""
+    return sum(type(found) is Tensor for found in gc.get_objects())
 
 
 @check(

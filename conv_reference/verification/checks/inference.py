@@ -5,12 +5,16 @@ Each may take a path of its own through an implementation: fused, folded, cached
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
@@ -71,3 +75,38 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
         with torch.no_grad(), target_code("Y"):
             Y = call.forward()
         yield from against_oracle(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")
+
+
+@check(
+    Row(
+        "copied_layer",
+        "A layer that was copied, or pickled and loaded, gives the same Y.",
+        "Models are copied for averaging and evaluation, and sent to other processes.",
+        "an option that is no part of the layer's state (a class of faults)",
+    ),
+    sample=Sample.FEW,
+    unsupported=_no_layer,
+    concerns=lambda target: target.is_module,
+)
+def copied_layer(trial: Trial) -> Iterator[Judgement]:
+    """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not asked."""
+    call = trial.call(requires_grad="")
+    assert call.layer is not None  # or the check is unsupported
+    for how, copied in (("copied", copy.deepcopy), ("pickled and loaded", _pickled)):
+        with target_code("Y"):
+            other = copied(call.layer)
+            if other is None:
+                continue
+            with torch.no_grad():
+                Y = looked_at(other(call.X))
+        yield from against_oracle(trial, "copied_layer", {"Y": Y}, f"of the layer {how}")
+
+
+def _pickled(layer: nn.Module) -> nn.Module | None:
+    """A layer of a class that nobody can import, as of a notebook, is not pickled."""
+    try:
+        data = pickle.dumps(layer)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    loaded: nn.Module = pickle.loads(data)
+    return loaded

@@ -21,7 +21,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.agreement import against_oracle, explained
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
@@ -195,3 +195,35 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
             raise
         named = dict(zip(call.leaves, found, strict=True))
         yield from against_oracle(trial, "graph_neighbours", named, said, operands=doubled)
+
+
+@check(
+    Row(
+        "one_tensor_twice",
+        "Of a tensor that is both X and K the gradient is dX + dK.",
+        "Who tells arguments apart by what they are loses one of the two.",
+        "one of the gradients of a shared tensor is lost (a class of faults)",
+        own=("n2 c3 h2 w3 o2 k2x3",),
+        about="n == o and g == 1 and h == kh and w == kw",
+    ),
+    sample=Sample.OWN,
+    concerns=lambda target: not target.is_module,
+    gradient=True,
+    graph=True,
+)
+def one_tensor_twice(trial: Trial) -> Iterator[Judgement]:
+    """X is handed over as K, too."""
+    integers = Integers.of(trial, terms=2)
+    if integers is None:
+        return
+    operands = integers.operands()
+    operands = replace(operands, weight=operands.input)
+    call = trial.call(operands, requires_grad="X")
+    if call.K.shape != call.X.shape:  # in the forms that this target takes
+        return
+    with target_code("dX"):
+        Y = call.function(call.X, call.X, call.b)
+        (found,) = torch.autograd.grad(Y, call.X, call.G)
+    each = trial.expect(operands, only=("dX", "dK"))
+    both = replace(each["dX"], value=each["dX"].value + each["dK"].value)
+    yield explained(trial.judge("one_tensor_twice", "dX", found, both), "dX + dK of one tensor")

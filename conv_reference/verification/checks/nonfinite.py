@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import LETTERS, ROLES
+from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks._reach import Reach, reach_of
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import DTYPES
@@ -55,6 +55,12 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
         "Loss scaling watches for infinities in gradients.",
         "a transform that turns an infinity into NaN in the whole tile (a class of FAULTS: NANINF)",
     ),
+    Row(
+        "nonfinite_bias",
+        "A NaN or an infinity in b is one throughout its channel of Y, and in no other.",
+        "A bias that has diverged must show.",
+        "a NaN in the bias taken for zero (a class of FAULTS: NANINF)",
+    ),
     sample=Sample.SMALL,
     of_zeros=True,  # elsewhere an element may have several products with one of an operand
 )
@@ -63,13 +69,20 @@ def nonfinite(trial: Trial) -> Iterator[Judgement]:
     if not trial.has_room:
         return
     plain = replace(trial, case=contiguous(trial))
-    for role, row in zip(ROLES, _ROWS, strict=True):
+    for role, row in _ROWS.items():
+        if role == "bias" and not trial.case.bias:
+            continue
         if not (trial.target.forward_only and role == "grad_output"):
             yield from _poisoned(plain, row, role)
 
 
 _ZEROS = "the zeros of a padding, or between strides, are multiplied"
-_ROWS = ("nonfinite_input", "nonfinite_kernel", "nonfinite_upstream")
+_ROWS = {
+    "input": "nonfinite_input",
+    "weight": "nonfinite_kernel",
+    "grad_output": "nonfinite_upstream",
+    "bias": "nonfinite_bias",
+}
 _POISONS = (math.nan, math.inf, math.nan, -math.inf)
 
 

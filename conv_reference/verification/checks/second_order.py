@@ -214,6 +214,40 @@ def require_second_order(call: Call) -> None:
         torch.autograd.backward(gradients, [gradient.detach() for gradient in gradients])
 
 
+_THIRD = "third order"
+
+
+@check(
+    Row(
+        "third_order",
+        "The gradient in G of ⟨V, A⟩ is Y(V, W), where A is the gradient of ⟨W, dK⟩ in X.",
+        "Who writes a double backward pass by hand may take its answers for constants.",
+        "the second derivatives cut off from the graph (a class of FAULTS: GRAD2)",
+        follows=("double_backward",),
+    ),
+    sample=Sample.FEW,
+    gradient=True,
+    graph=True,
+)
+def third_order(trial: Trial) -> Iterator[Judgement]:
+    """Three times in turn: in K, in X and in G."""
+    integers = Integers.of(trial, terms=1)
+    if integers is None:
+        return
+    V, W = integers.like("input"), integers.like("weight")
+    call = trial.call(integers.operands(), requires_grad="XK")
+    G = call.G.detach().requires_grad_()
+    with target_code(_THIRD):
+        (dK,) = torch.autograd.grad(call.forward(), call.K, G, create_graph=True)
+        (A,) = torch.autograd.grad(dK, call.X, own(trial, "dK", W), create_graph=True)
+        if not A.requires_grad:
+            why = "the second derivatives are taken for constants"
+            yield whole("third_order", _THIRD, "a graph back to G", "no graph", why)
+            return
+        (found,) = torch.autograd.grad(A, G, own(trial, "dX", V), allow_unused=True)
+    yield trial.judge("third_order", _THIRD, found, at(trial, "Y", input=V, weight=W))
+
+
 # A numerical Jacobian costs two calls for each element.
 _MOST_ELEMENTS = 64
 

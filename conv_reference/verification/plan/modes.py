@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -13,12 +14,15 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Check, Sample, certifying
 from conv_reference.verification.model.case import Case, Values, dtype_name
 from conv_reference.verification.plan.bulk import shares
+from conv_reference.verification.plan.far import far_geometry
 from conv_reference.verification.plan.geometries import small_geometry
 from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
+_EVERY = 3  # of how many cases one has larger sizes than the covering array's
+_LARGER_DRAWS, _MOST_ELEMENTS = 20, 3_000
 _COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
 
 
@@ -69,10 +73,26 @@ def sampled(
             yield from _own_cases(target, check, dtype)
         case Sample.MODES:
             usable = [case for case in covering if target.can_be_exact(case.geometry, dtype)]
-            for case in random.sample(usable, min(count, len(usable))):
-                yield _adapted(target, check, dtype, case)
+            for place, case in enumerate(random.sample(usable, min(count, len(usable)))):
+                drawn = None
+                if place % _EVERY == 1:
+                    drawn = _larger(target, check, dtype, case, random)
+                yield drawn or _adapted(target, check, dtype, case)
         case _:
             yield from _drawn_cases(target, check, dtype, random, count)
+
+
+def _larger(
+    target: Target, check: Check, dtype: torch.dtype, case: Case, random: Random
+) -> Case | None:
+    """The same on sizes past the covering array's: a batch, a plane or channels far out."""
+    for _ in range(_LARGER_DRAWS):
+        larger = _adapted(target, check, dtype, case.on(far_geometry(random)))
+        g = larger.geometry
+        elements = max(map(math.prod, (g.input_shape, g.weight_shape, g.output_shape)))
+        if elements <= _MOST_ELEMENTS and target.can_be_exact(g, dtype):
+            return larger
+    return None
 
 
 def _drawn_cases(

@@ -10,6 +10,7 @@ import torch
 from judging import exact_everywhere, failures
 
 from conv_reference import functional
+from conv_reference.verification.faults.collection import FAULTS
 
 SIZES = "float32 n2 c2 h5 w6 o3 k1x2 s3"
 
@@ -17,7 +18,7 @@ SIZES = "float32 n2 c2 h5 w6 o3 k1x2 s3"
 @pytest.mark.parametrize(
     "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d]
 )
-@pytest.mark.parametrize("check", ["repetition", "dirty_memory", "fresh_values"])
+@pytest.mark.parametrize("check", ["repetition", "dirty_memory", "fresh_values", "many_calls"])
 def test_no_false_alarm(implementation: Any, check: str) -> None:
     assert exact_everywhere(implementation, check, count=3) > 0
 
@@ -44,3 +45,15 @@ def test_old_answers_for_new_values_are_found() -> None:
     found = failures(dishonest.RemembersByShape(), f"fresh_values {SIZES}")
 
     assert found["fresh_values", "Y"].startswith("new values in the same storage have answers of")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hundredth_call", "call 100 with the same arguments agrees with the first"),
+        ("keeps_everything", "should be no tensor that stays for each call"),
+    ],
+)
+def test_what_changes_or_stays_with_many_calls_is_found(name: str, said: str) -> None:
+    found = failures(FAULTS[name].function, "many_calls float32 n1 c1 h3 w4 o2 k2x3 p1")
+    assert found["many_calls", "Y"].startswith(said)

@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right
 from conv_reference.verification.target.conventions import as_target
 
@@ -77,7 +78,8 @@ def test_a_refusal_of_inference_mode_is_no_answer() -> None:
         return conv2d(X, K)
 
     found = failures(refuses, f"without_gradients {SIZES}")
-    said = "raised RuntimeError: not in inference mode (at test_inference.py:76)"
+    line = refuses.__code__.co_firstlineno + 2
+    said = f"raised RuntimeError: not in inference mode (at test_inference.py:{line})"
     assert found == {("without_gradients", "Y"): said}
 
 
@@ -111,3 +113,25 @@ def test_a_layer_that_is_wrong_in_a_mode_is_found(layer: Any, said: str) -> None
     assert found
     assert any(text.startswith(said) for text in found)
     assert not failures(layer, f"certificate {SIZES}")
+
+
+def test_a_copied_layer_is_the_same_layer() -> None:
+    for layer in (nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), ConvLayer_1, right.PlaneLayer):
+        assert exact_everywhere(layer, "copied_layer", count=2) > 0
+
+
+def test_a_layer_that_loses_an_option_when_it_is_copied_is_found() -> None:
+    found = failures(FAULTS["LosesPadding"].function, f"copied_layer {SIZES} p1")
+    assert found["copied_layer", "Y"].startswith("of the layer pickled and loaded: should")
+
+
+class Unpicklable(nn.Conv2d):
+    """Holds what no process can send to another."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.made = [lambda: 0]
+
+
+def test_a_layer_that_nobody_can_pickle_is_only_copied() -> None:
+    assert exact_everywhere(Unpicklable, "copied_layer", count=1) > 0

@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right
 
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
@@ -136,3 +137,23 @@ def test_who_refuses_that_its_output_is_changed_is_right() -> None:
                 return torch.autograd.grad(conv2d(*leaves), leaves, grad_outputs[0])
 
     assert not failures(Saves, f"graph_neighbours {SIZES} nobias")
+
+
+ONE_SIZE = "n2 c3 h2 w3 o2 k2x3"
+
+
+def test_one_tensor_for_both_has_the_sum_of_both_gradients() -> None:
+    for implementation in (conv2d, functional.conv2d, right.Im2col):
+        assert not failures(implementation, f"one_tensor_twice float32 {ONE_SIZE}")
+    found = failures(FAULTS["one_tensor_twice"].function, f"one_tensor_twice float32 {ONE_SIZE}")
+    assert found["one_tensor_twice", "dX"].startswith("dX + dK of one tensor")
+
+
+@pytest.mark.parametrize(
+    "name", ["default_dtype_answer", "three_threads", "deterministic_path", "anomaly_path"]
+)
+def test_what_another_setting_changes_is_wrong(name: str) -> None:
+    sizes = "float32 n2 c2 h8 w7 o2 k2x3 s2x1"
+
+    assert not failures(conv2d, f"settings {sizes}")
+    assert failures(FAULTS[name].function, f"settings {sizes}")

@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right, unusual
 from conv_reference.verification.model.result import FAILURES
 
@@ -223,3 +224,10 @@ def test_a_transform_may_round_subnormals() -> None:
     assert not failures(there_and_back, case)
     notes = [judgement.observed for judgement in judged(there_and_back, case)]
     assert "a transform rounds subnormal numbers in Y" in notes
+
+
+def test_a_nan_in_the_bias_that_is_lost_is_found() -> None:
+    lost = FAULTS["nan_bias"].function
+    seeds = (failures(lost, f"nonfinite {SIZES}", seed) for seed in range(4))
+    found = next(filter(None, seeds))
+    assert found["nonfinite_bias", "Y"].startswith("nan in one element of b reaches Y[")

@@ -16,6 +16,7 @@ from modes import (
 )
 
 from conv_reference import functional, layer
+from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.model.result import Verdict
 
 RIGHT = [
@@ -60,3 +61,14 @@ def test_one_forgotten_term_is_named() -> None:
 @pytest.mark.parametrize("check", ["double_backward", "gradgradcheck"])
 def test_what_is_differentiable_once_is_unsupported(check: str) -> None:
     assert verdicts(ask(Once, check)) == {Verdict.UNSUPPORTED}
+
+
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_the_third_order_of_what_is_right_is_exact(implementation: Any) -> None:
+    for dtype in dtypes_of(implementation):
+        assert verdicts(ask(implementation, "third_order", dtype)) == {Verdict.EXACT}
+
+
+def test_second_derivatives_taken_for_constants_are_found() -> None:
+    (judgement,) = ask(FAULTS["no_third_order"].function, "third_order")
+    assert judgement.explanation == "the second derivatives are taken for constants"

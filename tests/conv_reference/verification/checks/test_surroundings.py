@@ -10,7 +10,6 @@ import torch
 from judging import exact_everywhere, failures
 
 from conv_reference import functional
-from conv_reference.verification.faults.collection import FAULTS
 
 SIZES = "float32 n2 c2 h4 w5 o3 k3x2"
 
@@ -113,13 +112,3 @@ def test_a_default_device_is_told_of_the_call_that_set_it(check: str) -> None:
 
 def test_drawing_random_numbers_is_harmless() -> None:
     assert not failures(careless.draws, f"global_state {SIZES}")
-
-
-@pytest.mark.parametrize(
-    "name", ["default_dtype_answer", "three_threads", "deterministic_path", "anomaly_path"]
-)
-def test_what_another_setting_changes_is_wrong(name: str) -> None:
-    sizes = "float32 n2 c2 h8 w7 o2 k2x3 s2x1"
-
-    assert not failures(torch.nn.functional.conv2d, f"global_state {sizes}")
-    assert failures(FAULTS[name].function, f"global_state {sizes}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 
@@ -45,3 +46,11 @@ def test_each_dtype_of_a_check_has_cases_of_its_own() -> None:
 
 def test_another_seed_draws_others() -> None:
     assert by_check(REQUEST) != by_check(replace(REQUEST, seed=4))
+
+
+def test_modes_are_put_to_more_samples_and_pixels_than_the_covering_array_has() -> None:
+    cases = [
+        case for (name, _), found in by_check(REQUEST).items() if name == "jvp" for case in found
+    ]
+    assert any(case.geometry.batch > 4 or case.geometry.groups > 4 for case in cases)
+    assert any(math.prod(case.geometry.output_size) > 64 for case in cases)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import exact_everywhere, failures
+from torch.nn.functional import conv2d
+
+from conv_reference import functional
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification.faults.sound import right
+
+SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
+
+
+@pytest.mark.parametrize(
+    "implementation", [conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1, right.Im2col]
+)
+def test_no_false_alarm(implementation: Any) -> None:
+    assert exact_everywhere(implementation, "structured_zeros", count=3) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "slice_"),
+    [
+        ("pruned_channel", "dK", "the last output channel of K is all zero"),
+        ("zero_sample_skipped", "dX", "the last sample of X is all zero"),
+    ],
+)
+def test_work_that_is_skipped_is_found(name: str, quantity: str, slice_: str) -> None:
+    found = failures(FAULTS[name].function, f"structured_zeros {SIZES}")
+    assert found["structured_zeros", quantity].startswith(slice_)
