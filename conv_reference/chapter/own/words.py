@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 from conv_reference.chapter.own.check import Answer, Checked
+from conv_reference.chapter.own.said import said
 from conv_reference.verification import Verdict
 
 Gettext = Callable[[str], str]
@@ -75,7 +76,7 @@ def _lines(checked: Checked, _: Gettext) -> Iterator[str]:
             yield _("(the other dtypes were not asked)")
         for finding in answer.report.findings[:1]:
             yield f"  {finding.quantity}, {finding.dtype}, {finding.geometry}"
-            yield textwrap.indent(finding.explanation, "  ")
+            yield textwrap.indent(said(finding.explanation, _), "  ")
     if checked.target:
         yield ""
         yield _("Everything else that can be asked of it:")

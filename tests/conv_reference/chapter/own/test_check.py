@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ def test_a_layer_that_flips_its_kernel_is_wrong_and_shown_so() -> None:
     assert "should be K[0,0]·X[0,0] + K[0,1]·X[0,1]" in said
     assert "(the other dtypes were not asked)" in said
     assert "One thing" not in said
+    assert found.answers[0].report.findings[0].explanation.splitlines()[-1] in said
+    hebrew = words(found, translations("he").gettext)
+    assert "צריך להיות \u2066K[0,0]·X[0,0] + K[0,1]·X[0,1]\u2069" in hebrew
+    assert not re.search(r"should|wrong|takes part|  is ", hebrew)
 
 
 @pytest.mark.slow
