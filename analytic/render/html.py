@@ -166,7 +166,7 @@ class _Html(BlockWriter[Markup]):
         )
 
     def _named(self, element: Expr) -> tuple[Markup, str]:
-        """An element, and its name for who hears it: not every reader reads MathML."""
+        """An element, and its name as text: not every screen reader reads MathML."""
         letter, index = split(element)
         return self.math(element), f"{letter}[{','.join(map(str, index))}]"
 

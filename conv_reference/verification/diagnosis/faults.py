@@ -63,7 +63,7 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
 def _file_raises(
     faults: dict[Kind, Fault], groups: Groups, row: str, follows: Callable[[Judgement], bool]
 ) -> None:
-    """File what raises because of what a row tells under that, where it tells anything.
+    """File what raises because of what a row reports under that, where it reports anything.
 
     A tensor may not be written to; a gradient of another shape may not even be summed to size.
     """
