@@ -111,3 +111,16 @@ class TwiceTheBias(CachedConv):
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
         return *TwiceTheBias._gradients(ctx, dout), None, None
+
+
+class KernelAlone(nn.Module):
+    """A book's first layer: it is given the kernel's size as a pair, and one image."""
+
+    def __init__(self, kernel_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(*kernel_size))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, w = self.weight.shape
+        return (x.unfold(0, h, 1).unfold(1, w, 1) * self.weight).sum((-1, -2)) + self.bias

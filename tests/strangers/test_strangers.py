@@ -10,6 +10,8 @@ from conv_reference.verification import load_target, verify
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.candidates import candidates
+from conv_reference.verification.target.loading import load_module
 from conv_reference.verification.target.names import completed
 from conv_reference.verification.work import wire
 
@@ -28,6 +30,7 @@ STRANGERS = {
     "functions.py:fft_conv": (ROUNDED, ""),
     "functions.py:last_channel_alone": (WRONG, ""),
     "functions.py:same": (WRONG, ""),
+    "functions.py:square": (EXACT, "kernels of equal sides alone, for it raises on others"),
     "functions.py:winograd": (EXACT, ""),
     "arrays.py:conv_forward": (EXACT, "conv_param['stride'] for stride"),
     "arrays.py:forward_nhwc": (EXACT, "X as NHWC; K as HWIO; b as (1, 1, 1, o)"),
@@ -36,8 +39,12 @@ STRANGERS = {
     "arrays.py:Convolutional": (EXACT, "X as CHW"),
     "arrays.py:correlate": (EXACT, "X as HW, Y as HWC; K as (o, kh, kw)"),
     "arrays.py:Convolution": (EXACT, "integers for padding, stride"),
+    "arrays.py:cross_correlate": (EXACT, "integers for stride"),
+    "arrays.py:MadeLate": (EXACT, "X as NHW; K as (kh, kw); kh, kw for kernel_size"),
+    "arrays.py:layer_forward": (Verdict.RAISED, "K as HWIO; b as (1, 1, 1, o)"),
     "benchmark.py:ModelNew": (EXACT, ""),
     "layers.py:ConvLayer": (EXACT, "h, w for kernel_size"),
+    "layers.py:KernelAlone": (EXACT, "X as HW; K as (kh, kw)"),
     "layers.py:UnfoldConv": (EXACT, "K as (o, c·kh·kw); integers for kernel_size, padding, stride"),
     "layers.py:NaiveConv": (EXACT, "ks for kernel_size"),
     "layers.py:PaddedOnce": (WRONG, "padding_size for padding"),
@@ -69,6 +76,17 @@ def test_a_stranger_is_judged_as_it_is(name: str, verdict: Verdict, called_as: s
     assert report.verdict == verdict, str(report)
     assert bool(report) == (verdict in {EXACT, ROUNDED})
     assert bool(report.findings) == (not report)
+
+
+def test_who_fits_no_convention_is_told_where_it_came_furthest() -> None:
+    with pytest.raises(ValueError, match=r"AttributeError: .*float.* \(at arrays\.py:\d+\)$"):
+        load_target(f"{HERE}/arrays.py:refuses_all")
+
+
+def test_a_backward_pass_is_no_convolution_of_its_own() -> None:
+    names = [name for name, _, _ in candidates(load_module(f"{HERE}/arrays.py"))]
+    assert "cross_correlate" in names
+    assert not any("backward" in name for name in names)
 
 
 @pytest.mark.parametrize("name", map(marked, STRANGERS))

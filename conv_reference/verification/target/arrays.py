@@ -44,6 +44,8 @@ class Lifted(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, G: Tensor) -> Any:
         """Whatever the target says of the three, in whatever shape."""
+        if ctx.passed.backward is None:
+            raise NotImplementedError("no cache came with Y that its backward pass could take")
         found = [tensor(gradient) for gradient in ctx.passed.backward(array(G))]
         return *found, *[None] * (4 - len(found))
 

@@ -34,9 +34,11 @@ from conv_reference.verification.target.trials import (
     Convention,
     Level,
     asked,
+    goes_back,
     is_neutral,
     tiny,
 )
+from conv_reference.verification.target.unfitting import furthest
 from conv_reference.verification.words import Words
 
 _PAIRED = ("stride", "padding", "dilation")
@@ -82,7 +84,20 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
         other = settled(arrays, words)
         if other is not None and other.level > level:
             own, found = arrays, other
-    return (own if found is None else _known(own, found)), found
+    if found is None:
+        return own, None
+    return _known(own, found), _with_its_bias(own, found)
+
+
+def _with_its_bias(own: Stranger, found: Convention) -> Convention:
+    """With the form of a bias that its backward pass takes, too: Y may agree with several."""
+    if not (own.over_arrays and own.has_backward and found.biased):
+        return found
+    for form in (found.bias, *BIASES):
+        other = replace(found, bias=form)
+        if asked(own, other)[0].level is found.level and goes_back(own, other):
+            return other
+    return found
 
 
 def _known(own: Stranger, found: Convention) -> Stranger:
@@ -111,14 +126,44 @@ def _stranger(implementation: Any) -> Stranger | None:
     if not _is_own_code(implementation):
         return None
     try:
-        if isinstance(implementation, nn.Module):
-            return instance(implementation)
-        if is_numpy_layer(implementation):
-            return numpy_layer(implementation)
-        is_function_class = _is_function_class(implementation)
-        return stranger(implementation.apply if is_function_class else implementation)
+        return _of_strangers(implementation)
     except TargetError:
         return None
+
+
+def _of_strangers(implementation: Any) -> Stranger:
+    """What somebody's code calls its parameters.
+
+    Raises:
+        TargetError: when that cannot be told.
+    """
+    if isinstance(implementation, nn.Module):
+        return instance(implementation)
+    if is_numpy_layer(implementation):
+        return numpy_layer(implementation)
+    is_function_class = _is_function_class(implementation)
+    return stranger(implementation.apply if is_function_class else implementation)
+
+
+def why_not(implementation: Any) -> str:
+    """Why it fits no convention: a parameter, or what it throws; of torch's own nothing."""
+    if not _is_own_code(implementation):
+        return ""
+    try:
+        own = _of_strangers(implementation)
+    except TargetError as error:
+        return str(error)
+    code = getattr(implementation, "__init__", None)
+    function = implementation if inspect.isfunction(implementation) else code
+    source = getattr(getattr(function, "__code__", None), "co_filename", "")
+    if inspect.isfunction(implementation) and not _knows_torch(implementation):
+        own = over_arrays(own, implementation)
+    calls = (
+        (own, replace(convention, case=case))
+        for case in (TINY, OF_THREE)
+        for convention in _conventions(own, _ANY)
+    )
+    return furthest(calls, source)
 
 
 def _is_function_class(implementation: Any) -> bool:
@@ -150,7 +195,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     if isinstance(implementation, nn.Module):
         return not isinstance(implementation, nn.Conv2d)
     if own.is_layer or {"dilation", "groups"} & {*own.names}:
-        return bool(own.integers)
+        return bool(own.integers) or (own.is_layer and "in_channels" not in own.names)
     # One that has all of torch's names, too: what it does on the tiny case is not to end a run.
     return bool(own.integers) or not _has_torchs_names(implementation)
 
@@ -179,7 +224,10 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         own: the stranger.
         words: what is fixed of it; where all is, it is that even if nothing comes of it.
     """
-    best = _best_of(own, words, TINY) or _best_of(own, words, OF_THREE)
+    best = _best_of(own, words, TINY)
+    if best is None and (best := _best_of(own, words, OF_THREE)) is not None:
+        # It takes a kernel's one side for both, or takes kernels of one size.
+        best = replace(best, integers=best.integers | {"kernel_size"})
     if best is None and words != _ANY:
         best = next(_conventions(own, words), None)
     if best is None or words.integers is not None:

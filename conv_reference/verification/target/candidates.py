@@ -25,6 +25,9 @@ KINDS = (
 )
 
 
+_BACKWARD = "backward"
+
+
 def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
     """Attribute, kind and value of each, in the order of the file; not what it imports.
 
@@ -52,7 +55,8 @@ def _kind(value: Any) -> str:
     if inspect.isclass(value):
         return _kind_of_class(value)
     if inspect.isfunction(value):
-        return "function" if _takes_two(value) else ""
+        is_other = _BACKWARD in value.__name__.lower()  # a part of the convolution beside it
+        return "function" if _takes_two(value) and not is_other else ""
     if inspect.ismodule(value) or not hasattr(value, "forward"):
         return ""
     return "adapter" if is_adapter(value) else ""

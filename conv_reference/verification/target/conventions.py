@@ -14,7 +14,7 @@ from torch import nn
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.frameworks.recipe import lacking
 from conv_reference.verification.model.errors import RelativeError, TargetError
-from conv_reference.verification.target.by_trial import convention_by_trial
+from conv_reference.verification.target.by_trial import convention_by_trial, why_not
 from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.foreign import framework_of, target_of
 from conv_reference.verification.target.functions import of_callable
@@ -88,7 +88,8 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
     found = convention_by_trial(implementation, standard, name) or standard
     if found is None:
         assert refused is not None  # or there is a standard
-        raise refused
+        said = why_not(implementation)
+        raise (TargetError(f"cannot call {name!r}: {said}") if said else refused)
     return found
 
 

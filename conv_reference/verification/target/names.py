@@ -138,6 +138,8 @@ def completed(name: str) -> str:
 
 
 def _could_be_one(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.ClassDef]:
+    if isinstance(node, ast.FunctionDef) and "backward" in node.name.lower():
+        return False  # a part of the convolution beside it
     if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
         return len(node.args.posonlyargs) + len(node.args.args) >= 2
     if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from conv_reference.verification.target.arrays import Passed, lifted
-from conv_reference.verification.target.strangers import Bound, Stranger
+from conv_reference.verification.target.strangers import NAMES, Bound, Stranger
 
 _FORWARD, _BACKWARD = "forward", "backward"
 
@@ -26,23 +27,56 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
             ``conv_forward``, which takes dY and the cache that was the second result.
     """
     backward = backward_of(function)
+    apart = None if backward is None else _apart(function, backward)
 
     def bound(settings: Mapping[str, Any]) -> Bound:
         called = own.bound(settings)
 
         def run(X: Any, K: Any, b: Any) -> Passed:
             answer = called(X, K, b)
-            if backward is None or not isinstance(answer, tuple | list) or len(answer) != 2:
-                first = answer[0] if isinstance(answer, tuple | list) and answer else answer
-                return Passed(first, None)
             shapes = [array.shape for array in (X, K, b) if array is not None]
-            return Passed(answer[0], lambda G: in_order(backward(G, answer[1]), shapes))
+            if backward is not None and isinstance(answer, tuple | list) and len(answer) == 2:
+                return Passed(answer[0], lambda G: in_order(backward(G, answer[1]), shapes))
+            first = answer[0] if isinstance(answer, tuple | list) and answer else answer
+            if backward is None or apart is None:
+                return Passed(first, None)
+            options = {own.names[o]: value for o, value in settings.items() if o in own.names}
+            return Passed(
+                first, lambda G: in_order(backward(**apart(G, (X, K, b), options)), shapes)
+            )
 
         return lifted(run, has_backward=backward is not None)
 
     return replace(
         own, bound=bound, over_arrays=True, dtype=torch.float64, has_backward=backward is not None
     )
+
+
+_UPSTREAM = re.compile(r"(d|grad)_?(out|output|outputs|y|z|l|loss|h|a|)\Z|grad.*|delta|d[yz]_.*|g")
+
+
+def _apart(function: Any, backward: Any) -> Callable[..., dict[str, Any]] | None:
+    """How a backward pass that takes no cache is given dY, X and K: by the names of its parameters.
+
+    Args:
+        function: whose options it may take, under the same names.
+        backward: ``conv_backward(dout, x, kernel)``.
+    """
+    parameters = [*inspect.signature(backward).parameters.values()]
+    upstream = next((p.name for p in parameters if _UPSTREAM.fullmatch(p.name.lower())), None)
+    forward = [*inspect.signature(function).parameters]
+    own = [p.name for p in parameters if p.name != upstream and p.name not in forward[2:]]
+    if upstream is None or len(own) != 2 or len(forward) < 2:
+        return None
+    biases = [name for name in forward[2:] if name.lower() in NAMES["bias"]]
+    taken = {p.name for p in parameters}
+
+    def given(G: Any, operands: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+        found = {upstream: G, own[0]: operands[0], own[1]: operands[1]}
+        found |= {name: operands[2] for name in biases if name in taken}
+        return found | {name: value for name, value in options.items() if name in taken}
+
+    return given
 
 
 def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:

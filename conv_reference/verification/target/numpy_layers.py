@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +59,7 @@ def numpy_layer(layer: type) -> Stranger:
 
         def run(X: Any, K: Any, b: Any) -> Passed:
             made = make(**dict(zip(own.arrays, (K, b), strict=False)))
-            return _Run(made, K, b, rate).passed(X)
+            return _Run(made, X, K, b, rate).passed(X)
 
         return lifted(run, has_backward=True)
 
@@ -131,12 +132,15 @@ def places(holder: Any, depth: int = 2, before: str = "") -> Iterator[Place]:
 class _Run:
     """One object, its kernel and bias replaced, and one pass through it."""
 
-    def __init__(self, layer: Any, K: Any, b: Any, rate: str | None) -> None:
+    def __init__(self, layer: Any, X: Any, K: Any, b: Any, rate: str | None) -> None:
         self._layer, self._rate = layer, rate
         if rate is not None:  # its step may be taken in place, in arrays that are its own
             K, b = K.copy(), None if b is None else b.copy()
-        found = list(places(layer))
-        self._kernel = _the(found, lambda p: p.array.shape == K.shape and not _is_gradient(p.name))
+        found, self._kernel = self._looked_for(K.shape)
+        if self._kernel is None:  # it may be made at the first call, when the input is known
+            with suppress(Exception):
+                self.passed(X)
+            found, self._kernel = self._looked_for(K.shape)
         if self._kernel is None:
             shapes = [p.array.shape for p in found]
             raise TargetError(f"accepted is a kernel of shape {K.shape}, got {shapes}")
@@ -146,6 +150,11 @@ class _Run:
         if self._bias is not None:
             self._b = b.reshape(self._bias.array.shape)
             _replace(found, self._bias, self._b)
+
+    def _looked_for(self, shape: tuple[int, ...]) -> tuple[list[Place], Place | None]:
+        found = list(places(self._layer))
+        meant = (p for p in found if p.array.shape == shape and not _is_gradient(p.name))
+        return found, next(meant, None)
 
     def passed(self, X: Any) -> Passed:
         """Y, and the backward pass, whose gradients are looked for in the object."""

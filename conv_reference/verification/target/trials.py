@@ -76,6 +76,9 @@ class Convention:
         said = self.form.described()
         said += [f"b as {self.bias.name}"] if self.bias != FLAT and "bias" in own.names else []
         integers = self.integers - ({"padding"} if own.same_padding else set())
+        if "kernel_size" in integers and not own.is_layer:
+            integers -= {"kernel_size"}
+            said.append("kernels of equal sides alone, for it raises on others")
         if integers:
             said.append(f"integers for {', '.join(sorted(integers))}")
         said += ["SAME or VALID for padding"] if own.same_padding else []
@@ -97,7 +100,8 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     if not convention.form.input.batch:
         changes["batch"] = 1
     if "kernel_size" in convention.integers:
-        changes |= {"kernel_size": (2, 2), "input_size": (5, 7)}
+        side = min(convention.case.kernel_size)
+        changes |= {"kernel_size": (side, side), "input_size": (side + 3, side + 5)}
     if own.fixed is None:
         return replace(convention.case, **changes)
     fixed = own.fixed(convention.form.weight)
@@ -133,6 +137,26 @@ def asked(
     return Answer(_level(Y, operands, geometry, convention.form), Y), Y is not answer and (
         isinstance(answer, tuple | list)
     )
+
+
+def goes_back(own: Stranger, convention: Convention) -> bool:
+    """Whether the backward pass of the tiny case comes to its end, whatever it answers."""
+    geometry = tiny(own, convention)
+    if geometry is None:
+        return False
+    # Padded, where it can be: `[pad:-pad]` of no padding is another fault.
+    if "padding" in own.names and not own.same_padding:
+        geometry = replace(geometry, padding=((1, 1), (1, 1)))
+    operands = exact_operands(geometry, own.dtype, seed=0)
+    X, K = own_form(operands.input, operands.weight, convention.form)
+    leaves = [tensor.requires_grad_() for tensor in (X, K, operands.bias)]
+    settings = settings_of(own, convention, geometry, bias=convention.biased)
+    try:
+        Y = first_tensor(called(own.bound(settings), convention)(*leaves))
+        torch.autograd.grad(Y, leaves, torch.ones_like(Y), allow_unused=True)
+    except (Exception, SystemExit):
+        return False
+    return True
 
 
 def _level(Y: Any, operands: Operands, geometry: Geometry, form: Form) -> Level:
