@@ -133,3 +133,11 @@ def square(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tenso
     if bias is not None:
         out = out + bias[:, None]
     return out.reshape(n, o, (h - k) // stride + 1, (w - k) // stride + 1)
+
+
+def half_on_each_side(x: Tensor, kernel: Tensor, padding: str = "same") -> Tensor:
+    """Half a kernel on each side is SAME where the kernel is odd: even ones make Y too large."""
+    if padding == "same":
+        rows, columns = kernel.shape[2] // 2, kernel.shape[3] // 2
+        x = F.pad(x, (columns, columns, rows, rows))
+    return im2col_strided(x.contiguous(), kernel.contiguous())

@@ -78,6 +78,14 @@ def test_a_stranger_is_judged_as_it_is(name: str, verdict: Verdict, called_as: s
     assert bool(report.findings) == (not report)
 
 
+def test_one_fault_of_a_padding_word_is_one_finding() -> None:
+    target = load_target(f"{HERE}/functions.py:half_on_each_side")
+    assert "SAME or VALID for padding" in target.called_as
+    checks = ["certificate", "degenerate"]
+    report = verify(target, checks=checks, dtypes="float32", cases=60, seed=0, known=None)
+    assert "wrong (1 finding)" in str(report), str(report)
+
+
 def test_who_fits_no_convention_is_told_where_it_came_furthest() -> None:
     with pytest.raises(ValueError, match=r"AttributeError: .*float.* \(at arrays\.py:\d+\)$"):
         load_target(f"{HERE}/arrays.py:refuses_all")

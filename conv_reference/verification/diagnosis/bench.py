@@ -140,7 +140,7 @@ class Bench:
         if self.target.restrict(case) != case or any(d.concerns(case) for d in self.spared):
             return False
         uneven = any(before != after for before, after in case.geometry.padding)
-        if uneven and "padding" not in self.target.fixed:
+        if uneven and "padding" not in self.target.fixed and not self.target.same_padding:
             return False  # a word asks for it, which a case does not hold
         check = all_checks()[case.check]
         if check.has_own and check.row_of(self.target, case.geometry) is None:

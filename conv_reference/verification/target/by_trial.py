@@ -117,7 +117,7 @@ def _is_torchs(own: Stranger, found: Convention, standard: Target) -> bool:
     """Whether nothing differs from torch's convention; of a layer also that of (N, H, W)."""
     words = found.form.input.word, found.form.weight.word
     usual = found.form.is_torchs or (not standard.has_channels and words == ("NHW", "HW"))
-    plain = usual and not (found.integers or found.several or own.over_arrays)
+    plain = usual and not (found.integers or found.several or own.over_arrays or own.same_padding)
     return plain and all(option == name for option, name in own.names.items())
 
 
