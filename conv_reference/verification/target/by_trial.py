@@ -151,8 +151,8 @@ def why_not(implementation: Any) -> str:
         return ""
     try:
         own = _of_strangers(implementation)
-    except TargetError as error:
-        return str(error)
+    except TargetError as error:  # of others the signature has been given already
+        return str(error) if is_numpy_layer(implementation) else ""
     code = getattr(implementation, "__init__", None)
     function = implementation if inspect.isfunction(implementation) else code
     source = getattr(getattr(function, "__code__", None), "co_filename", "")
