@@ -92,7 +92,9 @@ def test_who_takes_kernels_of_three_by_three_alone_is_tried_with_one() -> None:
         )
 
     target = as_target(of_three)
-    assert target.called_as == ("X as NHWC", "K as HWIO", "integers for padding", "pad for padding")
+    alone = "kernels of equal sides alone, for it raises on others"
+    own = ("integers for padding", "pad for padding")
+    assert target.called_as == ("X as NHWC", "K as HWIO", alone, *own)
 
 
 def test_who_fails_on_integers_too_is_still_not_given_pairs() -> None:
