@@ -147,7 +147,7 @@ def _of_strangers(implementation: Any) -> Stranger:
 
 def why_not(implementation: Any) -> str:
     """Why it fits no convention: a parameter, or what it throws; of torch's own nothing."""
-    if not _is_own_code(implementation):
+    if not _is_own_code(implementation) or isinstance(implementation, nn.Module):
         return ""
     try:
         own = _of_strangers(implementation)
