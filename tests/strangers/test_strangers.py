@@ -97,7 +97,7 @@ def test_a_backward_pass_is_no_convolution_of_its_own() -> None:
     assert not any("backward" in name for name in names)
 
 
-@pytest.mark.parametrize("name", map(marked, STRANGERS))
+@pytest.mark.parametrize("name", [marked(name) for name in STRANGERS])
 def test_what_is_known_of_a_stranger_travels_between_processes(name: str) -> None:
     target = load_target(f"{HERE / name}").described()
     travelled = wire.decoded(wire.encoded(target))
