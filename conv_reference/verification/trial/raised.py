@@ -55,7 +55,11 @@ def judged_raised(
 
 
 def _hint(message: str) -> str:
-    """How to refuse, where that seems to be meant."""
+    """How to refuse, where that seems to be meant; and what torch asks of a backward pass."""
+    position = re.search(r"gradient different than None at position (\d+)", message)
+    if position:
+        which = f"argument {position[1]} of forward asks for no gradient there"
+        return f"; {which}, as a bias that is None: backward is to return None for it"
     if re.search(
         r"(not |un|only .*)supported|does not support|not allowed", message, re.IGNORECASE
     ):

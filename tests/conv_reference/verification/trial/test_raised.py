@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.trial import TargetRaised
 
 CASE = "certificate float32 h2 w3 k1x2 nobias"
 
@@ -54,3 +56,12 @@ def test_who_seems_to_refuse_is_told_how(error: Exception, verdict: Verdict, hin
 
     assert found.verdict == verdict
     assert ("NotImplementedError says so" in found.explanation) == hint
+
+
+def test_a_gradient_that_nobody_asked_for_is_explained() -> None:
+    said = "function F returned a gradient different than None at position 3, but the corresponding"
+    found = judged_raised("grad_input", TargetRaised(RuntimeError(said), "dX")).explanation
+    assert found.endswith(
+        "; argument 3 of forward asks for no gradient there, as a bias that is None: "
+        "backward is to return None for it"
+    )
