@@ -217,6 +217,8 @@ def one_tensor_twice(trial: Trial) -> Iterator[Judgement]:
     if integers is None:
         return
     operands = integers.operands()
+    if operands.weight.shape != operands.input.shape:  # of another operator
+        return
     operands = replace(operands, weight=operands.input)
     call = trial.call(operands, requires_grad="X")
     if call.K.shape != call.X.shape:  # in the forms that this target takes

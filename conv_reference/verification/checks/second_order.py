@@ -237,7 +237,7 @@ def third_order(trial: Trial) -> Iterator[Judgement]:
     V, W = integers.like("input"), integers.like("weight")
     call = trial.call(integers.operands(), requires_grad="XK")
     G = call.G.detach().requires_grad_()
-    with target_code(_THIRD):
+    with target_code("Y"):  # like which it is computed
         (dK,) = torch.autograd.grad(call.forward(), call.K, G, create_graph=True)
         (A,) = torch.autograd.grad(dK, call.X, own(trial, "dK", W), create_graph=True)
         if not A.requires_grad:
@@ -245,7 +245,8 @@ def third_order(trial: Trial) -> Iterator[Judgement]:
             yield whole("third_order", _THIRD, "a graph back to G", "no graph", why)
             return
         (found,) = torch.autograd.grad(A, G, own(trial, "dX", V), allow_unused=True)
-    yield trial.judge("third_order", _THIRD, found, at(trial, "Y", input=V, weight=W))
+    expected = at(trial, "Y", input=V, weight=W)
+    yield trial.judge("third_order", _THIRD, found, expected).derived_as("Y")
 
 
 # A numerical Jacobian costs two calls for each element.
