@@ -204,14 +204,30 @@ def _verdict(report: Report) -> str:
 
 
 def closing(report: Report, view: View = PLAIN) -> str:
-    """The last line: the verdict once more, by dtype where they differ, and the exit status."""
-    alone = _verdict(report) + _but_known(report)
+    """The last line: the verdict once more, for which dtypes and cases, and the exit status."""
+    apart = by_dtype(report) if view.top is None else ""
+    alone = _verdict(report) + _tried(report, alike=not apart) + _but_known(report)
     alone += _permissive(report) + _without_gradients(report)
     said = alone if view.top is None else view.top.headline
-    apart = by_dtype(report) if view.top is None else ""
     where = answered(report) if view.top is None else ""
     status = "" if view.status is None else f"; exit status {view.status}"
     return f"{one_line(report.target)}: {said}{where}{apart and ': '}{apart}{status}"
+
+
+def _tried(report: Report, *, alike: bool) -> str:
+    """In which dtypes, unless that is said already, and on how many cases; empty of none."""
+    if report.verdict == Verdict.UNSUPPORTED:
+        return ""
+    answered = (c for c in report.checks if c.verdict != Verdict.UNSUPPORTED)
+    judged = dict.fromkeys(c.dtype for c in answered if c.dtype != NO_DTYPE)
+    dtypes = ", ".join(map(one_line, judged)) if alike else ""
+    if len(judged) > _MOST_NAMED and alike:
+        dtypes = f"{len(judged)} dtypes"
+    cases = counted(report.judged - report.refused, "case")
+    return f"{dtypes and ', in '}{dtypes}, on {cases}"
+
+
+_MOST_NAMED = 4  # dtypes, in the last line
 
 
 def by_dtype(report: Report) -> str:

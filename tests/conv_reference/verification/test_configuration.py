@@ -161,7 +161,7 @@ def test_the_command_reads_the_file_and_leaves_it_where_that_is_asked_for(
 
     assert main(["verify", "--case", PLAIN, "--in-process"]) == 0
     assert capsys.readouterr().out == (
-        "torch.nn.functional:conv2d: right, bit for bit; exit status 0\n"
+        "torch.nn.functional:conv2d: right, bit for bit, in float32, on 1 case; exit status 0\n"
     )
     assert main(["verify", "--case", PLAIN, "--in-process", "--no-config"]) == 2
     assert "no TARGET is given" in capsys.readouterr().err

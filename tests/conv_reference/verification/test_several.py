@@ -26,8 +26,8 @@ def test_each_target_is_told_and_the_worst_is_the_status(
 ) -> None:
     assert verify(RIGHT, WRONG, "--quiet") == 1
     assert capsys.readouterr().out == (
-        f"{RIGHT}: right, bit for bit; exit status 0\n\n"
-        f"{WRONG}: wrong (1 finding); exit status 1\n\n"
+        f"{RIGHT}: right, bit for bit, in float32, on 1 case; exit status 0\n\n"
+        f"{WRONG}: wrong (1 finding), in float32, on 1 case; exit status 1\n\n"
         f"2 targets: 1 not with 0, {WRONG} (1); exit status 1\n"
     )
 

@@ -100,7 +100,9 @@ def test_an_encoding_without_our_signs_loses_no_report() -> None:
     assert done.returncode == 1
     shown = done.stdout.decode("ascii")
     assert "is        K[0,0]*X[0,1] + K[0,1]*X[0,0]" in shown
-    assert shown.endswith("mine.py:convolve: wrong (1 finding); exit status 1\n")
+    assert shown.endswith(
+        "mine.py:convolve: wrong (1 finding), in float32, on 1 case; exit status 1\n"
+    )
 
 
 @pytest.mark.parametrize("form", ["json", "junit", "html", "markdown"])
@@ -111,13 +113,18 @@ def test_what_machines_read_is_utf_8_whatever_the_encoding(form: str) -> None:
     assert "·" in done.stdout.decode("utf-8") or "&#183;" in done.stdout.decode("utf-8")
     if form == "json":
         assert "K[0,0]·X[0,1]" in json.loads(done.stdout)["findings"][0]["explanation"]
-    assert done.stderr.decode("ascii").endswith("wrong (1 finding); exit status 1\n")
+    assert done.stderr.decode("ascii").endswith(
+        "wrong (1 finding), in float32, on 1 case; exit status 1\n"
+    )
 
 
 def test_reports_go_to_files_in_the_format_of_their_names_and_the_verdict_to_the_screen() -> None:
     done = piped("--output", "a.json", "--output", "a.html", "--output", "a.xml", "--output", "a")
 
-    assert done.stdout.decode() == "mine.py:convolve: wrong (1 finding); exit status 1\n"
+    assert (
+        done.stdout.decode()
+        == "mine.py:convolve: wrong (1 finding), in float32, on 1 case; exit status 1\n"
+    )
     assert json.loads(Path("a.json").read_text())["verdict"] == "wrong"
     assert Path("a.html").read_text().startswith("<!DOCTYPE html>")
     assert Path("a.xml").read_text().startswith("<?xml version='1.0' encoding='utf-8'?>")
@@ -131,7 +138,10 @@ def test_a_format_that_is_named_is_that_of_the_file() -> None:
 
 def test_quiet_is_the_verdict_alone() -> None:
     done = piped("--quiet")
-    assert done.stdout.decode() == "mine.py:convolve: wrong (1 finding); exit status 1\n"
+    assert (
+        done.stdout.decode()
+        == "mine.py:convolve: wrong (1 finding), in float32, on 1 case; exit status 1\n"
+    )
     assert done.stderr == b""
 
 

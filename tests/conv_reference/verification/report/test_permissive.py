@@ -52,13 +52,21 @@ def test_it_passes_but_where_strictness_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("report", "first", "last"),
     [
-        (PERMISSIVE, f"right, bit for bit, on 11,300 cases{WORDS}", f"right, bit for bit{WORDS}"),
+        (
+            PERMISSIVE,
+            f"right, bit for bit, on 11,300 cases{WORDS}",
+            f"right, bit for bit, in float32, float64, on 11,300 cases{WORDS}",
+        ),
         (
             STRICT,
             "permissive (1 finding), which does not pass with --strict, on 11,300 cases",
             "permissive (1 finding), which does not pass with --strict",
         ),
-        (BOTH, f"wrong (1 finding), on 11,300 cases{WORDS}", f"wrong (1 finding){WORDS}"),
+        (
+            BOTH,
+            f"wrong (1 finding), on 11,300 cases{WORDS}",
+            f"wrong (1 finding), on 11,300 cases{WORDS}",
+        ),
         (
             replace(PERMISSIVE, checks=(row("refusals", verdict=Verdict.PERMISSIVE),)),
             f"{WORDS[2:]}, on 11,300 cases",

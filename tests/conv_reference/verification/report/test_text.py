@@ -45,10 +45,13 @@ def test_the_folded_line_has_the_weakest_bound_of_its_rows() -> None:
 
 
 def test_the_verdict_comes_last_too_by_dtype_where_they_differ_and_with_the_status() -> None:
-    assert text.render(RIGHT).splitlines()[-1] == "my_kernels:conv2d: right, bit for bit"
+    assert text.render(RIGHT).splitlines()[-1] == (
+        "my_kernels:conv2d: right, bit for bit, in float32, float64, on 11,300 cases"
+    )
     mixed = replace(RIGHT, checks=(row("forward"), row("forward", "float16", Verdict.WRONG)))
     assert text.render(mixed, View(status=1)).splitlines()[-1] == (
-        "my_kernels:conv2d: wrong: right in float32; wrong in float16; exit status 1"
+        "my_kernels:conv2d: wrong, on 11,300 cases: right in float32; wrong in float16; "
+        "exit status 1"
     )
 
 
@@ -162,7 +165,7 @@ def test_a_green_without_gradients_says_so_first_and_last() -> None:
     lines = text.render(replace(RIGHT, checks=(row("forward"), *refused))).splitlines()
     words = "; not judged, for it refuses them: dX, dK"
     assert lines[0].endswith(words)
-    assert lines[-1].endswith(f"right, bit for bit{words}")
+    assert lines[-1].endswith(f"right, bit for bit, in float32, on 11,300 cases{words}")
     one = (row("forward"), refused[0], row("grad_input", "float64"), row("grad_weight"))
     assert "for it refuses them" not in text.render(replace(RIGHT, checks=one))
 
