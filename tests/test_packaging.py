@@ -7,16 +7,15 @@ import os
 import random
 import re
 import struct
-import subprocess
 import sys
 import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Sequence
 from importlib.metadata import files
 from pathlib import Path
 
 import pytest
+from environments import fresh, install, lend_all, run
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +26,7 @@ DATA = [
     "analytic/locale/he/LC_MESSAGES/analytic.mo",
     "analytic/render/_html/page.html.j2",
     "conv_reference/py.typed",
+    "conv_reference/verification/conformance/page.html.j2",
     "conv_reference/verification/known/known.toml",
     "conv_reference/verification/report/schema.json",
     "conv_reference/verification/report/_html/checks.html.j2",
@@ -50,20 +50,6 @@ def flipped(input, weight):
 GEOMETRY = "n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1"
 
 
-def run(
-    command: Sequence[object], folder: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PYTHONPATH"))}
-    return subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the source distribution."""
@@ -85,32 +71,15 @@ def installed(
 ) -> Path:
     """The programs of a fresh environment with the wheel, beside each set of versions."""
     folder = tmp_path_factory.mktemp("environment")
-    run([sys.executable, "-m", "venv", "--without-pip", folder], ROOT)
-    python = folder / "bin" / "python"
-    site = Path(
-        run([python, "-c", "import site; print(site.getsitepackages()[0])"], ROOT).stdout.strip()
-    )
+    python, site = fresh(folder)
     if request.param == "usual":
         lend_all(site)
         options = ["--no-deps", "--no-index", "--ignore-installed", str(wheel)]
     else:
         lend_torch(site)
         options = ["-c", str(ROOT / "constraints-lowest.txt"), f"{wheel}[chapter,html]"]
-    install(["--python", python], options)
+    install(ROOT, ["--python", python], options)
     return folder / "bin"
-
-
-def install(options: Sequence[object], what: Sequence[object]) -> None:
-    """Install with pip; skip the test where no package index answers."""
-    done = run([sys.executable, "-m", "pip", *options, "install", "--quiet", *what], ROOT)
-    if "NewConnectionError" in done.stderr or "NameResolutionError" in done.stderr:
-        pytest.skip("no package index answers")
-    assert done.returncode == 0, done.stderr
-
-
-def lend_all(site: Path) -> None:
-    """What the wheel depends on comes from our own environment."""
-    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
 
 def lend_torch(site: Path) -> None:
@@ -237,7 +206,7 @@ def test_the_derivation_needs_no_newer_sympy_than_is_asked_for(project: Path) ->
     """The newest torch wants a newer one; the derivation knows no torch."""
     asked = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lowest = re.findall(r'"sympy>=([\d.]+)"', asked)[0]
-    install([], ["--no-deps", "--target", project / "old", f"sympy=={lowest}"])
+    install(ROOT, [], ["--no-deps", "--target", project / "old", f"sympy=={lowest}"])
     old = os.pathsep.join([str(project / "old"), str(ROOT)])
 
     version = [sys.executable, "-c", "import sympy; print(sympy.__version__)"]
