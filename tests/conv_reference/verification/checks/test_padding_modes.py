@@ -111,3 +111,27 @@ def test_a_mode_that_there_is_not_is_refused() -> None:
     layer.padding_mode = "mirror"  # type: ignore[assignment]
     with pytest.raises(ValueError, match="padding_mode must be one of 'zeros', 'circular'"):
         as_target(layer)
+
+
+def mirrored(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    sides: Any = None,
+    padding: Any = (0, 0),
+    padding_mode: str = "reflect",
+) -> Tensor:
+    """Left to itself it mirrors."""
+    return padded_by_name(input, weight, bias, stride, padding, padding_mode)
+
+
+def padded_by_name(
+    X: Tensor, K: Tensor, b: Tensor | None, stride: Any, sides: Any, mode: str
+) -> Tensor:
+    padded = _padded(X, sides, {"zeros": "constant"}.get(mode, mode))
+    return conv2d(padded, K, b, stride)
+
+
+def test_who_mirrors_by_default_is_given_zeros() -> None:
+    assert not failures(mirrored, "certificate float32 h4 w5 k2x3 p1")
