@@ -1,4 +1,4 @@
-"""docs/kernels.md, done literally: a Triton kernel in its interpreter, and one in C++."""
+"""docs/kernels.md, done literally: a kernel in C++."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
 
 PAGE = (Path(__file__).parents[4] / "docs" / "kernels.md").read_text(encoding="utf-8")
-BLOCKS, NATIVE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-OF_BLOCKS, OF_NATIVE = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
-TRITON = "triton==3.9.0"
+_, NATIVE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+_, OF_NATIVE = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -32,33 +30,6 @@ def follow(command: str, folder: Path, **environment: str) -> subprocess.Complet
         text=True,
         check=False,
     )
-
-
-@pytest.fixture(scope="module")
-def triton(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where Triton lies: beside the environment, which it is no part of."""
-    site = tmp_path_factory.mktemp("triton")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
-    subprocess.run([*command, str(site), TRITON], check=True)
-    return str(site)
-
-
-# The pixels between those that a stride reads are taken for read.
-FAULTY = BLOCKS.replace("(u % s == 0) & (v % s == 0)", "(u >= 0)")
-
-
-@pytest.mark.parametrize(
-    ("source", "status", "said"),
-    [(BLOCKS, 0, "right, bit for bit"), (FAULTY, 1, "WRONG: dX")],
-    ids=["right", "faulty"],
-)
-def test_a_triton_kernel_is_judged_in_its_interpreter(
-    triton: str, tmp_path: Path, source: str, status: int, said: str
-) -> None:
-    (tmp_path / "blocks.py").write_text(source, encoding="utf-8")
-    found = follow(OF_BLOCKS, tmp_path, TRITON_INTERPRET="1", PYTHONPATH=triton)
-    assert (found.returncode, said in found.stdout) == (status, True), found.stdout + found.stderr
-    assert "called with integers for padding, stride" in found.stdout
 
 
 def test_a_kernel_in_cpp_is_compiled_once_and_judged(tmp_path: Path) -> None:
