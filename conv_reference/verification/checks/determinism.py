@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -68,7 +69,13 @@ def many_calls(trial: Trial) -> Iterator[Judgement]:
     call = trial.call(requires_grad="")
     first = observe(call)
     observe(call)  # what is kept once is kept from here on
-    before = _tensors()
+    with _since() as tensors:
+        yield from _called_again(trial, call, first, tensors)
+
+
+def _called_again(
+    trial: Trial, call: Call, first: dict[str, Any], tensors: Callable[[], int]
+) -> Iterator[Judgement]:
     for count in range(3, _MANY + 1):
         found = observe(call)
         said = f"call {count} with the same arguments agrees with the first"
@@ -78,7 +85,7 @@ def many_calls(trial: Trial) -> Iterator[Judgement]:
         if differing:
             yield from differing
             return
-    more = _tensors() - before
+    more = tensors()
     if more >= _MANY // 2:
         kept = f"{more} more after {_MANY} calls"
         yield whole("many_calls", "Y", "no tensor that stays for each call", kept)
@@ -86,8 +93,24 @@ def many_calls(trial: Trial) -> Iterator[Judgement]:
         yield Judgement("many_calls", "", Verdict.EXACT)
 
 
+@contextmanager
+def _since() -> Iterator[Callable[[], int]]:
+    """Within the block: how many tensors Python knows that were not there when it began.
+
+    What was there is kept out of the search, as it may be already: then there was little.
+    """
+    is_frozen = gc.get_freeze_count() > 0
+    if not is_frozen:
+        gc.freeze()
+    before = _tensors()
+    try:
+        yield lambda: _tensors() - before
+    finally:
+        if not is_frozen:
+            gc.unfreeze()
+
+
 def _tensors() -> int:
-    """How many tensors there are of which Python knows."""
     return sum(type(found) is Tensor for found in gc.get_objects())
 
 

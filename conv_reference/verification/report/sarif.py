@@ -85,6 +85,8 @@ def _invocation(report: Report, top: Top | None) -> dict[str, Any]:
     failed = [*report.unjudged, *(top.unjudged if top is not None else ())]
     whole = not (failed or report.interrupted or report.is_barely_tried)
     judged = report.verdict != Verdict.UNSUPPORTED
+    sections = () if top is None else top.sections
+    changed = [f"{title}: {line}" for title, lines in sections for line in lines]
     return {
         "executionSuccessful": whole and judged,
         "toolExecutionNotifications": [
@@ -92,6 +94,7 @@ def _invocation(report: Report, top: Top | None) -> dict[str, Any]:
                 "level": "note" if whole and judged else "error",
                 "message": _message(f"{report.target}: {said}"),
             },
+            *({"level": "warning", "message": _message(line)} for line in changed),
             *({"level": "error", "message": _message(str(each))} for each in failed),
         ],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -391,11 +391,3 @@ def share(part: int, whole: int) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 case``, ``2,000 cases``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def chunks(dtypes: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
-    """The dtypes in as many tables as the page's width asks for."""
-    left = tuple(dtypes)
-    while left:
-        yield left[:size]
-        left = left[size:]

@@ -13,7 +13,6 @@ from conv_reference.verification.report.summary import (
     Table,
     asked,
     calling,
-    chunks,
     closing,
     counted,
     headline,
@@ -83,7 +82,7 @@ def _lines(report: Report, view: View) -> Iterator[str]:
 
 def _table(checks: Table) -> Iterator[str]:
     width = min(_MOST_NAME, max(len("check"), *(len(name) for name, _, _ in checks.rows)))
-    for start, dtypes in enumerate(chunks(checks.dtypes, _COLUMNS)):
+    for start, dtypes in enumerate(_chunks(checks.dtypes, _COLUMNS)):
         columns = slice(start * _COLUMNS, (start + 1) * _COLUMNS)
         shown = [cells[columns] for _, cells, _ in checks.rows]
         widths = [
@@ -157,3 +156,11 @@ def _wrapped(text: str, margin: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _chunks(dtypes: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    """The dtypes in as many tables as the page's width asks for."""
+    left = tuple(dtypes)
+    while left:
+        yield left[:size]
+        left = left[size:]

@@ -26,6 +26,7 @@ from conv_reference.verification.target.instances import instance
 from conv_reference.verification.target.numpy_functions import over_arrays
 from conv_reference.verification.target.numpy_layers import is_numpy_layer, numpy_layer
 from conv_reference.verification.target.others import known_other
+from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.strangers import Stranger, stranger
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.target.trials import (
@@ -226,8 +227,11 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
     """
     best = _best_of(own, words, TINY)
     if best is None and (best := _best_of(own, words, OF_THREE)) is not None:
-        # It takes a kernel's one side for both, or takes kernels of one size.
-        best = replace(best, integers=best.integers | {"kernel_size"})
+        # It takes a kernel's one side for both, or kernels of one size; who says so on purpose
+        # is left to refuse the others, with his reason.
+        answer, _ = asked(own, replace(best, case=TINY))
+        if own.is_layer or answer.error is None or not is_on_purpose(answer.error):
+            best = replace(best, integers=best.integers | {"kernel_size"})
     if best is None and words != _ANY:
         best = next(_conventions(own, words), None)
     if best is None or words.integers is not None:

@@ -9,6 +9,7 @@ what its parent says.
 from __future__ import annotations
 
 import builtins
+import copyreg
 import dataclasses
 import importlib
 import io
@@ -32,13 +33,26 @@ FUNCTIONS = frozenset({"_nowhere", "_unwatched", "operator_named"})
 _BUILTINS = frozenset({"set", "frozenset", "complex", "bytearray", "slice", "range"})
 
 
+# How what has no method for it is pickled; some packages (tblib) register exceptions of their own
+# making, which would not be admitted.
+_REDUCED = {
+    kind: reduce
+    for kind, reduce in copyreg.dispatch_table.items()
+    if not issubclass(kind, BaseException)
+}
+
+
 class NotAdmitted(pickle.UnpicklingError):
     """The bytes name something that does not travel."""
 
 
 def encoded(message: Any) -> bytes:
     """The bytes of a message."""
-    return pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _REDUCED
+    pickler.dump(message)
+    return written.getvalue()
 
 
 def decoded(payload: bytes) -> Any:

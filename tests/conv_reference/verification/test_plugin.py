@@ -177,7 +177,7 @@ def test_what_the_budget_did_not_reach_is_skipped_and_said(
     result = run(pytester, *only("forward"), "-rs")
     result.assert_outcomes(skipped=1)
     assert "not reached within the budget" in result.stdout.str()
-    assert "float32: The budget cut the run: 10 of 11,300 cases" in result.stdout.str()
+    assert "float32: The clock cut the run: 10 of 11,300 cases" in result.stdout.str()
 
 
 def test_a_skip_file_skips_with_its_reason_and_spares_the_work(

@@ -83,18 +83,25 @@ def test_options_that_take_integers_alone_are_asked_for_equal_sides() -> None:
     assert target.restrict(target.restrict(CASE)) == target.restrict(CASE)
 
 
-def test_who_takes_kernels_of_three_by_three_alone_is_tried_with_one() -> None:
-    def of_three(x: Tensor, w: Tensor, pad: int = 0) -> Tensor:
-        if w.shape[:2] != (3, 3):
-            raise ValueError("kernels of three by three alone")
-        return F.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), padding=pad).permute(
-            0, 2, 3, 1
-        )
+def of_three(x: Tensor, w: Tensor, pad: int = 0) -> Tensor:
+    """Fails on other kernels, wherever that shows."""
+    taps = w.reshape(3, 3, *w.shape[2:]).permute(3, 2, 0, 1)
+    return F.conv2d(x.permute(0, 3, 1, 2), taps, padding=pad).permute(0, 2, 3, 1)
 
-    target = as_target(of_three)
+
+def declared(x: Tensor, w: Tensor, pad: int = 0) -> Tensor:
+    """Refuses other kernels, with its reason."""
+    if w.shape[:2] != (3, 3):
+        raise ValueError("kernels of three by three alone")
+    return of_three(x, w, pad)
+
+
+def test_who_takes_kernels_of_three_by_three_alone_is_tried_with_one() -> None:
     alone = "kernels of equal sides alone, for it raises on others"
     own = ("integers for padding", "pad for padding")
-    assert target.called_as == ("X as NHWC", "K as HWIO", alone, *own)
+    assert as_target(of_three).called_as == ("X as NHWC", "K as HWIO", alone, *own)
+    # What is declared is learned as a domain, and reported with its reason.
+    assert as_target(declared).called_as == ("X as NHWC", "K as HWIO", *own)
 
 
 def test_who_fails_on_integers_too_is_still_not_given_pairs() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copyreg
 import os
 import pickle
 from typing import Any
@@ -50,6 +51,13 @@ def test_what_children_say_arrives(message: Any) -> None:
 
 
 def test_a_refusal_arrives() -> None:
+    assert str(decoded(encoded(TargetError("no such thing")))) == "no such thing"
+
+
+def test_a_refusal_arrives_whatever_a_package_has_registered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(copyreg.dispatch_table, TargetError, lambda _: (os.system, ("false",)))
     assert str(decoded(encoded(TargetError("no such thing")))) == "no such thing"
 
 
