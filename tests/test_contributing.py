@@ -148,6 +148,7 @@ print([verify(each, **options).verdict.value for each in (right, wrong)])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "verdicts"),
     [(NEW_DTYPE, "['rounded', 'wrong']"), (NEW_OPERATOR, "['exact', 'wrong']")],

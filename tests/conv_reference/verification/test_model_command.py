@@ -80,6 +80,7 @@ def test_the_report_is_written_in_the_format_of_the_files_name(
     assert "exit status 0" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_wrong_in_one_layer_is_named_in_every_format(nets: str, tmp_path: Path) -> None:
     """In a process of its own: the network leaves a mode entered that stands for hardware."""
     options = ["--input", "2x3x9x10", "--output", "r.json", "--output", "r.html"]

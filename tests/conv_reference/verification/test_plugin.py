@@ -325,6 +325,7 @@ def test_the_plugin_loads_no_torch_and_nothing_of_the_packages() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_run_without_a_target_never_imports_the_packages(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -270,6 +270,7 @@ def test_isolation_needs_a_target_that_can_be_imported() -> None:
         verify(3)
 
 
+@pytest.mark.slow
 def test_children_that_were_started_before_stay_for_the_next_run() -> None:
     name = "torch.nn.functional:conv2d"
     case = "certificate float64 h1 w3 k1 values=ones grad= nobias"

@@ -60,6 +60,7 @@ def test_what_is_right_is_right_beside_all_tricks(
     assert tricked[RIGHT] == tuple(exact("audit", name) for name in ("Y", "dX", "dK"))
 
 
+@pytest.mark.slow
 def test_a_target_that_is_right_while_the_engine_marks_the_memory_is_wrong() -> None:
     report = verify(
         "hostile:right_while_marked",

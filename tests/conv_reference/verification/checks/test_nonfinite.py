@@ -85,6 +85,7 @@ def unsigned(X: Tensor, K: Tensor) -> Tensor:
     return torch.where(Y.isinf(), Y.abs(), Y)
 
 
+@pytest.mark.slow
 def test_products_with_zeros_in_every_dtype_are_observed() -> None:
     for implementation in (multiplied, unusual.one_hot):
         notes = set()
@@ -96,6 +97,7 @@ def test_products_with_zeros_in_every_dtype_are_observed() -> None:
         assert "products with zeros make NaN of an infinity in Y" in notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("implementation", "shown", "dtype"),
     [(lost, "is nan", "bfloat16")]
@@ -114,7 +116,9 @@ def test_an_infinity_stays_the_infinity_that_it_is(
 
 
 @pytest.mark.parametrize("implementation", [right.fft, right.winograd_2, right.winograd_4])
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize(
+    "dtype", ["float64", *(pytest.param(d, marks=pytest.mark.slow) for d in ("float32", "float16"))]
+)
 def test_a_transform_may_make_nan_of_an_infinity(implementation: Any, dtype: str) -> None:
     notes: set[str] = set()
     for seed in range(6):

@@ -10,6 +10,7 @@ from conv_reference.verification.faults.sound.collection import SOUND
 from conv_reference.verification.target.conventions import as_target
 
 
+@pytest.mark.slow
 def test_a_fault_is_found_reduced_and_named() -> None:
     outcome = measured.put(FAULTS["group_zero_input"], seed=1)
 

@@ -129,6 +129,7 @@ geometry = "w == 9"
 PADDED = "explicit_padding float32 n1 c1 h3 w7 o1 k2 s1 p0x1 d1 g1"
 
 
+@pytest.mark.slow
 def test_a_crash_on_a_case_that_the_check_made_up_is_told_of_that_case() -> None:
     report = verify("hostile:dies_of_nine_columns", case=PADDED, isolate=True, workers=1, seed=0)
     (finding,) = report.findings
@@ -295,6 +296,7 @@ def test_what_a_known_defect_of_the_certificate_does_to_a_mode_is_known_and_noth
     assert (row.verdict, row.known) == (Verdict.WRONG, passed)
 
 
+@pytest.mark.slow
 def test_what_the_failures_of_a_mode_have_in_common_is_told() -> None:
     report = verify(
         "conv_reference.verification.faults.collection:group_second",

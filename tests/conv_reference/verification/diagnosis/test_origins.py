@@ -40,6 +40,7 @@ GROUPS = ("grad_weight", "dK", Verdict.WRONG)
 VMAP = ("vmap", "Y mapped over K", Verdict.WRONG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "faults"),
     [
@@ -58,6 +59,7 @@ def test_as_many_groups_as_faults_and_each_fault_is_told(
     assert len(groups(report.findings)) == len(faults)
 
 
+@pytest.mark.slow
 def test_each_failing_cell_of_the_table_says_which_finding_it_shows() -> None:
     report = reported("four")
     lines = text.render(report).splitlines()
@@ -77,6 +79,7 @@ def test_a_raise_is_one_finding_whatever_it_is_blamed_on_and_shown_in() -> None:
     assert {"adjointness", "grad_input"} <= {r for f in raised for r in rows_of(f)}
 
 
+@pytest.mark.slow
 def test_a_mode_that_only_follows_is_under_the_simpler_one() -> None:
     wrong = [f for f in reported("four").findings if f.check.startswith("vmap")]
 
@@ -94,6 +97,7 @@ def test_gradients_of_a_wrong_output_follow_from_it() -> None:
     assert {*group.following} == {"grad_input", "grad_weight"}
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_that_of_the_wrong_output_is_a_fault_of_its_own() -> None:
     report = verify(
         several.twice_wrong, dtypes=["float64"], checks=["certificate"], budget=1, seed=0

@@ -169,6 +169,7 @@ def test_a_defect_of_torch_that_a_target_passes_on_is_known(
     )
 
 
+@pytest.mark.slow
 def test_in_a_child_it_is_known_as_well(registry: Path) -> None:
     report = verify("erring:convolve", case=CASE, known=registry, isolate=True, seed=0)
     (finding,) = report.findings

@@ -88,6 +88,7 @@ def test_the_seed_of_a_run_that_was_cut_off_is_drawn_once(tmp_path: Path) -> Non
     assert run(store).seed == rows(store, "SELECT seed FROM run")[0][0]
 
 
+@pytest.mark.slow
 def test_the_next_run_goes_on_and_says_how_much_was_ever_judged(tmp_path: Path) -> None:
     store = tmp_path / "store"
 

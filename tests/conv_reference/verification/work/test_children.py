@@ -237,6 +237,7 @@ def sleeps(_: Target, item: float, __: Any) -> float:
     return item
 
 
+@pytest.mark.slow
 def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

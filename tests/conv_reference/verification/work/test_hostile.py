@@ -113,6 +113,7 @@ def test_who_does_harm_is_blamed_and_nobody_else(
     assert replace(results[2], again="") == crash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [forks_and_comes_back_twice, stops_its_parent])
 def test_what_harms_nobody_costs_nothing(children: Children, harm: Any) -> None:
     items = [0, harm.__name__, "pauses", 2, "pauses", 4]  # time for a fork to send something, too
@@ -155,6 +156,7 @@ def test_what_is_ended_from_outside_costs_no_result(children: Children, kind: in
     assert "not again when that was tried alone" in note.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_run_goes_on_whatever_becomes_of_the_process_that_forks(kind: int) -> None:
     with closing(Children(CONV2D, 1)) as children:

@@ -82,6 +82,7 @@ def test_what_is_closed_is_gone(source: Processes) -> None:
         os.kill(gone, 0)
 
 
+@pytest.mark.slow
 def test_where_a_target_kills_the_process_that_forks_there_is_another() -> None:
     with closing(Children(CONV2D, 1)) as children:
         once(children, kills_its_parent)
@@ -117,6 +118,7 @@ def capacity(*_: Any) -> str | None:
     return os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 
 
+@pytest.mark.slow
 def test_the_cache_of_kernels_is_small_where_the_user_did_not_set_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
