@@ -16,6 +16,9 @@ from conv_reference.chapter.parts.material import Material
 from conv_reference.chapter.targets import TARGETS
 from conv_reference.chapter.training import Settings
 
+# What they share takes long: every part of a page, computed.
+pytestmark = pytest.mark.slow
+
 
 def test_all_filters_learn_and_all_layers_agree(parts: Mapping[str, Any]) -> None:
     part = parts["filters"]

@@ -66,6 +66,7 @@ def doubled(_: Any, item: int, __: Any) -> int:
     return 2 * item
 
 
+@pytest.mark.slow
 def test_a_lost_device_ends_the_child_as_a_crash_and_the_others_stand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

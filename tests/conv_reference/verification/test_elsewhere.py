@@ -124,6 +124,7 @@ geometry = "n == 2"
 """
 
 
+@pytest.mark.slow
 def test_in_a_run_what_is_wrong_there_alone_is_the_targets(tmp_path: Path) -> None:
     (path := tmp_path / "known.toml").write_text(REGISTRY.replace("direct:", "levels:"))
     report = verify(

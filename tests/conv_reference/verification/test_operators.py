@@ -44,10 +44,14 @@ def test_a_right_one_by_a_stranger_passes() -> None:
     ("implementation", "row", "quantity", "cause"),
     [
         (transposed.ignores_output_padding, "forward", "Y", "the output padding is ignored"),
-        (transposed.wrong_size_with_dilation, "shapes", "Y", ""),
-        (transposed.pads_its_input, "forward", "Y", ""),
-        (transposed.exchanges_groups_and_channels, "forward", "Y", ""),
-        (transposed.ignores_dilation, "forward", "Y", ""),
+        pytest.param(
+            transposed.wrong_size_with_dilation, "shapes", "Y", "", marks=pytest.mark.slow
+        ),
+        pytest.param(transposed.pads_its_input, "forward", "Y", "", marks=pytest.mark.slow),
+        pytest.param(
+            transposed.exchanges_groups_and_channels, "forward", "Y", "", marks=pytest.mark.slow
+        ),
+        pytest.param(transposed.ignores_dilation, "forward", "Y", "", marks=pytest.mark.slow),
         (
             transposed.loses_gradient_where_the_stride_is_over_the_kernel,
             "grad_input",
@@ -87,9 +91,8 @@ def test_the_command_reads_a_target_as_an_operator(
     assert "transposed:scattered@conv_transpose2d: right" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "name", ["conv2d_weight", pytest.param("conv2d_input", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["conv2d_weight", "conv2d_input"])
 def test_the_other_faces_are_right_but_for_an_empty_batch(name: str) -> None:
     report = checked(getattr(torch.nn.grad, name))
     assert failed_rows(report) <= {"empty_batch", "requires_grad"}, report

@@ -44,6 +44,7 @@ def tricked() -> dict[Case, tuple[Judgement, ...]]:
     return audited("hostile:one_trick_after_another", results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(TRICKED)), ids=[t.__name__ for t in hostile.TRICKS])
 def test_whatever_makes_a_wrong_answer_look_right_is_found(
     tricked: dict[Case, tuple[Judgement, ...]], place: int
@@ -54,6 +55,7 @@ def test_whatever_makes_a_wrong_answer_look_right_is_found(
     assert all(j.check == "audit" and j.explanation.startswith(DISAGREES) for j in judgements)
 
 
+@pytest.mark.slow
 def test_what_is_right_is_right_beside_all_tricks(
     tricked: dict[Case, tuple[Judgement, ...]],
 ) -> None:
@@ -101,6 +103,7 @@ def test_in_this_process_nothing_can_be_audited_and_it_is_said() -> None:
     assert (found.results, [str(note) for note in found.notes]) == ((), [NOT_HERE])
 
 
+@pytest.mark.slow
 def test_who_answers_holds_no_judge_and_no_check() -> None:
     with closing(Children("torch.nn.functional:conv2d", 1)) as children:
         auditor = children.unmarked()

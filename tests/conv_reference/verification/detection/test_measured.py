@@ -33,6 +33,7 @@ def test_a_sound_one_raises_no_alarm() -> None:
     assert alarm.said.startswith("no alarm in ")
 
 
+@pytest.mark.slow
 def test_a_false_alarm_would_be_told() -> None:
     SOUND["broken"] = FAULTS["nan_dropped"].function
     try:

@@ -24,6 +24,7 @@ from conv_reference.verification.report.groups import groups, rows_of
 FLIPPED = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 
 
+@pytest.mark.slow
 def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
     report = verify(
         "dishonest:right_ten_times",
@@ -141,6 +142,7 @@ def test_a_crash_on_a_case_that_the_check_made_up_is_told_of_that_case() -> None
     assert finding.also == ("explicit_padding",)
 
 
+@pytest.mark.slow
 def test_a_known_crash_is_known_on_a_case_that_the_check_made_up(tmp_path: Path) -> None:
     registry = tmp_path / "known.toml"
     registry.write_text(NINE_COLUMNS, encoding="utf-8")

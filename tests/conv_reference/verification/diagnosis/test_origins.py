@@ -70,6 +70,7 @@ def test_each_failing_cell_of_the_table_says_which_finding_it_shows() -> None:
     assert any("see 1, " in line for line in cells)
 
 
+@pytest.mark.slow
 def test_a_raise_is_one_finding_whatever_it_is_blamed_on_and_shown_in() -> None:
     report = reported("shape_and_raise")
     raised = [f for f in report.findings if f.verdict == Verdict.RAISED]
@@ -87,6 +88,7 @@ def test_a_mode_that_only_follows_is_under_the_simpler_one() -> None:
     assert any("vmap_nested" in finding.also for finding in wrong)
 
 
+@pytest.mark.slow
 def test_gradients_of_a_wrong_output_follow_from_it() -> None:
     report = verify(
         faulty.flipped_kernel, dtypes=["float64"], checks=["certificate"], budget=1, seed=0

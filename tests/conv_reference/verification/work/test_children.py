@@ -177,6 +177,7 @@ def test_a_hang_is_told_from_a_busy_machine(waited: float, worked: float, hangin
     assert hangs(waited, worked, limit=20.0) == hanging
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "message"),
     [

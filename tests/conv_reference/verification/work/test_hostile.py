@@ -93,6 +93,7 @@ def pauses() -> None:
     time.sleep(0.4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "crash"),
     [
@@ -268,6 +269,7 @@ def test_what_is_slow_is_waited_for_and_what_would_take_too_long_is_not_begun(
     assert note.text.startswith("not reached: 2 that would take more than 1 s each")
 
 
+@pytest.mark.slow
 def test_where_the_pace_says_little_a_slow_one_is_no_crash(source: Forking) -> None:
     items = [10.0] * 4 + [60.0] * 3 + [100_000.0, 10.0]
     with closing(Children(CONV2D, 1, limit=1.0, source=source)) as children:

@@ -64,6 +64,7 @@ def test_each_child_is_a_process_with_a_group_of_its_own(source: Processes) -> N
         assert once(children, group) == (numbers[0], numbers[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "how"),
     [("signal", "killed by SIGTERM"), ("0", "left the process with status 0")],
@@ -90,6 +91,7 @@ def test_where_a_target_kills_the_process_that_forks_there_is_another() -> None:
         assert once(children, number) == children.processes[0]
 
 
+@pytest.mark.slow
 def test_forks_do_not_draw_the_same(source: Processes) -> None:
     children = Children(CONV2D, 1, source=source)
     with closing(children), closing(children.another()) as other:
@@ -129,6 +131,7 @@ def test_the_cache_of_kernels_is_small_where_the_user_did_not_set_it(
             assert once(children, capacity) == found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not processes.FORKS, reason="elsewhere the system does not end it")
 def test_what_hangs_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "endless.py").write_text(
