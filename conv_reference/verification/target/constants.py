@@ -59,7 +59,7 @@ def _held(item: Any, home: str) -> Iterator[Any]:
             yield item.__code__
             yield from _looked_into(item.__defaults__ or ())
             yield from _looked_into((item.__kwdefaults__ or {}).values())
-            yield from _closed_over(item)
+            yield from _closed_over(item, home)
             names = item.__code__.co_names
             read = (item.__globals__[name] for name in names if name in item.__globals__)
             yield from _of_package(read, home)
@@ -76,15 +76,19 @@ def _held(item: Any, home: str) -> Iterator[Any]:
             yield from _looked_into(item.values() if isinstance(item, dict) else item)
         case _:
             yield from _of_class(type(item), home)
-            yield from _looked_into(vars(item).values() if hasattr(item, "__dict__") else ())
+            yield from _looked_into(getattr(item, "__dict__", {}).values(), through=True)
 
 
-def _closed_over(function: FunctionType) -> Iterator[Any]:
+def _closed_over(function: FunctionType, home: str) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         try:
-            yield from _looked_into((cell.cell_contents,), through=True)
+            held = cell.cell_contents
         except ValueError:  # not filled yet
             continue
+        if _package(type(held)) == home:  # what holds the target's functions
+            yield held
+        else:
+            yield from _looked_into((held,), through=True)
 
 
 def _of_class(item: type, home: str) -> Iterator[Any]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.conventions import as_target
 
@@ -73,6 +74,7 @@ class Function(torch.autograd.Function):
         (Layer, {41, 43}),
         (Layer(1, 1, 2), {41, 43}),
         (Function, {47}),
+        (FAULTS["eleven_channels"].function, {11}),  # in a function that a dataclass holds
     ],
 )
 def test_constants_are_found(implementation: Any, held: set[int]) -> None:
