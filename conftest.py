@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 (where there is xdist)
 
-    class ByPreparation(LoadScopeScheduling):  # type: ignore[misc]
+    class ByPreparation(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
         def _split_scope(self, nodeid: str) -> str:
             return _PREPARED.get(nodeid.partition("::")[0], nodeid)
 

@@ -30,7 +30,7 @@ def main() -> None:
 def _actions(of: argparse.ArgumentParser) -> Iterator[Any]:
     for action in of._actions:  # noqa: SLF001 (argparse has no public name for them)
         yield action
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 (nor for these)
             for command in action.choices.values():
                 yield from _actions(command)
 

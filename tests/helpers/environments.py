@@ -39,7 +39,7 @@ def install(folder: Path, options: Sequence[object], what: Sequence[object]) -> 
     """Install with pip; skip the test where no package index answers."""
     done = run([sys.executable, "-m", "pip", *options, "install", "--quiet", *what], folder)
     if "NewConnectionError" in done.stderr or "NameResolutionError" in done.stderr:
-        pytest.skip("no package index answers")
+        pytest.skip("no package index answers")  # offline there is nothing to install from
     assert done.returncode == 0, done.stderr
 
 

@@ -217,4 +217,4 @@ def layer_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
 
 def refuses_all(x: Array, w: Array, b: Array) -> Array:
     """Written for a numpy of long ago."""
-    return np.float(x.sum() + w.sum() + b.sum())  # type: ignore[attr-defined]
+    return np.float(x.sum() + w.sum() + b.sum())  # type: ignore[attr-defined]  # it is gone since

@@ -97,8 +97,8 @@ def _poisoned(trial: Trial, row: str, role: str) -> Iterator[Judgement]:
     marks.view(-1)[place] = 1
     poisoned = replace(given, **{role: tensor.masked_fill(marks == 1, poison)})
     # A bias reaches Y alone, whatever is asked for besides.
-    names = ("Y",) if role == "bias" else FIRST_ORDER
-    found = observe(trial.call(poisoned, **({"requires_grad": ""} if role == "bias" else {})))
+    names, mask = (("Y",), "") if role == "bias" else (FIRST_ORDER, trial.case.requires_grad)
+    found = observe(trial.call(poisoned, requires_grad=mask))
     harmless = replace(given, **{role: tensor.masked_fill(marks == 1, 0)})
     for quantity, wanted in trial.expect(harmless, only=names).items():
         value = found.get(quantity)

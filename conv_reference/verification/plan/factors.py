@@ -261,14 +261,14 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         dtype=dtype_named(levels["dtype"]),
         geometry=geometry,
         values=Values(levels["values"]),
-        **_laid_out(levels, target.offer),
+        **_drawn_layouts(levels, target.offer),
         requires_grad="" if subset == "none" else subset,
         bias=levels["bias"] == "bias",
     )
     return nearest(target, case)
 
 
-def _laid_out(levels: Levels, offer: Offer | None) -> dict[str, Any]:
+def _drawn_layouts(levels: Levels, offer: Offer | None) -> dict[str, Any]:
     """A layout of each operand's family, drawn by what the row holds."""
     random = Random(f"{sorted(levels.items())}")
     return {

@@ -200,12 +200,12 @@ def far_geometry(random: Random) -> Geometry:
             for part in _FAR:  # in a fixed order
                 if part in parts:
                     part(drawn, random)
-            elements, products = drawn.least
-            if elements > most or products > _PRODUCTS_FOR_EACH * most:
+            least, products = drawn.least
+            if least > most or products > _PRODUCTS_FOR_EACH * most:
                 continue
             geometry = drawn.geometry
             fits = _products(geometry) <= _PRODUCTS_FOR_EACH * most
-            if fits and _elements(geometry) <= most:
+            if fits and elements(geometry) <= most:
                 return geometry
 
 
@@ -257,7 +257,7 @@ def real_geometry(random: Random) -> Geometry:
             pixels = max(math.prod(geometry.output_size), math.prod(geometry.input_size))
             if (
                 _products(geometry) <= _MOST_REAL_PRODUCTS
-                and _elements(geometry) <= _MOST_REAL_ELEMENTS
+                and elements(geometry) <= _MOST_REAL_ELEMENTS
                 and geometry.batch * pixels <= _MOST_PIXELS
             ):
                 return geometry
@@ -292,12 +292,13 @@ def _layer(large: Collection[str], random: Random) -> Drawn:
 
 def is_affordable(g: Geometry) -> bool:
     """Whether it has no more products and elements than two sizes far out may have."""
-    return _products(g) <= _MOST_REAL_PRODUCTS and _elements(g) <= _MOST_ELEMENTS
+    return _products(g) <= _MOST_REAL_PRODUCTS and elements(g) <= _MOST_ELEMENTS
 
 
 def _products(g: Geometry) -> int:
     return g.batch * math.prod((*g.output_size, *g.weight_shape))
 
 
-def _elements(g: Geometry) -> int:
+def elements(g: Geometry) -> int:
+    """Of its largest tensor: X, K or Y."""
     return max(map(math.prod, (g.input_shape, g.weight_shape, g.output_shape)))

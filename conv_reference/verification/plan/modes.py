@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -14,7 +13,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Check, Sample, certifying
 from conv_reference.verification.model.case import Case, Values, dtype_name
 from conv_reference.verification.plan.bulk import shares
-from conv_reference.verification.plan.far import far_geometry
+from conv_reference.verification.plan.far import elements, far_geometry
 from conv_reference.verification.plan.geometries import small_geometry
 from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.plan.request import Request
@@ -88,9 +87,8 @@ def _larger(
     """The same on sizes past the covering array's: a batch, a plane or channels far out."""
     for _ in range(_LARGER_DRAWS):
         larger = _adapted(target, check, dtype, case.on(far_geometry(random)))
-        g = larger.geometry
-        elements = max(map(math.prod, (g.input_shape, g.weight_shape, g.output_shape)))
-        if elements <= _MOST_ELEMENTS and target.can_be_exact(g, dtype):
+        few = elements(larger.geometry) <= _MOST_ELEMENTS
+        if few and target.can_be_exact(larger.geometry, dtype):
             return larger
     return None
 

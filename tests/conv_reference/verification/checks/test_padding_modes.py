@@ -61,7 +61,7 @@ class WithoutItsAdjoint(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode != "circular":
             return super().forward(input)
-        padded = Cropping.apply(input, self.padding)  # type: ignore[no-untyped-call]
+        padded = Cropping.apply(input, self.padding)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         return conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
@@ -108,7 +108,7 @@ def test_who_has_no_such_word_is_not_told_of_it() -> None:
 
 def test_a_mode_that_there_is_not_is_refused() -> None:
     layer = nn.Conv2d(1, 1, 1, padding=1)
-    layer.padding_mode = "mirror"  # type: ignore[assignment]
+    layer.padding_mode = "mirror"  # type: ignore[assignment]  # the error is the point
     with pytest.raises(ValueError, match="padding_mode must be one of 'zeros', 'circular'"):
         as_target(layer)
 

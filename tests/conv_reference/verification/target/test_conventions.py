@@ -57,7 +57,7 @@ def takes_words(input: Tensor, weight: Tensor, padding: int | str = 0) -> Tensor
     return F.conv2d(input, weight, padding=padding)
 
 
-def hints_at_nothing(input: Absent, weight: Tensor, padding: int | str = 0) -> Any:  # type: ignore[name-defined]  # noqa: F821
+def hints_at_nothing(input: Absent, weight: Tensor, padding: int | str = 0) -> Any:  # type: ignore[name-defined]  # noqa: F821 (a name that is nowhere)
     return F.conv2d(input, weight, padding=padding)
 
 
