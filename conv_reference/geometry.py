@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from operator import index
 from types import MappingProxyType
 from typing import Any, Literal, SupportsIndex
@@ -49,14 +50,7 @@ class Geometry:
 
     def __post_init__(self) -> None:
         _require_integers(self)
-        _require_at_least("batch", self.batch, 0)
-        for name in ("in_channels", "out_channels", "groups"):
-            _require_at_least(name, getattr(self, name), 1)
-        for name in ("input_size", "kernel_size", "stride", "dilation"):
-            for size in getattr(self, name):
-                _require_at_least(name, size, 1, shown=getattr(self, name))
-        for side in (*self.padding[0], *self.padding[1]):
-            _require_at_least("padding", side, 0, shown=self.padding)
+        _require_in_range(self)
         _require_mode(self)
         for name in ("in_channels", "out_channels"):
             if getattr(self, name) % self.groups:
@@ -295,6 +289,23 @@ def _require_at_least(name: str, value: int, least: int, *, shown: object = None
         )
 
 
+def _require_in_range(geometry: Geometry) -> None:
+    """Refuse a size that is too small: thousands are drawn for a run, so all are seen at once."""
+    g = geometry
+    sizes = (*g.input_size, *g.kernel_size, *g.stride, *g.dilation)
+    least = min(g.in_channels, g.out_channels, g.groups, *sizes)
+    if least >= 1 and min(g.batch, *g.padding[0], *g.padding[1]) >= 0:
+        return
+    _require_at_least("batch", g.batch, 0)
+    for name in ("in_channels", "out_channels", "groups"):
+        _require_at_least(name, getattr(g, name), 1)
+    for name in ("input_size", "kernel_size", "stride", "dilation"):
+        for size in getattr(g, name):
+            _require_at_least(name, size, 1, shown=getattr(g, name))
+    for side in (*g.padding[0], *g.padding[1]):
+        _require_at_least("padding", side, 0, shown=g.padding)
+
+
 def _require_mode(geometry: Geometry) -> None:
     """Refuse what is no mode, or more padding than it has; where there is none, it is zeros."""
     mode = geometry.padding_mode
@@ -316,6 +327,8 @@ def _require_mode(geometry: Geometry) -> None:
 
 def _require_integers(geometry: Geometry) -> None:
     """Refuse 2.0, "2", True and pairs of another length; the fields are plain ints after it."""
+    if _is_plain(geometry):
+        return
     for name in ("batch", "in_channels", "out_channels", "groups"):
         object.__setattr__(geometry, name, _integer(name, getattr(geometry, name)))
     for name in ("input_size", "kernel_size", "stride", "dilation"):
@@ -327,17 +340,25 @@ def _require_integers(geometry: Geometry) -> None:
     object.__setattr__(geometry, "padding", pairs)
 
 
+def _is_plain(g: Geometry) -> bool:
+    """Whether all are ints and tuples already: nearly always, and seen sooner than by protocol."""
+    sides: Any = g.padding
+    if type(sides) is not tuple or len(sides) != 2:
+        return False
+    pairs = (g.input_size, g.kernel_size, g.stride, g.dilation, *sides)
+    if set(map(type, pairs)) != {tuple} or set(map(len, pairs)) != {2}:
+        return False
+    numbers = chain((g.batch, g.in_channels, g.out_channels, g.groups), *pairs)
+    return set(map(type, numbers)) == {int}
+
+
 def _integer(name: str, value: Any) -> int:
-    if type(value) is int:  # nearly always, and much sooner than the protocol says
-        return value
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     return index(value)
 
 
 def _pair_of_integers(name: str, value: Any) -> Pair:
-    if type(value) is tuple and list(map(type, value)) == [int, int]:
-        return value  # nearly always, and much sooner than the protocol says
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise TypeError(f"{name} must be a pair of integers, got {value!r}")
     return _integer(name, value[0]), _integer(name, value[1])

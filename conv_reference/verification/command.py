@@ -25,6 +25,7 @@ from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
 from conv_reference.verification.work.cluster import dask_executor
+from conv_reference.verification.work.importing import uncollected
 
 EXAMPLES = """\
 examples:
@@ -193,10 +194,11 @@ def _carried_out(
     arguments: argparse.Namespace, how: dict[str, Any], begin: Callable[[str], None]
 ) -> Shown:
     """Verify where the target runs already; see ``run``."""
-    from conv_reference.verification import verify
-    from conv_reference.verification.expected import expecting, unmatched
-    from conv_reference.verification.gate import command as gate_command
-    from conv_reference.verification.report import markdown
+    with uncollected():
+        from conv_reference.verification import verify
+        from conv_reference.verification.expected import expecting, unmatched
+        from conv_reference.verification.gate import command as gate_command
+        from conv_reference.verification.report import markdown
 
     asked = _keywords(arguments) | how
     if arguments.baseline is not None:

@@ -189,10 +189,15 @@ _TOGETHER = (1, 1, 2, 2, 3)  # sizes far out at once
 _MOST_DRAWS = 40
 
 
-def far_geometry(random: Random) -> Geometry:
-    """A small geometry with one, two or three sizes far out, of some ten thousand elements."""
+def far_geometry(random: Random, most: int | None = None) -> Geometry:
+    """A small geometry with one, two or three sizes far out, of some ten thousand elements.
+
+    Args:
+        random: a stream.
+        most: elements of its largest tensor, at least 3,000; drawn where it is None.
+    """
     while True:
-        most = log_uniform(random, *_ELEMENTS)
+        room = log_uniform(random, *_ELEMENTS) if most is None else most
         parts = {random.choice(_OFTEN) for _ in range(random.choice(_TOGETHER))}
         small = small_geometry(random)
         for _ in range(_MOST_DRAWS):
@@ -201,11 +206,11 @@ def far_geometry(random: Random) -> Geometry:
                 if part in parts:
                     part(drawn, random)
             least, products = drawn.least
-            if least > most or products > _PRODUCTS_FOR_EACH * most:
+            if least > room or products > _PRODUCTS_FOR_EACH * room:
                 continue
             geometry = drawn.geometry
-            fits = _products(geometry) <= _PRODUCTS_FOR_EACH * most
-            if fits and elements(geometry) <= most:
+            fits = _products(geometry) <= _PRODUCTS_FOR_EACH * room
+            if fits and elements(geometry) <= room:
                 return geometry
 
 

@@ -86,8 +86,8 @@ def _larger(
 ) -> Case | None:
     """The same on sizes past the covering array's: a batch, a plane or channels far out."""
     for _ in range(_LARGER_DRAWS):
-        larger = _adapted(target, check, dtype, case.on(far_geometry(random)))
-        few = elements(larger.geometry) <= _MOST_ELEMENTS
+        larger = _adapted(target, check, dtype, case.on(far_geometry(random, _MOST_ELEMENTS)))
+        few = elements(larger.geometry) <= _MOST_ELEMENTS  # moved into the domain, it may be others
         if few and target.can_be_exact(larger.geometry, dtype):
             return larger
     return None

@@ -15,6 +15,7 @@ import sys
 import traceback
 
 from conv_reference.verification.work import descent, worker
+from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.processes import ANSWER, FORK, MESSAGE, RUNNING
 
 _DESCRIBES = "conv_reference.verification.target.loading"  # what it takes to describe a target
@@ -28,7 +29,8 @@ def serve(control: int) -> None:
     the forks.
     """
     descent.adopt()
-    importlib.import_module(_DESCRIBES)
+    with uncollected():
+        importlib.import_module(_DESCRIBES)
     has_forked = False
     statuses: dict[int, int] = {}
     running: set[int] = set()

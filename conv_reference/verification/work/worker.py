@@ -6,7 +6,6 @@ Its answers go through a socket, so that a target may print what it likes.
 from __future__ import annotations
 
 import fcntl
-import gc
 import importlib
 import os
 import resource
@@ -20,6 +19,7 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.frames import Line
 from conv_reference.verification.work.identity import difference
+from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.messages import (
     LOST,
     Broken,
@@ -59,13 +59,10 @@ def prepare(*, full_run: bool) -> None:
     Args:
         full_run: whether every check will be made.
     """
-    for name in (*_NEEDED, *(_FULL_RUN if full_run else ())):
-        importlib.import_module(name)
-    importlib.import_module(_CHECKS).all_checks()
-    # What is here now stays. Collections would go through some 300,000 objects again and again,
-    # and in a fork copy the pages in which they lie.
-    gc.collect()
-    gc.freeze()
+    with uncollected():
+        for name in (*_NEEDED, *(_FULL_RUN if full_run else ())):
+            importlib.import_module(name)
+        importlib.import_module(_CHECKS).all_checks()
 
 
 def main(connection: int, shared: int) -> None:
@@ -82,7 +79,8 @@ def main(connection: int, shared: int) -> None:
     os.environ.update(start.environment)
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     # Torch, and all that comes with it, only when the path is set.
-    from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (see above)
+    with uncollected():
+        from conv_reference.verification.target.loading import load_target  # noqa: PLC0415
 
     owner = _number()
     try:
