@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from analytic.calculus.notation import Expr, Tensor
-from analytic.telling.message import Message, _, _n
+from analytic.render import _html_try
+from analytic.telling.message import Message, _
 from analytic.telling.picture import Picture, Pictured
 
 #: A plane with a longer side is drawn in small cells without their names.
@@ -44,27 +45,7 @@ WORDS = {
     "legend_lit": _("meets it"),
     "legend_kin": _("same case"),
     "scroll": _("wide: scrolls sideways"),
-    "try": _("Try your answer"),
-    "try_hint": _(
-        "Write an element of the output or of a gradient as a sum of products, or all of them as "
-        "rows between brackets; it is read on this page alone."
-    ),
-    "try_label": _("Your answer"),
-    "try_button": _("Is it right?"),
-    "right": _n("Right, with every term.", "Right: all {number} elements.", 1),
-    "wrong": _("{element} is not right:", element="{element}"),
-    "missing": _("{term} is missing.", term="{term}"),
-    "superfluous": _("{term} is too much.", term="{term}"),
-    "moved": _(
-        "{written} has another index: it must be {right}.", written="{written}", right="{right}"
-    ),
-    "miscounted": _("{written} must be {right}.", written="{written}", right="{right}"),
-    "unread": _("This cannot be read at {sign}.", sign="{sign}"),
-    "left": _("On the left side an element should stand, not {sign}.", sign="{sign}"),
-    "flipped": _("With the kernel flipped it would be right."),
-    "ends": _("The formula ends too early."),
-    "unindexed": _("{element} needs its indices.", element="{element}"),
-    "outside": _("There is no {element}.", element="{element}"),
+    **_html_try.WORDS,
 }
 
 
@@ -85,17 +66,7 @@ def view(
                 "left_out": len(list(pictured.planes())) - len(planes),
             }
         )
-    return {"tensors": drawn, "data": _data(picture, say), "example": _example(picture)}
-
-
-def _example(picture: Picture) -> str:
-    """How an answer is written; its form alone, not a right one."""
-    X, K, _Y, G = (pictured.tensor for pictured in picture.tensors)
-
-    def element(tensor: Tensor) -> str:
-        return f"{tensor.name}[{','.join('0' * sum(tensor.written))}]"
-
-    return f"d{element(X)} = 2*{element(G)}*{element(K)}"
+    return {"tensors": drawn, "data": _data(picture, say), "forms": _html_try.forms(picture)}
 
 
 def _planes(

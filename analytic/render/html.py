@@ -42,7 +42,7 @@ MOST_ENTRIES = 24
 #: A Jacobian with more cells than this is listed by its entries.
 MOST_CELLS = 1500
 
-_SCRIPTS = ("terms.js", "picture.js", "try.js", "scroll.js")
+_SCRIPTS = ("terms.js", "picture.js", "formula.js", "sums.js", "try.js", "scroll.js")
 
 
 def render(document: Document, translations: NullTranslations) -> str:

@@ -20,6 +20,7 @@ _PLAIN = str.maketrans(
         "×": "*",
         "⋅": "*",
         "…": "..",
+        "∑": "Σ",
         "\N{NO-BREAK SPACE}": " ",
     }
 )

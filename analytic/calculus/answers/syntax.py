@@ -28,7 +28,7 @@ from analytic.calculus.answers.nodes import (
 from analytic.calculus.answers.scanning import AnswerError, Sign, scan, shortened
 
 _DEEPEST = 50  # parentheses within parentheses
-_SUMS = {"sum", "Σ", "∑"}
+_SUMS = {"sum", "Σ"}
 
 
 def parse(formula: str) -> Answer:

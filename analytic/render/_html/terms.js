@@ -80,7 +80,7 @@ const known = (() => {
     sign.setAttribute("rspace", "0");
     return make("mrow", sign, of);
   }
-  const partial = (by) => [make("mfrac", del(make("mi", "C")), del(by))];
+  const partial = (by, of = make("mi", "C")) => [make("mfrac", del(of), del(by))];
 
   return { data, range, products, compare, make, symbol, cell, nameOf, math, term, partial, tensorOf };
 })();
