@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +16,7 @@ from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.domain import EVERYWHERE, Domain, OutsideError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.target import lines
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.refused import is_refusal
@@ -77,7 +78,7 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
     check = all_checks()[case.check]
     trial = settings.trial(target, case)
     judgements: list[Judgement] = []
-    with _threads(case, parallel=check.parallel), _cudnn(case, settings), guarded():
+    with _threads(case, parallel=check.parallel), _cudnn(case, settings), guarded(), _seen(check):
         try:
             judgements.extend(check.run(trial))
         except OutsideError:
@@ -95,6 +96,11 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
 
 def _blamed(check: Check, case: Case, raised: TargetRaised) -> str:
     return check.row_for(raised.quantity, case.geometry).name
+
+
+def _seen(check: Check) -> AbstractContextManager[None]:
+    """Its lines are watched, but for where a compiler would see that."""
+    return lines.unwatched() if check.sample == Sample.REQUEST else nullcontext()
 
 
 _FEW_PRODUCTS = 20_000

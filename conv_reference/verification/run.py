@@ -16,6 +16,7 @@ from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
 from conv_reference.verification.diagnosis.misfit import misfit
+from conv_reference.verification.diagnosis.ran import never_run
 from conv_reference.verification.diagnosis.tally import Tally
 from conv_reference.verification.elsewhere import Elsewhere, Spared, put_elsewhere
 from conv_reference.verification.execution import Settings
@@ -111,6 +112,7 @@ class Run:
             *(() if sweep is None else sweep.notes),
             *done.elsewhere.notes,
             *tally.notes,
+            *never_run(self.target.written, self.backend.ran, len(done.tried)),
             *notes.silent(checks, rows, tally.rows, done.tried, self.target, tally.ended),
         )
         report = PrintedReport(

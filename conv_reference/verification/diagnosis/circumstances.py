@@ -7,6 +7,7 @@ the conditions that every failing one meets, and few others, point at the predic
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import comb
 
 from conv_reference.verification.checks import all_rows, certifying
@@ -24,19 +25,26 @@ _CONTIGUOUS = {Layout.CONTIGUOUS, Layout.OFFSET}
 _Met = frozenset[str]  # the conditions that a case meets
 
 
-def common_to(
+@dataclass(frozen=True)
+class Contrast:
+    """The cases that failed in one way, and those that could have and passed."""
+
+    failing: Sequence[Case]
+    passing: Collection[Case]
+    among: str  # which of all that failed in this way they are; empty where they are all
+
+
+def contrast(
     kind: Kind,
     failures: Mapping[Kind, Sequence[Failure]],
-    shown: Case,
     every: Sequence[Failure],
     judged_in: Mapping[str, Collection[Case]],
-) -> str:
-    """What all failures of a kind, in any dtype, have in common with the smallest.
+) -> Contrast:
+    """The cases of a kind of failure, in any dtype, and those to compare them with.
 
     Args:
         kind: of the failures.
         failures: by their kinds, but for those that follow from others.
-        shown: the smallest case.
         every: all failures of the run, those that follow from others among them.
         judged_in: the cases of the run, by the rows that they were judged in.
     """
@@ -47,7 +55,7 @@ def common_to(
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
     others = {case for row in rows for case in judged_in.get(row, ())} - elsewhere
-    return circumstances(failing, [*others], smallest=shown, among=among)
+    return Contrast(failing, others, among)
 
 
 def _is_alike(other: Kind, kind: Kind) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from conv_reference.verification.checks import Reported, certifying
 from conv_reference.verification.diagnosis.alone import asked_alone
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.circumstances import common_to
+from conv_reference.verification.diagnosis.circumstances import circumstances, contrast
 from conv_reference.verification.diagnosis.difference import differences
 from conv_reference.verification.diagnosis.explain import Explanation, explain_case
 from conv_reference.verification.diagnosis.faults import (
@@ -21,6 +21,7 @@ from conv_reference.verification.diagnosis.faults import (
 from conv_reference.verification.diagnosis.kinds import Kind, products, row_of
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.origins import Groups, sorted_out
+from conv_reference.verification.diagnosis.ran import only_failing
 from conv_reference.verification.diagnosis.switches import switched
 from conv_reference.verification.diagnosis.wider import with_wider
 from conv_reference.verification.diagnosis.wording import finding_of
@@ -84,11 +85,18 @@ class Diagnosis:
             )
             finding = self._finding(kind, shown, groups, explained=apart)
             if elsewhere is None and not kind.known:  # reported once, for all dtypes together
-                by_kind = {other: group.failures for other, group in groups.items()}
-                common = common_to(kind, by_kind, shown.case, self.failures, self.judged_in)
+                common = self._common(kind, groups, shown.case)
                 finding = replace(finding, circumstances=common)
             smallest.setdefault(kind.in_any_dtype, shown.case)
             yield shown, replace(finding, fault=number, follows=follows)
+
+    def _common(self, kind: Kind, groups: Groups, smallest: Case) -> str:
+        """What the failing cases have in common, and which line of the target they alone run."""
+        by_kind = {other: group.failures for other, group in groups.items()}
+        those = contrast(kind, by_kind, self.failures, self.judged_in)
+        met = circumstances(those.failing, [*those.passing], smallest=smallest, among=those.among)
+        ran = only_failing([*those.failing, smallest], those.passing, self.bench)
+        return " ".join(filter(None, (met, ran)))
 
     def _shown(
         self, kind: Kind, groups: Groups, elsewhere: Case | None, *, follows: bool

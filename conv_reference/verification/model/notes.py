@@ -17,6 +17,7 @@ class NoteKind(StrEnum):
     TRIED_ELSEWHERE = "tried elsewhere"  # such cases, with other instructions of the processor
     NOT_REMEMBERED = "not remembered"  # failing cases, for the folder cannot be written
     NOT_REQUESTED = "not requested"  # what an option would ask
+    NEVER_RUN = "never run"  # lines of the target's own that no case reached
     NOT_CHECKED = "not checked"  # what no option asks
     NOT_REACHED = "not reached"  # cases that the clock, or an interrupt, left over
 

@@ -19,6 +19,7 @@ from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.foreign import framework_of, target_of
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
+from conv_reference.verification.target.lines import written
 from conv_reference.verification.target.names import read_as
 from conv_reference.verification.target.operators import is_line, operator_of, reading
 from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
@@ -65,6 +66,7 @@ def as_target(
         importable=importable,
         signature=shown_signature(implementation),
         constants=constants_of(implementation),
+        written=written(implementation),
     )
 
 

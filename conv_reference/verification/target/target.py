@@ -18,6 +18,7 @@ from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.domain import EVERYWHERE, Domain, some_inside, towards
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import looked_at
+from conv_reference.verification.target.lines import Written
 from conv_reference.verification.target.spelling import Spelling
 
 _MOST_MOVES = 3  # of a geometry towards the domain, where its convention moves it out again
@@ -119,6 +120,7 @@ class Target:
     convention: str = ""  # the same as ``--as`` takes it
     computes: str = ""  # what else than a cross-correlation it was seen to compute, if it is known
     constants: tuple[int, ...] = ()  # in its own Python: thresholds that it may have
+    written: tuple[Written, ...] = ()  # the functions of its own Python
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None

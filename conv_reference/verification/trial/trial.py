@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from conv_reference.verification import accelerator
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.domain import OutsideError
 from conv_reference.verification.model.judgement import Judgement, Quantity
+from conv_reference.verification.target import lines
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.judge import Expected, can_transform, growth, judge
@@ -56,7 +58,9 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
             ``Exception`` included; but a user's interrupt stays one. And where a mode or a level
             was left entered, which is undone: the judge's own numbers would be made under it.
     """
-    before = entered()
+    before, trace = entered(), lines.tracer()
+    if trace is not None:
+        sys.settrace(trace)
     try:
         yield
         accelerator.wait()  # what went wrong there is this call's, and no later one's
@@ -65,6 +69,8 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
     except BaseException as error:
         raise TargetRaised(error, quantity) from error
     finally:
+        if trace is not None:
+            sys.settrace(None)
         left = undone(before)
     if left:
         raise TargetRaised(LeftEnteredError(left), quantity)

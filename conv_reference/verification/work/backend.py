@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 from conv_reference.verification.model.judgement import Crash
@@ -32,6 +32,10 @@ class Backend(Protocol):
     @property
     def notes(self) -> Sequence[Note]:
         """What a reader of the results must know besides: what was not reached, and why."""
+
+    @property
+    def ran(self) -> Set[tuple[str, int]]:
+        """Lines of the target's own Python that ran there, by file and number."""
 
     @property
     def processes(self) -> tuple[int, ...]:

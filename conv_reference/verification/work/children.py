@@ -73,6 +73,7 @@ class Children:
     isolates: bool = True
     is_here: bool = False
     notes: list[Note] = field(default_factory=list)
+    ran: set[tuple[str, int]] = field(default_factory=set)
     _children: list[Child] = field(default_factory=list)
     _describer: Child | None = None  # of a whole run: it is there sooner than the others
     _target: Target | None = None
@@ -326,6 +327,7 @@ class Children:
     def _take(self, child: Child, piece: Piece, message: Results) -> str:
         """Results of a piece, in the order of its items."""
         assert self._job is not None
+        self.ran.update(message.ran)
         results = list(zip(message.results, message.seconds, strict=False))
         if len(results) > len(piece.items) - piece.done:
             return GARBLED

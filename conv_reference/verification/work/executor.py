@@ -110,6 +110,7 @@ class OnExecutor:
     executor: Executor
     isolates: bool = False  # a crash breaks the executor
     is_here: bool = False
+    ran: set[tuple[str, int]] = field(default_factory=set)  # nobody watches there
     notes: list[Note] = field(default_factory=list)
     _is_broken: bool = False
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conv_reference.verification.model.notes import Note
+from conv_reference.verification.target.lines import watched
 from conv_reference.verification.work.backend import Item, Result
 from conv_reference.verification.work.messages import Target, attempt
 from conv_reference.verification.work.pace import Size
@@ -22,6 +23,7 @@ class Here:
     isolates: bool = False
     is_here: bool = True
     notes: Sequence[Note] = ()
+    ran: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -45,7 +47,10 @@ class Here:
         for number, item in enumerate(items):
             if deadline is not None and time.monotonic() > deadline:
                 return
-            yield number, attempt(function, self.target, item, argument)
+            with watched(self.target.written) as watch:
+                result = attempt(function, self.target, item, argument)
+            self.ran.update(watch.fresh())
+            yield number, result
 
     def another(self) -> None:
         """There is but this process."""

@@ -70,6 +70,7 @@ class Results:
 
     results: tuple[Any, ...]
     seconds: tuple[float, ...]
+    ran: tuple[tuple[str, int], ...] = ()  # lines of the target's own, none reported before
 
 
 @dataclass(frozen=True)

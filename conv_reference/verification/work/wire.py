@@ -25,7 +25,7 @@ ADMITTED = frozenset(
         "Domain", "Explanation", "Failure", "FunctionSpelling", "Geometry", "Judgement",
         "LayerSpelling", "Layout", "Offer", "Part", "Picture", "Plane", "Quantity", "Refused",
         "Results", "Sheet", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown",
-        "Unreached", "Values", "Verdict",
+        "Unreached", "Values", "Verdict", "Written",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.

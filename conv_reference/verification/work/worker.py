@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -36,6 +37,8 @@ from conv_reference.verification.work.pace import Pace
 
 FLUSH = 0.2  # seconds between two messages with results
 _CHECKS = "conv_reference.verification.checks"
+_LINES = "conv_reference.verification.target.lines"
+_Fresh = Callable[[], tuple[tuple[str, int], ...]]  # the lines of the target that ran since
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
     "analytic",  # by the first explanation
@@ -51,6 +54,11 @@ _FULL_RUN = (
 _MOST_DESCRIPTORS = 1024  # where more are permitted: a table of as many would be made
 # Bound before a target could replace them.
 _number, _clock, _leave = os.getpid, time.perf_counter, os._exit
+
+
+def _nothing() -> tuple[tuple[str, int], ...]:
+    """The target has no Python of its own, or is not watched."""
+    return ()
 
 
 def prepare(*, full_run: bool) -> None:
@@ -92,10 +100,19 @@ def main(connection: int, shared: int) -> None:
     line.send(wire.encoded(Described(target.described())))
     if start.only_describe:
         return
-    if not start.bare:  # while the parent plans; most often it was forked with them
-        prepare(full_run=start.full_run)
+    fresh = _prepared(start, target)
     while (payload := line.receive()) is not None:
-        _Piece(line, place, target, wire.trusted(payload), owner).carry_out()
+        _Piece(line, place, target, wire.trusted(payload), owner, fresh).carry_out()
+
+
+def _prepared(start: Start, target: Target) -> _Fresh:
+    """Import what the work needs, and watch the target; who is bare does neither."""
+    if start.bare:
+        return _nothing
+    # While the parent plans; most often it was forked with them.
+    prepare(full_run=start.full_run)
+    watch = importlib.import_module(_LINES).begin(target.written)
+    return _nothing if watch is None else watch.fresh
 
 
 def _out_of_the_way(descriptor: int) -> int:
@@ -115,9 +132,11 @@ def _require_own(owner: int) -> None:
 class _Piece:
     """A piece of work, the results of which are sent now and then."""
 
-    def __init__(self, line: Line, place: Place, target: Target, work: Work, owner: int) -> None:
+    def __init__(
+        self, line: Line, place: Place, target: Target, work: Work, owner: int, fresh: _Fresh
+    ) -> None:
         self._line, self._place, self._target = line, place, target
-        self._work, self._owner = work, owner
+        self._work, self._owner, self._fresh = work, owner, fresh
         self._pace = work.pace or Pace()
         self._results: list[Any] = []
         self._seconds: list[float] = []
@@ -179,7 +198,9 @@ class _Piece:
     def _send(self) -> None:
         seconds = tuple(self._seconds)
         try:
-            message = self._line.framed(wire.encoded(Results(tuple(self._results), seconds)))
+            message = self._line.framed(
+                wire.encoded(Results(tuple(self._results), seconds, self._fresh()))
+            )
         except Exception as error:  # too long, or it cannot travel: that is our mistake
             broken = (Broken(f"{type(error).__name__}: {error}"),) * len(seconds)
             message = self._line.framed(wire.encoded(Results(broken, seconds)))

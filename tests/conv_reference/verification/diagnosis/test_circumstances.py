@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances, common_to
+from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances, contrast
 from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.model.case import DTYPES, Case, Layout
 from conv_reference.verification.model.judgement import Failure, Judgement
@@ -66,7 +66,8 @@ def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:
     kinds = {kind_of(failure): [failure] for failure in failing}
     of_kind = {kind: [f for f in failing if kind_of(f) == kind] for kind in kinds}
 
-    sentence = common_to(next(iter(kinds)), of_kind, failing[0].case, failing, {"forward": CASES})
+    those = contrast(next(iter(kinds)), of_kind, failing, {"forward": CASES})
+    sentence = circumstances(those.failing, [*those.passing], among=those.among)
     assert sentence == f"All {len(failing):,} have sw = 2; no other with that passed."
 
 

@@ -1,0 +1,198 @@
+"""The lines of a target's own Python, and which of them ran.
+
+A fault in a branch that no case took is not found, and what is right of the other branches says
+nothing about it. So the calls of a target are watched, by Python's own tracing. It costs nothing
+where the target is not written in Python, a fraction of a microsecond for each line where it is;
+and of a function that has run thousands of lines without a new one, one call in sixteen is
+watched.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import linecache
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
+
+from conv_reference.verification.target.reached import reached
+
+Line = tuple[str, int]  # a file, and the number of a line in it
+Tracer = Callable[[FrameType, str, Any], Any]
+
+_PROLOGUE = {"RESUME", "MAKE_CELL", "COPY_FREE_VARS", "RETURN_GENERATOR", "CACHE"}
+_STALLED, _ONE_IN = 20_000, 16  # lines without a new one; calls, of which one is watched then
+
+
+@dataclass(frozen=True)
+class Written:
+    """A function of the target's own Python."""
+
+    file: str
+    name: str  # qualified
+    first: int  # the line at which its declaration begins
+    lines: tuple[int, ...]  # on which it computes something: neither a declaration nor a refusal
+
+
+def written(implementation: Any) -> tuple[Written, ...]:
+    """The functions that a target is made of; none of torch's own, nor where no source is.
+
+    Args:
+        implementation: a function, a class, an instance, or whatever wraps one.
+    """
+    codes = [item for item in reached(implementation) if isinstance(item, CodeType)]
+    refusals = {file: _refusals(file) for file in {code.co_filename for code in codes}}
+    found = []
+    for code in codes:
+        idle = refusals[code.co_filename]
+        if idle is None:
+            continue
+        lines = tuple(sorted(_lines(code) - idle))
+        name = getattr(code, "co_qualname", code.co_name)
+        found.append(Written(code.co_filename, name, code.co_firstlineno, lines))
+    return tuple(sorted(found, key=lambda each: (each.file, each.first)))
+
+
+def _lines(code: CodeType) -> set[int]:
+    """Those that run when it is called; that of its declaration only where it computes there."""
+    found, line = set(), None
+    for instruction in dis.get_instructions(code):
+        line = instruction.starts_line or line
+        if line is not None and instruction.opname not in _PROLOGUE:
+            found.add(line)
+    return found
+
+
+def _refusals(file: str) -> set[int] | None:
+    """The lines that refuse: ``raise``, ``assert``, and what only leads up to a ``raise``.
+
+    None where the source cannot be read.
+    """
+    source = "".join(linecache.getlines(file))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise | ast.Assert):
+            found |= _own(node)
+        for block in _blocks(node):
+            if block and isinstance(block[-1], ast.Raise):
+                found |= set().union(*map(_own, block))
+    return found if source else None
+
+
+def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    """The bodies under a condition, or in a handler of exceptions."""
+    if isinstance(node, ast.If):
+        yield node.body
+        yield node.orelse
+    elif isinstance(node, ast.ExceptHandler):
+        yield node.body
+
+
+def _own(node: ast.stmt) -> set[int]:
+    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+
+
+@dataclass
+class Watch:
+    """What is left of some functions' lines, while their calls are watched."""
+
+    functions: Iterable[Written]
+    _fresh: list[Line] = field(default_factory=list)
+    _tracers: dict[int, tuple[CodeType, Tracer | None]] = field(default_factory=dict)
+    _lines: dict[tuple[str, int], set[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = {(each.file, each.first): {*each.lines} for each in self.functions}
+
+    def fresh(self) -> tuple[Line, ...]:
+        """The lines that ran since this was asked last, and never before."""
+        found, self._fresh[:] = tuple(self._fresh), []
+        return found
+
+    def entered(self, frame: FrameType, event: str, argument: Any) -> Tracer | None:
+        """What traces a call, if it is one of a function that has lines left."""
+        code = frame.f_code
+        known = self._tracers.get(id(code))  # a code object's own hash goes through all it holds
+        if known is None:
+            known = self._tracers[id(code)] = code, self._tracer(code)
+        begin = known[1]
+        return None if begin is None else begin(frame, event, argument)
+
+    def _tracer(self, code: CodeType) -> Tracer | None:
+        missing = self._lines.get((code.co_filename, code.co_firstlineno))
+        if missing is None:
+            return None
+        file, fresh = code.co_filename, self._fresh
+        idle = calls = 0
+
+        def begun(*_: Any) -> Tracer | None:
+            nonlocal calls
+            calls += 1
+            return stepped if missing and (idle < _STALLED or calls % _ONE_IN == 0) else None
+
+        def stepped(frame: FrameType, event: str, argument: Any) -> Tracer | None:  # noqa: ARG001
+            nonlocal idle
+            idle += 1
+            if frame.f_lineno in missing:
+                missing.discard(frame.f_lineno)
+                fresh.append((file, frame.f_lineno))
+                idle = 0
+            return stepped if missing else None
+
+        return begun
+
+
+_watch: Watch | None = None
+
+
+def tracer() -> Tracer | None:
+    """For calls of the target: None where nothing is to be seen, or another traces already."""
+    if _watch is None or sys.gettrace() is not None:
+        return None
+    return _watch.entered
+
+
+def begin(functions: Iterable[Written]) -> Watch | None:
+    """Watch all calls of a target from now on; None where it has no Python of its own.
+
+    Args:
+        functions: that it is made of.
+    """
+    global _watch  # noqa: PLW0603 (a process has one target, as it has one tracer)
+    listed = tuple(functions)
+    _watch = Watch(listed) if listed else None
+    return _watch
+
+
+@contextmanager
+def watched(functions: Iterable[Written]) -> Iterator[Watch]:
+    """Watch the calls of a target, afresh, and go on afterwards as before.
+
+    Args:
+        functions: that it is made of.
+    """
+    global _watch  # noqa: PLW0603 (see ``begin``)
+    before, _watch = _watch, Watch(tuple(functions))
+    try:
+        yield _watch
+    finally:
+        _watch = before
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Where a compiler is asked: it would see the tracing, and leave the function as it is."""
+    global _watch  # noqa: PLW0603 (see ``begin``)
+    before, _watch = _watch, None
+    try:
+        yield
+    finally:
+        _watch = before

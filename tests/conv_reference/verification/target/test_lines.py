@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from conv_reference.verification.target import lines
+from conv_reference.verification.target.lines import Watch, written
+
+
+def branching(size: int) -> int:
+    """Two ways, a refusal, and a loop."""
+    if size < 0:
+        unit = "pixels"
+        raise ValueError(unit)
+    assert size != 7
+    if size > 40:
+        return -1
+    total = 0
+    for each in range(size):
+        total += each
+    return total
+
+
+class Layer(torch.nn.Module):
+    def forward(self, size: int) -> list[int]:
+        return [branching(each) for each in range(size)]
+
+
+def own(function: Callable[..., Any]) -> list[str]:
+    """The lines of its source that count, without their indentation."""
+    source, first = inspect.getsourcelines(function)
+    (found,) = [w for w in written(function) if w.first == first]
+    return [source[line - first].strip() for line in found.lines]
+
+
+@pytest.fixture(autouse=True)
+def nobody_traces() -> Iterator[None]:
+    """Coverage may: then nothing would be watched."""
+    before = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(before)
+
+
+def seen(watch: Watch, call: Callable[[], Any]) -> list[int]:
+    sys.settrace(watch.entered)
+    try:
+        call()
+    finally:
+        sys.settrace(None)
+    first = branching.__code__.co_firstlineno
+    return sorted(line - first for _, line in watch.fresh())
+
+
+def test_declarations_and_refusals_do_not_count() -> None:
+    assert own(branching) == [
+        "if size < 0:",
+        "if size > 40:",
+        "return -1",
+        "total = 0",
+        "for each in range(size):",
+        "total += each",
+        "return total",
+    ]
+
+
+def test_of_a_layer_its_methods_count_and_what_they_call_and_nothing_of_torchs() -> None:
+    firsts = {each.first for each in written(Layer())}
+    assert firsts == {f.__code__.co_firstlineno for f in (branching, Layer.forward)} | {
+        Layer.forward.__code__.co_firstlineno + 1  # the comprehension
+    }
+    assert written(torch.nn.functional.conv2d) == ()
+    assert written(torch.nn.Conv2d(1, 1, 1)) == ()
+
+
+def test_a_line_is_reported_when_it_runs_first() -> None:
+    watch = Watch(written(branching))
+    assert seen(watch, lambda: branching(50)) == [2, 6, 7]
+    assert seen(watch, lambda: branching(1)) == [8, 9, 10, 11]
+    assert seen(watch, lambda: (branching(1), branching(50))) == []
+
+
+def test_what_has_run_long_without_a_new_line_is_watched_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "_STALLED", 3)
+    watch = Watch(written(branching))
+    assert seen(watch, lambda: branching(0)) == [2, 6, 8, 9, 11]
+    for _ in range(2):
+        seen(watch, lambda: branching(0))
+    missed = [seen(watch, lambda: branching(50)) for _ in range(16)]
+    assert missed.count([7]) == 1
+    assert missed.count([]) == 15
+
+
+def test_nothing_is_watched_where_another_traces_or_a_compiler_is_asked() -> None:
+    with lines.watched(written(branching)) as watch:
+        assert lines.tracer() == watch.entered
+        with lines.unwatched():
+            assert lines.tracer() is None
+        sys.settrace(lambda *_: None)
+        assert lines.tracer() is None
+        sys.settrace(None)
+    assert lines.tracer() is None
+
+
+def test_where_no_source_is_nothing_is_written() -> None:
+    made: dict[str, Any] = {"__name__": "made"}
+    exec("def function(X):\n    return X\n", made)
+    assert written(made["function"]) == ()
