@@ -84,12 +84,18 @@ def dumps(baseline: Baseline) -> str:
     return "\n".join([*lines, " ]", "}"]) + "\n"
 
 
-def loads(text: str, *, name: str = "the baseline") -> Baseline:
+def loads(
+    text: str,
+    *,
+    name: str = "the baseline",
+    recorded: Sequence[options.Option] = options.RECORDED,
+) -> Baseline:
     """Read the file's content.
 
     Args:
         text: the content.
         name: what an error calls it.
+        recorded: the options that it was made with.
 
     Raises:
         BaselineError: when it is corrupt or of a newer schema.
@@ -107,20 +113,37 @@ def loads(text: str, *, name: str = "the baseline") -> Baseline:
             f"{name} has schema {content['schema']}, newer than {SCHEMA}, the newest that is "
             "understood: update conv-reference"
         )
+    _require_same_command(content, recorded, name)
     try:
-        return _from_json(content)
+        return _from_json(content, recorded)
     except KeyError as error:
         raise BaselineError(f"{name} is corrupt: it lacks {error}") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise BaselineError(f"{name} is corrupt: {error}") from None
 
 
-def read(path: Path, *, target: str | None = None) -> Baseline:
+def _require_same_command(
+    content: Mapping[str, Any], recorded: Sequence[options.Option], name: str
+) -> None:
+    made_with = content.get("parameters")
+    of_network = isinstance(made_with, dict) and _OF_NETWORK in made_with
+    if of_network != any(option.keyword == _OF_NETWORK for option in recorded):
+        by = "model" if of_network else "verify"
+        raise BaselineError(f"{name} was made by conv-reference {by}: it holds nothing of this")
+
+
+def read(
+    path: Path,
+    *,
+    target: str | None = None,
+    recorded: Sequence[options.Option] = options.RECORDED,
+) -> Baseline:
     """Read a baseline's file.
 
     Args:
         path: of the file.
         target: that it must be about, where given.
+        recorded: the options that it was made with.
 
     Raises:
         BaselineError: when there is none, or it is corrupt, of a newer schema or of another
@@ -132,7 +155,7 @@ def read(path: Path, *, target: str | None = None) -> Baseline:
         raise BaselineError(f"no baseline {path}; --update-baseline makes one") from None
     except UnicodeDecodeError:
         raise BaselineError(f"the baseline {path} is corrupt: no UTF-8") from None
-    baseline = loads(text, name=f"the baseline {path}")
+    baseline = loads(text, name=f"the baseline {path}", recorded=recorded)
     if target is not None:
         require_target(baseline, target, name=f"the baseline {path}")
     return baseline
@@ -191,8 +214,8 @@ def _joined(lines: Iterator[str]) -> list[str]:
     return [text] if text else []
 
 
-def _from_json(content: Mapping[str, Any]) -> Baseline:
-    parameters = _parameters(_checked(content, "parameters", dict))
+def _from_json(content: Mapping[str, Any], recorded: Sequence[options.Option]) -> Baseline:
+    parameters = _parameters(_checked(content, "parameters", dict), recorded)
     _require_keys(content, _KEYS)
     environment = _checked(content, "environment", dict)
     if not all(isinstance(value, str) for value in environment.values()):
@@ -212,11 +235,11 @@ def _from_json(content: Mapping[str, Any]) -> Baseline:
     )
 
 
-def _parameters(content: Mapping[str, Any]) -> Parameters:
+def _parameters(content: Mapping[str, Any], recorded: Sequence[options.Option]) -> Parameters:
     """Each of its option's kind and range; one that is not there was not recorded then."""
-    _require_keys(content, {option.keyword for option in options.RECORDED})
+    _require_keys(content, {option.keyword for option in recorded})
     given = {}
-    for option in options.RECORDED:
+    for option in recorded:
         if option.keyword not in content:
             continue
         if option.repeated:
@@ -226,7 +249,7 @@ def _parameters(content: Mapping[str, Any]) -> Parameters:
         option.require(value)
         is_number = option.kind is float and value is not None
         given[option.keyword] = float(value) if is_number else value
-    return Parameters(**given)
+    return Parameters(recorded, **given)
 
 
 def _kinds(option: options.Option) -> tuple[type, ...]:
@@ -269,6 +292,7 @@ def _count(row: Any, key: str) -> int | None:
     return None if value is None else _at_least_0(key, value)
 
 
+_OF_NETWORK = "inputs"  # what `model` records, and `verify` has not
 _KEYS = frozenset({"schema", "target", "seed", "planned", "parameters", "environment", "rows"})
 _BOUNDS = (None, "componentwise", "normwise")
 

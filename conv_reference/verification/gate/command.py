@@ -43,27 +43,8 @@ def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], No
     """
     path: Path = arguments.baseline
     if arguments.update_baseline and not path.exists():
-        return _first(arguments, asked, path)
-    return _compared(arguments, asked, path, begin)
-
-
-def _first(arguments: argparse.Namespace, asked: Options, path: Path) -> Shown:
-    """Write what holds now; a run that was interrupted, or on which we failed, is no baseline."""
-    report = verify(arguments.target, **asked)
-    nothing = report.judged == 0 or report.verdict == Verdict.UNSUPPORTED
-    if report.interrupted or report.unjudged or nothing:
-        status = 2 if report.unjudged else 130 if report.interrupted else 1
-        sys.stderr.write(f"{path}: not written, for this run shows too little to hold\n")
-    else:
-        status = status_of(report)
-        _write(path, baselines.baseline_of(report, parameters.of(arguments)))
-    view = View(verbose=arguments.verbose, status=status)
-    return Shown(report, view, markdown.annotations(report))
-
-
-def _compared(
-    arguments: argparse.Namespace, asked: Options, path: Path, begin: Callable[[str], None]
-) -> Shown:
+        report = verify(arguments.target, **asked)
+        return first(report, parameters.of(arguments), path, verbose=arguments.verbose)
     held = baselines.read(path, target=arguments.target)
     parameters.refuse_others(arguments, held.parameters, path)
     planned = _as_planned(held.parameters)
@@ -78,9 +59,48 @@ def _compared(
             again["seed"] = None  # the store draws one, and goes on where coverage is thin
         return verify(arguments.target, **again)
 
+    return compared(arguments, held, verify_once, verbose=arguments.verbose)
+
+
+def first(
+    report: Report, made_with: parameters.Parameters, path: Path, *, verbose: bool = False
+) -> Shown:
+    """Write what holds now; a run that was interrupted, or on which we failed, is no baseline.
+
+    Args:
+        report: of the run.
+        made_with: what it was asked for.
+        path: of the file.
+        verbose: of the view.
+    """
+    nothing = report.judged == 0 or report.verdict == Verdict.UNSUPPORTED
+    if report.interrupted or report.unjudged or nothing:
+        status = 2 if report.unjudged else 130 if report.interrupted else 1
+        sys.stderr.write(f"{path}: not written, for this run shows too little to hold\n")
+    else:
+        status = status_of(report)
+        _write(path, baselines.baseline_of(report, made_with))
+    return Shown(report, View(verbose=verbose, status=status), markdown.annotations(report))
+
+
+def compared(
+    arguments: argparse.Namespace,
+    held: baselines.Baseline,
+    run_once: Callable[[int], Report],
+    *,
+    verbose: bool = False,
+) -> Shown:
+    """The baseline's own cases, then fresh ones; the file is written where that is asked for.
+
+    Args:
+        arguments: of the command line, the gate's options among them.
+        held: what the file says.
+        run_once: with the seed that it is given.
+        verbose: of the view.
+    """
     margin = given.value(arguments, options.MARGIN)
     result = run_gate(
-        verify_once,
+        run_once,
         held,
         _fresh_seed(arguments.seed, held.seed),
         OnFound(given.value(arguments, options.ON_FOUND)),
@@ -95,8 +115,8 @@ def _compared(
             margin=margin,
             accept_regressions=arguments.accept_regressions,
         )
-        _write(path, taken)
-    view = gate_report.view(result, verbose=arguments.verbose)
+        _write(arguments.baseline, taken)
+    view = gate_report.view(result, verbose=verbose)
     return Shown(result.repeated, view, gate_report.commands(result))
 
 

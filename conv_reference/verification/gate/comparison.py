@@ -272,7 +272,7 @@ def _remarks(baseline: Baseline, report: Report) -> Iterator[str]:
     if report.planned != baseline.planned:
         yield (
             f"The plan had {baseline.planned:,} cases, has {report.planned:,}: another version of "
-            "conv-reference, or other parameters."
+            "conv-reference or of the target, or other parameters."
         )
     if report.was_cut:
         yield f"The run was cut: {report.judged:,} of {report.planned:,} cases were judged."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,27 @@ class Parameters:
     """
 
     values: tuple[tuple[str, Any], ...]
+    recorded: tuple[options.Option, ...]  # of which these are the values
 
-    def __init__(self, **given: Any) -> None:
-        recorded = {option.keyword: option for option in options.RECORDED}
-        unknown = sorted({*given} - {*recorded})
+    def __init__(
+        self, recorded: Sequence[options.Option] = options.RECORDED, /, **given: Any
+    ) -> None:
+        unknown = sorted({*given} - {option.keyword for option in recorded})
         if unknown:
             raise TypeError(f"no parameter is called {', '.join(unknown)}")
-        values = {name: given.get(name, option.default) for name, option in recorded.items()}
-        for name, option in recorded.items():
+        values = {option.keyword: given.get(option.keyword, option.default) for option in recorded}
+        for option in recorded:
             if option.repeated:
-                values[name] = tuple(values[name])
+                values[option.keyword] = tuple(values[option.keyword])
         object.__setattr__(self, "values", tuple(values.items()))
+        object.__setattr__(self, "recorded", tuple(recorded))
 
     def __getitem__(self, name: str) -> Any:
         return dict(self.values)[name]
 
     def but(self, **changes: Any) -> Parameters:
         """The same with some values changed."""
-        return Parameters(**dict(self.values) | changes)
+        return Parameters(self.recorded, **dict(self.values) | changes)
 
 
 def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -> None:
@@ -52,7 +56,7 @@ def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -
     Raises:
         ValueError: one line with what was asked for and what was recorded.
     """
-    for option in options.RECORDED:
+    for option in held.recorded:
         now_asked = getattr(arguments, option.attribute)
         if option.kind is None and not now_asked:
             continue  # a switch that is not set asks for nothing
@@ -62,7 +66,7 @@ def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -
                 f"--{option.flag} {now}: the baseline {path} was made with {was}, and the gate "
                 "repeats its cases; leave the option out, or remove the file and make it anew"
             )
-    known = held["known"]
+    known = dict(held.values).get("known", options.NONE)
     if known not in {options.SHIPPED, options.NONE} and not Path(known).is_file():
         raise ValueError(
             f"the baseline {path} was made with --known {known}: there is no such file here"
@@ -72,13 +76,20 @@ def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -
 def _shown(option: options.Option, value: Any) -> str:
     """A parameter in an error; the order of several names is no difference."""
     if isinstance(value, list | tuple):
-        return ", ".join(sorted(value)) or "all"
+        return ", ".join(value if option.ordered else sorted(value)) or "all"
     return option.unset if value is None else str(value)
 
 
-def of(arguments: argparse.Namespace) -> Parameters:
-    """What a command line asks for."""
-    values = {option.keyword: given.value(arguments, option) for option in options.RECORDED}
-    if values["budget"] is None and values["cases"] is None:  # the default may be another one day
-        values["budget"] = options.DEFAULT_BUDGET
-    return Parameters(**values)
+def of(
+    arguments: argparse.Namespace, recorded: Sequence[options.Option] = options.RECORDED
+) -> Parameters:
+    """What a command line asks for.
+
+    Args:
+        arguments: of the command line.
+        recorded: the options of the command that a baseline holds.
+    """
+    values = {option.keyword: given.value(arguments, option) for option in recorded}
+    if {"budget", "cases"} <= {*values} and values["budget"] is values["cases"] is None:
+        values["budget"] = options.DEFAULT_BUDGET  # the default may be another one day
+    return Parameters(recorded, **values)

@@ -28,6 +28,7 @@ class Option:
     unset: str = "none"  # what a default of None means, in words
     choices: tuple[str, ...] = ()
     repeated: bool = False
+    ordered: bool = False  # of a repeated one, whether the order of its values matters
     valid: Callable[[Any], bool] = lambda _: True
     accepted: str = ""  # what is said of a value that is not valid, behind its name
     checked: Callable[[Any], object] | None = None  # raises a ValueError that says more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from conv_reference.geometry import Geometry
@@ -17,30 +18,39 @@ class Seen:
 
     in_place: Verdict = Verdict.UNSUPPORTED  # on the numbers of the step
     replayed: Verdict = Verdict.UNSUPPORTED  # over integers; unsupported where it was not asked
-    bits: float = math.inf  # the least effective ones; infinite where all was exact
+    bits_in_place: float = math.inf  # the least effective ones; infinite where all was exact
+    bits_replayed: float = math.inf
     limit: float = 0.0  # the greatest of the detection limits of its calls
     finding: str = ""  # the first that is wrong, with its element
+    is_of_replay: bool = False  # whether that was found over integers
     index: tuple[int, ...] = ()
     expected: str = ""
     actual: str = ""
 
-    def found(self, said: str, place: Place) -> None:
+    def found(self, said: str, place: Place, *, over_integers: bool = False) -> None:
         """Something is wrong; the first stays."""
         if not self.finding:
             self.finding, self.index = said, place.index
+            self.is_of_replay = over_integers
             self.expected, self.actual = f"{place.expected:.17g}", f"{place.actual:.17g}"
 
     def take(self, verdict: Verdict, *, bits: float, limit: float) -> None:
         """A call judged in place."""
         if self.in_place == Verdict.UNSUPPORTED or is_worse(verdict, self.in_place):
             self.in_place = verdict
-        self.bits, self.limit = min(self.bits, bits), max(self.limit, limit)
+        self.bits_in_place = min(self.bits_in_place, bits)
+        self.limit = max(self.limit, limit)
 
     def take_replay(self, verdict: Verdict, *, bits: float) -> None:
         """A replay over integers."""
         if self.replayed == Verdict.UNSUPPORTED or is_worse(verdict, self.replayed):
             self.replayed = verdict
-        self.bits = min(self.bits, bits)
+        self.bits_replayed = min(self.bits_replayed, bits)
+
+    @property
+    def bits(self) -> float:
+        """The least effective ones of both answers."""
+        return min(self.bits_in_place, self.bits_replayed)
 
     @property
     def verdict(self) -> Verdict:
@@ -69,6 +79,17 @@ class Row:
         """The worst of its quantities."""
         seen = (s.verdict for s in self.quantities.values())
         return worst(v for v in seen if v != Verdict.UNSUPPORTED)
+
+
+def titled(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
+    """Each row with a name that no other of its dtype has.
+
+    A module that runs on several sizes, as a head that is shared between levels, has a row for
+    each: there the geometry is added.
+    """
+    times = Counter((row.name, row.dtype) for row in rows)
+    for row in rows:
+        yield row.name if times[row.name, row.dtype] == 1 else f"{row.name} ({row.geometry})", row
 
 
 @dataclass
@@ -127,10 +148,10 @@ def _lines(certificate: Certificate) -> list[str]:
         f"{word}: {len(rows)} convolutions, {judged} of {calls} calls judged in "
         f"{certificate.steps} step{'' if certificate.steps == 1 else 's'}"
     ]
-    for row in rows:
+    for title, row in titled(rows):
         for quantity, seen in row.quantities.items():
             if seen.finding:
-                lines.append(f"  WRONG {row.name} {quantity}: {seen.finding}")
+                lines.append(f"  WRONG {title} {quantity}: {seen.finding}")
                 lines.append(f"    {_described(row)}")
     lines += _table(rows)
     for reason, number in certificate.not_judged.most_common():
@@ -146,11 +167,11 @@ def _described(row: Row) -> str:
 def _table(rows: list[Row]) -> list[str]:
     if not rows:
         return []
-    width = max(len(row.name) for row in rows)
+    width = max(len(title) for title, _ in titled(rows))
     lines = [f"  {'':{width}}  " + "".join(f"{name:<26}" for name in _NAMES).rstrip()]
-    for row in rows:
+    for title, row in titled(rows):
         cells = "".join(f"{_cell(row.quantities.get(name)):<26}" for name in _NAMES)
-        lines.append(f"  {row.name:{width}}  {cells.rstrip()}")
+        lines.append(f"  {title:{width}}  {cells.rstrip()}")
     return [
         *lines,
         "  in place / over integers; < the smallest error of one element that would be reported,",

@@ -228,7 +228,8 @@ class _Judge:
             elif answer.place.is_outside:
                 seen.take_replay(Verdict.WRONG, bits=answer.place.bits)
                 said = f"over integers, {_said(answer.name, answer.place)}"
-                seen.found(again.explained(said, answer.name, answer.place, seen), answer.place)
+                explained = again.explained(said, answer.name, answer.place, seen)
+                seen.found(explained, answer.place, over_integers=True)
             else:
                 seen.take_replay(Verdict.ROUNDED, bits=answer.place.bits)
 

@@ -123,7 +123,7 @@ def inspect(
 def _bits(relative: float) -> float:
     if relative == 0:
         return math.inf
-    return -math.log2(relative) if math.isfinite(relative) else 0.0
+    return max(0.0, -math.log2(relative)) if math.isfinite(relative) else 0.0
 
 
 def _at(value: Tensor, place: tuple[int, ...]) -> Tensor:

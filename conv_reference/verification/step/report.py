@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+import torch
+
+from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict
-from conv_reference.verification.step.certificate import Certificate, Row, Seen
+from conv_reference.verification.step.certificate import Certificate, Row, Seen, titled
 
 
 def as_report(
@@ -18,6 +21,7 @@ def as_report(
     seed: int,
     reproduce: str,
     seconds: float = 0.0,
+    apart: bool = False,
 ) -> Report:
     """Each quantity of each convolution is a check; what is wrong in it is a finding.
 
@@ -28,6 +32,8 @@ def as_report(
         seed: of the run.
         reproduce: the command that shows it again.
         seconds: that it took.
+        apart: whether the answers in place and over integers are checks of their own, as a gate
+            compares them.
     """
     judged = sum(row.judged for row in certificate.rows)
     return Report(
@@ -38,37 +44,63 @@ def as_report(
         planned=judged,
         judged=judged,
         checks=tuple(
-            _check(row, name, seen)
-            for row in certificate.rows
+            check
+            for title, row in titled(certificate.rows)
             for name, seen in row.quantities.items()
+            for check in (_apart if apart else _together)(f"{title} {name}", row, seen)
         ),
-        findings=tuple(_findings(certificate, seed, reproduce)),
+        findings=tuple(_findings(certificate, seed, reproduce, apart=apart)),
         notes=tuple(_notes(certificate)),
         seconds=seconds,
     )
 
 
-def _check(row: Row, name: str, seen: Seen) -> CheckResult:
-    bits = None if math.isinf(seen.bits) else seen.bits
+_IN_PLACE, _OVER_INTEGERS = "in place", "over integers"
+
+
+def _together(name: str, row: Row, seen: Seen) -> Iterator[CheckResult]:
+    """Both answers as one check."""
+    bound = "componentwise" if seen.replayed == Verdict.EXACT else "normwise"
+    yield _check(name, row, seen.verdict, seen.bits, bound)
+
+
+def _apart(name: str, row: Row, seen: Seen) -> Iterator[CheckResult]:
+    """A check for each answer that was asked for.
+
+    In place the bits are those of one worst element, which other weights shift by two and more: as
+    many as rounding leaves anyhow are not told apart from more.
+    """
+    if seen.in_place != Verdict.UNSUPPORTED:
+        usual = -math.log2(torch.finfo(DTYPES[row.dtype]).eps) - 1
+        bits = min(seen.bits_in_place, usual) if math.isfinite(seen.bits_in_place) else math.inf
+        yield _check(f"{name} {_IN_PLACE}", row, seen.in_place, bits, None)
+    if seen.replayed != Verdict.UNSUPPORTED:
+        yield _check(f"{name} {_OVER_INTEGERS}", row, seen.replayed, seen.bits_replayed, None)
+
+
+def _check(name: str, row: Row, verdict: Verdict, bits: float, bound: str | None) -> CheckResult:
     return CheckResult(
-        name=f"{row.name} {name}",
+        name=name,
         dtype=row.dtype,
-        verdict=seen.verdict,
+        verdict=verdict,
         geometries=1,
-        effective_bits=bits,
+        effective_bits=None if math.isinf(bits) else bits,
         miss_bound=None,
         cases=row.judged,
-        bound="componentwise" if seen.replayed == Verdict.EXACT else "normwise",
+        bound=bound,
         real=True,
     )
 
 
-def _findings(certificate: Certificate, seed: int, reproduce: str) -> Iterator[Finding]:
-    for row in certificate.rows:
+def _findings(
+    certificate: Certificate, seed: int, reproduce: str, *, apart: bool
+) -> Iterator[Finding]:
+    for title, row in titled(certificate.rows):
         for name, seen in row.quantities.items():
             if seen.finding:
+                answer = f" {_OVER_INTEGERS if seen.is_of_replay else _IN_PLACE}" if apart else ""
                 yield Finding(
-                    check=f"{row.name} {name}",
+                    check=f"{title} {name}{answer}",
                     dtype=row.dtype,
                     verdict=Verdict.WRONG,
                     quantity=name,

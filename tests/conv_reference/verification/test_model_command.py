@@ -4,10 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conv_reference.cli import main
+from conv_reference.verification.step import dispatched
+from conv_reference.verification.step.dispatched import Dispatched
 
 NETS = """\
 import torch
@@ -128,3 +131,125 @@ def test_what_is_no_network_is_refused(
 ) -> None:
     assert main(["model", f"{nets}:{name}", "--input", "2x3x9x9"]) == 2
     assert message in capsys.readouterr().err
+
+
+SHARED = """\
+import os
+
+from torch import nn
+
+
+class Shared(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 2, 3) if os.environ.get("STEM") else nn.Identity()
+        self.head = nn.Conv2d(2 if os.environ.get("STEM") else 1, 2, 1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(x), self.head(x[..., 1:])
+"""
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A network whose head is shared between two sizes, and a baseline to be."""
+    (tmp_path / "shared.py").write_text(SHARED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STEM", "1")
+    return ["model", "shared.py:Shared", "--baseline", "held.json"]
+
+
+@pytest.fixture
+def held(gate: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The same, with the baseline written."""
+    assert main([*gate, "--input", "2x1x5x6", "--update-baseline"]) == 0
+    assert "held.json: written, 22 rows\n" in capsys.readouterr().err
+    return gate
+
+
+def test_a_network_is_held_against_its_baseline_which_says_how_it_was_asked(
+    held: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {row["check"] for row in json.loads(Path("held.json").read_text())["rows"]}
+    assert {"stem Y in place", "stem dK over integers"} <= names
+    assert sum(name.startswith("head (n2 c2 h3 w3 ") for name in names) == 8
+
+    assert main([*held, "--seed", "7"]) == 0
+
+    said = capsys.readouterr()
+    assert "green: 22 rows hold as in the baseline" in said.out
+    assert "with the baseline's seed, 0\n" in said.err
+    assert "with a fresh seed, 7\n" in said.err
+
+
+def test_a_layer_that_is_gone_is_red(
+    held: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("STEM")
+
+    assert main(held) == 1
+
+    assert "stem dK over integers in float32 on cpu: was exact, is gone" in capsys.readouterr().out
+
+
+def test_an_answer_that_got_worse_is_red_and_one_that_is_wrong_is_named(
+    held: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = dispatched.backward
+
+    def worn(arguments: Any, gradients: Any) -> Dispatched:
+        """What hardware might answer: one output channel's part of dK is off."""
+        gradients[1][1] += 1
+        return whole(arguments, gradients)
+
+    monkeypatch.setattr(dispatched, "backward", worn)
+
+    assert main([*held, "--output", "r.json"]) == 1
+
+    report = json.loads(Path("r.json").read_text())
+    broken = {(each["check"], each["was"]): each["is"] for each in report["gate"]["broken"]}
+    assert broken["stem dK in place", "rounded"] == "wrong"
+    assert broken["stem dK over integers", "exact"].startswith("rounded with")
+    assert {f["index"][0] for f in report["findings"] if f["check"] == "stem dK in place"} == {1}
+    assert "BROKEN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--input", "2x1x5x7"], "--input 2x1x5x7: the baseline held.json was made with 2x1x5x6"),
+        (["--steps", "2"], "--steps 2: the baseline held.json was made with 1"),
+    ],
+)
+def test_a_gate_repeats_what_its_baseline_was_asked(
+    words: list[str], message: str, held: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*held, *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--input is needed, the shape of the network's input, like 8x3x224x224"),
+        (["--input", "1x1x5x5", "--margin", "2"], "--margin goes with --baseline FILE"),
+        (["--baseline", "none.json"], "no baseline none.json; --update-baseline makes one"),
+    ],
+)
+def test_what_is_missing_is_one_line(
+    words: list[str], message: str, gate: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*gate[:2], *words]) == 2
+    assert capsys.readouterr().err == f"conv-reference model: error: {message}\n"
+
+
+def test_a_network_is_made_with_the_same_weights_each_time(
+    gate: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*gate[:2], "--input", "2x1x5x6", "--dtype", "float16"]
+    said = []
+    for _ in range(2):
+        assert main(words) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
