@@ -178,7 +178,7 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
 
 
 def large_cases(
-    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int
+    target: Target, dtypes: Sequence[torch.dtype], seed: int, count: int, *, ever: Ever = NEVER
 ) -> Iterator[Case]:
     """Layers of real sizes, those of known networks in turn, and where libraries change algorithm.
 
@@ -190,21 +190,26 @@ def large_cases(
         dtypes: at least one.
         seed: of the run.
         count: of cases, altogether.
+        ever: what was judged before: layers that were judged in the fewest dtypes come first.
     """
     random = Random(f"large {seed}")
-    yield from islice(_large_cases(target, dtypes, random, count), count)
+    yield from islice(_large_cases(target, dtypes, random, count, ever), count)
 
 
 def _large_cases(
-    target: Target, dtypes: Sequence[torch.dtype], random: Random, count: int
+    target: Target, dtypes: Sequence[torch.dtype], random: Random, count: int, ever: Ever
 ) -> Iterator[Case]:
     layers = [*network_geometries()]
     begin, every = random.randrange(len(layers)), 60 // _NETWORKS
+    layers = [*layers[begin + 1 :], *layers[: begin + 1]]  # the first case is the stem's
+    layers.sort(key=lambda layer: sum(ever.has(layer, dtype) for dtype in dtypes))
     in_turn = _in_turn(dtypes)
     for place in range(count):
         dtype = in_turn[place % len(in_turn)]
         if place % every == 0:
-            geometry = layers[(begin + place // every) % len(layers)] if place else STEM
+            geometry = layers[(place // every - 1) % len(layers)] if place else STEM
+            if ever.has(geometry, dtype):
+                dtype = next((kind for kind in dtypes if not ever.has(geometry, kind)), dtype)
             case = _miniature_case(geometry, dtype, random)
         else:
             draw = random.choice((large_geometry, real_geometry))

@@ -165,14 +165,14 @@ def _drawn(target: Target, request: Request, ever: Ever) -> Iterator[Case]:
     seed, dtypes, scale = request.seed, request.dtypes, request.scale
     match request.sweep:
         case Sweep.DEFAULT:
-            yield from large_cases(target, dtypes, seed, round(60 * scale))
+            yield from large_cases(target, dtypes, seed, round(60 * scale), ever=ever)
             yield from pair_cases(target, dtypes, seed, round(66 * scale))
             yield from threshold_cases(target, dtypes, seed, round(600 * scale))
             yield from small_cases(target, dtypes, seed, round(7_240 * scale), ever=ever)
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale), ever=ever)
         case Sweep.RANDOM:
-            yield from large_cases(target, dtypes, seed, round(400 * scale))
+            yield from large_cases(target, dtypes, seed, round(400 * scale), ever=ever)
             count = round(8_000 * scale)
             yield from small_cases(target, dtypes, seed, count, enumerated=0, ever=ever)
         case Sweep.NETWORKS:

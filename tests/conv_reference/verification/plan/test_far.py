@@ -12,8 +12,9 @@ import pytest
 from torch.nn.functional import conv2d
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.case import DTYPES, dtype_name
 from conv_reference.verification.plan.bulk import large_cases, pair_cases, small_cases
+from conv_reference.verification.plan.ever import Ever
 from conv_reference.verification.plan.far import far_geometry, log_uniform, real_geometry
 from conv_reference.verification.plan.networks import network_geometries
 from conv_reference.verification.target.conventions import as_target
@@ -83,6 +84,29 @@ def test_layers_of_known_networks_come_in_turn() -> None:
         assert len(tonight) >= 7
         met |= tonight
     assert met == layers
+
+
+def nights_with_a_store(month: int, *, every_dtype: bool = False) -> int:
+    """After how many nights each layer of a known network was judged: plans alone, nothing runs."""
+    random, judged = Random(month), set[tuple[str, str]]()
+    layers = {str(layer) for layer in network_geometries()}
+    wanted = {(layer, dtype_name(dtype)) for layer in layers for dtype in ALL}
+    for night in range(1, 31):
+        ever = Ever(cases=len(judged), certified=frozenset(judged))
+        for case in large_cases(TARGET, ALL, random.getrandbits(32), 60, ever=ever):
+            judged.add((str(case.geometry), dtype_name(case.dtype)))
+        if wanted <= judged or (not every_dtype and layers <= {layer for layer, _ in judged}):
+            return night
+    raise AssertionError(f"not in a month: {layers - {layer for layer, _ in judged}}")
+
+
+@pytest.mark.parametrize("month", range(10))
+def test_with_a_store_each_layer_of_a_known_network_is_met_in_five_nights(month: int) -> None:
+    assert nights_with_a_store(month) <= 5
+
+
+def test_with_a_store_each_layer_is_met_in_each_dtype_within_a_month() -> None:
+    assert nights_with_a_store(0, every_dtype=True) <= 20
 
 
 def test_one_large_geometry_goes_to_every_dtype() -> None:
