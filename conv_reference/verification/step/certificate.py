@@ -23,6 +23,8 @@ class Seen:
     limit: float = 0.0  # the greatest of the detection limits of its calls
     finding: str = ""  # the first that is wrong, with its element
     is_of_replay: bool = False  # whether that was found over integers
+    judged: int = 0  # calls, in place
+    wrong: list[int] = field(default_factory=list)  # in place, the optimizer's steps of such calls
     index: tuple[int, ...] = ()
     expected: str = ""
     actual: str = ""
@@ -40,6 +42,12 @@ class Seen:
             self.in_place = verdict
         self.bits_in_place = min(self.bits_in_place, bits)
         self.limit = max(self.limit, limit)
+
+    def counted(self, step: int, *, is_wrong: bool) -> None:
+        """A call was judged in place, in this step of the optimizer."""
+        self.judged += 1
+        if is_wrong:
+            self.wrong.append(step)
 
     def take_replay(self, verdict: Verdict, *, bits: float) -> None:
         """A replay over integers."""
@@ -144,15 +152,17 @@ def _lines(certificate: Certificate) -> list[str]:
     judged, calls = sum(r.judged for r in rows), sum(r.calls for r in rows)
     said = {Verdict.UNSUPPORTED: "nothing was judged", Verdict.WRONG: "wrong"}
     word = said.get(certificate.verdict, "right, as far as it was judged")
+    dtypes = ", ".join(dict.fromkeys(row.dtype for row in rows))
     lines = [
         f"{word}: {len(rows)} convolutions, {judged} of {calls} calls judged in "
         f"{certificate.steps} step{'' if certificate.steps == 1 else 's'}"
+        f"{dtypes and f', in {dtypes}'}"
     ]
     for title, row in titled(rows):
         for quantity, seen in row.quantities.items():
             if seen.finding:
                 lines.append(f"  WRONG {title} {quantity}: {seen.finding}")
-                lines.append(f"    {_described(row)}")
+                lines.append(f"    {_described(row)}{_when(seen)}")
     lines += _table(rows)
     for reason, number in certificate.not_judged.most_common():
         lines.append(f"  not judged: {number} × {reason}")
@@ -164,24 +174,68 @@ def _described(row: Row) -> str:
     return f"{adjoint}{row.geometry} in {row.dtype}"
 
 
+def _when(seen: Seen) -> str:
+    """In how many of its calls it was wrong in place, and in which steps."""
+    if not seen.wrong:
+        return ""
+    steps = [*dict.fromkeys(seen.wrong)]
+    first = ", ".join(map(str, steps[:_MOST_STEPS])) + (", ..." if steps[_MOST_STEPS:] else "")
+    return (
+        f"; in place wrong in {len(seen.wrong):,} of {seen.judged:,} calls, in step"
+        f"{'' if len(steps) == 1 else 's'} {first}"
+    )
+
+
+_MOST_STEPS = 5  # that are named
+
+
 def _table(rows: list[Row]) -> list[str]:
     if not rows:
         return []
-    width = max(len(title) for title, _ in titled(rows))
-    lines = [f"  {'':{width}}  " + "".join(f"{name:<26}" for name in _NAMES).rstrip()]
-    for title, row in titled(rows):
-        cells = "".join(f"{_cell(row.quantities.get(name)):<26}" for name in _NAMES)
-        lines.append(f"  {title:{width}}  {cells.rstrip()}")
-    return [
-        *lines,
-        "  in place / over integers; < the smallest error of one element that would be reported,",
-        "  relative to the greatest element: below it an error is not told from rounding.",
+    several = len({row.dtype for row in rows}) > 1
+    named = [(f"{title} {row.dtype}" if several else title, row) for title, row in titled(rows)]
+    width = max(len(title) for title, _ in named)
+    cells = [[_cell(row.quantities.get(name)) for name in _NAMES] for _, row in named]
+    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(_NAMES))]
+    lines = []
+    for title, line in zip(("", *(title for title, _ in named)), (_NAMES, *cells), strict=True):
+        columns = "".join(f"{cell:{wide}}" for cell, wide in zip(line, widths, strict=True))
+        lines.append(f"  {title:{width}}  {columns}".rstrip())
+    return [*lines, *_legend(rows)]
+
+
+def _legend(rows: list[Row]) -> list[str]:
+    """What the cells say, as far as there are such."""
+    every = [seen for row in rows for seen in row.quantities.values()]
+    lines = [
+        "  in place, on the step's own numbers: rounded is no further off than rounding explains;",
+        "  <x: an error of one element below x times the greatest one is not told from rounding",
     ]
+    if any(seen.replayed != Verdict.UNSUPPORTED for seen in every):
+        lines[-1] += ";"
+        lines.append(
+            "  / over integers, where a direct algorithm makes no error: exact, to the bit"
+        )
+    return lines
 
 
 def _cell(seen: Seen | None) -> str:
     if seen is None:
         return "-"
-    place = seen.in_place.value if seen.in_place != Verdict.UNSUPPORTED else "-"
-    integers = seen.replayed.value if seen.replayed != Verdict.UNSUPPORTED else "-"
-    return f"{place}/{integers} <{seen.limit:.1e}"
+    place = (
+        "-" if seen.in_place == Verdict.UNSUPPORTED else f"{seen.in_place.value} <{_brief(seen)}"
+    )
+    return place if seen.replayed == Verdict.UNSUPPORTED else f"{place} / {_replayed(seen)}"
+
+
+def _brief(seen: Seen) -> str:
+    return f"{seen.limit:.1e}" if seen.limit < _SMALL else f"{seen.limit:.2f}"
+
+
+_SMALL = 0.01  # below which a limit is written with an exponent
+
+
+def _replayed(seen: Seen) -> str:
+    """Over integers; where not exact, with the bits that are right."""
+    bits = "" if seen.replayed != Verdict.ROUNDED else f" {seen.bits_replayed:.1f} bits"
+    return seen.replayed.value + bits

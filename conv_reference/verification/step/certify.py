@@ -28,7 +28,14 @@ from conv_reference.verification.step.certificate import Certificate, Row, Seen
 from conv_reference.verification.step.dispatched import Answer, Dispatched, Face, NotJudged
 from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.names import Names
-from conv_reference.verification.step.places import Place, inspect, ratios, worst
+from conv_reference.verification.step.places import (
+    Place,
+    are_finite,
+    extent,
+    inspect,
+    ratios,
+    worst,
+)
 from conv_reference.verification.step.replay import key, over_integers, replay
 
 # Of a sum over a whole batch a residual may be so many times √n·u of its spread before the tap is
@@ -103,6 +110,7 @@ class Certifying:
     def _step(self) -> None:
         """After a step of an optimizer: between two judged ones nothing is listened to."""
         self._taken += 1
+        self._judge.step = self._taken + 1
         self._names.forget()
         if self._taken % self._every == 0:
             self._listen()
@@ -136,9 +144,16 @@ class _Listener(TorchDispatchMode):
             name = func.overloadpacket.__name__
             if name in {dispatched.FORWARD, dispatched.BACKWARD} and not kwargs:
                 self._judge.takes(name, func, args, answered)
+            elif name == "_to_copy" and _is_plain(answered):  # as autocast does with kernels
+                self._judge.names.copied(args[0], answered)
             elif dispatched.is_kin(name):
                 self._judge.certificate.not_judged[f"aten::{name}"] += 1
         return answered
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Whether it lies in memory that others may be found by."""
+    return type(tensor) is Tensor and tensor.layout == torch.strided and tensor.dim() > 2
 
 
 class _Judge:
@@ -162,6 +177,7 @@ class _Judge:
         self._replayed: set[tuple[Any, ...]] = set()
         self._calls = 0
         self._is_new_step = False
+        self.step = 1  # of the optimizer's, the one that is at hand
 
     def begins_a_step(self) -> None:
         """What is judged from now on is of another step."""
@@ -208,9 +224,14 @@ class _Judge:
         for answer, equation in equations(combination, call.answers):
             seen = row.seen(answer.name)
             direct = seen.replayed == Verdict.EXACT
-            judged_in_place(
-                answer, equation, seen, again, direct=direct, allowed_bits=self._allowed_bits
-            )
+            try:
+                is_wrong = judged_in_place(
+                    answer, equation, seen, again, direct=direct, allowed_bits=self._allowed_bits
+                )
+            except NotJudged as reason:
+                self.certificate.not_judged[f"{answer.name} in place: {reason}"] += 1
+            else:
+                seen.counted(self.step, is_wrong=is_wrong)
 
     def _over_integers(
         self, call: Dispatched, row: Row, operator: Any, args: tuple[Any, ...]
@@ -227,7 +248,7 @@ class _Judge:
                 seen.take_replay(Verdict.EXACT, bits=float("inf"))
             elif answer.place.is_outside:
                 seen.take_replay(Verdict.WRONG, bits=answer.place.bits)
-                said = f"over integers, {_said(answer.name, answer.place)}"
+                said = f"over integers, {_said(answer.name, answer.place)}{answer.extent}"
                 explained = again.explained(said, answer.name, answer.place, seen)
                 seen.found(explained, answer.place, over_integers=True)
             else:
@@ -242,8 +263,8 @@ def judged_in_place(
     *,
     direct: bool,
     allowed_bits: int | None = None,
-) -> None:
-    """One answer held against what rounding explains.
+) -> bool:
+    """One answer held against what rounding explains; whether it is wrong.
 
     A pixel costs little, so the worst one is always computed once more, element by element; a tap
     sums over the whole batch, and is only where its residual is suspect.
@@ -256,21 +277,29 @@ def judged_in_place(
         direct: whether the algorithm is known to be direct, so that one element that errs far more
             than all others is not rounding's.
         allowed_bits: the precision that is allowed in place of the dtype's.
+
+    Raises:
+        NotJudged: when nothing can be told, for what goes in or comes out is rightly not finite.
     """
+    is_finite = bool(equation.residual.isfinite().all())
+    if not is_finite and not are_finite(answer):
+        raise NotJudged("an operand that is not finite, as of a loss that overflowed")
     relative = ratios(equation)
     if relative.numel() == 0:
-        return
+        return False
     if answer.face not in {Face.OUTPUT, Face.INPUT}:
         allowed = _allowed(answer, allowed_bits)
         if float(relative.max()) <= allowed:
             greatest = max(float(answer.value.abs().max()), 1e-300)
             limit = allowed * float(_max(equation.spread)) / greatest
             seen.take(Verdict.ROUNDED, bits=float("inf"), limit=limit)
-            return
+            return False
     place = inspect(answer, worst(equation), direct=direct, allowed_bits=allowed_bits)
+    if not is_finite and not place.is_outside:
+        raise NotJudged("an answer past the dtype's range, which is infinite")
     said = ""
     if place.is_outside:
-        said = _said(answer.name, place)
+        said = _said(answer.name, place) + extent(answer, place)
     elif place.stands_out:
         others = f"{place.times:,.0f} times the error of the others at its place"
         said = f"{_said(answer.name, place)}: {others}"
@@ -278,6 +307,7 @@ def judged_in_place(
     seen.take(verdict, bits=place.bits, limit=place.limit)
     if said:
         seen.found(again.explained(said, answer.name, place, seen), place)
+    return bool(said)
 
 
 def _allowed(answer: Answer, allowed_bits: int | None) -> float:

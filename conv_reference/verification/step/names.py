@@ -9,27 +9,30 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 _UNNAMED = "convolution"
+_Kernel = tuple[int, tuple[int, ...]]  # where it lies, and its shape
 
 
 class Names:
     """The path of the module that is at work, for a call at the dispatcher.
 
     A backward call is named after the forward call with the same input and kernel, or, where the
-    input was computed again (checkpointing), after the last one with the same kernel.
+    input was computed again (checkpointing), after the last one with the same kernel. A copy of a
+    kernel in another dtype, as autocast makes one for each pass, counts as that kernel.
     """
 
     def __init__(self, model: nn.Module | None) -> None:
         self._model = model
         self._stack: list[str] = []
         self._handles: list[RemovableHandle] = []
-        self._by_operands: dict[tuple[int, int], str] = {}
-        self._by_kernel: dict[int, str] = {}
-        self._unnamed: dict[tuple[int, ...], str] = {}
+        self._by_operands: dict[tuple[int, _Kernel], str] = {}
+        self._by_kernel: dict[_Kernel, str] = {}
+        self._copied: dict[_Kernel, _Kernel] = {}
+        self._unnamed: dict[_Kernel, str] = {}
 
     def __enter__(self) -> Names:
         if self._model is not None:
             for path, module in self._model.named_modules():
-                self._handles += self._hooked(path, module)
+                self._handles += self._hooked(path or type(module).__name__, module)
         return self
 
     def __exit__(
@@ -56,25 +59,38 @@ class Names:
             module.register_forward_hook(leave, always_call=True),
         ]
 
+    def copied(self, tensor: Tensor, copy: Tensor) -> None:
+        """A tensor was copied into another dtype."""
+        self._copied[_place(copy)] = self._origin(tensor)
+
     def forward(self, input: Tensor, weight: Tensor) -> str:
         """The name of a forward call."""
-        name = self._stack[-1] if self._stack else self._numbered(weight)
-        self._by_operands[input.data_ptr(), weight.data_ptr()] = name
-        self._by_kernel[weight.data_ptr()] = name
+        kernel = self._origin(weight)
+        name = self._stack[-1] if self._stack else self._numbered(kernel)
+        self._by_operands[input.data_ptr(), kernel] = name
+        self._by_kernel[kernel] = name
         return name
 
     def backward(self, input: Tensor, weight: Tensor) -> str:
         """The name of a backward call."""
-        place = weight.data_ptr()
-        found = self._by_operands.get((input.data_ptr(), place)) or self._by_kernel.get(place)
-        return found or self._numbered(weight)
+        kernel = self._origin(weight)
+        found = self._by_operands.get((input.data_ptr(), kernel)) or self._by_kernel.get(kernel)
+        return found or self._numbered(kernel)
+
+    def _origin(self, weight: Tensor) -> _Kernel:
+        place = _place(weight)
+        return self._copied.get(place, place)
 
     def forget(self) -> None:
         """Between two steps: memory is handed out anew."""
         self._by_operands.clear()
         self._by_kernel.clear()
+        self._copied.clear()
 
-    def _numbered(self, weight: Tensor) -> str:
+    def _numbered(self, kernel: _Kernel) -> str:
         """Outside of any module, each kernel has a number."""
-        key = (weight.data_ptr(), *weight.shape)
-        return self._unnamed.setdefault(key, f"{_UNNAMED} {len(self._unnamed) + 1}")
+        return self._unnamed.setdefault(kernel, f"{_UNNAMED} {len(self._unnamed) + 1}")
+
+
+def _place(tensor: Tensor) -> _Kernel:
+    return tensor.data_ptr(), tuple(tensor.shape)

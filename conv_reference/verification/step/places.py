@@ -8,7 +8,8 @@ the absolute products behind it, and each is judged by itself.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ class Place:
     is_outside: bool  # of the bound on rounding errors
     times: float  # how many times as much as the median of the others it errs; 0 with too few
     limit: float  # the smallest error that would be reported, relative to the greatest element
+    off: Tensor | None = field(default=None, compare=False, repr=False)  # which elements are wrong
 
     @property
     def stands_out(self) -> bool:
@@ -95,6 +97,8 @@ def inspect(
     scale = _elements(form, answer.face, place, torch.abs)
     squares = _elements(form, answer.face, place, torch.square)
     error = (actual - expected).abs().nan_to_num(nan=math.inf, posinf=math.inf)
+    # Where the products alone pass the dtype's range a sum may, in whatever order it is taken.
+    error = error.where(actual.isfinite() | (scale <= torch.finfo(dtype).max), 0)
     unit = torch.finfo(dtype).eps / 2
     allowed = _gamma(_terms(form, answer.face) + 1, unit) * scale
     if not direct:
@@ -117,7 +121,51 @@ def inspect(
         is_outside=bool(outside.any()),
         times=0.0 if few or not direct else float(normal[index]) / median,
         limit=float(limits.median()) / max(float(expected.abs().max()), 1e-300),
+        off=outside,
     )
+
+
+def are_finite(answer: Answer) -> bool:
+    """Whether all that an answer is computed from is finite."""
+    form = answer.form
+    operands = {
+        Face.OUTPUT: (form.input, form.weight, form.bias),
+        Face.INPUT: (form.grad_output, form.weight, form.bias),
+        Face.WEIGHT: (form.grad_output, form.input),
+        Face.BIAS: (form.grad_output,),
+        Face.INPUT_BIAS: (form.input,),
+    }[answer.face]
+    return all(bool(tensor.isfinite().all()) for tensor in operands if tensor is not None)
+
+
+def extent(answer: Answer, place: Place, *, places: int = 0, of: int = 0) -> str:
+    """Where else an answer is wrong, in words that follow the element's.
+
+    Args:
+        answer: what was computed.
+        place: with an element that is wrong.
+        places: of its pixels or taps, how many are off; 0 where that is not known.
+        of: how many there are.
+    """
+    assert place.off is not None
+    number, total = int(place.off.sum()), place.off.numel()
+    kind = "tap" if answer.face == Face.WEIGHT else "pixel"
+    at = f" at this {kind}" if len(place.index) > 2 else ""
+    said = f", with {number - 1:,} of {total - 1:,} others{at}" if number > 1 else f", alone{at}"
+    alike = [
+        str(place.index[axis]) if len(hit) == 1 else ":" for axis, hit in enumerate(_hit(place.off))
+    ]
+    if number > 1 and {*alike} != {":"}:
+        said += f", all in {answer.name}[{','.join(alike)}]"
+    if places > 1 and at:
+        said += f"; {places:,} of {of:,} {kind}s are off"
+    return said
+
+
+def _hit(off: Tensor) -> Iterator[set[int]]:
+    """The indices at which something is wrong, axis by axis."""
+    for column in off.nonzero().T.tolist():
+        yield {*column}
 
 
 def _bits(relative: float) -> float:

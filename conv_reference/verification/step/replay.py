@@ -19,7 +19,7 @@ from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.dispatched import Dispatched
 from conv_reference.verification.step.equations import equations
-from conv_reference.verification.step.places import Place, inspect
+from conv_reference.verification.step.places import Place, extent, inspect
 from conv_reference.verification.trial.values import case_operands
 
 
@@ -30,6 +30,7 @@ class Replayed:
     name: str  # Y, dX, dK or db
     is_exact: bool
     place: Place | None = None  # where it is not exact, the element that is off the most
+    extent: str = ""  # where else it is off, in words
 
 
 def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[Replayed]:
@@ -64,7 +65,10 @@ def _held(
         flat = int(off.argmax())
         place = () if off.dim() == 0 else divmod(flat, off.shape[1])
         found = inspect(answer, place, allowed_bits=allowed_bits)
-        yield Replayed(answer.name, is_exact=False, place=found)
+        where = ""
+        if found.is_outside:
+            where = extent(answer, found, places=int(off.count_nonzero()), of=off.numel())
+        yield Replayed(answer.name, is_exact=False, place=found, extent=where)
 
 
 def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:

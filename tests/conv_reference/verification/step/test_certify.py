@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,6 +122,8 @@ def test_a_fault_in_one_channel_of_one_layers_weight_gradient_for_large_batches_
     assert wrong == [("2", "dK")]
     assert not certificate
     assert "WRONG 2 dK: over integers, dK[7," in str(certificate)
+    assert "all in dK[7,:]" in str(certificate)
+    assert "in place wrong in 1 of 1 calls, in step 1\n" in str(certificate)
     with pytest.raises(AssertionError, match="WRONG 2 dK"):
         certificate.raise_if_wrong()
     with corrupted(change), certify(model) as certificate:
@@ -156,9 +159,39 @@ def test_one_flipped_bit_in_one_call_of_a_training_is_found(bit: int, place: int
             optimizer.zero_grad()
             step(model)
             optimizer.step()
-    wrong = [(r.name, q) for r in certificate.rows for q, s in r.quantities.items() if s.finding]
-    assert wrong
+    seen = [s for r in certificate.rows for s in r.quantities.values() if s.finding]
+    assert [s.wrong for s in seen] == [[3]], str(certificate)
+    assert re.search(r"in place wrong in 1 of \d calls, in step 3\n", str(certificate))
     assert certificate.steps == 5
+
+
+def test_what_is_rightly_not_finite_is_listed_and_is_no_fault() -> None:
+    """A step that overflows, as those that a gradient scaler skips."""
+    layer = nn.Conv2d(3, 4, 3).half()
+    layer.weight.data *= 100
+    images = IMAGES.half()
+    with certify(layer) as certificate:
+        layer(images * 3_000)
+        layer(images.masked_fill(images > 2, torch.nan))
+        layer(images)
+    assert certificate.passed, str(certificate)
+    assert certificate.rows[0].quantities["Y"].judged == 1
+    assert {*certificate.not_judged} == {
+        "Y in place: an answer past the dtype's range, which is infinite",
+        "Y in place: an operand that is not finite, as of a loss that overflowed",
+    }
+
+
+@pytest.mark.parametrize("wrong", [torch.inf, torch.nan])
+def test_what_is_not_finite_and_should_be_is_wrong(wrong: float) -> None:
+    def change(name: str, _: int, __: tuple[Any, ...], answered: Any) -> None:
+        if name == "convolution":
+            answered[2, 1, 0, 0] = wrong
+
+    layer = nn.Conv2d(3, 4, 3)
+    with corrupted(change), certify(layer, replayed=False) as certificate:
+        layer(IMAGES)
+    assert "WRONG Conv2d Y: Y[2,1,0,0] should be" in str(certificate)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
@@ -192,6 +225,38 @@ def test_a_checkpointed_part_is_judged_again_in_the_backward_pass() -> None:
         *((name, 3) for name in ("0", "2", "4", "6")),
         ("7", 2),
     ]
+
+
+def test_under_autocast_a_checkpointed_part_has_its_modules_names() -> None:
+    """Autocast copies each kernel anew when the part is computed again."""
+    model = network()
+    with certify(model) as certificate, torch.autocast("cpu", dtype=torch.bfloat16):
+        output = checkpoint(model, IMAGES, use_reentrant=False)
+        assert isinstance(output, Tensor)
+        output.float().square().mean().backward()
+    assert certificate.passed
+    assert [row.name for row in certificate.rows] == ["0", "2", "4", "6", "7"]
+    assert {"dX", "dK"} <= {*certificate.rows[-1].quantities}
+
+
+def test_a_module_that_runs_on_two_sizes_and_dtypes_has_a_row_for_each() -> None:
+    layer = nn.Conv2d(3, 2, 1)
+    with certify(layer) as certificate:
+        layer(IMAGES)
+        layer(IMAGES[..., 1:])
+    first, *rows = str(certificate).splitlines()
+    assert first.endswith("in 1 step, in float32")
+    assert [row.split()[:5] for row in rows[1:3]] == [
+        ["Conv2d", "(n6", "c3", "h21", "w26"],
+        ["Conv2d", "(n6", "c3", "h21", "w25"],
+    ]
+    layer.double()
+    with certify(layer) as both:
+        layer(IMAGES.double())
+        layer.float()(IMAGES)
+    lines = str(both).splitlines()
+    assert lines[0].endswith("in float64, float32")
+    assert [line.split()[1] for line in lines[2:4]] == ["float64", "float32"]
 
 
 def test_one_dimension_is_one_row_and_three_are_listed() -> None:
