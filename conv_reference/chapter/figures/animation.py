@@ -7,9 +7,9 @@ import io
 from matplotlib.figure import Figure
 from PIL import Image
 
+from conv_reference.chapter.figures.experiment import moments_shown
 from conv_reference.chapter.figures.files import png
 from conv_reference.chapter.figures.parts import show_kernel
-from conv_reference.chapter.figures.story import moments_shown
 from conv_reference.chapter.training import Run
 
 _FRAMES, _MILLISECONDS, _LAST_MILLISECONDS = 40, 120, 2500

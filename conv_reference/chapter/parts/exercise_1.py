@@ -11,7 +11,7 @@ from torch import Tensor
 
 from conv_reference.chapter import stability
 from conv_reference.chapter.curvature import Curvature, curvature, image_curvatures
-from conv_reference.chapter.figures import bowl
+from conv_reference.chapter.figures import exercise_1
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.quadratic import Quadratic, derive_quadratic
 from conv_reference.chapter.stability import Interval
@@ -130,8 +130,8 @@ class Exercise1:
         """The bowl's directions, the runs about the limit, and what an epoch leaves."""
         below, above = self.near
         return {
-            "directions": bowl.directions(self.bowl, SIZE, _),
-            "diverging": bowl.runs(
+            "directions": exercise_1.directions(self.bowl, SIZE, _),
+            "diverging": exercise_1.runs(
                 {
                     _("raw pixels, learning rate 0.1"): self.failing_run.losses,
                     _("normalised, 3% above 1/λmax"): above.losses,
@@ -139,7 +139,7 @@ class Exercise1:
                 },
                 _,
             ),
-            "left": bowl.left_over(self.predicted_shares, self.measured_shares, _),
+            "left": exercise_1.left_over(self.predicted_shares, self.measured_shares, _),
         }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from conv_reference.chapter import initialisation
-from conv_reference.chapter.figures import spread
+from conv_reference.chapter.figures import exercise_2
 from conv_reference.chapter.initialisation import INITS, Spread, TorchDefault
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.training import Run
@@ -50,6 +50,6 @@ class Exercise2:
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """Variance and loss against K; the runs."""
         return {
-            "spread": spread.against_size(self.spreads, _),
-            "runs": spread.both_runs(self.runs, _),
+            "spread": exercise_2.against_size(self.spreads, _),
+            "runs": exercise_2.both_runs(self.runs, _),
         }

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from conv_reference.chapter.figures import advantages
+from conv_reference.chapter.figures import exercise_3
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.patch import SIZE, PatchGradients, gradients, liveliest
 from conv_reference.chapter.statements import OWN_GRADIENTS, Statement
@@ -36,5 +36,5 @@ class Exercise3:
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """The patch in its garment."""
         return {
-            "patch": advantages.patch(self.image.float() / 255, self.patch.pixels, self.corner, _)
+            "patch": exercise_3.patch(self.image.float() / 255, self.patch.pixels, self.corner, _)
         }

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from conv_reference.chapter.figures import story
+from conv_reference.chapter.figures import experiment
 from conv_reference.chapter.listing import listing
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.training import Run, descend
@@ -48,8 +48,8 @@ class Experiment:
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """The loss, the kernel's frames, its weights over time, the garments."""
         return {
-            "loss": story.loss_curve(self.run, _),
-            "frames": story.frames(self.run, _),
-            "weights": story.weights(self.run, _),
-            "garments": story.garments(self.garments, self.run, _),
+            "loss": experiment.loss_curve(self.run, _),
+            "frames": experiment.frames(self.run, _),
+            "weights": experiment.weights(self.run, _),
+            "garments": experiment.garments(self.garments, self.run, _),
         }

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from conv_reference.chapter.figures import story
+from conv_reference.chapter.figures import filters
 from conv_reference.chapter.filters import LAYERS
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.targets import TARGETS
@@ -53,6 +53,6 @@ class Filters:
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """The kernels beside their targets, and the losses."""
         return {
-            "kernels": story.filters(self.image, self.filters, _),
-            "losses": story.filter_losses(self.filters, _),
+            "kernels": filters.kernels(self.image, self.filters, _),
+            "losses": filters.losses(self.filters, _),
         }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from conv_reference.chapter.figures import animation, chapter, files
-from conv_reference.chapter.figures.story import moments_shown
+from conv_reference.chapter.figures.experiment import moments_shown
 from conv_reference.chapter.figures.theme import page_style, svg
 from conv_reference.chapter.training import Run, Settings
 

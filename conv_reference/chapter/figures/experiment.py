@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -105,40 +105,4 @@ def garments(images: Float[Tensor, "n h w"], run: Run, _: Gettext) -> Figure:
     below: Any = {"orientation": "horizontal", "shrink": 0.9, "aspect": 30, "pad": 0.02}
     figure.colorbar(main, ax=list(grid[:, 1:3].flat), **below)
     figure.colorbar(drawn, ax=list(grid[:, 3]), **(below | {"aspect": 15}))
-    return figure
-
-
-def filters(image: Float[Tensor, "h w"], runs: Sequence[Run], _: Gettext) -> Figure:
-    """Each filter: K, the kernel that was learned, and what both make of one image."""
-    figure = Figure(figsize=(7, 1.55 * len(runs) + 0.3), layout="constrained")
-    grid = figure.subplots(len(runs), 4, squeeze=False)
-    for row, run in zip(grid, runs, strict=True):
-        fixed = run.settings.fixed_kernel()
-        limit = 1.25 * float(fixed.abs().max())
-        show_kernel(row[0], fixed, limit, digits=2)
-        show_kernel(row[1], run.kernel, limit, digits=2)
-        answers = [
-            make_filter("chapter", kernel, learns=False)(image[None])[0]
-            for kernel in (fixed, run.kernel)
-        ]
-        greatest = float(answers[0].abs().max())
-        for axes, answer in zip(row[2:], answers, strict=True):
-            show_filtered(axes, answer, greatest)
-        row[0].set_ylabel(run.settings.target)
-    for axes, title in zip(
-        grid[0], ("K", _("learned"), _("filtered with K"), _("with the learned")), strict=True
-    ):
-        axes.set_title(title)
-    return figure
-
-
-def filter_losses(runs: Sequence[Run], _: Gettext) -> Figure:
-    """The loss of each filter's run."""
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
-    axes = figure.subplots()
-    for run, colour in zip(runs, COLOURS, strict=False):
-        axes.plot(trend(run.losses), color=colour, label=run.settings.target)
-    axes.set(yscale="log", xlabel=_("minibatch"), ylabel=_("loss, its trend"))
-    axes.grid(axis="y")
-    axes.legend(ncols=3)
     return figure
