@@ -77,6 +77,15 @@ def test_every_room_is_on_the_map() -> None:
         assert there - named - {"verification"} == set(), folder
 
 
+def test_every_file_that_the_map_names_is_there() -> None:
+    written = PAGE.partition("## To add a check")[0]
+    there = [f"/{path.relative_to(ROOT)}" for path in ROOT.glob("[act]*/**/*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", written))
+    missing = [name for name in named if not any(path.endswith(f"/{name}") for path in there)]
+    assert named
+    assert not missing
+
+
 WRONG = """\
 from torch.nn.functional import conv2d
 

@@ -35,7 +35,7 @@ from conv_reference.verification.work.messages import (
     Work,
 )
 from conv_reference.verification.work.pace import Size
-from conv_reference.verification.work.patience import Patience
+from conv_reference.verification.work.patience import LIMIT, Patience
 from conv_reference.verification.work.pieces import cut
 from conv_reference.verification.work.processes import FORKS, Processes, Spawning, cheapest
 
@@ -61,7 +61,7 @@ class Children:
 
     target_name: str
     count: int = field(default_factory=usual_count)
-    limit: float = 20.0  # seconds for each item, until one has taken them
+    limit: float = LIMIT
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     quick: bool = False  # whether that run is over before all of it would be imported
     source: Processes | None = None  # of others, that is theirs to close

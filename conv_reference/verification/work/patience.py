@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from conv_reference.verification.work.child import MOST_WAITS
 from conv_reference.verification.work.pace import Pace, Size
 
+LIMIT = 20.0  # seconds for each item, until one has taken them
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _TIMES_EXPECTED = 10  # that an item may take
 
