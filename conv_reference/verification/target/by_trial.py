@@ -96,7 +96,7 @@ def _with_its_bias(own: Stranger, found: Convention) -> Convention:
         return found
     for form in (found.bias, *BIASES):
         other = replace(found, bias=form)
-        if asked(own, other)[0].level is found.level and goes_back(own, other):
+        if asked(own, other).level is found.level and goes_back(own, other):
             return other
     return found
 
@@ -109,7 +109,7 @@ def _known(own: Stranger, found: Convention) -> Stranger:
         own = replace(own, names={o: n for o, n in own.names.items() if o not in unread})
     if not own.over_arrays:
         return own
-    answer, _ = asked(replace(own, dtype=torch.float32), found)
+    answer = asked(replace(own, dtype=torch.float32), found)
     kept = isinstance(answer.Y, Tensor) and answer.Y.dtype == torch.float32
     return own if kept else replace(own, only=frozenset({torch.float64}))
 
@@ -227,9 +227,9 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
     """
     best = _best_of(own, words, TINY)
     if best is None and (best := _best_of(own, words, OF_THREE)) is not None:
-        # It takes a kernel's one side for both, or kernels of one size; who says so on purpose
-        # is left to refuse the others, with his reason.
-        answer, _ = asked(own, replace(best, case=TINY))
+        # It takes a kernel's one side for both, or kernels of one size alone. A target that refuses
+        # the others on purpose is left to do so: its reason is reported.
+        answer = asked(own, replace(best, case=TINY))
         if own.is_layer or answer.error is None or not is_on_purpose(answer.error):
             best = replace(best, integers=best.integers | {"kernel_size"})
     if best is None and words != _ANY:
@@ -243,9 +243,9 @@ def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
     """The convention that agrees on the case, else the first that answers in the right shape."""
     best: Convention | None = None
     for convention in (replace(c, case=case) for c in _conventions(own, words)):
-        answer, several = asked(own, convention)
+        answer = asked(own, convention)
         if answer.level > (Level.OTHER if best is None else best.level):
-            best = replace(convention, level=answer.level, several=several)
+            best = replace(convention, level=answer.level, several=answer.several)
         if answer.level is Level.AGREES:
             break
     return best
@@ -259,7 +259,7 @@ def known_other_by_trial(implementation: Any) -> str:
 
 def _other(own: Stranger) -> str:
     for convention in _conventions(own, _ANY):
-        answer, _ = asked(own, convention)
+        answer = asked(own, convention)
         if answer.level in {Level.OTHER, Level.SHAPED} and isinstance(answer.Y, Tensor):
             geometry = tiny(own, convention)
             assert geometry is not None  # or there was no answer
@@ -332,8 +332,8 @@ def _integers(own: Stranger, found: Convention) -> frozenset[str]:
             continue
         geometry = replace(_evenly(own, plain), **{option: _PROBES[option]})
         others = found.integers - {option}
-        pair = asked(own, replace(found, integers=others), geometry)[0]
-        single = asked(own, replace(found, integers=others | {option}), geometry)[0]
+        pair = asked(own, replace(found, integers=others), geometry)
+        single = asked(own, replace(found, integers=others | {option}), geometry)
         refuses = pair.level is Level.RAISED and (
             single.level is not Level.RAISED or _is_of_pairs(pair.error)
         )

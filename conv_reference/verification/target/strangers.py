@@ -155,12 +155,12 @@ def _function(function: Callable[..., Any]) -> Stranger:
     if len(parameters) < 2 or kinds & {inspect.Parameter.VAR_POSITIONAL}:
         raise TargetError("accepted is a function of an input and a kernel")
     every = [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
-    book = next((p.name for p in every if p.name.lower() in _DICTIONARIES), None)
-    rest = [p for p in every if p.name != book]
+    dictionary = next((p.name for p in every if p.name.lower() in _DICTIONARIES), None)
+    rest = [p for p in every if p.name != dictionary]
     names, foreign = _named(rest, without=("in_channels", "out_channels", "kernel_size"))
     asked: set[str] = set()
-    if book is not None:
-        names |= {o: f"{book}[{keys[0]!r}]" for o, keys in _KEYS.items() if o not in names}
+    if dictionary is not None:
+        names |= {o: f"{dictionary}[{keys[0]!r}]" for o, keys in _KEYS.items() if o not in names}
     by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
 
     def bound(settings: Mapping[str, Any]) -> Bound:
@@ -168,10 +168,12 @@ def _function(function: Callable[..., Any]) -> Stranger:
             given = {names[option]: value for option, value in settings.items() if option in names}
             if "bias" in names and not (b is None and _may_be_left(rest, names["bias"])):
                 given[names["bias"]] = b
-            if book is not None:
+            if dictionary is not None:
                 given = {name: value for name, value in given.items() if "[" not in name}
                 keys = {k: settings.get(o) for o, those in _KEYS.items() for k in those}
-                given[book] = Recording({k: v for k, v in keys.items() if v is not None}, asked)
+                given[dictionary] = Recording(
+                    {k: v for k, v in keys.items() if v is not None}, asked
+                )
             if by_position:
                 return function(X, K, *(given.get(p.name, p.default) for p in every))
             return function(X, K, **given)
@@ -185,7 +187,7 @@ def _function(function: Callable[..., Any]) -> Stranger:
         _defaults(rest, names),
         foreign=foreign,
         positional=tuple((p.name, _default(p)) for p in rest) if by_position else (),
-        options_read=None if book is None else lambda: _options_of(asked),
+        options_read=None if dictionary is None else lambda: _options_of(asked),
         is_apply=is_apply,
     )
 

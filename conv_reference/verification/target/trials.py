@@ -49,6 +49,7 @@ class Answer:
     level: Level
     Y: Any = None  # as (N, O, H', W'), where it has the form's number of dimensions
     error: BaseException | None = None
+    several: bool = False  # whether Y is the first of a tuple of results
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,8 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     return None if fixed is None else enlarged(convention.case, changes | {**fixed})
 
 
-def asked(
-    own: Stranger, convention: Convention, geometry: Geometry | None = None
-) -> tuple[Answer, bool]:
-    """What the stranger makes of one tiny case; and whether it has several results.
+def asked(own: Stranger, convention: Convention, geometry: Geometry | None = None) -> Answer:
+    """What the stranger makes of one tiny case.
 
     Args:
         own: the stranger.
@@ -120,7 +119,7 @@ def asked(
     """
     geometry = tiny(own, convention) if geometry is None else geometry
     if geometry is None:
-        return Answer(Level.RAISED), False
+        return Answer(Level.RAISED)
     operands = exact_operands(geometry, own.dtype, seed=0)
     X, K = own_form(operands.input, operands.weight, convention.form)
     biased = convention.biased or (own.is_layer and "bias" not in own.names)
@@ -131,12 +130,11 @@ def asked(
             warnings.simplefilter("ignore")
             answer = called(own.bound(settings), convention)(X, K, b)
     except (Exception, SystemExit) as error:
-        return Answer(Level.RAISED, error=error), False
-    Y = first_tensor(answer)
-    Y = returned(Y, convention.form)
-    return Answer(_level(Y, operands, geometry, convention.form), Y), Y is not answer and (
-        isinstance(answer, tuple | list)
-    )
+        return Answer(Level.RAISED, error=error)
+    first = first_tensor(answer)
+    Y = returned(first, convention.form)
+    level = _level(Y, operands, geometry, convention.form)
+    return Answer(level, Y, several=first is not answer)
 
 
 def goes_back(own: Stranger, convention: Convention) -> bool:

@@ -18,7 +18,7 @@ def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:
         calls: the stranger, and a convention under which it is called.
         source: the file of its own code.
     """
-    errors = (asked(own, convention)[0].error for own, convention in calls)
+    errors = (asked(own, convention).error for own, convention in calls)
     reached = [(_lines(error, source), error) for error in errors if error is not None]
     lines, error = max(reached, key=lambda pair: (len(pair[0]), pair[0]), default=([], None))
     if error is None or not lines:
