@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -166,7 +167,7 @@ def swept(
     found = Swept(limited.count(limits))
     waiting = limited.parts(limits)
     argument = replace(settings, brief=True), dtypes
-    while chunk := [part for part, _ in _taken(waiting)]:
+    while chunk := [part for part, _ in islice(waiting, AT_ONCE)]:
         crashed: list[Part] = []
         answers = _answers(chunk, backend, argument, deadline, kept)
         reached = 0
@@ -208,14 +209,6 @@ def _answers(
 
 def _is_over(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() > deadline
-
-
-def _taken(waiting: Iterator[tuple[Part, int]]) -> Iterator[tuple[Part, int]]:
-    for _ in range(AT_ONCE):
-        part = next(waiting, None)
-        if part is None:
-            return
-        yield part
 
 
 def _take(found: Swept, part: Judged) -> None:

@@ -18,7 +18,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.transforms import mixes as earns_it
+from conv_reference.verification.trial.transforms import mixes
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 Ask = Callable[[Mapping[str, list[int]]], Judgement | None]
@@ -51,30 +51,32 @@ def confirmed(trial: Trial, judgement: Judgement, actual: Tensor, expected: Expe
         for role in _bilinear_in(quantity)
         if getattr(trial.case, f"{role}_layout") != Layout.EXPANDED
     ]
-    silent = _impulse(trial, judgement, {roles[0]: []}, mixes=True) if roles else None
+    silent = _impulse(trial, judgement, {roles[0]: []}, as_direct=False) if roles else None
     if silent is not None:
         return silent  # where nothing is multiplied, nobody rounds
-    mixes = trial.allowed_bits is not None or not expected.transform
-    if not mixes and earns_it(trial, quantity):
-        mixes = True
+    as_direct = trial.allowed_bits is None and expected.transform
+    if as_direct and mixes(trial, quantity):
+        as_direct = False
         if zlib.crc32(trial.key.encode()) % _SAMPLED:
             return _over_small(trial, judgement)
-    if not mixes:
+    if as_direct:
         direct = replace(expected, transform=False, roundings=2 * FEW)
         judgement = trial.judge(judgement.check, quantity, actual, direct)
     if judgement.verdict == Verdict.WRONG:
         return unearned(judgement)
     error = actual.detach().to("cpu", torch.float64) - expected.value
-    return _over_impulses(trial, judgement, roles, error.flatten(), mixes=mixes) or judgement
+    return (
+        _over_impulses(trial, judgement, roles, error.flatten(), as_direct=as_direct) or judgement
+    )
 
 
 def _over_impulses(
-    trial: Trial, judgement: Judgement, roles: Sequence[str], error: Tensor, *, mixes: bool
+    trial: Trial, judgement: Judgement, roles: Sequence[str], error: Tensor, *, as_direct: bool
 ) -> Judgement | None:
     """What is wrong where each sum has one product, at the worst element and at some others."""
     if not roles:
         return None
-    ask = partial(_impulse, trial, judgement, mixes=mixes)
+    ask = partial(_impulse, trial, judgement, as_direct=as_direct)
     size = getattr(trial.operands, roles[0]).numel()
     order = torch.randperm(size, generator=torch.Generator().manual_seed(size))
     positions = order[:_MOST_IMPULSES].tolist()
@@ -187,10 +189,10 @@ def _answer(trial: Trial, quantity: str, operands: Operands) -> Any:
 
 
 def _impulse(
-    trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]], *, mixes: bool
+    trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]], *, as_direct: bool
 ) -> Judgement | None:
     """What is wrong over the kept numbers alone; None where nothing is."""
-    changes = {"terms": 1} if mixes else {"terms": 1, "transform": False, "roundings": FEW}
+    changes = {"terms": 1, "transform": False, "roundings": FEW} if as_direct else {"terms": 1}
     return _judged(trial, judgement, _only(trial, kept), **changes)
 
 
