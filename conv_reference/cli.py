@@ -15,7 +15,8 @@ PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
 STATUSES = """\
 exit status:
-  0    nothing is wrong; who answers what has no answer (permissive) fails only with --strict
+  0    nothing is wrong; to answer arguments that describe no convolution (permissive) fails only
+       with --strict
   1    something is wrong, or nothing could be checked; with a baseline: something that held broke
   2    it could not be carried out, or the engine itself failed: one line says why
   130  interrupted; 141 the reader of the output is gone

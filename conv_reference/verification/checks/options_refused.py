@@ -28,7 +28,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
 def _who_refuses(target: Target) -> str | None:
     """Whether it is the target that would refuse, and what."""
     if target.operator not in {CONV2D, CONV_TRANSPOSE2D}:
-        return "which arguments have no answer is known of conv2d and conv_transpose2d alone"
+        return "what must be refused is known of conv2d and conv_transpose2d alone"
     if target.has_glue:
         return "what lies between it and torch's convention decides what is refused"
     return cannot_be_given(target)
