@@ -35,8 +35,8 @@ class Bits:
     @classmethod
     def least(cls, rows: Iterable[Mapping[str, Any]]) -> Bits | None:
         """That of these rows; None where every element was exact."""
-        told = ((row.get("effective_bits"), row.get("expected_bits")) for row in rows)
-        known = [cls(bits, most) for bits, most in told if bits is not None and most is not None]
+        pairs = ((row.get("effective_bits"), row.get("expected_bits")) for row in rows)
+        known = [cls(bits, most) for bits, most in pairs if bits is not None and most is not None]
         return max(known, key=lambda bits: bits.expected - bits.effective, default=None)
 
 
@@ -76,39 +76,39 @@ def read(path: Path) -> Run:
         ValueError: when it is no such report.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OSError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
     except ValueError as error:
         raise ValueError(f"{str(path)!r} is no JSON: {error}") from None
-    lacking = [key for key in _NEEDED if not isinstance(told, dict) or key not in told]
+    lacking = [key for key in _NEEDED if not isinstance(report, dict) or key not in report]
     if lacking:
         raise ValueError(
             f"{str(path)!r} is no report of verify --format json: it lacks {', '.join(lacking)}"
         )
     try:
-        return run_of(told)
+        return run_of(report)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{str(path)!r} is no report of verify --format json: {type(error).__name__}: {error}"
         ) from None
 
 
-def run_of(told: Mapping[str, Any]) -> Run:
+def run_of(report: Mapping[str, Any]) -> Run:
     """The run of a report's JSON; see ``report/schema.json``."""
-    findings = _findings(told.get("findings", ()))
+    findings = _findings(report.get("findings", ()))
     by_group: dict[str, list[Mapping[str, Any]]] = {}
-    for check in told["checks"]:
+    for check in report["checks"]:
         by_group.setdefault(_group(check["name"]), []).append(check)
     return Run(
-        name=str(told["environment"].get("framework", told["target"])),
-        verdict=Verdict(told["verdict"]),
-        passed=bool(told["passed"]),
-        judged=int(told["judged"]),
-        planned=int(told["planned"]),
-        seed=int(told["seed"]),
-        seconds=told.get("seconds"),
-        bits=Bits.least(told["checks"]),
+        name=str(report["environment"].get("framework", report["target"])),
+        verdict=Verdict(report["verdict"]),
+        passed=bool(report["passed"]),
+        judged=int(report["judged"]),
+        planned=int(report["planned"]),
+        seed=int(report["seed"]),
+        seconds=report.get("seconds"),
+        bits=Bits.least(report["checks"]),
         cells={group: _cell(group, rows, findings) for group, rows in by_group.items()},
         findings=findings,
     )
@@ -133,21 +133,21 @@ def _cell(group: str, rows: list[Mapping[str, Any]], findings: tuple[Found, ...]
     )
 
 
-def _findings(told: Iterable[Mapping[str, Any]]) -> tuple[Found, ...]:
+def _findings(listed: Iterable[Mapping[str, Any]]) -> tuple[Found, ...]:
     """The first of each cause, with the rows of all."""
     by_cause: dict[Any, list[Mapping[str, Any]]] = {}
-    for number, one in enumerate(told):
+    for number, one in enumerate(listed):
         by_cause.setdefault(one.get("group", f"alone {number}"), []).append(one)
     return tuple(map(_found, by_cause.values()))
 
 
 def _found(alike: list[Mapping[str, Any]]) -> Found:
-    told = alike[0]
+    first = alike[0]
     rows = (str(name) for one in alike for name in (one["check"], *one.get("also", ())))
     return Found(
         rows=tuple(dict.fromkeys(rows)),
-        title=f"{told['quantity']} in {told['dtype']} on {told['geometry']}",
-        explanation=str(told["explanation"]),
-        reproduce=str(told["reproduce"]),
-        known=bool(told.get("known")),
+        title=f"{first['quantity']} in {first['dtype']} on {first['geometry']}",
+        explanation=str(first["explanation"]),
+        reproduce=str(first["reproduce"]),
+        known=bool(first.get("known")),
     )

@@ -27,13 +27,13 @@ def rendered(outcomes: Sequence[Outcome], alarms: Sequence[Alarm], form: str) ->
         "markdown": _markdown,
     }
     if form == "json":
-        told = {"faults": [*map(asdict, outcomes)], "sound": [*map(asdict, alarms)]}
-        return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        content = {"faults": [*map(asdict, outcomes)], "sound": [*map(asdict, alarms)]}
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     return "".join(f"{line}\n" for line in tables[form](outcomes, alarms))
 
 
 def summary(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[str]:
-    """One line for the faults, one for those who explain them, one for the sound ones."""
+    """One line for the faults, one for their explanations, one for the sound ones."""
     found = [each.found for each in outcomes if each.found is not None]
     if outcomes:
         classes = len({each.fault_class for each in outcomes})

@@ -153,8 +153,8 @@ def _follows(row: Row, fresh: Report, *before: Mapping[tuple[str, str, str], Row
     return bool(concerned) and all(
         finding.check != row.check
         and any(
-            (told := rows.get((finding.check, row.dtype, row.device))) is not None
-            and told.verdict in FAILURES
+            (reported := rows.get((finding.check, row.dtype, row.device))) is not None
+            and reported.verdict in FAILURES
             for rows in before
         )
         for finding in concerned

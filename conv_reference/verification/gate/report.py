@@ -91,8 +91,8 @@ def headline(result: GateResult) -> str:
 
 def _faults(changes: Sequence[Change], findings: Sequence[Finding]) -> int:
     """The causes of the findings, and the checks that changed without one."""
-    told = {row for finding in findings for row in rows_of(finding)}
-    return len(groups(findings)) + len({c.check for c in changes if c.check not in told})
+    with_finding = {row for finding in findings for row in rows_of(finding)}
+    return len(groups(findings)) + len({c.check for c in changes if c.check not in with_finding})
 
 
 def _in_rows(changes: Sequence[Change], faults: int) -> str:
@@ -101,7 +101,7 @@ def _in_rows(changes: Sequence[Change], faults: int) -> str:
 
 def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
     comparison = result.comparison
-    told = {finding.check for finding in result.findings}
+    with_finding = {finding.check for finding in result.findings}
     changes: tuple[tuple[str, Iterable[Change]], ...] = (
         ("Broke, on the baseline's own cases", comparison.regressions),
         ("Found, where the baseline showed nothing", result.found),
@@ -110,17 +110,17 @@ def _sections(result: GateResult) -> Iterator[tuple[str, list[str]]]:
         ("Better, and --update-baseline takes it", comparison.improvements),
     )
     for title, listed in changes:
-        yield title, list(_lines(listed, told))
+        yield title, list(_lines(listed, with_finding))
     unjudged = [one_line(str(unjudged)) for unjudged in result.unjudged]
     yield "Not judged, for the engine itself failed; please report it", unjudged
     yield "The environment changed", list(_environment(comparison))
     yield "Note", [one_line(remark) for remark in comparison.remarks]
 
 
-def _lines(changes: Iterable[Change], told: Collection[str]) -> Iterator[str]:
+def _lines(changes: Iterable[Change], with_finding: Collection[str]) -> Iterator[str]:
     """A line for each change, its dtypes together; first the checks of the findings."""
     alike: dict[tuple[str, ...], list[str]] = {}
-    for change in sorted(changes, key=lambda change: change.check not in told):
+    for change in sorted(changes, key=lambda change: change.check not in with_finding):
         key = (change.check, change.device, change.was, change.now)
         alike.setdefault(key, []).append(change.dtype)
     for (check, device, was, now), dtypes in alike.items():

@@ -74,8 +74,8 @@ def annotations(report: Report, level: str = "error") -> list[str]:
 
     Args:
         report: whose findings they are.
-        level: error or warning; a known defect is a notice whatever is asked for, and who is
-            merely permissive warned.
+        level: error or warning; a known defect is a notice whatever is asked for, and a target that
+            is merely permissive a warning.
     """
     commands = [_annotation(report, group, level) for group in groups(report.findings)]
     if len(commands) > _MOST_ANNOTATIONS:

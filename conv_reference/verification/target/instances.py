@@ -27,7 +27,9 @@ def instance(layer: nn.Module) -> Stranger:
     kernel, bias = parts(layer)
     shape = tuple(kernel[1].shape)
     held = (layer, layer.get_submodule(kernel[0].rpartition(".")[0]))
-    told = {option: value for option in _PLAIN if (value := _attribute(held, option)) is not None}
+    declared = {
+        option: value for option in _PLAIN if (value := _attribute(held, option)) is not None
+    }
 
     def bound(_: Mapping[str, Any]) -> Bound:
         made = copy.deepcopy(layer)
@@ -43,9 +45,9 @@ def instance(layer: nn.Module) -> Stranger:
 
     def fixed(form: WeightForm) -> Mapping[str, Any] | None:
         mode = getattr(held[0], WORD, getattr(held[1], WORD, "zeros"))
-        return _sizes(_unfolded(form, shape, held), {**_PLAIN, **told}, mode)
+        return _sizes(_unfolded(form, shape, held), {**_PLAIN, **declared}, mode)
 
-    assumed = tuple(f"{name} {value}" for name, value in _PLAIN.items() if name not in told)
+    assumed = tuple(f"{name} {value}" for name, value in _PLAIN.items() if name not in declared)
     return Stranger(bound, {}, is_layer=True, fixed=fixed, assumed=assumed, biased=bias is not None)
 
 

@@ -106,7 +106,7 @@ def main(connection: int, shared: int) -> None:
 
 
 def _prepared(start: Start, target: Target) -> _Fresh:
-    """Import what the work needs, and watch the target; who is bare does neither."""
+    """Import what the work needs, and watch the target; a bare child does neither."""
     if start.bare:
         return _nothing
     # While the parent plans; most often it was forked with them.
