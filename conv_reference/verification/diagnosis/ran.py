@@ -49,7 +49,7 @@ def never_run(functions: Sequence[Written], ran: Set[Line], cases: int) -> Itera
         if calls:
             parts.append(f"{', '.join(dict.fromkeys(calls))} never called")
         if parts:
-            text = one_line(f"{'; '.join(parts)} in {cases:,} cases")
+            text = one_line(f"{'; '.join(parts)}, as far as {cases:,} cases were watched")
             yield Note(NoteKind.NEVER_RUN, f"not checked, in {Path(file).name}: {text}")
 
 

@@ -2,9 +2,8 @@
 
 A fault in a branch that no case took is not found, and what is right of the other branches says
 nothing about it. So the calls of a target are watched, by Python's own tracing. It costs nothing
-where the target is not written in Python, a fraction of a microsecond for each line where it is;
-and of a function that has run thousands of lines without a new one, one call in sixteen is
-watched.
+where the target is not written in Python, or all of its lines have run, and else a fraction of a
+microsecond for each line; after a thousand calls without a new line one call in eight is watched.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Line = tuple[str, int]  # a file, and the number of a line in it
 Tracer = Callable[[FrameType, str, Any], Any]
 
 _PROLOGUE = {"RESUME", "MAKE_CELL", "COPY_FREE_VARS", "RETURN_GENERATOR", "CACHE"}
-_STALLED, _ONE_IN = 20_000, 16  # lines without a new one; calls, of which one is watched then
+_STALLED, _ONE_IN = 1_000, 8  # calls without a new line; of how many one is watched then
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,7 @@ class Watch:
     _fresh: list[Line] = field(default_factory=list)
     _tracers: dict[int, tuple[CodeType, Tracer | None]] = field(default_factory=dict)
     _lines: dict[tuple[str, int], set[int]] = field(init=False)
+    _calls: int = 0  # since the last new line
 
     def __post_init__(self) -> None:
         self._lines = {(each.file, each.first): {*each.lines} for each in self.functions}
@@ -123,31 +123,32 @@ class Watch:
         known = self._tracers.get(id(code))  # a code object's own hash goes through all it holds
         if known is None:
             known = self._tracers[id(code)] = code, self._tracer(code)
-        begin = known[1]
-        return None if begin is None else begin(frame, event, argument)
+        begun = known[1]
+        return None if begun is None else begun(frame, event, argument)
 
     def _tracer(self, code: CodeType) -> Tracer | None:
         missing = self._lines.get((code.co_filename, code.co_firstlineno))
         if missing is None:
             return None
         file, fresh = code.co_filename, self._fresh
-        idle = calls = 0
-
-        def begun(*_: Any) -> Tracer | None:
-            nonlocal calls
-            calls += 1
-            return stepped if missing and (idle < _STALLED or calls % _ONE_IN == 0) else None
 
         def stepped(frame: FrameType, event: str, argument: Any) -> Tracer | None:  # noqa: ARG001
-            nonlocal idle
-            idle += 1
-            if frame.f_lineno in missing:
-                missing.discard(frame.f_lineno)
-                fresh.append((file, frame.f_lineno))
-                idle = 0
+            line = frame.f_lineno
+            if line in missing:
+                missing.discard(line)
+                fresh.append((file, line))
+                self._calls = 0
             return stepped if missing else None
 
-        return begun
+        return lambda *_: stepped if missing else None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next call is to be watched."""
+        if not any(self._lines.values()):
+            return False
+        self._calls += 1
+        return self._calls <= _STALLED or self._calls % _ONE_IN == 0
 
 
 _watch: Watch | None = None
@@ -155,7 +156,7 @@ _watch: Watch | None = None
 
 def tracer() -> Tracer | None:
     """For calls of the target: None where nothing is to be seen, or another traces already."""
-    if _watch is None or sys.gettrace() is not None:
+    if _watch is None or sys.gettrace() is not None or not _watch.is_due:
         return None
     return _watch.entered
 

@@ -37,7 +37,7 @@ def said(ran: set[int]) -> list[str]:
 def test_stretches_that_never_ran_are_named_and_functions_that_never_were_called() -> None:
     assert said({4, 6}) == [
         "not checked, in conv.py: line 5 (Conv.forward), lines 9-10 (Conv.forward) never ran; "
-        "Conv.jvp never called in 1,200 cases"
+        "Conv.jvp never called, as far as 1,200 cases were watched"
     ]
     assert said({4, 5, 6, 9, 10, 21, 22}) == []
 
@@ -72,4 +72,4 @@ def test_a_report_names_the_line_of_the_fault_and_those_that_never_ran(tmp_path:
     assert "Only cases that fail run line 7 of some_conv.py, `Y = Y * 1`:" in finding.circumstances
     notes = [str(note) for note in report.notes if "some_conv.py" in str(note)]
     (note,) = notes
-    assert note.startswith("not checked, in some_conv.py: line 10 (conv) never ran in ")
+    assert note.startswith("not checked, in some_conv.py: line 10 (conv) never ran, as far as ")

@@ -85,17 +85,21 @@ def test_a_line_is_reported_when_it_runs_first() -> None:
     assert seen(watch, lambda: (branching(1), branching(50))) == []
 
 
-def test_what_has_run_long_without_a_new_line_is_watched_now_and_then(
+def test_after_many_calls_without_a_new_line_one_in_eight_is_watched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lines, "_STALLED", 3)
     watch = Watch(written(branching))
+    due = [watch.is_due for _ in range(19)]
+    assert due == [True] * 3 + [False] * 4 + [True] + [False] * 7 + [True] + [False] * 3
     assert seen(watch, lambda: branching(0)) == [2, 6, 8, 9, 11]
-    for _ in range(2):
-        seen(watch, lambda: branching(0))
-    missed = [seen(watch, lambda: branching(50)) for _ in range(16)]
-    assert missed.count([7]) == 1
-    assert missed.count([]) == 15
+    assert watch.is_due
+
+
+def test_where_every_line_has_run_no_call_is_watched() -> None:
+    watch = Watch(written(branching))
+    assert seen(watch, lambda: (branching(1), branching(50)))
+    assert not watch.is_due
 
 
 def test_nothing_is_watched_where_another_traces_or_a_compiler_is_asked() -> None:
