@@ -21,12 +21,11 @@ def project() -> dict[str, Any]:
 
 
 def asked() -> list[str]:
-    """What an installation asks for, with every extra."""
+    """What an installation asks for, with every extra but the frameworks that are judged."""
     table = project()["project"]
-    return [
-        *table["dependencies"],
-        *(text for e in table["optional-dependencies"].values() for text in e),
-    ]
+    judged = {path.stem for path in (ROOT / "conv_reference" / "adapters" / "pins").glob("*.txt")}
+    extras = (e for name, e in table["optional-dependencies"].items() if name not in judged)
+    return [*table["dependencies"], *(text for extra in extras for text in extra)]
 
 
 def lowest(requirements: Iterable[str]) -> dict[str, Version]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from conv_reference.verification import Framework
@@ -46,8 +45,8 @@ class Jax(Framework):
         return y if b is None else y + b[:, None, None]
 
     def from_dlpack(self, tensor: Any) -> Any:
-        """A copy: XLA must not be shown memory that is changed later."""
-        return jnp.array(jnp.from_dlpack(tensor), copy=True)
+        """A copy, which XLA may keep; made by torch, where jax would compile a program for it."""
+        return jax.device_put(super().from_dlpack(tensor.clone()))
 
     def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
         """See ``jax.vjp``."""

@@ -14,7 +14,7 @@ class Numpy(Framework):
     """A convolution as ``einsum`` over ``sliding_window_view``; it has no transforms."""
 
     name, version = "numpy", np.__version__
-    dtypes = ("float64", "float32", "float16")
+    dtypes = ("float64", "float32", "float16")  # einsum takes no bfloat16 of ml_dtypes
     layouts = ("contiguous", "channels_last", "offset", "transposed", "sliced", "strided")
 
     def conv(

@@ -20,6 +20,14 @@ LAYOUTS = (
     "sliced",
     "sliced_channels_last",
     "strided",
+    "chunk",
+    "last_chunk",
+    "rows",
+    "columns",
+    "samples",
+    "channels_last_offset",
+    "channels_last_columns",
+    "exchanged",
     "expanded",
 )
 

@@ -60,8 +60,12 @@ def questions(target: Target, drawn: Iterable[Case], checks: Iterable[Check]) ->
 
 
 def _asks_alike(check: Check) -> bool:
-    """Whether it calls at the shapes of a certificate, on any geometry, and by no transform."""
-    return check.sample == Sample.MODES and not (check.real or check.transform)
+    """Whether it calls at the shapes of a certificate, on any geometry, and by no transform.
+
+    Nor does who asks in several parts: the second order, each part of which is a program.
+    """
+    alike = check.sample == Sample.MODES and check.times == 1
+    return alike and not (check.real or check.transform)
 
 
 def modes_early(certificates: Sequence[Case], modes: Iterable[Case]) -> Iterator[Case]:

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,11 @@ def test_the_page_names_what_an_adapter_may_give() -> None:
 _INTERNAL = {"label", "lacks", "from_dlpack"}
 
 
-def test_each_adapter_has_its_pins() -> None:
+def test_each_adapter_has_its_pins_and_its_extra() -> None:
     adapters = {path.stem for path in ADAPTERS.glob("[!_]*.py")}
     assert {path.stem for path in (ADAPTERS / "pins").glob("*.txt")} == adapters
+    project = tomllib.loads((ADAPTERS.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert {*project["project"]["optional-dependencies"]} >= adapters
 
 
 class Plain(Framework):

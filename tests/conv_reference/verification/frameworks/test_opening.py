@@ -6,6 +6,8 @@ import pytest
 from torch_as_framework import Right
 
 from conv_reference.verification import Framework, TargetError, as_target
+from conv_reference.verification.frameworks.arrays import LAYOUTS
+from conv_reference.verification.model.case import Layout
 
 
 class Raises(Right):
@@ -75,6 +77,10 @@ def test_an_adapters_own_mistake_is_one_line(adapter: type[Framework], message: 
     with pytest.raises(TargetError, match=message) as caught:
         as_target(adapter)
     assert "\n" not in str(caught.value)
+
+
+def test_every_layout_of_an_operand_may_be_offered() -> None:
+    assert tuple(Layout) == LAYOUTS
 
 
 def test_a_class_that_takes_arguments_is_refused() -> None:
