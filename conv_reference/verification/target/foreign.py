@@ -12,6 +12,7 @@ from conv_reference.verification.frameworks.contract import Framework
 from conv_reference.verification.frameworks.convolving import function_of
 from conv_reference.verification.frameworks.opening import mistake
 from conv_reference.verification.frameworks.recipe import Recipe, is_adapter
+from conv_reference.verification.frameworks.thinning import thin
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
@@ -48,6 +49,8 @@ def target_of(framework: Framework, name: str, operator: Operator) -> Target:
         raise TargetError(
             f"cannot verify {name!r} as {operator.name}: a Framework is judged as conv2d"
         )
+    if framework.compiles_per is not None and framework.cache is not None:
+        thin(framework.cache)
     if wrong := mistake(framework):
         raise TargetError(f"the adapter {name!r}: {' '.join(wrong.split())}")
     function = function_of(framework)
