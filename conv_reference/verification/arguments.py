@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from conv_reference.verification import given, options
-from conv_reference.verification.console import files
+from conv_reference.verification.console import files, outputs
 from conv_reference.verification.gate import parameters
 from conv_reference.verification.gate.baseline import read
 from conv_reference.verification.model.domain import require_where
 from conv_reference.verification.target import names
+from conv_reference.verification.target.written import require_written
 
 
 def refuse(arguments: argparse.Namespace) -> None:
@@ -23,6 +24,7 @@ def refuse(arguments: argparse.Namespace) -> None:
     given.require(arguments)
     if arguments.python is None:  # another environment has modules of its own
         names.require_found(arguments.target)
+        require_written(arguments.target)
     if arguments.where is not None:
         require_where(arguments.where)
     _refuse_contradictions(arguments)
@@ -76,8 +78,8 @@ def _refuse_beside_baseline(arguments: argparse.Namespace) -> None:
 def _refuse_files(arguments: argparse.Namespace) -> None:
     """Find out now, not after the run, that a file cannot be read or written."""
     for output in arguments.output or ():
-        files.require_writable("--output", output)
         _require_own("--output", output, arguments)
+    outputs.require(arguments.format, arguments.output or ())
     path: Path | None = arguments.baseline
     if path is not None and arguments.update_baseline:
         files.require_writable("--baseline", path)

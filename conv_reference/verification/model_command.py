@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv_reference.verification import options
-from conv_reference.verification.console import files
+from conv_reference.verification.console import files, outputs
 from conv_reference.verification.gate import parameters
 from conv_reference.verification.gate.baseline import Baseline, read
 from conv_reference.verification.gate.parameters import Parameters
@@ -18,6 +18,8 @@ from conv_reference.verification.options import network
 from conv_reference.verification.report import formats
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View
+from conv_reference.verification.target import names
+from conv_reference.verification.target.written import require_written
 
 if TYPE_CHECKING:
     from conv_reference.verification.model.result import Report
@@ -67,7 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
     """
     held = _refused(arguments)
     from conv_reference.verification.console import screen
-    from conv_reference.verification.console.outputs import deliver
 
     shown = _shown(arguments, held)
     assert shown.view.status is not None  # a command's view has one
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if held is None and not arguments.output and arguments.format in {None, "text"}:
         screen.show(_closing(shown))
         return shown.view.status
-    deliver(
+    outputs.deliver(
         shown.report,
         shown.view,
         shown.annotations,
@@ -170,8 +171,9 @@ def _refused(arguments: argparse.Namespace) -> Baseline | None:
     """
     for option in _OPTIONS:
         option.require(getattr(arguments, option.attribute), f"--{option.flag}")
-    for output in arguments.output or ():
-        files.require_writable("--output", output)
+    names.require_found(arguments.target)
+    require_written(arguments.target)
+    outputs.require(arguments.format, arguments.output or ())
     path: Path | None = arguments.baseline
     if path is None:
         for option in _GATE:

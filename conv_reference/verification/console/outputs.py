@@ -8,13 +8,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conv_reference.verification.console import screen
-from conv_reference.verification.console.files import named_refusal
+from conv_reference.verification.console.files import named_refusal, require_writable
 from conv_reference.verification.model.result import Report
-from conv_reference.verification.report import format_of, renderer
+from conv_reference.verification.report import format_of, renderer, require_format
 from conv_reference.verification.report.summary import closing
 from conv_reference.verification.report.view import View
 
 TEXT = "text"  # the one format for persons
+
+
+def require(form: str | None, files: Sequence[Path]) -> None:
+    """Refuse, before anything runs, files that the report could not be written to.
+
+    Args:
+        form: the format, where one is named; else each file's name has to ask for one, or for none.
+        files: to write to.
+
+    Raises:
+        ValueError: when a file's name ends as no format does.
+        OSError: when a file cannot be written; it names the option.
+    """
+    for file in files:
+        require_writable("--output", file)
+        if form is None:
+            require_format("--output", file)
 
 
 def deliver(

@@ -59,6 +59,23 @@ def format_of(name: str | PurePath) -> str | None:
     return next(found, None) if suffix else None
 
 
+def require_format(option: str, name: str | PurePath) -> None:
+    """Refuse the name of a file that ends as no format does.
+
+    A name without a suffix asks for none, and is accepted.
+
+    Raises:
+        FormatError: that names the option and the suffixes there are.
+    """
+    suffix = PurePath(name).suffix
+    if suffix and format_of(name) is None:
+        known = ", ".join(each for suffixes in _suffixes().values() for each in suffixes)
+        raise FormatError(
+            f"{option}: no format is named {suffix!r}, got {str(name)!r}; accepted are {known}, "
+            "or --format beside it"
+        )
+
+
 def renderer(name: str) -> Renderer:
     """The renderer of a format; only its module is loaded.
 

@@ -23,7 +23,7 @@ from conv_reference.verification.report.summary import (
 )
 from conv_reference.verification.report.view import PLAIN, Top, View
 
-SUFFIXES = (".txt", ".text")
+SUFFIXES = (".txt", ".text", ".log")
 WIDTH = 100
 _COLUMNS = 4  # dtypes beside one another
 _MOST_NAME = 22

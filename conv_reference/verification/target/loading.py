@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import re
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +15,12 @@ from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.benchmarks import benchmark_target, is_benchmark
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.target.names import asked_convention, asked_operator, split
+from conv_reference.verification.target.names import (
+    asked_convention,
+    asked_operator,
+    lacking,
+    split,
+)
 from conv_reference.verification.target.operators import READINGS
 from conv_reference.verification.target.siblings import find_beside, find_here, find_last
 from conv_reference.verification.target.target import Target
@@ -52,9 +56,7 @@ def load(name: str) -> Any:
         try:
             value = getattr(value, part)
         except AttributeError:
-            near = get_close_matches(part, dir(value), n=1)
-            nearest = f"; nearest: {near[0]}" if near else ""
-            raise TargetError(f"cannot import {name!r}: {place} has no {part!r}{nearest}") from None
+            raise TargetError(lacking(name, place, part, dir(value))) from None
     return value
 
 

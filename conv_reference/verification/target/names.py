@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,6 +106,25 @@ def require_found(name: str) -> None:
             )
     finally:
         sys.path.pop(0)
+
+
+def lacking(
+    name: str, place: str, part: str, names: Iterable[str], defined: Sequence[str] = ()
+) -> str:
+    """Why a target is not found in its module, in one line.
+
+    Args:
+        name: of the target.
+        place: its module or file.
+        part: what is not there.
+        names: what is there, of which those like ``part`` are said.
+        defined: what is said where there are none like it.
+    """
+    near = get_close_matches(part, names, n=3)
+    said = f"; nearest: {', '.join(near)}" if near else ""
+    if defined and not near:
+        said = f"; it defines {', '.join(defined)}"
+    return f"cannot import {name!r}: {place} has no {part!r}{said}"
 
 
 _OF_BENCHMARKS = "ModelNew"

@@ -249,6 +249,12 @@ CONV2D = "torch.nn.functional:conv2d"
         ([CONV2D, "--device", "x"], "no device 'x' here"),
         ([CONV2D, "--sweep", "wide"], "argument --sweep: invalid choice: 'wide'"),
         ([CONV2D, "--output", "no/where.txt"], "--output: no folder 'no'"),
+        (
+            [CONV2D, "--output", "report.xyz"],
+            "--output: no format is named '.xyz', got 'report.xyz'; accepted are .html, .htm, "
+            ".json, .xml, .md, .markdown, .sarif, .txt, .text, .log, or --format beside it",
+        ),
+        (["raises.py:conv"], "raises.py has no 'conv'; nearest: conv2d"),
         ([CONV2D, "--output", "."], "--output: '.' is a folder; accepted is a file"),
         ([CONV2D, "--baseline", "."], "--baseline: '.' is a folder; accepted is a file"),
         (
@@ -280,8 +286,8 @@ def test_what_cannot_be_carried_out_is_one_line_and_exit_2(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "raises.py").write_text("1 / 0\n")
-    (tmp_path / "exits.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "raises.py").write_text("1 / 0\nconv2d = None\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit(0)\nconv2d = None\n")
     (tmp_path / "bad.toml").write_text("[[defect\n")
 
     here = [] if not arguments or "--workers" in arguments else ["--in-process"]
@@ -319,7 +325,7 @@ def test_an_output_that_cannot_be_written_in_the_end_names_the_option(
 def test_a_target_that_cannot_be_imported_in_the_child_is_one_line_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "leaves.py").write_text("import os\nos._exit(0)\n")
+    (tmp_path / "leaves.py").write_text("import os\nos._exit(0)\nconv2d = None\n")
     assert verify("leaves.py:conv2d", "--workers", "1") == 2
     assert capsys.readouterr().err.endswith(
         "\nconv-reference verify: error: cannot import 'leaves.py:conv2d': "
@@ -344,11 +350,11 @@ def test_what_a_run_reads_is_not_overwritten(
     (tmp_path / "package").mkdir()
     files = [tmp_path / name for name in ("mine.py", "package/kernels.py", "b.json", "k.toml")]
     for file in files:
-        file.write_text("as it was")
+        file.write_text("conv = 'as it was'")
 
     assert verify(target, *options.split()) == 2
     assert f"is {what}; accepted is another file" in capsys.readouterr().err
-    assert {file.read_text() for file in files} == {"as it was"}
+    assert {file.read_text() for file in files} == {"conv = 'as it was'"}
 
 
 def test_bad_arguments_are_refused_without_torch_and_without_children(tmp_path: Path) -> None:
@@ -363,14 +369,23 @@ for words in sys.argv[1:]:
     bad: tuple[str, ...] = (
         "nowhere",
         "no.py:conv",
+        "mine.py:con",
+        "broken.py:conv",
         "a:b|--dtype|int8",
         "a:b|--sweep|x",
         "a:b|--check|x",
     )
     bad += ("a:b|--geometry|h2", "a:b|--geometry|h99999 w99999 k1", "a:b|--case|x float32 k1")
     bad += ("a:b|--budget|0", "a:b|--margin|1", "a:b|--format|x", "a:b|--known|none.toml")
+    bad += ("mine.py:conv|--output|report.xyz",)
+    (tmp_path / "mine.py").write_text("def conv(input, weight): ...")
+    (tmp_path / "broken.py").write_text("def conv(input, weight)")
     done = subprocess.run(
-        [sys.executable, "-c", program, *bad], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, *bad],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
     )
     assert done.stdout.splitlines() == ["2 False"] * len(bad)
     assert done.stderr.count("\n") == len(bad)

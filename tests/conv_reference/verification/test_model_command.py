@@ -107,8 +107,10 @@ def test_what_is_wrong_in_one_layer_is_named_in_every_format(nets: str, tmp_path
         ),
         (["--input", "2x3x9x9", "--steps", "0"], "--steps must be at least 1, got 0"),
         (["--input", "2x3x9x9", "--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--input", "2x3x9x9", "--output", "a.xyz"], "--output: no format is named '.xyz', got"),
+        (["--input", "2x3x9x9", "--output", "no/a.md"], "--output: no folder 'no'"),
     ],
-    ids=["shape", "size", "steps", "seed"],
+    ids=["shape", "size", "steps", "seed", "suffix", "folder"],
 )
 def test_what_cannot_be_carried_out_is_one_line(
     arguments: list[str], message: str, nets: str, capsys: pytest.CaptureFixture[str]
