@@ -14,7 +14,7 @@ from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.faces import as_met_by
 from conv_reference.verification.known.known import Defect
-from conv_reference.verification.known.relayed import relayed, torchs
+from conv_reference.verification.known.relayed import in_each_quantity, relayed, torchs
 from conv_reference.verification.limits import Limits, learned
 from conv_reference.verification.model.case import EXACT_VALUES, Case, dtype_name, dtype_named
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
@@ -83,7 +83,7 @@ def report_of(asked: Asked, backend: Backend, progress: Progress | None) -> Repo
             here,
             own=tuple(own),
             passed_on=relayed(target, others, chosen.cases, backend, settings),
-            torchs=tuple(others),
+            torchs=tuple(map(in_each_quantity, others)),
             wanted=wanted,
             kept=kept,
         )

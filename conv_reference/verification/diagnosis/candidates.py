@@ -26,6 +26,7 @@ class Candidate:
 
     words: str
     forward: Forward  # of (X, K, b), for one geometry
+    forward_only: bool = False  # whether nobody has it in the backward pass alone
 
 
 def candidates(trial: Trial) -> Iterator[Candidate]:
@@ -53,7 +54,7 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
             lambda X, K, b: plain(X, _exchanged(K, g), b),
         )
     for words, mistaken in mistaken_geometries(trial):
-        yield Candidate(words, _cropped(operator, mistaken, g))
+        yield Candidate(words, _cropped(operator, mistaken, g), forward_only=words == _AS_SAME)
     if g.groups > 1:
         yield Candidate(
             "every group reads the first group's channels",
@@ -88,6 +89,9 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
     yield from _layout_candidates(trial, plain)
 
 
+_AS_SAME = "the padding is TensorFlow's SAME, whatever is asked for"
+
+
 def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
     """The same call with one argument mistaken."""
     for name in ("stride", "dilation", "padding"):
@@ -104,7 +108,7 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
         for mode in (mode for mode in MODES if mode != g.padding_mode):
             said = f"the padding is of mode {mode!r}, whatever is asked for"
             yield said, {"padding_mode": mode}
-    yield "the padding is TensorFlow's SAME, whatever is asked for", {"padding": _same(g)}
+    yield _AS_SAME, {"padding": _same(g)}
     yield "stride and dilation are exchanged", {"stride": g.dilation, "dilation": g.stride}
     for axis, words in ((0, "height"), (1, "width")):
         sides = [*g.padding]

@@ -44,7 +44,11 @@ def guess(trial: Trial, quantity: str, others: Sequence[Trial] = ()) -> str:
         fitting = [words for words in fitting if words in second]
     if quantity != "Y":  # a gradient of a wrong Y is explained by what explains Y
         behind = _fitting(trial, "Y")
-        fitting = fitting if behind is None else [words for words in fitting if words in behind]
+        if behind is None:
+            alone = {c.words for c in candidates(trial) if c.forward_only}
+            fitting = [words for words in fitting if words not in alone]
+        else:
+            fitting = [words for words in fitting if words in behind]
     if not fitting:
         return ""
     votes = [met for other in others if (met := _fitting(other, quantity)) is not None]

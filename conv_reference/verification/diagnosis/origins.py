@@ -24,6 +24,8 @@ from conv_reference.verification.model.result import Verdict
 CHANGED = "arguments"  # the row of arguments that a call changes
 ARGUMENTS = frozenset({"X", "K", "b", "G"})  # as it names them
 _IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
+_NO_GRADIENT = "no gradient"  # as ``judge`` says it
+_GRAPH = re.compile(r"not have been used in the graph|does not require grad")  # as torch does
 _SHAPE = "returned an invalid gradient"  # as torch says it
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
@@ -58,10 +60,12 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
             _file(groups[kind], failure)
         else:
             later.append(failure)
-    for failure, origin in _origins(later, bench):
+    for failure, simplest, origin in _origins(later, bench):
         if origin is None:
-            own = _kind(failure, bench)
-            _file(groups[own], failure)
+            own, shown = _kind(simplest, bench), simplest
+            if own.known:  # what stands for it is torch's fault, and it is not
+                own, shown = _kind(failure, bench), failure
+            _file(groups[own], shown)
             continue
         kind = _kind(origin, bench)
         groups[kind].failures.append(origin)
@@ -83,21 +87,23 @@ def _kind(failure: Failure, bench: Bench) -> Kind:
     return kind_of(failure, "" if defect is None else defect.name)
 
 
-def _origins(failures: Sequence[Failure], bench: Bench) -> Iterator[tuple[Failure, Failure | None]]:
-    """Each failure, or the simplest on its case that it stands for, and what it follows from."""
+def _origins(
+    failures: Sequence[Failure], bench: Bench
+) -> Iterator[tuple[Failure, Failure, Failure | None]]:
+    """Each failure, the simplest on its case that stands for it, and what it follows from."""
     asked = _sample(failures)
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
     simpler = [f for f in asked if id(f) not in origins]
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), is_made_of)
     own = [f for f in asked if id(f) not in origins]
     simplest = _simplest(own, bench)
-    usual = {_place(f): origins.get(id(f)) for f in reversed(asked)}
+    usual = {key(f): origins.get(id(f)) for f in reversed(asked) for key in (_place, _of_quantity)}
     seen = {id(f) for f in asked}
     for failure in failures:
         if id(failure) in seen:
-            yield simplest.get(id(failure), failure), origins.get(id(failure))
+            yield failure, simplest.get(id(failure), failure), origins.get(id(failure))
         else:
-            yield failure, usual[_place(failure)]
+            yield failure, failure, usual[_of_quantity(failure)]
 
 
 def _place(failure: Failure) -> tuple[object, ...]:
@@ -106,12 +112,24 @@ def _place(failure: Failure) -> tuple[object, ...]:
     return judgement.check, judgement.verdict, thrown, failure.case.dtype
 
 
+def _of_quantity(failure: Failure) -> tuple[object, ...]:
+    """The same of one quantity: in another the row may fail for another reason."""
+    judgement = failure.judgement
+    return (*_place(failure), judgement.quantity_alike, judgement.of_numbers)
+
+
 def _sample(failures: Sequence[Failure]) -> list[Failure]:
-    """The smallest of each row, verdict and dtype."""
+    """The smallest of each row, verdict and dtype, and at least one of each quantity there."""
     placed: dict[object, list[Failure]] = defaultdict(list)
     for failure in failures:
         placed[_place(failure)].append(failure)
-    return [f for those in placed.values() for f in sorted(those, key=size)[:MOST_ASKED]]
+    chosen = []
+    for those in placed.values():
+        by_size = sorted(those, key=size)
+        first = {_of_quantity(f): f for f in reversed(by_size)}
+        few = {id(f): f for f in (*by_size[:MOST_ASKED], *first.values())}
+        chosen += sorted(few.values(), key=size)
+    return chosen
 
 
 def _found(
@@ -192,6 +210,12 @@ def writes_in_place(judgement: Judgement) -> bool:
     return judgement.thrown is not None and bool(_IN_PLACE.search(judgement.thrown.message))
 
 
+def misses_a_graph(judgement: Judgement) -> bool:
+    """Whether torch raised for it was asked to differentiate what rests on nothing."""
+    thrown = judgement.thrown
+    return thrown is not None and not thrown.place and bool(_GRAPH.search(thrown.message))
+
+
 def misses_a_shape(judgement: Judgement) -> bool:
     """Whether torch raised for a gradient cannot be summed to the size of its argument."""
     thrown = judgement.thrown
@@ -211,7 +235,12 @@ def _simpler_modes(failure: Failure, bench: Bench) -> list[Case]:
 
 
 def is_made_of(origin: Judgement, judgement: Judgement) -> bool:
-    """Whether a failure of a simpler mode is the cause of another on the same case."""
+    """Whether a failure of a simpler mode is the cause of another on the same case.
+
+    Where that has no gradient, torch raises for whoever goes on from it.
+    """
+    if judgement.verdict == Verdict.RAISED:
+        return origin.actual == _NO_GRADIENT and misses_a_graph(judgement)
     return origin.verdict == judgement.verdict == Verdict.WRONG
 
 

@@ -46,6 +46,12 @@ def patterns(
                 f"the result is shifted by one {words}",
                 _is_shifted(value, expected, rows, columns),
             )
+    of_conv2d = trial.target.operator.place("input") == "input" and quantity == "dX"
+    if of_conv2d and any(map(any, trial.case.geometry.padding)):
+        yield (
+            "the padding in front is not cut off the gradient of the padded input",
+            torch.equal(value, _of_the_corner(trial)),
+        )
     for words, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
         yield (
             f"operands are rounded to {words} on the way",
@@ -65,6 +71,16 @@ def _of_ones(trial: Trial, quantity: str) -> Tensor:
     G = torch.ones_like(trial.operands.grad_output)
     operands = replace(trial.operands, grad_output=G)
     return trial.expect(operands, only=(quantity,))[quantity].value
+
+
+def _of_the_corner(trial: Trial) -> Tensor:
+    """The gradient of the padded input, as far as the input is large: from its first element."""
+    g = trial.case.geometry
+    height, width = g.input_size
+    padded = replace(g, input_size=g.padded_size, padding=((0, 0), (0, 0)))
+    given = {"grad_output": trial.operands.grad_output, "weight": trial.operands.weight}
+    wide = {role: tensor.to(torch.float64) for role, tensor in given.items()}
+    return trial.target.operator.first("dX", wide, padded)[:, :, :height, :width]
 
 
 _SHIFTS = (

@@ -49,7 +49,7 @@ class Thrown:
     @property
     def alike(self) -> Thrown:
         """What is the same for all that one mistake throws: sizes in the message differ."""
-        return replace(self, message=re.sub(r"\d+(, ?\d+)*", "#", self.message))
+        return replace(self, message=re.sub(r"-?\d+(, ?-?\d+)*", "#", self.message))
 
 
 @dataclass(frozen=True)

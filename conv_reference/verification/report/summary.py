@@ -304,8 +304,16 @@ def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
     right = is_right(check, report)
     detail = _detail(check)
     if seen and (not right or check.verdict == Verdict.PERMISSIVE):
-        detail = f"see {', '.join(map(str, seen))}"
+        detail = f"see {_listed(seen)}"
     return Cell(check.verdict.value, detail, known=known, right=right)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """``1, 3``; of more than fit into a cell the first."""
+    return ", ".join(map(str, numbers)) if len(numbers) <= _MOST_SEEN else f"{numbers[0]}, ..."
+
+
+_MOST_SEEN = 2  # findings, in a cell
 
 
 def _detail(check: CheckResult) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from conv_reference import functional, layer
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.faults.sound.strassen import strassen
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
 
@@ -66,6 +67,19 @@ def test_zeros_are_wrong_in_half_precision_beside_a_long_sum(dtype: str) -> None
 def test_torch_keeps_the_probabilistic_bound(dtype: str, geometry: str) -> None:
     judgements = ask(torch.nn.functional.conv2d, "precision", dtype, geometry)
     assert verdicts(judgements) <= AS_GOOD_AS_DIRECT
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("geometry", ["n2 c3 h5 w6 o4 k3x2", "h2 w4 k2x1", "c2 h4 w6 o2 k1x3"])
+def test_a_product_that_mixes_is_allowed_what_a_transform_is(dtype: str, geometry: str) -> None:
+    """Whatever the kernel: Strassen's loses more than a direct sum, and leaves its noise."""
+    for seed in range(5):
+        judgements = ask(strassen, "precision", dtype, geometry, seed=seed)
+        assert verdicts(judgements) <= AS_GOOD_AS_DIRECT
+
+
+def test_fewer_bits_mix_nothing_and_are_wrong_in_half_precision() -> None:
+    assert "Y" in wrong(ask(seven_bits, "precision", "float16", "n2 c2 h6 w7 o3 k2"))
 
 
 def test_fewer_bits_may_be_allowed() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from typing import cast
 
 import faulty
 import pytest
 import several
 
 from conv_reference.verification import Report, Verdict, verify
-from conv_reference.verification.diagnosis.origins import disturbs
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.origins import disturbs, sorted_out
 from conv_reference.verification.diagnosis.tally import AS_FOUND
-from conv_reference.verification.model.judgement import Judgement, Thrown
+from conv_reference.verification.known.known import SHIPPED, Defect, load
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.report import text
 from conv_reference.verification.report.groups import groups, rows_of
 
@@ -220,3 +225,56 @@ def test_what_is_not_adjoint_to_a_wrong_output_is_told_with_that() -> None:
 
     assert group.first.quantity == "Y"
     assert "adjointness" in group.following
+
+
+def test_two_reasons_to_fail_in_one_row_are_told_apart_by_quantity() -> None:
+    """dX is cut at a corner, which its second order shows as well; dK's second order is lost."""
+    report = verify(
+        several.saves_what_it_padded,
+        dtypes=["float32"],
+        checks=["certificate", "double_backward", "third_order"],
+        budget=1,
+        seed=1,
+    )
+    shown = {group.first.check: group.first for group in groups(report.findings)}
+    assert {*shown} == {"grad_input", "double_backward"}, str(report)
+    assert "the padding in front is not cut off" in shown["grad_input"].cause
+    assert shown["double_backward"].actual == "no gradient"
+
+
+def test_sizes_in_a_message_tell_nothing_apart_whatever_their_signs() -> None:
+    made = [Thrown("RuntimeError", f"blocks as {shape}") for shape in ("(1, 0)", "(-1, 12)")]
+    assert len({thrown.alike for thrown in made}) == 1
+
+
+class _Bench:
+    """Asked for nothing but this: of two failures of a row on one case, Y's alone is torch's."""
+
+    def known(self, failure: Failure) -> Defect | None:
+        name = "conv2d-onednn-bfloat16-nan-spreads-in-y"
+        (defect,) = (d for d in load(SHIPPED) if d.name == name)
+        return defect if failure.judgement.quantity == "Y" else None
+
+    def certificates_of(self, failure: Failure) -> list[Case]:
+        return [failure.case]
+
+    def recast(self, case: Case, check: str) -> Case:
+        return case
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        return {case: _both(case) for case in cases}
+
+
+def _both(case: Case) -> list[Failure]:
+    made = (Judgement("nonfinite_input", quantity, Verdict.WRONG) for quantity in ("Y", "dK"))
+    return [Failure(case, judgement) for judgement in made]
+
+
+def test_a_failure_beside_one_of_torchs_is_not_taken_for_it() -> None:
+    failures = _both(Case.parse("nonfinite bfloat16 h3 w3 k2"))
+    found, known = sorted_out(failures, cast("Bench", _Bench()))
+    assert [f.judgement.quantity for f in known] == ["Y"]
+    shown = {
+        f.judgement.quantity: bool(kind.known) for kind, g in found.items() for f in g.failures
+    }
+    assert shown == {"Y": True, "dK": False}

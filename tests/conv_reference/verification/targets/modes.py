@@ -29,11 +29,12 @@ def ask(
     geometry: str = SIZES,
     *,
     allowed_bits: int | None = None,
+    seed: int = 1,
 ) -> tuple[Judgement, ...]:
     """Put one case of a check to an implementation."""
     target = as_target(implementation)
     case = target.restrict(Case.parse(f"{check} {dtype} {geometry}"))
-    return judge_case(target, case, Settings(seed=1, device="cpu", allowed_bits=allowed_bits))
+    return judge_case(target, case, Settings(seed=seed, device="cpu", allowed_bits=allowed_bits))
 
 
 def dtypes_of(implementation: Any) -> tuple[str, ...]:

@@ -132,3 +132,28 @@ def empty_gradients(input: Tensor, weight: Tensor) -> Tensor:
 
 def one_too_much(input: Tensor, weight: Tensor) -> Tensor:
     return conv2d(input, weight) + 1
+
+
+class SavesWhatItPadded(torch.autograd.Function):
+    """What it keeps is no argument, so that dK is a constant in X; and dX is cut at its corner."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor, padding: tuple[int, int]) -> Tensor:
+        rows, columns = padding
+        padded = torch.nn.functional.pad(X, (columns, columns, rows, rows))
+        ctx.save_for_backward(padded, K)
+        ctx.padding = padding
+        return conv2d(padded, K)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        (G,) = grad_outputs
+        height, width = (size - 2 * p for size, p in zip(X.shape[2:], ctx.padding, strict=True))
+        dX = conv2d_input(X.shape, K, G)[:, :, :height, :width]
+        return dX, conv2d_weight(X, K.shape, G), None
+
+
+def saves_what_it_padded(input: Tensor, weight: Tensor, *, padding: Any = 0) -> Tensor:
+    pair = (padding, padding) if isinstance(padding, int) else padding
+    return SavesWhatItPadded.apply(input, weight, pair)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
