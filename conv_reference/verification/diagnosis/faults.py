@@ -22,6 +22,7 @@ from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
 _MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
+_SLIGHT, _MOSTLY = 2.0**-6, 0.75  # relative to what it should be; of the failures
 _PRECISION = {name: place for place, name in enumerate(DTYPES)}  # the widest dtype is shown first
 
 
@@ -37,8 +38,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     """The faults behind the groups, in their order; the widest dtype of each first.
 
     What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
-    because of it, see ``own_gradients``; and what raises because of an argument that is changed,
-    or of a gradient of another shape.
+    because of it, see ``own_gradients``; so is all that is wrong by a little; and what raises
+    because of an argument that is changed, or of a gradient of another shape.
     """
     faults: dict[Kind, Fault] = {}
     for kind in groups:
@@ -47,6 +48,7 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
         fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
     _file_raises(faults, groups, "arguments", writes_in_place)
     _file_raises(faults, groups, "shapes", misses_a_shape)
+    _file_slight(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
         return [*faults.values()]
@@ -79,6 +81,37 @@ def _file_raises(
     ]
     for kind in raised:
         faults[cause].following += faults.pop(kind).kinds
+
+
+def _file_slight(faults: dict[Kind, Fault], groups: Groups) -> None:
+    """Quantities that are wrong by little, in the same dtypes, are computed in too few bits.
+
+    That is one cause, though no gradient is just that of the target's own Y.
+    """
+    numbers = [kind for kind in faults if _wrong_quantity(kind)]
+    numbers.sort(key=lambda kind: [*QUANTITIES].index(kind.quantity))
+    slight = [kind for kind in numbers if _is_slight(faults[kind], groups)]
+    for kind in slight[1:]:
+        if _dtypes(faults[kind]) <= _dtypes(faults[slight[0]]):
+            faults[slight[0]].following += faults.pop(kind).kinds
+
+
+def _dtypes(fault: Fault) -> set[str]:
+    return {kind.dtype for kind in fault.kinds}
+
+
+def _is_slight(fault: Fault, groups: Groups) -> bool:
+    """Whether what is shown of most failures is nearly right: where sums cancel, it seldom is."""
+    judged = [f.judgement for kind in fault.kinds for f in groups[kind].failures]
+    return sum(map(_is_near, judged)) > _MOSTLY * len(judged)
+
+
+def _is_near(judgement: Judgement) -> bool:
+    try:
+        should, found = float(judgement.expected), float(judgement.actual)
+    except ValueError:  # no numbers
+        return False
+    return 0 < abs(should - found) <= _SLIGHT * abs(should)
 
 
 def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:

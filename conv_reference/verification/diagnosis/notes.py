@@ -201,5 +201,5 @@ def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[Note
     if planned > drawn:
         numbers[certifying().name] += planned - drawn
     if numbers:
-        counts = (f"{n} case{'s' if n > 1 else ''} of {name}" for name, n in numbers.items())
+        counts = (f"{n:,} case{'s' if n > 1 else ''} of {name}" for name, n in numbers.items())
         yield Note(NoteKind.NOT_REACHED, f"not reached: {', '.join(counts)}")

@@ -62,6 +62,6 @@ class Patience:
         if not count:
             return ""
         return (
-            f"not reached: {count} that would take more than {self.limit:g} s each, at the pace of "
-            "the others"
+            f"not reached: {count:,} that would take more than {self.limit:g} s each, at the pace "
+            "of the others"
         )

@@ -183,6 +183,16 @@ def test_ten_bits_are_told_in_float64_too() -> None:
         assert guess(given, "Y").startswith("Perhaps operands are rounded to ten bits")
 
 
+@pytest.mark.parametrize("quantity", ["Y", "dX", "dK"])
+def test_float32_is_told_in_float64(quantity: str) -> None:
+    def narrow(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input.float(), weight.float()).to(input.dtype)
+
+    case = Case.parse("certificate float64 h3 w4 k2 nobias")
+    told = guess(Trial(as_target(narrow), case, 0, torch.device("cpu")), quantity)
+    assert told == "Perhaps the result is computed in float32: no number of it has more bits."
+
+
 def test_a_result_in_the_default_dtype_is_told() -> None:
     for dtype, said in (
         ("float64", "Perhaps the result is made in torch's default dtype"),

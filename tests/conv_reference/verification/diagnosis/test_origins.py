@@ -8,8 +8,11 @@ from functools import cache
 from typing import cast
 
 import faulty
+import modes
 import pytest
 import several
+import torch
+from torch import Tensor
 
 from conv_reference.verification import Report, Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
@@ -278,3 +281,17 @@ def test_a_failure_beside_one_of_torchs_is_not_taken_for_it() -> None:
         f.judgement.quantity: bool(kind.known) for kind, g in found.items() for f in g.failures
     }
     assert shown == {"Y": True, "dK": False}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_too_few_bits_are_one_fault_whatever_quantities_they_show_in(dtype: str) -> None:
+    """One unit in the last place too much; or a transform in float32."""
+
+    def convolve(input: Tensor, weight: Tensor) -> Tensor:
+        if input.dtype == torch.bfloat16:
+            return modes.by_fft(input.float(), weight.float()).bfloat16() * (1 + 2**-7)
+        return modes.by_fft(input.float(), weight.float()).to(input.dtype)
+
+    report = verify(convolve, dtypes=[dtype], checks=["certificate"], cases=60, seed=1)
+    (only,) = groups(report.findings)
+    assert {f.quantity for f in only.findings} == {"Y", "dX", "dK"}, str(report)
