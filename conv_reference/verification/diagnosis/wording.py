@@ -68,9 +68,12 @@ def _own_sizes(failure: Failure, bench: Bench) -> str:
     target, geometry = bench.target, failure.case.geometry
     if not target.operator.meaning:
         return ""
-    given = {
-        LETTERS[role]: target.own_shape(role, geometry) for role in ("input", "weight")
-    } | arguments(target.operator, geometry, line=target.is_line, sides=target.offer is not None)
+    options = arguments(
+        target.operator, geometry, line=target.is_line, sides=target.offer is not None
+    )
+    given = {LETTERS[role]: target.own_shape(role, geometry) for role in ("input", "weight")} | {
+        name: value for name, value in options.items() if name in target.options
+    }
     return f"Called with {', '.join(f'{name} {value}' for name, value in given.items())}."
 
 

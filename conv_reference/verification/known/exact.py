@@ -80,6 +80,21 @@ def framed(leaf: Any) -> Any:
     return memory.as_strided(leaf.shape, leaf.stride(), start)
 
 
+def has_gaps(leaf: Any) -> bool:
+    """Whether a floating tensor's elements do not lie one behind another."""
+    return is_floating(leaf) and bool(leaf.numel()) and leaf.clone().stride() != leaf.stride()
+
+
+def packed(leaf: Any) -> Any:
+    """A floating tensor without gaps, its axes in the order that they have in memory."""
+    return leaf.clone() if has_gaps(leaf) else leaf
+
+
+def has_nan(leaf: Any) -> bool:
+    """Whether it is a tensor with a NaN in it."""
+    return is_floating(leaf) and bool(leaf.isnan().any())
+
+
 def is_floating(leaf: Any) -> bool:
     """Whether it is a tensor of floating numbers."""
     return isinstance(leaf, Tensor) and leaf.is_floating_point()

@@ -25,8 +25,11 @@ from conv_reference.verification.known.exact import (
     absolute,
     differs,
     framed,
+    has_gaps,
+    has_nan,
     in_float64,
     is_floating,
+    packed,
     tried,
 )
 from conv_reference.verification.known.faces import as_met_by
@@ -248,8 +251,8 @@ class _Beside(_Listener):
         """
         self._about_to(IN_TORCH)
         try:
-            given_on = tree_map(framed, (args, kwargs)) if self._framing else (args, kwargs)
-            found = operation(*given_on[0], **given_on[1])
+            found = _between_nans(operation, args, kwargs) if self._framing else None
+            found = operation(*args, **kwargs) if found is None else found
         except Exception:
             self.torch_errs |= self._exactly(operation, args, kwargs) is not None
             raise
@@ -266,6 +269,20 @@ class _Beside(_Listener):
     def _exactly(operation: Any, args: Any, kwargs: Any) -> Any:
         with torch.backends.mkldnn.flags(enabled=False):
             return tried(in_float64, operation, args, kwargs)
+
+
+def _between_nans(operation: Any, args: Any, kwargs: Any) -> Any:
+    """What torch answers where NaN lies before and behind each operand.
+
+    Operands with gaps it copies first, and reads past the copy: then they are given without.
+    """
+    given = tree_map(framed, (args, kwargs))
+    found = operation(*given[0], **given[1])
+    if not any(map(has_gaps, tree_leaves((args, kwargs)))):
+        return found
+    given = tree_map(lambda leaf: framed(packed(leaf)), (args, kwargs))
+    copied = operation(*given[0], **given[1])
+    return copied if any(map(has_nan, tree_leaves(copied))) else found
 
 
 # By their names at the dispatcher; within a registered operator conv2d is seen as such.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -136,7 +136,7 @@ def answered(report: Report) -> str:
 
 
 def _but_known(report: Report) -> str:
-    known = sum(1 for group in groups(report.findings) if group.first.known is not None)
+    known = len({group.first.known for group in groups(report.findings)} - {None})
     return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
 
 
@@ -342,16 +342,24 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     for (reason, name), among in where.items():
         part = "" if {*among} >= dtypes or among == [NO_DTYPE] else f" ({', '.join(among)})"
         reasons.setdefault(reason, []).append(name + part)
-    for check in report.checks:
-        if check.unsupported and check.verdict != Verdict.UNSUPPORTED:
-            name = f"{one_line(check.name)} ({one_line(check.dtype)})"
-            reason = f"{_refused(check)}: {one_line(check.reason) or 'no reason given'}"
-            reasons.setdefault(reason, []).append(name)
+    for reason, name in _refused_in_part(report, dtypes):
+        reasons.setdefault(reason, []).append(name)
     return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
 
 
-def _refused(check: CheckResult) -> str:
-    return f"{check.unsupported:,} of {counted(check.cases + check.unsupported, 'case')}"
+def _refused_in_part(report: Report, dtypes: Set[str]) -> Iterator[tuple[str, str]]:
+    """A reason, and the check of which it keeps a part of the cases, in all dtypes together."""
+    found: dict[tuple[str, str], list[CheckResult]] = {}
+    for check in report.checks:
+        if check.unsupported and check.verdict != Verdict.UNSUPPORTED:
+            reason = one_line(check.reason) or "no reason given"
+            found.setdefault((reason, one_line(check.name)), []).append(check)
+    for (reason, name), checks in found.items():
+        among = {check.dtype for check in checks}
+        where = "" if among >= dtypes else f" in {', '.join(map(one_line, among))}"
+        refused = sum(check.unsupported for check in checks)
+        cases = counted(sum(check.cases for check in checks) + refused, "case")
+        yield reason, f"{name} ({refused:,} of {cases}{where})"
 
 
 def asked(report: Report) -> tuple[str, ...]:

@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from conv_reference.verification.known.exact import absolute, differs, framed, in_float64, tried
+from conv_reference.verification.known.exact import (
+    absolute,
+    differs,
+    framed,
+    has_gaps,
+    has_nan,
+    in_float64,
+    packed,
+    tried,
+)
 
 ONES = torch.ones(2, 3, dtype=torch.bfloat16)
 
@@ -74,6 +83,17 @@ def test_an_operand_lies_between_nan_as_it_lay(step: int) -> None:
     assert len(flat) > last + 1
     assert flat[last + 1 :].isnan().all()
     assert found.storage_offset() % 64 == given.storage_offset() % 64
+
+
+def test_what_has_gaps_is_packed_in_the_order_of_its_axes() -> None:
+    wide = torch.arange(96.0).reshape(3, 4, 2, 4).permute(0, 3, 1, 2)[:, :1]
+    assert has_gaps(wide)
+    assert not has_gaps(ONES)
+    assert torch.equal(packed(wide), wide)
+    assert packed(wide).stride() == (8, 1, 2, 1)
+    assert packed(ONES) is ONES
+    assert has_nan(ONES * torch.nan)
+    assert not has_nan(ONES)
 
 
 def test_what_is_no_plain_floating_tensor_is_not_framed() -> None:

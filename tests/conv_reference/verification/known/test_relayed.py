@@ -22,6 +22,7 @@ from conv_reference.verification.known.relayed import (
     IN_TORCH,
     Beside,
     _Beside,
+    _between_nans,
     convolved_by_torch,
     errs_again,
     is_right_without,
@@ -370,3 +371,16 @@ def test_a_defect_that_reads_past_an_operand_shows_each_time(framing: bool) -> N
 
     assert bool(found.isnan()) is framing
     assert beside.torch_errs is framing
+
+
+def test_what_torch_copies_first_is_given_without_gaps_too() -> None:
+    """It reads past its own copy, where NaN lies as seldom as anywhere."""
+
+    def reads_on(X: Tensor) -> Tensor:
+        if not X.is_contiguous():
+            return torch.zeros(1)
+        return X.as_strided((1,), (1,), X.storage_offset() + X.numel()) * 0
+
+    assert _between_nans(reads_on, (torch.ones(2, 3),), {}).isnan()
+    assert _between_nans(reads_on, (torch.ones(2, 6)[:, ::2],), {}).isnan()
+    assert not _between_nans(lambda X: X[:1, 0], (torch.ones(2, 6)[:, ::2],), {}).isnan()

@@ -89,12 +89,27 @@ def test_the_miss_bound_comes_with_its_assumption() -> None:
     assert "if the implementation computes a multilinear map, too." in shown
 
 
+def test_what_several_rows_and_dtypes_were_refused_for_is_one_line() -> None:
+    said = {"unsupported": 3, "reason": "raises as it does without the transform"}
+    refused = [row(name, dtype, cases=5, **said) for name in ("jvp", "vmap") for dtype in BOTH]
+    refused += [row("jacrev", "float32", cases=1, **said), row("jacrev", "float64", cases=4)]
+    lines = text.render(replace(RIGHT, checks=tuple(refused)))
+    assert " ".join(lines.split()).count("raises as it does without the transform") == 1
+    assert (
+        "jvp (6 of 16 cases), vmap (6 of 16 cases), jacrev (3 of 4 cases in float32): "
+        "raises as it does without the transform"
+    ) in " ".join(lines.split())
+
+
+BOTH = ("float32", "float64")
+
+
 def test_what_a_row_was_refused_in_part_is_listed() -> None:
     part = row("forward", cases=63, unsupported=31, reason="NotImplementedError: groups > 1")
     lines = text.render(replace(RIGHT, checks=(part,))).splitlines()
 
     assert lines[0].endswith("on 11,300 cases, some of them refused in part as unsupported")
-    assert "  forward (float32): 31 of 94 cases: NotImplementedError: groups > 1" in lines
+    assert "  forward (31 of 94 cases): NotImplementedError: groups > 1" in lines
     assert "       63" in lines[3]
 
 
