@@ -249,12 +249,15 @@ def by_dtype(report: Report) -> str:
 def table(report: Report, *, fold: bool = False) -> Table:
     """The checks that ran in at least one dtype, in the report's order.
 
+    A dtype that was refused as a whole has no column.
+
     Args:
         report: whose checks they are.
         fold: whether those that are exact in every dtype are one line, the last, which has the
             weakest of their bounds.
     """
-    ran = [check for check in report.checks if check.dtype != NO_DTYPE]
+    left_out = {NO_DTYPE, *_refused_dtypes(report)}
+    ran = [check for check in report.checks if check.dtype not in left_out]
     dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in ran))
     found: dict[str, dict[str, CheckResult]] = {}
     for check in ran:
@@ -330,21 +333,40 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
 
     Where a check was refused some of its cases alone, the reason says how many of how many.
     """
-    dtypes = {check.dtype for check in report.checks} - {NO_DTYPE}
+    whole = _refused_dtypes(report)
+    checks = [check for check in report.checks if check.dtype not in whole]
+    dtypes = {check.dtype for check in checks} - {NO_DTYPE}
     where: dict[tuple[str, str], list[str]] = {}
     reasons_alike: dict[str, str] = {}  # those that differ in sizes alone are shown once
-    for check in report.checks:
+    for check in checks:
         if check.verdict == Verdict.UNSUPPORTED:
             said = one_line(check.reason) or "no reason given"
             reason = reasons_alike.setdefault(_SIZES.sub("#", said), said)
             where.setdefault((reason, one_line(check.name)), []).append(one_line(check.dtype))
     reasons: dict[str, list[str]] = {}
+    for dtype, reason in whole.items():
+        reasons.setdefault(reason, []).append(one_line(dtype))
     for (reason, name), among in where.items():
         part = "" if {*among} >= dtypes or among == [NO_DTYPE] else f" ({', '.join(among)})"
         reasons.setdefault(reason, []).append(name + part)
     for reason, name in _refused_in_part(report, dtypes):
         reasons.setdefault(reason, []).append(name)
     return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
+
+
+def _refused_dtypes(report: Report) -> dict[str, str]:
+    """The dtypes in which nothing was answered, for one reason; not all that there are."""
+    reasons: dict[str, set[str | None]] = {}
+    for check in report.checks:
+        if check.dtype != NO_DTYPE:
+            refused = check.verdict == Verdict.UNSUPPORTED
+            reasons.setdefault(check.dtype, set()).add(check.reason if refused else None)
+    found = {
+        dtype: one_line(reason or "no reason given")
+        for dtype, (reason, *more) in reasons.items()
+        if reason is not None and not more
+    }
+    return found if len(found) < len(reasons) else {}
 
 
 def _refused_in_part(report: Report, dtypes: Set[str]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from made_reports import FAULTY, RIGHT, UNJUDGED, UNSUPPORTED, finding, hostile, of_size, row
@@ -90,7 +91,7 @@ def test_the_miss_bound_comes_with_its_assumption() -> None:
 
 
 def test_what_several_rows_and_dtypes_were_refused_for_is_one_line() -> None:
-    said = {"unsupported": 3, "reason": "raises as it does without the transform"}
+    said: dict[str, Any] = {"unsupported": 3, "reason": "raises as it does without the transform"}
     refused = [row(name, dtype, cases=5, **said) for name in ("jvp", "vmap") for dtype in BOTH]
     refused += [row("jacrev", "float32", cases=1, **said), row("jacrev", "float64", cases=4)]
     lines = text.render(replace(RIGHT, checks=tuple(refused)))
@@ -99,6 +100,22 @@ def test_what_several_rows_and_dtypes_were_refused_for_is_one_line() -> None:
         "jvp (6 of 16 cases), vmap (6 of 16 cases), jacrev (3 of 4 cases in float32): "
         "raises as it does without the transform"
     ) in " ".join(lines.split())
+
+
+def test_a_dtype_that_is_refused_as_a_whole_is_one_line_and_no_column() -> None:
+    refused: dict[str, Any] = {
+        "verdict": Verdict.UNSUPPORTED,
+        "reason": "NotImplementedError: no bfloat16",
+    }
+    rows = [row(name, "float32") for name in ("forward", "grad_input", "vmap")]
+    rows += [row(name, "bfloat16", **refused) for name in ("forward", "vmap")]
+    shown = text.render(replace(RIGHT, checks=tuple(rows)))
+    assert [line.split() for line in shown.splitlines()][2:4] == [
+        ["check", "float32", "cases"],
+        ["all", "3", "checks", "exact", "≤2e-07"],
+    ]
+    assert "\n  bfloat16: NotImplementedError: no bfloat16\n" in shown
+    assert "right in float32; not checked in bfloat16" in shown
 
 
 BOTH = ("float32", "float64")
