@@ -48,7 +48,12 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
         return lifted(run, has_backward=backward is not None)
 
     return replace(
-        own, bound=bound, over_arrays=True, dtype=torch.float64, has_backward=backward is not None
+        own,
+        bound=bound,
+        over_arrays=True,
+        dtype=torch.float64,
+        has_backward=backward is not None,
+        backward="" if backward is None else backward.__name__,
     )
 
 

@@ -86,6 +86,7 @@ class Convention:
         if own.sides:
             said.append(f"{', '.join(own.sides)} for kernel_size")
         said += [f"{name} for {option}" for option, name in own.names.items() if name != option]
+        said += [f"{own.backward} for the gradients"] if own.backward else []
         return (*said, *(["the first of its results"] if self.several else []))
 
 
