@@ -144,13 +144,16 @@ def _drawn(chosen: list[_Choice], random: Random) -> Geometry | None:
 
 
 _STRIDED = 0.4
-# Rows that no window reads, by the columns of a stride. Each takes oneDNN 14 µs in dX
+# Under a large stride each row of an input takes oneDNN some 4 µs in dX for each column of it
 # (brgconv_strided of torch 2.13): four minutes for 4,095 rows below a stride of 4,097.
-_MOST_PASSED_OVER = 10_000
+_USUAL_STRIDE = 32
+_MOST_ROWS_BY_STRIDE = 200_000
 
 
 def _is_quick(g: Geometry) -> bool:
-    return g.remainder[0] * g.stride[1] <= _MOST_PASSED_OVER
+    columns = g.stride[1]
+    rows = g.batch * g.input_size[0]
+    return columns <= _USUAL_STRIDE or rows * columns <= _MOST_ROWS_BY_STRIDE
 
 
 def _sized(drawn: Drawn, chosen: Sequence[_Choice]) -> Geometry | None:
