@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +18,10 @@ class TinyGrad(Framework):
 
     name, version = "tinygrad", version("tinygrad")
     compiles_per = "shape"
+
+    def __init__(self) -> None:
+        if not bfloat16_compiles():
+            self.dtypes = ("float64", "float32", "float16")
 
     def conv(
         self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
@@ -42,3 +48,10 @@ class TinyGrad(Framework):
         """By the gradient of the answers' weighted sum."""
         weighted = sum((y * g).sum() for y, g in zip(f(*primals), cotangents, strict=True))
         return tuple(weighted.gradient(*primals))
+
+
+def bfloat16_compiles() -> bool:
+    """Whether this machine's clang knows the type: tinygrad writes C, and clang 14 does not."""
+    command = ["clang", "-x", "c", "-c", "-march=native", "-o", os.devnull, "-"]
+    source = b"void stored(__bf16 *to, __bf16 *from) { *to = *from; }"
+    return subprocess.run(command, input=source, capture_output=True, check=False).returncode == 0
