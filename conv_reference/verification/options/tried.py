@@ -23,7 +23,7 @@ OPERATORS = (
 )
 SWEEPS = ("default", "small", "random", "networks", "exhaustive")
 DEFAULT_BUDGET = 20.0  # seconds
-DEFAULT_CASES = 10_000
+DEFAULT_CASES = 8_000
 MOST_CASES = 100_000_000  # a month on two cores; more is a slip of the keyboard
 
 

@@ -1,4 +1,4 @@
-"""The bulk of a run: certificates of small geometries by the ten thousand, and of large ones."""
+"""The bulk of a run: certificates of small geometries by the thousand, and of large ones."""
 
 from __future__ import annotations
 

@@ -189,12 +189,15 @@ _TOGETHER = (1, 1, 2, 2, 3)  # sizes far out at once
 _MOST_DRAWS = 40
 
 
-def far_geometry(random: Random, most: int | None = None) -> Geometry:
+def far_geometry(
+    random: Random, most: int | None = None, each: int = _PRODUCTS_FOR_EACH
+) -> Geometry:
     """A small geometry with one, two or three sizes far out, of some ten thousand elements.
 
     Args:
         random: a stream.
         most: elements of its largest tensor, at least 3,000; drawn where it is None.
+        each: products for each of them.
     """
     while True:
         room = log_uniform(random, *_ELEMENTS) if most is None else most
@@ -206,10 +209,10 @@ def far_geometry(random: Random, most: int | None = None) -> Geometry:
                 if part in parts:
                     part(drawn, random)
             least, products = drawn.least
-            if least > room or products > _PRODUCTS_FOR_EACH * room:
+            if least > room or products > each * room:
                 continue
             geometry = drawn.geometry
-            fits = _products(geometry) <= _PRODUCTS_FOR_EACH * room
+            fits = _products(geometry) <= each * room
             if fits and elements(geometry) <= room:
                 return geometry
 

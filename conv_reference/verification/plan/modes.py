@@ -21,7 +21,7 @@ from conv_reference.verification.target.target import Target
 
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 _EVERY = 3  # of how many cases one has larger sizes than the covering array's
-_LARGER_DRAWS, _MOST_ELEMENTS = 20, 3_000
+_LARGER_DRAWS, _MOST_ELEMENTS, _PRODUCTS = 20, 3_000, 70  # products for each element
 _COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
 
 
@@ -86,7 +86,8 @@ def _larger(
 ) -> Case | None:
     """The same on sizes past the covering array's: a batch, a plane or channels far out."""
     for _ in range(_LARGER_DRAWS):
-        larger = _adapted(target, check, dtype, case.on(far_geometry(random, _MOST_ELEMENTS)))
+        drawn = case.on(far_geometry(random, _MOST_ELEMENTS, _PRODUCTS))
+        larger = _adapted(target, check, dtype, drawn)
         few = elements(larger.geometry) <= _MOST_ELEMENTS  # moved into the domain, it may be others
         if few and target.can_be_exact(larger.geometry, dtype):
             return larger

@@ -3,7 +3,7 @@
 A plan follows from the target, the dtypes, the seed and the number of cases alone; the clock only
 cuts a run that overruns. In turn: a covering array over the factors, then for each check of modes
 a sample, then sizes large enough to switch an algorithm, then small geometries, enumerated and
-sampled by the ten thousand. What is planned beyond that is drawn as the run comes to it.
+sampled by the thousand. What is planned beyond that is drawn as the run comes to it.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -
 def _followed_by_the_bulk(
     first: Iterable[Case], target: Target, request: Request, checks: list[Check], ever: Ever
 ) -> Plan:
-    """The cases, then certificates by the ten thousand: what is too much at once is drawn later."""
+    """The cases, then certificates by the thousand: what is too much at once is drawn later."""
     bulk = _certificates(target, request, checks, ever)
     cases = _distinct((*first, *islice(bulk, _MOST_AT_ONCE)))
     expected = max(0, request.size - _MOST_AT_ONCE)
@@ -168,7 +168,8 @@ def _drawn(target: Target, request: Request, ever: Ever) -> Iterator[Case]:
             yield from large_cases(target, dtypes, seed, round(60 * scale), ever=ever)
             yield from pair_cases(target, dtypes, seed, round(66 * scale))
             yield from threshold_cases(target, dtypes, seed, round(600 * scale))
-            yield from small_cases(target, dtypes, seed, round(7_240 * scale), ever=ever)
+            count, first = round(5_340 * scale), round(1_000 * scale)
+            yield from small_cases(target, dtypes, seed, count, enumerated=first, ever=ever)
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale), ever=ever)
         case Sweep.RANDOM:

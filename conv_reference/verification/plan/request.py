@@ -53,7 +53,7 @@ class Request:
 
     @property
     def size(self) -> int:
-        """About how many cases are planned: 10,000 by default."""
+        """About how many cases are planned: 8,000 by default."""
         return planned(self.budget, self.cases)
 
     @property

@@ -385,8 +385,8 @@ def _refused_in_part(report: Report, dtypes: Set[str]) -> Iterator[tuple[str, st
 
 
 def asked(report: Report) -> tuple[str, ...]:
-    """What a green does not speak of: a line on what was not asked, one on what cannot be."""
-    kinds = {NoteKind.NOT_REQUESTED, NoteKind.NOT_CHECKED}
+    """What a green does not speak of: lines that never ran, what was not asked, what cannot be."""
+    kinds = {NoteKind.NEVER_RUN, NoteKind.NOT_REQUESTED, NoteKind.NOT_CHECKED}
     return tuple(one_line(str(note)) for note in report.notes if note.kind in kinds)
 
 

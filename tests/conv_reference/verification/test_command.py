@@ -394,9 +394,9 @@ for words in sys.argv[1:]:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ("", "about 10,000 cases in float64, float32, float16, bfloat16, for about 20 s"),
+        ("", "about 8,000 cases in float64, float32, float16, bfloat16, for about 20 s"),
         ("--cases 20", "about 300 cases in float64, float32, float16, bfloat16, for about 1 s"),
-        ("--check forward --dtype float32", "about 10,000 cases in float32, for about 20 s"),
+        ("--check forward --dtype float32", "about 8,000 cases in float32, for about 20 s"),
         ("--check vmap --check jvp --dtype float32", "vmap, jvp in float32"),
         ("--sweep networks --dtype float32", "the sweep networks in float32"),
         ("--geometry 'h1 w1 k1' --dtype float32", "every variation of one geometry in float32"),

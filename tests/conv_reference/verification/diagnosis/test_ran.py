@@ -56,7 +56,10 @@ def nobody_traces() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("nobody_traces")
-def test_a_report_names_the_line_of_the_fault_and_those_that_never_ran(tmp_path: Path) -> None:
+@pytest.mark.parametrize("isolate", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_report_names_the_line_of_the_fault_and_those_that_never_ran(
+    tmp_path: Path, *, isolate: bool
+) -> None:
     path = tmp_path / "some_conv.py"
     path.write_text(dedent(TARGET))
     report = verify(
@@ -65,7 +68,7 @@ def test_a_report_names_the_line_of_the_fault_and_those_that_never_ran(tmp_path:
         checks=["forward"],
         cases=300,
         seed=0,
-        isolate=False,
+        isolate=isolate,
         known=None,
     )
     (finding,) = report.findings

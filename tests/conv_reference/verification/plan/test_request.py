@@ -15,13 +15,13 @@ def request(**fields: object) -> Request:
 @pytest.mark.parametrize(
     ("fields", "size", "limit"),
     [
-        ({}, 10_000, 20.0 * OVERRUN),
-        ({"budget": 8.0}, 4_000, 8.0 * OVERRUN),
+        ({}, 8_000, 20.0 * OVERRUN),
+        ({"budget": 8.0}, 3_200, 8.0 * OVERRUN),
         ({"cases": 300}, 300, None),
         ({"cases": 300, "budget": 2.0}, 300, 2.0),
         ({"budget": 1e9}, MOST_CASES, 1e9 * OVERRUN),
         ({"budget": 1e-9}, 1, LEAST_LIMIT),
-        ({"case": Case.parse("certificate float32 h1 w1 k1")}, 10_000, None),
+        ({"case": Case.parse("certificate float32 h1 w1 k1")}, 8_000, None),
     ],
     ids=["by default", "budget", "cases", "both", "huge", "tiny", "single"],
 )
