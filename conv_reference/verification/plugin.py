@@ -21,8 +21,8 @@ from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
 from conv_reference.verification.patterns import Pattern, identifier, read_patterns
 from conv_reference.verification.report.groups import rows_of
-from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.summary import counted, is_right, remarks
+from conv_reference.verification.report.plain import counted, one_line
+from conv_reference.verification.report.summary import is_right, remarks
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.runner import verify
 

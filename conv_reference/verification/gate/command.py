@@ -18,7 +18,7 @@ from conv_reference.verification.gate.gate import OnFound, run_gate
 from conv_reference.verification.known import known
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.report import markdown
-from conv_reference.verification.report.summary import counted
+from conv_reference.verification.report.plain import counted
 from conv_reference.verification.report.view import Shown, View, status_of
 from conv_reference.verification.runner import verify
 

@@ -11,8 +11,7 @@ from conv_reference.verification.gate.gate import GateResult, OnFound
 from conv_reference.verification.model.result import Finding
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report.groups import groups, rows_of
-from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.summary import counted
+from conv_reference.verification.report.plain import counted, one_line
 from conv_reference.verification.report.view import Item, Top, View
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conv_reference.verification.model.result import Report
-from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.summary import counted
+from conv_reference.verification.report.plain import counted, one_line
 
 _HEIGHT, _LEAST_HEIGHT = 56, 2  # of the bars, in pixels
 _BAR = 9

@@ -23,17 +23,16 @@ from conv_reference.verification.report._bits import charts
 from conv_reference.verification.report._derived import Derived, derived
 from conv_reference.verification.report._map import maps
 from conv_reference.verification.report._picture import HEIGHT, scene
+from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
-from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
     calling,
-    counted,
     headline,
     provenance,
     remarks,
-    unsupported,
 )
 from conv_reference.verification.report.view import PLAIN, Top, View
 

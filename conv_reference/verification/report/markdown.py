@@ -11,21 +11,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report, Verdict
+from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
-from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
     Cell,
     Table,
     asked,
     calling,
-    counted,
     headline,
     provenance,
     remarks,
     table,
-    unsupported,
 )
 from conv_reference.verification.report.view import PLAIN, Top, View
 

@@ -18,8 +18,8 @@ from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.json import dumps
-from conv_reference.verification.report.plain import one_line, printable
-from conv_reference.verification.report.summary import counted, headline
+from conv_reference.verification.report.plain import counted, one_line, printable
+from conv_reference.verification.report.summary import headline
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 SUFFIXES = (".sarif",)

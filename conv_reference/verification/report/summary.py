@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -17,14 +16,13 @@ from conv_reference.verification.model.result import (
     Report,
     Verdict,
 )
+from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
 from conv_reference.verification.report.groups import groups, references
-from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.report.plain import counted, one_line
 from conv_reference.verification.report.view import PLAIN, View
 
 PERMISSIVE = "permissive: it answers arguments for which there is no convolution"
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
-_SIZES = re.compile(r"(?<![:\w])\d+(, ?\d+)*")  # in what is raised; not the line of a file
-NO_DTYPE = "-"  # a row that no dtype was put to
 ASSUMPTION = (
     "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
     "implementation computes a multilinear map, too."
@@ -256,7 +254,7 @@ def table(report: Report, *, fold: bool = False) -> Table:
         fold: whether those that are exact in every dtype are one line, the last, which has the
             weakest of their bounds.
     """
-    left_out = {NO_DTYPE, *_refused_dtypes(report)}
+    left_out = {NO_DTYPE, *refused_dtypes(report)}
     ran = [check for check in report.checks if check.dtype not in left_out]
     dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in ran))
     found: dict[str, dict[str, CheckResult]] = {}
@@ -328,62 +326,6 @@ def _detail(check: CheckResult) -> str:
     return ""
 
 
-def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
-    """What was not checked and why: a reason, and the checks that it keeps from being asked.
-
-    Where a check was refused some of its cases alone, the reason says how many of how many.
-    """
-    whole = _refused_dtypes(report)
-    checks = [check for check in report.checks if check.dtype not in whole]
-    dtypes = {check.dtype for check in checks} - {NO_DTYPE}
-    where: dict[tuple[str, str], list[str]] = {}
-    reasons_alike: dict[str, str] = {}  # those that differ in sizes alone are shown once
-    for check in checks:
-        if check.verdict == Verdict.UNSUPPORTED:
-            said = one_line(check.reason) or "no reason given"
-            reason = reasons_alike.setdefault(_SIZES.sub("#", said), said)
-            where.setdefault((reason, one_line(check.name)), []).append(one_line(check.dtype))
-    reasons: dict[str, list[str]] = {}
-    for dtype, reason in whole.items():
-        reasons.setdefault(reason, []).append(one_line(dtype))
-    for (reason, name), among in where.items():
-        part = "" if {*among} >= dtypes or among == [NO_DTYPE] else f" ({', '.join(among)})"
-        reasons.setdefault(reason, []).append(name + part)
-    for reason, name in _refused_in_part(report, dtypes):
-        reasons.setdefault(reason, []).append(name)
-    return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
-
-
-def _refused_dtypes(report: Report) -> dict[str, str]:
-    """The dtypes in which nothing was answered, for one reason; not all that there are."""
-    reasons: dict[str, set[str | None]] = {}
-    for check in report.checks:
-        if check.dtype != NO_DTYPE:
-            refused = check.verdict == Verdict.UNSUPPORTED
-            reasons.setdefault(check.dtype, set()).add(check.reason if refused else None)
-    found = {
-        dtype: one_line(reason or "no reason given")
-        for dtype, (reason, *more) in reasons.items()
-        if reason is not None and not more
-    }
-    return found if len(found) < len(reasons) else {}
-
-
-def _refused_in_part(report: Report, dtypes: Set[str]) -> Iterator[tuple[str, str]]:
-    """A reason, and the check of which it keeps a part of the cases, in all dtypes together."""
-    found: dict[tuple[str, str], list[CheckResult]] = {}
-    for check in report.checks:
-        if check.unsupported and check.verdict != Verdict.UNSUPPORTED:
-            reason = one_line(check.reason) or "no reason given"
-            found.setdefault((reason, one_line(check.name)), []).append(check)
-    for (reason, name), checks in found.items():
-        among = {check.dtype for check in checks}
-        where = "" if among >= dtypes else f" in {', '.join(map(one_line, among))}"
-        refused = sum(check.unsupported for check in checks)
-        cases = counted(sum(check.cases for check in checks) + refused, "case")
-        yield reason, f"{name} ({refused:,} of {cases}{where})"
-
-
 def asked(report: Report) -> tuple[str, ...]:
     """What a green does not speak of: lines that never ran, what was not asked, what cannot be."""
     kinds = {NoteKind.NEVER_RUN, NoteKind.NOT_REQUESTED, NoteKind.NOT_CHECKED}
@@ -424,8 +366,3 @@ def share(part: int, whole: int) -> str:
     if part >= whole:
         return f"all {whole:,}"
     return f"{part:,} of {whole:,} ({100 * part / whole:.1f} %)"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 case``, ``2,000 cases``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -6,20 +6,19 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report
+from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
-from conv_reference.verification.report.plain import one_line, printable
+from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
     Table,
     asked,
     calling,
     closing,
-    counted,
     headline,
     provenance,
     remarks,
     table,
-    unsupported,
 )
 from conv_reference.verification.report.view import PLAIN, Top, View
 

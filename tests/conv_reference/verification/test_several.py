@@ -41,7 +41,7 @@ def test_where_all_is_right_the_last_line_says_so(capsys: pytest.CaptureFixture[
 def test_one_that_cannot_be_called_keeps_no_other_from_its_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "broken.py").write_text("raise ValueError('no')\n", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("raise ValueError('no')\nf = None\n", encoding="utf-8")
 
     assert verify("broken.py:f", RIGHT, "--quiet") == 2
     captured = capsys.readouterr()

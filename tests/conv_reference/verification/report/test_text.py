@@ -9,8 +9,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
 from conv_reference.verification.report import text
+from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report.printed import PrintedReport
-from conv_reference.verification.report.summary import unsupported
 from conv_reference.verification.report.view import View
 
 
