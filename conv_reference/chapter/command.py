@@ -176,10 +176,15 @@ def _check(arguments: argparse.Namespace) -> int:
         raise ValueError("--check goes without --html and --notebook")
     from conv_reference.chapter.language import translations
     from conv_reference.chapter.own.check import check_file
+    from conv_reference.chapter.own.said import refused
     from conv_reference.chapter.own.words import words
 
-    checked = check_file(arguments.check)
-    print(words(checked, translations(arguments.language).gettext))
+    _ = translations(arguments.language).gettext
+    try:
+        checked = check_file(arguments.check)
+    except ValueError as error:
+        raise ValueError(refused(str(error), _)) from error
+    print(words(checked, _))
     return 0 if checked.right else TO_BE_MENDED
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from conv_reference.chapter.own.mend import Mend, layers, mends
+from conv_reference.chapter.own.mend import Mend, layers, makes_parameter, mends
 from conv_reference.verification import Report, load_target, verify
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -120,7 +120,15 @@ def check_file(target: str) -> Checked:
     source = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
     name = name or _only_layer(source, place)
     target = f"{place}:{name}"
-    return check(load_target(target), name, source, target=target)
+    try:
+        return check(load_target(target), name, source, target=target)
+    except ValueError as error:
+        if path.suffix == ".py" and not makes_parameter(source, name):
+            raise ValueError(
+                f"{target} makes no nn.Parameter: the kernel must be one, or no gradient is kept "
+                "for it and no step moves it"
+            ) from error
+        raise
 
 
 def _only_layer(source: str, place: str) -> str:

@@ -67,6 +67,18 @@ def layers(source: str) -> tuple[str, ...]:
     )
 
 
+def makes_parameter(source: str, name: str) -> bool:
+    """Whether a class or function names what makes a parameter: what a step moves."""
+    return any(
+        isinstance(inner, ast.Attribute | ast.Name)
+        and (inner.attr if isinstance(inner, ast.Attribute) else inner.id)
+        in {"Parameter", "register_parameter", "Conv2d"}
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+        for inner in ast.walk(node)
+    )
+
+
 def _functions(node: ast.ClassDef | ast.FunctionDef) -> Iterator[ast.FunctionDef]:
     if isinstance(node, ast.FunctionDef):
         yield node

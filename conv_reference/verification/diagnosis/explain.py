@@ -133,13 +133,13 @@ def _derived(trial: Trial, quantity: str, index: Index) -> Terms:
 
 
 def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Iterator[str]:
-    if found.terms == should:
+    if found.terms == should and not found.offset:
         yield "  over impulses it is just that: the fault shows on other values only"
         return
     if any(map(math.isnan, found.terms.values())):
         yield "  is        nan, whatever the operands"
         return
-    yield f"  is        {_sum(trial, quantity, found.terms)}"
+    yield f"  is        {_offset(found)}{_sum(trial, quantity, found.terms)}"
     missing = {
         key: value - max(found.terms.get(key, 0), 0)
         for key, value in should.items()
@@ -157,6 +157,11 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
         yield f"  adds      {_sum(trial, quantity, extra)}"
     if not found.explains:
         yield "  (read out by impulses; on the values above it answers something else again)"
+
+
+def _offset(found: Readout) -> str:
+    """What stands before the terms: the answer where every operand is 0."""
+    return f"{found.offset:g} + " if found.offset else ""
 
 
 def _repetition(trial: Trial, quantity: str) -> str:

@@ -8,6 +8,7 @@ impulse is the number that repeats itself, and stands for all its elements in on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -40,6 +41,7 @@ class Readout:
 
     terms: Terms
     explains: bool  # whether the terms, evaluated, give what the implementation answered
+    offset: float = 0.0  # what it answers where every operand is 0, which the terms leave out
 
 
 def can_read_out(trial: Trial, quantity: str) -> bool:
@@ -63,9 +65,11 @@ def read_out(trial: Trial, quantity: str, index: Index) -> Readout:
     """
     first, second = factors(quantity)
     terms: Terms = {}
+    offset = _element(trial, _impulses(trial, {}), quantity, index)
+    offset = offset if math.isfinite(offset) else 0.0
 
     def read(key: tuple[Index, Index], **places: Index) -> None:
-        coefficient = _element(trial, _impulses(trial, places), quantity, index)
+        coefficient = _element(trial, _impulses(trial, places), quantity, index) - offset
         if coefficient != 0:  # a NaN is a term, too
             terms[key] = coefficient
 
@@ -75,7 +79,7 @@ def read_out(trial: Trial, quantity: str, index: Index) -> Readout:
         for channel in _indices(trial, "bias"):
             read((channel, ()), bias=channel)
     actual = _element(trial, trial.operands, quantity, index)
-    return Readout(terms, _evaluated(terms, trial, quantity) == actual)
+    return Readout(terms, offset + _evaluated(terms, trial, quantity) == actual, offset)
 
 
 def folded(terms: Terms, trial: Trial, quantity: str) -> Terms:

@@ -108,3 +108,14 @@ def test_impulses_are_put_where_there_are_few(words: str, quantity: str, readabl
 def test_a_gradient_that_is_not_there_cannot_be_read() -> None:
     with pytest.raises(TargetRaised, match="no db"):
         read_out(trial("lost_bias_gradient", "h1 w1 k1"), "db", (0,))
+
+
+def test_what_is_added_where_every_operand_is_0_is_no_term() -> None:
+    def one_more(input, weight, bias=None):  # type: ignore[no-untyped-def]
+        return torch.nn.functional.conv2d(input, weight, bias) + 1
+
+    case = Case.parse("certificate float32 h1 w1 k1 nobias")
+    found = read_out(Trial(as_target(one_more), case, 0, torch.device("cpu")), "Y", (0, 0, 0, 0))
+    assert found.terms == {((0, 0, 0, 0), (0, 0, 0, 0)): 1.0}
+    assert found.offset == 1
+    assert found.explains
