@@ -59,7 +59,7 @@ return {
 
 @pytest.mark.parametrize("language", list(LANGUAGES))
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 800, 1400])
+@pytest.mark.parametrize("width", [360, 900, 1400])
 def test_the_page_is_readable(
     driver: Any, files: Mapping[str, Path], width: int, scheme: str, language: str
 ) -> None:
