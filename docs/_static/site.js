@@ -6,5 +6,16 @@ addEventListener("DOMContentLoaded", () => {
   }
   // What closes a drawer by a click beside it; who hears the page has the button for that.
   for (const overlay of document.querySelectorAll(".overlay")) overlay.ariaHidden = "true";
+  // A long signature is a list of definitions without terms: a list of parameters is meant.
+  for (const list of document.querySelectorAll(".sig dl")) {
+    for (const parameter of list.children) renamed(parameter, "li");
+    renamed(list, "ul");
+  }
   for (const pre of document.querySelectorAll("pre")) pre.tabIndex = 0; // it scrolls by itself
 });
+
+function renamed(element, name) {
+  const other = document.createElement(name);
+  other.append(...element.childNodes);
+  element.replaceWith(other);
+}
