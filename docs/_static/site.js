@@ -11,7 +11,7 @@ addEventListener("DOMContentLoaded", () => {
     for (const parameter of list.children) renamed(parameter, "li");
     renamed(list, "ul");
   }
-  for (const pre of document.querySelectorAll("pre")) pre.tabIndex = 0; // it scrolls by itself
+  for (const box of document.querySelectorAll("pre, .table-wrapper")) box.tabIndex = 0; // they scroll
 });
 
 function renamed(element, name) {
