@@ -6,6 +6,11 @@ addEventListener("DOMContentLoaded", () => {
   }
   // What closes a drawer by a click beside it; who hears the page has the button for that.
   for (const overlay of document.querySelectorAll(".overlay")) overlay.ariaHidden = "true";
+  if (!document.querySelector("h1")) {
+    const heading = document.createElement("h1"); // of the search
+    heading.append(document.title.split(" - ")[0]);
+    document.querySelector("[role=main]")?.prepend(heading);
+  }
   // A long signature is a list of definitions without terms: a list of parameters is meant.
   for (const list of document.querySelectorAll(".sig dl")) {
     for (const parameter of list.children) renamed(parameter, "li");

@@ -11,6 +11,7 @@ from math import prod
 from conv_reference.verification.model.difference import EQUAL, NO_NUMBER, Axis, Difference
 from conv_reference.verification.model.result import Finding
 from conv_reference.verification.report._bits import Chart, chart
+from conv_reference.verification.report._picture import SCROLLS
 from conv_reference.verification.report.plain import one_line
 
 _WIDTH = 150  # of a sheet, in pixels, about
@@ -32,6 +33,11 @@ class Drawn:
     height: int
     paths: tuple[tuple[str, str], ...]  # a class of the style, and the cells that have it
     spoken: str
+
+    @property
+    def scrolls(self) -> bool:
+        """Whether it may be wider than a screen."""
+        return self.width > SCROLLS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ _LEAST_WIDTH = 44
 _CHARACTER = 8.5
 _MOST_CHARACTERS = 10  # of a number
 _MOST_NUMBERED = 12  # products: more numbers help nobody
-_SCROLLS = 300  # pixels: what is wider may not fit on a phone
+SCROLLS = 300  # pixels: what is wider may not fit on a phone
 
 Place = tuple[int, int]
 
@@ -49,7 +49,7 @@ class Drawn:
     @property
     def scrolls(self) -> bool:
         """Whether it may be wider than a screen."""
-        return self.width > _SCROLLS
+        return self.width > SCROLLS
 
 
 @dataclass(frozen=True)
