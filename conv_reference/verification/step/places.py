@@ -25,6 +25,9 @@ from conv_reference.verification.trial.judge import can_transform, growth
 # twenty deviations.
 OUTLYING = 32.0
 _FEWEST = 8  # elements at a place, below which none can be said to stand out
+# Rounding errors of one and the same product, added again and again, have one sign. So many of the
+# products behind an element may be the same, of so many numbers that are looked at.
+_MOST_ALIKE, _LOOKED_AT = 0.02, 4096
 # Two bounds for sums: of n terms, and of random signs (see `trial/judge.py`).
 _LAMBDA = 2.0
 
@@ -111,7 +114,7 @@ def inspect(
     normal = error / usual
     index = _position(torch.where(outside, error / allowed, 0) if outside.any() else normal)
     median = max(float(normal.median()), 0.5)
-    few = normal.numel() < _FEWEST
+    few = normal.numel() < _FEWEST or _repeats_itself(answer, index)
     limits = allowed if few or not direct else torch.minimum(allowed, OUTLYING * median * usual)
     return Place(
         index=(*index, *place),
@@ -123,6 +126,53 @@ def inspect(
         limit=float(limits.median()) / max(float(expected.abs().max()), 1e-300),
         off=outside,
     )
+
+
+def _repeats_itself(answer: Answer, index: tuple[int, ...]) -> bool:
+    """Whether many products behind an element are the same, as of a mean's constant G.
+
+    Then its rounding errors add up in one direction, and it may err far more than others do.
+    """
+    form, (first, *rest) = answer.form, index
+    channel = rest[0] if rest else 0
+    summed: tuple[Tensor, ...]
+    match answer.face:
+        case Face.OUTPUT:
+            summed = given(form.input)[first], form.weight[channel]
+        case Face.INPUT:
+            summed = given(form.grad_output)[first], _kernel_of(form, channel)
+        case Face.WEIGHT:
+            read = _input_of(form, first, channel)
+            summed = given(form.grad_output)[:, first], given(form.input)[:, read]
+        case Face.BIAS:
+            summed = (given(form.grad_output)[:, first],)
+        case Face.INPUT_BIAS:
+            summed = (given(form.input)[:, first],)
+    return math.prod(map(_share_alike, summed)) > _MOST_ALIKE
+
+
+def _kernel_of(form: Form, channel: int) -> Tensor:
+    """The part of K by which an input channel is read."""
+    g = form.geometry
+    group, within = divmod(channel, g.group_channels[0])
+    first = group * g.group_channels[1]
+    return form.weight[first : first + g.group_channels[1], within]
+
+
+def _input_of(form: Form, output: int, within: int) -> int:
+    """The input channel that an output's kernel reads as one of its own."""
+    group_in, group_out = form.geometry.group_channels
+    return output // group_out * group_in + within
+
+
+def _share_alike(tensor: Tensor) -> float:
+    """Of its numbers but zeros, which round nothing, the share of the most frequent one."""
+    flat = tensor.reshape(-1)
+    some = flat[:: max(1, flat.numel() // _LOOKED_AT)]
+    some = some[some != 0]
+    if not some.numel():
+        return 0.0
+    return int(some.unique(return_counts=True)[1].max()) / some.numel()
 
 
 def are_finite(answer: Answer) -> bool:

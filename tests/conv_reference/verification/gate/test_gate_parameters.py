@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
 
     monkeypatch.setattr(gate_command, "verify", verify)
     monkeypatch.chdir(tmp_path)
-    Path("my_kernels.py").touch()
+    Path("my_kernels.py").write_text("def conv2d(): ...\n")
     return runs
 
 
