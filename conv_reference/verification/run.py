@@ -105,8 +105,8 @@ class Run:
         rows = selected_rows(checks, self.wanted.checks) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
         gathered, interrupted = self._findings(tally, outcome)
-        for failure in gathered.more:
-            tally.add(failure.case, [failure.judgement])
+        for failure in gathered.more:  # some are of the certificate, which may not be asked for
+            tally.add(failure.case, _of_rows([failure.judgement], rows))
         said = (
             *self._stored(chosen, outcome, interrupted=interrupted),
             *(() if sweep is None else sweep.notes),

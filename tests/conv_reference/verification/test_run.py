@@ -10,7 +10,11 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import Report, Verdict, verify
 from conv_reference.verification.diagnosis import findings as findings_module
+from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import NoteKind
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.conventions import as_target
 
 pytestmark = pytest.mark.usefixtures("without_the_clock")
 
@@ -144,3 +148,19 @@ def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.Monk
     assert (finding.verdict, finding.actual) == (Verdict.CRASHED, "killed by SIGSEGV")
     assert finding.geometry == "n1 c1 h1 w3 o1 k1x1 s1 p0 d1 g1"
     assert "--in-process" not in finding.reproduce
+
+
+def test_a_wrong_output_that_one_check_meets_in_one_dtype_is_shown_in_wider_ones() -> None:
+    """The certificate's rows are not among those asked for."""
+    request = Request(dtypes=tuple(DTYPES.values()), seed=0, cases=300, checks=("homogeneity",))
+    (met,) = (c for c in plan(as_target(conv2d), request).cases if c.dtype == DTYPES["bfloat16"])
+
+    def spoiled(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):  # type: ignore[no-untyped-def]
+        Y = conv2d(input, weight, bias, stride, padding, dilation, groups)
+        return Y + 1 if weight.shape == met.geometry.weight_shape else Y
+
+    report = verify(spoiled, seed=0, cases=300, checks=["homogeneity"], known=None)
+    assert {check.name for check in report.checks} == {"homogeneity"}
+    assert {(finding.check, finding.dtype) for finding in report.findings} == {
+        ("forward", dtype) for dtype in DTYPES
+    }
