@@ -38,6 +38,7 @@ _BLOCK = 2**18
 _BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
 _EXACT = 2**23
+_MOST_PLANES = 2**25  # numbers in float64: 256 MiB
 
 
 @dataclass(frozen=True)
@@ -353,11 +354,24 @@ def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """
     kh, kw = geometry.kernel_size
     c, h, w = input.shape
+    if kh * kw * h * w > _MOST_PLANES:
+        return _tap_by_tap(input, weight, geometry)
     planes = weight.reshape(c, kh * kw).T @ input.reshape(c, h * w)
     padded = functional.bordered(planes.reshape(kh, kw, h, w), geometry)
     total = input.new_zeros(geometry.output_size)
     for a, b in product(range(kh), range(kw)):
         total += padded[a, b, _read(geometry, 0, a), _read(geometry, 1, b)]
+    return total
+
+
+def _tap_by_tap(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """The same where planes would not fit into memory: of a kernel as wide as a long image."""
+    kh, kw = geometry.kernel_size
+    padded = functional.bordered(input[None], geometry)[0]
+    total = input.new_zeros(geometry.output_size)
+    for a, b in product(range(kh), range(kw)):
+        read = padded[:, _read(geometry, 0, a), _read(geometry, 1, b)]
+        total += torch.tensordot(weight.reshape(-1, kh, kw)[:, a, b], read, 1)
     return total
 
 

@@ -152,3 +152,25 @@ def test_bilinear_errors_are_missed_no_more_often_than_the_bound_says(magnitude:
     bound = draws[0].miss_bound
     assert missed <= bound + 3 * math.sqrt(bound * (1 - bound) / len(draws))
     assert missed > bound / 3  # the bound says something
+
+
+@given(geometry=geometries())
+@settings(max_examples=25, deadline=None)
+def test_tap_by_tap_it_is_the_same(geometry: Geometry) -> None:
+    """Where a plane for each tap would take too much memory."""
+    operands = small_operands(geometry, torch.float64, seed=1)
+    weights = draw_weights(geometry, seed=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("conv_reference.combination._MOST_PLANES", 0)
+        by_tap = equations(geometry, operands, weights)["Y"]
+    at_once = equations(geometry, operands, weights)["Y"]
+    assert torch.equal(by_tap.expected, at_once.expected)
+    assert by_tap.holds
+
+
+def test_a_kernel_as_wide_as_a_long_image_takes_no_more_memory_than_there_is() -> None:
+    geometry = Geometry(input_size=(4, 50_005), kernel_size=(2, 50_001))
+    X, K = torch.ones(geometry.input_shape), torch.ones(geometry.weight_shape)
+    Y = torch.full(geometry.output_shape, 100_002.0)
+    equation = Combination(geometry, draw_weights(geometry, seed=0)).output(X, K, None, Y)
+    assert equation.holds
