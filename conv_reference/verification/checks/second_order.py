@@ -239,7 +239,12 @@ def third_order(trial: Trial) -> Iterator[Judgement]:
     G = call.G.detach().requires_grad_()
     with target_code("Y"):  # like which it is computed
         (dK,) = torch.autograd.grad(call.forward(), call.K, G, create_graph=True)
-        (A,) = torch.autograd.grad(dK, call.X, own(trial, "dK", W), create_graph=True)
+        A: Tensor | None
+        (A,) = torch.autograd.grad(
+            dK, call.X, own(trial, "dK", W), create_graph=True, allow_unused=True
+        )
+        if A is None:  # of that double_backward speaks
+            return
         if not A.requires_grad:
             why = "the second derivatives are taken for constants"
             yield whole("third_order", _THIRD, "a graph back to G", "no graph", why)
