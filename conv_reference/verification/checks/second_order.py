@@ -239,11 +239,13 @@ def third_order(trial: Trial) -> Iterator[Judgement]:
     G = call.G.detach().requires_grad_()
     with target_code("Y"):  # like which it is computed
         (dK,) = torch.autograd.grad(call.forward(), call.K, G, create_graph=True)
+        upstream = own(trial, "dK", W)
         A: Tensor | None
-        (A,) = torch.autograd.grad(
-            dK, call.X, own(trial, "dK", W), create_graph=True, allow_unused=True
-        )
-        if A is None:  # of that double_backward speaks
+        (A,) = torch.autograd.grad(dK, call.X, upstream, create_graph=True, allow_unused=True)
+        if A is None:  # or once differentiable, which is raised only where it is reached
+            torch.autograd.backward(dK, upstream)
+            why = "dK does not lead back to X"
+            yield whole("third_order", _THIRD, "a graph back to X", "no gradient", why)
             return
         if not A.requires_grad:
             why = "the second derivatives are taken for constants"

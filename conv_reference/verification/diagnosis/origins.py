@@ -94,7 +94,7 @@ def _origins(
     asked = _sample(failures)
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
     simpler = [f for f in asked if id(f) not in origins]
-    origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), is_made_of)
+    origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
     own = [f for f in asked if id(f) not in origins]
     simplest = _simplest(own, bench)
     usual = {key(f): origins.get(id(f)) for f in reversed(asked) for key in (_place, _of_quantity)}
@@ -174,7 +174,8 @@ def explains(origin: Judgement, judgement: Judgement) -> bool:
         first.reported == Reported.SHAPE and origin.quantity == "Y"
     ):
         return True
-    return origin.quantity in _rests_on(judgement)
+    # A wrong number takes no gradient away.
+    return judgement.actual != _NO_GRADIENT and origin.quantity in _rests_on(judgement)
 
 
 def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
@@ -244,6 +245,11 @@ def is_made_of(origin: Judgement, judgement: Judgement) -> bool:
     return origin.verdict == judgement.verdict == Verdict.WRONG
 
 
+def lacks_alike(origin: Judgement, judgement: Judgement) -> bool:
+    """Whether both lack a gradient, which a wrong number of a simpler mode does not take away."""
+    return origin.actual == judgement.actual == _NO_GRADIENT
+
+
 def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
     """Of several failures of one row on one case that which is about the least.
 
@@ -258,7 +264,7 @@ def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
             if _place(other) == _place(failure) and other.judgement.thrown is None
         ]
         if alike and failure.judgement.thrown is None:
-            found[id(failure)] = min(alike, key=_parts)
+            found[id(failure)] = min((failure, *alike), key=_parts)
     return found
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import several
 import torch
 from modes import (
     ForgetsCrossTerm,
@@ -58,7 +59,7 @@ def test_one_forgotten_term_is_named() -> None:
     }
 
 
-@pytest.mark.parametrize("check", ["double_backward", "gradgradcheck"])
+@pytest.mark.parametrize("check", ["double_backward", "gradgradcheck", "third_order"])
 def test_what_is_differentiable_once_is_unsupported(check: str) -> None:
     assert verdicts(ask(Once, check)) == {Verdict.UNSUPPORTED}
 
@@ -72,3 +73,8 @@ def test_the_third_order_of_what_is_right_is_exact(implementation: Any) -> None:
 def test_second_derivatives_taken_for_constants_are_found() -> None:
     (judgement,) = ask(FAULTS["no_third_order"].function, "third_order")
     assert judgement.explanation == "the second derivatives are taken for constants"
+
+
+def test_a_weight_gradient_that_leads_nowhere_has_no_third_order() -> None:
+    (judgement,) = ask(several.saves_what_it_padded, "third_order")
+    assert (judgement.verdict, judgement.actual) == (Verdict.WRONG, "no gradient")

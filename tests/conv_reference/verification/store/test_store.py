@@ -29,8 +29,8 @@ CASES = 40
 
 
 def run(store: Path, **more: Any) -> Report:
-    """A small one, in this process."""
-    options = {"cases": CASES, "sweep": "small", "dtypes": "float32", **more}
+    """A small one, in this process; in float64, of which torch's known defects repeat."""
+    options = {"cases": CASES, "sweep": "small", "dtypes": "float64", **more}
     return verify(CONV2D, store=store, **options)
 
 
