@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
@@ -154,6 +156,56 @@ def _with_odd_totals(trial: Trial) -> Iterator[Geometry]:
     dilated = "dilation" in trial.target.options
     for dilation in ((1, 1), (3, 1), (1, 3)) if dilated else ((1, 1),):
         yield replace(geometry, kernel_size=(2, 4), dilation=dilation, input_size=(6, 12))
+
+
+_NO_IMAGE = "an image without a batch is not taken"
+
+
+def _no_batch(target: Target) -> str | None:
+    if target.is_line or target.single_sample or not target.has_channels:
+        return "its arguments have no batch to leave out, or one axis"
+    return "an adapter stands before it" if target.has_glue else None
+
+
+@check(
+    Row(
+        "unbatched",
+        "One image (C, H, W), where it is taken, has the answer of a batch of one.",
+        "It is given a batch, or not, in lines of its own, forward and backward.",
+        "the channels of an image taken for a batch",
+        follows=("certificate",),
+    ),
+    sample=Sample.FEW,
+    unsupported=_no_batch,
+)
+def unbatched(trial: Trial) -> Iterator[Judgement]:
+    """Forward and backward on the first image of the case alone."""
+    one = replace(trial.case, geometry=replace(trial.case.geometry, batch=1))
+    if not trial.target.can_be_exact(one.geometry, one.dtype):
+        return
+    trial = replace(trial, case=one)
+    call = trial.call()
+    X = call.X.detach()[0].requires_grad_(call.X.requires_grad)
+    try:
+        found = observe(replace(call, X=X, G=call.G[0]))
+    except TargetRaised as raised:  # the contract asks for batches alone
+        if raised.quantity == "Y":
+            yield Judgement("unbatched", "Y", Verdict.UNSUPPORTED, actual=_NO_IMAGE)
+        else:
+            said = "an image without a batch is answered, and its backward pass raises"
+            yield observed("unbatched", "Y", said)
+        return
+    Y = found["Y"]
+    if isinstance(Y, Tensor) and Y.shape != call.G.shape[1:]:
+        said = f"an image without a batch is answered in {Y.dim()} dimensions"
+        yield observed("unbatched", "Y", said)
+        return
+    batched = {
+        name: value[None] if name in {"Y", "dX"} and isinstance(value, Tensor) else value
+        for name, value in found.items()
+    }
+    for judgement in against_oracle(trial, "unbatched", batched, "an image without a batch"):
+        yield replace(judgement, case=one)
 
 
 def _square(trial: Trial) -> Trial | None:
