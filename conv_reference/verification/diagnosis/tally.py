@@ -190,6 +190,7 @@ class Tally:
             raises=bool(of_transforms),
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
+            optional=any(each.optional for each in check.rows if each.name == row),
             families=count_families(seen.geometries),
             bits=_whole(seen.bits),
         )

@@ -87,6 +87,7 @@ class CheckResult:
     known: bool = False  # every failure in it is a known defect
     real: bool = False  # over real operands, where rounded within the direct bound is the best
     raises: bool = False  # whether it, or a part of it, is unsupported for a transform raises there
+    optional: bool = False  # whether it asks for what the contract does not promise
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
     # How many judgements had how many whole bits at the least, of those that rounded.
     bits: tuple[tuple[int, int], ...] = ()

@@ -90,9 +90,11 @@ def headline(report: Report) -> str:
         parts.append(f", on {counted(report.judged - report.refused, 'case')}")
         if report.was_cut:
             parts.append(f" of {report.planned:,} planned")
-    if report.verdict != Verdict.UNSUPPORTED and report.refused:
-        parts.append(f", with {report.refused:,} more refused as unsupported")
-    elif any(check.unsupported and check.cases for check in report.checks):
+    # Who does not take what nobody promised refuses nothing.
+    optional = sum(check.unsupported for check in report.checks if check.optional)
+    if report.verdict != Verdict.UNSUPPORTED and (refused := max(report.refused - optional, 0)):
+        parts.append(f", with {refused:,} more refused as unsupported")
+    elif any(check.unsupported and check.cases and not check.optional for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
     parts.append(_but_known(report) + _permissive(report) + _without_gradients(report))
     raising = dict.fromkeys(check.name for check in report.checks if check.raises)

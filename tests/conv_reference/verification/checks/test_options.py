@@ -12,6 +12,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference import functional
 from conv_reference.layer import Conv2d, ConvLayer_1
+from conv_reference.verification import verify
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound.right import PlaneLayer
@@ -344,3 +345,17 @@ def test_a_backward_pass_that_raises_on_one_image_is_a_note() -> None:
 
     (judgement,) = judged(batches, f"unbatched {OWN}")
     assert judgement.observed.endswith("its backward pass raises")
+
+
+def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
+    def batches(input: Tensor, weight: Tensor) -> Tensor:
+        _, _, _, _ = input.shape
+        return conv2d(input, weight)
+
+    report = verify(batches, dtypes="float64", checks=["unbatched", "shapes"], budget=1, seed=1)
+    (row,) = (check for check in report.checks if check.name == "unbatched")
+
+    assert row.optional
+    assert row.unsupported
+    assert "refused" not in str(report).splitlines()[0]
+    assert "unbatched: an image without a batch is not taken" in str(report)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -117,3 +118,16 @@ def test_where_no_source_is_nothing_is_written() -> None:
     made: dict[str, Any] = {"__name__": "made"}
     exec("def function(X):\n    return X\n", made)
     assert written(made["function"]) == ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    stride: int = 1
+
+
+def with_options(size: int) -> int:
+    return size // Options().stride
+
+
+def test_what_wraps_the_methods_of_a_dataclass_is_pythons_own() -> None:
+    assert {each.file for each in written(with_options)} == {__file__}
