@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.audit.answer import RAISED, Asked, answered
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.execution import Settings
@@ -133,7 +134,7 @@ def _judged(trial: Trial, came: Mapping[str, Any] | Crash) -> Iterator[Judgement
         raised = _disagreeing("Y", "an answer", came[RAISED])
         yield replace(raised, verdict=Verdict.RAISED)
         return
-    names = tuple(name for name in ("Y", "dX", "dK", "db") if name in came)
+    names = tuple(name for name in FIRST_ORDER if name in came)
     for name, expected in trial.expect(only=names).items():
         answer = came[name]
         if isinstance(answer, str):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
+from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.judgement import Judgement
@@ -43,7 +44,7 @@ def additivity(trial: Trial) -> Iterator[Judgement]:
         parts = [_forward(trial, replace(given, **{role: part})) for part in (first, second)]
         if not all(isinstance(part, Tensor) for part in parts):
             return  # reported by the certificate
-        letter = "X" if role == "input" else "K"
+        letter = LETTERS[role]
         # The sum of absolute products that bounds the rounding of both parts.
         bounding = replace(given, **{role: first.abs() + second.abs()})
         yield from agree(
@@ -71,14 +72,10 @@ def homogeneity(trial: Trial) -> Iterator[Judgement]:
         return
     given = _without_bias(trial)
     plain = _answers(trial, given)
-    for role, scaled in (
-        ("input", ("Y", "dK")),
-        ("weight", ("Y", "dX")),
-        ("grad_output", ("dX", "dK", "db")),
-    ):
+    for role in ROLES:
         operands = replace(given, **{role: getattr(given, role) * -2})
         reference = {
-            name: value * -2 if name in scaled else value
+            name: value * -2 if role in QUANTITIES[name].factors else value
             for name, value in plain.items()
             if isinstance(value, Tensor)
         }
@@ -153,7 +150,7 @@ def _sides_agree(
     if side == wanted:
         return Judgement("adjointness", quantity, Verdict.EXACT)
     given = trial.operands
-    operand = {"dX": given.input, "dK": given.weight, "db": given.bias}[quantity]
+    operand = getattr(given, QUANTITIES[quantity].of)
     largest = 2 * _weighed(trial, "Y", given.grad_output) + _weighed(trial, quantity, operand)
     relative = abs(float(side - wanted)) / largest if largest else math.inf
     if rounds and relative <= trial.normwise_allowance:

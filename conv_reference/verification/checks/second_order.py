@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF
+from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
@@ -63,10 +63,10 @@ def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
     Both all leaves and only those of the gradients: the masks of both backward passes.
     """
     names = GRADIENTS if trial.case.bias else GRADIENTS[:-1]
-    every = "".join(name[1] for name in names)
+    every = "".join(QUANTITIES[name].leaf for name in names)
     yield names, every
     for name in names:
-        yield from (((name,), mask) for mask in sorted({name[1], every}))
+        yield from (((name,), mask) for mask in sorted({QUANTITIES[name].leaf, every}))
 
 
 _LAID_OUT = 0.5  # of the upstream gradients of the second order
@@ -276,7 +276,7 @@ _MOST_ELEMENTS = 64
 def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     """Torch's own check of the second order by finite differences."""
     integers = Integers(trial, 3, torch.Generator().manual_seed(trial.seed))
-    plain = {f"{name}_layout": Layout.CONTIGUOUS for name in ("input", "weight", "grad_output")}
+    plain = {f"{role}_layout": Layout.CONTIGUOUS for role in ROLES}
     call = trial.call(integers.operands(), requires_grad="XKb", **plain)
     leaves = list(call.leaves.values())
     sizes = [t.numel() for t in (*leaves, call.G)]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.diagnosis.candidates import (
     Candidate,
     candidates,
@@ -180,7 +181,7 @@ def _fits(trial: Trial, quantity: str, candidate: Candidate, value: Tensor) -> b
         found = Y.detach()
     else:
         gradients = torch.autograd.grad(Y, leaves, G, allow_unused=True)
-        gradient = dict(zip(("dX", "dK", "db"), gradients, strict=True))[quantity]
+        gradient = dict(zip(GRADIENTS, gradients, strict=True))[quantity]
         if gradient is None:
             return False
         found = gradient

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
-from conv_reference.quantities import CONV2D, FIRST_ORDER, Operator
+from conv_reference.quantities import CONV2D, FIRST_ORDER, GRADIENTS, Operator
 from conv_reference.verification.execution import Settings, guarded, judge_case
 from conv_reference.verification.known.exact import (
     absolute,
@@ -316,6 +316,6 @@ def _narrowed(defect: Defect, names: frozenset[str], operator: Operator) -> Defe
     if operator is not CONV2D:  # whose passes torch may make of either
         return as_passed_on(defect) if names & {_FORWARD, _BACKWARD} else None
     convolved = {"Y"} if _FORWARD in names else set()
-    convolved |= {"dX", "dK", "db"} if _BACKWARD in names else set()
+    convolved |= set(GRADIENTS) if _BACKWARD in names else set()
     quantities = tuple(q for q in defect.quantities if q in convolved)
     return replace(as_passed_on(defect), quantities=quantities) if quantities else None

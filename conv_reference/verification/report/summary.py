@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
     FAILURES,
@@ -140,16 +140,16 @@ def _but_known(report: Report) -> str:
     return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
 
 
-_GRADIENTS = MappingProxyType({"grad_input": "dX", "grad_weight": "dK"})
+_GRADIENT_OF = {QUANTITIES[name].row: name for name in ("dX", "dK")}  # db needs a bias
 
 
 def _without_gradients(report: Report) -> str:
     """What is reported of a green in which no gradient was judged: it speaks of Y alone."""
     by_row: dict[str, set[Verdict]] = {}
     for check in report.checks:
-        if check.name in _GRADIENTS:
+        if check.name in _GRADIENT_OF:
             by_row.setdefault(check.name, set()).add(check.verdict)
-    missing = [_GRADIENTS[name] for name, seen in by_row.items() if seen == {Verdict.UNSUPPORTED}]
+    missing = [_GRADIENT_OF[name] for name, seen in by_row.items() if seen == {Verdict.UNSUPPORTED}]
     if not report.is_right or not missing:
         return ""
     return f"; not judged, for it refuses them: {', '.join(missing)}"

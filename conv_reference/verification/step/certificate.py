@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.model.result import Verdict, is_worse, worst
 from conv_reference.verification.step.places import Place
 
@@ -144,9 +145,6 @@ class Certificate:
             raise AssertionError(str(self))
 
 
-_NAMES = ("Y", "dX", "dK", "db")
-
-
 def _lines(certificate: Certificate) -> list[str]:
     rows = certificate.rows
     judged, calls = sum(r.judged for r in rows), sum(r.calls for r in rows)
@@ -195,10 +193,12 @@ def _table(rows: list[Row]) -> list[str]:
     several = len({row.dtype for row in rows}) > 1
     named = [(f"{title} {row.dtype}" if several else title, row) for title, row in titled(rows)]
     width = max(len(title) for title, _ in named)
-    cells = [[_cell(row.quantities.get(name)) for name in _NAMES] for _, row in named]
-    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(_NAMES))]
+    cells = [[_cell(row.quantities.get(name)) for name in FIRST_ORDER] for _, row in named]
+    widths = [max(len(line[place]) for line in cells) + 2 for place in range(len(FIRST_ORDER))]
     lines = []
-    for title, line in zip(("", *(title for title, _ in named)), (_NAMES, *cells), strict=True):
+    for title, line in zip(
+        ("", *(title for title, _ in named)), (FIRST_ORDER, *cells), strict=True
+    ):
         columns = "".join(f"{cell:{wide}}" for cell, wide in zip(line, widths, strict=True))
         lines.append(f"  {title:{width}}  {columns}".rstrip())
     return [*lines, *_legend(rows)]

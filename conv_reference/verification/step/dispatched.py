@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import GRADIENTS
 
 FORWARD, BACKWARD = "convolution", "convolution_backward"
 # What carries out a convolution by another name; where one is met, it is not judged.
@@ -116,7 +117,7 @@ def backward(arguments: Sequence[Any], gradients: Sequence[Any]) -> Dispatched:
     of_bias = Face.INPUT_BIAS if transposed else Face.BIAS
     answers = []
     for wanted, face, name, value in zip(
-        mask, (of_input, Face.WEIGHT, of_bias), ("dX", "dK", "db"), gradients, strict=True
+        mask, (of_input, Face.WEIGHT, of_bias), GRADIENTS, gradients, strict=True
     ):
         if wanted and isinstance(value, Tensor):
             answers.append(Answer(whole, face, _as_planar(value), name))
