@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import MappingProxyType, ModuleType
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from conv_reference.geometry import SHAPES, Geometry, Role
 from conv_reference.padding_modes import most_copies
+
+if TYPE_CHECKING:  # so that reports are read and written without torch
+    from torch import Tensor
 
 ROLES: tuple[Role, ...] = ("input", "weight", "grad_output")
 LETTERS: Mapping[str, str] = MappingProxyType(
