@@ -24,6 +24,7 @@ from conv_reference.verification.diagnosis.readout import (
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.grids import cell
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.picture import Picture
 from conv_reference.verification.target.target import Target
@@ -242,19 +243,16 @@ def _grids(trial: Trial, quantity: str, own_index: Index) -> str:
         if max(plane.shape) > MOST_CELLS:
             continue
         rows = [
-            [
-                f"[{value:g}]" if (*leading, r, c) in marked else f" {value:g} "
-                for c, value in enumerate(row)
-            ]
+            [cell(value, marked=(*leading, r, c) in marked) for c, value in enumerate(row)]
             for r, row in enumerate(plane.tolist())
         ]
-        width = max(len(cell) for row in rows for cell in row)
+        width = max(len(text) for row in rows for text in row)
         label = (
             f"{LETTERS[role]}{_text(leading)}"
             if sum(size > 1 for size in getattr(trial.operands, role).shape[:2])
             else LETTERS[role]
         )
-        body = ["".join(f"{cell:>{width}}" for cell in row) for row in rows]
+        body = ["".join(f"{text:>{width}}" for text in row) for row in rows]
         blocks.append([label, *body])
     return _beside(blocks)
 

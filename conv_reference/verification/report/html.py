@@ -6,9 +6,8 @@ page's own, were one to slip through.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -18,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from conv_reference.verification.model.grids import by_marks
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.report._bits import charts
 from conv_reference.verification.report._derived import Derived, derived
@@ -37,10 +37,6 @@ from conv_reference.verification.report.summary import (
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 MOST_WRITTEN = 200  # findings; further ones wait as text until they are asked for
-# An element that is marked, "[2]", and not the index of one, "G[2]".
-_MARKED = re.compile(r"(?<![\w)])(\[[^\[\]\n]{1,24}\])")
-
-
 SUFFIXES = (".html", ".htm")
 
 
@@ -127,8 +123,8 @@ def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str
         "first": first,
         "title": group.title,
         "known": None if first.known is None else one_line(first.known),
-        "explanation": list(_marked(first.explanation)),
-        "grids": [] if first.picture else list(_marked(first.grids)),
+        "explanation": printable(first.explanation).strip("\n"),
+        "grids": [] if first.picture else [*by_marks(printable(first.grids).strip("\n"))],
         "scene": first.picture and scene(first.picture, first.index),
         "maps": maps(first),
         "page": pages.page_of(first),
@@ -144,12 +140,6 @@ def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str
             (label, kind, printable(code).strip("\n")) for label, kind, code in codes if code
         ],
     }
-
-
-def _marked(text: str) -> Iterator[tuple[bool, str]]:
-    """The text in parts, each with whether it is to be marked."""
-    parts = _MARKED.split(printable(text).strip("\n"))
-    return ((place % 2 == 1, part) for place, part in enumerate(parts) if part)
 
 
 def _data(markup: Markup) -> Markup:

@@ -141,9 +141,9 @@ def test_no_more_than_a_few_derivations_are_packed() -> None:
     assert text.count('class="derived"') == 6
 
 
-def test_the_marked_element_is_marked_and_an_index_is_not() -> None:
+def test_marked_elements_of_the_grids_are_marked_and_nothing_else_is() -> None:
     grids = "Y[0] G(1)[2]\n [1][2]  3 [-4]"
-    text = html.render(replace(FAULTY, findings=(finding(grids=grids, explanation="G[1]"),)))
+    text = html.render(replace(FAULTY, findings=(finding(grids=grids, explanation="G[1] [5]"),)))
 
     assert re.findall("<mark>(.*?)</mark>", text) == ["[1]", "[2]", "[-4]"]
 
