@@ -25,16 +25,15 @@ _TERMS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def named(guard: str, words: str) -> str:
-    """Yes where each term of the guard occurs in the words, partly where one does, else no.
+def named(condition: str, words: str) -> str:
+    """Yes where the words have each term of the condition, partly where they have one, else no.
 
     >>> named("groups > 1 and stride > 1", "All 321 have g > 1, sh·sw > 1")
     'yes'
 
-    What the fault does, after a colon, is no part of the guard; and a guard may have no term that
-    words could name, a state of the process: then a dash.
+    A guard may have no term that words could name, a state of the process: then a dash. Words are
+    compared, not data, for words are what is measured: those that a user reads.
     """
-    condition = guard.partition(":")[0]
     said = [bool(re.search(theirs, words)) for ours, theirs in _TERMS if re.search(ours, condition)]
     if not said:
         return "-"

@@ -23,7 +23,7 @@ class Mutant:
     fault_class: str
     kind: str  # what its class has in common, in words
     quantity: str  # Y, dX, dK, db, or what else is wrong
-    guard: str  # where it is wrong, in words
+    guard: str  # where it is wrong, in words; then how, after a colon, where that is not plain
     thread: str  # the public thread that it follows; empty where it is only plausible
     blind: int  # of the first, second, ... lot written without a look at the checks; else 0
     function: Planted  # called as conv2d is; or a layer's class
@@ -32,6 +32,11 @@ class Mutant:
     def target(self) -> str:
         """Its name as ``verify`` takes it."""
         return f"{_ROOM}:{self.name}"
+
+    @property
+    def condition(self) -> str:
+        """The guard without how it is wrong."""
+        return self.guard.partition(":")[0]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def test_a_fault_says_what_it_is_about_and_is_found_by_its_name() -> None:
         assert fault.kind
         assert fault.thread == "" or re.search(r"#\d+$", fault.thread)
         assert getattr(collection, fault.name) is fault.function
+    assert FAULTS["tangent_of_input_only"].condition == "stride > 1"
 
 
 @pytest.mark.parametrize("name", ["short_index", "FoldedInEval", "same_on_the_wrong_side"])
