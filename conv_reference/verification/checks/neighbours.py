@@ -201,7 +201,7 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
     Row(
         "one_tensor_twice",
         "Of a tensor that is both X and K the gradient is dX + dK.",
-        "Who tells arguments apart by what they are loses one of the two.",
+        "An implementation that keeps its operands apart by their identity loses one of the two.",
         "one of the gradients of a shared tensor is lost (a class of faults)",
         own=("n2 c3 h2 w3 o2 k2x3",),
         about="n == o and g == 1 and h == kh and w == kw",

@@ -221,7 +221,7 @@ _THIRD = "third order"
     Row(
         "third_order",
         "The gradient in G of ⟨V, A⟩ is Y(V, W), where A is the gradient of ⟨W, dK⟩ in X.",
-        "Who writes a double backward pass by hand may take its answers for constants.",
+        "A double backward pass that is written by hand may take its answers for constants.",
         "the second derivatives cut off from the graph (a class of FAULTS: GRAD2)",
         follows=("double_backward",),
     ),
