@@ -11,6 +11,7 @@ from conv_reference.verification.faults.planting import FaultClass
 from conv_reference.verification.faults.windows import grad_weight_at, positions
 
 planted = FaultClass("KERNEL", "One algorithm, or one tap of the kernel, that is wrong")
+flips = FaultClass("FLIP", "Kernels that must be turned, and are not, in one axis alone")
 
 
 @planted("Y", "kernel not square, groups > 1: a true convolution")
@@ -48,3 +49,9 @@ def first_tap_reused(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     if z.kw == 3 and z.kh > 1 and z.s[1] > 1:
         columns = columns[:, :1].expand(-1, 3)
     return grad_weight_at(G, X, z, rows, columns)
+
+
+@flips("dX", "one row of taps, stride 1, padding > 0: they are not turned", blind=2)
+def row_not_turned(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    turned = z.kh == 1 and z.s == (1, 1) and z.p[1] > 0
+    return direct.grad_input(G, K.flip(3) if turned else K, z)

@@ -1,4 +1,4 @@
-"""Rules for forward mode, vmap and double backward that some sizes or words break."""
+"""Faults in the rules of forward mode and vmap, in nested transforms, and past the second order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conv_reference.verification.faults.splice import spliced
 
 batched = FaultClass("BATCHED", "Rules of vmap, and what is batched")
 tangents = FaultClass("TANGENT", "Rules of forward mode")
-words = FaultClass("WORD", "Transforms of transforms")
+nested = FaultClass("WORD", "Transforms of transforms")
 third = FaultClass("THIRD", "Derivatives past the second")
 
 
@@ -72,7 +72,7 @@ def tangent_in_single(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z
     return tangent.float().double() if tangent.dtype == torch.float64 else tangent
 
 
-@words(
+@nested(
     "jvp",
     "tangents batched over one K (jacfwd), kernel > 1: taps in the wrong order",
     part="jvp",

@@ -1,4 +1,4 @@
-"""Rules for forward mode, vmap and double backward."""
+"""Faults in the rules of forward mode, vmap and double backward that every use of them may meet."""
 
 from __future__ import annotations
 

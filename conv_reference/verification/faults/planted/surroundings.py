@@ -14,8 +14,8 @@ from conv_reference.verification.faults.direct import Gradients, Pair, Parts, Si
 from conv_reference.verification.faults.planted.sizes import without_last
 from conv_reference.verification.faults.planting import FaultClass
 
-unrecorded = FaultClass("GRADMODE", "Another path with, or without, a graph")
-around = FaultClass("AROUND", "Switches of the process that are set around a call")
+grad_modes = FaultClass("GRADMODE", "Another path with, or without, a graph")
+switches = FaultClass("AROUND", "Switches of the process that are set around a call")
 threads = FaultClass("THREAD", "Which thread calls, and which others do")
 neighbours = FaultClass("NEIGHBOUR", "What the operands are in the rest of the graph")
 saved = FaultClass("SAVED", "What is saved for the backward pass, and how often it is read")
@@ -24,43 +24,45 @@ generator = FaultClass("GENERATOR", "The process's own random numbers")
 autocast = FaultClass("AUTOCAST", "Another path under autocast")
 
 
-@unrecorded(
+@grad_modes(
     "Y", "without gradients, more than four samples: the last is lost", part="finish", blind=1
 )
 def inference_path(Y: Tensor, z: Sizes) -> Tensor:
     return Y if torch.is_grad_enabled() or z.n <= 4 else without_last(Y, 0)
 
 
-@unrecorded(
+@grad_modes(
     "Y", "in inference mode, more than one group: without the last channel", part="finish", blind=2
 )
 def inference_mode(Y: Tensor, z: Sizes) -> Tensor:
     return without_last(Y, 1) if torch.is_inference_mode_enabled() and z.g > 1 else Y
 
 
-@unrecorded("dK", "with create_graph, kw > 2: the last tap is lost", part="grad_weight", blind=2)
+@grad_modes("dK", "with create_graph, kw > 2: the last tap is lost", part="grad_weight", blind=2)
 def create_graph_path(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     dK = direct.grad_weight(G, X, z)
     return without_last(dK, 3) if torch.is_grad_enabled() and z.kw > 2 else dK
 
 
-@around("Y", "deterministic algorithms asked for, W' > 1: columns one late", part="finish", blind=1)
+@switches(
+    "Y", "deterministic algorithms asked for, W' > 1: columns one late", part="finish", blind=1
+)
 def deterministic_path(Y: Tensor, z: Sizes) -> Tensor:
     return Y.roll(1, 3) if torch.are_deterministic_algorithms_enabled() else Y
 
 
-@around("dX", "anomaly mode, stride > 1: the last row is lost", part="grad_input", blind=2)
+@switches("dX", "anomaly mode, stride > 1: the last row is lost", part="grad_input", blind=2)
 def anomaly_path(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     dX = direct.grad_input(G, K, z)
     return without_last(dX, 2) if torch.is_anomaly_enabled() and max(z.s) > 1 else dX
 
 
-@around("Y", "default dtype float64: other dtypes come back as float64", part="finish", blind=2)
+@switches("Y", "default dtype float64: other dtypes come back as float64", part="finish", blind=2)
 def default_dtype_answer(Y: Tensor, z: Sizes) -> Tensor:
     return Y.double() if torch.get_default_dtype() == torch.float64 else Y
 
 
-@around(
+@switches(
     "Y", "three threads, rows that three does not divide: the last is lost", part="finish", blind=2
 )
 def three_threads(Y: Tensor, z: Sizes) -> Tensor:
@@ -165,7 +167,8 @@ def draws_numbers(Y: Tensor, z: Sizes) -> Tensor:
     return Y
 
 
-def _same(extent: int, dilation: int) -> tuple[int, int]:
+def _same_padding(extent: int, dilation: int) -> tuple[int, int]:
+    """Before and after, as torch divides it: the odd pixel comes last."""
     total = dilation * (extent - 1)
     return total // 2, total - total // 2
 
@@ -192,7 +195,9 @@ def same_on_the_wrong_side(
     padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
     d = direct.pair(dilation)
-    (top, bottom), (left, right) = (_same(k, e) for k, e in zip(weight.shape[2:], d, strict=True))
+    (top, bottom), (left, right) = (
+        _same_padding(k, e) for k, e in zip(weight.shape[2:], d, strict=True)
+    )
     X, p = _padded(input, weight, stride, padding, (bottom, right), (top, left))
     return direct.conv2d(X, weight, bias, stride, p, dilation, groups)
 
@@ -208,7 +213,9 @@ def same_with_axes_exchanged(
     padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
     d = direct.pair(dilation)[::-1]
-    (top, bottom), (left, right) = (_same(k, e) for k, e in zip(weight.shape[2:], d, strict=True))
+    (top, bottom), (left, right) = (
+        _same_padding(k, e) for k, e in zip(weight.shape[2:], d, strict=True)
+    )
     X, p = _padded(input, weight, stride, padding, (top, left), (bottom, right))
     return direct.conv2d(X, weight, bias, stride, p, dilation, groups)
 

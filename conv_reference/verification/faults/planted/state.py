@@ -1,4 +1,4 @@
-"""What is kept from call to call, and the life of a layer."""
+"""What an implementation keeps from call to call, and the state of a layer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ cache = FaultClass("CACHE", "Kept from an earlier call, and not refreshed")
 layers = FaultClass("LAYER", "The life of a layer: copied, stored, evaluated, used twice")
 drift = FaultClass("DRIFT", "Right for the first calls")
 leak = FaultClass("LEAK", "Memory that grows with each call")
-bias = FaultClass("BIAS", "The bias, and where it is added")
-pointwise = FaultClass("POINTWISE", "Kernels of one tap")
-flips = FaultClass("FLIP", "Kernels that must be turned, and are not, in one axis alone")
 
-_FOLDED: dict[Any, Tensor] = {}
+_KERNELS: dict[Any, Tensor] = {}
 
 
 @cache.whole(
@@ -35,11 +32,11 @@ def kept_by_address(
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor(weight)
     if not torch.is_grad_enabled() and not wrapped:
         key = weight.data_ptr(), weight.shape, weight.dtype
-        weight = _FOLDED.setdefault(key, weight.detach().clone())
+        weight = _KERNELS.setdefault(key, weight.detach().clone())
     return direct.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
-_BATCHES: dict[Any, int] = {}
+_LAST_BATCH: dict[Any, int] = {}
 
 
 @cache(
@@ -51,7 +48,7 @@ _BATCHES: dict[Any, int] = {}
 def other_batch_before(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     dK = direct.grad_weight(G, X, z)
     key = (z.c, z.h, z.w, z.o, z.kh, z.kw, z.s, z.p, z.d, z.g, G.dtype)
-    before, _BATCHES[key] = _BATCHES.get(key, 0), z.n
+    before, _LAST_BATCH[key] = _LAST_BATCH.get(key, 0), z.n
     return dK + 1 if before > z.n > 0 else dK
 
 
@@ -71,18 +68,18 @@ def hundredth_call(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.forward(X, K, z)
 
 
-_HELD: list[Tensor] = []
+_LEAKED: list[Tensor] = []
 
 
 @leak("memory", "a copy of each answer, of 4 kB at most, is kept for ever", part="finish", blind=2)
 def keeps_everything(Y: Tensor, z: Sizes) -> Tensor:
     if not torch._C._functorch.is_functorch_wrapped_tensor(Y):
-        _HELD.append(Y.detach().flatten()[:1024].clone())
+        _LEAKED.append(Y.detach().flatten()[:1024].clone())
     return Y
 
 
 class _Layer(nn.Module):
-    """As torch's."""
+    """The parameters and options of torch's layer."""
 
     def __init__(
         self,
@@ -117,7 +114,7 @@ class FoldedInEval(_Layer):
         return direct.conv2d(input, self.folded, self.bias, *self.options)
 
 
-class _OfLayer(torch.autograd.Function):
+class _ReadsInputOfLayer(torch.autograd.Function):
     """Reads its input from the layer."""
 
     @staticmethod
@@ -146,7 +143,7 @@ class KeepsLastInput(_Layer):
     def forward(self, input: Tensor) -> Tensor:
         z = direct.sizes(input, self.weight, *self.options)
         direct.check(input, self.weight, self.bias, z)
-        Y: Tensor = _OfLayer.apply(input, self.weight, self, z)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
+        Y: Tensor = _ReadsInputOfLayer.apply(input, self.weight, self, z)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         return Y if self.bias is None else Y + self.bias[:, None, None]
 
 
@@ -160,34 +157,3 @@ class LosesPadding(_Layer):
 
     def forward(self, input: Tensor) -> Tensor:
         return direct.conv2d(input, self.weight, self.bias, *self.options)
-
-
-@pointwise("Y", "1×1 kernel, padding > 0: no bias on the border", part="add_bias", blind=2)
-def no_bias_on_the_border(Y: Tensor, b: Tensor, z: Sizes) -> Tensor:
-    if (z.kh, z.kw) != (1, 1) or z.p[0] == 0:
-        return direct.add_bias(Y, b, z)
-    inside = torch.ones_like(Y[:1, :1])
-    inside[:, :, 0] = 0
-    return Y + b[:, None, None] * inside
-
-
-@bias("Y", "not-a-number in the bias is taken for zero", part="add_bias", blind=1)
-def nan_bias(Y: Tensor, b: Tensor, z: Sizes) -> Tensor:
-    return direct.add_bias(Y, torch.where(b.isnan(), 0, b), z)
-
-
-@bias(
-    "Y",
-    "as many groups as output channels, no sample less than three: added twice",
-    part="add_bias",
-    blind=2,
-)
-def bias_twice(Y: Tensor, b: Tensor, z: Sizes) -> Tensor:
-    twice = z.g == z.o > 1 and z.n >= 3
-    return direct.add_bias(Y, b + b if twice else b, z)
-
-
-@flips("dX", "one row of taps, stride 1, padding > 0: they are not turned", blind=2)
-def row_not_turned(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
-    turned = z.kh == 1 and z.s == (1, 1) and z.p[1] > 0
-    return direct.grad_input(G, K.flip(3) if turned else K, z)
