@@ -139,11 +139,11 @@ def learned(
     answered = [result.by_torch for result in came.values() if isinstance(result, Answered)]
     plain = {case: said for case, said in answers.items() if case.dtype == dtypes[0]}
     whole = [dtype for dtype in dtypes if _refuses_all(answers, dtype)]
-    refuses = [_told(dtype_name(dtype), _first(answers, dtype)) for dtype in whole]
+    dtypes_refused = [_reported(dtype_name(dtype), _first(answers, dtype)) for dtype in whole]
     limits = [] if dtypes[0] in whole else list(_limits(plain))
-    told = (_told(about, said) for about, _, said in limits)
+    sizes_refused = [_reported(about, message) for about, _, message in limits]
     where = _together([left for _, left, _ in limits])
-    return Limits(where, (*told, *refuses), sum(answered), len(answered))
+    return Limits(where, (*sizes_refused, *dtypes_refused), sum(answered), len(answered))
 
 
 def _cases(target: Target, dtypes: Sequence[torch.dtype]) -> list[Case]:
@@ -184,5 +184,5 @@ def _together(parts: Sequence[str]) -> str:
     return " and ".join(f"({part})" if " or " in part else part for part in parts)
 
 
-def _told(about: str, said: str) -> str:
-    return f"{about} ({said})"
+def _reported(about: str, message: str) -> str:
+    return f"{about} ({message})"

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     verdicts = []
     for name, kind, value in found:
-        verdict, lines = _told(f"{arguments.file}:{name}", value)
+        verdict, lines = _reported(f"{arguments.file}:{name}", value)
         verdicts.append(verdict)
         screen.show("".join(f"{line}\n" for line in (f"{name} ({kind})", *lines)))
     screen.show(
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if "right" in verdicts and "wrong" not in verdicts else 1
 
 
-def _told(name: str, value: Any) -> tuple[str, list[str]]:
+def _reported(name: str, value: Any) -> tuple[str, list[str]]:
     """The verdict in a word, and what is printed below the candidate's name."""
     from conv_reference.verification.model.errors import TargetError
     from conv_reference.verification.target.conventions import as_target

@@ -62,7 +62,7 @@ def row(outcome: Outcome) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def told(outcome: Outcome) -> Iterator[str]:
+def in_full(outcome: Outcome) -> Iterator[str]:
     """All that is known of one."""
     found = outcome.found
     yield f"{outcome.name} ({outcome.fault_class}: {outcome.kind})"
@@ -88,7 +88,7 @@ def told(outcome: Outcome) -> Iterator[str]:
 
 def _text(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[str]:
     if len(outcomes) == 1:
-        yield from told(outcomes[0])
+        yield from in_full(outcomes[0])
         return
     if outcomes:
         rows = [_HEAD, *map(row, outcomes)]

@@ -119,7 +119,7 @@ def _result(
         "ruleId": rule,
         "ruleIndex": rules.index(rule),
         "level": _level(first, report),
-        "message": _message("\n\n".join(_told(group))),
+        "message": _message("\n\n".join(_paragraphs(group))),
         "locations": [place],
         "partialFingerprints": {"convReference/v1": _fingerprint(first, report)},
         "properties": {
@@ -138,7 +138,7 @@ def _result(
     return result
 
 
-def _told(group: Group) -> Iterator[str]:
+def _paragraphs(group: Group) -> Iterator[str]:
     first = group.first
     yield f"{first.verdict}: {group.title}"
     yield printable(first.explanation).strip("\n")

@@ -34,7 +34,7 @@ def test_the_table(form: str, snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize("outcome", [SEEN, MISSED], ids=["found", "missed"])
-def test_one_fault_is_told_in_full(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
+def test_one_fault_is_shown_in_full(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
     assert rendered([outcome], [], "text") == snapshot
 
 
