@@ -9,8 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
+from typing import Any
 
 import pytest
+
+from conv_reference.verification.model.result import CheckResult, Report, Verdict
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
@@ -76,6 +79,21 @@ def test_every_room_is_on_the_map() -> None:
             if (path.is_dir() or path.suffix == ".py") and not path.name.startswith(("_", "."))
         }
         assert there - named - {"verification"} == set(), folder
+
+
+def test_the_csv_says_of_what_is_known_that_it_is() -> None:
+    (code,) = (code for place, code in BLOCKS if place.endswith("csv.py"))
+    recipe: dict[str, Any] = {"__name__": "csv"}
+    exec(code, recipe)
+    known = CheckResult("forward", "float64", Verdict.WRONG, 1, None, None, known=True)
+    right = CheckResult("forward", "float32", Verdict.EXACT, 1, None, None)
+    report = Report("f", {}, 0, Verdict.ROUNDED, 2, 2, (known, right), ())
+
+    assert recipe["render"](report).splitlines() == [
+        "check,dtype,verdict",
+        "forward,float64,wrong (known)",
+        "forward,float32,exact",
+    ]
 
 
 def _sources() -> Iterator[Path]:
