@@ -41,7 +41,7 @@ def autocast(trial: Trial) -> Iterator[Judgement]:
 
 
 def _under_autocast(trial: Trial, operands: Operands, *, real: bool) -> Iterator[Judgement]:
-    call = trial.call(operands, requires_grad="XKb" if trial.case.bias else "XK")
+    call = trial.call(operands, requires_grad=trial.case.arguments)
     leaves = call.leaves
     with target_code("Y"), torch.autocast(trial.device.type, _LOW):
         Y = call.forward()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
-from conv_reference.quantities import FIRST_ORDER, QUANTITIES
+from conv_reference.quantities import FIRST_ORDER, GRADIENTS, QUANTITIES
 from conv_reference.verification.checks._registry import Reported, Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement, exact
 from conv_reference.verification.model.result import Verdict
@@ -229,7 +229,7 @@ def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Ite
         asked = ", ".join(leaf.removeprefix("d") for leaf in call.leaves)
         yield whole("requires_grad", "Y", f"a graph back to {asked}", "no graph", GRAPHLESS)
     elif missing:
-        asked = ", ".join(f"d{leaf}" for leaf in ("X", "K", "b") if f"d{leaf}" in observed)
+        asked = ", ".join(name for name in GRADIENTS if name in observed)
         for name in missing:
             yield whole("requires_grad", name, f"a gradient (asked for: {asked})", "no gradient")
     else:
@@ -238,9 +238,8 @@ def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Ite
 
 def _has_graph(trial: Trial) -> bool:
     """Whether Y hangs together with any argument, where each of them asks for a gradient."""
-    every = "XKb" if trial.case.bias else "XK"
     with target_code("Y"):
-        Y = trial.call(requires_grad=every).forward()
+        Y = trial.call(requires_grad=trial.case.arguments).forward()
     return isinstance(Y, Tensor) and Y.requires_grad
 
 

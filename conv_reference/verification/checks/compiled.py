@@ -35,7 +35,7 @@ def compiled(trial: Trial) -> Iterator[Judgement]:
     if integers is None:
         return
     operands = integers.operands()
-    call = trial.call(operands, requires_grad="XKb" if trial.case.bias else "XK")
+    call = trial.call(operands, requires_grad=trial.case.arguments)
     found = any(shutil.which(compiler) for compiler in _COMPILERS)
     backend = "inductor" if found else "aot_eager"
     torch.compiler.reset()

@@ -25,7 +25,7 @@ from conv_reference.verification.trial.trial import Trial, target_code
 
 
 def _call(trial: Trial, operands: Operands) -> Call:
-    return trial.call(operands, requires_grad="XKb" if trial.case.bias else "XK")
+    return trial.call(operands, requires_grad=trial.case.arguments)
 
 
 def _backward(call: Call, G: Tensor) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
 
 
 def _subsets(trial: Trial) -> Iterator[str]:
-    letters = "XKb" if trial.case.bias else "XK"
+    letters = trial.case.arguments
     for size in range(1, len(letters) + 1):
         for chosen in combinations(letters, size):
             yield "".join(chosen)

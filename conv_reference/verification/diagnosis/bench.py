@@ -95,8 +95,7 @@ class Bench:
     def recast(self, case: Case, check: str) -> Case:
         """The case as another check is put to it: over integers, with all gradients asked for."""
         values = Values.BALANCED if case.values == Values.REAL else case.values
-        leaves = "XKb" if case.bias else "XK"
-        wanted = replace(case, check=check, values=values, requires_grad=leaves)
+        wanted = replace(case, check=check, values=values, requires_grad=case.arguments)
         return self.target.restrict(wanted)
 
     def known(self, failure: Failure) -> Defect | None:

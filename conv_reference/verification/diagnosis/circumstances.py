@@ -136,7 +136,7 @@ def _conditions(case: Case) -> Iterator[str]:
     """Everything that is true of a case, in the words of its text form."""
     yield dtype_name(case.dtype)
     yield f"grad={case.requires_grad or 'none'}"
-    for letter in "XKb" if case.bias else "XK":
+    for letter in case.arguments:
         asked = "asked" if letter in case.requires_grad else "not asked"
         yield f"d{letter} {asked} for"
     yield "a bias" if case.bias else "no bias"

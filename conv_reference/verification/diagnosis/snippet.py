@@ -150,8 +150,7 @@ def _numbers(flat: Tensor) -> list[float | int]:
 
 
 def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> Iterator[str]:
-    letters = "XKb" if tensors.case.bias else "XK"
-    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in letters)
+    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in tensors.case.arguments)
     given = _options(target, tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
     words = [given[name] for name in spelling.by_position]
     words += [f"{name}={given[name]}" for name in spelling.by_name]
@@ -162,8 +161,7 @@ def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> 
 
 def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -> Iterator[str]:
     """A call in the stranger's own forms, its operands in torch's: so are the gradients."""
-    letters = "XKb" if tensors.case.bias else "XK"
-    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in letters)
+    yield from (f"{letter} = {tensors.leaf(letter)}" for letter in tensors.case.arguments)
     given = spelling.options(tensors.case.geometry)
     if "bias" in spelling.names and (tensors.case.bias or "bias" not in spelling.optional):
         given[spelling.names["bias"]] = f"b{spelling.bias}" if tensors.case.bias else "None"

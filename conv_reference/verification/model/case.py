@@ -99,6 +99,11 @@ class Case:
             )
 
     @property
+    def arguments(self) -> str:
+        """The letters of a call's arguments: "XKb", without a bias "XK"."""
+        return ALL_LEAVES if self.bias else ALL_LEAVES[:-1]
+
+    @property
     def layout(self) -> str:
         """The layouts that are not contiguous, or "contiguous"."""
         named = {

@@ -13,7 +13,14 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.checks import certifying
-from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.model.case import (
+    ALL_LEAVES,
+    EXACT_VALUES,
+    SUBSETS,
+    Case,
+    Layout,
+    Values,
+)
 from conv_reference.verification.plan.ever import DRAWS, NEVER, Ever
 from conv_reference.verification.plan.factors import shared_out
 from conv_reference.verification.plan.far import far_geometry, far_pairs, real_geometry
@@ -172,7 +179,7 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
         input_layout=layouts[0],
         weight_layout=layouts[1],
         grad_output_layout=layouts[2],
-        requires_grad=random.choice(SUBSETS) if random.random() < 0.15 else "XKb",
+        requires_grad=random.choice(SUBSETS) if random.random() < 0.15 else ALL_LEAVES,
         bias=random.random() < 0.75,
     )
 

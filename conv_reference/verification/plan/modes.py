@@ -11,7 +11,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Check, Sample, certifying
-from conv_reference.verification.model.case import Case, Values, dtype_name
+from conv_reference.verification.model.case import ALL_LEAVES, Case, Values, dtype_name
 from conv_reference.verification.plan.bulk import shares
 from conv_reference.verification.plan.far import elements, far_geometry
 from conv_reference.verification.plan.geometries import small_geometry
@@ -113,7 +113,7 @@ def _drawn_cases(
 
 def _adapted(target: Target, check: Check, dtype: torch.dtype, case: Case) -> Case:
     values = Values.REAL if check.real else case.values
-    changed = replace(case, check=check.name, dtype=dtype, values=values, requires_grad="XKb")
+    changed = replace(case, check=check.name, dtype=dtype, values=values, requires_grad=ALL_LEAVES)
     return nearest(target, changed)
 
 
