@@ -44,14 +44,19 @@ def repetition(trial: Trial) -> Iterator[Judgement]:
     first = observe(call)
     for count in range(2, _REPETITIONS + 1):
         found = observe(call if count % 2 else trial.call())
-        said = f"call {count} with the same arguments agrees with the first"
-        differing = [
-            j for j in agree(trial, "repetition", found, first, said, same=True) if not j.is_exact
-        ]
+        differing = _differing(trial, "repetition", found, first, count)
         if differing:
             yield from differing
             return
     yield Judgement("repetition", "", Verdict.EXACT)
+
+
+def _differing(
+    trial: Trial, row: str, found: dict[str, Any], first: dict[str, Any], count: int
+) -> list[Judgement]:
+    """In what a later call with the same arguments does not agree with the first."""
+    said = f"call {count} with the same arguments agrees with the first"
+    return [j for j in agree(trial, row, found, first, said, same=True) if not j.is_exact]
 
 
 @check(
@@ -78,10 +83,7 @@ def _called_again(
 ) -> Iterator[Judgement]:
     for count in range(3, _MANY + 1):
         found = observe(call)
-        said = f"call {count} with the same arguments agrees with the first"
-        differing = [
-            j for j in agree(trial, "many_calls", found, first, said, same=True) if not j.is_exact
-        ]
+        differing = _differing(trial, "many_calls", found, first, count)
         if differing:
             yield from differing
             return

@@ -16,7 +16,7 @@ from conv_reference.verification.frameworks.thinning import thin
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.leaves import leaf
+from conv_reference.verification.target.leaves import called_on_leaves
 from conv_reference.verification.target.target import Call, Offer, Target
 
 
@@ -64,13 +64,7 @@ def target_of(framework: Framework, name: str, operator: Operator) -> Target:
             dilation=geometry.dilation,
             groups=geometry.groups,
         )
-        return Call(
-            function=settled,
-            X=leaf(operands.input, case, "X"),
-            K=leaf(operands.weight, case, "K"),
-            b=leaf(operands.bias, case, "b") if case.bias else None,
-            G=operands.grad_output,
-        )
+        return called_on_leaves(settled, case, operands)
 
     return Target(
         name=name,

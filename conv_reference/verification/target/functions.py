@@ -13,7 +13,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import CONV2D, CONV2D_INPUT, CONV2D_WEIGHT, Operator
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.target.leaves import in_a_line, leaf
+from conv_reference.verification.target.leaves import called_on_leaves, in_a_line
 from conv_reference.verification.target.modes import WORD, given_mode, modes_of
 from conv_reference.verification.target.operators import arguments, sized
 from conv_reference.verification.target.signatures import (
@@ -58,13 +58,8 @@ def of_callable(
             operands = in_a_line(operands)
         given |= given_mode(case.geometry.padding_mode, default)
         called = sized(function, operator, case.geometry)
-        return Call(
-            function=partial(_called, called, parameters, keywords, given),
-            X=leaf(operands.input, case, "X"),
-            K=leaf(operands.weight, case, "K"),
-            b=leaf(operands.bias, case, "b") if case.bias else None,
-            G=operands.grad_output,
-        )
+        settled = partial(_called, called, parameters, keywords, given)
+        return called_on_leaves(settled, case, operands)
 
     return Target(
         name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.target import Call
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,14 @@ def in_a_line(operands: Operands) -> Any:
 def leaf(tensor: Tensor, case: Case, letter: str) -> Tensor:
     """A tensor as a leaf, which asks for a gradient where the case does under this letter."""
     return tensor.detach().requires_grad_(letter in case.requires_grad)
+
+
+def called_on_leaves(function: Callable[..., Any], case: Case, operands: Operands) -> Call:
+    """The call of a function of X, K and b, each a leaf."""
+    return Call(
+        function=function,
+        X=leaf(operands.input, case, "X"),
+        K=leaf(operands.weight, case, "K"),
+        b=leaf(operands.bias, case, "b") if case.bias else None,
+        G=operands.grad_output,
+    )
