@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from conv_reference.quantities import FIRST_ORDER
+from conv_reference.quantities import FIRST_ORDER, ROLE_OF
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
@@ -22,7 +22,6 @@ from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
 CHANGED = "arguments"  # the row of arguments that a call changes
-ARGUMENTS = frozenset({"X", "K", "b", "G"})  # as it names them
 _IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
 _NO_GRADIENT = "no gradient"  # as ``judge`` says it
 _GRAPH = re.compile(r"not have been used in the graph|does not require grad")  # as torch does
@@ -201,7 +200,7 @@ def disturbs(origin: Judgement, judgement: Judgement) -> bool:
         return False
     if judgement.verdict == Verdict.RAISED:
         return writes_in_place(judgement)
-    if judgement.quantity in ARGUMENTS:
+    if judgement.quantity in ROLE_OF:
         return origin.quantity == judgement.quantity
     return judgement.verdict == Verdict.WRONG and judgement.of_numbers
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import ROLE_OF
 from conv_reference.verification.model.result import Finding, Verdict
 
-_ARGUMENTS = frozenset({"X", "K", "b", "G"})
 _MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that one reads
 
 
@@ -26,7 +26,7 @@ def derived_geometry(finding: Finding, most: int) -> str:
     """
     if finding.verdict == Verdict.PERMISSIVE:  # there is nothing that it should be
         return ""
-    if finding.quantity in _ARGUMENTS:  # which should be as they were given
+    if finding.quantity in ROLE_OF:  # which should be as they were given
         return ""
     try:
         geometry = Geometry.parse(finding.geometry)
