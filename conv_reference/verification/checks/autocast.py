@@ -12,7 +12,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
-from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.trial import Trial, target_code
@@ -54,7 +54,7 @@ def _under_autocast(trial: Trial, operands: Operands, *, real: bool) -> Iterator
         found |= dict(zip(leaves, gradients, strict=True))
     for name, expected in trial.expect(operands).items():
         if name not in found:
-            yield whole("autocast", name, "a gradient", "no gradient")
+            yield whole("autocast", name, "a gradient", NO_GRADIENT)
             continue
         yield _to_its_precision(trial, name, found[name], expected, real=real)
 

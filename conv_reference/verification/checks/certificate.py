@@ -16,7 +16,7 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER, GRADIENTS, QUANTITIES
 from conv_reference.verification.checks._registry import Reported, Row, Sample, check
-from conv_reference.verification.model.judgement import Judgement, exact
+from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import observed as noted
@@ -231,7 +231,7 @@ def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Ite
     elif missing:
         asked = ", ".join(name for name in GRADIENTS if name in observed)
         for name in missing:
-            yield whole("requires_grad", name, f"a gradient (asked for: {asked})", "no gradient")
+            yield whole("requires_grad", name, f"a gradient (asked for: {asked})", NO_GRADIENT)
     else:
         yield exact("requires_grad", "")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import whole
@@ -50,7 +50,7 @@ def compiled(trial: Trial) -> Iterator[Judgement]:
             actual = observed[name]
             yield trial.judge("compile", name, actual, expected)
         else:
-            yield whole("compile", name, "a gradient", "no gradient")
+            yield whole("compile", name, "a gradient", NO_GRADIENT)
 
 
 class _Exported(nn.Module):

@@ -16,7 +16,7 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Layout
-from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
@@ -245,7 +245,7 @@ def third_order(trial: Trial) -> Iterator[Judgement]:
         if A is None:  # or once differentiable, which is raised only where it is reached
             torch.autograd.backward(dK, upstream)
             why = "dK does not lead back to X"
-            yield whole("third_order", _THIRD, "a graph back to X", "no gradient", why)
+            yield whole("third_order", _THIRD, "a graph back to X", NO_GRADIENT, why)
             return
         if not A.requires_grad:
             why = "the second derivatives are taken for constants"

@@ -12,7 +12,7 @@ from conv_reference.verification.detection.naming import named
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.faults.planting import Mutant
 from conv_reference.verification.faults.sound.collection import SOUND
-from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.case import DTYPES, Case, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, FOUND, Finding, Verdict
 from conv_reference.verification.plan.plan import plan
@@ -131,7 +131,7 @@ def first_found(target: Target, cases: tuple[Case, ...], seed: int) -> Found | N
     begun = time.process_time()
     for number, case, judgement in failures(target, cases, seed, FOUND):
         seconds = time.process_time() - begun
-        dtype = str(case.dtype).removeprefix("torch.")
+        dtype = dtype_name(case.dtype)
         return Found(judgement.check, judgement.quantity, dtype, number, seconds, str(case))
     return None
 

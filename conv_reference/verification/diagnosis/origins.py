@@ -23,7 +23,6 @@ from conv_reference.verification.model.result import Verdict
 
 CHANGED = "arguments"  # the row of arguments that a call changes
 _IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
-_NO_GRADIENT = "no gradient"  # as ``judge`` says it
 _GRAPH = re.compile(r"not have been used in the graph|does not require grad")  # as torch does
 _SHAPE = "returned an invalid gradient"  # as torch says it
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
@@ -174,7 +173,7 @@ def explains(origin: Judgement, judgement: Judgement) -> bool:
     ):
         return True
     # A wrong number takes no gradient away.
-    return judgement.actual != _NO_GRADIENT and origin.quantity in _rests_on(judgement)
+    return not judgement.lacks_gradient and origin.quantity in _rests_on(judgement)
 
 
 def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
@@ -240,13 +239,13 @@ def is_made_of(origin: Judgement, judgement: Judgement) -> bool:
     Where that has no gradient, torch raises for whoever goes on from it.
     """
     if judgement.verdict == Verdict.RAISED:
-        return origin.actual == _NO_GRADIENT and misses_a_graph(judgement)
+        return origin.lacks_gradient and misses_a_graph(judgement)
     return origin.verdict == judgement.verdict == Verdict.WRONG
 
 
 def lacks_alike(origin: Judgement, judgement: Judgement) -> bool:
     """Whether both lack a gradient, which a wrong number of a simpler mode does not take away."""
-    return origin.actual == judgement.actual == _NO_GRADIENT
+    return origin.lacks_gradient and judgement.lacks_gradient
 
 
 def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:

@@ -12,6 +12,8 @@ from conv_reference.verification.model.result import Verdict
 if TYPE_CHECKING:  # it needs torch, for which the command's --help does not wait
     from conv_reference.verification.model.case import Case
 
+NO_GRADIENT = "no gradient"  # found in place of one
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -86,6 +88,11 @@ class Judgement:
     thrown: Thrown | None = None  # what it raised, if it did
     crash: Crash | None = None  # how its process ended, if it did
     setting: str = ""  # of the environment under which it failed, where that is not the run's own
+
+    @property
+    def lacks_gradient(self) -> bool:
+        """Whether there is no gradient at all where one was asked for."""
+        return self.actual == NO_GRADIENT
 
     @property
     def is_exact(self) -> bool:

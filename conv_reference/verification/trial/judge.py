@@ -12,7 +12,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import largest_exact_integer
-from conv_reference.verification.model.judgement import Judgement, exact
+from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import Odd, looked_at
 from conv_reference.verification.trial.numbers import same_numbers
@@ -152,7 +152,7 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
         return None  # nearly always, and quickly
     wanted = _kind(tuple(expected.value.shape), expected.dtype, expected.device)
     if seen is None:
-        found = "no gradient" if quantity != "Y" else "NoneType"
+        found = NO_GRADIENT if quantity != "Y" else "NoneType"
         return whole(check, quantity, f"a tensor {wanted}", found)
     if isinstance(seen, Odd):
         what = f"a tensor {wanted}" if seen.expected == "a tensor" else seen.expected
