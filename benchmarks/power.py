@@ -46,8 +46,9 @@ def told(outcomes: list[Outcome]) -> str:
     places = [each.cases for each in found]
     shown = f"{median(places):6.0f} {max(places):6d}" if places else f"{'-':>6} {'-':>6}"
     by = ", ".join(row for row, _ in Counter(each.check for each in found).most_common(3))
-    seeds = sorted(each.seed for each in outcomes if each.found is None)
+    seeds = sorted(each.seed for each in outcomes if each.found is None and not each.failed)
     missed = f"; MISSED in seeds {seeds}" if seeds else ""
+    missed += "".join(f"; NOT MEASURED: {each.failed}" for each in outcomes if each.failed)
     seconds = sum(each.seconds for each in outcomes)
     own = f"{first.name:27} {first.fault_class:10} {first.quantity:12}"
     return f"{own} {shown}  {by}{missed} ({seconds:.1f} s)"

@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was found.
 
     Returns:
-        0 where all faults were found and no sound convolution raised an alarm, else 1.
+        0 where all faults were found and no sound convolution raised an alarm, else 1; 2 where
+        one could not be measured: the others are printed all the same.
 
     Raises:
         ValueError: when a name is none, or nothing was asked for.
@@ -62,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
         if value is not None and value < least:
             raise ValueError(f"{option} must be at least {least}, got {value}")
     outcomes, alarms = _measured(arguments, chosen)
-    from conv_reference.verification.detection.table import rendered
+    from conv_reference.verification.detection.table import not_measured, rendered
 
     screen.show(rendered(outcomes, alarms, arguments.format))
+    if any(not_measured(outcomes, alarms)):
+        return 2
     missed = any(outcome.found is None for outcome in outcomes)
     return int(missed or any(alarm.check for alarm in alarms))
 

@@ -58,6 +58,7 @@ class Outcome:
     planned: int
     seconds: float  # of the processor's time, all in all
     found: Found | None = None
+    failed: str = ""  # in one line why it could not be measured; then nothing is said of it
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,13 @@ class Alarm:
     check: str = ""  # of the first false alarm; empty where there is none
     case: str = ""
     explanation: str = ""
+    failed: str = ""  # as of an outcome
 
     @property
     def said(self) -> str:
         """In one line."""
+        if self.failed:
+            return f"NOT MEASURED: {self.failed}"
         if not self.check:
             return f"no alarm in {self.cases} cases, {self.seconds:.1f} s"
         return f"FALSE ALARM by {self.check}: {self.case}: {self.explanation}"
@@ -103,10 +107,19 @@ def put(mutant: Mutant, seed: int, *, explained: bool = True) -> Outcome:
     found = first_found(target, cases, seed)
     if found is not None and explained:
         found = _explained(mutant, found, seed)
-    seconds = time.process_time() - begun
+    return replace(
+        nothing_of(mutant, seed),
+        planned=len(cases),
+        seconds=time.process_time() - begun,
+        found=found,
+    )
+
+
+def nothing_of(mutant: Mutant, seed: int, failed: str = "") -> Outcome:
+    """What stands for a fault of which nothing was measured."""
     return Outcome(
         mutant.name, mutant.fault_class, mutant.kind, mutant.quantity, mutant.guard,
-        mutant.thread, mutant.blind, seed, len(cases), seconds, found,
+        mutant.thread, mutant.blind, seed, planned=0, seconds=0.0, failed=failed,
     )  # fmt: skip
 
 

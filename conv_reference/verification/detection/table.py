@@ -38,6 +38,8 @@ def summary(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[st
     if outcomes:
         classes = len({each.fault_class for each in outcomes})
         yield f"{len(found)} of {len(outcomes)} faults in {classes} classes found"
+    for name, why in not_measured(outcomes, alarms):
+        yield f"not measured: {name}: {why}"
     if found:
         cases, seconds = (median(each.cases for each in found), median(e.seconds for e in found))
         yield f"median {cases:.0f} cases and {seconds:.1f} s of the processor's time, as planned"
@@ -50,10 +52,18 @@ def summary(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[st
         yield f"{wrong} of {len(alarms)} sound convolutions raise an alarm"
 
 
+def not_measured(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[tuple[str, str]]:
+    """Of what could not be measured the name, and why."""
+    measured: list[Outcome | Alarm] = [*outcomes, *alarms]
+    yield from ((each.name, each.failed) for each in measured if each.failed)
+
+
 def row(outcome: Outcome) -> tuple[str, ...]:
     """One line of the table."""
     own = (outcome.name, outcome.fault_class, outcome.quantity)
     found = outcome.found
+    if outcome.failed:
+        return (*own, "NOT MEASURED", "", "", "", "")
     if found is None:
         return (*own, "MISSED", f"{outcome.planned}", f"{outcome.seconds:.1f}", "", "")
     reduced = f"{found.geometry} ({found.products} products)" if found.geometry else ""
@@ -68,6 +78,9 @@ def in_full(outcome: Outcome) -> Iterator[str]:
     yield f"{outcome.name} ({outcome.fault_class}: {outcome.kind})"
     thread = f" ({outcome.thread})" if outcome.thread else ""
     yield f"  planted in {outcome.quantity}, where: {outcome.guard}{thread}"
+    if outcome.failed:
+        yield f"  NOT MEASURED: {outcome.failed}"
+        return
     if found is None:
         yield f"  MISSED by all {outcome.planned} cases of seed {outcome.seed}"
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -44,3 +45,17 @@ def test_json_holds_everything() -> None:
     assert [each["found"] is None for each in told["faults"]] == [False, True]
     assert told["faults"][0]["found"]["cases"] == 76
     assert told["sound"][0]["check"] == "forward"
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_what_could_not_be_measured_takes_no_other_along(form: str) -> None:
+    why = "RuntimeError: no memory"
+    broken = replace(SEEN, name="too_large", found=None, failed=why)
+    silent = replace(QUIET, name="one_hot", failed=why)
+    said = rendered([SEEN, broken], [silent, LOUD], form)
+
+    assert "NOT MEASURED" in said
+    assert "1 of 2 faults" in said
+    for name in ("too_large", "one_hot"):
+        assert f"not measured: {name}: {why}" in said
+    assert f"NOT MEASURED: {why}" in rendered([broken], [], "text")
