@@ -190,7 +190,10 @@ _MOST_DRAWS = 40
 
 
 def far_geometry(
-    random: Random, most: int | None = None, each: int = _PRODUCTS_FOR_EACH
+    random: Random,
+    most: int | None = None,
+    each: int = _PRODUCTS_FOR_EACH,
+    sure: int | None = None,
 ) -> Geometry:
     """A small geometry with one, two or three sizes far out, of some ten thousand elements.
 
@@ -198,10 +201,13 @@ def far_geometry(
         random: a stream.
         most: elements of its largest tensor, at least 3,000; drawn where it is None.
         each: products for each of them.
+        sure: which size is one of them, counted round the twelve that there are; any if None.
     """
     while True:
         room = log_uniform(random, *_ELEMENTS) if most is None else most
         parts = {random.choice(_OFTEN) for _ in range(random.choice(_TOGETHER))}
+        if sure is not None:
+            parts = {_FAR[sure % len(_FAR)], *sorted(parts, key=_FAR.index)[1:]}
         small = small_geometry(random)
         for _ in range(_MOST_DRAWS):
             drawn = Drawn.like(small)

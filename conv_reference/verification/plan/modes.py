@@ -11,7 +11,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Check, Sample, certifying
-from conv_reference.verification.model.case import ALL_LEAVES, Case, Values, dtype_name
+from conv_reference.verification.model.case import ALL_LEAVES, DTYPES, Case, Values, dtype_name
 from conv_reference.verification.plan.bulk import shares
 from conv_reference.verification.plan.far import elements, far_geometry
 from conv_reference.verification.plan.geometries import small_geometry
@@ -22,6 +22,7 @@ from conv_reference.verification.target.target import Target
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 _EVERY = 3  # of how many cases one has larger sizes than the covering array's
 _LARGER_DRAWS, _MOST_ELEMENTS, _PRODUCTS = 20, 3_000, 70  # products for each element
+_TURN = 5  # larger cases of one mode in float64 or float32: twelve sizes have their turn in a run
 _COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
 
 
@@ -42,11 +43,14 @@ def mode_cases(
     for check in checks:
         if check == certifying():
             continue
+        begun = Random(f"{request.seed} {check.name}").randrange(1_000)
         for dtype in filter(check.applies, request.dtypes):
             share = request.scale * shares(request.dtypes)[dtype]
             number = max(1, round(_COUNTS.get(check.sample, 3) * check.times * share))
             random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
-            yield from sampled(target, check, dtype, covering, random, number)
+            # Each size is far out in turn, so that no mode goes without a batch, or a plane.
+            turn = begun + _TURN * [*DTYPES].index(dtype_name(dtype))
+            yield from sampled(target, check, dtype, covering, random, number, turn)
 
 
 def sampled(
@@ -56,6 +60,7 @@ def sampled(
     covering: Sequence[Case],
     random: Random,
     count: int,
+    turn: int = 0,
 ) -> Iterator[Case]:
     """Cases for one check in one dtype, each with room for exact integers.
 
@@ -66,6 +71,7 @@ def sampled(
         covering: certificates, of which some are taken.
         random: a stream of its own.
         count: of cases.
+        turn: which size is far out in the first of the larger ones: see ``far_geometry``.
     """
     match check.sample:
         case Sample.OWN:
@@ -75,18 +81,18 @@ def sampled(
             for place, case in enumerate(random.sample(usable, min(count, len(usable)))):
                 drawn = None
                 if place % _EVERY == 1:
-                    drawn = _larger(target, check, dtype, case, random)
+                    drawn = _larger(target, check, dtype, case, random, turn + place // _EVERY)
                 yield drawn or _adapted(target, check, dtype, case)
         case _:
             yield from _drawn_cases(target, check, dtype, random, count)
 
 
 def _larger(
-    target: Target, check: Check, dtype: torch.dtype, case: Case, random: Random
+    target: Target, check: Check, dtype: torch.dtype, case: Case, random: Random, turn: int
 ) -> Case | None:
     """The same on sizes past the covering array's: a batch, a plane or channels far out."""
     for _ in range(_LARGER_DRAWS):
-        drawn = case.on(far_geometry(random, _MOST_ELEMENTS, _PRODUCTS))
+        drawn = case.on(far_geometry(random, _MOST_ELEMENTS, _PRODUCTS, turn))
         larger = _adapted(target, check, dtype, drawn)
         few = elements(larger.geometry) <= _MOST_ELEMENTS  # moved into the domain, it may be others
         if few and target.can_be_exact(larger.geometry, dtype):

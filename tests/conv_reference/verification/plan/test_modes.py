@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 import torch
 
+from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Sample
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.plan.covering import Covering
@@ -18,6 +21,18 @@ TARGET = as_target(torch.nn.functional.conv2d)
 ALL = tuple(DTYPES.values())
 REQUEST = Request(ALL, seed=3, cases=2_000)
 COVERING = Covering.of(TARGET, ALL, strength=2, seed=3).cases
+
+FAR: dict[str, Callable[[Geometry], bool]] = {
+    "samples": lambda g: g.batch > 4,
+    "outputs in a row or column": lambda g: max(g.output_size) > 15,
+    "channels in": lambda g: g.group_channels[0] > 6,
+    "channels out": lambda g: g.group_channels[1] > 6,
+    "groups": lambda g: g.groups > 4,
+    "taps": lambda g: max(g.kernel_size) > 5,
+    "stride": lambda g: max(g.stride) > 3,
+    "padding": lambda g: max(max(g.padding)) > 3,
+    "dilation": lambda g: max(g.dilation) > 4,
+}
 
 
 def by_check(request: Request, *added: str) -> dict[tuple[str, torch.dtype], list[Case]]:
@@ -54,3 +69,12 @@ def test_modes_are_put_to_more_samples_and_pixels_than_the_covering_array_has() 
     ]
     assert any(case.geometry.batch > 4 or case.geometry.groups > 4 for case in cases)
     assert any(math.prod(case.geometry.output_size) > 64 for case in cases)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_mode_has_each_size_far_out_in_a_default_run(seed: int) -> None:
+    modes = [c for c in selected_checks(TARGET, ()) if c.sample == Sample.MODES and not c.dtypes]
+    lacking = {check.name: {*FAR} for check in modes}
+    for case in mode_cases(TARGET, Request(ALL, seed=seed), modes, COVERING):
+        lacking[case.check] -= {what for what, is_far in FAR.items() if is_far(case.geometry)}
+    assert not {name: sizes for name, sizes in lacking.items() if sizes}
