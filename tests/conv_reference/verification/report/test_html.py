@@ -146,6 +146,7 @@ def test_marked_elements_of_the_grids_are_marked_and_nothing_else_is() -> None:
     text = html.render(replace(FAULTY, findings=(finding(grids=grids, explanation="G[1] [5]"),)))
 
     assert re.findall("<mark>(.*?)</mark>", text) == ["[1]", "[2]", "[-4]"]
+    assert ">G[1] [5]</pre>" in text
 
 
 def test_a_wrong_cell_leads_to_its_finding() -> None:
