@@ -142,7 +142,7 @@ def _sides_agree(
     *,
     rounds: bool,
 ) -> Judgement:
-    law = f"⟨{quantity}, {quantity[1:]}⟩ should be {said}"
+    law = f"⟨{quantity}, {QUANTITIES[quantity].leaf}⟩ should be {said}"
     if side is None or wanted is None:
         said = f"{law}: not finite"
         found = "a NaN or an infinity"

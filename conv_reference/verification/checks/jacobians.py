@@ -92,7 +92,7 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
         return
     for name, actual in zip(names, found, strict=True):
         expected = _expected(trial, name, operands.input, operands.weight)
-        quantity = f"∂Y/∂{name[1]}"
+        quantity = f"∂Y/∂{QUANTITIES[name].leaf}"
         like = "Y" if row == "jacfwd" else name  # it maps the tangent, the other the gradient
         yield trial.judge(row, quantity, actual, expected).derived_as(like)
 
