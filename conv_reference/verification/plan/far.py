@@ -24,6 +24,7 @@ _ELEMENTS, _PRODUCTS_FOR_EACH = (3_000, 150_000), 10
 # Of a layer of real size, and its pixels over all samples.
 _MOST_REAL_PRODUCTS, _MOST_REAL_ELEMENTS, _MOST_PIXELS = 16_000_000, 400_000, 30_000
 _MOST_ELEMENTS = 500_000  # of two sizes far out
+_MOST_WITH_PADDING = 20_000_000  # of X with its padding: 160 MB in float64
 
 
 @dataclass
@@ -305,12 +306,22 @@ def _layer(large: Collection[str], random: Random) -> Drawn:
 
 
 def is_affordable(g: Geometry) -> bool:
-    """Whether it has no more products and elements than two sizes far out may have."""
-    return _products(g) <= _MOST_REAL_PRODUCTS and elements(g) <= _MOST_ELEMENTS
+    """Whether it has no more products and elements than two sizes far out may have.
+
+    A large padding along both axes makes a plane of it that a stride or a dilation skips: few
+    products, and no memory for what they are read from.
+    """
+    few = _products(g) <= _MOST_REAL_PRODUCTS and elements(g) <= _MOST_ELEMENTS
+    return few and _with_padding(g) <= _MOST_WITH_PADDING
 
 
 def _products(g: Geometry) -> int:
     return g.batch * math.prod((*g.output_size, *g.weight_shape))
+
+
+def _with_padding(g: Geometry) -> int:
+    plane = (size + sum(pair) for size, pair in zip(g.input_size, g.padding, strict=True))
+    return math.prod((g.batch, g.in_channels, *plane))
 
 
 def elements(g: Geometry) -> int:

@@ -74,3 +74,11 @@ def test_no_stride_is_drawn_for_which_torch_takes_minutes() -> None:
     wide = [g for g in drawn if g.stride[1] > 32]
     assert max(g.batch * g.input_size[0] * g.stride[1] for g in wide) <= 200_000
     assert {g.stride[1] for g in wide} >= {4_095, 4_096, 4_097}
+
+
+def test_no_padding_is_drawn_for_which_there_is_no_memory() -> None:
+    """A stride or a dilation as large skips it: few products, read from 200 GB of zeros."""
+    drawn = [*at_thresholds((65_536,), Random(0), 400)]
+    planes = ([s + sum(p) for s, p in zip(g.input_size, g.padding, strict=True)] for g in drawn)
+    assert max(map(math.prod, planes)) <= 20_000_000
+    assert any(65_536 in padding for g in drawn for padding in g.padding)
