@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from judging import failures_on_its_own, judged_on_its_own
+from judging import failures_on_its_own, judged, judged_on_its_own
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -49,6 +49,17 @@ def test_what_is_too_slow_for_large_sizes_is_not_asked() -> None:
 
     assert verdicts["algorithm_switch"] == Verdict.EXACT
     assert not [j for j in judgements if j.verdict not in {Verdict.EXACT, Verdict.UNSUPPORTED}]
+
+
+def fails_on_three_taps(X: Tensor, K: Tensor) -> Tensor:
+    Y = conv2d(X, K)
+    return Y.reshape(-1, 11) if K.shape[2:] == (3, 3) else Y
+
+
+def test_what_a_smaller_size_raises_is_not_laid_to_a_large_one() -> None:
+    """Whether it is slow is tried with 3×3, and it fails there alone."""
+    found = judged(fails_on_three_taps, "large float32 n3 c128 h5 w5 o129 k1 nobias")
+    assert {judgement.verdict for judgement in found} == {Verdict.EXACT}
 
 
 def fails_on_an_empty_batch(X: Tensor, K: Tensor) -> Tensor:
