@@ -284,6 +284,11 @@ def _mixed(
     with target_code(names[0]):
         Y, primals = _function_of(call, moving), _primals(call, moving)
         actual = differentiated(Y, primals, tuple(moving.values()), call.G)
+    if not any(torch.is_tensor(found) and found.any() for found in actual) and (
+        carries_no_tangent(call)
+    ):
+        yield no_forward_mode(row)
+        return
     yield from _second_order(trial, point, row, names, actual)
 
 

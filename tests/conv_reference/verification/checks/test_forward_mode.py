@@ -70,6 +70,35 @@ def test_a_function_without_a_rule_is_unsupported(check: str) -> None:
     assert verdicts(ask(_WithoutRule, check)) == {Verdict.UNSUPPORTED}
 
 
+class _Known(torch.autograd.Function):
+    """Right both ways, without a rule for jvp."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(Y: Tensor) -> Tensor:
+        return Y.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Tensor:
+        return G
+
+
+def _through_integers(input: Tensor, weight: Tensor) -> Tensor:
+    """As who cuts bits off: where nothing records a backward pass torch sees a constant."""
+    Y = torch.nn.functional.conv2d(input, weight)
+    return _Known.apply(Y) if Y.requires_grad else Y.view(torch.int64).view(Y.dtype)
+
+
+@pytest.mark.parametrize("check", ["jvp", "dual_numbers", "reverse_over_forward"])
+def test_a_tangent_that_torch_drops_is_no_forgotten_term(check: str) -> None:
+    assert verdicts(ask(_through_integers, check)) == {Verdict.UNSUPPORTED}
+
+
 @pytest.mark.parametrize("check", ["dual_numbers"])
 def test_no_tangent_at_all_is_unsupported(check: str) -> None:
     (judgement,) = ask(_constant_to_torch, check)
