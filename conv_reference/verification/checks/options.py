@@ -21,6 +21,7 @@ from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -92,6 +93,8 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             found = _asked(trial, given)
         except TargetRaised as raised:
             # The contract asks for no form but pairs; one that Y was made of, dX must know, too.
+            if form == "pairs" and is_refusal(trial, raised):
+                raise  # of the sizes, whatever form they have
             if form == "pairs" or raised.quantity != "Y":
                 thrown = judged_raised("integers_for_pairs", raised)
                 said = f"options given as {form}: {thrown.explanation}"

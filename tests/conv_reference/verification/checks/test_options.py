@@ -124,6 +124,15 @@ def test_who_refuses_everything_has_refused_nothing_of_it_rightly(check: str) ->
     assert {*verdicts} == {Verdict.UNSUPPORTED}
 
 
+def refuses_on_purpose(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1) -> Tensor:
+    raise ValueError("not on this processor")
+
+
+def test_a_refusal_of_the_sizes_is_none_of_pairs() -> None:
+    (judgement,) = judged(refuses_on_purpose, f"integers_for_pairs {OWN}")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+
+
 def test_answers_to_operands_of_other_dimensions_are_found() -> None:
     def shaped(input: Tensor, weight: Tensor) -> Tensor:
         X = input.reshape(1, -1, *input.shape[-2:])
