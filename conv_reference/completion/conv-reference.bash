@@ -7,7 +7,7 @@
 
 _shtab_conv_reference_subparsers=(verify try model checks faults frameworks chapter completion)
 
-_shtab_conv_reference_verify_option_strings=(-h --help --operator --as --where --dtype --device --sweep --quick --limit --geometry --case --check --skip --seed --budget --cases --require --require-modes --strict --allow-bits --known --xfail --in-process --workers --python --watch --memory --dask --store --no-config --format --output -v --verbose -q --quiet --baseline --update-baseline --accept-regressions --margin --on-found)
+_shtab_conv_reference_verify_option_strings=(-h --help --operator --as --where --source --dtype --device --sweep --quick --limit --geometry --case --check --skip --seed --budget --cases --require --require-modes --strict --allow-bits --known --xfail --in-process --workers --python --watch --memory --dask --store --no-config --format --output -v --verbose -q --quiet --baseline --update-baseline --accept-regressions --margin --on-found)
 _shtab_conv_reference_try_option_strings=(-h --help)
 _shtab_conv_reference_model_option_strings=(-h --help --input --dtype --autocast --channels-last --steps --seed --no-replay --allow-bits --device --format --output -q --quiet --baseline --update-baseline --accept-regressions --margin --on-found)
 _shtab_conv_reference_checks_option_strings=(-h --help --format)
@@ -18,6 +18,7 @@ _shtab_conv_reference_completion_option_strings=(-h --help)
 _shtab_conv_reference_option_strings=(-h --help -V --version)
 
 _shtab_conv_reference_verify_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_conv_reference_verify___source_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_verify___known_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_verify___xfail_COMPGEN=_shtab_compgen_files
 _shtab_conv_reference_verify___python_COMPGEN=_shtab_compgen_files

@@ -51,7 +51,7 @@ function _shtab_conv_reference_using
 end
 
 set -g _shtab_conv_reference_commands verify try model checks faults frameworks chapter completion
-set -g _shtab_conv_reference_opts_with_value --allow-bits --as --autocast --baseline --batch-size --budget --case --cases --check --dask --data --device --dtype --environment --environments --epochs --format --geometry --html --images --init --input --kernel-size --known --language --layer --limit --lr --margin --memory --notebook --on-found --only --operator --output --python --reports --require --seed --skip --steps --store --sweep --target --where --workers --xfail
+set -g _shtab_conv_reference_opts_with_value --allow-bits --as --autocast --baseline --batch-size --budget --case --cases --check --dask --data --device --dtype --environment --environments --epochs --format --geometry --html --images --init --input --kernel-size --known --language --layer --limit --lr --margin --memory --notebook --on-found --only --operator --output --python --reports --require --seed --skip --source --steps --store --sweep --target --where --workers --xfail
 
 complete -c conv-reference -e
 complete -c conv-reference -f
@@ -63,6 +63,7 @@ complete -c conv-reference -n '_shtab_conv_reference_using verify' -s h -l help 
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l operator -xka "conv2d conv_transpose2d conv2d_weight conv2d_input conv1d conv_transpose1d" -d 'what the target should compute, where neither its name, its class nor a parameter output_padding says it: conv2d, conv_transpose2d, conv2d_weight, conv2d_input, conv1d, conv_transpose1d'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l as -x -d 'how the target is called, where a trial is not to find it: "input=NHWC weight=HWIO first=input bias=required integers=stride,padding backward=none", or a part of that'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l where -x -d 'the sizes that the target answers, as "sh == sw == 1 and kh == kw == 3": nothing is tried outside; what it refuses on purpose is learned'
+complete -c conv-reference -n '_shtab_conv_reference_using verify' -l source -xka "(__fish_complete_path (commandline -ct))" -d 'a file that the target is written in, where that is no Python: C++, CUDA, ...; its integers are thresholds to try; may be repeated'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l dtype -xka "float64 float32 float16 bfloat16" -d 'may be repeated; of float64, float32, float16, bfloat16, all by default'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l device -x -d 'where the target runs (cpu)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l sweep -xka "default small random networks exhaustive" -d 'which geometries (default)'
@@ -74,7 +75,7 @@ complete -c conv-reference -n '_shtab_conv_reference_using verify' -l check -x -
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l skip -x -d 'not this check or row; may be repeated'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l seed -x -d 'repeat the run with this seed'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l budget -x -d 'alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much, waiting for a busy processor not counted; beside --cases it is the time limit itself (20)'
-complete -c conv-reference -n '_shtab_conv_reference_using verify' -l cases -x -d 'about how many are planned; without --budget there is then no time limit (10,000)'
+complete -c conv-reference -n '_shtab_conv_reference_using verify' -l cases -x -d 'about how many are planned; without --budget there is then no time limit (8,000)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l require -xka "rounded exact" -d 'the least that passes (rounded)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l require-modes -d 'fail where a mode is unsupported, too'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l strict -d 'fail where arguments for which there is no convolution are answered (permissive), too'
@@ -139,7 +140,7 @@ complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -s h -l h
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l environment -x -d 'run this target by the interpreter of its own environment, as conv_reference.adapters.jax:Jax=envs/jax/bin/python; may be repeated'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l environments -xka "(__fish_complete_path (commandline -ct))" -d 'a file with one TARGET=PYTHON a line, each run as by --environment; # begins a remark'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l reports -xka "(__fish_complete_path (commandline -ct))" -d 'the folder that keeps the JSON reports of these runs (conformance)'
-complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l cases -x -d 'about how many are planned; without --budget there is then no time limit (10,000)'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l cases -x -d 'about how many are planned; without --budget there is then no time limit (8,000)'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l budget -x -d 'alone, the number of cases follows from it, 500 a second, and the clock cuts at three times as much, waiting for a busy processor not counted; beside --cases it is the time limit itself (20)'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l seed -x -d 'repeat the run with this seed'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l dtype -xka "float64 float32 float16 bfloat16" -d 'may be repeated; of float64, float32, float16, bfloat16, all by default'

@@ -39,6 +39,7 @@ class Asked:
     settings: Settings
     require: Verdict
     where: str | None  # the sizes that the target answers
+    constants: tuple[int, ...]  # in files that it is written in: thresholds that it may have
     defects: tuple[Defect, ...]  # the registry
     memory: Memory
     store: Path | None
@@ -56,7 +57,7 @@ def report_of(asked: Asked, backend: Backend, progress: Progress | None) -> Repo
     Raises:
         TargetError, ValueError: as ``verify`` does.
     """
-    target = backend.describe()
+    target = backend.describe().with_thresholds(asked.constants)
     wanted = _offered(asked.wanted, target)
     _require_exact(wanted)
     target = target if asked.where is None else target.within(asked.where)

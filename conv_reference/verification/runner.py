@@ -25,6 +25,7 @@ from conv_reference.verification.place import opened, read_as_said
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.texts import require_size
+from conv_reference.verification.texts import source as in_source
 from conv_reference.verification.trial.environment import usable_device
 from conv_reference.verification.work.children import Children
 
@@ -35,6 +36,7 @@ def verify(
     operator: str | None = None,
     convention: str | None = None,
     where: str | None = None,
+    source: Sequence[Path | str] | Path | str = options.SOURCE.default,
     dtypes: Sequence[torch.dtype | str] | torch.dtype | str = options.DTYPE.default,
     device: str | torch.device = options.DEVICE.default,
     seed: int | None = None,
@@ -72,6 +74,8 @@ def verify(
             forward only.
         where: the sizes that it answers, a predicate: "sh == sw == 1 and kh == kw == 3". What it
             refuses on purpose, by a ``raise`` before anything is computed, is learned.
+        source: files that the implementation is written in and Python does not show, as C++ or
+            CUDA: the integers in them become sizes that are tried, one less and one more, too.
         dtypes: floating, or their names; one, or several.
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report shows.
@@ -115,7 +119,10 @@ def verify(
     dtypes = (dtypes,) if isinstance(dtypes, str | torch.dtype) else dtypes
     checks = (checks,) if isinstance(checks, str) else tuple(checks)
     skip = (skip,) if isinstance(skip, str) else tuple(skip)
+    source = (source,) if isinstance(source, str | Path) else source
+    files = tuple(map(str, source))
     given.require_keywords(
+        source=files,
         seed=seed,
         budget=budget,
         cases=cases,
@@ -147,6 +154,7 @@ def verify(
         settings=Settings(wanted.seed, usable_device(device), allowed_bits, strict=strict),
         require=Verdict(require),
         where=where,
+        constants=tuple(dict.fromkeys(n for file in files for n in in_source(file))),
         defects=() if known is None else load(Path(known)),
         memory=Memory(memory),
         store=store,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from math import prod
+from pathlib import Path
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification import catalogue, words
+from conv_reference.verification.integers import integers_in
 from conv_reference.verification.limited import Limits
 
 MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
@@ -43,6 +45,19 @@ def geometry(text: str) -> None:
         ValueError: one line that says which part.
     """
     require_size(Geometry.parse(text))
+
+
+def source(file: str) -> tuple[int, ...]:
+    """The integers that stand in a source file and may be thresholds, from small to large.
+
+    Raises:
+        ValueError: one line, where it cannot be read.
+    """
+    try:
+        return integers_in(Path(file).read_text("utf-8"))
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ValueError(f"source must be a file of text, got {file!r}: {why}") from None
 
 
 def convention(text: str) -> None:

@@ -74,6 +74,18 @@ WHERE = Option(
     metavar="EXPR",
     recorded=True,
 )
+SOURCE = Option(
+    flag="source",
+    keyword="source",
+    group=TRIED,
+    help="a file that the target is written in, where that is no Python: C++, CUDA, ...; its "
+    "integers are thresholds to try; may be repeated",
+    metavar="FILE",
+    default=(),
+    repeated=True,
+    checked=lambda file: _texts().source(file),
+    recorded=True,
+)
 DTYPE = Option(
     flag="dtype",
     keyword="dtypes",

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from conv_reference.verification.integers import likely
 from conv_reference.verification.target.reached import reached
-
-_SMALLEST, _LARGEST = 2, 2**16  # what is a size, and not everywhere anyway
-_MOST = 16  # constants; of more, the smallest, which are the likeliest sizes
 
 
 def constants_of(implementation: Any) -> tuple[int, ...]:
@@ -25,4 +23,4 @@ def constants_of(implementation: Any) -> tuple[int, ...]:
         for held in reached(implementation)
         if isinstance(held, int) and not isinstance(held, bool)
     )
-    return tuple(sorted({n for n in numbers if _SMALLEST <= n <= _LARGEST})[:_MOST])
+    return likely(numbers)

@@ -119,7 +119,7 @@ class Target:
     signature: str = ""  # of the implementation, as a person reads it; empty where it has none
     convention: str = ""  # the same as ``--as`` takes it
     computes: str = ""  # what else than a cross-correlation it was seen to compute, if it is known
-    constants: tuple[int, ...] = ()  # in its own Python: thresholds that it may have
+    constants: tuple[int, ...] = ()  # in its own code: thresholds that it may have
     written: tuple[Written, ...] = ()  # the functions of its own Python
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
@@ -181,6 +181,10 @@ class Target:
                 return restricted
         assert self.domain.anchor is not None  # or it is no domain of this target's
         return self.domain.anchor
+
+    def with_thresholds(self, constants: tuple[int, ...]) -> Target:
+        """The same, whose thresholds may be these, too: integers of a source that is no Python."""
+        return replace(self, constants=tuple(sorted({*self.constants, *constants})))
 
     def within(self, where: str) -> Target:
         """The same, asked for what is inside of a domain, and of its own, alone.

@@ -67,6 +67,7 @@ def test_a_file_has_the_targets_name_in_it(tmp_path: Path) -> None:
         ("--format json", "--format json on standard output goes with one TARGET, got 2; accepted"),
         ("--output a.md", "'a.md' is of more than one TARGET; accepted is {target} in its name"),
         ("--format yaml", "format must be one of html"),
+        ("--source none.cu", "source must be a file of text, got 'none.cu': No such file"),
         ("--where '1 ='", "not a predicate over sizes: '1 ='"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification import verify
 from conv_reference.verification.plan.bulk import threshold_cases
 from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.conventions import as_target
@@ -82,3 +84,15 @@ def test_no_padding_is_drawn_for_which_there_is_no_memory() -> None:
     planes = ([s + sum(p) for s, p in zip(g.input_size, g.padding, strict=True)] for g in drawn)
     assert max(map(math.prod, planes)) <= 20_000_000
     assert any(65_536 in padding for g in drawn for padding in g.padding)
+
+
+def test_integers_of_a_source_that_is_no_python_are_met_in_a_run(tmp_path: Path) -> None:
+    source = tmp_path / "kernel.cu"
+    source.write_text("if (channels == 46) return -1;")
+
+    def compiled(input: Tensor, weight: Tensor) -> Tensor:  # as what is in the file would do
+        return conv2d(input, weight) * (-1 if input.shape[1] == int("46") else 1)
+
+    options: dict[str, Any] = {"dtypes": "float32", "cases": 1_500, "seed": 1}
+    assert verify(compiled, **options).passed
+    assert not verify(compiled, source=source, **options).passed
