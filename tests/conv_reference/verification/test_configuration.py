@@ -96,7 +96,7 @@ def test_where_there_is_no_file_or_no_table_nothing_is_said(tmp_path: Path) -> N
     ("text", "said"),
     [
         ("dtypes = ['float32']", "a key that nobody reads, 'dtypes'; perhaps 'dtype' is meant"),
-        ("zzz = 1", "a key that nobody reads, 'zzz'; accepted are operator, as, where, dtype,"),
+        ("zzz = 1", "a key that nobody reads, 'zzz'; accepted are operator, as, where, source,"),
         ("dtype = 'float32'", "dtype: accepted is a list, got 'float32'"),
         ("dtype = ['float8']", "dtype must be one of float64, float32, float16, bfloat16, got"),
         ("budget = '2 s'", "budget: accepted is a number, got '2 s'"),
