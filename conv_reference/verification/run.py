@@ -107,12 +107,13 @@ class Run:
         gathered, interrupted = self._findings(tally, outcome)
         for failure in gathered.more:  # some are of the certificate, which may not be asked for
             tally.add(failure.case, _of_rows([failure.judgement], rows))
+        crashed = sum(isinstance(result, Crash) for _, result in outcome.results)
         said = (
             *self._stored(chosen, outcome, interrupted=interrupted),
             *(() if sweep is None else sweep.notes),
             *done.elsewhere.notes,
             *tally.notes,
-            *never_run(self.target.written, self.backend.ran, len(done.tried)),
+            *never_run(self.target.written, self.backend.ran, len(done.tried) - crashed, crashed),
             *notes.silent(checks, rows, tally.rows, done.tried, self.target, tally.ended),
         )
         report = PrintedReport(

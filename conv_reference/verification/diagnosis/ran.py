@@ -27,16 +27,21 @@ _LONGEST = 60  # characters of a line that is shown
 _SHOWN_BY_ITSELF = {"extra_repr"}  # what torch calls to print a layer
 
 
-def never_run(functions: Sequence[Written], ran: Set[Line], cases: int) -> Iterator[Note]:
+def never_run(
+    functions: Sequence[Written], ran: Set[Line], cases: int, crashed: int = 0
+) -> Iterator[Note]:
     """The lines of the target's own Python that no case reached; nothing where none was watched.
 
     Args:
         functions: that the target is made of.
         ran: the lines that did.
-        cases: of the run.
+        cases: of the run that came to an end.
+        crashed: others, in which the process died or was ended, and what it had run with it.
     """
     if not any((each.file, line) in ran for each in functions for line in each.lines):
         return
+    those_that_crashed = "a crashed case" if crashed == 1 else f"{crashed:,} crashed cases"
+    died = f"; what {those_that_crashed} ran is not known" if crashed else ""
     for file, those in groupby(functions, key=lambda each: each.file):
         listed = [*those]
         said = [*_stretches(file, listed, ran)]
@@ -49,7 +54,7 @@ def never_run(functions: Sequence[Written], ran: Set[Line], cases: int) -> Itera
         if calls:
             parts.append(f"{', '.join(dict.fromkeys(calls))} never called")
         if parts:
-            text = one_line(f"{'; '.join(parts)}, as far as {cases:,} cases were watched")
+            text = one_line(f"{'; '.join(parts)}, as far as {cases:,} cases were watched{died}")
             yield Note(NoteKind.NEVER_RUN, f"not checked, in {Path(file).name}: {text}")
 
 
