@@ -60,7 +60,7 @@ def memory(trial: Trial) -> Iterator[Judgement]:
     with target_code("Y"), torch.no_grad():
         call.function(-call.X.detach(), call.K, call.b)  # the same layer, other values
     other = _results(trial.call(_negated(trial.operands)))
-    said = "a result stays what it was while other calls are made"
+    said = "a result should stay what it was while other calls are made"
     yield from agree(trial, "kept_results", results, taken, said, same=True)
     if not trial.target.over_arrays:  # whose writes no version counter sees; `arguments` does
         yield from _touched(before, after)
@@ -77,7 +77,7 @@ def _without_gradients(trial: Trial) -> Iterator[Judgement]:
     results = _results(call)
     taken = {name: value.clone() for name, value in results.items()}
     other = _results(trial.call(_negated(trial.operands), requires_grad=""))
-    said = "without gradients, a result stays what it was while other calls are made"
+    said = "without gradients, a result should stay what it was while other calls are made"
     yield from agree(trial, "kept_results", results, taken, said, same=True)
     yield from _overlaps(_arguments(call), results, other)
 
@@ -155,7 +155,7 @@ def two_backwards(trial: Trial) -> Iterator[Judgement]:
     first = _backward(call, Y, retain_graph=True)
     taken = {name: value.clone() for name, value in first.items()}
     second = _backward(call, Y)
-    said = "a second backward pass agrees with the first"
+    said = "a second backward pass should agree with the first"
     yield from agree(trial, "two_backwards", second, taken, said, same=True)
 
 
@@ -216,7 +216,7 @@ def saved_tensors(trial: Trial) -> Iterator[Judgement]:
                 raise
             yield Judgement("saved_tensors", role, Verdict.EXACT)
             continue
-        said = f"{role} changed after the forward pass, whose gradient is still that of the old one"
+        said = f"{role} changed after the forward pass: the gradient should be that of the old one"
         yield from against_oracle(plain, "saved_tensors", found, said)
 
 
@@ -263,7 +263,7 @@ def _updated(plain: Trial, call: Call) -> Iterator[Judgement]:
             update()
             with target_code("Y"):
                 Y = call.forward()
-        said = f"{name} changed in place is seen by the next call"
+        said = f"{name} changed in place should be seen by the next call"
         found = {"Y": Y}
         yield from against_oracle(
             plain, "updated_arguments", found, said, operands=operands, missing=True

@@ -52,7 +52,7 @@ def additivity(trial: Trial) -> Iterator[Judgement]:
             "additivity",
             {"Y": _forward(trial, total)},
             {"Y": parts[0] + parts[1]},
-            f"Y of {letter} + {letter}' is the sum of its parts'",
+            f"Y of {letter} + {letter}' should be the sum of Y of each",
             operands=bounding,
         )
 

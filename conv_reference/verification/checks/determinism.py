@@ -55,7 +55,7 @@ def _differing(
     trial: Trial, row: str, found: dict[str, Any], first: dict[str, Any], count: int
 ) -> list[Judgement]:
     """In what a later call with the same arguments does not agree with the first."""
-    said = f"call {count} with the same arguments agrees with the first"
+    said = f"call {count} with the same arguments should agree with the first"
     return [j for j in agree(trial, row, found, first, said, same=True) if not j.is_exact]
 
 
@@ -183,7 +183,7 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
     for operands, which in ((other, "new values in the same storage"), (given, "the old again")):
         _overwrite(call, operands)
         found = observe(call)
-        said = f"{which} have answers of their own"
+        said = f"{which} should have answers of their own"
         yield from against_oracle(plain, "fresh_values", found, said, operands=operands)
 
 

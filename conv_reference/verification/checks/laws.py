@@ -75,7 +75,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
     ]
     joined = _joined(parts, {"Y": torch.cat, "dX": torch.cat, "dK": sum, "db": sum})
     whole = _answers(trial, geometry, given)
-    said = "a batch agrees with its samples one by one"
+    said = "a batch should agree with its samples one by one"
     other = contiguous(trial).on(alone)
     yield from _agree(trial, "batch_independence", whole, joined, said, other=other)
 
@@ -111,7 +111,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     channels = partial(torch.cat, dim=1)
     joined = _joined(parts, {"Y": channels, "dX": channels, "dK": torch.cat, "db": torch.cat})
     whole = _answers(trial, geometry, given)
-    said = "groups agree with one convolution for each"
+    said = "groups should agree with one convolution for each"
     other = contiguous(trial).on(alone)
     yield from _agree(trial, "group_decomposition", whole, joined, said, other=other)
 
@@ -140,7 +140,8 @@ def explicit_padding(trial: Trial) -> Iterator[Judgement]:
             found, dX=lambda dX: dX[..., top : top + height, left : left + width]
         ),
     )
-    yield from _two_routes(trial, "explicit_padding", route, "padding agrees with explicit zeros")
+    said = "padding should agree with explicit zeros"
+    yield from _two_routes(trial, "explicit_padding", route, said)
 
 
 @check(
@@ -166,7 +167,7 @@ def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
         replace(given, weight=K),
         lambda found: _changed(found, dK=lambda dK: dK[..., ::dh, ::dw]),
     )
-    said = "dilation agrees with zeros between the taps"
+    said = "dilation should agree with zeros between the taps"
     yield from _two_routes(trial, "explicit_dilation", route, said)
 
 
@@ -193,7 +194,7 @@ def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
         replace(given, grad_output=G),
         lambda found: _changed(found, Y=lambda Y: Y[..., ::sh, ::sw]),
     )
-    said = "a stride agrees with every s-th output of stride 1"
+    said = "a stride should agree with every s-th output of stride 1"
     yield from _two_routes(trial, "stride_subsampling", route, said)
 
 
@@ -223,7 +224,7 @@ def translation(trial: Trial) -> Iterator[Judgement]:
             found, Y=lambda Y: Y[..., row:, 1:], dX=lambda dX: dX[..., sh:, sw:]
         ),
     )
-    said = "an input moved by one stride has an output moved by one"
+    said = "an input moved by one stride should have an output moved by one"
     yield from _two_routes(trial, "translation", route, said)
 
 
@@ -268,7 +269,7 @@ def channel_permutation(trial: Trial) -> Iterator[Judgement]:
             db=bias,
         ),
     )
-    said = "reversed channels have their answers reversed"
+    said = "reversed channels should have their answers reversed"
     yield from _two_routes(trial, "channel_permutation", route, said)
 
 

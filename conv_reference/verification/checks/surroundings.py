@@ -47,7 +47,7 @@ def threads(trial: Trial) -> Iterator[Judgement]:
     together = _together(calls)
     given = trial.operands
     other = replace(given, input=-given.input, grad_output=2 * given.grad_output)
-    said = "two threads at once agree with one"
+    said = "two threads at once should agree with one"
     for operands, rounds, reference in zip((given, other), together, alone, strict=True):
         for answers in rounds:
             judgements = agree(

@@ -147,7 +147,8 @@ def test_a_refusal_is_told_from_another_error() -> None:
 def test_the_explanation_says_which_change_was_not_seen() -> None:
     found = failures(careless.PackedOnce, f"updated_arguments {SIZES}")
 
-    assert found["updated_arguments", "Y"].startswith("K changed in place is seen by the next call")
+    said = "K changed in place should be seen by the next call"
+    assert found["updated_arguments", "Y"].startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_what_is_right_answers_alike_for_ever(implementation: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("hundredth_call", "call 100 with the same arguments agrees with the first"),
+        ("hundredth_call", "call 100 with the same arguments should agree with the first"),
         ("keeps_everything", "should be no tensor that stays for each call"),
     ],
 )

@@ -106,7 +106,9 @@ def test_one_too_much_breaks_the_adjoint_in_low_precision_too(dtype: str) -> Non
 def test_what_was_asked_again_says_over_which_numbers() -> None:
     found = judged(dishonest.off_by_one, f"additivity float64 {LONG}")
     wrong = next(judgement for judgement in found if judgement.verdict == Verdict.WRONG)
-    assert wrong.explanation.startswith("over 0 and ±1, Y of X + X' is the sum of its parts': ")
+    assert wrong.explanation.startswith(
+        "over 0 and ±1, Y of X + X' should be the sum of Y of each: "
+    )
     assert wrong.case is not None
     assert wrong.case.values == Values.SPARSE
 

@@ -25,7 +25,7 @@ def test_no_false_alarm(implementation: Any, check: str) -> None:
 def test_threads_that_share_a_scratch_are_found() -> None:
     found = failures(careless.static_scratch, f"threads {SIZES}")
 
-    assert found["threads", "Y"].startswith("two threads at once agree with one: ")
+    assert found["threads", "Y"].startswith("two threads at once should agree with one: ")
 
 
 def test_a_kernel_gradient_that_threads_share_is_found() -> None:
