@@ -38,7 +38,7 @@ def test_pixels_that_are_never_written_are_found_on_dirty_memory() -> None:
 def test_a_difference_of_one_unit_is_no_rounding_where_the_first_answer_was_exact() -> None:
     found = failures(dishonest.EverySeventh(), "repetition float64 n2 c2 h4 w5 o3 k3x2")
 
-    assert found["repetition", "Y"].startswith("call 7 with the same arguments agrees")
+    assert found["repetition", "Y"].startswith("call 7 with the same arguments should agree")
 
 
 def test_old_answers_for_new_values_are_found() -> None:
