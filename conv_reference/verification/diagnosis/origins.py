@@ -93,6 +93,8 @@ def _origins(
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
     simpler = [f for f in asked if id(f) not in origins]
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
+    if bench.is_over:
+        origins |= _as_in_other_dtypes(asked, origins)
     own = [f for f in asked if id(f) not in origins]
     simplest = _simplest(own, bench)
     usual = {key(f): origins.get(id(f)) for f in reversed(asked) for key in (_place, _of_quantity)}
@@ -102,6 +104,20 @@ def _origins(
             yield failure, simplest.get(id(failure), failure), origins.get(id(failure))
         else:
             yield failure, failure, usual[_of_quantity(failure)]
+
+
+def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins:
+    """Of hanging cases that there was no time to ask again: what the same row's follow from.
+
+    Each takes its limit whenever it is asked, so that a dtype may be as far as the clock allows.
+    """
+    hung = [f for f in asked if f.judgement.crash is not None and f.judgement.crash.hung]
+    usual = {f.judgement.check: origins[id(f)] for f in reversed(hung) if id(f) in origins}
+    return {
+        id(f): usual[f.judgement.check]
+        for f in hung
+        if id(f) not in origins and f.judgement.check in usual
+    }
 
 
 def _place(failure: Failure) -> tuple[object, ...]:

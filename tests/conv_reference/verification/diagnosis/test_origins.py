@@ -20,7 +20,7 @@ from conv_reference.verification.diagnosis.origins import disturbs, sorted_out
 from conv_reference.verification.diagnosis.tally import AS_FOUND
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown
 from conv_reference.verification.report import text
 from conv_reference.verification.report.groups import groups, rows_of
 
@@ -253,6 +253,8 @@ def test_sizes_in_a_message_tell_nothing_apart_whatever_their_signs() -> None:
 class _Bench:
     """Asked for nothing but this: of two failures of a row on one case, Y's alone is torch's."""
 
+    is_over = False
+
     def known(self, failure: Failure) -> Defect | None:
         name = "conv2d-onednn-bfloat16-nan-spreads-in-y"
         (defect,) = (d for d in load(SHIPPED) if d.name == name)
@@ -281,6 +283,31 @@ def test_a_failure_beside_one_of_torchs_is_not_taken_for_it() -> None:
         f.judgement.quantity: bool(kind.known) for kind, g in found.items() for f in g.failures
     }
     assert shown == {"Y": True, "dK": False}
+
+
+class _OutOfTime(_Bench):
+    """Each case hangs, and the clock ended it after the first dtype."""
+
+    is_over = True
+
+    def known(self, failure: Failure) -> None:
+        return None
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        asked = (case for case in cases if case.dtype == torch.float32)
+        return {case: [_hanging(case, "forward")] for case in asked}
+
+
+def _hanging(case: Case, row: str) -> Failure:
+    crash = Crash("did not return within 3 s", hung=True)
+    return Failure(case, Judgement(row, "Y", Verdict.CRASHED, crash=crash))
+
+
+def test_a_hang_that_there_was_no_time_to_ask_again_is_filed_as_in_another_dtype() -> None:
+    cases = [Case.parse(f"memory {dtype} h3 w3 k2") for dtype in ("float32", "bfloat16")]
+    failures = [_hanging(case, "untouched_arguments") for case in cases]
+    found, _ = sorted_out(failures, cast("Bench", _OutOfTime()))
+    assert {kind.row for kind in found} == {"forward"}
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
