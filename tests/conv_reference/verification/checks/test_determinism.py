@@ -44,7 +44,9 @@ def test_a_difference_of_one_unit_is_no_rounding_where_the_first_answer_was_exac
 def test_old_answers_for_new_values_are_found() -> None:
     found = failures(dishonest.RemembersByShape(), f"fresh_values {SIZES}")
 
-    assert found["fresh_values", "Y"].startswith("new values in the same storage have answers of")
+    assert found["fresh_values", "Y"].startswith(
+        "new values in the same storage should have answers"
+    )
 
 
 MANY = "many_calls float32 n1 c1 h3 w4 o2 k2x3 p1"
