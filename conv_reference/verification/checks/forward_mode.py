@@ -284,12 +284,13 @@ def _mixed(
     with target_code(names[0]):
         Y, primals = _function_of(call, moving), _primals(call, moving)
         actual = differentiated(Y, primals, tuple(moving.values()), call.G)
-    if not any(torch.is_tensor(found) and found.any() for found in actual) and (
-        carries_no_tangent(call)
-    ):
+    judgements = [*_second_order(trial, point, row, names, actual)]
+    is_wrong = any(judgement.verdict == Verdict.WRONG for judgement in judgements)
+    are_zero = not any(torch.is_tensor(found) and found.any() for found in actual)
+    if is_wrong and are_zero and carries_no_tangent(call):
         yield no_forward_mode(row)
         return
-    yield from _second_order(trial, point, row, names, actual)
+    yield from judgements
 
 
 def _second_order(
