@@ -90,7 +90,7 @@ def headline(report: Report) -> str:
         parts.append(f", on {counted(report.judged - report.refused, 'case')}")
         if report.was_cut:
             parts.append(f" of {report.planned:,} planned")
-    # Who does not take what nobody promised refuses nothing.
+    # The contract does not ask for these spellings, so a target without them refused nothing.
     optional = sum(check.unsupported for check in report.checks if check.optional)
     if report.verdict != Verdict.UNSUPPORTED and (refused := max(report.refused - optional, 0)):
         parts.append(f", with {refused:,} more refused as unsupported")
