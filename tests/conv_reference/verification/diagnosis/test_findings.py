@@ -39,6 +39,7 @@ def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
     (finding,) = report.findings
 
     assert finding.cause == ALONE
+    assert not finding.snippet  # which would print what is right
     assert not finding.circumstances
 
 
