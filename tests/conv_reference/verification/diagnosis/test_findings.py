@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +309,5 @@ def test_what_the_failures_of_a_mode_have_in_common_is_told() -> None:
     )
     told = {finding.circumstances for finding in report.findings if finding.circumstances}
     (sentence,) = told
-    assert re.match(r"All \d+ have g > 1; \d+ others? with that passed\.", sentence)
     assert "Only cases that fail run line" in sentence
     assert "X.roll(z.cg, 1)" in sentence  # the planted fault itself
