@@ -17,7 +17,7 @@ from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call, Target, with_remainder
-from conv_reference.verification.trial.agreement import against_oracle, observed
+from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
@@ -162,9 +162,6 @@ def _with_odd_totals(trial: Trial) -> Iterator[Geometry]:
         yield replace(geometry, kernel_size=(2, 4), dilation=dilation, input_size=(6, 12))
 
 
-_NO_IMAGE = "an image without a batch is not taken"
-
-
 def _no_batch(target: Target) -> str | None:
     if target.is_line or target.single_sample or not target.has_channels:
         return "its arguments have no batch to leave out, or one axis"
@@ -184,7 +181,7 @@ def _no_batch(target: Target) -> str | None:
     unsupported=_no_batch,
 )
 def unbatched(trial: Trial) -> Iterator[Judgement]:
-    """Forward and backward on the first image of the case alone."""
+    """Forward and backward on the first image of the case alone, (C, H, W) to (O, H', W')."""
     one = replace(trial.case, geometry=replace(trial.case.geometry, batch=1))
     if not trial.target.can_be_exact(one.geometry, one.dtype):
         return
@@ -195,15 +192,15 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
         found = observe(replace(call, X=X, G=call.G[0]))
     except TargetRaised as raised:  # the contract asks for batches alone
         if raised.quantity == "Y":
-            yield Judgement("unbatched", "Y", Verdict.UNSUPPORTED, actual=_NO_IMAGE)
-        else:
-            said = "an image without a batch is answered, and its backward pass raises"
-            yield observed("unbatched", "Y", said)
-        return
+            yield not_judged("unbatched", "an image without a batch is not taken")
+            return
+        found = {**raised.observed}
+        said = "of an image without a batch there is an answer, but no gradient: that raises"
+        yield observed("unbatched", raised.quantity, said)
     Y = found["Y"]
     if isinstance(Y, Tensor) and Y.shape != call.G.shape[1:]:
         said = f"an image without a batch is answered in {Y.dim()} dimensions"
-        yield observed("unbatched", "Y", said)
+        yield not_judged("unbatched", said)
         return
     batched = {
         name: value[None] if name in {"Y", "dX"} and isinstance(value, Tensor) else value

@@ -267,7 +267,8 @@ def lacks_alike(origin: Judgement, judgement: Judgement) -> bool:
 def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
     """Of several failures of one row on one case that which is about the least.
 
-    A brief question met one of them; what is wrong over X alone is wrong over X and K, too.
+    A brief question met one of them; what is wrong over X alone is wrong over X and K, too. A
+    wrong number does not stand for a gradient that is lost: it may follow from another failure.
     """
     answers = bench.failures_on(failure.case for failure in failures)
     found: _Origins = {}
@@ -275,10 +276,12 @@ def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
         alike = [
             other
             for other in answers.get(failure.case, ())
-            if _place(other) == _place(failure) and other.judgement.thrown is None
+            if _place(other) == _place(failure)
+            and other.judgement.thrown is None
+            and other.judgement.lacks_gradient == failure.judgement.lacks_gradient
         ]
         if alike and failure.judgement.thrown is None:
-            found[id(failure)] = min((failure, *alike), key=_parts)
+            found[id(failure)] = min(alike, key=_parts)
     return found
 
 

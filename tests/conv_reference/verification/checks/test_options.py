@@ -328,12 +328,13 @@ def test_who_takes_batches_alone_is_asked_for_no_image() -> None:
     assert judgement.verdict == Verdict.UNSUPPORTED
 
 
-def test_an_image_that_is_answered_with_a_batch_is_a_note() -> None:
+def test_an_image_that_is_answered_with_a_batch_is_not_judged() -> None:
     def restores(input: Tensor, weight: Tensor) -> Tensor:
         return conv2d(input.reshape(-1, *input.shape[-3:]), weight)
 
     (judgement,) = judged(restores, f"unbatched {OWN}")
-    assert judgement.observed == "an image without a batch is answered in 4 dimensions"
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation.endswith("is answered in 4 dimensions")
 
 
 def test_a_backward_pass_that_raises_on_one_image_is_a_note() -> None:
@@ -352,8 +353,9 @@ def test_a_backward_pass_that_raises_on_one_image_is_a_note() -> None:
     def batches(input: Tensor, weight: Tensor) -> Tensor:
         return Batches.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
 
-    (judgement,) = judged(batches, f"unbatched {OWN}")
-    assert judgement.observed.endswith("its backward pass raises")
+    raised, Y = judged(batches, f"unbatched {OWN}")
+    assert raised.observed.endswith("but no gradient: that raises")
+    assert (Y.quantity, Y.verdict) == ("Y", Verdict.EXACT)
 
 
 def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
@@ -367,4 +369,4 @@ def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
     assert row.optional
     assert row.unsupported
     assert "refused" not in str(report).splitlines()[0]
-    assert "unbatched: an image without a batch is not taken" in str(report)
+    assert "unbatched: not judged: an image without a batch is not taken" in str(report)
