@@ -22,7 +22,7 @@ from conv_reference.verification.target.target import Target
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 _EVERY = 3  # of how many cases one has larger sizes than the covering array's
 _LARGER_DRAWS, _MOST_ELEMENTS, _PRODUCTS = 20, 3_000, 70  # products for each element
-_TURN = 5  # larger cases of one mode in float64 or float32: twelve sizes have their turn in a run
+_TURN = 5  # larger cases of one mode in float64 or float32: each size has its turn in a run
 _COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
 
 
@@ -48,7 +48,7 @@ def mode_cases(
             share = request.scale * shares(request.dtypes)[dtype]
             number = max(1, round(_COUNTS.get(check.sample, 3) * check.times * share))
             random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
-            # Each size is far out in turn, so that no mode goes without a batch, or a plane.
+            # Each size is far out in turn, so that no mode goes without a batch, or many channels.
             turn = begun + _TURN * [*DTYPES].index(dtype_name(dtype))
             yield from sampled(target, check, dtype, covering, random, number, turn)
 
