@@ -300,21 +300,16 @@ def test_what_a_known_defect_of_the_certificate_does_to_a_mode_is_known_and_noth
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("seed", "said"),
-    [
-        (1, r"Only cases that fail run line \d+ of group.py, `.*X\.roll\(z\.cg, 1\)"),  # the fault
-        (4, r"All \d+ have g > 1; \d+ others? with that passed\."),
-    ],
-)
-def test_what_the_failures_of_a_mode_have_in_common_is_told(seed: int, said: str) -> None:
+def test_what_the_failures_of_a_mode_have_in_common_is_told() -> None:
     report = verify(
         "conv_reference.verification.faults.collection:group_second",
         checks=["double_backward"],
         dtypes=["float64"],
-        seed=seed,
+        seed=1,
         known=None,
     )
     told = {finding.circumstances for finding in report.findings if finding.circumstances}
     (sentence,) = told
-    assert re.match(said, sentence)
+    assert re.match(r"All \d+ have g > 1; \d+ others? with that passed\.", sentence)
+    assert "Only cases that fail run line" in sentence
+    assert "X.roll(z.cg, 1)" in sentence  # the planted fault itself
