@@ -13,9 +13,10 @@ from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
+from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
 
@@ -23,24 +24,48 @@ _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
 @check(
     Row(
         "autocast",
-        "Under autocast Y is in bfloat16 or float32, gradients in float32; both keep 8 bits.",
+        "Under autocast Y is in bfloat16 or float32, gradients in float32; small integers exact.",
         "Mixed precision casts the operands behind the implementation's back.",
         "a custom backward pass met a bfloat16 G and a float32 kernel",
+        follows=("certificate",),
+        optional=True,
+    ),
+    sample=Sample.SMALL,
+    dtypes=[torch.float32],
+    graph=True,
+)
+def autocast(trial: Trial) -> Iterator[Judgement]:
+    """Integers of which every sum is exact in bfloat16, whatever is cast, and in any order."""
+    integers = Integers.of(trial, terms=1, dtype=_LOW)
+    if integers is None:
+        return
+    try:
+        yield from _under_autocast(trial, "autocast", integers.operands(), real=False)
+    except TargetRaised as raised:  # the contract asks for calls outside of autocast alone
+        asked = "the call" if raised.quantity == "Y" else "the backward pass"
+        yield not_judged("autocast", f"under autocast {asked} raises {raised}")
+
+
+@check(
+    Row(
+        "autocast_precision",
+        "Under autocast Y and the gradients of real operands keep bfloat16's 8 bits.",
+        "A path that only mixed precision takes may round more than the operands.",
+        "an operand quantised to 8 bits in all, where autocast is on",
     ),
     sample=Sample.REQUEST,
     dtypes=[torch.float32],
     graph=True,
 )
-def autocast(trial: Trial) -> Iterator[Judgement]:
-    """Integers that are exact in bfloat16, then reals to within its bound."""
-    integers = Integers.of(trial, terms=1, dtype=_LOW)
-    if integers is not None:
-        yield from _under_autocast(trial, integers.operands(), real=False)
+def autocast_precision(trial: Trial) -> Iterator[Judgement]:
+    """Real operands, each rounded once before it is multiplied."""
     reals = replace(trial, case=replace(trial.case, values=Values.REAL))
-    yield from _under_autocast(reals, reals.operands, real=True)
+    yield from _under_autocast(reals, "autocast_precision", reals.operands, real=True)
 
 
-def _under_autocast(trial: Trial, operands: Operands, *, real: bool) -> Iterator[Judgement]:
+def _under_autocast(
+    trial: Trial, row: str, operands: Operands, *, real: bool
+) -> Iterator[Judgement]:
     call = trial.call(operands, requires_grad=trial.case.arguments)
     leaves = call.leaves
     with target_code("Y"), torch.autocast(trial.device.type, _LOW):
@@ -54,20 +79,20 @@ def _under_autocast(trial: Trial, operands: Operands, *, real: bool) -> Iterator
         found |= dict(zip(leaves, gradients, strict=True))
     for name, expected in trial.expect(operands).items():
         if name not in found:
-            yield whole("autocast", name, "a gradient", NO_GRADIENT)
+            yield whole(row, name, "a gradient", NO_GRADIENT)
             continue
-        yield _to_its_precision(trial, name, found[name], expected, real=real)
+        yield _to_its_precision(trial, row, name, found[name], expected, real=real)
 
 
 def _to_its_precision(
-    trial: Trial, name: str, actual: Any, expected: Expected, *, real: bool
+    trial: Trial, row: str, name: str, actual: Any, expected: Expected, *, real: bool
 ) -> Judgement:
     """Of the right kind, and right to the precision of bfloat16."""
-    mismatch = kind_mismatch("autocast", name, actual, expected)
+    mismatch = kind_mismatch(row, name, actual, expected)
     is_low = isinstance(actual, Tensor) and actual.dtype == _LOW
     if mismatch is not None and not (name == "Y" and is_low):
         return mismatch
     # Each operand was rounded once before it was multiplied: two more roundings for each
     # product, and one for the comparison in bfloat16.
     wanted = replace(expected, dtype=_LOW, terms=expected.terms + 3)
-    return trial.judge("autocast", name, actual.to(_LOW), wanted, real=real)
+    return trial.judge(row, name, actual.to(_LOW), wanted, real=real)
