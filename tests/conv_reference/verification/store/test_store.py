@@ -17,7 +17,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from conv_reference.verification import Report, verify
+from conv_reference.verification import Report, options, verify
 from conv_reference.verification.plan.bulk import small_cases
 from conv_reference.verification.plan.ever import NEVER, Ever, cell_of
 from conv_reference.verification.report.json import render
@@ -30,8 +30,8 @@ CASES = 40
 
 def run(store: Path, **more: Any) -> Report:
     """A small one, in this process; in float64, of which torch's known defects repeat."""
-    options = {"cases": CASES, "sweep": "small", "dtypes": "float64", **more}
-    return verify(CONV2D, store=store, **options)
+    asked = {"cases": CASES, "sweep": "small", "dtypes": "float64", **more}
+    return verify(CONV2D, store=store, **asked)
 
 
 def plain(report: Report) -> dict[str, Any]:
@@ -86,6 +86,46 @@ def test_the_seed_of_a_run_that_was_cut_off_is_drawn_once(tmp_path: Path) -> Non
 
     assert len(rows(store, "SELECT seed FROM run")) == 1
     assert run(store).seed == rows(store, "SELECT seed FROM run")[0][0]
+
+
+def test_a_run_that_was_cut_off_is_resumed_under_the_same_options_alone(tmp_path: Path) -> None:
+    """Of a refusal on purpose one verdict stands with ``strict``, and another without."""
+    source, store = tmp_path / "refusing_conv.py", tmp_path / "store"
+    source.write_text(
+        "from torch.nn.functional import conv2d as right\n"
+        "def conv2d(input, weight):\n"
+        "    if weight.shape[2] == 2:\n"
+        "        raise ValueError('kernels of two rows are not supported')\n"
+        "    return right(input, weight)\n"
+    )
+
+    def ends(done: int, _: int) -> None:
+        if done == 15:
+            raise _Ends
+
+    asked = {"cases": 20, "sweep": "small", "dtypes": "float32", "seed": 1}
+    with pytest.raises(_Ends):
+        verify(f"{source}:conv2d", store=store, **asked, progress=ends)
+    cut = verify(f"{source}:conv2d", store=store, **asked, strict=True)
+
+    assert not cut.passed
+    assert not any(check.unsupported for check in cut.checks)
+
+
+def test_every_option_that_a_baseline_holds_distinguishes_the_runs_of_a_store(
+    tmp_path: Path,
+) -> None:
+    def ends(*_: int) -> None:
+        raise _Ends
+
+    with pytest.raises(_Ends):
+        run(tmp_path / "store", progress=ends)
+
+    ((request,),) = rows(tmp_path / "store", "SELECT request FROM run")
+    # What is skipped is left out of the checks; the version of the target is that of how it is
+    # called, and of the device; what passes is decided after all is judged.
+    elsewhere = {"skip", "convention", "device", "require"}
+    assert {o.keyword for o in options.RECORDED} - elsewhere <= {*json.loads(request)}
 
 
 @pytest.mark.slow
