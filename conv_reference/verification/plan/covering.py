@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, product
+from operator import itemgetter
 from random import Random
 from typing import Any
 
 import torch
+from covertable import criteria, make
 
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import Case
@@ -17,8 +21,6 @@ from conv_reference.verification.plan.factors import (
     Levels,
     can_occur,
     case_of,
-    coverage,
-    covering_array,
     factors_of,
     family_of,
 )
@@ -133,3 +135,82 @@ def _triples(levels: Levels) -> Iterator[Pair]:
 
 def _pairs(levels: Levels) -> Iterator[Pair]:
     return combinations(sorted(levels.items()), 2)
+
+
+def covering_array(
+    factors: Mapping[str, tuple[Any, ...]], *, strength: int, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of levels in which every pair (or triple) that can occur together does occur.
+
+    Args:
+        factors: levels by name.
+        strength: 2 or 3.
+        seed: of the order, from which the array follows.
+    """
+    fixed = {name: levels[0] for name, levels in factors.items() if len(levels) == 1}
+    varied = tuple((name, levels) for name, levels in factors.items() if len(levels) > 1)
+    return [{**fixed, **row} for row in _covering_rows(varied, strength, seed)]
+
+
+# Factors of which not all levels can occur together. Where an array is made, each of these is one
+# factor, whose levels are the combinations that can: constraints would cost it a second.
+_TOGETHER = (
+    ("stride_h", "remainder_h"),
+    ("stride_w", "remainder_w"),
+    ("padding_h", "sides_h"),
+    ("padding_w", "sides_w"),
+    ("bias", "requires_grad"),
+)
+_CONSTRAINED = frozenset(name for names in _TOGETHER for name in names)
+
+
+@lru_cache(maxsize=16)  # asked for again by the gate and by every pytest item
+def _covering_rows(
+    varied: tuple[tuple[str, tuple[Any, ...]], ...], strength: int, seed: int
+) -> list[dict[str, Any]]:
+    levels = dict(varied)
+    joined = [names for names in _TOGETHER if levels.keys() >= set(names)]
+    alone = [(name,) for name in levels if not any(name in names for names in joined)]
+    combined = [
+        [
+            level
+            for chosen in product(*(levels[name] for name in names))
+            if can_occur(level := dict(zip(names, chosen, strict=True)))
+        ]
+        for names in (*alone, *joined)
+    ]
+    rows = make(
+        [range(len(choices)) for choices in combined],
+        strength=min(strength, len(combined)),
+        criterion=criteria.simple,
+        salt=str(seed),
+    )
+    return [
+        {
+            name: level
+            for choices, place in zip(combined, row, strict=True)
+            for name, level in choices[place].items()
+        }
+        for row in rows
+    ]
+
+
+def coverage(factors: Mapping[str, tuple[Any, ...]], rows: Sequence[Levels]) -> Coverage:
+    """How many pairs and triples of levels the rows hold, of those that can occur together."""
+    counts: list[int] = []
+    for strength in (2, 3):
+        possible = covered = 0
+        for names in combinations(factors, strength):
+            met = set(map(itemgetter(*names), rows))
+            covered += len(met)
+            possible += _possible(factors, names)
+        counts += [covered, possible]
+    return Coverage(*counts)
+
+
+def _possible(factors: Mapping[str, tuple[Any, ...]], names: tuple[str, ...]) -> int:
+    """How many choices of levels can occur together: any, but for those of a few factors."""
+    bound = [name for name in names if name in _CONSTRAINED]
+    free = math.prod(len(factors[name]) for name in names if name not in _CONSTRAINED)
+    chosen = product(*(factors[name] for name in bound))
+    return free * sum(can_occur(dict(zip(bound, levels, strict=True))) for levels in chosen)

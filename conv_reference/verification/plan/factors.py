@@ -1,4 +1,4 @@
-"""What can vary, as named factors with levels; a covering array and an enumeration over them.
+"""What can vary, as named factors with levels; and the case that a row of levels describes.
 
 The levels follow what shipped faults were guarded by: sizes of one and two, H ≠ W, kh ≠ kw,
 channel counts beside a vector's width, a stride larger than the kernel and one that leaves a
@@ -8,18 +8,13 @@ together with strides, depthwise, every layout of every operand, every subset of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations, product
-from operator import itemgetter
 from random import Random
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from covertable import criteria, make
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.model.case import (
@@ -31,7 +26,6 @@ from conv_reference.verification.model.case import (
     dtype_name,
     dtype_named,
 )
-from conv_reference.verification.model.result import Coverage
 from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.target.target import Offer, Target
 
@@ -135,63 +129,6 @@ def family_of(layout: Layout) -> str:
     return next(family for family, members in LAYOUT_FAMILIES.items() if layout in members)
 
 
-def covering_array(
-    factors: Mapping[str, tuple[Any, ...]], *, strength: int, seed: int
-) -> list[dict[str, Any]]:
-    """Rows of levels in which every pair (or triple) that can occur together does occur.
-
-    Args:
-        factors: levels by name.
-        strength: 2 or 3.
-        seed: of the order, from which the array follows.
-    """
-    fixed = {name: levels[0] for name, levels in factors.items() if len(levels) == 1}
-    varied = tuple((name, levels) for name, levels in factors.items() if len(levels) > 1)
-    return [{**fixed, **row} for row in _covering_rows(varied, strength, seed)]
-
-
-# Factors of which not all levels can occur together. Where an array is made, each of these is one
-# factor, whose levels are the combinations that can: constraints would cost it a second.
-_TOGETHER = (
-    ("stride_h", "remainder_h"),
-    ("stride_w", "remainder_w"),
-    ("padding_h", "sides_h"),
-    ("padding_w", "sides_w"),
-    ("bias", "requires_grad"),
-)
-
-
-@lru_cache(maxsize=16)  # asked for again by the gate and by every pytest item
-def _covering_rows(
-    varied: tuple[tuple[str, tuple[Any, ...]], ...], strength: int, seed: int
-) -> list[dict[str, Any]]:
-    levels = dict(varied)
-    joined = [names for names in _TOGETHER if levels.keys() >= set(names)]
-    alone = [(name,) for name in levels if not any(name in names for names in joined)]
-    combined = [
-        [
-            level
-            for chosen in product(*(levels[name] for name in names))
-            if can_occur(level := dict(zip(names, chosen, strict=True)))
-        ]
-        for names in (*alone, *joined)
-    ]
-    rows = make(
-        [range(len(choices)) for choices in combined],
-        strength=min(strength, len(combined)),
-        criterion=criteria.simple,
-        salt=str(seed),
-    )
-    return [
-        {
-            name: level
-            for choices, place in zip(combined, row, strict=True)
-            for name, level in choices[place].items()
-        }
-        for row in rows
-    ]
-
-
 def can_occur(levels: Levels) -> bool:
     """Whether some of the levels, given by factor, can occur together."""
     for axis in "hw":
@@ -200,35 +137,6 @@ def can_occur(levels: Levels) -> bool:
         if levels.get(f"padding_{axis}") == "none" and levels.get(f"sides_{axis}") in _SIDES[1:]:
             return False
     return not (levels.get("bias") == "nobias" and "b" in levels.get("requires_grad", ""))
-
-
-def coverage(factors: Mapping[str, tuple[Any, ...]], rows: Sequence[Levels]) -> Coverage:
-    """How many pairs and triples of levels the rows hold, of those that can occur together."""
-    counts: list[int] = []
-    for strength in (2, 3):
-        possible = covered = 0
-        for names in combinations(factors, strength):
-            met = set(map(itemgetter(*names), rows))
-            covered += len(met)
-            possible += _possible(factors, names)
-        counts += [covered, possible]
-    return Coverage(*counts)
-
-
-def _possible(factors: Mapping[str, tuple[Any, ...]], names: tuple[str, ...]) -> int:
-    """How many choices of levels can occur together: any, but for those of a few factors."""
-    bound = [name for name in names if name in _CONSTRAINED]
-    free = math.prod(len(factors[name]) for name in names if name not in _CONSTRAINED)
-    chosen = product(*(factors[name] for name in bound))
-    return free * sum(can_occur(dict(zip(bound, levels, strict=True))) for levels in chosen)
-
-
-_CONSTRAINED = frozenset(
-    {
-        *("stride_h", "stride_w", "remainder_h", "remainder_w", "bias", "requires_grad"),
-        *("padding_h", "padding_w", "sides_h", "sides_w"),
-    }
-)
 
 
 def case_of(levels: Levels, target: Target, check: str) -> Case:

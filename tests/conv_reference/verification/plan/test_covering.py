@@ -9,7 +9,8 @@ import torch
 
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.model.case import DTYPES, Case
-from conv_reference.verification.plan.covering import Covering
+from conv_reference.verification.plan.covering import Covering, coverage, covering_array
+from conv_reference.verification.plan.factors import factors_of
 from conv_reference.verification.target.conventions import as_target
 
 ALL = tuple(DTYPES.values())
@@ -88,3 +89,24 @@ def test_a_pair_that_is_always_left_out_is_not_met() -> None:
     assert covered.pairs == covered.possible_pairs - 1
     met = {pair for row, _ in after.rows for pair in combinations(sorted(row.items()), 2)}
     assert tuple(zip(names, levels, strict=True)) not in met
+
+
+def test_triples_are_covered_where_they_are_asked_for() -> None:
+    factors: dict[str, tuple[Any, ...]] = {
+        "bias": ("bias", "nobias"),
+        "stride_h": (1, 2),
+        "remainder_h": ("none", "most"),
+    }
+    factors |= {"batch": (1, 2, 3)}
+    rows = covering_array(factors, strength=3, seed=0)
+    covered = coverage(factors, rows)
+
+    # bias × batch × 2·2 - 1, and so on, by hand: 3 axes of (2, 3 allowed pairs, 3).
+    assert (covered.triples, covered.possible_triples) == (6 + 12 + 12 + 9,) * 2
+    assert coverage(factors, rows[:1]).triples == 4
+
+
+def test_the_seed_decides_the_order() -> None:
+    factors = factors_of(as_target(ConvLayer_1), ALL)
+    first, again, other = (covering_array(factors, strength=2, seed=s) for s in (0, 0, 1))
+    assert first == again != other

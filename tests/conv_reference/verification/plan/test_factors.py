@@ -12,12 +12,11 @@ from torch.nn.functional import conv2d
 
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.model.case import DTYPES, Layout, Values
+from conv_reference.verification.plan.covering import covering_array
 from conv_reference.verification.plan.factors import (
     LAYOUT_FAMILIES,
     axis_sizes,
     case_of,
-    coverage,
-    covering_array,
     factors_of,
     family_of,
 )
@@ -90,27 +89,6 @@ def test_a_default_run_covers_all_pairs_and_says_so(name: str) -> None:
     covered = chosen.covering.coverage(chosen.cases)
     assert covered.pairs == covered.possible_pairs > 0
     assert 0 < covered.triples <= covered.possible_triples
-
-
-def test_triples_are_covered_where_they_are_asked_for() -> None:
-    factors: dict[str, tuple[Any, ...]] = {
-        "bias": ("bias", "nobias"),
-        "stride_h": (1, 2),
-        "remainder_h": ("none", "most"),
-    }
-    factors |= {"batch": (1, 2, 3)}
-    rows = covering_array(factors, strength=3, seed=0)
-    covered = coverage(factors, rows)
-
-    # bias × batch × 2·2 - 1, and so on, by hand: 3 axes of (2, 3 allowed pairs, 3).
-    assert (covered.triples, covered.possible_triples) == (6 + 12 + 12 + 9,) * 2
-    assert coverage(factors, rows[:1]).triples == 4
-
-
-def test_the_seed_decides_the_order() -> None:
-    factors = factors_of(as_target(ConvLayer_1), ALL)
-    first, again, other = (covering_array(factors, strength=2, seed=s) for s in (0, 0, 1))
-    assert first == again != other
 
 
 @pytest.mark.parametrize(
