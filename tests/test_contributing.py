@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
+from conv_reference.verification.report.view import Top
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
@@ -81,18 +82,21 @@ def test_every_room_is_on_the_map() -> None:
         assert there - named - {"verification"} == set(), folder
 
 
-def test_the_csv_says_of_what_is_known_that_it_is() -> None:
+def test_the_csv_says_what_is_known_and_what_a_gate_saw() -> None:
     (code,) = (code for place, code in BLOCKS if place.endswith("csv.py"))
-    recipe: dict[str, Any] = {"__name__": "csv"}
+    recipe: dict[str, Any] = {"__name__": "recipe"}
     exec(code, recipe)
     known = CheckResult("forward", "float64", Verdict.WRONG, 1, None, None, known=True)
     right = CheckResult("forward", "float32", Verdict.EXACT, 1, None, None)
     report = Report("f", {}, 0, Verdict.ROUNDED, 2, 2, (known, right), ())
+    top = Top("wrong", "regression", "red: 1 regression", [("broken", ["was exact, is wrong"])])
 
-    assert recipe["render"](report).splitlines() == [
+    assert recipe["render"](top.over(report)).splitlines() == [
         "check,dtype,verdict",
         "forward,float64,wrong (known)",
         "forward,float32,exact",
+        "note,,red: 1 regression",
+        'note,,"broken: was exact, is wrong"',
     ]
 
 
