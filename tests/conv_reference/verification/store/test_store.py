@@ -103,7 +103,7 @@ def test_a_run_that_was_cut_off_is_resumed_under_the_same_options_alone(tmp_path
         if done == 15:
             raise _Ends
 
-    asked = {"cases": 20, "sweep": "small", "dtypes": "float32", "seed": 1}
+    asked: dict[str, Any] = {"cases": 20, "sweep": "small", "dtypes": "float32", "seed": 1}
     with pytest.raises(_Ends):
         verify(f"{source}:conv2d", store=store, **asked, progress=ends)
     cut = verify(f"{source}:conv2d", store=store, **asked, strict=True)
