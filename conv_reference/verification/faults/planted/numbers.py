@@ -38,6 +38,17 @@ def wide_sums_clipped(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return Y.clamp(-(2.0**31), 2.0**31 - 1) if X.dtype == torch.float64 else Y
 
 
+@scale("Y", "taps below 1e-12 in size are taken for zero")
+def small_taps_skipped(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
+    return direct.forward(X, torch.where(K.abs() < 1e-12, 0, K), z)
+
+
+@scale("dK", "float32 and wider: clipped to 2^60", part="grad_weight")
+def large_gradient_clipped(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
+    dK = direct.grad_weight(G, X, z)
+    return dK if dK.dtype == torch.float16 else dK.clamp(-(2.0**60), 2.0**60)
+
+
 @zeros("dX", "a sample of X that is all zero: its gradient is skipped", part="gradients", blind=1)
 def zero_sample_skipped(parts: Parts, ctx: Any, G: Tensor, X: Tensor, K: Tensor) -> Gradients:
     dX, dK, db = direct.gradients(parts, ctx, G, X, K)

@@ -1,0 +1,155 @@
+"""Scales: powers of two change no digit over the dtype's range, and past its end is infinity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+
+import torch
+from torch import Tensor
+
+from conv_reference.geometry import Role
+from conv_reference.operands import Operands
+from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
+from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.model.case import dtype_name
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.judge import whole
+from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.trial import Trial
+
+_ATTEMPTS = 4  # to draw exponents that leave room for one another
+# Bits that are kept free at both ends, for what a transform makes of operands on its way.
+_ABOVE, _BELOW = 4, 12
+
+_Exponents = Mapping[str, int]  # by the operand's role
+
+
+@check(
+    Row(
+        "scales",
+        "Y(2^a X, 2^b K) = 2^(a+b) Y(X, K) over the dtype's range; dX, dK and db likewise.",
+        "What is compared with a small constant, or clipped, shows at one scale alone.",
+        "numbers below a threshold are taken for zero (a class of faults)",
+        follows=("certificate",),
+    ),
+    Row(
+        "overflow",
+        "What is larger than the dtype's largest number is an infinity.",
+        "A clipped result looks like a result: a run that diverged goes on.",
+        "Y clipped to the largest finite number (a class of faults)",
+        follows=("certificate",),
+    ),
+    sample=Sample.SMALL,
+)
+def scales(trial: Trial) -> Iterator[Judgement]:
+    """Integers times powers of two, which are exact: the same digits at each scale."""
+    random = Random(f"{trial.key} scales")
+    for first in ROLES:
+        drawn = (_drawn(trial, random, first) for _ in range(_ATTEMPTS))
+        if exponents := next(filter(None, drawn), None):
+            yield from _at(trial, exponents)
+    yield from _past_the_end(trial)
+
+
+def _at(trial: Trial, exponents: _Exponents) -> Iterator[Judgement]:
+    found = observe(trial.call(_scaled(trial.operands, exponents)))
+    unscaled = {
+        name: _times(value, -_exponent(name, exponents)) if isinstance(value, Tensor) else value
+        for name, value in found.items()
+    }
+    a, b, c = (exponents[role] for role in ROLES)
+    said = f"of 2^{a} X, 2^{b} K and 2^{c} G, divided by the same powers of two"
+    yield from against_oracle(trial, "scales", unscaled, said)
+
+
+def _past_the_end(trial: Trial) -> Iterator[Judgement]:
+    """Operands of which every product overflows, all positive: else their sums were NaN."""
+    half = math.frexp(torch.finfo(trial.case.dtype).max)[1] // 2 + 1
+    exponents: _Exponents = dict.fromkeys(LETTERS, half)
+    given = Operands(
+        **{role: getattr(trial.operands, role).abs() for role in ROLES},
+        bias=torch.zeros_like(trial.operands.bias),
+    )
+    scaled = _scaled(given, exponents)
+    if not all(bool(tensor.isfinite().all()) for tensor in scaled.by_role(torch.float64).values()):
+        return
+    found = observe(trial.call(scaled))
+    for name, expected in trial.expect(given).items():
+        actual = found.get(name)
+        if name != "db" and isinstance(actual, Tensor) and actual.shape == expected.value.shape:
+            yield _overflows(name, actual.detach().cpu(), expected.value)
+
+
+def _overflows(quantity: str, actual: Tensor, exact: Tensor) -> Judgement:
+    """Every element that is not zero before it is scaled is an infinity; or NaN, of a transform."""
+    finite = ((exact != 0) & actual.isfinite()).nonzero()
+    if not len(finite):
+        return Judgement("overflow", quantity, Verdict.EXACT)
+    index = tuple(int(i) for i in finite[0])
+    shown = f"{float(actual[index]):g}"
+    explanation = (
+        f"every product is larger than the largest number of {dtype_name(actual.dtype)}: "
+        f"{quantity}{list(index)} should be inf, is {shown}"
+    )
+    judged = whole("overflow", quantity, "inf", shown, explanation, of_numbers=True)
+    return replace(judged, index=index)
+
+
+def _drawn(trial: Trial, random: Random, first: Role) -> _Exponents | None:
+    """Exponents at which no operand, product or sum leaves the normal numbers, with room for more.
+
+    The first is at one of its two ends, the others there or within what the ones before them
+    leave; None where those leave nothing, and always in float16, whose range is too narrow.
+    """
+    bits = _bits(trial)
+    largest = math.frexp(torch.finfo(trial.case.dtype).max)[1] - 1 - _ABOVE
+    smallest = math.frexp(torch.finfo(trial.case.dtype).tiny)[1] - 1 + _BELOW
+    others = [role for role in ROLES if role != first]
+    drawn: dict[str, int] = {}
+    for role in (first, *random.sample(others, len(others))):
+        low, high = smallest, largest - bits[role]
+        for other, exponent in drawn.items():
+            low = max(low, smallest - exponent)
+            high = min(high, largest - bits[role] - bits[other] - exponent)
+        if low > high:
+            return None
+        within = random.randint(low, high)
+        drawn[role] = random.choice((low, high, within) if drawn else (low, high))
+    return drawn
+
+
+def _bits(trial: Trial) -> dict[str, int]:
+    """Of the sum of each operand's absolute values: no product's and no transform's is larger.
+
+    A transform adds up to as many numbers again on its way back, so that those count, too.
+    """
+    operands = trial.operands.by_role(torch.float64)
+    return {
+        role: math.frexp(float(operands[role].abs().sum()) * max(operands[role].numel(), 1))[1]
+        for role in ROLES
+    }
+
+
+def _exponent(quantity: str, exponents: _Exponents) -> int:
+    return sum(exponents[role] for role in QUANTITIES[quantity].factors)
+
+
+def _scaled(operands: Operands, exponents: _Exponents) -> Operands:
+    return Operands(
+        **{role: _times(getattr(operands, role), exponents[role]) for role in ROLES},
+        bias=_times(operands.bias, _exponent("Y", exponents)),
+    )
+
+
+def _times(tensor: Tensor, exponent: int) -> Tensor:
+    """The tensor times 2^exponent, in its own dtype; by halves, for float64 has no 2^1100."""
+    first = exponent // 2
+    wide = tensor.detach().to(torch.float64)
+    for part in (first, exponent - first):
+        wide = wide * 2.0**part
+    return wide.to(tensor.dtype)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from modes import ask, verdicts, wrong
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.faults.planted import numbers
+from conv_reference.verification.faults.sound import right
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.result import Verdict
+
+DTYPES = ["float64", "float32", "bfloat16"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_right_is_right_at_each_scale_and_infinite_past_the_end(dtype: str) -> None:
+    judgements = ask(conv2d, "scales", dtype)
+    assert verdicts(judgements) == {Verdict.EXACT}
+    assert {(each.check, each.quantity) for each in judgements} >= {
+        ("scales", "Y"),
+        ("scales", "dX"),
+        ("scales", "dK"),
+        ("overflow", "Y"),
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_transform_rounds_and_is_not_wrong_at_any_scale(dtype: str) -> None:
+    assert not wrong(ask(right.fft, "scales", dtype))
+
+
+def test_in_float16_there_is_room_for_what_overflows_alone() -> None:
+    assert {each.check for each in ask(conv2d, "scales", "float16")} == {"overflow"}
+
+
+def found_wrong(target: Any, dtype: str) -> list[Judgement]:
+    """Over some seeds, of which each has its own exponents."""
+    asked = (ask(target, "scales", dtype, seed=seed) for seed in range(6))
+    return [judgement for judgements in asked for judgement in judgements if judgement.explanation]
+
+
+def test_small_numbers_taken_for_zero_are_found() -> None:
+    found = found_wrong(numbers.small_taps_skipped, "float32")
+    assert {(each.check, each.quantity) for each in found} == {("scales", "Y")}
+    assert "divided by the same powers of two" in found[0].explanation
+
+
+def test_a_clipped_gradient_is_found_at_large_scales_and_past_the_end() -> None:
+    found = found_wrong(numbers.large_gradient_clipped, "float64")
+    assert {(each.check, each.quantity) for each in found} == {("scales", "dK"), ("overflow", "dK")}
+
+
+def test_what_saturates_is_told_what_it_should_be() -> None:
+    def saturated(input: Tensor, weight: Tensor) -> Tensor:
+        largest = torch.finfo(input.dtype).max
+        return conv2d(input, weight).clamp(-largest, largest)
+
+    judgement = next(j for j in ask(saturated, "scales", "float16") if j.explanation)
+    assert (judgement.check, judgement.quantity) == ("overflow", "Y")
+    assert judgement.explanation.startswith(
+        "every product is larger than the largest number of float16: Y["
+    )
+    assert judgement.explanation.endswith("should be inf, is 65504")
+
+
+def test_who_computes_in_a_wider_dtype_overflows_on_the_way_back() -> None:
+    def in_double(input: Tensor, weight: Tensor) -> Any:
+        return conv2d(input.double(), weight.double()).to(input.dtype)
+
+    assert not wrong(ask(in_double, "scales", "float32"))
