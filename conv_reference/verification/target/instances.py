@@ -13,7 +13,8 @@ from torch.func import functional_call
 from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.modes import WORD, settled_mode
-from conv_reference.verification.target.strangers import NAMES, SIDES, Bound, Stranger, parts
+from conv_reference.verification.target.parameters import NAMES, SIDES
+from conv_reference.verification.target.strangers import Bound, Stranger, parts
 
 _PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 

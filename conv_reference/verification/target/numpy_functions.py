@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from conv_reference.verification.target.arrays import Passed, lifted
-from conv_reference.verification.target.strangers import NAMES, Bound, Stranger
+from conv_reference.verification.target.parameters import NAMES
+from conv_reference.verification.target.strangers import Bound, Stranger
 
 _FORWARD, _BACKWARD = "forward", "backward"
 

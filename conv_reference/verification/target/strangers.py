@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -20,61 +19,19 @@ from torch.func import functional_call
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.forms import WeightForm
-
-Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
-
-#: What strangers call conv2d's options.
-NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "in_channels": (
-            "in_channels", "in_ch", "in_channel", "c_in", "cin", "in_c", "input_channels",
-            "input_channel", "num_in_channels", "n_in", "nin", "in_planes", "in_features", "inp",
-            "num_channels", "n_channels", "channels_in", "depth_in", "nb_channels", "input_depth",
-            "in_depth", "nb_in", "channels", "inchannel", "inchannels", "input_c", "ch_in", "ic",
-        ),
-        "out_channels": (
-            "out_channels", "out_ch", "out_channel", "c_out", "cout", "out_c", "output_channels",
-            "output_channel", "num_out_channels", "n_out", "nout", "out_planes", "out_features",
-            "nb_filters", "num_filters", "n_filters", "filters", "oup", "num_kernels",
-            "channels_out", "depth", "n_kernels", "outchannel", "outchannels", "output_c",
-            "ch_out", "oc",
-        ),
-        "kernel_size": (
-            "kernel_size", "k", "ks", "kernel", "ksize", "k_size", "kernel_shape", "kernel_dim",
-            "filter_size", "filter_shape", "f", "size", "kernelsize", "kernel_sz",
-        ),
-        "bias": ("bias", "b", "biases", "use_bias", "has_bias", "with_bias", "in_bias"),
-        "stride": ("stride", "strides", "s", "step"),
-        "padding": ("padding", "pad", "padding_size", "pad_size", "p", "pads", "paddings"),
-        "dilation": ("dilation", "dilations", "dil", "dilation_rate", "rate", "d"),
-        "groups": ("groups", "group", "g", "num_groups", "n_groups"),
-        "padding_mode": ("padding_mode", "pad_mode"),
-    }
-)  # fmt: skip
-#: A kernel's height and width as two parameters.
-SIDES = (
-    ("h", "w"),
-    ("kh", "kw"),
-    ("k_h", "k_w"),
-    ("height", "width"),
-    ("kernel_h", "kernel_w"),
-    ("kernel_height", "kernel_width"),
-    ("filter_height", "filter_width"),
-    ("rows", "cols"),
+from conv_reference.verification.target.parameters import (
+    BIASES,
+    DICTIONARIES,
+    IMAGES,
+    KERNELS,
+    KEYS,
+    NAMES,
+    SIDES,
+    named,
+    parameters_of,
 )
 
-
-# The sizes of one image, of a layer that makes its arrays for these.
-_IMAGES = ("input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size")
-# The kernel itself, of a layer that is made of its arrays; and its bias.
-_KERNELS = ("w", "weight", "weights")
-_BIASES = ("b", "bias", "biases", "B")
-# What holds a function's options by their names: ``conv_param["stride"]``.
-_DICTIONARIES = (
-    "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",
-    "config", "cfg", "options", "opts", "parameters", "hparam", "conv_config",
-)  # fmt: skip
-_KEYS = {"stride": ("stride", "strides", "s"), "padding": ("pad", "padding", "p")}
+Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
 
 
 class Recording(dict[str, Any]):
@@ -146,51 +103,95 @@ def stranger(implementation: Any) -> Stranger:
     return _function(implementation)
 
 
-def _function(function: Callable[..., Any]) -> Stranger:
-    owner: Any = getattr(function, "__self__", None)
-    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
-    parameters = _parameters(owner.forward if is_apply else function)
-    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
-        parameters = parameters[1:]  # ctx
-    kinds = {p.kind for p in parameters}
-    if len(parameters) < 2 or kinds & {inspect.Parameter.VAR_POSITIONAL}:
-        raise TargetError("accepted is a function of an input and a kernel")
-    every = [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
-    dictionary = next((p.name for p in every if p.name.lower() in _DICTIONARIES), None)
-    rest = [p for p in every if p.name != dictionary]
-    names, foreign = _named(rest, without=("in_channels", "out_channels", "kernel_size"))
-    asked: set[str] = set()
-    if dictionary is not None:
-        names |= {o: f"{dictionary}[{keys[0]!r}]" for o, keys in _KEYS.items() if o not in names}
-    by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
+@dataclass(frozen=True)
+class _Function:
+    """How a function is called, whose first two parameters are X and K."""
 
-    def bound(settings: Mapping[str, Any]) -> Bound:
+    function: Callable[..., Any]
+    parameters: tuple[inspect.Parameter, ...]  # behind X and K
+    names: Mapping[str, str]  # of conv2d's options, without those in the dictionary
+    dictionary: str | None  # the parameter that takes options by their names
+    by_position: bool
+    read: set[str]  # keys of the dictionary that were asked for so far
+
+    def bound(self, settings: Mapping[str, Any]) -> Bound:
+        """A function of X, K and b."""
+
         def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
-            given = {names[option]: value for option, value in settings.items() if option in names}
-            if "bias" in names and not (b is None and _may_be_left(rest, names["bias"])):
-                given[names["bias"]] = b
-            if dictionary is not None:
-                given = {name: value for name, value in given.items() if "[" not in name}
-                keys = {k: settings.get(o) for o, those in _KEYS.items() for k in those}
-                given[dictionary] = Recording(
-                    {k: v for k, v in keys.items() if v is not None}, asked
-                )
-            if by_position:
-                return function(X, K, *(given.get(p.name, p.default) for p in every))
-            return function(X, K, **given)
+            given = self._given(settings, b)
+            if self.by_position:
+                every = (given.get(p.name, p.default) for p in self.parameters)
+                return self.function(X, K, *every)
+            return self.function(X, K, **given)
 
         return call
 
+    def _given(self, settings: Mapping[str, Any], b: Tensor | None) -> dict[str, Any]:
+        """What it is given behind X and K, by the names of its parameters."""
+        names = self.names
+        given = {names[option]: value for option, value in settings.items() if option in names}
+        if "bias" in names and not (b is None and self._has_default(names["bias"])):
+            given[names["bias"]] = b
+        if self.dictionary is not None:
+            keys = {key: settings.get(o) for o, those in KEYS.items() for key in those}
+            held = {key: value for key, value in keys.items() if value is not None}
+            given[self.dictionary] = Recording(held, self.read)
+        return given
+
+    def _has_default(self, name: str) -> bool:
+        return any(p.name == name and p.default is not p.empty for p in self.parameters)
+
+    def options_read(self) -> frozenset[str]:
+        """The options that were asked of the dictionary so far."""
+        return frozenset(option for option, keys in KEYS.items() if self.read & {*keys})
+
+
+def _function(function: Callable[..., Any]) -> Stranger:
+    owner: Any = getattr(function, "__self__", None)
+    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
+    every = _behind_the_operands(owner if is_apply else function, is_apply=is_apply)
+    dictionary = next((p.name for p in every if p.name.lower() in DICTIONARIES), None)
+    rest = [p for p in every if p.name != dictionary]
+    own = named(rest, without=("in_channels", "out_channels", "kernel_size"))
+    by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
+    called = _Function(function, tuple(every), own.names, dictionary, by_position, set())
     return Stranger(
-        bound,
-        names,
-        _integers(rest, names),
-        _defaults(rest, names),
-        foreign=foreign,
+        called.bound,
+        {**own.names, **_held(dictionary, own.names)},
+        own.integers,
+        own.defaults,
+        foreign=own.foreign,
         positional=tuple((p.name, _default(p)) for p in rest) if by_position else (),
-        options_read=None if dictionary is None else lambda: _options_of(asked),
+        options_read=None if dictionary is None else called.options_read,
         is_apply=is_apply,
     )
+
+
+def _held(dictionary: str | None, names: Mapping[str, str]) -> dict[str, str]:
+    """What the options are called that stand in the dictionary alone."""
+    return {
+        option: f"{dictionary}[{keys[0]!r}]"
+        for option, keys in KEYS.items()
+        if dictionary is not None and option not in names
+    }
+
+
+def _behind_the_operands(function: Any, *, is_apply: bool) -> list[inspect.Parameter]:
+    """The parameters behind X and K.
+
+    Raises:
+        TargetError: when there are no two before them, or any number of them.
+    """
+    parameters = parameters_of(function.forward if is_apply else function)
+    if is_apply and function.setup_context is torch.autograd.Function.setup_context:
+        parameters = parameters[1:]  # ctx
+    if len(parameters) < 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        raise TargetError("accepted is a function of an input and a kernel")
+    return [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return None if parameter.default is parameter.empty else parameter.default
 
 
 @dataclass(frozen=True)
@@ -209,18 +210,19 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
     Raises:
         TargetError: when one must be given whose name says nothing, or none is the kernel's size.
     """
-    parameters = _parameters(layer)
+    parameters = parameters_of(layer)
     if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD} for p in parameters):
         raise TargetError("accepted is a layer whose constructor names what it takes")
     own = {p.name for p in parameters}
     sides = next((pair for pair in SIDES if {*pair} <= own), None)
     rest = [p for p in parameters if sides is None or p.name not in sides]
-    image = next((p.name for p in rest if p.name in _IMAGES and p.default is p.empty), None)
-    kernel = next((p.name for p in rest if p.name.lower() in _KERNELS), None)
-    arrays = () if kernel is None else (kernel, *(p.name for p in rest if p.name in _BIASES))
+    image = next((p.name for p in rest if p.name in IMAGES and p.default is p.empty), None)
+    kernel = next((p.name for p in rest if p.name.lower() in KERNELS), None)
+    arrays = () if kernel is None else (kernel, *(p.name for p in rest if p.name in BIASES))
     rest = [p for p in rest if p.name not in {image, *arrays}]
     sized = sides is not None or kernel is not None
-    names, foreign = _named(rest, without=("kernel_size",) if sized else ())
+    taken = named(rest, without=("kernel_size",) if sized else ())
+    names = taken.names
     if not sized and "kernel_size" not in names:
         raise TargetError("accepted is a layer whose constructor takes the kernel's size")
 
@@ -236,12 +238,12 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         Stranger(
             _not_called,
             names,
-            _integers(rest, names),
-            _defaults(rest, names),
+            taken.integers,
+            taken.defaults,
             is_layer=True,
             sides=sides,
             image=image is not None,
-            foreign=foreign,
+            foreign=taken.foreign,
         ),
         made,
         arrays,
@@ -292,69 +294,12 @@ def parts(layer: nn.Module) -> tuple[tuple[str, Tensor], tuple[str, Tensor] | No
     Raises:
         TargetError: when they cannot be recognised.
     """
-    named = list(layer.named_parameters())
-    names = [name.rpartition(".")[2] for name, _ in named]
-    is_bias = [p.dim() <= 1 or n in NAMES["bias"] for n, (_, p) in zip(names, named, strict=True)]
-    kernels = [pair for pair, bias in zip(named, is_bias, strict=True) if not bias]
-    biases = [pair for pair, bias in zip(named, is_bias, strict=True) if bias]
+    held = list(layer.named_parameters())
+    names = [name.rpartition(".")[2] for name, _ in held]
+    is_bias = [p.dim() <= 1 or n in NAMES["bias"] for n, (_, p) in zip(names, held, strict=True)]
+    kernels = [pair for pair, bias in zip(held, is_bias, strict=True) if not bias]
+    biases = [pair for pair, bias in zip(held, is_bias, strict=True) if bias]
     if len(kernels) != 1 or len(biases) > 1:
-        shapes = [tuple(p.shape) for _, p in named]
+        shapes = [tuple(p.shape) for _, p in held]
         raise TargetError(f"accepted is one kernel and at most one bias, got {shapes}")
     return kernels[0], biases[0] if biases else None
-
-
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError) as error:
-        raise TargetError("it has no signature") from error
-
-
-def _named(
-    parameters: list[inspect.Parameter], *, without: tuple[str, ...]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What the parameters are called, by their names in conv2d; and those that stay as they are.
-
-    Raises:
-        TargetError: when one must be given that is none of these.
-    """
-    names: dict[str, str] = {}
-    foreign = []
-    for p in parameters:
-        option = next(_options_called(p.name, {*names, *without}), None)
-        if option is not None:
-            names[option] = p.name
-        elif p.default is p.empty:
-            raise TargetError(f"no parameter of conv2d is called {p.name}")
-        else:
-            foreign.append(p.name)
-    return names, tuple(foreign)
-
-
-def _options_called(name: str, taken: set[str]) -> Iterator[str]:
-    for option, names in NAMES.items():
-        if option not in taken and name.lower() in names:
-            yield option
-
-
-def _integers(parameters: list[inspect.Parameter], names: Mapping[str, str]) -> frozenset[str]:
-    """The options that are annotated as integers."""
-    annotated = {p.name for p in parameters if p.annotation in {int, "int"}}
-    return frozenset(option for option, name in names.items() if name in annotated)
-
-
-def _defaults(parameters: list[inspect.Parameter], names: Mapping[str, str]) -> dict[str, Any]:
-    given = {p.name: p.default for p in parameters if p.default is not p.empty}
-    return {option: given[name] for option, name in names.items() if name in given}
-
-
-def _options_of(keys: set[str]) -> frozenset[str]:
-    return frozenset(option for option, those in _KEYS.items() if keys & {*those})
-
-
-def _default(parameter: inspect.Parameter) -> Any:
-    return None if parameter.default is parameter.empty else parameter.default
-
-
-def _may_be_left(parameters: list[inspect.Parameter], name: str) -> bool:
-    return any(p.name == name and p.default is not p.empty for p in parameters)

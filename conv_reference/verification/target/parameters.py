@@ -1,0 +1,129 @@
+"""What strangers call conv2d's options: the parameters of a function or constructor, by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from conv_reference.verification.model.errors import TargetError
+
+#: What strangers call conv2d's options.
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "in_channels": (
+            "in_channels", "in_ch", "in_channel", "c_in", "cin", "in_c", "input_channels",
+            "input_channel", "num_in_channels", "n_in", "nin", "in_planes", "in_features", "inp",
+            "num_channels", "n_channels", "channels_in", "depth_in", "nb_channels", "input_depth",
+            "in_depth", "nb_in", "channels", "inchannel", "inchannels", "input_c", "ch_in", "ic",
+        ),
+        "out_channels": (
+            "out_channels", "out_ch", "out_channel", "c_out", "cout", "out_c", "output_channels",
+            "output_channel", "num_out_channels", "n_out", "nout", "out_planes", "out_features",
+            "nb_filters", "num_filters", "n_filters", "filters", "oup", "num_kernels",
+            "channels_out", "depth", "n_kernels", "outchannel", "outchannels", "output_c",
+            "ch_out", "oc",
+        ),
+        "kernel_size": (
+            "kernel_size", "k", "ks", "kernel", "ksize", "k_size", "kernel_shape", "kernel_dim",
+            "filter_size", "filter_shape", "f", "size", "kernelsize", "kernel_sz",
+        ),
+        "bias": ("bias", "b", "biases", "use_bias", "has_bias", "with_bias", "in_bias"),
+        "stride": ("stride", "strides", "s", "step"),
+        "padding": ("padding", "pad", "padding_size", "pad_size", "p", "pads", "paddings"),
+        "dilation": ("dilation", "dilations", "dil", "dilation_rate", "rate", "d"),
+        "groups": ("groups", "group", "g", "num_groups", "n_groups"),
+        "padding_mode": ("padding_mode", "pad_mode"),
+    }
+)  # fmt: skip
+#: A kernel's height and width as two parameters.
+SIDES = (
+    ("h", "w"),
+    ("kh", "kw"),
+    ("k_h", "k_w"),
+    ("height", "width"),
+    ("kernel_h", "kernel_w"),
+    ("kernel_height", "kernel_width"),
+    ("filter_height", "filter_width"),
+    ("rows", "cols"),
+)
+
+
+# The sizes of one image, of a layer that makes its arrays for these.
+IMAGES = ("input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size")
+# The kernel itself, of a layer that is made of its arrays; and its bias.
+KERNELS = ("w", "weight", "weights")
+BIASES = ("b", "bias", "biases", "B")
+# What holds a function's options by their names: ``conv_param["stride"]``.
+DICTIONARIES = (
+    "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",
+    "config", "cfg", "options", "opts", "parameters", "hparam", "conv_config",
+)  # fmt: skip
+# The options that stand in it, each under one of these keys.
+KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"stride": ("stride", "strides", "s"), "padding": ("pad", "padding", "p")}
+)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Parameters, by what they are in conv2d."""
+
+    parameters: tuple[inspect.Parameter, ...]
+    names: Mapping[str, str]  # of conv2d's options: what they are called
+    foreign: tuple[str, ...]  # those that are none of these, and stay at their defaults
+
+    @property
+    def integers(self) -> frozenset[str]:
+        """The options that are annotated as integers."""
+        annotated = {p.name for p in self.parameters if p.annotation in {int, "int"}}
+        return frozenset(option for option, name in self.names.items() if name in annotated)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults that there are, by the options' names."""
+        given = {p.name: p.default for p in self.parameters if p.default is not p.empty}
+        return {option: given[name] for option, name in self.names.items() if name in given}
+
+
+def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) -> Named:
+    """Recognise parameters by their names.
+
+    Args:
+        parameters: in their order.
+        without: options of conv2d that are not looked for.
+
+    Raises:
+        TargetError: when one must be given that is none of these.
+    """
+    names: dict[str, str] = {}
+    foreign = []
+    for p in parameters:
+        option = next(_options_called(p.name, {*names, *without}), None)
+        if option is not None:
+            names[option] = p.name
+        elif p.default is p.empty:
+            raise TargetError(f"no parameter of conv2d is called {p.name}")
+        else:
+            foreign.append(p.name)
+    return Named(tuple(parameters), names, tuple(foreign))
+
+
+def _options_called(name: str, taken: set[str]) -> Iterator[str]:
+    for option, names in NAMES.items():
+        if option not in taken and name.lower() in names:
+            yield option
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """All of a function's or a class's.
+
+    Raises:
+        TargetError: when it has no signature.
+    """
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise TargetError("it has no signature") from error
