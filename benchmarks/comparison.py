@@ -60,7 +60,7 @@ def main() -> None:
     named = [m.name for m in FAULTS.values() if wanted & {m.name, m.fault_class}]
     named += [name for name in SOUND if name in wanted]
     names = named or [name for name in in_turn() if name not in told]
-    for name, seen in each_apart(put, names, arguments.workers, needed=_NEEDED):
+    for name, seen in each_apart(put, names, arguments.workers, _nothing, needed=_NEEDED):
         told[name] = seen
         found = [check for check, (said, _) in seen.items() if said]
         print(f"{name:28} {'; '.join(found) or '-'}", flush=True)
@@ -74,6 +74,11 @@ def in_turn() -> list[str]:
     sound = [name for name in SOUND if name not in NOT_ASKED]
     lots += [sound[first::8] for first in range(8)]
     return [name for every in zip_longest(*lots) for name in every if name is not None]
+
+
+def _nothing(name: str, reason: str) -> tuple[str, dict[str, tuple[str, float]]]:
+    print(f"{name:28} not measured: {reason}", flush=True)
+    return name, {}
 
 
 def put(name: str) -> tuple[str, dict[str, tuple[str, float]]]:

@@ -15,7 +15,7 @@ from statistics import median
 
 from conv_reference.verification.detection.measured import Outcome
 from conv_reference.verification.detection.processes import each_apart
-from conv_reference.verification.detection.questions import sought
+from conv_reference.verification.detection.questions import sought, unmeasured
 from conv_reference.verification.faults.collection import FAULTS
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     asked = [(fault.name, seed) for fault in chosen for seed in seeds]
     print(f"{'fault':27} {'class':10} {'in':12} {'median':>6} {'worst':>6}  found by; missed")
     outcomes: defaultdict[str, list[Outcome]] = defaultdict(list)
-    for outcome in each_apart(sought, asked, arguments.workers):
+    for outcome in each_apart(sought, asked, arguments.workers, unmeasured):
         outcomes[outcome.name].append(outcome)
         if len(outcomes[outcome.name]) == len(seeds):
             print(told(outcomes[outcome.name]), flush=True)

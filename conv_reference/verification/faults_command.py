@@ -92,14 +92,21 @@ def _measured(
     arguments: argparse.Namespace, chosen: Sequence[Mutant]
 ) -> tuple[list[Outcome], list[Alarm]]:
     from conv_reference.verification.detection.processes import each_apart
-    from conv_reference.verification.detection.questions import listened, measured
+    from conv_reference.verification.detection.questions import (
+        listened,
+        measured,
+        unheard,
+        unmeasured,
+    )
     from conv_reference.verification.faults.sound.collection import SOUND
 
     workers = arguments.workers or os.cpu_count() or 1
     asked = [(fault.name, arguments.seed) for fault in chosen]
-    by_name = {outcome.name: outcome for outcome in each_apart(measured, asked, workers)}
+    by_name = {
+        outcome.name: outcome for outcome in each_apart(measured, asked, workers, unmeasured)
+    }
     sound = [(name, arguments.seed, arguments.cases) for name in (SOUND if arguments.sound else ())]
-    alarms = {alarm.name: alarm for alarm in each_apart(listened, sound, workers)}
+    alarms = {alarm.name: alarm for alarm in each_apart(listened, sound, workers, unheard)}
     return [by_name[name] for name, _ in asked], [alarms[name] for name, *_ in sound]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 Asked = TypeVar("Asked")
@@ -20,20 +21,49 @@ def each_apart(
     question: Callable[[Asked], Answer],
     items: Sequence[Asked],
     workers: int,
+    lost: Callable[[Asked, str], Answer],
     *,
     needed: Sequence[str] = (f"{__package__}.measured",),
 ) -> Iterator[Answer]:
     """The answers as they come, each of a process that ends with it.
 
+    A process that ends before its answer takes those beside it along. They are asked again, and
+    those among which it was each alone: what ends its process even so is lost, and nothing else.
+
     Args:
         question: of a module's top level, as what it is asked.
         items: what it is asked, one by one.
         workers: how many processes at a time.
+        lost: the answer in place of the one whose process ended, of the item and the reason.
         needed: modules that are imported once for all of them, where processes can be forked.
     """
-    with _perturbed(), _pool(workers, needed) as pool:
-        for done in as_completed([pool.submit(question, item) for item in items]):
-            yield done.result()
+    waiting = dict(enumerate(items))
+    with _perturbed():
+        while waiting:
+            for place, answer in _answers(question, dict(waiting), workers, needed):
+                del waiting[place]
+                yield answer
+            for place in list(waiting)[:workers]:  # they start in their order
+                item = waiting.pop(place)
+                alone = dict(_answers(question, {place: item}, 1, needed))
+                yield alone[place] if alone else lost(item, "its process ended without an answer")
+
+
+def _answers(
+    question: Callable[[Asked], Answer],
+    items: Mapping[int, Asked],
+    workers: int,
+    needed: Sequence[str],
+) -> Iterator[tuple[int, Answer]]:
+    """Of each item the answer, under its place; up to the first process that ends without one."""
+    with _pool(workers, needed) as pool:
+        places: dict[Future[Answer], int] = {}
+        with suppress(BrokenProcessPool):  # of the first items, while later ones are handed over
+            for place, item in items.items():
+                places[pool.submit(question, item)] = place
+        for done in as_completed(places):
+            with suppress(BrokenProcessPool):
+                yield places[done], done.result()
 
 
 def _pool(workers: int, needed: Sequence[str]) -> ProcessPoolExecutor:

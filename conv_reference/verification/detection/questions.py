@@ -22,11 +22,21 @@ def sought(asked: tuple[str, int]) -> Outcome:
 
 def listened(asked: tuple[str, int, int]) -> Alarm:
     """A sound convolution's name, a seed, and about how many cases."""
-    name, seed, cases = asked
     try:
-        return listen(name, seed, cases)
+        return listen(*asked)
     except Exception as error:
-        return Alarm(name, cases=0, seconds=0.0, failed=_said(error))
+        return unheard(asked, _said(error))
+
+
+def unmeasured(asked: tuple[str, int], reason: str) -> Outcome:
+    """What stands for a fault whose process ended."""
+    name, seed = asked
+    return nothing_of(FAULTS[name], seed, reason)
+
+
+def unheard(asked: tuple[str, int, int], reason: str) -> Alarm:
+    """What stands for a sound convolution whose process ended."""
+    return Alarm(asked[0], cases=0, seconds=0.0, failed=reason)
 
 
 def _put(name: str, seed: int, *, explained: bool) -> Outcome:
