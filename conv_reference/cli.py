@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from conv_reference.verification.console.screen import lose_nothing
 from conv_reference.verification.report.plain import one_line
@@ -97,15 +97,7 @@ def command_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {_version()}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_verify(commands)
-    _add_try(commands)
-    _add_model(commands)
-    _add_checks(commands)
-    _add_faults(commands)
-    _add_frameworks(commands)
-    _add_chapter(commands)
-    _add_completion(commands)
+    _add_commands(parser.add_subparsers(dest="command", metavar="COMMAND"))
     return parser
 
 
@@ -115,120 +107,100 @@ def _version() -> str:
     return __version__
 
 
-def _add_verify(commands: _Commands) -> None:
-    from conv_reference.verification import command
+class _Module(Protocol):
+    """Where a command is."""
 
-    parser = commands.add_parser(
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Give the parser the command's options."""
+
+    def run(self, arguments: argparse.Namespace, /) -> int:
+        """Carry it out; the exit status."""
+
+
+def _add_commands(commands: _Commands) -> None:
+    from conv_reference import completion
+    from conv_reference.chapter import command as chapter
+    from conv_reference.verification import (
+        command,
+        faults_command,
+        frameworks_command,
+        listing,
+        model_command,
+        try_command,
+    )
+
+    def add(name: str, module: _Module, help: str, description: str, *epilog: str) -> None:
+        layout = argparse.RawDescriptionHelpFormatter if epilog else argparse.HelpFormatter
+        parser = commands.add_parser(
+            name,
+            help=help,
+            description=description,
+            epilog="\n".join(epilog) or None,
+            formatter_class=layout,
+        )
+        module.add_arguments(parser)
+        parser.set_defaults(run=module.run)
+
+    add(
         "verify",
-        help="is an implementation right, in every mode, and if not, where and how?",
-        description=(
-            "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
-            "It runs in child processes, which may crash or hang."
-        ),
-        epilog=f"{command.LETTERS}\n{STATUSES}\n{command.EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        command,
+        "is an implementation right, in every mode, and if not, where and how?",
+        "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
+        "It runs in child processes, which may crash or hang.",
+        *(command.LETTERS, STATUSES, command.EXAMPLES),
     )
-    command.add_arguments(parser)
-    parser.set_defaults(run=command.run)
-
-
-def _add_try(commands: _Commands) -> None:
-    from conv_reference.verification import try_command
-
-    parser = commands.add_parser(
+    add(
         "try",
-        help="what in a file could be a convolution, and what does one tiny case say of it?",
-        description="List what in a file could be a convolution, how each would be called, and "
+        try_command,
+        "what in a file could be a convolution, and what does one tiny case say of it?",
+        "List what in a file could be a convolution, how each would be called, and "
         "what one tiny case, whose sizes all differ, says of it. It is called in this process.",
-        epilog=f"{STATUSES}\n{try_command.EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        *(STATUSES, try_command.EXAMPLES),
     )
-    try_command.add_arguments(parser)
-    parser.set_defaults(run=try_command.run)
-
-
-def _add_model(commands: _Commands) -> None:
-    from conv_reference.verification import model_command
-
-    parser = commands.add_parser(
+    add(
         "model",
-        help="are the convolutions of a network's training step right, where they run?",
-        description="Run a training step of a network, and judge every convolution in it, forward "
+        model_command,
+        "are the convolutions of a network's training step right, where they run?",
+        "Run a training step of a network, and judge every convolution in it, forward "
         "and backward: in place, on the numbers of the step, and once more over integers.",
-        epilog=f"{STATUSES}\n{model_command.EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        *(STATUSES, model_command.EXAMPLES),
     )
-    model_command.add_arguments(parser)
-    parser.set_defaults(run=model_command.run)
-
-
-def _add_checks(commands: _Commands) -> None:
-    from conv_reference.verification import listing
-
-    parser = commands.add_parser(
+    add(
         "checks",
-        help="what is checked, and why",
-        description="What is checked, why, and which real fault each check stands for.",
+        listing,
+        "what is checked, and why",
+        "What is checked, why, and which real fault each check stands for.",
     )
-    listing.add_arguments(parser)
-    parser.set_defaults(run=listing.run)
-
-
-def _add_faults(commands: _Commands) -> None:
-    from conv_reference.verification import faults_command
-
-    parser = commands.add_parser(
+    add(
         "faults",
-        help="planted faults, and what the checks find of them",
-        description="Put planted faults to the cases of a default run: which check finds each, "
+        faults_command,
+        "planted faults, and what the checks find of them",
+        "Put planted faults to the cases of a default run: which check finds each, "
         "after how many cases, how small the case becomes, and whether its guard is named.",
-        epilog=f"{STATUSES}\n{faults_command.EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        *(STATUSES, faults_command.EXAMPLES),
     )
-    faults_command.add_arguments(parser)
-    parser.set_defaults(run=faults_command.run)
-
-
-def _add_frameworks(commands: _Commands) -> None:
-    from conv_reference.verification import frameworks_command
-
-    parser = commands.add_parser(
+    add(
         "frameworks",
-        help="what several frameworks do, side by side",
-        description="A table of frameworks by groups of checks: from the JSON reports of runs, or "
+        frameworks_command,
+        "what several frameworks do, side by side",
+        "A table of frameworks by groups of checks: from the JSON reports of runs, or "
         "from runs that are made here, each in an environment of its own.",
-        epilog=f"{STATUSES}\n{frameworks_command.EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        *(STATUSES, frameworks_command.EXAMPLES),
     )
-    frameworks_command.add_arguments(parser)
-    parser.set_defaults(run=frameworks_command.run)
-
-
-def _add_chapter(commands: _Commands) -> None:
-    from conv_reference.chapter import command
-
-    parser = commands.add_parser(
+    add(
         "chapter",
-        help="the chapter's experiment: a kernel learns to be an edge detector",
-        description="The chapter's experiment: a kernel learns to be an edge detector. With "
+        chapter,
+        "the chapter's experiment: a kernel learns to be an edge detector",
+        "The chapter's experiment: a kernel learns to be an edge detector. With "
         "--html, the whole chapter as an illustrated page, every claim of it run.",
     )
-    command.add_arguments(parser)
-    parser.set_defaults(run=command.run)
-
-
-def _add_completion(commands: _Commands) -> None:
-    from conv_reference import completion
-
-    parser = commands.add_parser(
+    add(
         "completion",
-        help="what a shell reads to complete the words of this command",
-        description="Print the file that a shell reads to complete the words of this command.",
-        epilog=completion.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        completion,
+        "what a shell reads to complete the words of this command",
+        "Print the file that a shell reads to complete the words of this command.",
+        completion.EXAMPLES,
     )
-    completion.add_arguments(parser)
-    parser.set_defaults(run=completion.run)
 
 
 if __name__ == "__main__":
