@@ -360,7 +360,7 @@ def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     padded = functional.bordered(planes.reshape(kh, kw, h, w), geometry)
     total = input.new_zeros(geometry.output_size)
     for a, b in product(range(kh), range(kw)):
-        total += padded[a, b, _read(geometry, 0, a), _read(geometry, 1, b)]
+        total += padded[a, b, geometry.read_by(0, a), geometry.read_by(1, b)]
     return total
 
 
@@ -370,16 +370,9 @@ def _tap_by_tap(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     padded = functional.bordered(input[None], geometry)[0]
     total = input.new_zeros(geometry.output_size)
     for a, b in product(range(kh), range(kw)):
-        read = padded[:, _read(geometry, 0, a), _read(geometry, 1, b)]
+        read = padded[:, geometry.read_by(0, a), geometry.read_by(1, b)]
         total += torch.tensordot(weight.reshape(-1, kh, kw)[:, a, b], read, 1)
     return total
-
-
-def _read(geometry: Geometry, axis: int, tap: int) -> slice:
-    """The rows, or columns, of the padded image that a tap reads."""
-    stride, outputs = geometry.stride[axis], geometry.output_size[axis]
-    first = geometry.dilation[axis] * tap
-    return slice(first, first + stride * (outputs - 1) + 1, stride)
 
 
 def _taps(geometry: Geometry) -> int:

@@ -261,14 +261,8 @@ def double_backward(
 def _read(geometry: Geometry) -> tuple[list[slice], list[slice]]:
     """The rows of the padded input that each row of the kernel reads; so for the columns."""
     rows, columns = (
-        [slice(d * tap, d * tap + s * (outputs - 1) + 1, s) for tap in range(taps)]
-        for taps, outputs, s, d in zip(
-            geometry.kernel_size,
-            geometry.output_size,
-            geometry.stride,
-            geometry.dilation,
-            strict=True,
-        )
+        [geometry.read_by(axis, tap) for tap in range(geometry.kernel_size[axis])]
+        for axis in (0, 1)
     )
     return rows, columns
 

@@ -85,6 +85,11 @@ class Geometry:
         (ph, pw), (eh, ew), (sh, sw) = self.padded_size, self.span, self.stride
         return (ph - eh) // sh + 1, (pw - ew) // sw + 1
 
+    def read_by(self, axis: int, tap: int) -> slice:
+        """The rows of the padded input that a row of the kernel reads; of axis 1, the columns."""
+        first, stride = self.dilation[axis] * tap, self.stride[axis]
+        return slice(first, first + stride * (self.output_size[axis] - 1) + 1, stride)
+
     @property
     def remainder(self) -> Pair:
         """Rows and columns of the padded input that the last stride does not reach."""

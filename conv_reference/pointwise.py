@@ -105,10 +105,7 @@ def grad_weight_at(
     """
     g = geometry
     group_in, group_out = g.group_channels
-    rows, columns = (
-        slice(d * place, d * place + s * (outputs - 1) + 1, s)
-        for s, d, outputs, place in zip(g.stride, g.dilation, g.output_size, tap, strict=True)
-    )
+    rows, columns = g.read_by(0, tap[0]), g.read_by(1, tap[1])
     _require_zeros(g)
     (top, bottom), (left, right) = g.padding
     total = grad_output.new_zeros((g.groups, group_out, group_in), dtype=torch.float64)
