@@ -171,7 +171,7 @@ def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
         products=0 if geometry is None else _products(geometry),
         cause=finding.cause,
         circumstances=finding.circumstances,
-        named=named(mutant.condition, words),
+        named=named(mutant.about, words),
     )
 
 

@@ -1,40 +1,46 @@
-"""Whether the words of a finding name the guard of the fault that it shows."""
+"""Whether the words of a finding name what the guard of its fault is about."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
-# What a guard is about: by the words that guards have for it, and by those that findings have.
-_TERMS: tuple[tuple[str, str], ...] = (
-    (r"group|depthwise", r"\bg\b|[co]/g|group|depthwise"),
-    (r"\bstride_?[hw]?\b|strides that|remainder|left over", r"\bs[hw]\b|stride|remainder"),
-    (r"dilation", r"\bd[hw]\b|dilat"),
-    (r"padding", r"\bp[hw]\b|padding"),
-    (r"\bN\b|samples?\b|batch", r"\bn\b|sample|batch"),
-    (r"kernel|\bk[hw]\b|\btaps?\b|\d×\d", r"\bk[hw]\b|kernel|\btaps?\b"),
-    (r"\b[CO]\b|channel(?!s_last)", r"\b[co]\b|[co]/g|channel(?!s_last)"),
-    (r"\b[HW]\b|rows?\b|columns?\b|pixels|image|outputs?\b|positions",
-     r"\bo?[hw]\b|\brows?\b|columns?\b|pixel|output"),
-    (r"contiguous|offset|expanded|channels_last|sliced|chunk|exchanged \(",
-     r"contiguous|offset|expanded|channels_last|slic|transposed|chunk|\b[XKG]="),
-    (r"(?<!b)float16", r"(?<!b)float16"),
-    (r"bfloat16", r"bfloat16"),
-    (r"float32", r"float32"),
-    (r"float64", r"float64"),
-    (r"\bbias\b", r"bias"),
-)  # fmt: skip
+# The words that findings have for each of the subjects of ``faults.planting``.
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "groups": r"\bg\b|[co]/g|group|depthwise",
+        "stride": r"\bs[hw]\b|stride|remainder",
+        "dilation": r"\bd[hw]\b|dilat",
+        "padding": r"\bp[hw]\b|padding",
+        "batch": r"\bn\b|sample|batch",
+        "kernel": r"\bk[hw]\b|kernel|\btaps?\b",
+        "channels": r"\b[co]\b|[co]/g|channel(?!s_last)",
+        "plane": r"\bo?[hw]\b|\brows?\b|columns?\b|pixel|output",
+        "layout": r"contiguous|offset|expanded|channels_last|slic|transposed|chunk|\b[XKG]=",
+        "float16": r"(?<!b)float16",
+        "bfloat16": r"bfloat16",
+        "float32": r"float32",
+        "float64": r"float64",
+        "bias": r"bias",
+    }
+)
 
 
-def named(condition: str, words: str) -> str:
-    """Yes where the words have each term of the condition, partly where they have one, else no.
+def named(about: Collection[str], words: str) -> str:
+    """Yes where the words name all that a guard is about, partly where some of it, else no.
 
-    >>> named("groups > 1 and stride > 1", "All 321 have g > 1, sh·sw > 1")
+    The words that users read are what is measured here, so it is they that are searched.
+
+    >>> named(("groups", "stride"), "All 321 have g > 1, sh·sw > 1")
     'yes'
 
-    A guard may have no term that words could name, a state of the process: then a dash. Words are
-    compared, not data, for words are what is measured: those that a user reads.
+    Args:
+        about: subjects of the guard. Of none, as of a state of the process, nothing can be named:
+            then it is a dash.
+        words: of the finding.
     """
-    said = [bool(re.search(theirs, words)) for ours, theirs in _TERMS if re.search(ours, condition)]
+    said = [re.search(_WORDS[subject], words) is not None for subject in about]
     if not said:
         return "-"
     return "yes" if all(said) else "partly" if any(said) else "no"

@@ -10,6 +10,11 @@ from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.direct import Parts
 
 Planted = Callable[..., Any]
+#: What a guard can be about.
+SUBJECTS = (
+    "groups", "stride", "dilation", "padding", "batch", "kernel", "channels", "plane", "layout",
+    "float16", "bfloat16", "float32", "float64", "bias",
+)  # fmt: skip
 
 _PART = {"Y": "forward", "dX": "grad_input", "dK": "grad_weight", "db": "grad_bias"}
 _ROOM = __name__.replace("planting", "collection")
@@ -27,16 +32,12 @@ class Mutant:
     thread: str  # the public thread that it follows; empty where it is only plausible
     blind: int  # of the first, second, ... lot written without a look at the checks; else 0
     function: Planted  # called as conv2d is; or a layer's class
+    about: tuple[str, ...] = ()  # the subjects of its guard; none where it is a state, as of a call
 
     @property
     def target(self) -> str:
         """Its name as ``verify`` takes it."""
         return f"{_ROOM}:{self.name}"
-
-    @property
-    def condition(self) -> str:
-        """The guard without how it is wrong."""
-        return self.guard.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -55,34 +56,55 @@ class FaultClass:
         part: str = "",
         thread: str = "",
         blind: int = 0,
+        about: str = "",
         **others: Any,
     ) -> Callable[[Callable[..., Any]], Planted]:
-        """Put the decorated function in the place of a part; by default the quantity's own."""
+        """Put the decorated function in the place of a part; by default the quantity's own.
+
+        Args:
+            quantity: that is wrong.
+            guard: where, in words.
+            part: of the convolution, in whose place the function is put.
+            thread: the public one that it follows.
+            blind: see ``Mutant``.
+            about: the subjects of the guard, of ``SUBJECTS``: "groups stride".
+            **others: further parts.
+        """
 
         def plant(function: Callable[..., Any]) -> Planted:
             exchanged: dict[str, Any] = {part or _PART[quantity]: function, **others}
             mutant = direct.convolution(Parts(**exchanged))
-            return self._planted(function.__name__, quantity, guard, thread, blind, mutant)
+            return self._planted(function.__name__, quantity, guard, thread, blind, about, mutant)
 
         return plant
 
     def whole(
-        self, quantity: str, guard: str, *, thread: str = "", blind: int = 0
+        self, quantity: str, guard: str, *, thread: str = "", blind: int = 0, about: str = ""
     ) -> Callable[[Planted], Planted]:
         """Plant the decorated function, or layer, as it is."""
 
         def plant(function: Planted) -> Planted:
-            return self._planted(function.__name__, quantity, guard, thread, blind, function)
+            name = function.__name__
+            return self._planted(name, quantity, guard, thread, blind, about, function)
 
         return plant
 
     def _planted(
-        self, name: str, quantity: str, guard: str, thread: str, blind: int, function: Planted
+        self,
+        name: str,
+        quantity: str,
+        guard: str,
+        thread: str,
+        blind: int,
+        about: str,
+        function: Planted,
     ) -> Planted:
         assert name not in self.mutants, f"two mutants are called {name}"
+        subjects = tuple(about.split())
+        assert {*subjects} <= {*SUBJECTS}, f"{name} is about {about}"
         function.__name__ = function.__qualname__ = name
         function.__module__ = _ROOM  # where targets name it
         self.mutants[name] = Mutant(
-            name, self.name, self.kind, quantity, guard, thread, blind, function
+            name, self.name, self.kind, quantity, guard, thread, blind, function, subjects
         )
         return function

@@ -17,7 +17,12 @@ _SEEN: set[Any] = set()
 _BUFFERS: dict[Any, Tensor] = {}
 
 
-@planted("Y", "the first call of each geometry, N > 1, kernel > 1", thread="CUDA.jl#736")
+@planted(
+    "Y",
+    "the first call of each geometry, N > 1, kernel > 1",
+    thread="CUDA.jl#736",
+    about="batch kernel",
+)
 def first_call_doubled(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     Y = direct.forward(X, K, z)
     if z.n > 1 and z.kh * z.kw > 1 and (z, X.dtype) not in _SEEN:

@@ -19,7 +19,7 @@ _OUTPUTS: dict[Any, Tensor] = {}
 
 @planted(
     "isolation", "C > 1, no bias: Y lies in a buffer that the next call uses",
-    part="forward",
+    part="forward", about="channels bias",
 )  # fmt: skip
 def reused_output(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     Y = direct.forward(X, K, z)
@@ -40,6 +40,7 @@ def unnoticed_change(X: Tensor, K: Tensor, z: Sizes) -> tuple[Tensor, Tensor]:
     "G",
     "groups > 1, stride > 1: G is scaled in place by the backward pass",
     part="grad_input",
+    about="groups stride",
 )
 def edits_gradient(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     dX = direct.grad_input(G, K, z)
@@ -48,7 +49,12 @@ def edits_gradient(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return dX
 
 
-@planted("X", "padding > 0, one channel: the border of X is zeroed in place", part="forward")
+@planted(
+    "X",
+    "padding > 0, one channel: the border of X is zeroed in place",
+    part="forward",
+    about="padding channels",
+)
 def edits_input(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     Y = direct.forward(X, K, z)
     if z.c == 1 and min(z.p) > 0:

@@ -20,7 +20,9 @@ def _no_dilation(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return forward_at(X, K, z, *positions(z))
 
 
-@planted("arguments", "dilation 0 is answered", part="check", forward=_no_dilation)
+@planted(
+    "arguments", "dilation 0 is answered", part="check", forward=_no_dilation, about="dilation"
+)
 def accepts_no_dilation(X: Tensor, K: Tensor, b: Tensor | None, z: Sizes) -> None:
     direct.check(X, K, b, z if min(z.d) >= 1 else replace(z, d=(1, 1)))
 
@@ -31,7 +33,9 @@ def _negative_padding(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return forward_at(X, K, z, *positions(z))
 
 
-@planted("arguments", "padding -1 is answered", part="check", forward=_negative_padding)
+@planted(
+    "arguments", "padding -1 is answered", part="check", forward=_negative_padding, about="padding"
+)
 def accepts_negative_padding(X: Tensor, K: Tensor, b: Tensor | None, z: Sizes) -> None:
     direct.check(X, K, b, replace(z, p=(max(z.p[0], 0), max(z.p[1], 0))))
 
@@ -46,7 +50,7 @@ def _some_channels(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
 
 @planted(
     "arguments", "channels that do not match are answered", part="check",
-    forward=_some_channels,
+    forward=_some_channels, about="channels",
 )  # fmt: skip
 def accepts_other_channels(X: Tensor, K: Tensor, b: Tensor | None, z: Sizes) -> None:
     direct.check(X, K, b, replace(z, c=K.shape[1] * z.g))

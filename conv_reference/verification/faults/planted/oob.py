@@ -15,7 +15,9 @@ from conv_reference.verification.faults.windows import forward_of, give, positio
 planted = FaultClass("OOB", "Reads and writes past a row's end")
 
 
-@planted("Y", "padding_w > 0, C > 1: past a row's end the next row is read")
+@planted(
+    "Y", "padding_w > 0, C > 1: past a row's end the next row is read", about="padding channels"
+)
 def reads_past_the_row(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.p[1] == 0 or z.c == 1:
         return direct.forward(X, K, z)
@@ -26,7 +28,11 @@ def reads_past_the_row(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return forward_of(read(X, z, torch.where(inside, flat, z.h * z.w)), K, z)
 
 
-@planted("dX", "padding_w > 0, stride_w = 1: past a row's end the next row is written")
+@planted(
+    "dX",
+    "padding_w > 0, stride_w = 1: past a row's end the next row is written",
+    about="stride padding",
+)
 def writes_past_the_row(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.p[1] == 0 or z.s[1] > 1:
         return direct.grad_input(G, K, z)
@@ -42,6 +48,7 @@ def writes_past_the_row(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     "1×1 kernel, no padding, one group, N > 1, C < 8, a stride above 1 that divides H and W, "
     "input in channels_last: of the pixels gathered in a workspace others are read",
     thread="oneDNN#6035",
+    about="groups stride padding batch kernel channels layout",
 )
 def reads_past_the_workspace(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     gathers = (z.kh, z.kw, z.p, z.g) == (1, 1, (0, 0), 1) and max(z.s) > 1

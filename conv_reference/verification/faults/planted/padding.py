@@ -21,28 +21,38 @@ planted = FaultClass(
 )
 
 
-@planted("Y", "paddings that differ, kernel not square: exchanged")
+@planted("Y", "paddings that differ, kernel not square: exchanged", about="padding kernel")
 def padding_exchanged(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.p[0] != z.p[1] and z.kh != z.kw:
         return forward_at(X, K, z, *positions_with(z, p=z.p[::-1]))
     return direct.forward(X, K, z)
 
 
-@planted("Y", "padding past the kernel in width, one row of input", thread="MIOpen#55")
+@planted(
+    "Y",
+    "padding past the kernel in width, one row of input",
+    thread="MIOpen#55",
+    about="padding kernel plane",
+)
 def padding_clamped(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.h == 1:
         return forward_at(X, K, z, *positions_with(z, p=(z.p[0], min(z.p[1], z.kw))))
     return direct.forward(X, K, z)
 
 
-@planted("dX", "padding_h at least the kernel, stride_h > 1", thread="tensorflow#11092")
+@planted(
+    "dX",
+    "padding_h at least the kernel, stride_h > 1",
+    thread="tensorflow#11092",
+    about="stride padding kernel",
+)
 def padding_clamped_backward(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.s[0] > 1:
         return grad_input_at(G, K, z, *positions_with(z, p=(min(z.p[0], z.kh - 1), z.p[1])))
     return direct.grad_input(G, K, z)
 
 
-@planted("dK", "a tap that sees only padding gets the edge's value")
+@planted("dK", "a tap that sees only padding gets the edge's value", about="padding kernel")
 def padding_replicated(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     rows, columns = positions(z)
     blind = ((rows < 0) | (rows >= z.h)).all(0)

@@ -15,7 +15,12 @@ from conv_reference.verification.faults.planting import FaultClass
 planted = FaultClass("RACE", "Updates that are lost, and answers that are wrong now and then")
 
 
-@planted("dX", "windows that overlap, dilation > 1: an update is lost", thread="cherimoya#25")
+@planted(
+    "dX",
+    "windows that overlap, dilation > 1: an update is lost",
+    thread="cherimoya#25",
+    about="dilation",
+)
 def lost_update(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.d[1] == 1 or z.kw == 1 or z.s[1] % z.d[1]:
         return direct.grad_input(G, K, z)
@@ -36,7 +41,7 @@ _CALLS = {"seventh": 0}
 _CHANCE = Random(os.urandom(8))
 
 
-@planted("Y", "every 7th call, N > 1")
+@planted("Y", "every 7th call, N > 1", about="batch")
 def seventh_call(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     _CALLS["seventh"] += 1
     Y = direct.forward(X, K, z)
@@ -45,7 +50,7 @@ def seventh_call(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return Y
 
 
-@planted("dK", "N > 2, one call in ten: a sample is lost")
+@planted("dK", "N > 2, one call in ten: a sample is lost", about="batch")
 def sometimes_lost(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     if z.n > 2 and _CHANCE.random() < 0.1:
         G = torch.cat([G[:-1], torch.zeros_like(G[-1:])])

@@ -39,7 +39,11 @@ def vmap_of_many(
 
 
 @batched(
-    "vmap", "one mapped over, the kernel, too: its rows are read backwards", part="vmap", blind=1
+    "vmap",
+    "one mapped over, the kernel, too: its rows are read backwards",
+    part="vmap",
+    blind=1,
+    about="kernel",
 )
 def vmap_of_one(
     apply: Callable[..., Any], size: int, dims: Any, X: Any, K: Any, b: Any, z: Sizes
@@ -53,6 +57,7 @@ def vmap_of_one(
     "upstream gradients batched over one X (jacrev), N > 1: dK of the first sample",
     part="grad_weight",
     blind=2,
+    about="batch",
 )
 def batched_gradient(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     if _mapped(G) and not _mapped(X) and z.n > 1:
@@ -60,13 +65,19 @@ def batched_gradient(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     return direct.grad_weight(G, X, z)
 
 
-@tangents("jvp", "more than 64 outputs and a bias: its tangent is lost", part="jvp", blind=1)
+@tangents(
+    "jvp",
+    "more than 64 outputs and a bias: its tangent is lost",
+    part="jvp",
+    blind=1,
+    about="plane bias",
+)
 def tangent_of_bias(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes) -> Tensor:
     tX, tK, tb = tangents
     return direct.jvp(X, K, (tX, tK, None if z.oh * z.ow > 64 else tb), z)
 
 
-@tangents("jvp", "float64: the tangent in float32", part="jvp", blind=2)
+@tangents("jvp", "float64: the tangent in float32", part="jvp", blind=2, about="float64")
 def tangent_in_single(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes) -> Tensor:
     tangent = direct.jvp(X, K, tangents, z)
     return tangent.float().double() if tangent.dtype == torch.float64 else tangent
@@ -77,6 +88,7 @@ def tangent_in_single(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z
     "tangents batched over one K (jacfwd), kernel > 1: taps in the wrong order",
     part="jvp",
     blind=1,
+    about="batch kernel",
 )
 def batched_tangent(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes) -> Tensor:
     tX, tK, tb = tangents
@@ -123,6 +135,7 @@ def no_third_order(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     "N > 1: db's derivative in G is that of the first sample alone",
     part="grad_bias",
     blind=2,
+    about="batch",
 )
 def bias_of_second_order(G: Tensor, z: Sizes) -> Tensor:
     db = direct.grad_bias(G, z)

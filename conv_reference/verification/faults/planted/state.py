@@ -44,6 +44,7 @@ _LAST_BATCH: dict[Any, int] = {}
     "fewer samples than the pass before it: those of its workspace are added",
     thread="pytorch#177116",
     blind=2,
+    about="batch",
 )
 def other_batch_before(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     dK = direct.grad_weight(G, X, z)

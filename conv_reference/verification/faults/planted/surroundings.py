@@ -25,51 +25,91 @@ autocast = FaultClass("AUTOCAST", "Another path under autocast")
 
 
 @grad_modes(
-    "Y", "without gradients, more than four samples: the last is lost", part="finish", blind=1
+    "Y",
+    "without gradients, more than four samples: the last is lost",
+    part="finish",
+    blind=1,
+    about="batch",
 )
 def inference_path(Y: Tensor, z: Sizes) -> Tensor:
     return Y if torch.is_grad_enabled() or z.n <= 4 else without_last(Y, 0)
 
 
 @grad_modes(
-    "Y", "in inference mode, more than one group: without the last channel", part="finish", blind=2
+    "Y",
+    "in inference mode, more than one group: without the last channel",
+    part="finish",
+    blind=2,
+    about="groups",
 )
 def inference_mode(Y: Tensor, z: Sizes) -> Tensor:
     return without_last(Y, 1) if torch.is_inference_mode_enabled() and z.g > 1 else Y
 
 
-@grad_modes("dK", "with create_graph, kw > 2: the last tap is lost", part="grad_weight", blind=2)
+@grad_modes(
+    "dK",
+    "with create_graph, kw > 2: the last tap is lost",
+    part="grad_weight",
+    blind=2,
+    about="kernel",
+)
 def create_graph_path(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     dK = direct.grad_weight(G, X, z)
     return without_last(dK, 3) if torch.is_grad_enabled() and z.kw > 2 else dK
 
 
 @switches(
-    "Y", "deterministic algorithms asked for, W' > 1: columns one late", part="finish", blind=1
+    "Y",
+    "deterministic algorithms asked for, W' > 1: columns one late",
+    part="finish",
+    blind=1,
+    about="plane",
 )
 def deterministic_path(Y: Tensor, z: Sizes) -> Tensor:
     return Y.roll(1, 3) if torch.are_deterministic_algorithms_enabled() else Y
 
 
-@switches("dX", "anomaly mode, stride > 1: the last row is lost", part="grad_input", blind=2)
+@switches(
+    "dX",
+    "anomaly mode, stride > 1: the last row is lost",
+    part="grad_input",
+    blind=2,
+    about="stride",
+)
 def anomaly_path(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     dX = direct.grad_input(G, K, z)
     return without_last(dX, 2) if torch.is_anomaly_enabled() and max(z.s) > 1 else dX
 
 
-@switches("Y", "default dtype float64: other dtypes come back as float64", part="finish", blind=2)
+@switches(
+    "Y",
+    "default dtype float64: other dtypes come back as float64",
+    part="finish",
+    blind=2,
+    about="float64",
+)
 def default_dtype_answer(Y: Tensor, z: Sizes) -> Tensor:
     return Y.double() if torch.get_default_dtype() == torch.float64 else Y
 
 
 @switches(
-    "Y", "three threads, rows that three does not divide: the last is lost", part="finish", blind=2
+    "Y",
+    "three threads, rows that three does not divide: the last is lost",
+    part="finish",
+    blind=2,
+    about="plane",
 )
 def three_threads(Y: Tensor, z: Sizes) -> Tensor:
     return without_last(Y, 2) if torch.get_num_threads() == 3 and z.oh % 3 else Y
 
 
-@autocast("Y", "under autocast, kernel > 1: the last channel is lost", part="finish", blind=2)
+@autocast(
+    "Y",
+    "under autocast, kernel > 1: the last channel is lost",
+    part="finish",
+    blind=2,
+    about="kernel",
+)
 def autocast_path(Y: Tensor, z: Sizes) -> Tensor:
     lost = torch.is_autocast_enabled("cpu") and z.kh * z.kw > 1
     return without_last(Y, 1) if lost else Y
@@ -123,7 +163,9 @@ def severs_what_is_no_leaf(
     return direct.conv2d(X, weight, bias, stride, padding, dilation, groups)
 
 
-@neighbours.whole("dX", "one tensor for input and kernel: one of its gradients is lost", blind=2)
+@neighbours.whole(
+    "dX", "one tensor for input and kernel: one of its gradients is lost", blind=2, about="kernel"
+)
 def one_tensor_twice(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
     padding: Any = 0, dilation: Any = 1, groups: int = 1,
@@ -160,7 +202,13 @@ def second_backward_adds(parts: Parts, ctx: Any, G: Tensor, X: Tensor, K: Tensor
     return dX, dK, added
 
 
-@generator("state", "the process's random generator is advanced, N > 2", part="finish", blind=2)
+@generator(
+    "state",
+    "the process's random generator is advanced, N > 2",
+    part="finish",
+    blind=2,
+    about="batch",
+)
 def draws_numbers(Y: Tensor, z: Sizes) -> Tensor:
     if z.n > 2:
         torch.rand(1)
@@ -189,6 +237,7 @@ def _padded(X: Tensor, K: Tensor, stride: Any, padding: Any, before: Pair, after
     "padding='same', even kernel: the odd pixel is on the wrong side",
     thread="Flux#2431",
     blind=1,
+    about="padding kernel",
 )
 def same_on_the_wrong_side(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
@@ -207,6 +256,7 @@ def same_on_the_wrong_side(
     "padding='same', dilations that differ: they trade axes",
     thread="tinygrad PR#17805",
     blind=2,
+    about="dilation padding",
 )
 def same_with_axes_exchanged(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
@@ -220,7 +270,7 @@ def same_with_axes_exchanged(
     return direct.conv2d(X, weight, bias, stride, p, dilation, groups)
 
 
-@spelling.whole("Y", "a stride that is one integer: for the rows alone", blind=2)
+@spelling.whole("Y", "a stride that is one integer: for the rows alone", blind=2, about="stride")
 def integer_for_rows(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
     padding: Any = 0, dilation: Any = 1, groups: int = 1,
@@ -229,7 +279,9 @@ def integer_for_rows(
     return direct.conv2d(input, weight, bias, both, padding, dilation, groups)
 
 
-@spelling.whole("Y", "an image without a batch: its channels are taken for one", blind=2)
+@spelling.whole(
+    "Y", "an image without a batch: its channels are taken for one", blind=2, about="batch"
+)
 def unbatched_image(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
     padding: Any = 0, dilation: Any = 1, groups: int = 1,

@@ -15,7 +15,7 @@ from conv_reference.verification.faults.planting import FaultClass
 planted = FaultClass("TRANSFORM", "Rules for forward mode, vmap and double backward")
 
 
-@planted("jvp", "stride > 1: the tangent of K is lost", part="jvp")
+@planted("jvp", "stride > 1: the tangent of K is lost", part="jvp", about="stride")
 def tangent_of_input_only(
     X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes
 ) -> Tensor:
@@ -24,7 +24,12 @@ def tangent_of_input_only(
     return direct.jvp(X, K, (tX, None if lost else tK, tb), z)
 
 
-@planted("vmap", "kernels batched, groups > 1: channels in the wrong order", part="vmap")
+@planted(
+    "vmap",
+    "kernels batched, groups > 1: channels in the wrong order",
+    part="vmap",
+    about="groups batch kernel",
+)
 def batched_kernels(
     apply: Callable[..., Any], size: int, dims: Any, X: Any, K: Any, b: Any, z: Sizes
 ) -> Any:
@@ -41,17 +46,19 @@ def in_dim_taken_for_zero(
     return sample_by_sample(apply, size, dims, X, K, b, z)
 
 
-@planted("second order", "stride > 1: G taken for a constant", part="grad_weight")
+@planted("second order", "stride > 1: G taken for a constant", part="grad_weight", about="stride")
 def constant_gradient(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     return direct.grad_weight(G.detach() if max(z.s) > 1 else G, X, z)
 
 
-@planted("second order", "padding > 0: K taken for a constant", part="grad_input")
+@planted("second order", "padding > 0: K taken for a constant", part="grad_input", about="padding")
 def constant_kernel(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.grad_input(G, K.detach() if max(z.p) > 0 else K, z)
 
 
-@planted("second order", "C > 1: a copy of X is saved, cut from its graph", part="keep")
+@planted(
+    "second order", "C > 1: a copy of X is saved, cut from its graph", part="keep", about="channels"
+)
 def saves_a_copy(X: Tensor, K: Tensor, z: Sizes) -> tuple[Tensor, Tensor]:
     return (X.detach().clone() if z.c > 1 else X), K
 

@@ -13,7 +13,7 @@ from conv_reference.verification.faults.windows import positions
 planted = FaultClass("UNINIT", "Results that are never written")
 
 
-@planted("Y", "outputs whose window sees only padding rows")
+@planted("Y", "outputs whose window sees only padding rows", about="padding plane")
 def unwritten_outputs(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     rows, _ = positions(z)
     seen = ((rows >= 0) & (rows < z.h)).any(1)
@@ -22,7 +22,12 @@ def unwritten_outputs(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return Y
 
 
-@planted("dX", "stride larger than the kernel: pixels between", thread="MIOpen PR#566")
+@planted(
+    "dX",
+    "stride larger than the kernel: pixels between",
+    thread="MIOpen PR#566",
+    about="stride kernel",
+)
 def unwritten_pixels(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     dX = direct.grad_input(G, K, z)
     if z.s[0] > z.kh:
@@ -35,7 +40,7 @@ def unwritten_pixels(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return dX
 
 
-@planted("dK", "taps that see only padding columns")
+@planted("dK", "taps that see only padding columns", about="padding kernel")
 def unwritten_taps(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     _, columns = positions(z)
     seen = ((columns >= 0) & (columns < z.w)).any(0)
@@ -45,7 +50,7 @@ def unwritten_taps(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     return dK
 
 
-@planted("db", "N > 2: added to what the memory held")
+@planted("db", "N > 2: added to what the memory held", about="batch")
 def unzeroed_sum(G: Tensor, z: Sizes) -> Tensor:
     if z.n <= 2:
         return direct.grad_bias(G, z)

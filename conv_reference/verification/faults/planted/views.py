@@ -17,7 +17,12 @@ expanded = FaultClass("EXPANDED", "Stride 0 taken for something else")
 formats = FaultClass("FORMAT", "Memory formats, and what is deduced from them")
 
 
-@views("Y", "a chunk of channels, N > 1: the gap between samples is not seen", blind=1)
+@views(
+    "Y",
+    "a chunk of channels, N > 1: the gap between samples is not seen",
+    blind=1,
+    about="batch channels layout",
+)
 def chunk_of_channels(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     image = z.c * z.h * z.w
     if z.n > 1 and X.stride()[1:] == (z.h * z.w, z.w, 1) and X.stride(0) > image:
@@ -29,6 +34,7 @@ def chunk_of_channels(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     "Y",
     "dimensions 0 and 1 of the kernel exchanged (tied weights), C = O: taken for dense",
     blind=1,
+    about="kernel channels layout",
 )
 def tied_kernel(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.g == 1 and z.c == z.o > 1 and K.stride(0) < K.stride(1):
@@ -36,7 +42,12 @@ def tied_kernel(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     return direct.forward(X, K, z)
 
 
-@views("dX", "upstream gradient with rows cut off, O > 1: planes are taken for dense", blind=1)
+@views(
+    "dX",
+    "upstream gradient with rows cut off, O > 1: planes are taken for dense",
+    blind=1,
+    about="channels layout",
+)
 def rows_cut_off(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.o > 1 and G.stride()[2:] == (z.ow, 1) and G.stride(1) > z.oh * z.ow:
         G = reinterpreted(G, (G.stride(0), z.oh * z.ow, z.ow, 1))
@@ -67,20 +78,28 @@ class _ReadsDense(torch.autograd.Function):
     "what multiplies dK is not contiguous: its strides are ignored",
     part="grad_weight",
     blind=1,
+    about="layout",
 )
 def second_order_strides(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     dK: Tensor = _ReadsDense.apply(direct.grad_weight(G, X, z))  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
     return dK
 
 
-@expanded("dK", "one image expanded over the batch: the first sample counts for all", blind=1)
+@expanded(
+    "dK",
+    "one image expanded over the batch: the first sample counts for all",
+    blind=1,
+    about="batch layout",
+)
 def grey_image(G: Tensor, X: Tensor, z: Sizes) -> Tensor:
     if z.n > 1 and X.stride(0) == 0:
         G = G[:1].expand(G.shape)
     return direct.grad_weight(G, X, z)
 
 
-@formats("Y", "input in channels_last behind an offset, which is forgotten", blind=1)
+@formats(
+    "Y", "input in channels_last behind an offset, which is forgotten", blind=1, about="layout"
+)
 def offset_behind_last(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     last = X.is_contiguous(memory_format=torch.channels_last) and not X.is_contiguous()
     return direct.forward(reinterpreted(X, X.stride(), 0) if last else X, K, z)
@@ -88,7 +107,7 @@ def offset_behind_last(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
 
 @formats(
     "Y", "C = 1, kernel > 1 in channels_last, more than one output channel: read as dense planes",
-    thread="pytorch#82060", blind=2,
+    thread="pytorch#82060", blind=2, about="kernel channels layout",
 )  # fmt: skip
 def last_kernel_of_one_channel(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if z.c == 1 and z.o > 1 and z.kh * z.kw > 1 and K.stride(1) == 1:

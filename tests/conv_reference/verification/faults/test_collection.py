@@ -36,7 +36,7 @@ def test_a_fault_says_what_it_is_about_and_is_found_by_its_name() -> None:
         assert fault.kind
         assert fault.thread == "" or re.search(r"#\d+$", fault.thread)
         assert getattr(collection, fault.name) is fault.function
-    assert FAULTS["tangent_of_input_only"].condition == "stride > 1"
+    assert FAULTS["double_not_flipped"].about == ("groups", "stride", "padding", "float64")
 
 
 @pytest.mark.parametrize("name", ["short_index", "FoldedInEval", "same_on_the_wrong_side"])
@@ -47,6 +47,15 @@ def test_a_fault_is_a_target(name: str) -> None:
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(AttributeError, match="no planted fault is called short_indices"):
         _ = collection.short_indices
+
+
+def test_a_guard_is_about_nothing_that_there_is_no_word_for() -> None:
+    plant = FaultClass("ORDER", "kind").whole("Y", "always", about="groups weather")
+    with pytest.raises(AssertionError, match="nameless is about groups weather"):
+
+        @plant
+        def nameless() -> None:
+            raise NotImplementedError
 
 
 def test_two_of_one_name_are_refused() -> None:
