@@ -26,22 +26,21 @@ from conv_reference.verification.work.child import (
     may_be_others,
 )
 from conv_reference.verification.work.job import Job, piece_for
+from conv_reference.verification.work.launching import MOST_STARTS, Launcher
 from conv_reference.verification.work.messages import (
     Broken,
     Described,
     Results,
     Target,
-    Unreached,
     Work,
 )
 from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.patience import LIMIT, Patience
 from conv_reference.verification.work.pieces import cut
-from conv_reference.verification.work.processes import FORKS, Processes, Spawning, cheapest
+from conv_reference.verification.work.processes import FORKS, Processes, Spawning
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
-MOST_STARTS = 3  # in a row that fail, after which no further process is started
 _POLL = 0.1  # seconds
 _STOPPED = 0.5  # seconds that a process may be stopped
 
@@ -80,12 +79,21 @@ class Children:
     _own: Processes | None = None
     _job: Job | None = None
     _patience: Patience = field(init=False)
-    _failed: int = 0  # starts, in a row
-    _failed_at: float = -math.inf  # when the last did
+    _launcher: Launcher = field(init=False)
     _has_stopped: bool = False  # no further process is started, and none is left
 
     def __post_init__(self) -> None:
         self._patience = Patience(self.limit)
+        self._launcher = Launcher(
+            self.target_name,
+            self.source,
+            self._own,
+            self.quick,
+            self.forks,
+            self.bare,
+            self.python,
+            self.environment,
+        )
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -150,9 +158,7 @@ class Children:
             child.stop()
         self._children.clear()
         self._describer = None
-        if self._own is not None:
-            self._own.close()
-            self._own = None
+        self._launcher.close()
 
     def another(self) -> Children:
         """One child more, which knows nothing of what these have done."""
@@ -160,7 +166,7 @@ class Children:
             self.target_name,
             1,
             self.limit,
-            source=self._processes(),
+            source=self._launcher.processes(),
             forks=self.forks,
             bare=self.bare,
             python=self.python,
@@ -200,7 +206,7 @@ class Children:
                 self._assign(child, job, job.waiting.pop())
         if job.suspects:
             self._make_room()
-        if self._failed >= MOST_STARTS and (not self._children or job.suspects):
+        if self._launcher.has_given_up and (not self._children or job.suspects):
             self._has_stopped |= not self._children
             job.give_up()
 
@@ -231,22 +237,14 @@ class Children:
         return sum(child.piece is not None for child in self._children)
 
     def _fill(self, count: int, *, full_run: bool = False) -> None:
-        while len(self._children) < count and self._failed < MOST_STARTS:
+        while len(self._children) < count and not self._launcher.has_given_up:
             child = self._started(full_run=full_run)
             if child is not None:
                 self._children.append(child)
 
     def _started(self, *, full_run: bool, only_describe: bool = False) -> Child | None:
         try:
-            return Child(
-                self.target_name,
-                self._processes(),
-                full_run=full_run,
-                only_describe=only_describe,
-                bare=self.bare,
-                other=self.python is not None,
-                environment=self.environment,
-            )
+            return self._launcher.child(full_run=full_run, only_describe=only_describe)
         except OSError as error:
             self._not_started(f"cannot start a process: {error}", again=True)
             return None
@@ -257,29 +255,18 @@ class Children:
         Args:
             why: it did not.
             again: whether another may.
-            begun: when it was; all that were before the last such failure ended with that.
+            begun: when it was, see ``Launcher.has_failed``.
 
         Raises:
             TargetError: where there is nothing to lose by it.
         """
-        if begun > self._failed_at:
-            self._failed += 1
-            self._failed_at = time.monotonic()
-        elif again:
+        counts = self._launcher.has_failed(begun)
+        if again and not counts:
             return
-        if not self.has_results and (not again or self._failed >= MOST_STARTS):
+        if not self.has_results and (not again or self._launcher.has_given_up):
             raise TargetError(why)
-        if self._failed == MOST_STARTS:
+        if self._launcher.failed == MOST_STARTS:
             self._note(f"not reached: no further process could be started ({why})")
-
-    def _processes(self) -> Processes:
-        if self.source is None and self._own is None:
-            python = self.python
-            unforked = Spawning(marked=False, python=python)
-            self._own = cheapest(python, full_run=not self.quick) if self.forks else unforked
-        source = self.source or self._own
-        assert source is not None
-        return source
 
     def _await(self) -> None:
         """Wait for a moment, and gather what has come, crashes included."""
@@ -311,42 +298,20 @@ class Children:
     def _received(self, child: Child, message: Any) -> str:
         """Take a message; what is wrong with it, empty where nothing is."""
         if isinstance(message, Results) and child.piece is not None:
-            return self._take(child, child.piece, message)
+            assert self._job is not None
+            self.ran.update(message.ran)
+            return self._job.take(child, child.piece, message, self._patience)
         if child.ready or not isinstance(message, TargetError | Described):
             return GARBLED
         if isinstance(message, TargetError):
             self._drop(child)
             self._not_started(str(message), again=False, begun=child.begun)
             return ""
-        self._target, child.ready, self._failed = message.target, True, 0
+        self._target, child.ready = message.target, True
+        self._launcher.has_succeeded()
         if child is self._describer:
             self._describer = None
             child.release()  # to wait for its end would be to wait for those that are forked next
-        return ""
-
-    def _take(self, child: Child, piece: Piece, message: Results) -> str:
-        """Results of a piece, in the order of its items."""
-        assert self._job is not None
-        self.ran.update(message.ran)
-        results = list(zip(message.results, message.seconds, strict=False))
-        if len(results) > len(piece.items) - piece.done:
-            return GARBLED
-        for result, seconds in results:
-            place = piece.done
-            piece.done += 1
-            if isinstance(result, Unreached):
-                if result.seconds is not None:
-                    self._patience.leave_out()
-                self._job.give_up_on(piece)
-                continue
-            done = piece.item(place)
-            child.finished += 1
-            child.past.append(done)
-            self._patience.note(done.size, seconds, first=child.finished == 1)
-            if piece.suspicion is None or piece.done == len(piece.items):
-                self._job.settle(piece, done.number, result)
-        if piece.done == len(piece.items):
-            child.piece = None
         return ""
 
     def _note(self, text: str) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.work.backend import Result
-from conv_reference.verification.work.child import Piece, may_be_others
-from conv_reference.verification.work.messages import Broken, Target
+from conv_reference.verification.work.child import GARBLED, Child, Piece, may_be_others
+from conv_reference.verification.work.messages import Broken, Results, Target, Unreached
+from conv_reference.verification.work.patience import Patience
 from conv_reference.verification.work.suspects import REMEMBERED, Affair, Suspicion
 
 
@@ -39,6 +40,36 @@ class Job:
         if piece.suspicion is not None:
             assert piece.suspicion.affair is not None
             self.arrived += piece.suspicion.affair.given_up()
+
+    def take(self, child: Child, piece: Piece, message: Results, patience: Patience) -> str:
+        """Results of a piece, in the order of its items; what is wrong with them, or empty.
+
+        Args:
+            child: that sent them.
+            piece: that it is at.
+            message: the next results.
+            patience: that learns from how long they took.
+        """
+        results = list(zip(message.results, message.seconds, strict=False))
+        if len(results) > len(piece.items) - piece.done:
+            return GARBLED
+        for result, seconds in results:
+            place = piece.done
+            piece.done += 1
+            if isinstance(result, Unreached):
+                if result.seconds is not None:
+                    patience.leave_out()
+                self.give_up_on(piece)
+                continue
+            done = piece.item(place)
+            child.finished += 1
+            child.past.append(done)
+            patience.note(done.size, seconds, first=child.finished == 1)
+            if piece.suspicion is None or piece.done == len(piece.items):
+                self.settle(piece, done.number, result)
+        if piece.done == len(piece.items):
+            child.piece = None
+        return ""
 
     def settle(self, piece: Piece, number: int, result: Result) -> None:
         """A result stands, or is what a suspect came back with."""

@@ -74,7 +74,7 @@ def test_a_lost_device_ends_the_child_as_a_crash_and_the_others_stand(
 
     with closing(Children("torch.nn.functional:conv2d", 1, forks=False)) as children:
         found = dict(children.run(_here(), [1, 2, 3, 4], None))
-        assert isinstance(children._processes(), Spawning)
+        assert isinstance(children._launcher.processes(), Spawning)
 
     crash = found.pop(2)
     assert isinstance(crash, Crash)
