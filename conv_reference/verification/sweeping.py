@@ -123,7 +123,7 @@ class Swept:
             said = f"not asked: {self.impossible:,} geometries that the target has no options for"
             yield Note(NoteKind.NOT_ASKED, said)
         if self.further:
-            said = f"{self.further:,} further cases that are not exact were counted and not kept"
+            said = f"further cases that are not exact, counted and not kept: {self.further:,}"
             yield Note(NoteKind.OBSERVED, said)
 
     def counted(self, report: Report) -> Report:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -73,12 +74,61 @@ class Shapeless(nn.Module):
         super().__init__()
 
 
+class Open(nn.Module):
+    def __init__(self, kernel_size: int, *more: int) -> None:
+        super().__init__()
+
+
+class Sizeless(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+
+
+class Given(nn.Module):
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+
+
 @pytest.mark.parametrize(
-    "implementation", [Shapeless, lambda x: x, lambda x, y, z: x, lambda *given: given, dict]
+    ("implementation", "said"),
+    [
+        (Shapeless, "no parameter of conv2d is called size_of_nothing"),
+        (Open, "accepted is a layer whose constructor names what it takes"),
+        (Sizeless, "accepted is a layer whose constructor takes the kernel's size"),
+        (Given, "accepted is a layer that makes its kernel itself"),
+        (lambda x: x, "accepted is a function of an input and a kernel"),
+        (lambda x, y, z: x, "no parameter of conv2d is called z"),
+        (lambda *given: given, "accepted is a function of an input and a kernel"),
+        (dict, "it has no signature"),
+    ],
 )
-def test_what_says_too_little_is_refused(implementation: Any) -> None:
-    with pytest.raises(TargetError):
+def test_what_says_too_little_is_refused(implementation: Any, said: str) -> None:
+    with pytest.raises(TargetError, match=f"^{said}$"):
         stranger(implementation)
+
+
+def test_a_layer_takes_one_call_at_a_time() -> None:
+    call = stranger(Sides).bound({"kernel_size": (1, 1)})
+    with ThreadPoolExecutor(1) as other:
+        late = other.submit(call, torch.ones(()), torch.ones(1, 1), None)
+        with pytest.raises(NotImplementedError, match="takes one call at a time"):
+            late.result()
+
+
+def by_dictionary(x: Any, w: Any, conv_param: dict[str, Any]) -> Any:
+    return conv_param["stride"], conv_param.get("pad")
+
+
+def test_a_dictionary_holds_options_by_their_names_and_records_which_are_read() -> None:
+    own = stranger(by_dictionary)
+    one = torch.ones(())
+
+    assert own.names == {"stride": "conv_param['stride']", "padding": "conv_param['pad']"}
+    assert own.options_read is not None
+    assert own.options_read() == frozenset()
+    assert own.bound({"stride": 2, "padding": 1})(one, one, None) == (2, 1)
+    assert own.bound({"stride": 3})(one, one, None) == (3, None)
+    assert own.options_read() == {"stride", "padding"}
 
 
 def test_a_bias_is_told_by_its_name_or_its_one_dimension() -> None:

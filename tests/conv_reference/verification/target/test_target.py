@@ -83,3 +83,8 @@ def test_a_description_travels_and_cannot_be_called(target: Any) -> None:
     assert (described.name, described.options) == (target.name, target.options)
     with pytest.raises(TargetError, match="it cannot be called here"):
         described.prepare(case, None)
+
+
+def test_what_can_be_asked_for_nothing_is_refused_with_the_domain() -> None:
+    with pytest.raises(ValueError, match=r"Conv2d can be asked for no sizes where kh == 7$"):
+        TARGETS[2].within("kh == 7")

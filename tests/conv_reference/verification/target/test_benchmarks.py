@@ -1,0 +1,50 @@
+"""Benchmark files: a module that is made by the file's own functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.loading import load_target
+
+BENCHMARK = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self, channels, size):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 4, size)
+
+    def forward(self, x):
+        return self.conv(x)
+
+def get_inputs():
+    return [torch.zeros(2, 3, 5, 6)]
+
+def get_init_inputs():
+    return [3, 2]
+"""
+
+
+def written(folder: Path, text: str) -> str:
+    (folder / "bench.py").write_text(text)
+    return f"{folder / 'bench.py'}:Model"
+
+
+def test_the_sizes_are_those_of_its_own_input(tmp_path: Path) -> None:
+    target = load_target(written(tmp_path, BENCHMARK))
+    assert target.own == Geometry.parse("n2 c3 h5 w6 o4 k2")
+
+
+def test_what_cannot_be_made_says_why_in_one_line(tmp_path: Path) -> None:
+    name = written(tmp_path, BENCHMARK.replace("[3, 2]", "[3]"))
+    with pytest.raises(TargetError) as caught:
+        load_target(name)
+    made, _, why = str(caught.value).partition(": ")
+    assert made == f"cannot make {name!r} by get_init_inputs() and get_inputs()"
+    assert why.startswith("TypeError: ")
+    assert "'size'" in why
