@@ -159,7 +159,7 @@ def _add_sizes(to: Parser) -> None:
 
 
 def _add_content(to: Parser) -> None:
-    add = to.add_argument_group("what is told").add_argument
+    add = to.add_argument_group("what is shown").add_argument
     add("--theorem", action="store_true", help="for every geometry, in place of one")
     add("--values", metavar='"X=1,2;3,4 ..."', help="numbers beside the formulas")
     add(

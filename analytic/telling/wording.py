@@ -125,23 +125,23 @@ def seen(pixel: Symbol, pairs: Sequence[tuple[Symbol, Symbol]], gradient: Formul
         pairs: Output and kernel element, 1 or more.
         gradient: The pixel's gradient.
     """
-    told = [_("by {output} through {tap}", output=y, tap=k) for y, k in pairs]
-    if len(told) > _MOST_PAIRS:
+    through = [_("by {output} through {tap}", output=y, tap=k) for y, k in pairs]
+    if len(through) > _MOST_PAIRS:
         return _(
             "{pixel} is seen {first}, {second} and so on, the last time {last}: {number} terms "
             "of {derivative}, one for each.",
             pixel=pixel,
-            first=told[0],
-            second=told[1],
-            last=told[-1],
-            number=len(told),
+            first=through[0],
+            second=through[1],
+            last=through[-1],
+            number=len(through),
             derivative=gradient.sides[0],
         )
-    listed = told[0]
-    for further in told[1:-1]:
+    listed = through[0]
+    for further in through[1:-1]:
         listed = _("{one}, {other}", one=listed, other=further)
-    if len(told) > 1:
-        listed = _("{one} and {other}", one=listed, other=told[-1])
+    if len(through) > 1:
+        listed = _("{one} and {other}", one=listed, other=through[-1])
     return _("{pixel} is seen {pairs}, so {formula}.", pixel=pixel, pairs=listed, formula=gradient)
 
 

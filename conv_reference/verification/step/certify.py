@@ -279,7 +279,7 @@ def judged_in_place(
         allowed_bits: the precision that is allowed in place of the dtype's.
 
     Raises:
-        NotJudged: when nothing can be told, for what goes in or comes out is rightly not finite.
+        NotJudged: when nothing can be judged, for what goes in or comes out is rightly not finite.
     """
     is_finite = bool(equation.residual.isfinite().all())
     if not is_finite and not are_finite(answer):

@@ -136,7 +136,7 @@ def _of_strangers(implementation: Any) -> Stranger:
     """What somebody's code calls its parameters.
 
     Raises:
-        TargetError: when that cannot be told.
+        TargetError: when its names do not say so.
     """
     if isinstance(implementation, nn.Module):
         return instance(implementation)

@@ -37,7 +37,7 @@ def require_written(name: str) -> None:
     except (SyntaxError, ValueError) as error:
         raise TargetError(f"cannot import {place!r}: {type(error).__name__}: {error}") from error
     except OSError:
-        return  # whoever imports it is told why
+        return  # the import itself reports why
     first = attribute.partition(".")[0]
     if names is None or first in names or first.startswith("__"):
         return

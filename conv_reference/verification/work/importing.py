@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def uncollected() -> Iterator[None]:
     """Around imports, in a process of our own: no collection meanwhile, nor of it later.
 
-    Torch and what it brings are some 300,000 objects, through which each full collection would
+    Torch and what it imports are some 300,000 objects, through which each full collection would
     go in vain; in a fork it would copy the pages in which they lie, too.
     """
     was_enabled = gc.isenabled()
