@@ -2,15 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test test-slow lint format completion accessibility site clean
+.PHONY: verify test fast test-slow coverage mutation lint format completion accessibility site clean
+
+# Wherever Python is asked to write no bytecode: some hundred child processes import the packages.
+export PYTHONDONTWRITEBYTECODE :=
 
 verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
 	$(BIN)/python -m analytic
 
+# Side by side: mypy has one core, for half a minute where it has no cache.
+test: .venv/installed
+	$(MAKE) --no-print-directory --jobs=2 lint fast
+
 # One thread for each process: the tests already run on every core.
-test test-slow: export OMP_NUM_THREADS ?= 1
-test: lint
+fast test-slow: export OMP_NUM_THREADS ?= 1
+fast: .venv/installed
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 # Every planted fault, wheels, compilers, the chapter's page in a browser: minutes; CI runs them.

@@ -89,12 +89,13 @@ def resnet50() -> nn.Module:
     """ResNet-50 with random weights: transformers', or torchvision's."""
     try:
         from transformers import ResNetConfig, ResNetForImageClassification  # noqa: PLC0415 (may be absent)
+
+        made: nn.Module = ResNetForImageClassification(ResNetConfig())
     except ImportError:
         import torchvision  # type: ignore[import-not-found]  # noqa: PLC0415 (in its place)
 
-        made: nn.Module = torchvision.models.resnet50()
-        return made
-    return ResNetForImageClassification(ResNetConfig())
+        made = torchvision.models.resnet50()
+    return made
 
 
 @dataclass(frozen=True)

@@ -22,26 +22,30 @@ pytestmark = pytest.mark.slow
 def resnet() -> nn.Module:
     from transformers import ResNetConfig, ResNetForImageClassification
 
-    return ResNetForImageClassification(ResNetConfig())
+    made: nn.Module = ResNetForImageClassification(ResNetConfig())
+    return made
 
 
 def mobilenet() -> nn.Module:
     from transformers import MobileNetV2Config, MobileNetV2ForImageClassification
 
-    return MobileNetV2ForImageClassification(MobileNetV2Config())
+    made: nn.Module = MobileNetV2ForImageClassification(MobileNetV2Config())
+    return made
 
 
 def efficientnet() -> nn.Module:
     from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
     small = EfficientNetConfig(width_coefficient=1.0, depth_coefficient=1.0, hidden_dim=1280)
-    return EfficientNetForImageClassification(small)
+    made: nn.Module = EfficientNetForImageClassification(small)
+    return made
 
 
 def convnext() -> nn.Module:
     from transformers import ConvNextConfig, ConvNextForImageClassification
 
-    return ConvNextForImageClassification(ConvNextConfig())
+    made: nn.Module = ConvNextForImageClassification(ConvNextConfig())
+    return made
 
 
 class UNet(nn.Module):
