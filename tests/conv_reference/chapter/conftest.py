@@ -65,10 +65,18 @@ def fashion() -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def tiny() -> Plan:
+    """As little as shows everything."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
 def parts(fashion: Dataset) -> Mapping[str, Part]:
-    """The parts of a page, of real images."""
+    """The parts of a page, of real images; the layer's own check is put few cases."""
     material = Material(torch.from_numpy(fashion.pixels[:640]), Settings(), TINY)
-    return {name: part.compute(material) for name, part in PARTS.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("conv_reference.chapter.own.check.BUDGET", 0.05)
+        return {name: part.compute(material) for name, part in PARTS.items()}
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,22 @@ from conv_reference.chapter.language import LANGUAGES, translations
 from conv_reference.chapter.notebook.writing import write
 from conv_reference.chapter.page import titles
 from conv_reference.chapter.parts import PARTS
+from conv_reference.chapter.parts.material import Plan
 from conv_reference.chapter.statements import OWN_GRADIENTS, STATEMENTS
 from conv_reference.cli import main
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+
+
+# What the quick version computes, and what a layer is put, in yet smaller numbers.
+LESS = """\
+from conv_reference.chapter.own import check
+from conv_reference.chapter.parts import material as of_the_parts
+from conv_reference.chapter.parts.material import Plan
+
+of_the_parts.QUICK = {plan}
+check.BUDGET = 0.05
+"""
 
 
 def read(**options: Any) -> Any:
@@ -71,9 +83,10 @@ def test_options_of_the_run_are_those_of_its_first_cell(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", list(LANGUAGES))
-def test_every_cell_runs(language: str) -> None:
+def test_every_cell_runs(language: str, tiny: Plan) -> None:
     client = pytest.importorskip("nbclient", reason="nbclient is not installed")
     content = read(language=language, quick=True, images=640)
+    content.cells.insert(0, nbformat.v4.new_code_cell(LESS.format(plan=tiny)))
     client.NotebookClient(content, timeout=250, kernel_name="python3").execute()
 
     printed = {
