@@ -17,9 +17,10 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, answer
 from conv_reference.verification.trial.judge import Expected
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 # Of the dimension that is mapped over, one of these for each case: a rule that squeezes fails of
 # one, one that works in blocks fails of many. The commonest is the quickest.
@@ -242,6 +243,51 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
         quantity = Quantity(name, tuple(letters))
         wanted = expected[letters][name]
         yield trial.judge("vmap_gradients", str(quantity), actual, wanted).about(quantity)
+
+
+@check(
+    Row(
+        "batched_gradients",
+        "torch.autograd.grad of many G at once (is_grads_batched) equals a loop.",
+        "It maps the backward pass alone; torch.autograd.functional takes whole Jacobians so.",
+        "a backward pass that takes the first sizes of G for those of a batch (a class of faults)",
+        follows=("vmap_gradients",),
+        optional=True,
+    ),
+    sample=Sample.SMALL,
+    transform=True,
+    needs=("vjp", "vmap"),
+)
+def batched_gradients(trial: Trial) -> Iterator[Judgement]:
+    """One graph, and many upstream gradients."""
+    mapped = _Mapped.drawn(trial)
+    if mapped is None:
+        return
+    try:
+        found = _of_many(
+            trial.call(mapped.operands, requires_grad=trial.case.arguments), mapped, trial
+        )
+    except TargetRaised as raised:  # what maps here is older than torch.func, and lacks much
+        yield not_judged("batched_gradients", f"with is_grads_batched it raises {raised}")
+        return
+    expected = _expected_gradients(trial, mapped, "G")
+    for name, actual in found.items():
+        quantity = Quantity(name, ("G",))
+        judgement = trial.judge("batched_gradients", str(quantity), actual, expected[name])
+        yield judgement.about(quantity)
+
+
+def _of_many(call: Call, mapped: _Mapped, trial: Trial) -> dict[str, Any]:
+    """The gradients by their names; none where Y is none that has any, as the certificate tells."""
+    with target_code(Quantity("dX", ("G",))):
+        Y = call.forward()
+        if not isinstance(Y, Tensor) or Y.shape != call.G.shape or not Y.requires_grad:
+            return {}
+        leaves, G = call.leaves, mapped.handed(trial, "G", 0)
+        found = torch.autograd.grad(
+            Y, list(leaves.values()), G, is_grads_batched=True, allow_unused=True
+        )
+    return dict(zip(leaves, found, strict=True))
 
 
 def _gradients_of(call: Call) -> Any:

@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d
 from conv_reference import functional, layer
 from conv_reference.verification.checks.vmap import _in_dims
 from conv_reference.verification.detection.measured import first_found
+from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
@@ -124,3 +125,40 @@ def test_a_rule_that_is_wrong_for_one_or_for_many_is_found(name: str) -> None:
     request = Request(dtypes=(torch.float64,), seed=1, checks=("vmap",))
 
     assert first_found(target, plan(target, request).cases, seed=1) is not None
+
+
+@pytest.mark.parametrize("implementation", [conv2d, torch.nn.Conv2d], ids=lambda i: i.__name__)
+def test_many_upstream_gradients_at_once_are_a_loop(implementation: Any) -> None:
+    judgements = ask(implementation, "batched_gradients")
+    assert verdicts(judgements) == {Verdict.EXACT}
+    assert len(judgements) == 3
+
+
+def test_a_fault_that_only_many_upstream_gradients_meet_is_wrong() -> None:
+    class Doubled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+            ctx.save_for_backward(X, K)
+            return conv2d(X, K)
+
+        @staticmethod
+        def backward(ctx: Any, G: Tensor) -> Any:
+            X, K = ctx.saved_tensors
+            if torch._C._functorch.is_legacy_batchedtensor(G):
+                G = 2 * G
+            return (
+                torch.nn.grad.conv2d_input(X.shape, K, G),
+                torch.nn.grad.conv2d_weight(X, K.shape, G),
+            )
+
+    def doubled(input: Tensor, weight: Tensor) -> Tensor:
+        apply: Any = Doubled.apply
+        return apply(input, weight)
+
+    assert wrong(ask(doubled, "batched_gradients")) == {"dX mapped over G", "dK mapped over G"}
+
+
+def test_what_raises_with_many_upstream_gradients_is_not_judged() -> None:
+    (judgement,) = ask(direct.conv2d, "batched_gradients")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert "with is_grads_batched it raises RuntimeError" in judgement.explanation
