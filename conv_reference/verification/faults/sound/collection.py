@@ -29,7 +29,6 @@ SOUND: dict[str, Any] = {
         for name, function in unusual.ALL.items()
         if name != "FFT"
     },
-    "copies_kept": rules.copies_kept,
     "input_gradient_by_autograd": rules.input_gradient_by_autograd,
     "all_gradients_at_once": rules.all_gradients_at_once,
     "bias_gradient_by_product": rules.bias_gradient_by_product,

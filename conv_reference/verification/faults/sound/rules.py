@@ -11,11 +11,6 @@ from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.direct import Gradients, Parts, Sizes
 
 
-def _copies(X: Tensor, K: Tensor, z: Sizes) -> tuple[Tensor, Tensor]:
-    """Kept beside the graph, but the values of the call: a later change does no harm."""
-    return X.clone(), K.clone()
-
-
 def _through_output(G: Tensor, K: Tensor, z: Sizes) -> Tensor:
     """DX as the derivative of Y that autograd takes."""
     X = torch.zeros(z.n, z.c, z.h, z.w, dtype=G.dtype, requires_grad=True)
@@ -49,7 +44,6 @@ def _answer_in_strides(Y: Tensor, z: Sizes) -> Tensor:
     return torch.stack([Y, torch.zeros_like(Y)], dim=-1)[..., 0]
 
 
-copies_kept = direct.convolution(Parts(keep=_copies))
 input_gradient_by_autograd = direct.convolution(Parts(grad_input=_through_output))
 all_gradients_at_once = direct.convolution(Parts(gradients=_all_at_once))
 bias_gradient_by_product = direct.convolution(Parts(grad_bias=_bias_by_product))
