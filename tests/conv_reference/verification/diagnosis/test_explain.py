@@ -30,6 +30,11 @@ def square(input: Tensor, weight: Tensor) -> Tensor:
     return conv2d(input * input.abs(), weight)
 
 
+def flipped_square(input: Tensor, weight: Tensor) -> Tensor:
+    """Not bilinear, and wrong over impulses, too."""
+    return square(input, weight.flip(3))
+
+
 def one_sample_twice(input: Tensor, weight: Tensor) -> Tensor:
     """The first sample has its own answer twice over."""
     Y = conv2d(input, weight)
@@ -210,6 +215,17 @@ Y[0,0,0,0]:
   should be K[0,0]·X[0,0] + K[0,1]·X[0,1]
   over impulses it is just that: the fault shows on other values only""",
             id="what impulses do not show",
+        ),
+        pytest.param(
+            flipped_square,
+            "h1 w2 k1x2 nobias grad= values=counting",
+            "Y",
+            """\
+Y[0,0,0,0]:
+  should be K[0,0]·X[0,0] + K[0,1]·X[0,1]
+  is        K[0,0]·X[0,1] + K[0,1]·X[0,0]
+  (read out by impulses; on the values above it answers something else again)""",
+            id="what impulses show in part",
         ),
         pytest.param(
             faulty.flipped_kernel,
