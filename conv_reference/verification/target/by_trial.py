@@ -103,9 +103,8 @@ def _with_its_bias(own: Stranger, found: Convention) -> Convention:
 
 def _known(own: Stranger, found: Convention) -> Stranger:
     """With what the trial has shown: which options are read, and which dtypes are kept."""
-    if own.options_read is not None:
-        read = own.options_read()
-        unread = {o for o, name in own.names.items() if "[" in name and o not in read}
+    unread = own.in_dictionary - own.options_read()
+    if unread:
         own = replace(own, names={o: n for o, n in own.names.items() if o not in unread})
     if not own.over_arrays:
         return own

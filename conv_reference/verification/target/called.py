@@ -92,7 +92,7 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
 
 def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None:
     """How a function is called in Python; a layer's kernel is replaced for the time of a call."""
-    if own.is_layer or own.over_arrays or any("[" in name for name in own.names.values()):
+    if own.is_layer or own.over_arrays or own.in_dictionary & {*own.names}:
         return None
     form = convention.form
     return StrangersSpelling(

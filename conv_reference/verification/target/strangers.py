@@ -74,8 +74,8 @@ class Stranger:
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
     backward: str = ""  # the name of the function that is it, where that is another
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
-    # The options that were asked of a dictionary so far; None where it takes none.
-    options_read: Callable[[], frozenset[str]] | None = None
+    in_dictionary: frozenset[str] = frozenset()  # the options that it takes in a dictionary alone
+    options_read: Callable[[], frozenset[str]] = frozenset  # those that were asked of it so far
 
     @property
     def same_padding(self) -> bool:
@@ -154,25 +154,25 @@ def _function(function: Callable[..., Any]) -> Stranger:
     rest = [p for p in every if p.name != dictionary]
     own = named(rest, without=("in_channels", "out_channels", "kernel_size"))
     by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
+    held = {} if dictionary is None else _held(dictionary, own.names)
     called = _Function(function, tuple(every), own.names, dictionary, by_position, set())
     return Stranger(
         called.bound,
-        {**own.names, **_held(dictionary, own.names)},
+        {**own.names, **held},
         own.integers,
         own.defaults,
         foreign=own.foreign,
         positional=tuple((p.name, _default(p)) for p in rest) if by_position else (),
-        options_read=None if dictionary is None else called.options_read,
+        in_dictionary=frozenset(held),
+        options_read=called.options_read,
         is_apply=is_apply,
     )
 
 
-def _held(dictionary: str | None, names: Mapping[str, str]) -> dict[str, str]:
+def _held(dictionary: str, names: Mapping[str, str]) -> dict[str, str]:
     """What the options are called that stand in the dictionary alone."""
     return {
-        option: f"{dictionary}[{keys[0]!r}]"
-        for option, keys in KEYS.items()
-        if dictionary is not None and option not in names
+        option: f"{dictionary}[{keys[0]!r}]" for option, keys in KEYS.items() if option not in names
     }
 
 

@@ -124,7 +124,7 @@ def test_a_dictionary_holds_options_by_their_names_and_records_which_are_read() 
     one = torch.ones(())
 
     assert own.names == {"stride": "conv_param['stride']", "padding": "conv_param['pad']"}
-    assert own.options_read is not None
+    assert own.in_dictionary == {"stride", "padding"}
     assert own.options_read() == frozenset()
     assert own.bound({"stride": 2, "padding": 1})(one, one, None) == (2, 1)
     assert own.bound({"stride": 3})(one, one, None) == (3, None)
