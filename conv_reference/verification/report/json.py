@@ -46,6 +46,7 @@ def content(report: Report) -> dict[str, Any]:
         "called_as": list(report.called_as),
         "convention": report.convention,
         "never_varied": list(report.never_varied),
+        "certified": report.certified,
         "computes": report.computes,
         "by_torch": list(report.by_torch),
         "where": report.where,

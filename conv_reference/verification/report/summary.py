@@ -85,6 +85,8 @@ def is_right(check: CheckResult, report: Report) -> bool:
 
 def headline(report: Report) -> str:
     """The verdict in one line."""
+    if report.certified:
+        return one_line(report.certified)
     parts = [_verdict(report)]
     if report.verdict != Verdict.UNSUPPORTED:
         parts.append(f", on {counted(report.judged - report.refused, 'case')}")
@@ -210,6 +212,8 @@ def closing(report: Report, view: View = PLAIN) -> str:
     alone += _permissive(report) + _without_gradients(report)
     said = alone if view.top is None else view.top.headline
     where = answered(report) if view.top is None else ""
+    if view.top is None and report.certified:
+        said, apart = headline(report), ""
     status = "" if view.status is None else f"; exit status {view.status}"
     return f"{one_line(report.target)}: {said}{where}{apart and ': '}{apart}{status}"
 

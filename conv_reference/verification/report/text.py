@@ -25,7 +25,7 @@ from conv_reference.verification.report.view import PLAIN, Top, View
 SUFFIXES = (".txt", ".text", ".log")
 WIDTH = 100
 _COLUMNS = 4  # dtypes beside one another
-_MOST_NAME = 22
+_LEAST_NAME = 22  # that a name is given, however many columns there are
 _CELL = 15
 _MOST_GROUPS = 20
 
@@ -80,7 +80,7 @@ def _lines(report: Report, view: View) -> Iterator[str]:
 
 
 def _table(checks: Table) -> Iterator[str]:
-    width = min(_MOST_NAME, max(len("check"), *(len(name) for name, _, _ in checks.rows)))
+    longest = max(len("check"), *(len(name) for name, _, _ in checks.rows))
     for start, dtypes in enumerate(_chunks(checks.dtypes, _COLUMNS)):
         columns = slice(start * _COLUMNS, (start + 1) * _COLUMNS)
         shown = [cells[columns] for _, cells, _ in checks.rows]
@@ -89,6 +89,8 @@ def _table(checks: Table) -> Iterator[str]:
             for i, dtype in enumerate(dtypes)
         ]
         widths = [min(w, _CELL + 1) for w in widths]
+        left = WIDTH - sum(wide + 2 for wide in widths) - len("    1,000,000")
+        width = min(longest, max(_LEAST_NAME, left))
         yield _row("check", width, dtypes, widths, "cases")
         for (name, _, cases), cells in zip(checks.rows, shown, strict=True):
             yield _row(name, width, map(str, cells), widths, "" if cases is None else f"{cases:,}")

@@ -9,8 +9,9 @@ from typing import Any
 from conv_reference.verification import accelerator
 from conv_reference.verification.step import dispatched
 from conv_reference.verification.step.certificate import Seen
-from conv_reference.verification.step.dispatched import Dispatched
+from conv_reference.verification.step.dispatched import Answer, Dispatched
 from conv_reference.verification.step.places import Place, inspect
+from conv_reference.verification.step.rounded import as_if
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,29 @@ class Again:
         read = dispatched.backward if self.call.backward else dispatched.forward
         return read(self.arguments, answered)
 
-    def explained(self, said: str, name: str, place: Place, seen: Seen) -> str:
-        """What is wrong, and where ten bits are to blame, the switch that they come from.
+    def explained(self, said: str, answer: Answer, place: Place, seen: Seen) -> str:
+        """What is wrong, and where too few bits are to blame, the switch that they come from.
 
         Args:
             said: what is wrong.
-            name: of the answer.
+            answer: that is.
             place: where.
             seen: of the quantity; only its first finding is looked into.
         """
-        weight = self.call.weight
-        if seen.finding or not accelerator.may_use_tf32(weight.device, weight.dtype):
+        if seen.finding:
             return said
+        pixel = place.index[-2:] if len(place.index) > 2 else ()
+        why = self._of_tf32(answer.name, pixel) or as_if(answer, pixel)
+        return f"{said}: {why}" if why else said
+
+    def _of_tf32(self, name: str, pixel: tuple[int, ...]) -> str:
+        """Whether a device's ten bits are to blame: then it is right without them."""
+        weight = self.call.weight
+        if not accelerator.may_use_tf32(weight.device, weight.dtype):
+            return ""
         with accelerator.cudnn_set({"allow_tf32": False}):
             answers = self.dispatched().answers
-        answer = next(answer for answer in answers if answer.name == name)
-        if inspect(answer, place.index[-2:] if len(place.index) > 2 else ()).is_outside:
-            return said
+        if inspect(next(answer for answer in answers if answer.name == name), pixel).is_outside:
+            return ""
         bits = accelerator.TF32_BITS
-        switch = f"{accelerator.TF32} = False"
-        return f"{said}: TF32, right with {switch}; allowed_bits={bits} accepts it"
+        return f"TF32, right with {accelerator.TF32} = False; allowed_bits={bits} accepts it"

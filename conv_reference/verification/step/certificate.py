@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.model.result import Verdict, is_worse, worst
+from conv_reference.verification.report.plain import counted
 from conv_reference.verification.step.places import Place
 
 
@@ -22,6 +23,7 @@ class Seen:
     bits_in_place: float = math.inf  # the least effective ones; infinite where all was exact
     bits_replayed: float = math.inf
     limit: float = 0.0  # the greatest of the detection limits of its calls
+    not_exact: str = ""  # over integers, where it is rounded the most: that element
     finding: str = ""  # the first that is wrong, with its element
     is_of_replay: bool = False  # whether that was found over integers
     judged: int = 0  # calls, in place
@@ -50,8 +52,10 @@ class Seen:
         if is_wrong:
             self.wrong.append(step)
 
-    def take_replay(self, verdict: Verdict, *, bits: float) -> None:
-        """A replay over integers."""
+    def take_replay(self, verdict: Verdict, *, bits: float, said: str = "") -> None:
+        """A replay over integers; where it is rounded, with the element."""
+        if said and bits < self.bits_replayed:
+            self.not_exact = said
         if self.replayed == Verdict.UNSUPPORTED or is_worse(verdict, self.replayed):
             self.replayed = verdict
         self.bits_replayed = min(self.bits_replayed, bits)
@@ -77,6 +81,9 @@ class Row:
     transposed: bool
     calls: int = 0  # forward and backward
     judged: int = 0
+    # Whether autograd recorded a forward pass of it; None before there was one. Else a backward
+    # pass that is met is called by what wrote its own.
+    recorded: bool | None = None
     quantities: dict[str, Seen] = field(default_factory=dict)
 
     def seen(self, quantity: str) -> Seen:
@@ -135,6 +142,19 @@ class Certificate:
         """A table with a row for each convolution, what is wrong first."""
         return "\n".join(_lines(self))
 
+    @property
+    def headline(self) -> str:
+        """The verdict, and of how much it is one, in one line."""
+        said = {Verdict.UNSUPPORTED: "nothing was judged", Verdict.WRONG: "wrong"}
+        word = said.get(self.verdict, "right, as far as it was judged")
+        judged, calls = sum(r.judged for r in self.rows), sum(r.calls for r in self.rows)
+        dtypes = ", ".join(dict.fromkeys(row.dtype for row in self.rows))
+        return (
+            f"{word}: {counted(len(self.rows), 'convolution')}, {judged} of {calls} calls judged "
+            f"in {counted(self.steps, 'step')}{dtypes and f', in {dtypes}'}"
+            f"{_over_integers(self)}{_unjudged(self)}"
+        )
+
     def raise_if_wrong(self) -> None:
         """Raise where a convolution is wrong, or none was judged.
 
@@ -146,25 +166,48 @@ class Certificate:
 
 
 def _lines(certificate: Certificate) -> list[str]:
-    rows = certificate.rows
-    judged, calls = sum(r.judged for r in rows), sum(r.calls for r in rows)
-    said = {Verdict.UNSUPPORTED: "nothing was judged", Verdict.WRONG: "wrong"}
-    word = said.get(certificate.verdict, "right, as far as it was judged")
-    dtypes = ", ".join(dict.fromkeys(row.dtype for row in rows))
-    lines = [
-        f"{word}: {len(rows)} convolutions, {judged} of {calls} calls judged in "
-        f"{certificate.steps} step{'' if certificate.steps == 1 else 's'}"
-        f"{dtypes and f', in {dtypes}'}"
-    ]
+    rows, lines = certificate.rows, [certificate.headline]
     for title, row in titled(rows):
         for quantity, seen in row.quantities.items():
             if seen.finding:
                 lines.append(f"  WRONG {title} {quantity}: {seen.finding}")
-                lines.append(f"    {_described(row)}{_when(seen)}")
+                lines.append(f"    {'; '.join(filter(None, (_described(row), when(seen))))}")
     lines += _table(rows)
+    lines += (f"  {line}" for line in not_exact(certificate))
     for reason, number in certificate.not_judged.most_common():
         lines.append(f"  not judged: {number} × {reason}")
     return lines
+
+
+def _over_integers(certificate: Certificate) -> str:
+    """How many answers were exact, of those that were asked for once more over integers."""
+    asked = [seen.replayed for row in certificate.rows for seen in row.quantities.values()]
+    asked = [verdict for verdict in asked if verdict != Verdict.UNSUPPORTED]
+    exact = sum(verdict == Verdict.EXACT for verdict in asked)
+    return f"; over integers {exact:,} of {counted(len(asked), 'answer')} exact" if asked else ""
+
+
+def _unjudged(certificate: Certificate) -> str:
+    """That something was met which nothing is known of, if so."""
+    met = certificate.not_judged
+    return f"; met and not judged: {counted(len(met), 'kind')}" if met else ""
+
+
+def not_exact(certificate: Certificate) -> Iterator[str]:
+    """Where an answer over integers is rounded, the one of the fewest bits, with its element."""
+    found = [
+        (seen.bits_replayed, f"{title} {quantity}", seen.not_exact)
+        for title, row in titled(certificate.rows)
+        for quantity, seen in row.quantities.items()
+        if seen.replayed == Verdict.ROUNDED
+    ]
+    if found:
+        bits, name, element = min(found)
+        least = " least" if found[1:] else ""
+        yield (
+            f"over integers, rounded{least} in {name}, to {bits:.1f} bits: {element}; a direct "
+            "algorithm makes no error there, a transform as Winograd's does"
+        )
 
 
 def _described(row: Row) -> str:
@@ -172,14 +215,14 @@ def _described(row: Row) -> str:
     return f"{adjoint}{row.geometry} in {row.dtype}"
 
 
-def _when(seen: Seen) -> str:
+def when(seen: Seen) -> str:
     """In how many of its calls it was wrong in place, and in which steps."""
     if not seen.wrong:
         return ""
     steps = [*dict.fromkeys(seen.wrong)]
     first = ", ".join(map(str, steps[:_MOST_STEPS])) + (", ..." if steps[_MOST_STEPS:] else "")
     return (
-        f"; in place wrong in {len(seen.wrong):,} of {seen.judged:,} calls, in step"
+        f"in place wrong in {len(seen.wrong):,} of {seen.judged:,} calls, in step"
         f"{'' if len(steps) == 1 else 's'} {first}"
     )
 
@@ -229,10 +272,12 @@ def _cell(seen: Seen | None) -> str:
 
 
 def _brief(seen: Seen) -> str:
-    return f"{seen.limit:.1e}" if seen.limit < _SMALL else f"{seen.limit:.2f}"
+    if seen.limit in {0, math.inf}:
+        return "∞" if seen.limit else "0"
+    return f"{seen.limit:.2f}" if _SMALL <= seen.limit < _LARGE else f"{seen.limit:.1e}"
 
 
-_SMALL = 0.01  # below which a limit is written with an exponent
+_SMALL, _LARGE = 0.01, 100  # outside of which a limit is written with an exponent
 
 
 def _replayed(seen: Seen) -> str:

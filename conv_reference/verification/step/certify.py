@@ -34,9 +34,11 @@ from conv_reference.verification.step.places import (
     extent,
     inspect,
     ratios,
+    relative,
     worst,
 )
 from conv_reference.verification.step.replay import key, over_integers, replay
+from conv_reference.verification.step.unheard import Unheard
 
 # Of a sum over a whole batch a residual may be so many times √n·u of its spread before the tap is
 # computed again: measured on float32 layers, at most 0.7 times.
@@ -77,7 +79,7 @@ def certify(
         replayed=replayed,
         allowed_bits=allowed_bits,
         seed=seed,
-        names=Names(model),
+        model=model,
     )
     return Certifying(judge, every=every)
 
@@ -119,11 +121,13 @@ class Certifying:
 
     def _listen(self) -> None:
         self._judge.begins_a_step()
+        self._judge.unheard.listening = True
         if self._listening is None:
             self._listening = _Listener(self._judge)
             self._listening.__enter__()  # type: ignore[no-untyped-call]  # torch gives it no types
 
     def _pause(self) -> None:
+        self._judge.unheard.listening = False
         if self._listening is not None:
             self._listening.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # as above
             self._listening = None
@@ -140,14 +144,13 @@ class _Listener(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:  # called by torch
         answered = func(*args, **(kwargs or {}))
-        if func.namespace == "aten":
-            name = func.overloadpacket.__name__
-            if name in {dispatched.FORWARD, dispatched.BACKWARD} and not kwargs:
-                self._judge.takes(name, func, args, answered)
-            elif name == "_to_copy" and _is_plain(answered):  # as autocast does with kernels
-                self._judge.names.copied(args[0], answered)
-            elif dispatched.is_kin(name):
-                self._judge.certificate.not_judged[f"aten::{name}"] += 1
+        name, is_own = func.overloadpacket.__name__, func.namespace == "aten"
+        if is_own and name in {dispatched.FORWARD, dispatched.BACKWARD} and not kwargs:
+            self._judge.takes(name, func, args, answered)
+        elif is_own and name == "_to_copy" and _is_plain(answered):  # as autocast does with kernels
+            self._judge.names.copied(args[0], answered)
+        elif dispatched.is_kin(name):
+            self._judge.names.kin(f"{func.namespace}::{name}")
         return answered
 
 
@@ -166,10 +169,11 @@ class _Judge:
         replayed: bool,
         allowed_bits: int | None,
         seed: int,
-        names: Names,
+        model: nn.Module | None,
     ) -> None:
         self.certificate = Certificate()
-        self.names = names
+        self.unheard = Unheard(self.certificate.not_judged)
+        self.names = Names(model, self.unheard)
         self._random = Random(seed)
         self._sample, self._replay, self._seed = sample, replayed, seed
         self._allowed_bits = allowed_bits
@@ -186,11 +190,18 @@ class _Judge:
     def takes(self, name: str, operator: Any, args: tuple[Any, ...], answered: Any) -> None:
         """One call at the dispatcher, with its answer."""
         read = dispatched.backward if name == dispatched.BACKWARD else dispatched.forward
+        recorded = torch.is_grad_enabled()
+        if name == dispatched.FORWARD:
+            self.names.heard()
         try:
             with _undisturbed(args[0]):
                 call = read(args, answered)
                 row = self._row(call)
                 row.calls += 1
+                if not call.backward:
+                    row.recorded = bool(row.recorded) or recorded
+                elif row.recorded is False:
+                    self.unheard.hand_written(row.name)
                 if self._random.random() >= self._sample:
                     return
                 self._counted(row)
@@ -242,17 +253,19 @@ class _Judge:
         self._replayed.add(kind)
         given = over_integers(call, args, self._seed)
         again = Again(call, operator, given)
-        for answer in replay(again, self._seed, allowed_bits=self._allowed_bits):
-            seen = row.seen(answer.name)
-            if answer.place is None:
+        for held in replay(again, self._seed, allowed_bits=self._allowed_bits):
+            place, name = held.place, held.answer.name
+            seen = row.seen(name)
+            if place is None:
                 seen.take_replay(Verdict.EXACT, bits=float("inf"))
-            elif answer.place.is_outside:
-                seen.take_replay(Verdict.WRONG, bits=answer.place.bits)
-                said = f"over integers, {_said(answer.name, answer.place)}{answer.extent}"
-                explained = again.explained(said, answer.name, answer.place, seen)
-                seen.found(explained, answer.place, over_integers=True)
+                continue
+            where = f"{_said(name, place)}{held.extent}"
+            if place.is_outside:
+                seen.take_replay(Verdict.WRONG, bits=place.bits)
+                said = again.explained(f"over integers, {where}", held.answer, place, seen)
+                seen.found(said, place, over_integers=True)
             else:
-                seen.take_replay(Verdict.ROUNDED, bits=answer.place.bits)
+                seen.take_replay(Verdict.ROUNDED, bits=place.bits, said=where)
 
 
 def judged_in_place(
@@ -284,14 +297,13 @@ def judged_in_place(
     is_finite = bool(equation.residual.isfinite().all())
     if not is_finite and not are_finite(answer):
         raise NotJudged("an operand that is not finite, as of a loss that overflowed")
-    relative = ratios(equation)
-    if relative.numel() == 0:
+    off = ratios(equation)
+    if off.numel() == 0:
         return False
     if answer.face not in {Face.OUTPUT, Face.INPUT}:
         allowed = _allowed(answer, allowed_bits)
-        if float(relative.max()) <= allowed:
-            greatest = max(float(answer.value.abs().max()), 1e-300)
-            limit = allowed * float(_max(equation.spread)) / greatest
+        if float(off.max()) <= allowed:
+            limit = relative(allowed * _max(equation.spread), answer.value)
             seen.take(Verdict.ROUNDED, bits=float("inf"), limit=limit)
             return False
     place = inspect(answer, worst(equation), direct=direct, allowed_bits=allowed_bits)
@@ -306,7 +318,7 @@ def judged_in_place(
     verdict = Verdict.WRONG if said else Verdict.ROUNDED
     seen.take(verdict, bits=place.bits, limit=place.limit)
     if said:
-        seen.found(again.explained(said, answer.name, place, seen), place)
+        seen.found(again.explained(said, answer, place, seen), place)
     return bool(said)
 
 

@@ -6,6 +6,7 @@ convolution is another reading of the same form: its output is the face dX, its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,8 +19,8 @@ from conv_reference.geometry import Geometry
 from conv_reference.quantities import GRADIENTS
 
 FORWARD, BACKWARD = "convolution", "convolution_backward"
-# What carries out a convolution by another name; where one is met, it is not judged.
-_KIN = ("conv", "deconv")
+# What carries out a convolution, or makes its patches, by another name: met, it is not judged.
+_KIN = re.compile(r"conv(?!er)|im2col|col2im")
 
 
 class Face(StrEnum):
@@ -78,8 +79,8 @@ def given(tensor: Tensor | None) -> Tensor:
 
 
 def is_kin(name: str) -> bool:
-    """Whether an operation is a convolution under another name."""
-    return any(word in name for word in _KIN) and name not in {FORWARD, BACKWARD}
+    """Whether an operation is a convolution under another name, or makes patches for one."""
+    return bool(_KIN.search(name)) and name not in {FORWARD, BACKWARD}
 
 
 def forward(arguments: Sequence[Any], output: Any) -> Dispatched:

@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from conv_reference.verification.step.unheard import Unheard
+
 _UNNAMED = "convolution"
 _Kernel = tuple[int, tuple[int, ...]]  # where it lies, and its shape
 
@@ -20,8 +22,8 @@ class Names:
     kernel in another dtype, as autocast makes one for each pass, counts as that kernel.
     """
 
-    def __init__(self, model: nn.Module | None) -> None:
-        self._model = model
+    def __init__(self, model: nn.Module | None, unheard: Unheard) -> None:
+        self._model, self._unheard = model, unheard
         self._stack: list[str] = []
         self._handles: list[RemovableHandle] = []
         self._by_operands: dict[tuple[int, _Kernel], str] = {}
@@ -49,15 +51,26 @@ class Names:
     def _hooked(self, path: str, module: nn.Module) -> list[RemovableHandle]:
         def enter(_: nn.Module, __: Any) -> None:
             self._stack.append(path)
+            self._unheard.entered(path)
 
-        def leave(_: nn.Module, __: Any, ___: Any) -> None:
+        def leave(module: nn.Module, _: Any, output: Any) -> None:
             if self._stack:
                 self._stack.pop()
+            self._unheard.left(path, module, output)
 
         return [
             module.register_forward_pre_hook(enter),
             module.register_forward_hook(leave, always_call=True),
         ]
+
+    def heard(self) -> None:
+        """A convolution is carried out in the module that is at work, if one is."""
+        if self._stack:
+            self._unheard.heard(self._stack[-1])
+
+    def kin(self, operator: str) -> None:
+        """An operator is met that carries out a convolution by another name."""
+        self._unheard.kin(operator, self._stack[-1] if self._stack else "")
 
     def copied(self, tensor: Tensor, copy: Tensor) -> None:
         """A tensor was copied into another dtype."""

@@ -24,7 +24,7 @@ from conv_reference.verification.trial.judge import can_transform, growth
 # the algorithm is direct. Rounding errors of sums are normally distributed: 32 medians are over
 # twenty deviations.
 OUTLYING = 32.0
-_FEWEST = 8  # elements at a place, below which none can be said to stand out
+FEWEST = 8  # elements at a place, below which none can be said to stand out
 # Rounding errors of one and the same product, added again and again, have one sign. So many of the
 # products behind an element may be the same, of so many numbers that are looked at.
 _MOST_ALIKE, _LOOKED_AT = 0.02, 4096
@@ -43,7 +43,8 @@ class Place:
     is_outside: bool  # of the bound on rounding errors
     times: float  # how many times as much as the median of the others it errs; 0 with too few
     limit: float  # the smallest error that would be reported, relative to the greatest element
-    off: Tensor | None = field(default=None, compare=False, repr=False)  # which elements are wrong
+    # Which elements are wrong; where none is, which are not exact.
+    off: Tensor | None = field(default=None, compare=False, repr=False)
 
     @property
     def stands_out(self) -> bool:
@@ -66,6 +67,17 @@ def ratios(equation: Equation) -> Tensor:
     return relative.nan_to_num(nan=math.inf, posinf=math.inf).where(
         equation.residual != 0, torch.zeros_like(relative)
     )
+
+
+def relative(limit: Tensor | float, numbers: Tensor) -> float:
+    """The smallest error that would be reported, relative to the greatest of some numbers.
+
+    0 where nothing is left to rounding, infinite where all numbers are zero and something is.
+    """
+    greatest = float(numbers.abs().max())
+    if limit == 0:
+        return 0.0
+    return float(limit) / greatest if greatest else math.inf
 
 
 def worst(equation: Equation) -> tuple[int, ...]:
@@ -95,26 +107,27 @@ def inspect(
             absolute products.
     """
     form, dtype = answer.form, answer.value.dtype
-    actual = _at(answer.value, place).to(torch.float64)
-    expected = _elements(form, answer.face, place, _as_it_is)
-    scale = _elements(form, answer.face, place, torch.abs)
-    squares = _elements(form, answer.face, place, torch.square)
+    actual = value_at(answer.value, place)
+    expected = elements(form, answer.face, place)
+    scale = elements(form, answer.face, place, torch.abs)
+    squares = elements(form, answer.face, place, torch.square)
     error = (actual - expected).abs().nan_to_num(nan=math.inf, posinf=math.inf)
     # Where the products alone pass the dtype's range a sum may, in whatever order it is taken.
     error = error.where(actual.isfinite() | (scale <= torch.finfo(dtype).max), 0)
-    unit = torch.finfo(dtype).eps / 2
+    unit = usual_unit = torch.finfo(dtype).eps / 2
     allowed = _gamma(_terms(form, answer.face) + 1, unit) * scale
     if not direct:
         allowed = allowed.clamp(min=_factor(answer) * unit * float(scale.max()))
     if allowed_bits is not None:
         allowed = allowed.clamp(min=2.0 ** (1 - allowed_bits) * float(scale.max()))
+        usual_unit = max(unit, 2.0 ** -(allowed_bits + 1))
     allowed = allowed + torch.finfo(dtype).tiny
     outside = error > allowed
-    usual = (unit * (squares.sqrt() + expected.abs())).clamp(min=torch.finfo(dtype).tiny)
+    usual = (usual_unit * (squares.sqrt() + expected.abs())).clamp(min=torch.finfo(dtype).tiny)
     normal = error / usual
     index = _position(torch.where(outside, error / allowed, 0) if outside.any() else normal)
     median = max(float(normal.median()), 0.5)
-    few = normal.numel() < _FEWEST or _repeats_itself(answer, index)
+    few = normal.numel() < FEWEST or _repeats_itself(answer, index)
     limits = allowed if few or not direct else torch.minimum(allowed, OUTLYING * median * usual)
     return Place(
         index=(*index, *place),
@@ -123,8 +136,8 @@ def inspect(
         bits=_bits(float((error / scale.clamp(min=1e-300)).max())),
         is_outside=bool(outside.any()),
         times=0.0 if few or not direct else float(normal[index]) / median,
-        limit=float(limits.median()) / max(float(expected.abs().max()), 1e-300),
-        off=outside,
+        limit=relative(limits.median() if scale.any() else 0.0, expected),
+        off=outside if outside.any() else error != 0,
     )
 
 
@@ -189,11 +202,11 @@ def are_finite(answer: Answer) -> bool:
 
 
 def extent(answer: Answer, place: Place, *, places: int = 0, of: int = 0) -> str:
-    """Where else an answer is wrong, in words that follow the element's.
+    """Where else an answer is off, in words that follow the element's.
 
     Args:
         answer: what was computed.
-        place: with an element that is wrong.
+        place: with an element that is off.
         places: of its pixels or taps, how many are off; 0 where that is not known.
         of: how many there are.
     """
@@ -224,8 +237,10 @@ def _bits(relative: float) -> float:
     return max(0.0, -math.log2(relative)) if math.isfinite(relative) else 0.0
 
 
-def _at(value: Tensor, place: tuple[int, ...]) -> Tensor:
-    return value if not place else value[..., place[0], place[1]]
+def value_at(value: Tensor, place: tuple[int, ...]) -> Tensor:
+    """The elements of an answer at one place, in float64."""
+    there = value if not place else value[..., place[0], place[1]]
+    return there.to(torch.float64)
 
 
 def _position(values: Tensor) -> tuple[int, ...]:
@@ -237,7 +252,19 @@ def _position(values: Tensor) -> tuple[int, ...]:
     return tuple(reversed(index))
 
 
-def _elements(form: Form, face: Face, place: tuple[int, ...], mapped: Mapped) -> Tensor:
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def elements(form: Form, face: Face, place: tuple[int, ...], mapped: Mapped = _as_it_is) -> Tensor:
+    """What should be at one place, over all samples and channels, in float64.
+
+    Args:
+        form: with its operands.
+        face: which answer is computed.
+        place: a pixel or tap; () of a bias.
+        mapped: applied to both operands, and the bias, before they are multiplied.
+    """
     geometry, K, b = form.geometry, form.weight, form.bias
     if face in {Face.BIAS, Face.INPUT_BIAS}:
         summed = given(form.grad_output if face == Face.BIAS else form.input)
@@ -251,10 +278,6 @@ def _elements(form: Form, face: Face, place: tuple[int, ...], mapped: Mapped) ->
         return pointwise.grad_weight_at(G, given(form.input), geometry, pixel, mapped=mapped)
     found = pointwise.grad_input_at(G, K, geometry, pixel, mapped=mapped)
     return found if b is None else found + mapped(b.to(torch.float64))
-
-
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _terms(form: Form, face: Face) -> int:

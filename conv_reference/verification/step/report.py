@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -10,7 +11,14 @@ import torch
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict
-from conv_reference.verification.step.certificate import Certificate, Row, Seen, titled
+from conv_reference.verification.step.certificate import (
+    Certificate,
+    Row,
+    Seen,
+    not_exact,
+    titled,
+    when,
+)
 
 
 def as_report(
@@ -52,6 +60,7 @@ def as_report(
         findings=tuple(_findings(certificate, seed, reproduce, apart=apart)),
         notes=tuple(_notes(certificate)),
         seconds=seconds,
+        certified=certificate.headline,
     )
 
 
@@ -105,14 +114,25 @@ def _findings(
                     verdict=Verdict.WRONG,
                     quantity=name,
                     geometry=str(row.geometry),
-                    layout="as in the step",
+                    layout=f"in {row.name}",
                     seed=seed,
                     index=seen.index,
                     expected=seen.expected,
                     actual=seen.actual,
-                    explanation=seen.finding,
+                    explanation=_in_lines(seen.finding),
+                    circumstances=when(seen).capitalize(),
+                    occurrences=max(1, len(seen.wrong)),
                     reproduce=reproduce,
                 )
+
+
+def _in_lines(said: str) -> str:
+    """What should be and what is one below the other, as in every finding."""
+    element = re.fullmatch(r"(.*) should be (\S+), is ([^,:]+)[,:]? ?(.*)", said)
+    if element is None:
+        return said
+    name, expected, actual, rest = element.groups()
+    return f"{name}\n  should be {expected}\n  is        {actual}\n{rest}".rstrip()
 
 
 def _notes(certificate: Certificate) -> Iterator[Note]:
@@ -129,6 +149,7 @@ def _notes(certificate: Certificate) -> Iterator[Note]:
             "the smallest error of one element that would be reported is, relative to the greatest "
             f"element, {middle:.0e} in the median of what was judged, {max(limits):.0e} at most",
         )
+    yield from (Note(NoteKind.OBSERVED, line) for line in not_exact(certificate))
     for reason, number in certificate.not_judged.most_common():
         yield Note(NoteKind.NOT_CHECKED, f"not judged: {number} × {reason}")
     yield Note(NoteKind.NOT_CHECKED, "not judged: what runs within a compiled region")

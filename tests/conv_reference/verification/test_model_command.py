@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,7 +81,11 @@ def test_the_report_is_written_in_the_format_of_the_files_name(
     assert report["passed"]
     assert {c["name"] for c in report["checks"]} >= {"stem Y", "stem dK", "up dX", "up db"}
     assert {c["dtype"] for c in report["checks"]} == {"float64"}
-    assert "exit status 0" in capsys.readouterr().out
+    said = (
+        "nets.py:Small: right, as far as it was judged: 2 convolutions, 4 of 4 calls judged in 1 "
+        "step, in float64; over integers 7 of 7 answers exact; exit status 0\n"
+    )
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.slow
@@ -213,7 +218,13 @@ def test_an_answer_that_got_worse_is_red_and_one_that_is_wrong_is_named(
     broken = {(each["check"], each["was"]): each["is"] for each in report["gate"]["broken"]}
     assert broken["stem dK in place", "rounded"] == "wrong"
     assert broken["stem dK over integers", "exact"].startswith("rounded with")
-    assert {f["index"][0] for f in report["findings"] if f["check"] == "stem dK in place"} == {1}
+    (found,) = (f for f in report["findings"] if f["check"] == "stem dK in place")
+    assert found["index"][0] == 1
+    assert found["layout"] == "in stem"
+    assert found["circumstances"] == "In place wrong in 1 of 1 calls, in step 1"
+    assert re.match(
+        r"dK\[1,0,\d,\d\]\n  should be \S+\n  is        \S+\nwith \d of", found["explanation"]
+    )
     assert "BROKEN" in capsys.readouterr().out
 
 

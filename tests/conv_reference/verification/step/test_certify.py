@@ -245,7 +245,7 @@ def test_a_module_that_runs_on_two_sizes_and_dtypes_has_a_row_for_each() -> None
         layer(IMAGES)
         layer(IMAGES[..., 1:])
     first, *rows = str(certificate).splitlines()
-    assert first.endswith("in 1 step, in float32")
+    assert first.endswith("in 1 step, in float32; over integers 2 of 2 answers exact")
     assert [row.split()[:5] for row in rows[1:3]] == [
         ["Conv2d", "(n6", "c3", "h21", "w26"],
         ["Conv2d", "(n6", "c3", "h21", "w25"],
@@ -255,7 +255,7 @@ def test_a_module_that_runs_on_two_sizes_and_dtypes_has_a_row_for_each() -> None
         layer(IMAGES.double())
         layer.float()(IMAGES)
     lines = str(both).splitlines()
-    assert lines[0].endswith("in float64, float32")
+    assert "in 1 step, in float64, float32; over" in lines[0]
     assert [line.split()[1] for line in lines[2:4]] == ["float64", "float32"]
 
 
@@ -317,6 +317,43 @@ def test_ten_bits_in_place_of_twenty_four_are_wrong_over_integers_and_few_in_pla
             layer(torch.rand(8, 16, 20, 20))
         assert certificate.verdict == verdict
         assert certificate.rows[0].seen("Y").bits < 16
+
+
+def test_over_integers_one_element_that_errs_alone_is_no_rounding_and_many_are_shown() -> None:
+    def change(share: slice) -> Change:
+        def changed(name: str, number: int, _: tuple[Any, ...], answered: Any) -> None:
+            if number == 1:  # the first is the step's own, the second over integers
+                answered.view(-1)[share] += 32
+
+        return changed
+
+    layer = nn.Conv2d(16, 16, 3, bias=False)
+    said = []
+    for share in (slice(77, 78), slice(None)):
+        with corrupted(change(share)), certify(layer) as certificate:
+            layer(torch.rand(8, 16, 9, 9))
+        said.append(str(certificate))
+    alone, many = said
+    assert re.search(
+        r"WRONG Conv2d Y: over integers, Y\[0,1,4,0\] .*, alone at this pixel\n", alone
+    )
+    assert many.startswith("right")
+    assert "over integers 0 of 1 answer exact\n" in many
+    where = (
+        r"\n  over integers, rounded in Conv2d Y, to \d+\.\d bits: Y\[.*, with 127 of 127 others"
+    )
+    assert re.search(where, many)
+
+
+def test_of_an_answer_of_zeros_any_error_would_be_seen() -> None:
+    """Behind a channel that no sample activates."""
+    layer = nn.Conv2d(3, 4, 3)
+    with certify(layer) as certificate:
+        layer(IMAGES.clone().requires_grad_()).mul(0).sum().backward()
+    Y, dX, dK, _ = (certificate.rows[0].seen(name) for name in ("Y", "dX", "dK", "db"))
+    assert 0 < Y.limit < 1e-5
+    assert (dX.limit, dK.limit) == (0, 0)
+    assert str(certificate).count("rounded <0 / exact") == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""What a network computes around the convolutions of torch's that are heard in it.
+
+A layer may compute its convolution without the dispatcher's, or write its own gradients around it:
+of both a certificate knows nothing, and says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
+from torch.nn.modules.conv import _ConvNd
+
+
+class Unheard:
+    """Looks at each module when its forward pass ends, and lists what was not judged in it."""
+
+    def __init__(self, not_judged: Counter[str]) -> None:
+        self.listening = False  # to the dispatcher: else nothing can be missed
+        self._not_judged = not_judged
+        self._heard: set[str] = set()
+        self._first: dict[str, str] = {}  # where each kind was met first
+
+    def entered(self, path: str) -> None:
+        """A module's forward pass begins."""
+        self._heard.discard(path)
+
+    def heard(self, path: str) -> None:
+        """A convolution was carried out in this module."""
+        self._heard.add(path)
+
+    def kin(self, operator: str, path: str) -> None:
+        """An operator is met that carries out a convolution by another name, in a module or ""."""
+        self._count(operator, path, f"{operator} in" if path else operator)
+
+    def left(self, path: str, module: nn.Module, output: Any) -> None:
+        """A module's forward pass has ended."""
+        if not self.listening:
+            return
+        if path in self._heard and is_hand_written(output):
+            self.hand_written(path)
+        elif isinstance(module, _ConvNd) and path not in self._heard:
+            kind = type(module).__name__
+            self._count(kind, path, f"{kind} without a convolution of torch's, as")
+
+    def _count(self, kind: str, path: str, said: str) -> None:
+        first = self._first.setdefault(kind, path)
+        self._not_judged[f"{said} {first}".strip()] += 1
+
+    def hand_written(self, path: str) -> None:
+        """The gradients of this module's convolution are not torch's own."""
+        self._not_judged[f"{path}: what its own autograd.Function does around the convolution"] = 1
+
+
+def is_hand_written(output: Any) -> bool:
+    """Whether a tensor comes straight out of an ``autograd.Function`` in Python."""
+    return isinstance(output, Tensor) and isinstance(output.grad_fn, BackwardCFunction)
