@@ -223,7 +223,8 @@ def test_an_answer_that_got_worse_is_red_and_one_that_is_wrong_is_named(
     assert found["layout"] == "in stem"
     assert found["circumstances"] == "In place wrong in 1 of 1 calls, in step 1"
     assert re.match(
-        r"dK\[1,0,\d,\d\]\n  should be \S+\n  is        \S+\nwith \d of", found["explanation"]
+        r"dK\[1,0,\d,\d\]\n  should be \S+\n  is        \S+\nalone at this tap",
+        found["explanation"],
     )
     assert "BROKEN" in capsys.readouterr().out
 
