@@ -297,7 +297,7 @@ def bordered(input: Tensor, geometry: Geometry) -> Tensor:
     if geometry.padding_mode != "zeros":
         return borders.padded(input, geometry.padding, geometry.padding_mode)
     (top, bottom), (left, right) = geometry.padding
-    return pad(input, (left, right, top, bottom))
+    return pad(input, (left, right, top, bottom)) if any((top, bottom, left, right)) else input
 
 
 def _kernel_matrix(weight: Tensor, geometry: Geometry) -> Tensor:

@@ -162,12 +162,10 @@ class Target:
         """The nearest case that the target can be asked for."""
         bias = case.bias if "bias" in self.options else self.always_biased
         asked = "" if self.forward_only else case.requires_grad
-        case = replace(
-            case,
-            geometry=self.restrict_geometry(case.geometry),
-            bias=bias,
-            requires_grad=asked if bias else asked.replace("b", ""),
-        )
+        asked = asked if bias else asked.replace("b", "")
+        geometry = self.restrict_geometry(case.geometry)
+        if (geometry, bias, asked) != (case.geometry, case.bias, case.requires_grad):
+            case = replace(case, geometry=geometry, bias=bias, requires_grad=asked)
         return case if self.offer is None else _offered(case, self.offer)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
