@@ -21,8 +21,10 @@ An error in one element alone is never missed, for no weight is zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 
 import torch
@@ -39,6 +41,7 @@ _BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
 _EXACT = 2**23
 _MOST_PLANES = 2**25  # numbers in float64: 256 MiB
+_FEW = 2**13  # numbers, up to which it is the calls that cost, and no reading
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class Combination:
         """
         of_G, of_dX = largest or (None, None)
         Gu = self._over_samples(grad_output, of_G)
-        alone = replace(self.geometry, batch=1, groups=1, in_channels=1)
+        alone = _of_one(self.geometry, 1, outputs=self.geometry.out_channels)
         K = self._kernel_over_inputs(weight)
         expected = functional.grad_input(Gu[None], K, alone)[0, 0]
         if bias is not None:
@@ -175,24 +178,6 @@ class Combination:
             return Equation(expected, actual)
         spread = functional.grad_input(Gu[None].square(), K.square(), alone)[0, 0]
         return Equation(expected, actual, _root(spread))
-
-    def grad_weight(
-        self,
-        grad_output: Num[Tensor, "n o oh ow"],
-        input: Num[Tensor, "n c h w"],
-        grad_weight: Num[Tensor, "o c_per_group kh kw"],
-        *,
-        largest: tuple[float, float] | None = None,
-    ) -> Equation:
-        """Of dK: (kh, kw).
-
-        Args:
-            grad_output: G.
-            input: X.
-            grad_weight: dK.
-            largest: of G and of X.
-        """
-        return self.grad_parameters(grad_output, input, grad_weight, None, largest=largest)[0]
 
     def grad_parameters(
         self,
@@ -213,29 +198,29 @@ class Combination:
             largest: of G and of X.
         """
         g, w, (of_G, of_X) = self.geometry, self.weights, largest or (None, None)
-        taps = torch.zeros(1, 1, *g.kernel_size, dtype=torch.float64, device=input.device)
-        total = torch.zeros((), dtype=torch.float64, device=input.device)
-        squares, total_of_squares = torch.zeros_like(taps), torch.zeros_like(total)
+        kinds = self._kind(of_X, w.inputs), self._kind(of_G, w.outputs)
+        taps, totals, squares, of_squares = _Sum(), _Sum(), _Sum(), _Sum()
         for part in _blocks(input):
-            X = _over_channels(input[part], w.inputs, g.groups, self._kind(of_X, w.inputs))
-            G = _over_channels(grad_output[part], w.outputs, g.groups, self._kind(of_G, w.outputs))
-            plane = replace(g, batch=len(X) * g.groups, in_channels=1, out_channels=1, groups=1)
+            X = _over_channels(input[part], w.inputs, g.groups, kinds[0])
+            G = _over_channels(grad_output[part], w.outputs, g.groups, kinds[1])
+            plane = _of_one(g, len(X) * g.groups)
             X, G = X.reshape(plane.input_shape), G.reshape(plane.output_shape)
-            taps += functional.grad_weight(G, X, plane)
-            total += G.sum()
+            taps.add(functional.grad_weight(G, X, plane))
+            totals.add(G.sum())
             if self.fast:
-                squares += functional.grad_weight(G.square(), X.square(), plane)
-                total_of_squares += G.square().sum()
-        by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw), each of its group
-        of_weight = Equation(
-            taps[0, 0],
-            torch.tensordot(w.inputs, by_output, 1),
-            _root(squares[0, 0]) if self.fast else None,
-        )
+                squares.add(functional.grad_weight(G.square(), X.square(), plane))
+                of_squares.add(G.square().sum())
+        by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw)
+        number = input.new_zeros((), dtype=torch.float64)
+        expected = taps.or_else(number.expand(1, 1, *g.kernel_size))[0, 0]
+        actual = (w.inputs @ by_output.reshape(len(by_output), -1)).reshape(g.kernel_size)
+        spread = squares.or_else(expected[None, None])[0, 0] if self.fast else None
+        of_weight = Equation(expected, actual, _root(spread))
         if grad_bias is None:
             return of_weight, None
-        spread = _root(total_of_squares) if self.fast else None
-        return of_weight, Equation(total, w.outputs @ grad_bias.to(torch.float64), spread)
+        spread = of_squares.or_else(number) if self.fast else None
+        found = w.outputs @ grad_bias.to(torch.float64)
+        return of_weight, Equation(totals.or_else(number), found, _root(spread))
 
     def grad_bias(
         self,
@@ -276,26 +261,26 @@ class Combination:
 
     def _over_both(self, tensor: Tensor, weights: Tensor, largest: float | None) -> Tensor:
         """Σ_n Σ_c u_n w_c T[n, c], in float64."""
-        u, kind = self.weights.samples, self._kind(largest, weights)
-        total = torch.zeros(tensor.shape[2:], dtype=torch.float64, device=tensor.device)
+        u, kind, total = self.weights.samples, self._kind(largest, weights), _Sum()
+        height, width = tensor.shape[2:]
         for part in _blocks(tensor):
-            planes = _over_channels(tensor[part], weights, 1, kind)[:, 0]
-            total += torch.tensordot(u[part], planes.to(torch.float64), 1)
-        return total
+            planes = _over_channels(tensor[part], weights, 1, kind)
+            total.add((u[part] @ planes.reshape(-1, height * width)).reshape(height, width))
+        return total.or_else(tensor.new_zeros((), dtype=torch.float64).expand(height, width))
 
     def _kernel_over_outputs(self, weight: Tensor) -> Tensor:
         """Σ_o r_o K[o], of each group's own outputs: (1, C, kh, kw)."""
-        g = self.geometry
-        group_in, group_out = g.group_channels
-        K = weight.to(torch.float64).reshape(g.groups, group_out, group_in * _taps(g))
+        g, (_, group_out) = self.geometry, self.geometry.group_channels
+        K = weight.to(torch.float64).reshape(g.groups, group_out, -1)
         r = self.weights.outputs.reshape(g.groups, 1, group_out)
         return (r @ K).reshape(1, g.in_channels, *g.kernel_size)
 
     def _kernel_over_inputs(self, weight: Tensor) -> Tensor:
         """Σ_c v_c K[:, c], of each group's own inputs: (O, 1, kh, kw)."""
-        g = self.geometry
-        group_in, group_out = g.group_channels
-        K = weight.to(torch.float64).reshape(g.groups, group_out, group_in, _taps(g))
+        g, (group_in, group_out) = self.geometry, self.geometry.group_channels
+        K = weight.to(torch.float64).reshape(
+            g.groups, group_out, group_in, math.prod(g.kernel_size)
+        )
         v = self.weights.inputs.reshape(g.groups, 1, 1, group_in)
         return (v @ K).reshape(g.out_channels, 1, *g.kernel_size)
 
@@ -305,6 +290,26 @@ class Combination:
             return torch.float32 if self.fast else torch.float64
         exact = largest * self.weights.magnitude * max(len(weights), 1) < _EXACT
         return torch.float32 if exact else torch.float64
+
+
+@dataclass
+class _Sum:
+    """Of the blocks' parts; mostly there is one block, to which nothing is to be added."""
+
+    value: Tensor | None = None
+
+    def add(self, part: Tensor) -> None:
+        self.value = part if self.value is None else self.value.add_(part)
+
+    def or_else(self, nothing: Tensor) -> Tensor:
+        """The sum; of no block what is given."""
+        return nothing if self.value is None else self.value
+
+
+@lru_cache(maxsize=2**10)
+def _of_one(geometry: Geometry, batch: int, *, inputs: int = 1, outputs: int = 1) -> Geometry:
+    """The same with other channels, in one group."""
+    return replace(geometry, batch=batch, in_channels=inputs, out_channels=outputs, groups=1)
 
 
 def _root(squares: Tensor | None) -> Tensor | None:
@@ -322,10 +327,9 @@ def _blocks(tensor: Tensor) -> Iterator[slice]:
 
 def _over_samples(block: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
     """Σ_n u_n T[n] of a block: (C, H, W)."""
-    u = weights.to(dtype)
+    u, (_, c, h, w) = weights.to(dtype), block.shape
     if _is_channels_last(block):
         flat = block.permute(0, 2, 3, 1).reshape(len(u), -1).to(dtype)
-        _, c, h, w = block.shape
         return (u @ flat).reshape(h, w, c).permute(2, 0, 1)
     return (u @ block.reshape(len(u), -1).to(dtype)).reshape(block.shape[1:])
 
@@ -333,6 +337,7 @@ def _over_samples(block: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
 def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
     """Σ_c w_c T[n, c] of each group: (n, groups, H, W), in float64."""
     n, c, h, w = block.shape
+    dtype = torch.float64 if block.numel() <= _FEW else dtype
     if groups == 1 and _is_channels_last(block):
         flat = block.permute(0, 2, 3, 1).reshape(n * h * w, c).to(dtype)
         return (flat @ weights.to(dtype)).reshape(n, 1, h, w).to(torch.float64)
@@ -342,20 +347,22 @@ def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dty
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
-    last = torch.channels_last
-    return not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last)
+    is_last = tensor.is_contiguous(memory_format=torch.channels_last)
+    return is_last and not tensor.is_contiguous()
 
 
 def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """One channel of output, (H', W'), of an image (C, H, W) and a kernel (C, kh, kw).
 
     Each tap's sum over the channels is a plane of the image; the planes, shifted by their taps,
-    are added. So no patches are made.
+    are added. So no patches are made, where they would be many.
     """
     kh, kw = geometry.kernel_size
     c, h, w = input.shape
     if kh * kw * h * w > _MOST_PLANES:
         return _tap_by_tap(input, weight, geometry)
+    if weight.numel() * math.prod(geometry.output_size) <= _FEW:
+        return functional.output(input[None], weight[None], _of_one(geometry, 1, inputs=c))[0, 0]
     planes = weight.reshape(c, kh * kw).T @ input.reshape(c, h * w)
     padded = functional.bordered(planes.reshape(kh, kw, h, w), geometry)
     total = input.new_zeros(geometry.output_size)
@@ -373,7 +380,3 @@ def _tap_by_tap(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         read = padded[:, geometry.read_by(0, a), geometry.read_by(1, b)]
         total += torch.tensordot(weight.reshape(-1, kh, kw)[:, a, b], read, 1)
     return total
-
-
-def _taps(geometry: Geometry) -> int:
-    return geometry.kernel_size[0] * geometry.kernel_size[1]
