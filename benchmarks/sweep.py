@@ -36,9 +36,8 @@ def main() -> None:
         more = long.geometries - short.geometries
         rates[workers] = more / (long.seconds - short.seconds)
         print(
-            f"{workers} worker{'s' * (workers > 1)}: {rates[workers]:,.0f} geometries per second of "
-            f"processor time ({more:,} of them); "
-            f"at most {short.peak:,.0f} MiB over {short.geometries:,} geometries, "
+            f"workers {workers}: {rates[workers]:,.0f} geometries per second of processor time, of "
+            f"{more:,}; at most {short.peak:,.0f} MiB over {short.geometries:,} geometries, "
             f"{long.peak:,.0f} MiB over {long.geometries:,}"
         )
     print(f"two workers on two idle cores: at most {2 * rates[2] / rates[1]:.2f} times one")
