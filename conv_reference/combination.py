@@ -179,6 +179,17 @@ class Combination:
         spread = functional.grad_input(Gu[None].square(), K.square(), alone)[0, 0]
         return Equation(expected, actual, _root(spread))
 
+    def grad_weight(
+        self,
+        grad_output: Num[Tensor, "n o oh ow"],
+        input: Num[Tensor, "n c h w"],
+        grad_weight: Num[Tensor, "o c_per_group kh kw"],
+        *,
+        largest: tuple[float, float] | None = None,
+    ) -> Equation:
+        """Of dK: (kh, kw); see ``grad_parameters``."""
+        return self.grad_parameters(grad_output, input, grad_weight, None, largest=largest)[0]
+
     def grad_parameters(
         self,
         grad_output: Num[Tensor, "n o oh ow"],

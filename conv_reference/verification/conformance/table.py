@@ -76,8 +76,11 @@ def _shown(cell: Cell | None) -> Shown:
 def _shown_verdict(verdict: Verdict, passed_all: bool) -> Shown:
     said = _capital(verdict, bad=not passed_all)
     # Nothing wrong was seen, and yet it does not pass: too little was judged, or it was strict.
-    doubtful = not passed_all and verdict not in FAILURES
-    return Shown(f"{said}, not passed" if doubtful else said, not passed_all)
+    if not passed_all and verdict not in FAILURES:
+        said = f"{said}, not passed"
+    elif passed_all and verdict in FAILURES:
+        said = f"{said} (known)"
+    return Shown(said, not passed_all)
 
 
 def _capital(verdict: Verdict, *, bad: bool) -> str:

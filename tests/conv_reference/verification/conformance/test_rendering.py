@@ -39,8 +39,9 @@ def test_a_run_that_did_not_pass_says_so_though_nothing_is_wrong() -> None:
 
 
 def test_a_known_defect_is_called_so() -> None:
-    known = OTHER | {"checks": [OTHER["checks"][1] | {"known": True}]}
+    known = OTHER | {"passed": True, "checks": [OTHER["checks"][1] | {"known": True}]}
     table = {row.title: row.cells for row in rows([run_of(known)])}
+    assert table["verdict"] == (Shown("wrong (known)"),)
     assert table["vmap"] == (Shown("wrong (known)", bad=True, finding=0),)
 
 
