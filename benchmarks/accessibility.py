@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ from analytic.locale import translations
 from analytic.render import renderer
 from analytic.theorem import theorem
 from conv_reference.verification import verify
-from conv_reference.verification.report import html
+from conv_reference.verification.conformance.reading import run_of
+from conv_reference.verification.conformance.rendering import rendered
+from conv_reference.verification.model.result import Report
+from conv_reference.verification.report import html, json
 
 LOOKS = (("light", 400), ("light", 900), ("light", 1400), ("dark", 400), ("dark", 900))
 GEOMETRIES = ("h2 w3 k1x2", "c2 h5 w4 o2 k3x2 s2 p1")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 OPEN = "for (const e of document.querySelectorAll('details:not(.derived)')) e.open = true"
 OVER = "const r = document.documentElement; return r.scrollWidth - r.clientWidth"
+_PATIENCE = 300  # seconds for one look at a page, on a busy machine
 ASK = "axe.run({resultTypes: ['violations'], iframes: false}).then(arguments[0])"
 
 
@@ -53,7 +58,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _browser(options: webdriver.ChromeOptions, driver: str) -> webdriver.Chrome:
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    browser.set_script_timeout(_PATIENCE)
+    return browser
 
 
 def _looked_at(
@@ -82,9 +89,23 @@ def _made(folder: Path) -> Iterator[Path]:
         documents = [derive(parse_geometry(text)).document for text in GEOMETRIES]
         for number, document in enumerate([*documents, theorem()]):
             yield _written(folder / f"derivation-{number}-{language}.html", write(document, words))
+    reports = {}
     for name, implementation in (("right", torch.conv2d), ("wrong", _second_channel)):
-        report = verify(implementation, dtypes=[torch.float32], budget=1.0, seed=0)
-        yield _written(folder / f"report-{name}.html", html.render(report))
+        reports[name] = verify(implementation, dtypes=[torch.float32], budget=1.0, seed=0)
+        yield _written(folder / f"report-{name}.html", html.render(reports[name]))
+    yield _written(folder / "report-hundred.html", html.render(_hundredfold(reports["wrong"])))
+    runs = [run_of(json.content(report)) for report in reports.values()]
+    yield _written(folder / "frameworks.html", rendered(runs, "html"))
+
+
+def _hundredfold(report: Report) -> Report:
+    """As if its first finding had been made in a hundred ways."""
+    first = report.findings[0]
+    many = (
+        replace(first, check=f"check {number}", explanation=f"{first.explanation} {number}")
+        for number in range(100)
+    )
+    return replace(report, findings=tuple(replace(f, fault=n) for n, f in enumerate(many, 1)))
 
 
 def _written(path: Path, text: str) -> Path:
