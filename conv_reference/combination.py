@@ -41,6 +41,7 @@ _BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
 _EXACT = 2**23
 _MOST_PLANES = 2**25  # numbers in float64: 256 MiB
+_SHORT = 64  # columns of an image
 _FEW = 2**13  # numbers, up to which it is the calls that cost, and no reading
 
 
@@ -179,17 +180,6 @@ class Combination:
         spread = functional.grad_input(Gu[None].square(), K.square(), alone)[0, 0]
         return Equation(expected, actual, _root(spread))
 
-    def grad_weight(
-        self,
-        grad_output: Num[Tensor, "n o oh ow"],
-        input: Num[Tensor, "n c h w"],
-        grad_weight: Num[Tensor, "o c_per_group kh kw"],
-        *,
-        largest: tuple[float, float] | None = None,
-    ) -> Equation:
-        """Of dK: (kh, kw); see ``grad_parameters``."""
-        return self.grad_parameters(grad_output, input, grad_weight, None, largest=largest)[0]
-
     def grad_parameters(
         self,
         grad_output: Num[Tensor, "n o oh ow"],
@@ -216,10 +206,10 @@ class Combination:
             G = _over_channels(grad_output[part], w.outputs, g.groups, kinds[1])
             plane = _of_one(g, len(X) * g.groups)
             X, G = X.reshape(plane.input_shape), G.reshape(plane.output_shape)
-            taps.add(functional.grad_weight(G, X, plane))
+            taps.add(_taps_of(G, X, plane))
             totals.add(G.sum())
             if self.fast:
-                squares.add(functional.grad_weight(G.square(), X.square(), plane))
+                squares.add(_taps_of(G.square(), X.square(), plane))
                 of_squares.add(G.square().sum())
         by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw)
         number = input.new_zeros((), dtype=torch.float64)
@@ -358,8 +348,8 @@ def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dty
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
-    is_last = tensor.is_contiguous(memory_format=torch.channels_last)
-    return is_last and not tensor.is_contiguous()
+    last = torch.channels_last
+    return not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last)
 
 
 def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
@@ -380,6 +370,25 @@ def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     for a, b in product(range(kh), range(kw)):
         total += padded[a, b, geometry.read_by(0, a), geometry.read_by(1, b)]
     return total
+
+
+def _taps_of(grad_output: Tensor, input: Tensor, geometry: Geometry) -> Tensor:
+    """dK of images of one channel, (1, 1, kh, kw).
+
+    A row of the kernel meets all rows of all images in one product of matrices, in which each of
+    its taps is a diagonal: no patches are made, and where rows are short that costs less.
+    """
+    columns = geometry.padded_size[1]
+    if columns > _SHORT or input.numel() <= _FEW:
+        return functional.grad_weight(grad_output, input, geometry)
+    (kh, kw), width = geometry.kernel_size, geometry.output_size[1]
+    padded = functional.bordered(input, geometry)
+    G = grad_output.reshape(-1, width).T
+    taps = []
+    for a in range(kh):
+        met = G @ padded[:, 0, geometry.read_by(0, a)].reshape(-1, columns)
+        taps += [met[:, geometry.read_by(1, b)].diagonal().sum() for b in range(kw)]
+    return torch.stack(taps).reshape(1, 1, kh, kw)
 
 
 def _tap_by_tap(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:

@@ -63,7 +63,7 @@ def _equations(trial: Trial, answers: Mapping[str, Tensor]) -> Iterator[tuple[st
             case "dX":
                 yield name, combination.grad_input(G, K, planar, bias=bias)
             case "dK":
-                yield name, combination.grad_weight(G, X, planar)
+                yield name, combination.grad_parameters(G, X, planar, None)[0]
             case _:
                 is_form = operator.place("grad_output") == "grad_output"
                 channels = weights.outputs if is_form else weights.inputs
