@@ -373,18 +373,16 @@ def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _taps_of(grad_output: Tensor, input: Tensor, geometry: Geometry) -> Tensor:
-    """dK of images of one channel, (1, 1, kh, kw).
+    """Of images of one channel dK, (1, 1, kh, kw).
 
-    A row of the kernel meets all rows of all images in one product of matrices, in which each of
-    its taps is a diagonal: no patches are made, and where rows are short that costs less.
+    A row of the kernel meets all rows of all images in one product of matrices, in which each tap
+    is a diagonal: no patches are made, and where rows are short that costs less.
     """
     columns = geometry.padded_size[1]
     if columns > _SHORT or input.numel() <= _FEW:
         return functional.grad_weight(grad_output, input, geometry)
-    (kh, kw), width = geometry.kernel_size, geometry.output_size[1]
-    padded = functional.bordered(input, geometry)
-    G = grad_output.reshape(-1, width).T
-    taps = []
+    (kh, kw), padded = geometry.kernel_size, functional.bordered(input, geometry)
+    G, taps = grad_output.reshape(-1, geometry.output_size[1]).T, []
     for a in range(kh):
         met = G @ padded[:, 0, geometry.read_by(0, a)].reshape(-1, columns)
         taps += [met[:, geometry.read_by(1, b)].diagonal().sum() for b in range(kw)]
