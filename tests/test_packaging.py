@@ -135,13 +135,9 @@ def test_the_command_is_used_from_the_fresh_environment(installed: Path, project
     )
     assert where.stdout.startswith(str(installed.parent))
 
-    command = [installed / "conv-reference", "verify"]
     once = ["--geometry", GEOMETRY, "--dtype", "float32", "--check", "certificate"]
-    right = run([*command, "kernels.py:right", *once], project)
-    assert right.returncode == 0, right.stderr
-    assert all(line.startswith("conv-reference") for line in right.stderr.splitlines())
-    assert right.stdout.startswith("kernels.py:right: right, bit for bit")
-    wrong = run([*command, "kernels.py:flipped", *once, "--format", "html"], project)
+    command = [installed / "conv-reference", "verify", "kernels.py:flipped", *once]
+    wrong = run([*command, "--format", "html"], project)
     assert wrong.returncode == 1
     assert wrong.stdout.startswith("<!DOCTYPE html>")
 
@@ -189,17 +185,33 @@ def test_the_chapter_is_used_from_the_fresh_environment(installed: Path, project
     assert project.joinpath("edge-detector.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(
-    "form", ["text", "latex", "markdown", "html", "json", "notebook", "numpy", "torch"]
-)
+FORMS = ["text", "latex", "markdown", "html", "json", "notebook", "numpy", "torch"]
+# As `python -m analytic` runs, one form after another.
+EACH_FORM = f"""\
+import runpy, sys
+for form in {FORMS}:
+    sys.argv[1:] = ["--format", form]
+    try:
+        runpy.run_module("analytic", run_name="__main__")
+    except SystemExit as error:
+        print("\\n" + form, error.code)
+"""
+
+
+@pytest.fixture(scope="module")
+def derived() -> str:
+    """The derivation in each form, as our own environment prints it."""
+    return run([sys.executable, "-c", EACH_FORM], ROOT).stdout
+
+
 def test_the_derivation_is_used_from_the_fresh_environment(
-    installed: Path, project: Path, form: str
+    installed: Path, project: Path, derived: str
 ) -> None:
-    command = ["-m", "analytic", "--format", form]
-    done = run([installed / "python", *command], project)
+    done = run([installed / "python", "-c", EACH_FORM], project)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == run([sys.executable, *command], ROOT).stdout
+    assert done.stdout == derived
+    assert re.findall(r"^(\w+) 0$", derived, re.MULTILINE) == FORMS
 
 
 def test_the_derivation_needs_no_newer_sympy_than_is_asked_for(project: Path) -> None:

@@ -115,9 +115,13 @@ def test_an_infinity_stays_the_infinity_that_it_is(
     assert all(text.endswith(shown) for text in told)
 
 
-@pytest.mark.parametrize("implementation", [right.fft, right.winograd_2, right.winograd_4])
 @pytest.mark.parametrize(
-    "dtype", ["float64", *(pytest.param(d, marks=pytest.mark.slow) for d in ("float32", "float16"))]
+    ("implementation", "dtype"),
+    [
+        *((each, "float64") for each in (right.fft, right.winograd_2, right.winograd_4)),
+        pytest.param(right.fft, "float32", marks=pytest.mark.slow),
+        pytest.param(right.winograd_4, "float16", marks=pytest.mark.slow),
+    ],
 )
 def test_a_transform_may_make_nan_of_an_infinity(implementation: Any, dtype: str) -> None:
     notes: set[str] = set()

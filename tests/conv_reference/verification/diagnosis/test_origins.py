@@ -54,7 +54,6 @@ VMAP = ("vmap", "Y mapped over K", Verdict.WRONG)
     [
         ("wrong_shape", {SHAPE}),
         ("shape_and_raise", {SHAPE, RAISE}),
-        ("shape_raise_and_groups", {SHAPE, RAISE, GROUPS}),
         ("four", {SHAPE, RAISE, GROUPS, VMAP}),
     ],
 )
@@ -99,7 +98,7 @@ def test_a_mode_that_only_follows_is_under_the_simpler_one() -> None:
 @pytest.mark.slow
 def test_gradients_of_a_wrong_output_follow_from_it() -> None:
     report = verify(
-        faulty.flipped_kernel, dtypes=["float64"], checks=["certificate"], budget=1, seed=0
+        faulty.flipped_kernel, dtypes=["float64"], checks=["certificate"], budget=0.3, seed=0
     )
     (group,) = groups(report.findings)
 
@@ -110,7 +109,7 @@ def test_gradients_of_a_wrong_output_follow_from_it() -> None:
 @pytest.mark.slow
 def test_a_gradient_that_is_not_that_of_the_wrong_output_is_a_fault_of_its_own() -> None:
     report = verify(
-        several.twice_wrong, dtypes=["float64"], checks=["certificate"], budget=1, seed=0
+        several.twice_wrong, dtypes=["float64"], checks=["certificate"], budget=0.3, seed=0
     )
     found = groups(report.findings)
 

@@ -58,7 +58,7 @@ def verify(
     return run
 
 
-SMALL = ("--dtype", "float32", "--check", "certificate", "--budget", "0.3", "--seed", "5")
+SMALL = ("--dtype", "float32", "--check", "certificate", "--budget", "0.1", "--seed", "5")
 
 
 def test_a_commit_that_breaks_dk_for_groups_turns_the_gate_red_and_its_mend_green(

@@ -105,7 +105,7 @@ def resnet_broken(change: Callable[[str, tuple[Any, ...], Any], None], batch: in
     with Corrupted(change), certify(model) as certificate:
         for _ in range(2):
             optimizer.zero_grad()
-            model(torch.randn(batch, 3, 64, 64)).logits.square().mean().backward()
+            model(torch.randn(batch, 3, 32, 32)).logits.square().mean().backward()
             optimizer.step()
     lines = str(certificate).splitlines()
     return [line.strip() for line in lines[: next(n for n, e in enumerate(lines) if "dX" in e)]]
@@ -165,10 +165,10 @@ def step(build: Callable[[], nn.Module], size: int) -> Certificate:
 @pytest.mark.parametrize(
     ("build", "convolutions", "size"),
     [
-        (resnet, 53, 64),
-        (mobilenet, 52, 64),
-        (efficientnet, 81, 64),
-        (convnext, 22, 64),
+        (resnet, 53, 32),
+        (mobilenet, 52, 32),
+        (efficientnet, 81, 32),
+        (convnext, 22, 32),
         (UNet, 13, 32),
     ],
     ids=["ResNet-50", "MobileNetV2", "EfficientNet", "ConvNeXt", "U-Net"],

@@ -50,9 +50,6 @@ def one_kernel_for_all(
 
 wrong_shape = direct.convolution(Parts(finish=one_column_more))
 shape_and_raise = direct.convolution(Parts(finish=one_column_more, grad_input=no_tall_kernel))
-shape_raise_and_groups = direct.convolution(
-    Parts(finish=one_column_more, grad_input=no_tall_kernel, grad_weight=first_groups_gradient)
-)
 four = direct.convolution(
     Parts(
         finish=one_column_more,
