@@ -203,6 +203,7 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
         "Of a tensor that is both X and K the gradient is dX + dK.",
         "An implementation that keeps its operands apart by their identity loses one of the two.",
         "one of the gradients of a shared tensor is lost (a class of faults)",
+        rests_on=("dX", "dK"),
         own=("n2 c3 h2 w3 o2 k2x3",),
         about="n == o and g == 1 and h == kh and w == kw",
     ),

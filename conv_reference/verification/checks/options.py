@@ -195,7 +195,7 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
             yield not_judged("unbatched", "an image without a batch is not taken")
             return
         found = {**raised.observed}
-        said = "of an image without a batch there is an answer, but no gradient: that raises"
+        said = "an image without a batch is answered, but its backward pass raises"
         yield observed("unbatched", raised.quantity, said)
     Y = found["Y"]
     if isinstance(Y, Tensor) and Y.shape != call.G.shape[1:]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from conv_reference.quantities import FIRST_ORDER, ROLE_OF
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.changeable import behind_changes, changeable
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
@@ -58,7 +59,8 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
             _file(groups[kind], failure)
         else:
             later.append(failure)
-    for failure, simplest, origin in _origins(later, bench):
+    first = [failure for group in groups.values() for failure in group.failures]
+    for failure, simplest, origin in _origins(later, first, bench):
         if origin is None:
             own, shown = _kind(simplest, bench), simplest
             if own.known:  # what stands for it is torch's fault, and it is not
@@ -86,11 +88,20 @@ def _kind(failure: Failure, bench: Bench) -> Kind:
 
 
 def _origins(
-    failures: Sequence[Failure], bench: Bench
+    failures: Sequence[Failure], first: Sequence[Failure], bench: Bench
 ) -> Iterator[tuple[Failure, Failure, Failure | None]]:
-    """Each failure, the simplest on its case that stands for it, and what it follows from."""
+    """Each failure, the simplest on its case that stands for it, and what it follows from.
+
+    Args:
+        failures: of other rows than the certificate's.
+        first: those of the certificate.
+        bench: what is asked.
+    """
     asked = _sample(failures)
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
+    left = [f for f in asked if id(f) not in origins]
+    if left:
+        origins |= behind_changes(left, changeable(first, bench), explains, bench)
     simpler = [f for f in asked if id(f) not in origins]
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
     if bench.is_over:

@@ -64,6 +64,7 @@ class Tally:
     operator: Operator = CONV2D  # that the target should compute
     refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
     _notes: dict[str, set[torch.dtype]] = field(default_factory=dict)  # observed, and in which
+    _answered: set[torch.dtype] = field(default_factory=set)  # in which anything was
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
 
     def add(self, case: Case, result: Sequence[Judgement] | Crash) -> None:
@@ -72,6 +73,8 @@ class Tally:
             result = [crashed(self._check(case), case, result)]
         judged = {j.check: None for j in result if j.verdict != Verdict.UNSUPPORTED}
         refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
+        if judged:
+            self._answered.add(case.dtype)
         for row in judged:
             _count(self._row(row, case), case)
         for row in refused:
@@ -110,11 +113,11 @@ class Tally:
 
     @property
     def notes(self) -> list[Note]:
-        """What was observed and not judged; where not in every dtype, in which."""
+        """What was observed and not judged; where not in every dtype with answers, in which."""
         return [
             Note(
                 NoteKind.OBSERVED,
-                what + ("" if seen >= {*self.dtypes} else f" ({self._named(seen)})"),
+                what + ("" if seen >= self._answered else f" ({self._named(seen)})"),
             )
             for what, seen in self._notes.items()
         ]

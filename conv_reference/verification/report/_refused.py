@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Set
 
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
@@ -39,16 +40,16 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def refused_dtypes(report: Report) -> dict[str, str]:
-    """The dtypes in which nothing was answered, for one reason; not all that there are."""
-    reasons: dict[str, set[str | None]] = {}
+    """The dtypes in which nothing was answered, mostly for this reason; not all that there are."""
+    reasons: dict[str, Counter[str | None]] = {}
     for check in report.checks:
         if check.dtype != NO_DTYPE:
             refused = check.verdict == Verdict.UNSUPPORTED
-            reasons.setdefault(check.dtype, set()).add(check.reason if refused else None)
+            reasons.setdefault(check.dtype, Counter())[check.reason if refused else None] += 1
     found = {
-        dtype: one_line(reason or "no reason given")
-        for dtype, (reason, *more) in reasons.items()
-        if reason is not None and not more
+        dtype: one_line(every.most_common(1)[0][0] or "no reason given")
+        for dtype, every in reasons.items()
+        if None not in every
     }
     return found if len(found) < len(reasons) else {}
 

@@ -116,7 +116,7 @@ def calling(report: Report) -> tuple[str, ...]:
     """
     lines = []
     if report.called_as:
-        fixed = f' (--as "{report.convention}" fixes it)' if report.convention else ""
+        fixed = f' (to have it so always: --as "{report.convention}")' if report.convention else ""
         lines.append(f"called with {'; '.join(report.called_as)}{fixed}")
     lines += [f"refuses: {refused}" for refused in report.refuses]
     if report.computes:
@@ -209,13 +209,13 @@ def closing(report: Report, view: View = PLAIN) -> str:
     """The last line: the verdict once more, for which dtypes and cases, and the exit status."""
     apart = by_dtype(report) if view.top is None else ""
     alone = _verdict(report) + _tried(report, alike=not apart) + _but_known(report)
-    alone += _permissive(report) + _without_gradients(report)
+    more = _permissive(report) + _without_gradients(report) if view.top is None else ""
     said = alone if view.top is None else view.top.headline
     where = answered(report) if view.top is None else ""
     if view.top is None and report.certified:
         said, apart = headline(report), ""
     status = "" if view.status is None else f"; exit status {view.status}"
-    return f"{one_line(report.target)}: {said}{where}{apart and ': '}{apart}{status}"
+    return f"{one_line(report.target)}: {said}{where}{apart and ': '}{apart}{more}{status}"
 
 
 def _tried(report: Report, *, alike: bool) -> str:

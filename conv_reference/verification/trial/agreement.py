@@ -100,8 +100,7 @@ def observed(row: str, quantity: str, what: str) -> Judgement:
 
 def not_judged(row: str, reason: str) -> Judgement:
     """That nothing is claimed of a case, and why: it is counted as unsupported."""
-    said = f"not judged: {reason}"
-    return Judgement(row, "", Verdict.UNSUPPORTED, explanation=said)
+    return Judgement(row, "", Verdict.UNSUPPORTED, explanation=reason)
 
 
 def _not_rounded(

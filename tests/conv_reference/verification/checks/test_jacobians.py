@@ -63,7 +63,7 @@ def test_what_is_differentiable_once_is_unsupported() -> None:
 def test_a_jacobian_too_large_is_said_not_to_be_judged() -> None:
     (judgement,) = ask(torch.nn.functional.conv2d, "jacrev", "float64", "c8 h8 w8 k1")
     assert judgement.verdict == Verdict.UNSUPPORTED
-    assert judgement.explanation == ("not judged: the Jacobian of these sizes: it is too large")
+    assert judgement.explanation == "the Jacobian of these sizes: it is too large"
 
 
 @pytest.mark.parametrize("check", ["jacrev", "jacfwd"])

@@ -369,4 +369,4 @@ def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
     assert row.optional
     assert row.unsupported
     assert "refused" not in str(report).splitlines()[0]
-    assert "unbatched: not judged: an image without a batch is not taken" in str(report)
+    assert "unbatched: an image without a batch is not taken" in str(report)

@@ -213,8 +213,11 @@ def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     seen = Judgement("forward", "Y", Verdict.EXACT, observed="a NaN spreads")
     given.add(SMALL, [seen])
     given.add(LARGE, [seen])
+    given.add(DOUBLE, [Judgement("forward", "Y", Verdict.UNSUPPORTED)])  # is none to be told apart
 
-    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (float32)")]
+    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]
     assert given.failures() == []
+    given.add(DOUBLE, [Judgement("forward", "Y", Verdict.EXACT)])
+    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (float32)")]
     given.add(DOUBLE, [seen])
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]

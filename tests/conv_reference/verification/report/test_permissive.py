@@ -65,7 +65,7 @@ def test_it_passes_but_where_strictness_is_asked_for() -> None:
         (
             BOTH,
             f"wrong (1 finding), on 11,300 cases{WORDS}",
-            f"wrong (1 finding), on 11,300 cases{WORDS}",
+            f"wrong (1 finding), on 11,300 cases: right in float64; wrong in float32{WORDS}",
         ),
         (
             replace(PERMISSIVE, checks=(row("refusals", verdict=Verdict.PERMISSIVE),)),

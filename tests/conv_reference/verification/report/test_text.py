@@ -109,12 +109,16 @@ def test_a_dtype_that_is_refused_as_a_whole_is_one_line_and_no_column() -> None:
     }
     rows = [row(name, "float32") for name in ("forward", "grad_input", "vmap")]
     rows += [row(name, "bfloat16", **refused) for name in ("forward", "vmap")]
+    # A row that has a reason of its own to be refused does not make a list of the others.
+    words: dict[str, Any] = {"verdict": Verdict.UNSUPPORTED, "reason": "padding takes no words"}
+    rows += [row("padding_words", dtype, **words) for dtype in ("float32", "bfloat16")]
     shown = text.render(replace(RIGHT, checks=tuple(rows)))
     assert [line.split() for line in shown.splitlines()][2:4] == [
         ["check", "float32", "cases"],
         ["all", "3", "checks", "exact", "≤2e-07"],
     ]
     assert "\n  bfloat16: NotImplementedError: no bfloat16\n" in shown
+    assert "\n  padding_words: padding takes no words\n" in shown
     assert "right in float32; not checked in bfloat16" in shown
 
 

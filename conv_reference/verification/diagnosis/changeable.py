@@ -1,0 +1,99 @@
+"""A target that answers one question now rightly and now wrongly: what else follows from that.
+
+It keeps something between calls, reads memory that was never written, or leaves it to chance. Then
+nearly every row shows it, and each of a failing case's certificates, asked once, may be right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from conv_reference.verification.checks import Reported
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.kinds import row_of, size
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.result import FOUND, Verdict
+from conv_reference.verification.target.target import Target
+
+_ROUNDS, _SECONDS = 16, 1.0  # at most, in which one case is asked again
+_MOST_HELD = 6  # failures of one kind that are asked again: of a constant fault all fail
+
+Explains = Callable[[Judgement, Judgement], bool]
+
+
+def changeable(failures: Sequence[Failure], bench: Bench) -> list[Failure]:
+    """Those of the first order, wrong in a number, whose cases come out right when asked again."""
+    numbers = [f for f in failures if _is_number(f.judgement) and bench.known(f) is None]
+    asked = sorted({f.case: f for f in numbers}.values(), key=size)[:_MOST_HELD]
+    answers = bench.failures_on(f.case for f in asked)
+    return [f for f in asked if answers.get(f.case) == []]
+
+
+def behind_changes(
+    failures: Sequence[Failure], fickle: Sequence[Failure], explains: Explains, bench: Bench
+) -> dict[int, Failure]:
+    """What failures follow from, by their identity, of a target whose answers change.
+
+    Each is asked its certificates several times over; what none of them explains, its own case: it
+    follows where that, too, comes out right now and then.
+
+    Args:
+        failures: of other rows than the certificate's.
+        fickle: see ``changeable``; where there is none, nothing is asked.
+        explains: whether one judgement is the cause of another on the same case.
+        bench: with no time left, nothing is asked.
+    """
+    if not fickle:
+        return {}
+    wrong = [f for f in failures if _may_follow(f.judgement)]
+    questions = {id(f): tuple(filter(bench.is_possible, bench.certificates_of(f))) for f in wrong}
+    answers = bench.ask(failing_in_turn, filter(None, questions.values()), bench.settings)
+    found: dict[int, Failure] = {}
+    for failure in wrong:
+        answer = answers.get(questions[id(failure)])
+        met = answer if isinstance(answer, tuple) else ()
+        behind = (Failure(c, j) for c, j in met if explains(j, failure.judgement))
+        origin = next(behind, None)
+        if origin is not None:
+            found[id(failure)] = origin
+    left = [f for f in wrong if id(f) not in found]
+    again = bench.ask(comes_out_right, (f.case for f in left), bench.settings)
+    return found | {id(f): fickle[0] for f in left if again.get(f.case) is True}
+
+
+def failing_in_turn(
+    target: Target, cases: tuple[Case, ...], settings: Settings
+) -> tuple[tuple[Case, Judgement], ...]:
+    """How the first of the cases fails that does, each asked in turn and all of them again."""
+    ending = time.monotonic() + _SECONDS
+    for _ in range(_ROUNDS):
+        for case in cases:
+            judged = judge_case(target, case, settings)
+            found = tuple((case, j) for j in judged if j.verdict in FOUND)
+            if found or time.monotonic() > ending:
+                return found
+    return ()
+
+
+def comes_out_right(target: Target, case: Case, settings: Settings) -> bool:
+    """Whether nothing fails on the case in one of several times."""
+    ending = time.monotonic() + _SECONDS
+    for _ in range(_ROUNDS):
+        if not any(j.verdict in FOUND for j in judge_case(target, case, settings)):
+            return True
+        if time.monotonic() > ending:
+            break
+    return False
+
+
+def _is_number(judgement: Judgement) -> bool:
+    return row_of(judgement).reported == Reported.NUMBER and judgement.verdict == Verdict.WRONG
+
+
+def _may_follow(judgement: Judgement) -> bool:
+    """Whether it is numbers that are wrong: they follow from other numbers."""
+    apart = row_of(judgement).reported == Reported.APART
+    return judgement.verdict == Verdict.WRONG and judgement.of_numbers and not apart

@@ -1,0 +1,45 @@
+"""A target whose answers change from call to call: one cause, one finding, whatever shows it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.verification import Verdict, verify
+from conv_reference.verification.report.groups import groups
+
+
+class Stale:
+    """Keeps the kernel that it first saw of each size, as a runtime that packs it once."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Tensor] = {}
+
+    def __call__(self, input: Tensor, weight: Tensor) -> Tensor:
+        key = input.shape, weight.shape, input.dtype
+        kept = self.kept.setdefault(key, weight.detach().clone())
+        return conv2d(input, weight + (kept - weight).detach())
+
+
+class Fickle:
+    """Wrong by 1 in every third call, at random."""
+
+    def __init__(self) -> None:
+        self.random = random.Random(0)
+
+    def __call__(self, input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight) + (self.random.random() < 1 / 3)
+
+
+@pytest.mark.parametrize("implementation", [Stale(), Fickle()], ids=["stale", "fickle"])
+def test_what_is_wrong_now_and_then_is_one_finding(implementation: Any) -> None:
+    checks = ["certificate", "additivity", "repetition"]
+    report = verify(implementation, dtypes=["float32"], checks=checks, cases=40, seed=1)
+    (group,) = groups(report.findings)
+
+    assert (group.first.check, group.first.verdict) == ("forward", Verdict.WRONG)
+    assert "additivity" in group.following
