@@ -35,14 +35,36 @@ def require_predicate(text: str) -> None:
         PredicateError: when the text holds anything else than `evaluate` takes.
     """
     sizes = sizes_of(Geometry(input_size=(1, 1), kernel_size=(1, 1)))
-    evaluate(text, sizes)
-    for node in ast.walk(ast.parse(text, mode="eval")):
-        if isinstance(node, ast.Name) and node.id not in sizes:
-            raise PredicateError(
-                f"not a predicate over sizes: {text!r}; there is no size {node.id!r}"
-            )
-        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda):
-            raise PredicateError(f"not a predicate over sizes: {text!r}")
+    nodes = [*ast.walk(_checked(text, sizes))]
+    unknown = [n.id for n in nodes if isinstance(n, ast.Name) and n.id not in sizes]
+    if unknown:
+        raise _refusal(text, f"there is no size {unknown[0]!r}", sizes)
+    if any(
+        isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda) for node in nodes
+    ):
+        raise _refusal(text, "", sizes)
+    if not any(isinstance(node, ast.Name) for node in nodes):
+        raise _refusal(text, "it names no size", sizes)
+    try:
+        evaluate(text, sizes)
+    except PredicateError as error:
+        raise _refusal(text, "", sizes) from error
+
+
+def _checked(text: str, sizes: Mapping[str, int]) -> ast.expr:
+    try:
+        return _parsed(text)
+    except (SyntaxError, ValueError) as error:  # a null byte, too
+        raise _refusal(text, "", sizes) from error
+
+
+def _refusal(text: str, wrong: str, sizes: Mapping[str, int]) -> PredicateError:
+    """What was wrong, where more can be said of it than that it is none; and what is accepted."""
+    why = f": {wrong}" if wrong else ""
+    return PredicateError(
+        f"not a predicate over sizes: {text!r}{why}; accepted are comparisons, and, or, not, "
+        f"+ - * // % and whole numbers, over {', '.join(sizes)}"
+    )
 
 
 def evaluate(text: str, sizes: Mapping[str, int]) -> int:

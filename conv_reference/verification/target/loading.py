@@ -68,6 +68,8 @@ def load_module(place: str) -> ModuleType:
     """
     if place.endswith(".py") and not Path(place).is_file():
         raise TargetError(f"cannot import {place!r}: no such file")
+    if not place.endswith(".py") and not all(map(str.isidentifier, place.split("."))):
+        raise TargetError(f"cannot import {place!r}: accepted is package.module or path/file.py")
     return _import(place)
 
 

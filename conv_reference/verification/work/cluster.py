@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 _PATIENCE = 30  # seconds for a scheduler to answer
 _RETRIES = 2  # of a unit
+_ADDRESS = re.compile(r"\w+://.+|.+:\d+")
 
 
 @contextmanager
@@ -25,6 +27,9 @@ def dask_executor(address: str) -> Iterator[Executor]:
     Raises:
         ValueError: when Dask is not installed, or no scheduler answers there.
     """
+    if not _ADDRESS.fullmatch(address):  # of which Dask finds out, and then waits for a minute
+        accepted = "accepted is a form like tcp://10.0.0.1:8786"
+        raise ValueError(f"--dask: not a scheduler's address: {address!r}; {accepted}")
     try:
         distributed: Any = importlib.import_module("distributed")  # of an extra
     except ImportError as error:

@@ -4,7 +4,11 @@ import re
 
 import pytest
 
-from conv_reference.verification.model.predicates import PredicateError, evaluate
+from conv_reference.verification.model.predicates import (
+    PredicateError,
+    evaluate,
+    require_predicate,
+)
 
 SIZES = {"n": 2, "c": 6, "g": 3, "kh": 1, "kw": 4, "oh": 5}
 
@@ -54,3 +58,27 @@ def test_anything_else_is_refused_in_its_own_words(text: str) -> None:
         PredicateError, match=f"^not a predicate over sizes: {re.escape(repr(text))}$"
     ):
         evaluate(text, SIZES)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("foo > 1", ": there is no size 'foo'"),
+        ("n > 1 or foo", ": there is no size 'foo'"),  # where evaluation would have stopped
+        ("1", ": it names no size"),
+        ("", ""),
+        ("n >", ""),
+        ("n == 'a'", ""),
+        ("n > 0 or n.real", ""),
+        ("n\0", ""),
+    ],
+)
+def test_a_refusal_says_what_was_wrong_and_what_is_accepted(text: str, why: str) -> None:
+    with pytest.raises(PredicateError) as raised:
+        require_predicate(text)
+
+    assert str(raised.value) == (
+        f"not a predicate over sizes: {text!r}{why}; accepted are comparisons, and, or, not, "
+        "+ - * // % and whole numbers, over n, c, h, w, o, kh, kw, sh, sw, ph, pw, dh, dw, g, oh, "
+        "ow, rh, rw, blind_rows, blind_kernel_rows, blind_columns, blind_kernel_columns"
+    )

@@ -37,6 +37,8 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
         ("torch:", "not a target: 'torch:'"),
         ("no_such_module:conv2d", "cannot import 'no_such_module': ModuleNotFoundError"),
         ("missing.py:conv2d", "cannot import 'missing.py': no such file"),
+        (".:conv2d", "cannot import '.': accepted is package.module or path/file.py"),
+        ("to/my_conv:conv2d", "cannot import 'to/my_conv': accepted is package.module or path/fi"),
         ("torch.nn:Nothing", "cannot import 'torch.nn:Nothing': torch.nn has no 'Nothing'"),
         (
             "torch.nn:Conv2",

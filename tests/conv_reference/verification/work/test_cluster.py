@@ -26,6 +26,12 @@ def test_where_no_scheduler_answers_it_is_said(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
+def test_an_address_without_a_port_is_refused_before_dask_waits() -> None:
+    message = "^--dask: not a scheduler's address: 'foo'; accepted is a form like tcp://"
+    with pytest.raises(ValueError, match=message), dask_executor("foo"):
+        pass
+
+
 def judged(report: Report) -> dict[str, Any]:
     """What was judged, without the time that it took."""
     found: dict[str, Any] = json.loads(render(report))
