@@ -20,7 +20,7 @@ from conv_reference.verification.diagnosis.faults import (
 )
 from conv_reference.verification.diagnosis.kinds import Kind, products, row_of
 from conv_reference.verification.diagnosis.minimal import minimal
-from conv_reference.verification.diagnosis.origins import Groups, sorted_out
+from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
 from conv_reference.verification.diagnosis.ran import only_failing
 from conv_reference.verification.diagnosis.switches import switched
 from conv_reference.verification.diagnosis.wider import with_wider
@@ -118,7 +118,7 @@ class Diagnosis:
             finding,
             explanation="\n".join(filter(None, (setting, finding.explanation))),
             cause=finding.cause or _usual_cause([*failures, shown]),
-            also=tuple(row for row in groups[kind].also if row != finding.check),
+            also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
             occurrences=len(cases),
             differences=differences(shown, failures, self.bench) if explained else (),
         )
@@ -134,6 +134,11 @@ class Diagnosis:
         # Of a gradient of another shape torch has made what is guessed about.
         resized = row_of(judgement).reported == Reported.SHAPE and judgement.quantity != "Y"
         return replace(answer, cause="") if resized else answer
+
+
+def _rows(group: Group) -> dict[str, None]:
+    """Those in which it shows; the smallest case of a raise may be of another than the first."""
+    return {group.failures[0].judgement.check: None, **group.also}
 
 
 def _numbered_by_place(

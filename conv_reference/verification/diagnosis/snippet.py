@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.quantities import ROLE_OF, ROLES
+from conv_reference.quantities import GRADIENTS, ROLE_OF, ROLES
 from conv_reference.verification.checks import all_rows
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
@@ -224,4 +224,7 @@ def _outcome(judgement: Judgement) -> str:
     """What the last line shows, or why it is never reached."""
     if judgement.verdict in {Verdict.RAISED, Verdict.CRASHED}:
         return f"never reached: {judgement.actual}"
-    return f"should be {judgement.expected}, is {judgement.actual}"
+    said = f"should be {judgement.expected}, is {judgement.actual}"
+    if judgement.check == "shapes" and judgement.quantity in GRADIENTS:
+        return f"{said}: torch refuses that, or sums it to size"
+    return said

@@ -13,7 +13,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
-from conv_reference.quantities import CONV2D, Operator
+from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.checks import Check, Reported, Row, Sample
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
@@ -32,6 +32,7 @@ from conv_reference.verification.trial.values import miss_bound
 _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
 )
+_SHAPES, _MISFIT = "shapes", "returned an invalid gradient"  # the row; and as torch says it
 AS_FOUND = "raises as it does without the transform, which is a finding"
 DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
@@ -155,11 +156,19 @@ class Tally:
         """
         excused = {id(failure) for failure in known}
         thrown = (failure.judgement.thrown for failure in self.failures())
-        found = {each.alike for each in thrown if each is not None}
+        found = {each.alike for each in thrown if each is not None} | self._of_a_shape()
         order = {row.name: (i, c) for i, (c, row) in enumerate(_rows(self.checks))}
         place = {dtype: i for i, dtype in enumerate(self.dtypes)}
         keys = sorted(self._seen, key=lambda key: (order[key[0]][0], place.get(key[1], 99)))
         return [self._result(*key, order[key[0]][1], excused, found) for key in keys]
+
+    def _of_a_shape(self) -> set[Thrown]:
+        """What torch throws for a gradient of another shape, where such a shape is a finding."""
+        shapes = (f for f in self.failures() if f.judgement.check == _SHAPES)
+        if all(f.judgement.quantity not in GRADIENTS for f in shapes):
+            return set()
+        every = (thrown for seen in self._seen.values() for thrown in seen.thrown)
+        return {thrown for thrown in every if _MISFIT in thrown.message and not thrown.place}
 
     def _result(
         self,

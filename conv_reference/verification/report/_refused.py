@@ -34,7 +34,7 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     for (reason, name), among in where.items():
         part = "" if {*among} >= dtypes or among == [NO_DTYPE] else f" ({', '.join(among)})"
         reasons.setdefault(reason, []).append(name + part)
-    for reason, name in _refused_in_part(report, dtypes):
+    for reason, name in _refused_in_part(report, dtypes, reasons_alike):
         reasons.setdefault(reason, []).append(name)
     return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
 
@@ -54,12 +54,15 @@ def refused_dtypes(report: Report) -> dict[str, str]:
     return found if len(found) < len(reasons) else {}
 
 
-def _refused_in_part(report: Report, dtypes: Set[str]) -> Iterator[tuple[str, str]]:
+def _refused_in_part(
+    report: Report, dtypes: Set[str], alike: dict[str, str]
+) -> Iterator[tuple[str, str]]:
     """A reason, and the check of which it keeps a part of the cases, in all dtypes together."""
     found: dict[tuple[str, str], list[CheckResult]] = {}
     for check in report.checks:
         if check.unsupported and check.verdict != Verdict.UNSUPPORTED:
-            reason = one_line(check.reason) or "no reason given"
+            said = one_line(check.reason) or "no reason given"
+            reason = alike.setdefault(_SIZES.sub("#", said), said)
             found.setdefault((reason, one_line(check.name)), []).append(check)
     for (reason, name), checks in found.items():
         among = {check.dtype for check in checks}

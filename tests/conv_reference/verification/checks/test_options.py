@@ -354,7 +354,7 @@ def test_a_backward_pass_that_raises_on_one_image_is_a_note() -> None:
         return Batches.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
 
     raised, Y = judged(batches, f"unbatched {OWN}")
-    assert raised.observed.endswith("but no gradient: that raises")
+    assert raised.observed.endswith("is answered, but its backward pass raises")
     assert (Y.quantity, Y.verdict) == ("Y", Verdict.EXACT)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.diagnosis.tally import DAMAGE, Tally
+from conv_reference.verification.diagnosis.tally import AS_FOUND, DAMAGE, Tally
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Crash, Judgement
+from conv_reference.verification.model.judgement import Crash, Judgement, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Verdict
 from conv_reference.verification.trial.values import miss_bound
@@ -221,3 +221,17 @@ def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (float32)")]
     given.add(DOUBLE, [seen])
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]
+
+
+def test_what_torch_throws_for_a_gradient_of_another_shape_is_no_raise_of_a_mode() -> None:
+    thrown = Thrown("RuntimeError", "Function F returned an invalid gradient at index 0 - got [1]")
+    case = Case.parse("jacrev float32 h1 w2 k1")
+    refused = Judgement("jacrev", "dX", Verdict.UNSUPPORTED, actual="raises", thrown=thrown)
+    given = Tally((*all_checks().values(),), (torch.float32,))
+    given.add(case, [refused])
+    (alone,) = given.results(())
+    given.add(SMALL, [Judgement("shapes", "dX", Verdict.WRONG)])
+    _, beside = given.results(())
+
+    assert (alone.raises, alone.reason) == (True, "raises")
+    assert (beside.raises, beside.reason) == (False, AS_FOUND)

@@ -279,3 +279,12 @@ def test_reasons_that_differ_in_sizes_alone_are_said_once() -> None:
         (refused[0].reason, "vmap (float32), jvp (float32)"),
         (refused[2].reason, "jacrev (float32)"),
     )
+
+
+def test_reasons_of_a_part_that_differ_in_sizes_alone_are_said_once() -> None:
+    parts = [
+        row("vmap", dtype, cases=3, unsupported=1, reason=f"raises: shape '[{size}]' is invalid")
+        for dtype, size in (("float32", "2, 3"), ("float64", "4"))
+    ]
+    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *parts)))
+    assert found[-1] == (parts[0].reason, "vmap (2 of 8 cases)")
