@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
+from math import prod
 
 import torch
 
@@ -17,6 +18,8 @@ from conv_reference.verification.model.predicates import evaluate
 from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import Trial
+
+_MOST_ELEMENTS = 2**22  # of a row's own geometry, as a target can be asked for it
 
 
 class Sample(StrEnum):
@@ -68,18 +71,25 @@ class Row:
         """Its geometries as the target can be asked for them: those that are still about the row.
 
         A layer without a stride can be asked for the sizes of a stride over the kernel, but not
-        for the stride.
+        for the stride. Where height and width must agree, a row of 65,543 pixels would be a plane
+        of four thousand million: it is not asked.
         """
         return [
             geometry
             for geometry in map(target.restrict_geometry, self.geometries)
-            if not self.about or evaluate(self.about, sizes_of(geometry))
+            if _is_held(geometry) and (not self.about or evaluate(self.about, sizes_of(geometry)))
         ]
 
     @property
     def is_first(self) -> bool:
         """Whether its failures come first in a report, others with them."""
         return self.reported in {Reported.NUMBER, Reported.SHAPE}
+
+
+def _is_held(g: Geometry) -> bool:
+    """Whether memory holds its tensors many times over."""
+    shapes = (g.input_shape, g.weight_shape, g.output_shape)
+    return sum(map(prod, shapes)) <= _MOST_ELEMENTS
 
 
 def own_row(rows: Iterable[Row], target: Target, geometry: Geometry) -> Row | None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from math import prod
+
 import pytest
+from torch.nn.functional import conv2d
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Reported, Sample, all_checks, all_rows
+from conv_reference.verification.target.conventions import as_target
 
 SMALL = Geometry.parse("h2 w3 k1x2")
 
@@ -44,3 +48,13 @@ def test_what_a_check_threw_is_reported_by_the_row_that_it_was_about(
 def test_checks_about_threads_are_put_on_all_of_them() -> None:
     parallel = {name for name, check in all_checks().items() if check.parallel}
     assert parallel == {"threads", "repetition", "fresh_values", "global_state", "settings"}
+
+
+def test_rows_own_sizes_stay_small_in_whatever_domain() -> None:
+    """Where height and width must agree, 65,543 pixels in a row would take 34 GB as a plane."""
+    square = as_target(conv2d).within("h == w and kh == kw")
+    rows = [row for each in all_checks().values() for row in each.rows if row.own]
+    asked = {row.name: row.asked_of(square) for row in rows}
+
+    assert max(prod(g.input_shape) for those in asked.values() for g in those) < 200_000
+    assert [str(g) for g in asked["large_plane"]] == ["n1 c1 h258 w258 o1 k2x2 s1 p1 d1 g1"]
