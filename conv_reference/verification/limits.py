@@ -8,7 +8,7 @@ domain: it is reported once, and asked for no further.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,6 +37,7 @@ _LIMITS = (
     ("ph != pw", "ph == pw"),
     ("dh != dw", "dh == dw"),
     ("kh % 2 == 0 or kw % 2 == 0", "kh % 2 == 1 and kw % 2 == 1"),
+    ("kh != 1 or kw != 1", "kh == kw == 1"),
     ("kh != 3 or kw != 3", "kh == kw == 3"),
     ("kh == 1 or kw == 1", "kh > 1 and kw > 1"),
     ("sh > kh or sw > kw", "sh <= kh and sw <= kw"),
@@ -125,17 +126,26 @@ def learned(
 
     Args:
         target: whose cases are drawn inside of its domain, if it is given one.
-        dtypes: of the run; in the first of them sizes are varied.
+        dtypes: of the run; in the first of them sizes are varied, in the others such are asked as
+            that answers: what is refused for its sizes says nothing of a dtype.
         backend: where it runs.
         settings: of the run.
     """
-    cases = _cases(target, dtypes)
-    answers: dict[Case, Refused | None] = {}
-    came = dict(backend.run(asked_whether, cases, settings))
-    for number, case in enumerate(cases):
-        result = came.get(number)
-        if result is None or isinstance(result, Refused | Answered):
-            answers[case] = result if isinstance(result, Refused) else None
+
+    def asked(cases: Sequence[Case]) -> dict[Case, Any]:
+        came = dict(backend.run(asked_whether, cases, settings))
+        return {case: came.get(number) for number, case in enumerate(cases)}
+
+    sizes = _cases(target, dtypes[0])
+    came = asked(sizes)
+    taken = [case for case in sizes if not isinstance(came[case], Refused)][:1] or sizes
+    others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
+    came |= asked([target.restrict(case) for case in others])
+    answers: dict[Case, Refused | None] = {
+        case: result if isinstance(result, Refused) else None
+        for case, result in came.items()
+        if result is None or isinstance(result, Refused | Answered)
+    }
     answered = [result.by_torch for result in came.values() if isinstance(result, Answered)]
     plain = {case: said for case, said in answers.items() if case.dtype == dtypes[0]}
     whole = [dtype for dtype in dtypes if _refuses_all(answers, dtype)]
@@ -146,12 +156,11 @@ def learned(
     return Limits(where, (*sizes_refused, *dtypes_refused), sum(answered), len(answered))
 
 
-def _cases(target: Target, dtypes: Sequence[torch.dtype]) -> list[Case]:
+def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
     geometries = map(target.restrict_geometry, map(Geometry.parse, (_PLAIN, *_VARIED)))
     cases = [
         Case(check="certificate", geometry=geometry, dtype=dtype, requires_grad="")
-        for number, geometry in enumerate(dict.fromkeys(geometries))
-        for dtype in (dtypes if number == 0 else dtypes[:1])
+        for geometry in dict.fromkeys(geometries)
     ]
     return [target.restrict(case) for case in cases]
 

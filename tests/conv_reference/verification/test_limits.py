@@ -68,6 +68,23 @@ def test_what_is_refused_on_purpose_is_learned() -> None:
     assert (limits.by_torch, limits.answered) == (limits.answered, limits.answered)
 
 
+def test_a_size_that_is_refused_in_every_dtype_is_no_refusal_of_a_dtype() -> None:
+    def pointwise(input: Tensor, weight: Tensor) -> Tensor:
+        if weight.shape[2:] != (1, 1):
+            raise NotImplementedError("only 1x1 kernels")
+        if input.dtype == torch.bfloat16:
+            raise TypeError("no bfloat16")
+        return conv2d(input, weight)
+
+    target = as_target(pointwise)
+    limits = learned(target, (*DTYPES, torch.bfloat16), Here(target), SETTINGS)
+    assert limits.refuses == (
+        "kh != 1 or kw != 1 (NotImplementedError: only 1x1 kernels)",
+        "bfloat16 (TypeError: no bfloat16)",
+    )
+    assert limits.where == "kh == kw == 1"
+
+
 def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
     assert limits_of(inconsistent).refuses == ()
     report = verify(inconsistent, checks="certificate", dtypes="float32", cases=60, known=None)
