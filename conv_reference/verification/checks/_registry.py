@@ -58,6 +58,7 @@ class Row:
     rests_on: tuple[str, ...] = ()  # quantities whose faults show in it, too; else all of them
     follows: tuple[str, ...] = ()  # simpler checks that it is made of: their faults show in it
     own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones
+    of_bias: bool = False  # whether it asks nothing where there is none
     of_torch: bool = False  # whether it is about torch's memory or threads: no framework sees them
     optional: bool = False  # whether it asks for a spelling that the contract does not promise
     about: str = ""  # a predicate over sizes that those must keep where a target limits them

@@ -60,6 +60,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
         "A NaN or an infinity in b is one throughout its channel of Y, and in no other.",
         "A bias that has diverged must show.",
         "a NaN in the bias taken for zero (a class of FAULTS: NANINF)",
+        of_bias=True,
     ),
     sample=Sample.SMALL,
     of_zeros=True,  # elsewhere an element may have several products with one of an operand

@@ -10,7 +10,7 @@ import torch
 
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification import catalogue
-from conv_reference.verification.checks import Check, certifying
+from conv_reference.verification.checks import Check, Row, certifying
 from conv_reference.verification.model.case import DTYPES, Case, Layout, dtype_name
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.covering import Covering
@@ -95,7 +95,7 @@ def silent(
         stopped = any(row.name in ended for row in check.rows)
         for row in quiet:
             has_sizes = not row.own or bool(row.asked_of(target))
-            asked = stopped and any(_asks_for(row.quantity, case) for case in cases)
+            asked = stopped and any(_asks_for(row, case) for case in cases)
             (kept if asked and has_sizes else lacking).append(row.name)
     if lacking:
         said = f"not asked, for no case of this run has what it takes: {', '.join(lacking)}"
@@ -106,10 +106,11 @@ def silent(
         yield Note(NoteKind.NOT_ASKED, said)
 
 
-def _asks_for(quantity: str, case: Case) -> bool:
-    """Whether the case asks for a quantity of the first order; of any other all do."""
-    leaf = QUANTITIES[quantity].leaf if quantity else ""
-    return leaf in case.requires_grad and (leaf != "b" or case.bias)
+def _asks_for(row: Row, case: Case) -> bool:
+    """Whether the case asks for the row's quantity of the first order; for any other all do."""
+    leaf = QUANTITIES[row.quantity].leaf if row.quantity else ""
+    needs_bias = row.of_bias or leaf == "b"
+    return leaf in case.requires_grad and (case.bias or not needs_bias)
 
 
 def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:

@@ -68,12 +68,12 @@ def load_module(place: str) -> ModuleType:
     """
     if place.endswith(".py") and not Path(place).is_file():
         raise TargetError(f"cannot import {place!r}: no such file")
-    if not place.endswith(".py") and not all(map(str.isidentifier, place.split("."))):
-        raise TargetError(f"cannot import {place!r}: accepted is package.module or path/file.py")
     return _import(place)
 
 
 def _import(place: str) -> ModuleType:
+    if not place.endswith(".py") and not all(map(str.isidentifier, place.split("."))):
+        raise TargetError(f"cannot import {place!r}: accepted is package.module or path/file.py")
     try:
         if place.endswith(".py"):
             return _import_file(Path(place))

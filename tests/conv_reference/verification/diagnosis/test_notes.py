@@ -122,3 +122,10 @@ def test_sizes_that_a_target_does_not_have_were_not_kept_from_being_judged() -> 
     assert said[0].startswith("not asked, for no case of this run has what it takes: ")
     assert said[0].endswith("dilation_over_input, depthwise")
     assert not any("earlier step" in each for each in said)
+
+
+def test_a_row_about_the_bias_of_a_target_without_one_was_not_kept_from_being_judged() -> None:
+    report = verify(_wrong_shape, dtypes="float64", checks="nonfinite", cases=8, seed=0, known=None)
+    said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
+    assert any(each.endswith("what it takes: nonfinite_bias") for each in said)
+    assert not any("earlier step" in each and "nonfinite_bias" in each for each in said)
