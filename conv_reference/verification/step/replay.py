@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.combination import Combination, draw_weights
+from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.step.again import Again
@@ -22,6 +23,8 @@ from conv_reference.verification.step.dispatched import Answer, Dispatched
 from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.places import FEWEST, OUTLYING, Place, extent, inspect
 from conv_reference.verification.trial.values import case_operands
+
+WEIGHTS_UP_TO = 8  # the greatest absolute value of a weight of a combination
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[
         allowed_bits: the precision that is allowed in place of the dtype's.
     """
     call = again.dispatched()
-    weights = draw_weights(call.geometry, seed=seed, device=call.input.device)
+    weights = draw_weights(
+        call.geometry, seed=seed, magnitude=WEIGHTS_UP_TO, device=call.input.device
+    )
     return list(_held(call, Combination(call.geometry, weights), allowed_bits))
 
 
@@ -96,10 +101,27 @@ def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tu
     values = Values.BALANCED if can_be_exact(call.geometry, dtype) else Values.SPARSE
     case = Case(check="certificate", geometry=call.geometry, dtype=dtype, values=values)
     drawn = case_operands(case, seed, device=call.weight.device)
+    if dtype == torch.float64:
+        drawn = _with_room(drawn, call.geometry)
     return tuple(
         _like(argument, tensor) if isinstance(argument, Tensor) else argument
         for argument, tensor in zip(arguments, _roles(call, drawn, len(arguments)), strict=True)
     )
+
+
+def _with_room(drawn: Operands, geometry: Geometry) -> Operands:
+    """Integers so much smaller that the equations, which are in float64, are exact, too.
+
+    Of other dtypes the sums end long before float64 rounds; its own fill all of its bits.
+    """
+    n, c, o = geometry.batch, geometry.in_channels, geometry.out_channels
+    bits = (WEIGHTS_UP_TO**2 * max(n * c, n * o, c * o)).bit_length()
+    less = 2.0 ** math.ceil(bits / 2)
+
+    def smaller(tensor: Tensor) -> Tensor:
+        return tensor.sign() * (tensor.abs() / less).ceil()
+
+    return Operands(**{role: smaller(tensor) for role, tensor in drawn.by_role().items()})
 
 
 def _roles(call: Dispatched, drawn: Operands, number: int) -> list[Tensor | None]:

@@ -259,6 +259,22 @@ def test_a_module_that_runs_on_two_sizes_and_dtypes_has_a_row_for_each() -> None
     assert [line.split()[1] for line in lines[2:4]] == ["float64", "float32"]
 
 
+def test_float64_is_exact_over_integers_and_what_is_computed_in_fewer_bits_is_not() -> None:
+    layer = nn.Conv2d(3, 8, 3, dtype=torch.float64)
+    with certify(layer) as right:
+        layer(IMAGES.double()).sum().backward()
+    assert "over integers 3 of 3 answers exact" in str(right)
+
+    def in_32_bits(name: str, call: int, args: tuple[Any, ...], answered: Any) -> None:
+        if name == "convolution":
+            answered.copy_(answered.float())
+
+    with Corrupted(in_32_bits), certify(layer) as narrow:
+        layer(IMAGES.double()).sum().backward()
+    assert "over integers 2 of 3 answers exact" in str(narrow)
+    assert not narrow.passed
+
+
 def test_one_dimension_is_one_row_and_three_are_listed() -> None:
     X, K = torch.randn(2, 4, 30), torch.randn(6, 2, 5, requires_grad=True)
     volume, cube = torch.randn(1, 1, 3, 3, 3), torch.randn(1, 1, 2, 2, 2)
