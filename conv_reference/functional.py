@@ -297,7 +297,9 @@ def bordered(input: Tensor, geometry: Geometry) -> Tensor:
     if geometry.padding_mode != "zeros":
         return borders.padded(input, geometry.padding, geometry.padding_mode)
     (top, bottom), (left, right) = geometry.padding
-    return pad(input, (left, right, top, bottom)) if any((top, bottom, left, right)) else input
+    # A copy where nothing is padded, too: windows are views, and through a view of what repeats
+    # itself (an expanded image) torch averages the gradient over the repetitions.
+    return pad(input, (left, right, top, bottom))
 
 
 def _kernel_matrix(weight: Tensor, geometry: Geometry) -> Tensor:

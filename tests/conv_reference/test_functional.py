@@ -245,6 +245,17 @@ def test_operands_may_have_any_layout() -> None:
         assert torch.equal(actual, expected[name])
 
 
+@pytest.mark.parametrize("padding", [0, 1])
+def test_the_gradient_of_an_expanded_image_is_each_elements_own(padding: int) -> None:
+    X = torch.ones(1, 1, 2, 1).expand(1, 1, 2, 3).requires_grad_()
+    K = torch.ones(1, 1, 1, 1)
+    Y = functional.conv2d(X, K, padding=padding)
+    G = torch.arange(Y.numel(), dtype=torch.float32).reshape(Y.shape)
+    (dX,) = torch.autograd.grad(Y, X, G)
+    (expected,) = torch.autograd.grad(torch_conv2d(X, K, padding=padding), X, G)
+    assert torch.equal(dX, expected)
+
+
 def test_the_jacobian_and_vmap_pass_through() -> None:
     X, K = torch.arange(24.0).reshape(2, 1, 3, 4), torch.ones(1, 1, 2, 2)
     jacobian = torch.func.jacrev(functional.conv2d, argnums=1)(X, K)
