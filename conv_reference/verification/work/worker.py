@@ -19,7 +19,7 @@ from typing import Any
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.frames import Line
-from conv_reference.verification.work.identity import difference
+from conv_reference.verification.work.identity import Own, difference
 from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.messages import (
     LOST,
@@ -67,6 +67,8 @@ def prepare(*, full_run: bool) -> None:
     Args:
         full_run: whether every check will be made.
     """
+    if Own not in sys.meta_path:
+        sys.meta_path.insert(0, Own)
     with uncollected():
         for name in (*_NEEDED, *(_FULL_RUN if full_run else ())):
             importlib.import_module(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference.verification import load_target, verify
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.work import child
 from conv_reference.verification.work.children import Children
@@ -69,3 +70,16 @@ def test_what_lies_in_the_working_directory_replaces_nothing(
     monkeypatch.syspath_prepend("")
     with closing(Children("mine:conv2d", 1)) as children:
         assert children.describe().name == "mine:conv2d"
+
+
+def test_a_module_of_the_users_called_analytic_is_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "analytic.py").write_text("raise SystemExit('not the one that is meant')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    report = verify(
+        load_target("torch.nn.functional:conv2d"),
+        case="certificate float32 n1 c1 h2 w2 o1 k1x1",
+        isolate=True,
+    )
+    assert report, str(report)
