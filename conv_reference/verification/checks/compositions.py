@@ -164,12 +164,7 @@ def _judged(
     trial: Trial, word: Sequence[str], composed: _Composed, integers: Integers
 ) -> Iterator[Judgement]:
     form, operands = composed.form, integers.operands()
-    given = operands.by_role()
-    tensors = [
-        given[variable.role] if place < _plain(trial) and not variable.axes
-        else _stacked(trial, variable, integers)
-        for place, variable in enumerate(form.arguments)
-    ]  # fmt: skip
+    tensors = [_drawn(trial, variable, integers) for variable in form.arguments]
     call = trial.call(operands, requires_grad="")
 
     def Y(*arguments: Tensor) -> tuple[Any, ...]:  # noqa: N802 (the quantity's name)
@@ -198,11 +193,6 @@ def _judged(
     yield from judgements
 
 
-def _plain(trial: Trial) -> int:
-    """How many arguments Y itself has."""
-    return len(trial.case.arguments)
-
-
 def _said(composed: _Composed, place: int) -> str:
     """Which result of which word: "result 2 of 3 of vmap(vjp(Y), 5 times), of K's shape"."""
     results = composed.form.results
@@ -211,7 +201,7 @@ def _said(composed: _Composed, place: int) -> str:
     return f"{which}{composed.name}, of {like.leaf or like.name}'s shape"
 
 
-def _stacked(trial: Trial, variable: Variable, integers: Integers) -> Tensor:
+def _drawn(trial: Trial, variable: Variable, integers: Integers) -> Tensor:
     shape = trial.target.operator.shape(variable.role, trial.case.geometry)
     return integers.draw((*variable.lead, *shape))
 

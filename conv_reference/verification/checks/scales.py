@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,7 +60,7 @@ def scales(trial: Trial) -> Iterator[Judgement]:
 def _at(trial: Trial, exponents: _Exponents) -> Iterator[Judgement]:
     found = observe(trial.call(_scaled(trial.operands, exponents)))
     unscaled = {
-        name: _times(value, -_exponent(name, exponents)) if isinstance(value, Tensor) else value
+        name: _times(value, -_exponent(name, exponents)) if _is_floating(value) else value
         for name, value in found.items()
     }
     a, b, c = (exponents[role] for role in ROLES)
@@ -133,6 +134,11 @@ def _bits(trial: Trial) -> dict[str, int]:
         role: math.frexp(float(operands[role].abs().sum()) * max(operands[role].numel(), 1))[1]
         for role in ROLES
     }
+
+
+def _is_floating(value: Any) -> bool:
+    """Whether it can be scaled; anything else is for the judge to name."""
+    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _exponent(quantity: str, exponents: _Exponents) -> int:

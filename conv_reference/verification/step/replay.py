@@ -24,7 +24,7 @@ from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.places import FEWEST, OUTLYING, Place, extent, inspect
 from conv_reference.verification.trial.values import case_operands
 
-WEIGHTS_UP_TO = 8  # the greatest absolute value of a weight of a combination
+_WEIGHTS_UP_TO = 8  # the greatest absolute value of a weight of a combination
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[
     """
     call = again.dispatched()
     weights = draw_weights(
-        call.geometry, seed=seed, magnitude=WEIGHTS_UP_TO, device=call.input.device
+        call.geometry, seed=seed, magnitude=_WEIGHTS_UP_TO, device=call.input.device
     )
     return list(_held(call, Combination(call.geometry, weights), allowed_bits))
 
@@ -115,7 +115,7 @@ def _with_room(drawn: Operands, geometry: Geometry) -> Operands:
     Of other dtypes the sums end long before float64 rounds; its own fill all of its bits.
     """
     n, c, o = geometry.batch, geometry.in_channels, geometry.out_channels
-    bits = (WEIGHTS_UP_TO**2 * max(n * c, n * o, c * o)).bit_length()
+    bits = (_WEIGHTS_UP_TO**2 * max(n * c, n * o, c * o)).bit_length()
     less = 2.0 ** math.ceil(bits / 2)
 
     def smaller(tensor: Tensor) -> Tensor:
