@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -74,10 +75,15 @@ def interrupts(input: Tensor, weight: Tensor) -> Any:
 
 
 @hostile
-def writes_past_its_output(input: Tensor, weight: Tensor) -> Any:
-    """One number too many, which most allocators leave room for."""
+def frees_what_is_not_its_own(input: Tensor, weight: Tensor) -> Any:
+    """The C library notices after the call has returned, when the output is released.
+
+    A word written past the end of the output does the same on one run and nothing on the next.
+    """
     output = conv2d(input, weight)
-    ctypes.memset(output.data_ptr() + output.nbytes, 0, output.element_size())
+    free = ctypes.CDLL(None).free
+    free.argtypes = [ctypes.c_void_p]
+    weakref.finalize(output, free, output.data_ptr() + 1)
     return output
 
 

@@ -84,7 +84,7 @@ def test_what_is_right_is_judged_right_whatever_came_before(outcome: Outcome) ->
         ("leaves_as_if_nothing_were_wrong", "left the process with status 0", ""),
         ("hangs", "did not return within 3 s", ""),
         ("interrupts", "killed by SIGINT", "KeyboardInterrupt"),
-        ("writes_past_its_output", "killed by SIGABRT", "free(): invalid pointer"),
+        ("frees_what_is_not_its_own", "killed by SIGABRT", "free(): invalid pointer"),
     ],
 )
 def test_what_takes_its_process_along_is_named(
