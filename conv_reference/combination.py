@@ -72,17 +72,16 @@ def draw_weights(
         device: where they lie.
     """
     generator = torch.Generator().manual_seed(seed)
-
-    def drawn(size: int) -> Tensor:
-        values = torch.randint(-magnitude, magnitude, (size,), generator=generator)
-        return values.add_(values >= 0).to(device, torch.float64)
-
-    return Weights(
-        drawn(geometry.batch),
-        drawn(geometry.out_channels),
-        drawn(geometry.in_channels),
-        magnitude,
+    sizes = geometry.batch, geometry.out_channels, geometry.in_channels
+    samples, outputs, inputs = (
+        _without_zero(size, magnitude, generator).to(device, torch.float64) for size in sizes
     )
+    return Weights(samples, outputs, inputs, magnitude)
+
+
+def _without_zero(size: int, magnitude: int, generator: torch.Generator) -> Tensor:
+    values = torch.randint(-magnitude, magnitude, (size,), generator=generator)
+    return values.add_(values >= 0)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ any order of summation, so a correct direct algorithm has one possible answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isqrt
 
 import torch
@@ -158,13 +158,7 @@ def exact_operands(
     """
     magnitudes = exact_magnitudes(geometry, dtype, heavy=heavy, operator=operator)
     generator = torch.Generator(device).manual_seed(seed)
-
-    def draw(shape: tuple[int, ...], magnitude: int) -> Tensor:
-        below_or_above = torch.randint(
-            -magnitude, magnitude, shape, generator=generator, device=device
-        )
-        return below_or_above.add_(below_or_above >= 0).to(dtype)
-
+    draw = partial(_integers, generator, dtype)
     return Operands(
         input=draw(operator.shape("input", geometry), magnitudes.input),
         weight=draw(operator.shape("weight", geometry), magnitudes.weight),
@@ -186,13 +180,24 @@ def real_operands(
         operator: whose operands they are.
     """
     generator = torch.Generator().manual_seed(seed)
-
-    def draw(shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
-
+    draw = partial(_reals, generator, dtype)
     return Operands(
         input=draw(operator.shape("input", geometry)),
         weight=draw(operator.shape("weight", geometry)),
         bias=draw(operator.shape("bias", geometry)),
         grad_output=draw(operator.shape("grad_output", geometry)),
     )
+
+
+# Not within those that draw: in our tests jaxtyping compiles a function each time it is defined.
+def _integers(
+    generator: torch.Generator, dtype: torch.dtype, shape: tuple[int, ...], magnitude: int
+) -> Tensor:
+    """Uniform up to a magnitude, without zero."""
+    device = generator.device
+    below_or_above = torch.randint(-magnitude, magnitude, shape, generator=generator, device=device)
+    return below_or_above.add_(below_or_above >= 0).to(dtype)
+
+
+def _reals(generator: torch.Generator, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
