@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 from hypothesis import settings
 from sybil import Sybil
@@ -42,6 +45,24 @@ _PREPARED = {
     "tests/test_packaging.py": "packaging",
     "tests/test_site.py": "site",
 }
+
+
+# Tests that put whole runs to a target. To check the shapes at each call of what annotates them was
+# a third of their time; its own tests, and those of the checks, call it often enough.
+_SHAPES_UNCHECKED = ("README.md", "docs/", "tests/conv_reference/verification/", "tests/strangers/")
+_SHAPES_CHECKED = tuple(
+    f"tests/conv_reference/verification/{room}/" for room in ("checks", "trial")
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shapes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have jaxtyping check annotated shapes, or not, by where the test stands."""
+    path = request.path.relative_to(Path(__file__).parent).as_posix()
+    unchecked = path.startswith(_SHAPES_UNCHECKED) and not path.startswith(_SHAPES_CHECKED)
+    jaxtyping.config.update("jaxtyping_disable", unchecked)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.hookimpl(optionalhook=True)
