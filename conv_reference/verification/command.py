@@ -26,6 +26,7 @@ from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
 from conv_reference.verification.work.cluster import dask_executor
 from conv_reference.verification.work.importing import uncollected
+from conv_reference.verification.work.launching import Setup
 
 EXAMPLES = """\
 examples:
@@ -182,8 +183,7 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         count,
         full_run=full_run,
         quick=arguments.quick,
-        forks=forks,
-        python=arguments.python,
+        setup=Setup(forks=forks, python=arguments.python),
     )
     with closing(asked) as children:
         children.start()

@@ -16,6 +16,7 @@ from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.children import Children, usual_count
 from conv_reference.verification.work.executor import OnExecutor
 from conv_reference.verification.work.here import Here
+from conv_reference.verification.work.launching import Setup
 
 
 def read_as_said(implementation: Any, operator: str | None, convention: str | None) -> Any:
@@ -77,7 +78,8 @@ def _elsewhere(
     """
     if not isinstance(implementation, str) or not isolate or isinstance(workers, Executor):
         raise ValueError("python goes with a target by its name, and with isolate=True")
-    return Children(implementation, usual_count() if workers is None else workers, python=python)
+    count = usual_count() if workers is None else workers
+    return Children(implementation, count, setup=Setup(python=python))
 
 
 def _started(
@@ -93,11 +95,13 @@ def _started(
     count = usual_count() if workers is None else workers
     is_name = isinstance(implementation, str)
     if is_name and isolate:
-        return Children(implementation, count, full_run=full_run, forks=forks)
+        return Children(implementation, count, full_run=full_run, setup=Setup(forks=forks))
     target = load_target(implementation) if is_name else as_target(implementation)
     if not isolate:
         return Here(target)
-    return Children(_importable(target, "isolate"), count, full_run=full_run, forks=forks)
+    return Children(
+        _importable(target, "isolate"), count, full_run=full_run, setup=Setup(forks=forks)
+    )
 
 
 def _importable(implementation: Any, option: str) -> str:

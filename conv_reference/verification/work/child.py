@@ -15,7 +15,7 @@ from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.backend import Item
 from conv_reference.verification.work.frames import BadFrame, Channel
-from conv_reference.verification.work.identity import child_path, identity
+from conv_reference.verification.work.identity import identity
 from conv_reference.verification.work.messages import LOST, Place, Start, Work
 from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.processes import Processes
@@ -60,17 +60,7 @@ class Child:
         OSError: when the system starts none.
     """
 
-    def __init__(
-        self,
-        target: str,
-        processes: Processes,
-        *,
-        full_run: bool,
-        only_describe: bool = False,
-        bare: bool = False,
-        other: bool = False,
-        environment: tuple[tuple[str, str], ...] = (),
-    ) -> None:
+    def __init__(self, start: Start, processes: Processes) -> None:
         with contextlib.ExitStack() as held:
             self._shared = held.enter_context(memory_file("place"))
             self._shared.write(bytes(Place.SIZE))
@@ -85,8 +75,6 @@ class Child:
             self._held = held.pop_all()
         self.channel = Channel(ours)
         self.channel.send(identity())
-        path = child_path(other=other)
-        start = Start(target, path, full_run, only_describe, bare, environment)
         self.channel.send(wire.encoded(start))
         self.begun = time.monotonic()
         self.ready = False

@@ -26,7 +26,7 @@ from conv_reference.verification.work.child import (
     may_be_others,
 )
 from conv_reference.verification.work.job import Job, piece_for
-from conv_reference.verification.work.launching import MOST_STARTS, Launcher
+from conv_reference.verification.work.launching import MOST_STARTS, Launcher, Setup
 from conv_reference.verification.work.messages import (
     Broken,
     Described,
@@ -37,7 +37,7 @@ from conv_reference.verification.work.messages import (
 from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.patience import LIMIT, Patience
 from conv_reference.verification.work.pieces import cut
-from conv_reference.verification.work.processes import FORKS, Processes, Spawning
+from conv_reference.verification.work.processes import FORKS, Processes
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
@@ -64,10 +64,7 @@ class Children:
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     quick: bool = False  # whether that run is over before all of it would be imported
     source: Processes | None = None  # of others, that is theirs to close
-    forks: bool = True  # no process may be forked from one that holds a GPU's libraries
-    bare: bool = False  # whether they import nothing that the target does not import
-    python: str | None = None  # another interpreter that runs them
-    environment: tuple[tuple[str, str], ...] = ()  # what is set in theirs
+    setup: Setup = field(default_factory=Setup)
     has_results: bool = False  # whether there are any, of this one or of the one it comes from
     isolates: bool = True
     is_here: bool = False
@@ -76,7 +73,6 @@ class Children:
     _children: list[Child] = field(default_factory=list)
     _describer: Child | None = None  # of a whole run: it is there sooner than the others
     _target: Target | None = None
-    _own: Processes | None = None
     _job: Job | None = None
     _patience: Patience = field(init=False)
     _launcher: Launcher = field(init=False)
@@ -84,16 +80,7 @@ class Children:
 
     def __post_init__(self) -> None:
         self._patience = Patience(self.limit)
-        self._launcher = Launcher(
-            self.target_name,
-            self.source,
-            self._own,
-            self.quick,
-            self.forks,
-            self.bare,
-            self.python,
-            self.environment,
-        )
+        self._launcher = Launcher(self.target_name, self.setup, self.source, ahead=not self.quick)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -102,7 +89,7 @@ class Children:
 
     def start(self) -> None:
         """Let them begin to import torch and the target; nothing is waited for."""
-        if self.full_run and FORKS and self.forks and not self._children:
+        if self.full_run and FORKS and self.setup.forks and not self._children:
             self._describer = self._started(full_run=False, only_describe=True)
         self._fill(self.count, full_run=self.full_run and not self.quick)
 
@@ -162,34 +149,31 @@ class Children:
 
     def another(self) -> Children:
         """One child more, which knows nothing of what these have done."""
+        return self._one_more(self.setup, source=self._launcher.processes())
+
+    def under(self, environment: Mapping[str, str]) -> Children:
+        """One child more, with this in its environment."""
+        setup = replace(self.setup, environment=tuple(environment.items()))
+        return self._one_more(setup, source=self._launcher.processes())
+
+    def unmarked(self) -> Children:
+        """One child on memory as it comes, which holds nothing but the target; it is begun."""
+        setup = replace(self.setup, forks=False, bare=True)
+        found = self._one_more(setup, has_results=True)
+        found.start()
+        return found
+
+    def _one_more(
+        self, setup: Setup, *, source: Processes | None = None, has_results: bool = False
+    ) -> Children:
         return Children(
             self.target_name,
             1,
             self.limit,
-            source=self._launcher.processes(),
-            forks=self.forks,
-            bare=self.bare,
-            python=self.python,
-            has_results=self.has_results,
+            source=source,
+            setup=setup,
+            has_results=has_results or self.has_results,
         )
-
-    def under(self, environment: Mapping[str, str]) -> Children:
-        """One child more, with this in its environment."""
-        return replace(self.another(), environment=tuple(environment.items()))
-
-    def unmarked(self) -> Children:
-        """One child on memory as it comes, which holds nothing but the target; it is begun."""
-        found = Children(
-            self.target_name,
-            1,
-            self.limit,
-            bare=True,
-            python=self.python,
-            has_results=True,
-            _own=Spawning(marked=False, python=self.python),
-        )
-        found.start()
-        return found
 
     def _is_done(self, job: Job) -> bool:
         busy = any(child.piece is not None for child in self._children)

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conv_reference.verification.work.child import Child
-from conv_reference.verification.work.processes import Processes, Spawning, cheapest
+from conv_reference.verification.work.identity import child_path
+from conv_reference.verification.work.messages import Start
+from conv_reference.verification.work.processes import Processes, cheapest
 
 MOST_STARTS = 3  # in a row that fail, after which no further process is started
 
 
-@dataclass
-class Launcher:
-    """Starts them, one after another, all alike."""
+@dataclass(frozen=True)
+class Setup:
+    """In what a target's children run, all alike."""
 
-    target: str
-    source: Processes | None = None  # of others, that is theirs to close
-    own: Processes | None = None  # in its place: closed with this
-    quick: bool = False  # whether the run is over before all of it would be imported
     forks: bool = True  # no process may be forked from one that holds a GPU's libraries
     bare: bool = False  # whether they import nothing that the target does not import
     python: str | None = None  # another interpreter that runs them
     environment: tuple[tuple[str, str], ...] = ()  # what is set in theirs
+
+
+@dataclass
+class Launcher:
+    """Starts children on one target, one after another."""
+
+    target: str
+    setup: Setup = field(default_factory=Setup)
+    source: Processes | None = None  # of others, that is theirs to close
+    ahead: bool = True  # whether their own source imports every check before it forks
     failed: int = 0  # starts, in a row
     _failed_at: float = -math.inf  # when the last did
+    _own: Processes | None = None
 
     @property
     def has_given_up(self) -> bool:
@@ -38,15 +47,10 @@ class Launcher:
         Raises:
             OSError: when the system starts none.
         """
-        return Child(
-            self.target,
-            self.processes(),
-            full_run=full_run,
-            only_describe=only_describe,
-            bare=self.bare,
-            other=self.python is not None,
-            environment=self.environment,
-        )
+        setup = self.setup
+        path = child_path(other=setup.python is not None)
+        start = Start(self.target, path, full_run, only_describe, setup.bare, setup.environment)
+        return Child(start, self.processes())
 
     def has_failed(self, begun: float = math.inf) -> bool:
         """Count a start that failed; whether it counts.
@@ -66,16 +70,14 @@ class Launcher:
 
     def processes(self) -> Processes:
         """What they are started from: made at the first call, where it is not another's."""
-        if self.source is None and self.own is None:
-            python = self.python
-            unforked = Spawning(marked=False, python=python)
-            self.own = cheapest(python, full_run=not self.quick) if self.forks else unforked
-        source = self.source or self.own
-        assert source is not None
-        return source
+        if self.source is not None:
+            return self.source
+        if self._own is None:
+            self._own = cheapest(self.setup.python, forks=self.setup.forks, full_run=self.ahead)
+        return self._own
 
     def close(self) -> None:
         """Let go of what is its own."""
-        if self.own is not None:
-            self.own.close()
-            self.own = None
+        if self._own is not None:
+            self._own.close()
+            self._own = None

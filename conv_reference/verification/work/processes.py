@@ -307,11 +307,14 @@ class _Forked(Process):
         return b"" if self.pid else self._server.said()
 
 
-def cheapest(python: str | None = None, *, full_run: bool = True) -> Processes:
+def cheapest(python: str | None = None, *, forks: bool = True, full_run: bool = True) -> Processes:
     """The cheapest that this system can do.
 
     Args:
         python: the interpreter that runs them; None for this one.
+        forks: whether they may be forked; those that may not be have memory as it comes.
         full_run: see ``Forking``.
     """
-    return Forking(python, full_run=full_run) if FORKS else Spawning(python=python)
+    if forks and FORKS:
+        return Forking(python, full_run=full_run)
+    return Spawning(marked=forks, python=python)

@@ -15,6 +15,7 @@ import torch
 from conv_reference.verification import accelerator
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.work.children import Children
+from conv_reference.verification.work.launching import Setup
 from conv_reference.verification.work.processes import Spawning
 
 
@@ -72,7 +73,7 @@ def test_a_lost_device_ends_the_child_as_a_crash_and_the_others_stand(
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
 
-    with closing(Children("torch.nn.functional:conv2d", 1, forks=False)) as children:
+    with closing(Children("torch.nn.functional:conv2d", 1, setup=Setup(forks=False))) as children:
         found = dict(children.run(_here(), [1, 2, 3, 4], None))
         assert isinstance(children._launcher.processes(), Spawning)
 
