@@ -14,10 +14,11 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "dilation": r"\bd[hw]\b|dilat",
         "padding": r"\bp[hw]\b|padding",
         "batch": r"\bn\b|sample|batch",
-        "kernel": r"\bk[hw]\b|kernel|\btaps?\b",
+        "kernel": r"\bk[hw]\b|kernel|\btaps?\b|\bK (?:is|has|not)\b|\bof K\b",
         "channels": r"\b[co]\b|[co]/g|channel(?!s_last)",
         "plane": r"\bo?[hw]\b|\brows?\b|columns?\b|pixel|output",
-        "layout": r"contiguous|offset|expanded|channels_last|slic|transposed|chunk|\b[XKG]=",
+        "layout": r"contiguous|offset|expanded|channels_last|slic|stride[ds]|transposed|chunk|"
+        r"exchanged|\b(?:[XKG]|input|weight|grad_output)=",
         "float16": r"(?<!b)float16",
         "bfloat16": r"bfloat16",
         "float32": r"float32",

@@ -45,7 +45,12 @@ class Bench:
     @property
     def is_over(self) -> bool:
         """Whether there is no time left."""
-        return time.monotonic() > self.deadline
+        return self.left < 0
+
+    @property
+    def left(self) -> float:
+        """Seconds for which it may still be asked."""
+        return self.deadline - time.monotonic()
 
     def ask(
         self, question: Callable[[Target, Any, Any], Any], items: Iterable[Any], argument: Any
@@ -66,8 +71,26 @@ class Bench:
 
     def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
         """How each case fails, all questions asked; a case is missing where it was not reached."""
-        answers = self.ask(judge_case, filter(self.is_possible, cases), self.settings)
-        return {case: _failures(case, answer) for case, answer in answers.items()}
+        return {case: _failures(case, judged) for case, judged in self.judged(cases).items()}
+
+    def judged(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
+        """What is said of each case, all questions asked; without those that were not reached.
+
+        Args:
+            cases: to be asked.
+            further: added to the seed of what is drawn.
+        """
+        settings = replace(self.settings, seed=self.settings.seed + further)
+        answers = self.ask(judge_case, filter(self.is_possible, cases), settings)
+        return {case: _judgements(case, answer) for case, answer in answers.items()}
+
+    def judged_once(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
+        """The same, remembered: faults in several quantities have the same smallest case."""
+        keys = {case: (case, judge_case, further) for case in cases}
+        asked = [case for case, key in keys.items() if key not in self._answers]
+        for case, judgements in self.judged(asked, further).items():
+            self._answers[keys[case]] = judgements
+        return {case: self._answers[key] for case, key in keys.items() if key in self._answers}
 
     def certificates_of(self, failure: Failure) -> list[Case]:
         """The certificates, with all gradients, of its case and of what its check made of it.
@@ -158,7 +181,11 @@ def _first_match(defects: Sequence[Defect], failure: Failure) -> Defect | None:
     return next(filter(None, found), None)
 
 
-def _failures(case: Case, answer: Iterable[Judgement] | Crash) -> list[Failure]:
+def _judgements(case: Case, answer: Iterable[Judgement] | Crash) -> list[Judgement]:
     if isinstance(answer, Crash):
-        answer = [crashed(all_checks()[case.check], case, answer)]
-    return [Failure(case, judgement) for judgement in answer if judgement.verdict in FOUND]
+        return [crashed(all_checks()[case.check], case, answer)]
+    return [*answer]
+
+
+def _failures(case: Case, judgements: Iterable[Judgement]) -> list[Failure]:
+    return [Failure(case, judgement) for judgement in judgements if judgement.verdict in FOUND]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks import Reported, certifying
 from conv_reference.verification.diagnosis.alone import asked_alone
+from conv_reference.verification.diagnosis.around import around
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.circumstances import circumstances, contrast
 from conv_reference.verification.diagnosis.difference import differences
@@ -18,7 +19,7 @@ from conv_reference.verification.diagnosis.faults import (
     faults_of,
     first_own,
 )
-from conv_reference.verification.diagnosis.kinds import Kind, products, row_of
+from conv_reference.verification.diagnosis.kinds import Condition, Kind, products, row_of
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
 from conv_reference.verification.diagnosis.ran import only_failing
@@ -85,24 +86,31 @@ class Diagnosis:
             )
             finding = self._finding(kind, shown, groups, explained=apart)
             if elsewhere is None and not kind.known:  # reported once, for all dtypes together
-                common = self._common(kind, groups, shown.case)
+                common = self._common(kind, groups, shown, follows=follows)
                 finding = replace(finding, circumstances=common)
             smallest.setdefault(kind.in_any_dtype, shown.case)
             yield shown, replace(finding, fault=number, follows=follows)
 
-    def _common(self, kind: Kind, groups: Groups, smallest: Case) -> str:
-        """What the failing cases have in common, and which line of the target they alone run."""
+    def _common(self, kind: Kind, groups: Groups, shown: Failure, *, follows: bool) -> str:
+        """What the failing cases have in common, where it begins, and which line they alone run."""
         by_kind = {other: group.failures for other, group in groups.items()}
         those = contrast(kind, by_kind, self.failures, self.judged_in)
-        met = circumstances(those.failing, [*those.passing], smallest=smallest, among=those.among)
-        ran = only_failing([*those.failing, smallest], those.passing, self.bench)
-        return " ".join(filter(None, (met, ran)))
+        smallest, right = shown.case, those.passing
+        met = circumstances(those.failing, [*right], smallest=smallest, among=those.among)
+        is_own = self._condition(kind, groups, follows=follows)
+        has_time = self.bench.left > PATIENCE / 2  # the smallest cases of the others come first
+        edges = around(shown, self.bench, is_own) if has_time else ""
+        ran = only_failing([*those.failing, smallest], right, self.bench)
+        return " ".join(filter(None, (met, edges, ran)))
+
+    def _condition(self, kind: Kind, groups: Groups, *, follows: bool) -> Condition:
+        return (lambda _: True) if follows else condition_of(kind, groups, self.bench)
 
     def _shown(
         self, kind: Kind, groups: Groups, elsewhere: Case | None, *, follows: bool
     ) -> Failure:
         """The failure on the smallest case."""
-        is_own = (lambda _: True) if follows else condition_of(kind, groups, self.bench)
+        is_own = self._condition(kind, groups, follows=follows)
         first = first_own(groups[kind].failures, is_own)
         return minimal(first, self.bench, elsewhere=elsewhere, is_own=is_own)
 

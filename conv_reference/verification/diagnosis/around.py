@@ -1,0 +1,127 @@
+"""Where a failure begins and ends around the smallest case: each size moved up and down alone.
+
+What failing cases have in common needs many of them, and blurs the edge. Here the target itself is
+asked on both sides of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from conv_reference.verification.checks import all_checks, certifying
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.kinds import Condition, row_of
+from conv_reference.verification.diagnosis.limits import limits, lowered
+from conv_reference.verification.diagnosis.neighbours import Neighbours, neighbours_of
+from conv_reference.verification.model.case import Case, Layout
+from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.model.result import Verdict
+
+_MOST = 6  # conditions that are named: with more, nothing stands out
+_USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)
+_NAMED = {
+    "is contiguous": {Layout.CONTIGUOUS, Layout.OFFSET},
+    "has a storage offset": {
+        Layout.OFFSET,
+        Layout.SLICED,
+        Layout.STRIDED,
+        Layout.LAST_CHUNK,
+        Layout.CHANNELS_LAST_OFFSET,
+    },
+    "is in the order of channels_last": {
+        Layout.CHANNELS_LAST,
+        Layout.SLICED_CHANNELS_LAST,
+        Layout.CHANNELS_LAST_OFFSET,
+        Layout.CHANNELS_LAST_COLUMNS,
+    },
+    "is not contiguous": {*Layout} - {Layout.CONTIGUOUS, Layout.OFFSET},
+}
+_LETTERS = {"X": "input_layout", "K": "weight_layout", "G": "grad_output_layout"}
+
+
+def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
+    """One sentence: the sizes between which the smallest case fails, and just outside passes.
+
+    Args:
+        shown: the failure on its smallest case.
+        bench: what is asked.
+        is_own: whether a failure of the same kind is a fault of its own.
+
+    Returns:
+        Empty where each size may be moved and it still fails, where a single case proves
+        nothing (what was thrown, a crash, an answer that changes), or no time is left.
+    """
+    if shown.judgement.verdict != Verdict.WRONG or bench.is_over:
+        return ""
+    start = _on_certificate(shown, bench)
+    asked = neighbours_of(start, bench, is_own)
+    if asked is None:
+        return ""
+    found = lowered(start.case, asked)
+    needed, limited = limits(found, asked)
+    around_them = [*_layouts(found, asked), *_bias(found, asked)]
+    said = [*needed, *limited, *around_them]
+    if len(said) > _MOST:  # the smallest sizes may be small by chance
+        said = [*needed, *around_them]
+    if not said or len(said) > _MOST:
+        return ""
+    return f"Around the smallest case it fails where {_listed(said)}, and passes just outside."
+
+
+def _on_certificate(shown: Failure, bench: Bench) -> Failure:
+    """The same failure on the certificate, where its check has sizes of its own; else itself."""
+    if not all_checks()[shown.case.check].has_own or row_of(shown.judgement).is_first:
+        return shown
+    case = bench.recast(shown.case, certifying().name)
+    for failure in bench.failures_on([case]).get(case, ()):
+        if failure.judgement.quantity == shown.judgement.quantity:
+            return failure
+    return shown
+
+
+def _layouts(case: Case, asked: Neighbours) -> Iterator[str]:
+    """In which layouts of an operand it fails, where in some it does not."""
+    for letter, name in _LETTERS.items():
+        own: Layout = getattr(case, name)
+        # What is expanded repeats its numbers: there a fault may not show.
+        others = [each for each in Layout if each not in {own, Layout.EXPANDED}]
+        known = _in_layouts(case, name, _USUAL if own == Layout.CONTIGUOUS else others, asked)
+        if not all(known.values()):
+            further = [each for each in others if each not in known]
+            known |= _in_layouts(case, name, further, asked)
+            yield f"{letter} {_described(own, known)}"
+
+
+def _in_layouts(
+    case: Case, name: str, layouts: Iterable[Layout], asked: Neighbours
+) -> dict[Layout, bool]:
+    changes: list[dict[str, Any]] = [{name: layout} for layout in layouts]
+    cases = {each[name]: replace(case, **each) for each in changes}
+    fails = asked.fails(cases.values())
+    return {layout: fails[each] for layout, each in cases.items() if each in fails}
+
+
+def _described(own: Layout, known: Mapping[Layout, bool]) -> str:
+    """The layouts in words: by what they have in common, where others have it not."""
+    failing = {own, *(layout for layout, failed in known.items() if failed)}
+    passing = {layout for layout, failed in known.items() if not failed}
+    for words, layouts in _NAMED.items():
+        if failing <= layouts and not passing & layouts and len(failing) > 1:
+            return words
+    few, verb = (passing, "is not") if len(passing) < len(failing) else (failing, "is")
+    return f"{verb} {' or '.join(layout for layout in Layout if layout in few)}"
+
+
+def _bias(case: Case, asked: Neighbours) -> Iterator[str]:
+    """Whether it takes a bias, or that there is none; of its gradient it goes without saying."""
+    if "b" in case.requires_grad:
+        return
+    other = replace(case, bias=not case.bias)
+    if asked.fails([other]).get(other) is False:
+        yield "there is a bias" if case.bias else "there is no bias"
+
+
+def _listed(said: Sequence[str]) -> str:
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -1,0 +1,122 @@
+"""Where a fault begins and ends is read off the target, on both sides of the smallest case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.diagnosis.around import around
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.work.here import Here
+
+PIXEL = "certificate float32 h1 w1 k1 grad= nobias"
+Guard = Callable[[Tensor, Tensor, dict[str, Any]], bool]
+
+
+def wrong_where(guard: Guard) -> Any:
+    """A convolution that is one too large where the guard holds."""
+
+    def conv(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        Y = conv2d(input, weight, bias, stride, padding, dilation, groups)
+        given = {"bias": bias, "stride": stride, "padding": padding, "dilation": dilation}
+        return Y + 1 if guard(input, weight, {**given, "groups": groups, "Y": Y}) else Y
+
+    return conv
+
+
+def said(target: Any, smallest: str) -> str:
+    """Of the first failure on a case that is small already."""
+    judged, settings = as_target(target), Settings(seed=0, device="cpu")
+    bench = Bench(judged, Here(judged), settings, (), (), math.inf)
+    case = Case.parse(smallest)
+    return around(bench.failures_on([case])[case][0], bench, lambda _: True)
+
+
+@pytest.mark.parametrize(
+    ("guard", "smallest", "where"),
+    [
+        pytest.param(
+            lambda X, K, given: 5 <= X.shape[0] <= 7 and K.shape[0] > 2,
+            "certificate float32 n5 h1 w1 o3 k1 grad= nobias",
+            "5 ≤ n ≤ 7 and o ≥ 3",
+            id="from, to",
+        ),
+        pytest.param(
+            lambda X, K, given: X.shape[1] == K.shape[0] == K.shape[1] > 2,
+            "certificate float32 c3 h1 w1 o3 k1 grad= nobias",
+            "c = o and g = 1",
+            id="equal",
+        ),
+        pytest.param(
+            lambda X, K, given: given["stride"][0] < given["stride"][1],
+            "certificate float32 h1 w1 k1 s1x2 grad= nobias",
+            "sw > sh",
+            id="larger",
+        ),
+        pytest.param(
+            lambda X, K, given: K.shape[0] % 4 == 3,
+            "certificate float32 h1 w1 o3 k1 grad= nobias",
+            "o % 4 = 3",
+            id="remainder of a division",
+        ),
+        pytest.param(
+            lambda X, K, given: given["Y"].numel() > 100,
+            "certificate float32 h1 w101 k1 grad= nobias",
+            "n·o·oh·ow ≥ 101",
+            id="product",
+        ),
+        pytest.param(
+            lambda X, K, given: K.storage_offset() > 0 and given["padding"] == (0, 0),
+            "certificate float32 h1 w1 k1 K=sliced grad= nobias",
+            "ph = 0, pw = 0 and K has a storage offset",
+            id="layout",
+        ),
+        pytest.param(
+            lambda X, K, given: given["bias"] is None and given["Y"].shape[3] < 9,
+            PIXEL,
+            "ow ≤ 8 and there is no bias",
+            id="bias",
+        ),
+        pytest.param(lambda *_: True, PIXEL, "", id="everywhere"),
+    ],
+)
+def test_where_it_fails(guard: Guard, smallest: str, where: str) -> None:
+    sentence = f"Around the smallest case it fails where {where}, and passes just outside."
+    assert said(wrong_where(guard), smallest) == (sentence if where else "")
+
+
+def test_a_check_with_sizes_of_its_own_does_not_hide_the_threshold() -> None:
+    """Its planes have tens of thousands of pixels; the certificate is asked below."""
+    target = wrong_where(lambda X, K, given: X.shape[3] > 129)
+    sentence = "Around the smallest case it fails where ow ≥ 130, and passes just outside."
+    assert said(target, "large float32 h1 w65543 k1x3 values=sparse grad= nobias") == sentence
+
+
+def test_of_an_answer_that_changes_nothing_is_said() -> None:
+    """A neighbour that passes may fail the next time."""
+    generator = torch.Generator().manual_seed(0)
+    target = wrong_where(lambda *_: bool(torch.rand(1, generator=generator) < 0.7))
+    judged, settings = as_target(target), Settings(seed=0, device="cpu")
+    bench = Bench(judged, Here(judged), settings, (), (), math.inf)
+    case, found = Case.parse(PIXEL), list[Failure]()
+    while not found:
+        found = bench.failures_on([case])[case]
+    assert around(found[0], bench, lambda _: True) == ""
