@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -47,7 +48,8 @@ def written(implementation: Any) -> tuple[Written, ...]:
     """
     reaching = (item for item in reached(implementation) if isinstance(item, CodeType))
     codes = [code for code in reaching if not _is_of_python(code.co_filename)]
-    refusals = {file: _refusals(file) for file in {code.co_filename for code in codes}}
+    files = {code.co_filename for code in codes}
+    refusals = {file: _refusals("".join(linecache.getlines(file))) for file in files}
     found = []
     for code in codes:
         idle = refusals[code.co_filename]
@@ -74,12 +76,12 @@ def _lines(code: CodeType) -> set[int]:
     return found
 
 
-def _refusals(file: str) -> set[int] | None:
+@lru_cache(maxsize=16)  # several targets may stand in one file
+def _refusals(source: str) -> frozenset[int] | None:
     """The lines that refuse: ``raise``, ``assert``, and what only leads up to a ``raise``.
 
-    None where the source cannot be read.
+    None where there is no source, or none that can be read.
     """
-    source = "".join(linecache.getlines(file))
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -91,7 +93,7 @@ def _refusals(file: str) -> set[int] | None:
         for block in _blocks(node):
             if block and isinstance(block[-1], ast.Raise):
                 found |= set().union(*map(_own, block))
-    return found if source else None
+    return frozenset(found) if source else None
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
