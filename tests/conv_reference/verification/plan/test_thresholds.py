@@ -93,6 +93,11 @@ def test_integers_of_a_source_that_is_no_python_are_met_in_a_run(tmp_path: Path)
     def compiled(input: Tensor, weight: Tensor) -> Tensor:  # as what is in the file would do
         return conv2d(input, weight) * (-1 if input.shape[1] == int("46") else 1)
 
-    options: dict[str, Any] = {"dtypes": "float32", "cases": 1_500, "seed": 1}
+    options: dict[str, Any] = {
+        "checks": "certificate",
+        "dtypes": "float32",
+        "cases": 600,
+        "seed": 1,
+    }
     assert verify(compiled, **options).passed
     assert not verify(compiled, source=source, **options).passed

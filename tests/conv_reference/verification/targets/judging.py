@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -19,10 +20,12 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.environment import environment
 
+_target = lru_cache(as_target)  # one is put many cases: how it is called is found out once
+
 
 def judged(implementation: Any, case: str, seed: int = 1) -> tuple[Judgement, ...]:
     """All judgements of one case, restricted to what the target can be asked for."""
-    target = as_target(implementation)
+    target = _target(implementation)
     settings = Settings(seed=seed, device="cpu")
     return judge_case(target, target.restrict(Case.parse(case)), settings)
 
@@ -38,7 +41,7 @@ def failures(implementation: Any, case: str, seed: int = 1) -> dict[tuple[str, s
 
 def judged_on_its_own(implementation: Any, check: str, dtype: str) -> tuple[Judgement, ...]:
     """All judgements of a check that has geometries of its own, on each of them."""
-    target = as_target(implementation)
+    target = _target(implementation)
     request = Request(dtypes=(DTYPES[dtype],), seed=1, budget=1.0, checks=(check,))
     return tuple(
         judgement
@@ -64,7 +67,7 @@ def exact_everywhere(implementation: Any, check: str, *, count: int = 6) -> int:
     Raises:
         AssertionError: when one is not exact.
     """
-    target = as_target(implementation)
+    target = _target(implementation)
     assert all_checks()[check].unsupported(target) is None
     random, seen = Random(check), 0
     known = torchs(load(SHIPPED), environment("cpu"), target.operator)
