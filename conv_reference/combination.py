@@ -30,6 +30,7 @@ from itertools import product
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
+from torch.nn.functional import pad
 
 from conv_reference import functional
 from conv_reference.geometry import Geometry
@@ -41,7 +42,6 @@ _BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
 _EXACT = 2**23
 _MOST_PLANES = 2**25  # numbers in float64: 256 MiB
-_SHORT = 64  # columns of an image
 _FEW = 2**13  # numbers, up to which it is the calls that cost, and no reading
 
 
@@ -203,24 +203,21 @@ class Combination:
         for part in _blocks(input):
             X = _over_channels(input[part], w.inputs, g.groups, kinds[0])
             G = _over_channels(grad_output[part], w.outputs, g.groups, kinds[1])
-            plane = _of_one(g, len(X) * g.groups)
-            X, G = X.reshape(plane.input_shape), G.reshape(plane.output_shape)
-            taps.add(_taps_of(G, X, plane))
+            taps.add(_taps_of(G, X, g))
             totals.add(G.sum())
             if self.fast:
-                squares.add(_taps_of(G.square(), X.square(), plane))
+                squares.add(_taps_of(G.square(), X.square(), g))
                 of_squares.add(G.square().sum())
         by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw)
-        number = input.new_zeros((), dtype=torch.float64)
-        expected = taps.or_else(number.expand(1, 1, *g.kernel_size))[0, 0]
+        expected = taps.or_zeros(input, g.kernel_size)
         actual = (w.inputs @ by_output.reshape(len(by_output), -1)).reshape(g.kernel_size)
-        spread = squares.or_else(expected[None, None])[0, 0] if self.fast else None
+        spread = squares.or_zeros(input, g.kernel_size) if self.fast else None
         of_weight = Equation(expected, actual, _root(spread))
         if grad_bias is None:
             return of_weight, None
-        spread = of_squares.or_else(number) if self.fast else None
+        spread = of_squares.or_zeros(input) if self.fast else None
         found = w.outputs @ grad_bias.to(torch.float64)
-        return of_weight, Equation(totals.or_else(number), found, _root(spread))
+        return of_weight, Equation(totals.or_zeros(input), found, _root(spread))
 
     def grad_bias(
         self,
@@ -251,6 +248,8 @@ class Combination:
     def _over_samples(self, tensor: Tensor, largest: float | None) -> Tensor:
         """Σ_n u_n T[n], in float64."""
         u = self.weights.samples
+        if tensor.numel() <= _FEW:
+            return _over_samples(tensor, u, torch.float64)
         kind = self._kind(largest, u)
         if tensor.dtype == kind:  # read in place
             return _over_samples(tensor, u, kind).to(torch.float64)
@@ -266,7 +265,7 @@ class Combination:
         for part in _blocks(tensor):
             planes = _over_channels(tensor[part], weights, 1, kind)
             total.add((u[part] @ planes.reshape(-1, height * width)).reshape(height, width))
-        return total.or_else(tensor.new_zeros((), dtype=torch.float64).expand(height, width))
+        return total.or_zeros(tensor, (height, width))
 
     def _kernel_over_outputs(self, weight: Tensor) -> Tensor:
         """Σ_o r_o K[o], of each group's own outputs: (1, C, kh, kw)."""
@@ -301,9 +300,9 @@ class _Sum:
     def add(self, part: Tensor) -> None:
         self.value = part if self.value is None else self.value.add_(part)
 
-    def or_else(self, nothing: Tensor) -> Tensor:
-        """The sum; of no block what is given."""
-        return nothing if self.value is None else self.value
+    def or_zeros(self, like: Tensor, shape: tuple[int, ...] = ()) -> Tensor:
+        """The sum; of no block zeros in float64, where the other tensor lies."""
+        return like.new_zeros(shape, dtype=torch.float64) if self.value is None else self.value
 
 
 @lru_cache(maxsize=2**10)
@@ -337,6 +336,8 @@ def _over_samples(block: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
 def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
     """Σ_c w_c T[n, c] of each group: (n, groups, H, W), in float64."""
     n, c, h, w = block.shape
+    if groups == c:  # nothing is added up: as it lies
+        return block * weights[:, None, None]
     dtype = torch.float64 if block.numel() <= _FEW else dtype
     if groups == 1 and _is_channels_last(block):
         flat = block.permute(0, 2, 3, 1).reshape(n * h * w, c).to(dtype)
@@ -372,20 +373,39 @@ def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _taps_of(grad_output: Tensor, input: Tensor, geometry: Geometry) -> Tensor:
-    """Of images of one channel dK, (1, 1, kh, kw).
+    """Σ over all planes of dK of one channel, (kh, kw); of (n, groups, H, W).
 
-    A row of the kernel meets all rows of all images in one product of matrices, in which each tap
-    is a diagonal: no patches are made, and where rows are short that costs less.
+    In memory a tap is a distance. G is put into planes as wide as those that a stride reads of X,
+    and each tap is the product of two vectors, one of which begins that much later. No patches are
+    made, and images lie as they lay.
     """
-    columns = geometry.padded_size[1]
-    if columns > _SHORT or input.numel() <= _FEW:
-        return functional.grad_weight(grad_output, input, geometry)
-    (kh, kw), padded = geometry.kernel_size, functional.bordered(input, geometry)
-    G, taps = grad_output.reshape(-1, geometry.output_size[1]).T, []
-    for a in range(kh):
-        met = G @ padded[:, 0, geometry.read_by(0, a)].reshape(-1, columns)
-        taps += [met[:, geometry.read_by(1, b)].diagonal().sum() for b in range(kw)]
-    return torch.stack(taps).reshape(1, 1, kh, kw)
+    alone = _of_one(geometry, grad_output.shape[0] * grad_output.shape[1])
+    if input.numel() <= _FEW:
+        own = grad_output.reshape(alone.output_shape), input.reshape(alone.input_shape)
+        return functional.grad_weight(*own, alone)[0, 0]
+    (sh, sw), (dh, dw), (oh, ow) = alone.stride, alone.dilation, alone.output_size
+    rows, columns = (-(-size // s) for size, s in zip(alone.padded_size, alone.stride, strict=True))
+    last = _is_channels_last(input)
+    unit = input.shape[1] if last else 1  # numbers between a pixel and its neighbour
+    padded = functional.bordered(input, alone)
+    below, right = (rows * sh - alone.padded_size[0], columns * sw - alone.padded_size[1])
+    if below or right:
+        padded = pad(padded, (0, right, 0, below))
+    G = _flat(pad(grad_output, (0, columns - ow, 0, rows - oh)), last=last)
+    read: dict[tuple[int, int], Tensor] = {}  # what each of a stride's phases reads
+    taps = []
+    for a, b in product(range(alone.kernel_size[0]), range(alone.kernel_size[1])):
+        (down, i), (across, j) = divmod(dh * a, sh), divmod(dw * b, sw)
+        if (i, j) not in read:
+            read[i, j] = _flat(padded[..., i::sh, j::sw], last=last)
+        distance = (down * columns + across) * unit
+        taps.append(G[: len(G) - distance] @ read[i, j][distance:])
+    return torch.stack(taps).reshape(alone.kernel_size)
+
+
+def _flat(tensor: Tensor, *, last: bool) -> Tensor:
+    """All numbers in the order of memory: channels as the last or before the rows."""
+    return (tensor.permute(0, 2, 3, 1) if last else tensor).reshape(-1)
 
 
 def _tap_by_tap(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:

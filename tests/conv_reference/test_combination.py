@@ -154,16 +154,21 @@ def test_bilinear_errors_are_missed_no_more_often_than_the_bound_says(magnitude:
     assert missed > bound / 3  # the bound says something
 
 
-@given(geometry=geometries())
-@settings(max_examples=25, deadline=None)
-def test_tap_by_tap_and_row_by_row_it_is_the_same(geometry: Geometry) -> None:
+@given(geometry=geometries(), layout=st.sampled_from(LAYOUTS), depthwise=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_tap_by_tap_and_by_distances_it_is_the_same(
+    geometry: Geometry, layout: torch.memory_format, depthwise: bool
+) -> None:
     """Where a plane for each tap would take too much memory, and where there is much to sum."""
+    if depthwise:
+        c = geometry.in_channels
+        geometry = replace(geometry, out_channels=c, groups=c)
     operands = small_operands(geometry, torch.float64, seed=1)
     weights = draw_weights(geometry, seed=1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("conv_reference.combination._MOST_PLANES", 0)
         patched.setattr("conv_reference.combination._FEW", 0)
-        apart = equations(geometry, operands, weights)
+        apart = equations(geometry, operands, weights, layout=layout)
     at_once = equations(geometry, operands, weights)
     for name, equation in apart.items():
         assert torch.equal(equation.expected, at_once[name].expected)
