@@ -25,6 +25,8 @@ from torch.nn.functional import pad
 from conv_reference import borders
 from conv_reference.geometry import SHAPES, Geometry, PaddingLike, PairLike, Role, geometry_of
 
+_FEW = 2**12  # products, up to which it is the calls that cost
+
 
 def conv2d(
     input: Num[Tensor, "*n c h w"],
@@ -113,14 +115,7 @@ def grad_input(
     (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
     batch, channels = geometry.batch, geometry.in_channels
     taps = _matmul(K.transpose(-1, -2), G).reshape(batch, channels, kh, kw, oh, ow)
-    # Along one axis and then the other: kh + kw sums, not kh·kw.
-    down, across = _read(geometry)
-    columns = grad_output.new_zeros(batch, channels, kw, geometry.padded_size[0], ow)
-    for a, rows in enumerate(down):
-        columns[..., rows, :].add_(taps[:, :, a])
-    padded = grad_output.new_zeros(batch, channels, *geometry.padded_size)
-    for b, places in enumerate(across):
-        padded[..., places].add_(columns[:, :, b])
+    padded = _added_where_read(taps, geometry)
     if geometry.padding_mode != "zeros":
         return borders.folded(padded, geometry.padding, geometry.padding_mode)
     (top, _), (left, _) = geometry.padding
@@ -258,6 +253,42 @@ def double_backward(
     )
 
 
+def _added_where_read(taps: Tensor, geometry: Geometry) -> Tensor:
+    """The padded input's gradient: products (N, C, kh, kw, H', W'), added where their taps read."""
+    batch, channels, kh, kw, oh, ow = taps.shape
+    height, width = geometry.padded_size
+    if taps.numel() <= _FEW and taps.is_cpu:  # it is the calls that cost: all places in one
+        places = _windows(torch.arange(height * width).reshape(height, width), geometry)
+        planes = taps.new_zeros(batch * channels, height * width)
+        products = taps.reshape(batch * channels, kh * kw * oh * ow)
+        planes.index_add_(1, places.reshape(-1), products)
+        return planes.reshape(batch, channels, height, width)
+    # Along one axis and then the other: kh + kw sums, not kh·kw.
+    down, across = _read(geometry)
+    columns = taps.new_zeros(batch, channels, kw, height, ow)
+    for a, rows in enumerate(down):
+        columns[..., rows, :].add_(taps[:, :, a])
+    padded = taps.new_zeros(batch, channels, height, width)
+    for b, reading in enumerate(across):
+        padded[..., reading].add_(columns[:, :, b])
+    return padded
+
+
+def _windows(padded: Tensor, geometry: Geometry) -> Tensor:
+    """What each tap reads for each output: X[n, c, s·i + d·a, …] at [n, c, a, b, i, j], a view.
+
+    Args:
+        padded: planes of the padded input's size, (..., H, W).
+        geometry: the sizes.
+    """
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    *lead, row, column = padded.stride()
+    return padded.as_strided(
+        (*padded.shape[:-2], *geometry.kernel_size, *geometry.output_size),
+        (*lead, dh * row, dw * column, sh * row, sw * column),
+    )
+
+
 def _read(geometry: Geometry) -> tuple[list[slice], list[slice]]:
     """The rows of the padded input that each row of the kernel reads; so for the columns."""
     rows, columns = (
@@ -273,15 +304,8 @@ def _outputs(geometry: Geometry) -> int:
 
 def _patches(input: Tensor, geometry: Geometry) -> Tensor:
     """What each output position reads: (N, groups, C/groups · kh · kw, H' · W')."""
-    padded = bordered(input, geometry)
     (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
-    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    sample, channel, row, column = padded.stride()
-    # X[n, c, s·i + d·a, …] at [n, c, a, b, i, j]: a view, which the reshape copies.
-    read = padded.as_strided(
-        (geometry.batch, geometry.in_channels, kh, kw, oh, ow),
-        (sample, channel, dh * row, dw * column, sh * row, sw * column),
-    )
+    read = _windows(bordered(input, geometry), geometry)  # the reshape copies it
     return read.reshape(
         geometry.batch, geometry.groups, geometry.group_channels[0] * kh * kw, oh * ow
     )

@@ -7,6 +7,7 @@ any order of summation, so a correct direct algorithm has one possible answer.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import isqrt
@@ -28,6 +29,9 @@ __all__ = [
     "largest_exact_integer",
     "real_operands",
 ]
+
+_IN_ORDER = ("input", "weight", "bias", "grad_output")  # in which they are drawn
+_FEW = 2**12  # numbers, up to which it is the calls that cost
 
 
 @dataclass(frozen=True)
@@ -159,13 +163,14 @@ def exact_operands(
     magnitudes = exact_magnitudes(geometry, dtype, heavy=heavy, operator=operator)
     generator = torch.Generator(device).manual_seed(seed)
     draw = partial(_integers, generator, dtype)
-    return Operands(
-        input=draw(operator.shape("input", geometry), magnitudes.input),
-        weight=draw(operator.shape("weight", geometry), magnitudes.weight),
-        # One more term of the longest sum: the bias is no larger than one product.
-        bias=draw(operator.shape("bias", geometry), magnitudes.input),
-        grad_output=draw(operator.shape("grad_output", geometry), magnitudes.grad_output),
-    )
+    shapes = [operator.shape(role, geometry) for role in _IN_ORDER]
+    # One more term of the longest sum: the bias is no larger than one product.
+    sizes = (magnitudes.input, magnitudes.weight, magnitudes.input, magnitudes.grad_output)
+    counts = [math.prod(shape) for shape in shapes]
+    if heavy is None and sum(counts) <= _FEW:  # the same numbers, cut from one drawing
+        parts = draw((sum(counts),), magnitudes.input).split(counts)
+        return Operands(*(part.view(shape) for part, shape in zip(parts, shapes, strict=True)))
+    return Operands(*map(draw, shapes, sizes))
 
 
 def real_operands(

@@ -320,3 +320,13 @@ def test_a_gradient_of_another_shape_is_refused() -> None:
         functional.grad_input(operands.grad_output[:, :, :1], operands.weight, GEOMETRY)
     with pytest.raises(ValueError, match="^input must have shape"):
         functional.grad_weight(operands.grad_output, operands.input[:, :, :1], GEOMETRY)
+
+
+@given(geometries(), st.integers(0, 2**31))
+def test_many_products_are_added_where_few_are(geometry: Geometry, seed: int) -> None:
+    operands = exact_operands(geometry, torch.float32, seed=seed)
+    at_once = functional.grad_input(operands.grad_output, operands.weight, geometry)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(functional, "_FEW", -1)
+        one_by_one = functional.grad_input(operands.grad_output, operands.weight, geometry)
+    assert torch.equal(one_by_one, at_once)

@@ -75,3 +75,16 @@ def test_a_geometry_without_exact_integers_is_refused() -> None:
     )
     with pytest.raises(ValueError, match=message):
         exact_operands(geometry, torch.bfloat16, seed=0)
+
+
+@given(geometries(), st.sampled_from(DTYPES), st.integers(0, 2**32))
+def test_of_a_few_numbers_one_drawing_gives_the_same(
+    geometry: Geometry, dtype: torch.dtype, seed: int
+) -> None:
+    """A seed says the same, however many numbers are drawn at once."""
+    at_once = exact_operands(geometry, dtype, seed=seed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("conv_reference.operands._FEW", 0)
+        apart = exact_operands(geometry, dtype, seed=seed)
+    for role, tensor in at_once.by_role().items():
+        assert torch.equal(tensor, apart.by_role()[role])

@@ -261,12 +261,13 @@ def _judged(
 def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> Iterator[Judgement]:
     if actual is None and quantity != "Y":
         return  # reported by requires_grad
-    mismatch = kind_mismatch("shapes", quantity, actual, expected)
-    if mismatch is not None:
-        yield mismatch
-        return
-    yield exact("shapes", quantity)
     judgement = trial.judge(ROWS[quantity], quantity, actual, expected)
+    if not judgement.is_exact:  # nearly always it is
+        mismatch = kind_mismatch("shapes", quantity, actual, expected)
+        if mismatch is not None:
+            yield mismatch
+            return
+    yield exact("shapes", quantity)
     if judgement.verdict == Verdict.ROUNDED:
         judgement = confirmed(trial, judgement, actual, expected)
     yield judgement

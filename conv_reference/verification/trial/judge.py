@@ -106,10 +106,10 @@ def judge(
     mismatch = kind_mismatch(check, quantity, actual, expected)
     if mismatch is not None:
         return mismatch
-    value = actual.detach().to("cpu", torch.float64)
+    value = actual.detach().cpu()
     if same_numbers(value, expected.value):
         return exact(check, quantity)
-    error = _absolute(_subtract(value, expected.value))
+    error = _absolute(_subtract(value, expected.value))  # in float64
     if float(error.max()) == 0:
         said = "unequal, with a difference that is computed as zero: torch itself was changed"
         return whole(check, quantity, "the oracle's numbers", "others", said)

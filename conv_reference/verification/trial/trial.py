@@ -183,7 +183,7 @@ class Trial:
         shapes = self.shapes
         return {
             name: Expected(
-                value=operator.first(name, own, geometry).reshape(shapes[name]),
+                value=_shaped(operator.first(name, own, geometry), shapes[name]),
                 scale=partial(_scale, operator, name, own, geometry, shapes[name]),
                 terms=operator.terms(name, geometry),
                 dtype=self.case.dtype,
@@ -200,6 +200,11 @@ class Trial:
 def own_shapes(target: Target, geometry: Geometry) -> dict[str, tuple[int, ...]]:
     """The shapes that Y, dX, dK and db have for this target."""
     return {name: target.own_shape(q.of, geometry) for name, q in QUANTITIES.items()}
+
+
+def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """In the target's own shape, which nearly always is the oracle's: a view would cost more."""
+    return tensor if tensor.shape == shape else tensor.reshape(shape)
 
 
 def greatest_product(tensors: Iterable[Tensor]) -> float:

@@ -31,3 +31,17 @@ def test_torchs_own_comparison_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch, "equal", lambda *_: True)
     monkeypatch.setattr(torch.Tensor, "__eq__", lambda *_: True)
     assert not same_numbers(torch.zeros(2), torch.ones(2))
+
+
+def test_numbers_of_two_dtypes_are_compared_as_numbers() -> None:
+    wide = torch.tensor([0.1], dtype=torch.float64)
+    assert not same_numbers(wide.float(), wide)
+    assert same_numbers(wide.float(), wide.float().double())
+    assert same_numbers(wide.bfloat16(), wide.bfloat16().double())
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_a_sign_that_only_a_view_holds_counts(dtype: torch.dtype) -> None:
+    values = torch.ones(2, dtype=dtype)
+    assert same_numbers(torch._neg_view(values), -values)
+    assert not same_numbers(torch._neg_view(values), values)
