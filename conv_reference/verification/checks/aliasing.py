@@ -171,15 +171,26 @@ def two_backwards(trial: Trial) -> Iterator[Judgement]:
     graph=True,
 )
 def open_graphs(trial: Trial) -> Iterator[Judgement]:
-    """Two calls on other values, then their backward passes."""
-    operands = (trial.operands, _negated(trial.operands))
-    calls = [trial.call(given) for given in operands]
+    """Two calls on other values, of one and the same layer; then their backward passes."""
+    first = trial.call()
+    negated, second = _second(trial, first)
+    operands, calls = (trial.operands, negated), (first, second)
     graphs = [_forward(call) for call in calls]
     for given, call, Y, said in zip(operands, calls, graphs, _OPEN, strict=True):
         if Y is None or not Y.requires_grad:
             return
         found = _backward(call, Y)
         yield from against_oracle(trial, "open_graphs", found, said, operands=given)
+
+
+def _second(trial: Trial, first: Call) -> tuple[Operands, Call]:
+    """A call on other values, and the values; a layer keeps its kernel and bias."""
+    negated = _negated(trial.operands)
+    if first.layer is None:
+        return negated, trial.call(negated)
+    kept = replace(negated, bias=trial.operands.bias)
+    other = trial.call(kept)
+    return kept, replace(first, X=other.X, G=other.G)
 
 
 _OPEN = (

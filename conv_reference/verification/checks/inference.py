@@ -18,7 +18,12 @@ from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import Trial, target_code, under
+
+_MODES = {
+    torch.no_grad: "under torch.no_grad",
+    torch.inference_mode: "under torch.inference_mode",
+}
 
 
 @check(
@@ -34,17 +39,15 @@ from conv_reference.verification.trial.trial import Trial, target_code
 def without_gradients(trial: Trial) -> Iterator[Judgement]:
     """Y of operands that ask for gradients, and of tensors made in inference mode."""
     call = trial.call()
-    with torch.no_grad(), target_code("Y"):
-        Y = call.forward()
-    yield from against_oracle(trial, "without_gradients", {"Y": Y}, "under torch.no_grad")
-    with torch.inference_mode(), target_code("Y"):
-        Y = call.forward()
-    yield from against_oracle(trial, "without_gradients", {"Y": Y}, "under torch.inference_mode")
-    with torch.inference_mode():
+    for mode, said in _MODES.items():
+        with mode(), under(said), target_code("Y"):
+            Y = call.forward()
+        yield from against_oracle(trial, "without_gradients", {"Y": Y}, said)
+    said = "under torch.inference_mode, of tensors made there"
+    with torch.inference_mode(), under(said):
         inside = trial.call(requires_grad="")
         with target_code("Y"):
             Y = inside.forward()
-    said = "under torch.inference_mode, of tensors made there"
     yield from against_oracle(trial, "without_gradients", {"Y": Y}, said)
 
 
@@ -69,10 +72,12 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
     layer = call.layer
     assert layer is not None  # or the check is unsupported
     for mode, said in ((False, "in eval()"), (True, "back in train()")):
-        with target_code("Y"):
-            layer.train(mode)
-        yield from against_oracle(trial, "evaluation", observe(call), said)
-        with torch.no_grad(), target_code("Y"):
+        with under(said):
+            with target_code("Y"):
+                layer.train(mode)
+            found = observe(call)
+        yield from against_oracle(trial, "evaluation", found, said)
+        with torch.no_grad(), under(f"{said} under torch.no_grad"), target_code("Y"):
             Y = call.forward()
         yield from against_oracle(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")
 

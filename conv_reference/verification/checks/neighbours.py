@@ -24,7 +24,7 @@ from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, explained
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def settings(trial: Trial) -> Iterator[Judgement]:
     """Some settings in turn, each with a call, forward and backward."""
     for said in trial.some(_SETTINGS):
         call = trial.call()
-        with _SETTINGS[said]():
+        with _SETTINGS[said](), under(said):
             found = observe(call)
         yield from against_oracle(trial, "settings", found, said)
 
@@ -187,7 +187,7 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
         if not call.leaves:
             return
         try:
-            with target_code(next(iter(call.leaves))):
+            with under(said), target_code(next(iter(call.leaves))):
                 found = gradients(call)
         except TargetRaised:
             if gradients is _MAY_RAISE:

@@ -42,6 +42,7 @@ def judged_raised(
     refusal = refused or is_unsupported(raised.error, own=bool(place))
     unsupported = refusal or transform
     where = f" (at {place})" if place else ""
+    when = f"{raised.under}: " if raised.under else ""
     return Judgement(
         check=row,
         quantity=raised.quantity,
@@ -49,7 +50,7 @@ def judged_raised(
         verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
         actual=message if refusal or not transform else f"raises {message}{where}",
-        explanation=f"raised {message}{where}{'' if unsupported else _hint(message)}",
+        explanation=f"{when}raised {message}{where}{'' if unsupported else _hint(message)}",
         thrown=Thrown(kind, message.removeprefix(f"{kind}: "), place, refusal=refusal),
     )
 

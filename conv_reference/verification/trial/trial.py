@@ -40,6 +40,7 @@ class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ou
         self.quantity = str(quantity)
         self.mapped = quantity if isinstance(quantity, Quantity) else None
         self.observed: dict[str, Any] = {}  # what it had answered before
+        self.under = ""  # the circumstances, where they are no ordinary ones: see ``under``
 
 
 class LeftEnteredError(RuntimeError):
@@ -74,6 +75,16 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
         left = undone(before)
     if left:
         raise TargetRaised(LeftEnteredError(left), quantity)
+
+
+@contextmanager
+def under(circumstances: str) -> Iterator[None]:
+    """Around calls under circumstances that are no ordinary ones: what they raise names them."""
+    try:
+        yield
+    except TargetRaised as raised:
+        raised.under = raised.under or circumstances
+        raise
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,37 @@ def test_a_workspace_that_another_call_writes_before_the_backward_pass_is_found(
     assert found["open_graphs", "dK"].startswith("the first of two calls, its backward pass after")
 
 
+class OfALayer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, layer: Any) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.layer, layer.last = layer, input.detach().clone()
+        return torch.nn.functional.conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        X, (K,) = ctx.layer.last, ctx.saved_tensors
+        dX = torch.nn.grad.conv2d_input(X.shape, K, grad_outputs[0])
+        return dX, torch.nn.grad.conv2d_weight(X, K.shape, grad_outputs[0]), None
+
+
+class Remembering(torch.nn.Module):
+    """As in many tutorials: the backward pass of a layer reads the input of its last call."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(out_channels, in_channels, *kernel_size))
+        self.last = torch.zeros(0)
+
+    def forward(self, input: Tensor) -> Any:
+        return OfALayer.apply(input, self.weight, self)  # type: ignore[no-untyped-call]  # torch's own
+
+
+def test_a_layer_that_is_called_twice_before_a_backward_pass_is_one_layer() -> None:
+    found = failures(Remembering, "open_graphs float32 n2 c2 h4 w5 o3 k3x2 nobias")
+    assert set(found) == {("open_graphs", "dK")}
+
+
 def test_saved_copies_are_right() -> None:
     judgements = judged(careless.Copied, f"saved_tensors {SIZES}")
 

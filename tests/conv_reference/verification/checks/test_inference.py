@@ -79,7 +79,8 @@ def test_a_refusal_of_inference_mode_is_no_answer() -> None:
 
     found = failures(refuses, f"without_gradients {SIZES}")
     line = refuses.__code__.co_firstlineno + 2
-    said = f"raised RuntimeError: not in inference mode (at test_inference.py:{line})"
+    where = f"(at test_inference.py:{line})"
+    said = f"under torch.inference_mode: raised RuntimeError: not in inference mode {where}"
     assert found == {("without_gradients", "Y"): said}
 
 
