@@ -30,7 +30,7 @@ CONV2D = "torch.nn.functional:conv2d"
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[Forking]:
-    with closing(Forking()) as made:
+    with closing(Forking(full_run=False)) as made:
         yield made
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def kills_its_parent(*_: Any) -> None:
     os.kill(os.getppid(), signal.SIGKILL)
 
 
-@pytest.fixture(scope="module", params=[Forking, Spawning])
+@pytest.fixture(scope="module", params=[partial(Forking, full_run=False), Spawning])
 def source(request: pytest.FixtureRequest) -> Iterator[Processes]:
     with closing(request.param()) as made:
         yield made
