@@ -25,7 +25,8 @@ from conv_reference.verification.work import descent
 from conv_reference.verification.work.starting import memory_file, popen, tail
 
 FORKS = sys.platform == "linux"
-MESSAGE = struct.Struct("=ci")  # what is asked, and the number of a process
+# What is asked, and the number of a process; of a fork 1 where every check is to be imported.
+MESSAGE = struct.Struct("=ci")
 ANSWER = struct.Struct("=i")
 FORK, STATUS = b"f", b"s"
 RUNNING = 1 << 16  # no status is as large
@@ -184,13 +185,13 @@ class _Server:
         )
         theirs.close()
         self._socket = ours
-        self._asked = 0  # how many processes, and for how many of them the number has come
-        self._numbers: list[int] = []
+        self._asked = 0  # processes, altogether
+        self._numbers: list[int] = []  # of those whose number has come
         self._is_lost = False
 
     @property
     def has_ended(self) -> bool:
-        """Whether it forks no more; where it was stopped, it goes on."""
+        """Whether it forks no more; where it was stopped, it is continued first."""
         if self._process.poll() is None and not self._is_lost:
             self._awake()
         return self._process.poll() is not None or self._is_lost
@@ -272,7 +273,7 @@ class _Server:
         return bool(select.select([self._socket], [], [], seconds)[0])
 
     def _awake(self) -> None:
-        """What stopped it is unknown, and nothing else lets it go on."""
+        """Continue it where somebody stopped it: nobody else would, and its forks wait for it."""
         found = descent.seen(self._process.pid)
         if found is not None and found.is_stopped:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -40,7 +40,7 @@ def serve(control: int) -> None:
             if not message:
                 break
             asked, number = MESSAGE.unpack(message)
-            if asked == FORK:
+            if asked == FORK:  # the number says whether every check is to be imported
                 answer = _forked(parent, fds)
                 statuses.pop(answer, None)
                 running.add(answer)
@@ -50,7 +50,7 @@ def serve(control: int) -> None:
             parent.sendall(ANSWER.pack(answer))
             if not has_forked:
                 has_forked = True
-                worker.prepare(full_run=asked != FORK or bool(number))
+                worker.prepare(full_run=bool(number))
     descent.end_descendants(os.getpid())
 
 
