@@ -105,12 +105,15 @@ def _identity(trial: Trial) -> Iterator[Judgement]:
         yield from _overlaps(_arguments(call), _results(call), {})
 
 
-def _marks(arguments: dict[str, Tensor]) -> dict[str, Any]:
+_Mark = tuple[int, tuple[int, ...]]  # how often a tensor was written to, and its strides
+
+
+def _marks(arguments: dict[str, Tensor]) -> dict[str, _Mark]:
     # The counter that autograd itself goes by has no public name.
     return {name: (t._version, t.stride()) for name, t in arguments.items()}  # noqa: SLF001 (as said above)
 
 
-def _touched(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Judgement]:
+def _touched(before: dict[str, _Mark], after: dict[str, _Mark]) -> Iterator[Judgement]:
     touched = [name for name in before if before[name] != after[name]]
     for name in touched:
         yield whole("untouched_arguments", name, "not written to", "written to in place")
@@ -293,19 +296,19 @@ def _updated(plain: Trial, call: Call) -> Iterator[Judgement]:
 )
 def released_memory(trial: Trial) -> Iterator[Judgement]:
     """Weak references, when everything that the judge holds is gone."""
-    watched = _watch(trial)
-    alive = [name for name, gone in watched.items() if not gone()]
+    is_gone = _forgotten(trial)
+    alive = [name for name in is_gone if not is_gone[name]()]
     if alive:  # a cycle is no leak
         gc.collect()
-        alive = [name for name in alive if not watched[name]()]
+        alive = [name for name in alive if not is_gone[name]()]
     for name in alive:
         yield whole("released_memory", name, "freed with the graph", "still held")
     if not alive:
         yield Judgement("released_memory", "", Verdict.EXACT)
 
 
-def _watch(trial: Trial) -> dict[str, Any]:
-    """One call with all its results, forgotten; asks of each tensor whether it is gone."""
+def _forgotten(trial: Trial) -> dict[str, Callable[[], bool]]:
+    """One call whose arguments and results nobody here holds any more; whether each is gone."""
     call = trial.call()
     tensors = _arguments(call) | {"Y": _forward(call)}
     Y = tensors["Y"]
@@ -314,8 +317,8 @@ def _watch(trial: Trial) -> dict[str, Any]:
     return {name: _gone(tensor) for name, tensor in tensors.items() if tensor is not None}
 
 
-def _gone(tensor: Tensor) -> Any:
-    """Neither the object nor its storage, which a detached copy shares, may live on."""
+def _gone(tensor: Tensor) -> Callable[[], bool]:
+    """Whether neither the object nor its storage, which a detached copy shares, lives on."""
     reference, storage = weakref.ref(tensor), StorageWeakRef(tensor.untyped_storage())
     empty = tensor.numel() == 0
     return lambda: reference() is None and (empty or storage.expired())

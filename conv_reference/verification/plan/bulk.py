@@ -40,8 +40,12 @@ _MINIATURES = 0.2  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 _LAID_OUT = 0.25  # of the operands of a small case
 _ALIKE = 0.1  # of the cases: code that takes one operand's layout for all is right there alone
-_NETWORKS = 8  # of sixty large ones
-_IN_EVERY_DTYPE = 2  # geometries of those sixty
+_SOME_LEAVES = 0.15  # of the cases: not every gradient is asked for
+_BIASED = 0.75  # of the cases
+_ROUND = 60  # large ones, of which
+_NETWORKS = 8  # are layers of networks, and
+_IN_EVERY_DTYPE = 2  # are put to every dtype
+_MOST_OWN = 300_000_000  # products of a case at a target's own sizes: a second of the oracle
 
 
 def shares(dtypes: Sequence[torch.dtype]) -> dict[torch.dtype, float]:
@@ -179,8 +183,8 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
         input_layout=layouts[0],
         weight_layout=layouts[1],
         grad_output_layout=layouts[2],
-        requires_grad=random.choice(SUBSETS) if random.random() < 0.15 else ALL_LEAVES,
-        bias=random.random() < 0.75,
+        requires_grad=random.choice(SUBSETS) if random.random() < _SOME_LEAVES else ALL_LEAVES,
+        bias=random.random() < _BIASED,
     )
 
 
@@ -207,7 +211,7 @@ def _large_cases(
     target: Target, dtypes: Sequence[torch.dtype], random: Random, count: int, ever: Ever
 ) -> Iterator[Case]:
     layers = [*network_geometries()]
-    begin, every = random.randrange(len(layers)), 60 // _NETWORKS
+    begin, every = random.randrange(len(layers)), _ROUND // _NETWORKS
     layers = [*layers[begin + 1 :], *layers[: begin + 1]]  # the first case is the stem's
     layers.sort(key=lambda layer: sum(ever.has(layer, dtype) for dtype in dtypes))
     in_turn = _in_turn(dtypes)
@@ -221,7 +225,7 @@ def _large_cases(
         else:
             draw = random.choice((large_geometry, real_geometry))
             case = _small_case(draw(random), dtype, random)
-        everywhere = place % (60 // _IN_EVERY_DTYPE) == 1
+        everywhere = place % (_ROUND // _IN_EVERY_DTYPE) == 1
         for kind in dtypes if everywhere else (dtype,):
             yield nearest(target, replace(case, dtype=kind))
 
@@ -258,9 +262,6 @@ def threshold_cases(
     drawn = at_thresholds(target.constants, random, count)
     for geometry, dtype in zip(drawn, cycle(_in_turn(dtypes)), strict=False):
         yield nearest(target, _small_case(geometry, dtype, random))
-
-
-_MOST_OWN = 300_000_000  # products of a case at a target's own sizes: a second of the oracle
 
 
 def own_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
