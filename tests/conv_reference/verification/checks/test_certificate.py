@@ -9,6 +9,7 @@ import pytest
 import torch
 from judging import failures, judged
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.sound import right
@@ -139,3 +140,46 @@ def test_an_exception_of_whatever_kind_is_an_observation_but_an_interrupt_is_the
     assert (found.verdict, found.actual) == (Verdict.RAISED, "WeirdError: so")
     with pytest.raises(KeyboardInterrupt):
         judged(throwing(KeyboardInterrupt()), "certificate float32 h2 w3 k2 nobias")
+
+
+def unasked(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight) + torch.zeros((), dtype=input.dtype, requires_grad=True)
+
+
+def cut(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input.detach(), weight.detach())
+
+
+def cut_in_part(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input.detach(), weight)
+
+
+def overwriting(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    with torch.no_grad():
+        weight[0, 0, 0, 0] = 77
+    return Y
+
+
+def widening(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    input.data = torch.zeros(1)
+    return Y
+
+
+@pytest.mark.parametrize(
+    ("implementation", "asked", "row", "said"),
+    [
+        (unasked, "", ("requires_grad", "Y"), "no graph, as no argument asks for one, is a graph"),
+        (cut, "XK", ("requires_grad", "Y"), "Y does not ask for a gradient where arguments do"),
+        (cut_in_part, "XK", ("requires_grad", "dX"), "a gradient (asked for: dX, dK), is no grad"),
+        (overwriting, "", ("arguments", "K"), "1 of 4 elements of its argument; the first was"),
+        (widening, "", ("arguments", "X"), "is of shape (1,) and torch.float32"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_becomes_of_the_graph_and_the_arguments_is_judged(
+    implementation: Callable[..., Tensor], asked: str, row: tuple[str, str], said: str
+) -> None:
+    found = failures(implementation, f"certificate float32 h3 w3 k2 nobias grad={asked}")
+    assert said in found.get(row, ""), found

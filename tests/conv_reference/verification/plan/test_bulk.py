@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import conv2d
 
+from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.verification.model.case import DTYPES, Case, Layout
 from conv_reference.verification.plan.bulk import (
     large_cases,
     network_cases,
+    own_cases,
     shares,
     small_cases,
 )
@@ -79,3 +83,14 @@ def test_the_same_seed_draws_the_same() -> None:
         return list(small_cases(TARGET, ALL, seed, 60))
 
     assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_the_sizes_a_target_is_made_for_are_tried_and_some_beside_them() -> None:
+    assert [*own_cases(TARGET, ALL)] == []
+    made_for = Geometry.parse("n4000 c64 h56 w57 o64 k3 p1")
+    cases = [*own_cases(replace(TARGET, own=made_for), ALL)]
+    sizes = [(56, 57), (57, 57), (56, 60)]
+    assert [case.geometry.input_size for case in cases] == [s for s in sizes for _ in range(2)]
+    assert {case.dtype for case in cases} == {*ALL[:2]}
+    # Of so many samples as many as the oracle computes in a second.
+    assert [case.geometry.batch for case in cases] == [2, 2, 1, 1, 1, 1]
