@@ -262,6 +262,9 @@ class Combination:
         """Σ_n Σ_c u_n w_c T[n, c], in float64."""
         u, kind, total = self.weights.samples, self._kind(largest, weights), _Sum()
         height, width = tensor.shape[2:]
+        if tensor.numel() <= _FEW:
+            both, flat = torch.outer(u, weights).reshape(-1), tensor.to(torch.float64)
+            return (both @ flat.reshape(len(both), height * width)).reshape(height, width)
         for part in _blocks(tensor):
             planes = _over_channels(tensor[part], weights, 1, kind)
             total.add((u[part] @ planes.reshape(-1, height * width)).reshape(height, width))
