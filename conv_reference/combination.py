@@ -23,17 +23,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import product
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
-from torch.nn.functional import pad
 
 from conv_reference import functional
 from conv_reference.geometry import Geometry
+from conv_reference.planes import FEW, is_channels_last, of_one, output_of_one, taps_of
 
 # Elements of a block that is read at a time: it stays in the cache while it is read twice.
 _BLOCK = 2**18
@@ -41,8 +39,6 @@ _BLOCK = 2**18
 _BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
 _EXACT = 2**23
-_MOST_PLANES = 2**25  # numbers in float64: 256 MiB
-_FEW = 2**13  # numbers, up to which it is the calls that cost, and no reading
 
 
 @dataclass(frozen=True)
@@ -141,10 +137,10 @@ class Combination:
         w, (of_X, of_Y) = self.weights, largest or (None, None)
         Xu = self._over_samples(input, of_X)
         K = self._kernel_over_outputs(weight)[0]
-        expected = _output_of_one(Xu, K, self.geometry)
+        expected = output_of_one(Xu, K, self.geometry)
         if bias is not None:
             expected = expected + w.samples.sum() * (w.outputs @ bias.to(torch.float64))
-        spread = _output_of_one(Xu.square(), K.square(), self.geometry) if self.fast else None
+        spread = output_of_one(Xu.square(), K.square(), self.geometry) if self.fast else None
         return Equation(expected, self._over_both(output, w.outputs, of_Y), _root(spread))
 
     def grad_input(
@@ -167,7 +163,7 @@ class Combination:
         """
         of_G, of_dX = largest or (None, None)
         Gu = self._over_samples(grad_output, of_G)
-        alone = _of_one(self.geometry, 1, outputs=self.geometry.out_channels)
+        alone = of_one(self.geometry, 1, outputs=self.geometry.out_channels)
         K = self._kernel_over_inputs(weight)
         expected = functional.grad_input(Gu[None], K, alone)[0, 0]
         if bias is not None:
@@ -203,10 +199,10 @@ class Combination:
         for part in _blocks(input):
             X = _over_channels(input[part], w.inputs, g.groups, kinds[0])
             G = _over_channels(grad_output[part], w.outputs, g.groups, kinds[1])
-            taps.add(_taps_of(G, X, g))
+            taps.add(taps_of(G, X, g))
             totals.add(G.sum())
             if self.fast:
-                squares.add(_taps_of(G.square(), X.square(), g))
+                squares.add(taps_of(G.square(), X.square(), g))
                 of_squares.add(G.square().sum())
         by_output = self._kernel_over_outputs(grad_weight)[0]  # (C, kh, kw)
         expected = taps.or_zeros(input, g.kernel_size)
@@ -248,7 +244,7 @@ class Combination:
     def _over_samples(self, tensor: Tensor, largest: float | None) -> Tensor:
         """Σ_n u_n T[n], in float64."""
         u = self.weights.samples
-        if tensor.numel() <= _FEW:
+        if tensor.numel() <= FEW:
             return _over_samples(tensor, u, torch.float64)
         kind = self._kind(largest, u)
         if tensor.dtype == kind:  # read in place
@@ -262,7 +258,7 @@ class Combination:
         """Σ_n Σ_c u_n w_c T[n, c], in float64."""
         u, kind, total = self.weights.samples, self._kind(largest, weights), _Sum()
         height, width = tensor.shape[2:]
-        if tensor.numel() <= _FEW:
+        if tensor.numel() <= FEW:
             both, flat = torch.outer(u, weights).reshape(-1), tensor.to(torch.float64)
             return (both @ flat.reshape(len(both), height * width)).reshape(height, width)
         for part in _blocks(tensor):
@@ -308,12 +304,6 @@ class _Sum:
         return like.new_zeros(shape, dtype=torch.float64) if self.value is None else self.value
 
 
-@lru_cache(maxsize=2**10)
-def _of_one(geometry: Geometry, batch: int, *, inputs: int = 1, outputs: int = 1) -> Geometry:
-    """The same with other channels, in one group."""
-    return replace(geometry, batch=batch, in_channels=inputs, out_channels=outputs, groups=1)
-
-
 def _root(squares: Tensor | None) -> Tensor | None:
     return None if squares is None else squares.clamp(min=0).sqrt()
 
@@ -330,7 +320,7 @@ def _blocks(tensor: Tensor) -> Iterator[slice]:
 def _over_samples(block: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
     """Σ_n u_n T[n] of a block: (C, H, W)."""
     u, (_, c, h, w) = weights.to(dtype), block.shape
-    if _is_channels_last(block):
+    if is_channels_last(block):
         flat = block.permute(0, 2, 3, 1).reshape(len(u), -1).to(dtype)
         return (u @ flat).reshape(h, w, c).permute(2, 0, 1)
     return (u @ block.reshape(len(u), -1).to(dtype)).reshape(block.shape[1:])
@@ -341,82 +331,10 @@ def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dty
     n, c, h, w = block.shape
     if groups == c:  # nothing is added up: as it lies
         return block * weights[:, None, None]
-    dtype = torch.float64 if block.numel() <= _FEW else dtype
-    if groups == 1 and _is_channels_last(block):
+    dtype = torch.float64 if block.numel() <= FEW else dtype
+    if groups == 1 and is_channels_last(block):
         flat = block.permute(0, 2, 3, 1).reshape(n * h * w, c).to(dtype)
         return (flat @ weights.to(dtype)).reshape(n, 1, h, w).to(torch.float64)
     by_group = block.reshape(n, groups, c // groups, h * w).to(dtype)
     combined = weights.to(dtype).reshape(groups, 1, c // groups) @ by_group
     return combined.reshape(n, groups, h, w).to(torch.float64)
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
-    last = torch.channels_last
-    return not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last)
-
-
-def _output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """One channel of output, (H', W'), of an image (C, H, W) and a kernel (C, kh, kw).
-
-    Each tap's sum over the channels is a plane of the image; the planes, shifted by their taps,
-    are added. So no patches are made, where they would be many.
-    """
-    kh, kw = geometry.kernel_size
-    c, h, w = input.shape
-    if kh * kw * h * w > _MOST_PLANES:
-        return _tap_by_tap(input, weight, geometry)
-    if weight.numel() * math.prod(geometry.output_size) <= _FEW:
-        return functional.output(input[None], weight[None], _of_one(geometry, 1, inputs=c))[0, 0]
-    planes = weight.reshape(c, kh * kw).T @ input.reshape(c, h * w)
-    padded = functional.bordered(planes.reshape(kh, kw, h, w), geometry)
-    total = input.new_zeros(geometry.output_size)
-    for a, b in product(range(kh), range(kw)):
-        total += padded[a, b, geometry.read_by(0, a), geometry.read_by(1, b)]
-    return total
-
-
-def _taps_of(grad_output: Tensor, input: Tensor, geometry: Geometry) -> Tensor:
-    """Σ over all planes of dK of one channel, (kh, kw); of (n, groups, H, W).
-
-    In memory a tap is a distance. G is put into planes as wide as those that a stride reads of X,
-    and each tap is the product of two vectors, one of which begins that much later. No patches are
-    made, and images lie as they lay.
-    """
-    alone = _of_one(geometry, grad_output.shape[0] * grad_output.shape[1])
-    if input.numel() <= _FEW:
-        own = grad_output.reshape(alone.output_shape), input.reshape(alone.input_shape)
-        return functional.grad_weight(*own, alone)[0, 0]
-    (sh, sw), (dh, dw), (oh, ow) = alone.stride, alone.dilation, alone.output_size
-    rows, columns = (-(-size // s) for size, s in zip(alone.padded_size, alone.stride, strict=True))
-    last = _is_channels_last(input)
-    unit = input.shape[1] if last else 1  # numbers between a pixel and its neighbour
-    padded = functional.bordered(input, alone)
-    below, right = (rows * sh - alone.padded_size[0], columns * sw - alone.padded_size[1])
-    if below or right:
-        padded = pad(padded, (0, right, 0, below))
-    G = _flat(pad(grad_output, (0, columns - ow, 0, rows - oh)), last=last)
-    read: dict[tuple[int, int], Tensor] = {}  # what each of a stride's phases reads
-    taps = []
-    for a, b in product(range(alone.kernel_size[0]), range(alone.kernel_size[1])):
-        (down, i), (across, j) = divmod(dh * a, sh), divmod(dw * b, sw)
-        if (i, j) not in read:
-            read[i, j] = _flat(padded[..., i::sh, j::sw], last=last)
-        distance = (down * columns + across) * unit
-        taps.append(G[: len(G) - distance] @ read[i, j][distance:])
-    return torch.stack(taps).reshape(alone.kernel_size)
-
-
-def _flat(tensor: Tensor, *, last: bool) -> Tensor:
-    """All numbers in the order of memory: channels as the last or before the rows."""
-    return (tensor.permute(0, 2, 3, 1) if last else tensor).reshape(-1)
-
-
-def _tap_by_tap(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """The same where planes would not fit into memory: of a kernel as wide as a long image."""
-    kh, kw = geometry.kernel_size
-    padded = functional.bordered(input[None], geometry)[0]
-    total = input.new_zeros(geometry.output_size)
-    for a, b in product(range(kh), range(kw)):
-        read = padded[:, geometry.read_by(0, a), geometry.read_by(1, b)]
-        total += torch.tensordot(weight.reshape(-1, kh, kw)[:, a, b], read, 1)
-    return total

@@ -166,8 +166,9 @@ def test_tap_by_tap_and_by_distances_it_is_the_same(
     operands = small_operands(geometry, torch.float64, seed=1)
     weights = draw_weights(geometry, seed=1)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("conv_reference.combination._MOST_PLANES", 0)
-        patched.setattr("conv_reference.combination._FEW", 0)
+        patched.setattr("conv_reference.planes._MOST_PLANES", 0)
+        patched.setattr("conv_reference.combination.FEW", 0)
+        patched.setattr("conv_reference.planes.FEW", 0)
         apart = equations(geometry, operands, weights, layout=layout)
     at_once = equations(geometry, operands, weights)
     for name, equation in apart.items():
@@ -180,4 +181,15 @@ def test_a_kernel_as_wide_as_a_long_image_takes_no_more_memory_than_there_is() -
     X, K = torch.ones(geometry.input_shape), torch.ones(geometry.weight_shape)
     Y = torch.full(geometry.output_shape, 100_002.0)
     equation = Combination(geometry, draw_weights(geometry, seed=0)).output(X, K, None, Y)
+    assert equation.holds
+
+
+def test_of_a_kernel_as_large_as_its_image_not_every_tap_reads_all_of_it() -> None:
+    """There are 90,000 taps, of which each meets four numbers of G."""
+    geometry = Geometry(input_size=(301, 301), kernel_size=(300, 300))
+    X, G = torch.ones(geometry.input_shape), torch.ones(geometry.output_shape)
+    dK = torch.full(geometry.weight_shape, 4.0)
+    equation, _ = Combination(geometry, draw_weights(geometry, seed=0)).grad_parameters(
+        G, X, dK, None
+    )
     assert equation.holds
