@@ -178,6 +178,11 @@ def unseen(target: Target, *rows: Row) -> str | None:
     return "it is about torch's memory, threads or arguments, which no framework sees"
 
 
+def has_samples(geometry: Geometry) -> bool:
+    """Whether there are any: for checks that an empty batch has no answer for."""
+    return geometry.batch > 0
+
+
 REGISTRY: dict[str, Check] = {}
 Run = Callable[[Trial], Iterator[Judgement]]
 

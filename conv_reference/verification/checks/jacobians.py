@@ -11,7 +11,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
 from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
 from conv_reference.verification.checks.second_order import require_second_order
 from conv_reference.verification.model.judgement import Judgement
@@ -33,7 +33,8 @@ def _is_small(geometry: Geometry) -> bool:
         prod(s) for s in (geometry.input_shape, geometry.weight_shape, geometry.output_shape)
     )
     largest = max(X, K)
-    return largest <= _MOST_ELEMENTS and largest * Y <= _MOST_ENTRIES
+    few = largest <= _MOST_ELEMENTS and largest * Y <= _MOST_ENTRIES
+    return few and has_samples(geometry)  # of none there is no entry
 
 
 @check(

@@ -24,7 +24,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER, LETTERS
 from conv_reference.verification.checks._reach import Reach, reach_of
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -246,6 +246,7 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: Reach, said: str) -> J
         "(none known; either answer is accepted)",
     ),
     sample=Sample.FEW,
+    fits=has_samples,
 )
 def extremes(trial: Trial) -> Iterator[Judgement]:
     """Infinity times zero, negative zeros and subnormals."""

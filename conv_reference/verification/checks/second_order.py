@@ -14,7 +14,7 @@ from torch.autograd.gradcheck import GradcheckError
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF, ROLES
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.model.result import Verdict
@@ -85,6 +85,7 @@ def _terms(asked: tuple[str, ...]) -> str:
     ),
     sample=Sample.MODES,
     times=3,
+    fits=has_samples,  # of none, torch's own are missing: docs/found/0015-empty-batch.md
     gradient=True,
     graph=True,
 )
@@ -226,6 +227,7 @@ _THIRD = "third order"
         follows=("double_backward",),
     ),
     sample=Sample.FEW,
+    fits=has_samples,  # as of the second order
     gradient=True,
     graph=True,
 )

@@ -51,6 +51,7 @@ def mode_cases(
             # Each size is far out in turn, so that no mode goes without a batch, or many channels.
             turn = begun + _TURN * [*DTYPES].index(dtype_name(dtype))
             yield from sampled(target, check, dtype, covering, random, number, turn)
+        yield from _of_no_sample(target, check, request, covering)
 
 
 def sampled(
@@ -115,6 +116,21 @@ def _drawn_cases(
         if fits and target.can_be_exact(case.geometry, dtype):
             found += 1
             yield case
+
+
+def _of_no_sample(
+    target: Target, check: Check, request: Request, covering: Sequence[Case]
+) -> Iterator[Case]:
+    """The check once on an empty batch, in one of the dtypes; where it can be asked of one."""
+    dtypes = [dtype for dtype in request.dtypes if check.applies(dtype)]
+    if check.sample in {Sample.OWN, Sample.REQUEST} or not dtypes or not covering:
+        return
+    random = Random(f"{request.seed} {check.name} of no sample")
+    drawn = random.choice(covering)
+    empty = drawn.on(replace(drawn.geometry, batch=0))
+    case = _adapted(target, check, random.choice(dtypes), empty)
+    if case.geometry.batch == 0 and check.fits(case.geometry):
+        yield case
 
 
 def _adapted(target: Target, check: Check, dtype: torch.dtype, case: Case) -> Case:

@@ -52,6 +52,20 @@ def test_a_check_that_is_added_changes_no_other_checks_cases() -> None:
     assert {key: cases for key, cases in after.items() if key[0] != "a_new_check"} == before
 
 
+def test_each_check_is_put_to_an_empty_batch_once() -> None:
+    """In one of its dtypes; but for those that nobody answers of no sample."""
+    counts = dict.fromkeys((check.name for check in selected_checks(TARGET, ())), 0)
+    for (name, _), cases in by_check(REQUEST).items():
+        counts[name] += sum(case.geometry.batch == 0 for case in cases)
+    asked_of_samples = {"jacrev", "jacfwd", "extremes", "double_backward", "third_order"}
+    own = {check.name for check in selected_checks(TARGET, ()) if check.sample == Sample.OWN}
+    without = asked_of_samples | own | {"certificate"}
+    assert {name: count for name, count in counts.items() if name not in without} == dict.fromkeys(
+        counts.keys() - without, 1
+    )
+    assert not any(counts[name] for name in asked_of_samples)
+
+
 def test_each_dtype_of_a_check_has_cases_of_its_own() -> None:
     found = by_check(REQUEST)
     drawn = next(c.name for c in selected_checks(TARGET, ()) if c.sample == Sample.SMALL)
