@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from torch import Tensor
 from torch.nn.functional import conv2d as torch_conv2d
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -330,3 +331,8 @@ def test_many_products_are_added_where_few_are(geometry: Geometry, seed: int) ->
         patched.setattr(functional, "_FEW", -1)
         one_by_one = functional.grad_input(operands.grad_output, operands.weight, geometry)
     assert torch.equal(one_by_one, at_once)
+
+
+def test_annotated_shapes_are_checked_at_each_call_here() -> None:
+    with pytest.raises(TypeCheckError, match="grad_output"):
+        functional.grad_bias(torch.zeros(2, 3))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 
 from conv_reference import functional
 from conv_reference.geometry import Geometry
@@ -13,6 +14,7 @@ from conv_reference.operands import Operands, can_be_exact, largest_exact_intege
 from conv_reference.strategies import geometries
 from conv_reference.verification.model.case import DTYPES, EXACT_VALUES, Case, Layout, Values
 from conv_reference.verification.plan.networks import network_geometries
+from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.values import (
     arrange,
     case_operands,
@@ -231,3 +233,8 @@ def test_sparse_operands_are_never_zero_at_either_end(seed: int) -> None:
         assert corners.shape == (2, 2, 2, 2)
         assert bool(corners.all())
     assert int(operands.grad_output.abs().sum()) == 100
+
+
+def test_annotated_shapes_are_checked_at_each_call_here() -> None:
+    with pytest.raises(TypeCheckError, match="lay_out"):
+        lay_out(torch.zeros(2, 3), Layout.CONTIGUOUS)
