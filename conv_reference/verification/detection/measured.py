@@ -164,6 +164,8 @@ def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
         return found
     geometry = Case.parse(finding.case).geometry if finding.case else None
     words = f"{finding.cause} {finding.circumstances} {finding.layout} {finding.dtype}"
+    if finding.verdict == Verdict.PERMISSIVE:  # which argument was answered
+        words += f" {finding.explanation}"
     return replace(
         found,
         geometry=finding.geometry,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil, log
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Condition, kind_of, products
@@ -13,7 +14,9 @@ from conv_reference.verification.model.result import Verdict
 
 _MOST_PRODUCTS = 2_000_000  # of a case that is asked
 _NUMBERS = (Values.COUNTING, Values.BALANCED, Values.HEAVY_INPUT, Values.HEAVY_WEIGHT)
-_SEEDS = 9  # over which the smallest case itself has to fail
+_SEEDS = 9  # with which the smallest case itself is asked again
+_FEWEST = 5  # of them with which it has to fail
+_CHANCE = 1e-4  # that a case which fails as often passes all the seeds of a neighbour
 _JUDGED = {Verdict.EXACT, Verdict.ROUNDED}
 
 
@@ -25,6 +28,7 @@ class Neighbours:
     bench: Bench
     is_own: Condition
     numbers: tuple[Values, ...] = ()  # over which it shows, too
+    seeds: range = range(1)  # with so many in turn one is asked before it counts as one that passes
 
     def fails(self, cases: Iterable[Case]) -> dict[Case, bool]:
         """Whether each fails in the same way; one that was not judged has no answer.
@@ -32,6 +36,9 @@ class Neighbours:
         One that passes is asked over other numbers, too: on some a fault does not show.
         """
         answers = self.answers(case for case in cases if products(case) <= _MOST_PRODUCTS)
+        for further in self.seeds[1:]:
+            passed = [case for case, failed in answers.items() if not failed]
+            answers |= self.answers(passed, further)
         for values in self.numbers:
             others = {replace(c, values=values): c for c, failed in answers.items() if not failed}
             for case, failed in self.answers(others).items():
@@ -66,14 +73,18 @@ class Neighbours:
 
 
 def neighbours_of(start: Failure, bench: Bench, is_own: Condition) -> Neighbours | None:
-    """What asks, where the case fails whatever is drawn; else a neighbour that passes is no proof.
+    """What asks the cases around one; None where a neighbour that passes would prove nothing.
 
+    A check may draw what it asks, such as where a NaN stands, so that the case fails with some
+    seeds alone: then a neighbour is asked with so many that one like it would hardly pass them all.
     Where a fault shows over integers, those over which it does are asked of the neighbours, too.
     """
     asked, case = Neighbours(start, bench, is_own), start.case
-    for further in range(_SEEDS):
-        if not asked.answers([case], further).get(case, False):
-            return None
+    failed = sum(asked.answers([case], further).get(case, False) for further in range(_SEEDS))
+    if failed < _FEWEST:
+        return None
+    if failed < _SEEDS:
+        return replace(asked, seeds=range(ceil(log(_CHANCE) / log(1 - failed / _SEEDS))))
     if case.values == Values.REAL:
         return asked
     others = {replace(case, values=values): values for values in _NUMBERS if values != case.values}
