@@ -13,6 +13,7 @@ from conv_reference.verification.report.plain import one_line
 
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
+_PARSER = "parser"  # of the command, among what is parsed
 STATUSES = """\
 exit status:
   0    nothing is wrong; to answer arguments that describe no convolution (permissive) fails only
@@ -47,7 +48,11 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
     try:
         parser = command_parser()
         try:
-            parsed = parser.parse_args(arguments)
+            parsed, unknown = parser.parse_known_args(arguments)
+            if unknown:  # the help that is named is that of the command
+                getattr(parsed, _PARSER, parser).error(
+                    f"unrecognized arguments: {' '.join(unknown)}"
+                )
         except SystemExit:  # after --help, say: what it printed may not be written yet
             sys.stdout.flush()
             raise
@@ -139,7 +144,7 @@ def _add_commands(commands: _Commands) -> None:
             formatter_class=layout,
         )
         module.add_arguments(parser)
-        parser.set_defaults(run=module.run)
+        parser.set_defaults(run=module.run, **{_PARSER: parser})
 
     add(
         "verify",

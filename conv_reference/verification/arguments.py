@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from conv_reference.verification import given, options
 from conv_reference.verification.console import files, outputs
 from conv_reference.verification.gate import parameters
 from conv_reference.verification.gate.baseline import read
+from conv_reference.verification.known import entries
 from conv_reference.verification.model.domain import require_where
 from conv_reference.verification.target import names
 from conv_reference.verification.target.written import require_written
+
+# Every kind that ``torch.device`` accepts; a test holds them against its own list.
+DEVICES = frozenset(
+    {"cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga"}
+    | {"maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone"}
+)
 
 
 def refuse(arguments: argparse.Namespace) -> None:
@@ -27,6 +35,7 @@ def refuse(arguments: argparse.Namespace) -> None:
         require_written(arguments.target)
     if arguments.where is not None:
         require_where(arguments.where)
+    _refuse_device(arguments.device)
     _refuse_contradictions(arguments)
     _refuse_limit(arguments)
     _refuse_beside_baseline(arguments)
@@ -89,13 +98,33 @@ def _refuse_files(arguments: argparse.Namespace) -> None:
         files.require_readable("--xfail", arguments.xfail)
     if arguments.store is not None:
         files.require_writable("--store", arguments.store)
-    named = arguments.known not in {None, options.NONE, options.SHIPPED}
-    # A baseline says itself which registry it was made with.
-    if named and (path is None or not path.exists()):
-        files.require_readable("--known", Path(arguments.known))
+    registry = registry_of(arguments)
+    if registry is not None:
+        files.require_readable("--known", registry)
+        entries.read(registry)
     if path is not None and (path.exists() or not arguments.update_baseline):
         held = read(path, target=arguments.target)
         parameters.refuse_others(arguments, held.parameters, path)
+
+
+def registry_of(arguments: argparse.Namespace) -> Path | None:
+    """The registry of known defects that is read for it is named; None where none is."""
+    named = arguments.known not in {None, options.NONE, options.SHIPPED}
+    baseline: Path | None = arguments.baseline
+    # A baseline says itself which registry it was made with.
+    return Path(arguments.known) if named and (baseline is None or not baseline.exists()) else None
+
+
+def _refuse_device(device: str | None) -> None:
+    """Refuse what is no name of a device; whether there is one of that name here, torch knows."""
+    if device is None:
+        return
+    kind, colon, number = device.partition(":")
+    # A package that brings a device brings its name as well: torch knows it when it is imported.
+    named = kind in DEVICES or bool(entry_points(group="torch.backends"))
+    if not named or (colon and not number.isdecimal()):
+        accepted = "cpu, cuda, cuda:1, mps or another that torch has"
+        raise ValueError(f"--device must be {accepted}, got {device!r}")
 
 
 def _require_own(option: str, path: Path, arguments: argparse.Namespace) -> None:

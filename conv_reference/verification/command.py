@@ -12,7 +12,7 @@ from typing import Any
 
 from conv_reference import __version__
 from conv_reference.verification import catalogue, configuration, given, limited, options
-from conv_reference.verification.arguments import refuse
+from conv_reference.verification.arguments import refuse, registry_of
 from conv_reference.verification.configuration import Configuration, targets_of
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
@@ -103,6 +103,7 @@ def _once(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         sys.stderr.write(f"{opening(arguments)}\n")
         sys.stderr.flush()
+    _require_loaded(arguments)
     with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
         shown = _carried_out(arguments, {**place, "progress": status}, status.begin)
     if shown.view.status == 2:
@@ -117,6 +118,23 @@ def _once(arguments: argparse.Namespace) -> int:
     )
     assert shown.view.status is not None  # a command's view has one
     return shown.view.status
+
+
+def _require_loaded(arguments: argparse.Namespace) -> None:
+    """What torch must be imported for to refuse it: still before a child is started.
+
+    Raises:
+        ValueError: when the registry that is named holds what is none, or there is no such device.
+    """
+    registry = registry_of(arguments)
+    if registry is not None:
+        from conv_reference.verification.known.known import load
+
+        load(registry)
+    if arguments.device not in {None, options.DEVICE.default}:
+        from conv_reference.verification.trial.environment import usable_device
+
+        usable_device(arguments.device)
 
 
 def opening(arguments: argparse.Namespace) -> str:

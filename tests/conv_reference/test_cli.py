@@ -18,7 +18,11 @@ from conv_reference.cli import main
     [
         (["verify"], "no TARGET is given, and pyproject.toml has no targets"),
         (["verfy"], "argument COMMAND: invalid choice: 'verfy'"),
-        (["verify", "torch.nn:Conv2d", "--no-such-option"], "unrecognized arguments"),
+        (
+            ["verify", "torch.nn:Conv2d", "--no-such-option"],
+            "unrecognized arguments: --no-such-option (try conv-reference verify --help)",
+        ),
+        (["--no-such-option"], "(try conv-reference --help)"),
         (["chapter", "--lr", "nan"], "the learning rate must be finite and more than 0, got nan"),
         (["chapter", "--data", "/nowhere"], "no train-images-idx3-ubyte"),
         (["chapter", "--images", "0"], "--images must be from 1 to 60000, got 0"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from conv_reference.geometry import Geometry
 from conv_reference.padding_modes import inside
 from conv_reference.quantities import CONV2D, QUANTITIES, Operator
+from conv_reference.verification import own
 from conv_reference.verification.diagnosis.readout import Index, Terms
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def can_derive(geometry: Geometry) -> bool:
     return 0 < positions * o * c * kh * kw <= MOST_PRODUCTS
 
 
+@own.derivation()
 def derived_terms(
     geometry: Geometry,
     quantity: str,
@@ -114,6 +116,7 @@ def _summed(shape: tuple[int, ...], channel: Index) -> Iterator[Index]:
     yield from product(range(n), channel, range(h), range(w))
 
 
+@own.derivation()
 def participation(geometry: Geometry, index: Index) -> int:
     """The number of output positions in which the pixel (n, c, u, v) takes part."""
     return len(_analytic(geometry).participation(*index[2:]))

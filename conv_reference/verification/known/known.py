@@ -8,7 +8,6 @@ operators.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
@@ -17,6 +16,7 @@ from typing import Any
 
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.known.entries import KnownError, read
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.predicates import PredicateError, evaluate, require_predicate
@@ -24,10 +24,6 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.model.sizes import sizes_of
 
 SHIPPED = Path(__file__).with_name("known.toml")
-
-
-class KnownError(ValueError):
-    """A registry that cannot be read; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -109,21 +105,12 @@ def load(path: Path) -> tuple[Defect, ...]:
             predicate that is no comparison of sizes.
         OSError: when it cannot be read.
     """
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("defect", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise KnownError(f"{path} is no TOML: {error}") from error
-    except RecursionError:
-        raise KnownError(f"{path} is corrupt: nested too deeply") from None
-    if not isinstance(entries, list):
-        raise KnownError(f"{path}: not a list of known defects, [[defect]]: {entries!r}")
-    return tuple(_defect(path, entry) for entry in entries)
+    return tuple(_defect(path, entry) for entry in read(path))
 
 
-def _defect(path: Path, entry: Any) -> Defect:
-    names = {field.name for field in fields(Defect)}
-    if not isinstance(entry, dict) or not set(entry) <= names:
-        foreign = sorted(set(entry) - names) if isinstance(entry, dict) else entry
+def _defect(path: Path, entry: Mapping[str, Any]) -> Defect:
+    foreign = sorted(set(entry) - {field.name for field in fields(Defect)})
+    if foreign:
         raise KnownError(f"{path}: not a field of a known defect: {foreign}")
     values: dict[str, Any] = {}
     for field in fields(Defect):

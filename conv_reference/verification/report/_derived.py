@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from gzip import compress
 
+from conv_reference.verification import own
 from conv_reference.verification.model.result import Finding
 from conv_reference.verification.report.derivation import derived_geometry
 
@@ -53,13 +54,14 @@ def derived(findings: Iterable[Finding]) -> Derived:
 
 @lru_cache(maxsize=_MOST_PAGES)
 def _page(geometry: str) -> str:
-    from analytic.calculus.spelling import parse_geometry
-    from analytic.derivation import derive
-    from analytic.locale import ENGLISH, translations
-    from analytic.render import renderer
+    with own.derivation():
+        from analytic.calculus.spelling import parse_geometry
+        from analytic.derivation import derive
+        from analytic.locale import ENGLISH, translations
+        from analytic.render import renderer
 
-    document = derive(parse_geometry(geometry)).document
-    return renderer("html")(document, translations(ENGLISH))
+        document = derive(parse_geometry(geometry)).document
+        return renderer("html")(document, translations(ENGLISH))
 
 
 def _packed(page: str) -> str:

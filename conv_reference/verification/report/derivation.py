@@ -6,8 +6,10 @@ from math import prod
 
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import ROLE_OF
+from conv_reference.verification.model.judgement import NO_GRADIENT
 from conv_reference.verification.model.result import Finding, Verdict
 
+_GRAPH = "requires_grad"  # the row of whether there is a graph
 _MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that one reads
 
 
@@ -24,7 +26,9 @@ def derived_geometry(finding: Finding, most: int) -> str:
         finding: whose it is.
         most: symbols of X, K and Y together.
     """
-    if finding.verdict == Verdict.PERMISSIVE:  # there is nothing that it should be
+    if finding.verdict != Verdict.WRONG:  # there is no number to compare
+        return ""
+    if finding.check == _GRAPH or finding.actual == NO_GRADIENT:
         return ""
     if finding.quantity in ROLE_OF:  # which should be as they were given
         return ""

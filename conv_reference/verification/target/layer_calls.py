@@ -92,6 +92,12 @@ def _called_with(
 
 
 def set_parameter(layer: nn.Module, name: str, parameter: nn.Parameter) -> None:
-    """Put a parameter in the place of one, by its name as ``named_parameters`` gives it."""
-    path, _, attribute = name.rpartition(".")
-    setattr(layer.get_submodule(path), attribute, parameter)
+    """Put a parameter in the place of one, by its name as ``named_parameters`` gives it.
+
+    Under every name that it has: ``self.weight = self.conv.weight`` is one parameter of two.
+    """
+    shared = dict(layer.named_parameters(remove_duplicate=False))
+    replaced = shared.get(name)
+    for other in {name, *(other for other, own in shared.items() if own is replaced)}:
+        path, _, attribute = other.rpartition(".")
+        setattr(layer.get_submodule(path), attribute, parameter)

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from functools import cache
 from importlib import metadata
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 _PACKAGES = ("conv_reference", "analytic")
@@ -68,19 +67,6 @@ def child_path(*, other: bool = False) -> tuple[str, ...]:
     here = os.getcwd() if _has_folder() else ""  # noqa: PTH109 (a text, to be compared)
     others = [entry for entry in sys.path if entry and entry != here]
     return (*others, here) if len(others) < len(sys.path) and here else tuple(others)
-
-
-class Own:
-    """Finds this code's packages beside one another, whatever else on the path has their names.
-
-    A user's ``analytic.py`` beside the target is none of ours.
-    """
-
-    @staticmethod
-    def find_spec(name: str, *_: object) -> ModuleSpec | None:
-        """As a finder of ``sys.meta_path``: of other names nothing."""
-        beside = str(Path(FOLDER).parent)
-        return PathFinder.find_spec(name, [beside]) if name in _PACKAGES else None
 
 
 @cache

@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.own import Own
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.frames import Line
-from conv_reference.verification.work.identity import Own, difference
+from conv_reference.verification.work.identity import difference
 from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.messages import (
     LOST,

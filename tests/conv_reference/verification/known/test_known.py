@@ -11,13 +11,8 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.known.known import (
-    SHIPPED,
-    Defect,
-    KnownError,
-    first_match,
-    load,
-)
+from conv_reference.verification.known.entries import KnownError
+from conv_reference.verification.known.known import SHIPPED, Defect, first_match, load
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import Verdict

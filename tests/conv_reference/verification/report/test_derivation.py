@@ -7,6 +7,7 @@ import sys
 import pytest
 from made_reports import GEOMETRY, finding, hostile
 
+from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.report.derivation import derivation
 
 
@@ -29,3 +30,16 @@ def test_what_is_no_geometry_a_large_one_or_has_nothing_in_it_has_none(geometry:
 @pytest.mark.parametrize("argument", ["X", "K", "b", "G"])
 def test_an_argument_should_be_what_it_was_and_is_not_derived(argument: str) -> None:
     assert derivation(finding(quantity=argument)) == ""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        finding(check="requires_grad", actual="no graph"),
+        finding(check="vmap", actual="no gradient"),
+        finding(verdict=Verdict.RAISED),
+        finding(verdict=Verdict.CRASHED),
+    ],
+)
+def test_what_concerns_no_number_is_not_derived(other: Finding) -> None:
+    assert derivation(other) == ""
