@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.kinds import row_of, size
+from conv_reference.verification.diagnosis.kinds import kind_of, row_of, size
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
@@ -19,6 +20,7 @@ from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.target.target import Target
 
 _ROUNDS, _SECONDS = 16, 1.0  # at most, in which one case is asked again
+_BRIEF_ROUNDS = 4  # where the certificate's own failures stay what they are
 _MOST_HELD = 6  # failures of one kind that are asked again: of a constant fault all fail
 
 Explains = Callable[[Judgement, Judgement], bool]
@@ -33,48 +35,59 @@ def changeable(failures: Sequence[Failure], bench: Bench) -> list[Failure]:
 
 
 def behind_changes(
-    failures: Sequence[Failure], fickle: Sequence[Failure], explains: Explains, bench: Bench
+    failures: Sequence[Failure], first: Sequence[Failure], explains: Explains, bench: Bench
 ) -> dict[int, Failure]:
     """What failures follow from, by their identity, of a target whose answers change.
 
-    Each is asked its certificates several times over; what none of them explains, its own case: it
-    follows where that, too, comes out right now and then.
+    Each is asked its certificates in turn, over other numbers each time: what keeps an answer of
+    an earlier call shows it then, and so does what few numbers show. Where the certificate's own
+    failures come and go, they are asked more often; and what no certificate explains follows where
+    its own case, too, comes out right now and then.
 
     Args:
         failures: of other rows than the certificate's.
-        fickle: see ``changeable``; where there is none, nothing is asked.
+        first: those of the certificate; where there is none, nothing is asked.
         explains: whether one judgement is the cause of another on the same case.
         bench: with no time left, nothing is asked.
     """
-    if not fickle:
-        return {}
     wrong = [f for f in failures if _may_follow(f.judgement)]
+    if not first or not wrong:
+        return {}
+    fickle = changeable(first, bench)
+    met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
     questions = {id(f): tuple(filter(bench.is_possible, bench.certificates_of(f))) for f in wrong}
-    answers = bench.ask(failing_in_turn, filter(None, questions.values()), bench.settings)
+    rounds = _ROUNDS if fickle else _BRIEF_ROUNDS
+    argument = bench.settings, rounds
+    answers = bench.ask(failing_in_turn, filter(None, questions.values()), argument)
     found: dict[int, Failure] = {}
     for failure in wrong:
         answer = answers.get(questions[id(failure)])
-        met = answer if isinstance(answer, tuple) else ()
-        behind = (Failure(c, j) for c, j in met if explains(j, failure.judgement))
-        origin = next(behind, None)
+        judged = answer if isinstance(answer, tuple) else ()
+        behind = (Failure(c, j) for c, j in judged if explains(j, failure.judgement))
+        # The run's own of that kind stands for it: its numbers are those of the run's seed.
+        known = (met.get(kind_of(each).in_any_dtype) for each in behind)
+        origin = next(filter(None, known), None)
         if origin is not None:
             found[id(failure)] = origin
+    if not fickle:
+        return found
     left = [f for f in wrong if id(f) not in found]
     again = bench.ask(comes_out_right, (f.case for f in left), bench.settings)
     return found | {id(f): fickle[0] for f in left if again.get(f.case) is True}
 
 
 def failing_in_turn(
-    target: Target, cases: tuple[Case, ...], settings: Settings
+    target: Target, cases: tuple[Case, ...], argument: tuple[Settings, int]
 ) -> tuple[tuple[Case, Judgement], ...]:
-    """How the first of the cases fails that does, each asked in turn and all of them again."""
+    """How the cases fail in the first round in which one does, each round over other numbers."""
+    settings, rounds = argument
     ending = time.monotonic() + _SECONDS
-    for _ in range(_ROUNDS):
-        for case in cases:
-            judged = judge_case(target, case, settings)
-            found = tuple((case, j) for j in judged if j.verdict in FOUND)
-            if found or time.monotonic() > ending:
-                return found
+    for number in range(rounds):
+        asked = replace(settings, seed=settings.seed + number)
+        judged = [(case, j) for case in cases for j in judge_case(target, case, asked)]
+        found = tuple((case, j) for case, j in judged if j.verdict in FOUND)
+        if found or time.monotonic() > ending:
+            return found
     return ()
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from conv_reference.quantities import FIRST_ORDER, ROLE_OF
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.changeable import behind_changes, changeable
+from conv_reference.verification.diagnosis.changeable import behind_changes
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
@@ -101,7 +101,7 @@ def _origins(
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
     left = [f for f in asked if id(f) not in origins]
     if left:
-        origins |= behind_changes(left, changeable(first, bench), explains, bench)
+        origins |= behind_changes(left, first, explains, bench)
     simpler = [f for f in asked if id(f) not in origins]
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
     if bench.is_over:

@@ -147,6 +147,9 @@ def _agreement(
     if isinstance(actual, Tensor) and actual.dtype == wanted.dtype and torch.equal(actual, wanted):
         return Judgement(row, quantity, Verdict.EXACT)
     oracle = trial.expect(operands, only=(quantity,))[quantity]
+    if wanted.shape != oracle.value.shape:  # of which no bound is known
+        said = f"of shape {tuple(wanted.shape)}, which the quantity has not"
+        return whole(row, quantity, "the same numbers", f"others, {said}", of_numbers=True)
     if isinstance(actual, Tensor) and actual.shape == wanted.shape:
         # Where both are NaN they agree; that it is NaN is no matter of agreement.
         both = actual.isnan() & wanted.isnan()
