@@ -52,7 +52,7 @@ for words in sys.argv[1:]:
     ("words", "message"),
     [
         (("--known", "foreign.toml"), "not a field of a known defect: ['foreign']"),
-        (("--device", "meta:7"), "no device 'meta:7' here"),
+        (("--device", "fpga"), "no device 'fpga' here"),
     ],
 )
 def test_what_torch_must_say_is_refused_before_a_child_is_started(

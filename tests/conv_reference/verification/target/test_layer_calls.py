@@ -14,9 +14,11 @@ from conv_reference.verification import Verdict, verify
 class Named(nn.Module):
     """Its kernel is that of a layer within, under a name of its own."""
 
-    def __init__(self, *arguments: Any, kernel_size: Any, **options: Any) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, **options: Any
+    ) -> None:
         super().__init__()
-        self.inner = nn.Conv2d(*arguments, kernel_size=kernel_size, **options)
+        self.inner = nn.Conv2d(in_channels, out_channels, kernel_size, **options)
         self.weight = self.inner.weight
 
     def forward(self, input: Tensor) -> Tensor:
