@@ -201,7 +201,10 @@ def _is_of_its_algorithm(
             continue
         expected = other.expect(only=(quantity,))[quantity]
         exact = other.judge("", quantity, finite, expected).is_exact
-        if exact and isinstance(found, Tensor) and is_strange(found.detach().cpu()[where]).any():
+        if not exact or not isinstance(found, Tensor) or found.shape != expected.value.shape:
+            continue
+        looked_at = where.expand(found.shape)  # one truth for all, where nothing is reached
+        if bool(is_strange(found.detach().cpu()[looked_at]).any()):
             return True
     return False
 

@@ -158,7 +158,9 @@ def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> Iterator[st
             Y = trial.target.operator.first("Y", given, changes)
         except ValueError:  # no such convolution
             continue
-        if Y.numel() == value.numel() and torch.equal(Y.reshape(value.shape), value):
+        # An answer of fewer dimensions, of a line say, has the same numbers in the same order.
+        alike = Y.shape == value.shape or (Y.dim() != value.dim() and Y.numel() == value.numel())
+        if alike and torch.equal(Y.reshape(value.shape), value):
             yield words
 
 

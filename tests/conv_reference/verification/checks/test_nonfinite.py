@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
+from conv_reference.verification import verify
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right, unusual
 from conv_reference.verification.model.result import FAILURES
@@ -239,3 +240,13 @@ def test_a_nan_in_the_bias_that_is_lost_is_found() -> None:
     seeds = (failures(lost, f"nonfinite {SIZES}", seed) for seed in range(4))
     found = next(filter(None, seeds))
     assert found["nonfinite_bias", "Y"].startswith("nan in one element of b reaches Y[")
+
+
+def test_what_spreads_where_nothing_is_reached_is_judged() -> None:
+    def squares(input: Tensor, weight: Tensor) -> Tensor:
+        nothing = (input * input * 0).sum()  # of whose derivative an infinity makes NaN
+        return conv2d(input, weight) + nothing
+
+    case = "nonfinite float32 n1 c1 h3 w4 o1 k2x2 s1 p0 d1 g1 grad=XK nobias"
+    report = verify(squares, case=case, seed=1)
+    assert not report.unjudged

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
+from conv_reference.verification import verify
 from conv_reference.verification.diagnosis.candidates import candidates
 from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
 from conv_reference.verification.execution import guarded
@@ -258,3 +259,13 @@ def test_every_known_fault_changes_something_somewhere() -> None:
         except ValueError:  # no such convolution
             continue
         assert not torch.equal(answer, Y), candidate.words
+
+
+def test_an_answer_that_is_transposed_is_none_of_other_options() -> None:
+    def channels_last(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+        return conv2d(input, weight, padding=padding).transpose(2, 3)
+
+    case = "certificate float64 n1 c1 h1 w1 o1 k1x1 s1 p0x1 d1 g1 values=ones grad= nobias"
+    (found,) = verify(channels_last, case=case, seed=1).findings
+    assert "is of shape (1, 1, 3, 1)" in found.explanation
+    assert found.cause == ""
