@@ -46,15 +46,15 @@ def behind_changes(
 
     Args:
         failures: of other rows than the certificate's.
-        first: those of the certificate; where there is none, nothing is asked.
+        first: those of the certificate; where all are known defects, nothing is asked.
         explains: whether one judgement is the cause of another on the same case.
         bench: with no time left, nothing is asked.
     """
     wrong = [f for f in failures if _may_follow(f.judgement)]
-    if not first or not wrong:
+    met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
+    if not met or not wrong:
         return {}
     fickle = changeable(first, bench)
-    met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
     questions = {id(f): tuple(filter(bench.is_possible, bench.certificates_of(f))) for f in wrong}
     rounds = _ROUNDS if fickle else _BRIEF_ROUNDS
     argument = bench.settings, rounds
