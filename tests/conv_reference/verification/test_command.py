@@ -244,7 +244,10 @@ CONV2D = "torch.nn.functional:conv2d"
         ),
         ([CONV2D, "--case", "certificate int8 h1 w1 k1"], "dtype must be one of float64, "),
         ([CONV2D, "--case", "certificate float32 h1 w1"], "the geometry 'h1 w1' lacks k"),
-        ([CONV2D, "--device", "x"], "no device 'x' here"),
+        (
+            [CONV2D, "--device", "x"],
+            "--device must be cpu, cuda, cuda:1, mps or another that torch has",
+        ),
         ([CONV2D, "--sweep", "wide"], "argument --sweep: invalid choice: 'wide'"),
         ([CONV2D, "--output", "no/where.txt"], "--output: no folder 'no'"),
         (
