@@ -109,7 +109,8 @@ def judge(
     value = actual.detach().cpu()
     if same_numbers(value, expected.value):
         return exact(check, quantity)
-    error = _absolute(_subtract(value, expected.value))  # in float64
+    # Not every dtype can be subtracted from another: float8 cannot.
+    error = _absolute(_subtract(value.to(torch.float64), expected.value))
     if float(error.max()) == 0:
         said = "unequal, with a difference that is computed as zero: torch itself was changed"
         return whole(check, quantity, "the oracle's numbers", "others", said)

@@ -95,5 +95,5 @@ def test_the_command_reads_a_target_as_an_operator(
 @pytest.mark.parametrize("name", ["conv2d_weight", "conv2d_input"])
 def test_the_other_faces_are_right_but_for_an_empty_batch(name: str) -> None:
     report = checked(getattr(torch.nn.grad, name))
-    assert failed_rows(report) <= {"empty_batch", "requires_grad"}, report
+    assert "empty_batch" in failed_rows(report), report
     assert all(finding.geometry.startswith("n0 ") for finding in report.findings)

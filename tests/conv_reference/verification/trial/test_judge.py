@@ -256,3 +256,11 @@ def test_a_changed_torch_does_not_make_zeros_right(monkeypatch: pytest.MonkeyPat
         assert judgement.verdict == Verdict.WRONG, name
         if "the oracle" in judgement.expected:
             assert judgement.explanation.endswith("torch itself was changed"), name
+
+
+def test_a_number_of_a_dtype_that_torch_subtracts_from_no_other_is_judged() -> None:
+    narrow = torch.float8_e5m2
+    expected = replace(EXPECTED, dtype=narrow)
+    right, wrong = (torch.tensor([[3.0, each]]).to(narrow) for each in (-4.0, 8.0))
+    verdicts = [judge("forward", "Y", each, expected).verdict for each in (right, wrong)]
+    assert verdicts == [Verdict.EXACT, Verdict.WRONG]
