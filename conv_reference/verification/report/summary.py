@@ -101,12 +101,20 @@ def headline(report: Report) -> str:
     parts.append(_but_known(report) + _permissive(report) + _without_gradients(report))
     raising = dict.fromkeys(check.name for check in report.checks if check.raises)
     if raising:
-        parts.append(f"; raises under {', '.join(raising)}: not judged there")
+        named = ", ".join(_raising(name, report) for name in raising)
+        parts.append(f"; raises under {named}: not judged there")
     if report.unjudged:
         parts.append(f"; the engine itself failed on {counted(len(report.unjudged), 'more case')}")
     if report.interrupted:
         parts.append(" (interrupted: this is what is known so far)")
     return "".join(parts)
+
+
+def _raising(name: str, report: Report) -> str:
+    """The row, and in how many of its cases where in some it answers."""
+    rows = [check for check in report.checks if check.name == name]
+    raised, judged = sum(row.unsupported for row in rows), sum(row.cases for row in rows)
+    return f"{name} ({raised:,} of {counted(raised + judged, 'case')})" if judged else name
 
 
 def calling(report: Report) -> tuple[str, ...]:

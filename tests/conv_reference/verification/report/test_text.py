@@ -56,6 +56,13 @@ def test_the_verdict_comes_last_too_by_dtype_where_they_differ_and_with_the_stat
     )
 
 
+def test_what_raises_under_a_transform_now_and_then_is_judged_where_it_answers() -> None:
+    some = row("vmap", raises=True, unsupported=2, cases=38)
+    none = row("jvp", verdict=Verdict.UNSUPPORTED, raises=True, unsupported=12, cases=0)
+    first = text.render(replace(RIGHT, checks=(row("forward"), some, none))).splitlines()[0]
+    assert first.endswith("; raises under vmap (2 of 40 cases), jvp: not judged there")
+
+
 def test_nothing_wrong_is_short_and_says_so_first() -> None:
     lines = text.render(RIGHT).splitlines()
 
