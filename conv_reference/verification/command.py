@@ -159,7 +159,8 @@ def opening(arguments: argparse.Namespace) -> str:
         number = options.planned(arguments.budget, arguments.cases)
         number = max(number, _LEAST_CASES)
         seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
-        what = f"about {number:,} cases in {dtypes}, for about {max(seconds, 1.0):.0f} s"
+        pace = f"about {max(seconds, 1.0):.0f} s at torch's pace"
+        what = f"about {number:,} cases in {dtypes}, for {pace}"
     seed = "" if arguments.seed is None else f"; seed {arguments.seed}"
     return f"conv-reference {__version__}: {one_line(arguments.target)}, {what}{seed}"
 

@@ -357,12 +357,18 @@ def test_what_a_run_reads_is_not_overwritten(
     assert {file.read_text() for file in files} == {"conv = 'as it was'"}
 
 
+ALL = "float64, float32, float16, bfloat16"
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ("", "about 8,000 cases in float64, float32, float16, bfloat16, for about 20 s"),
-        ("--cases 20", "about 300 cases in float64, float32, float16, bfloat16, for about 1 s"),
-        ("--check forward --dtype float32", "about 8,000 cases in float32, for about 20 s"),
+        ("", f"about 8,000 cases in {ALL}, for about 20 s at torch's pace"),
+        ("--cases 20", f"about 300 cases in {ALL}, for about 1 s at torch's pace"),
+        (
+            "--check forward --dtype float32",
+            "about 8,000 cases in float32, for about 20 s at torch's pace",
+        ),
         ("--check vmap --check jvp --dtype float32", "vmap, jvp in float32"),
         ("--sweep networks --dtype float32", "the sweep networks in float32"),
         ("--geometry 'h1 w1 k1' --dtype float32", "every variation of one geometry in float32"),
