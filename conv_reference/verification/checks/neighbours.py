@@ -38,10 +38,15 @@ def _set(get: Callable[[], Any], put: Callable[[Any], Any], value: Any) -> Itera
 
 
 def _deterministic() -> AbstractContextManager[None]:
-    def put(enabled: bool) -> None:
-        torch.use_deterministic_algorithms(enabled, warn_only=True)
+    def get() -> tuple[bool, bool]:
+        only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
+        return torch.are_deterministic_algorithms_enabled(), only_warns
 
-    return _set(torch.are_deterministic_algorithms_enabled, put, True)
+    def put(settings: tuple[bool, bool]) -> None:
+        enabled, only_warns = settings
+        torch.use_deterministic_algorithms(enabled, warn_only=only_warns)
+
+    return _set(get, put, (True, True))
 
 
 def _default_dtype(dtype: torch.dtype) -> AbstractContextManager[None]:

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
+
+from conv_reference.geometry import Role
 from conv_reference.verification.checks import all_checks, certifying
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Condition, row_of
@@ -18,31 +21,19 @@ from conv_reference.verification.diagnosis.neighbours import Neighbours, neighbo
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.layouts import lay_out
 
 _MOST = 6  # conditions that are named: with more, nothing stands out
-_USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)
-_NAMED = {
-    "is contiguous": {Layout.CONTIGUOUS, Layout.OFFSET},
-    "has a storage offset": {
-        Layout.OFFSET,
-        Layout.SLICED,
-        Layout.STRIDED,
-        Layout.LAST_CHUNK,
-        Layout.CHANNELS_LAST_OFFSET,
-    },
-    "is in the order of channels_last": {
-        Layout.CHANNELS_LAST,
-        Layout.SLICED_CHANNELS_LAST,
-        Layout.CHANNELS_LAST_OFFSET,
-        Layout.CHANNELS_LAST_COLUMNS,
-    },
-    "is not contiguous": {*Layout} - {Layout.CONTIGUOUS, Layout.OFFSET},
+_USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)  # of a contiguous operand, asked at first
+_FIELDS: dict[str, tuple[str, Role]] = {
+    "X": ("input_layout", "input"),
+    "K": ("weight_layout", "weight"),
+    "G": ("grad_output_layout", "grad_output"),
 }
-_LETTERS = {"X": "input_layout", "K": "weight_layout", "G": "grad_output_layout"}
 
 
 def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
-    """One sentence: the sizes between which the smallest case fails, and just outside passes.
+    """One sentence: between which sizes the target fails, and just outside of them passes.
 
     Args:
         shown: the failure on its smallest case.
@@ -55,7 +46,7 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     """
     if shown.judgement.verdict != Verdict.WRONG or bench.is_over:
         return ""
-    start = _on_certificate(shown, bench)
+    start = _on_certificate(shown, bench, is_own)
     asked = neighbours_of(start, bench, is_own)
     if asked is None:
         return ""
@@ -63,27 +54,32 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     needed, limited = limits(found, asked)
     around_them = [*_layouts(found, asked), *_bias(found, asked)]
     said = [*needed, *limited, *around_them]
-    if len(said) > _MOST:  # the smallest sizes may be small by chance
+    if len(said) > _MOST:  # a small case meets upper limits by chance
         said = [*needed, *around_them]
-    if not said or len(said) > _MOST:
+    if not said or len(said) > _MOST or bench.is_over:  # then something was not answered
         return ""
-    return f"Around the smallest case it fails where {_listed(said)}, and passes just outside."
+    return (
+        f"Around the smallest case the target fails where {_listed(said)}, and passes just outside."
+    )
 
 
-def _on_certificate(shown: Failure, bench: Bench) -> Failure:
+def _on_certificate(shown: Failure, bench: Bench, is_own: Condition) -> Failure:
     """The same failure on the certificate, where its check has sizes of its own; else itself."""
     if not all_checks()[shown.case.check].has_own or row_of(shown.judgement).is_first:
         return shown
     case = bench.recast(shown.case, certifying().name)
     for failure in bench.failures_on([case]).get(case, ()):
-        if failure.judgement.quantity == shown.judgement.quantity:
+        judgement = failure.judgement
+        alike = (judgement.quantity, judgement.verdict) == (shown.judgement.quantity, Verdict.WRONG)
+        if alike and is_own(failure):
             return failure
     return shown
 
 
 def _layouts(case: Case, asked: Neighbours) -> Iterator[str]:
     """In which layouts of an operand it fails, where in some it does not."""
-    for letter, name in _LETTERS.items():
+    operator = asked.bench.target.operator
+    for letter, (name, role) in _FIELDS.items():
         own: Layout = getattr(case, name)
         # What is expanded repeats its numbers: there a fault may not show.
         others = [each for each in Layout if each not in {own, Layout.EXPANDED}]
@@ -91,7 +87,7 @@ def _layouts(case: Case, asked: Neighbours) -> Iterator[str]:
         if not all(known.values()):
             further = [each for each in others if each not in known]
             known |= _in_layouts(case, name, further, asked)
-            yield f"{letter} {_described(own, known)}"
+            yield f"{letter} {_described(own, known, operator.shape(role, case.geometry))}"
 
 
 def _in_layouts(
@@ -103,15 +99,31 @@ def _in_layouts(
     return {layout: fails[each] for layout, each in cases.items() if each in fails}
 
 
-def _described(own: Layout, known: Mapping[Layout, bool]) -> str:
-    """The layouts in words: by what they have in common, where others have it not."""
+def _described(own: Layout, known: Mapping[Layout, bool], shape: tuple[int, ...]) -> str:
+    """The layouts in words: by what they have in common at this shape, where others have it not."""
     failing = {own, *(layout for layout, failed in known.items() if failed)}
     passing = {layout for layout, failed in known.items() if not failed}
-    for words, layouts in _NAMED.items():
-        if failing <= layouts and not passing & layouts and len(failing) > 1:
-            return words
+    words = {layout: _words(layout, shape) for layout in failing | passing}
+    common = set.intersection(*(words[layout] for layout in failing))
+    alone = common.difference(*(words[layout] for layout in passing))
+    if alone and len(failing) > 1:
+        return min(alone)
     few, verb = (passing, "is not") if len(passing) < len(failing) else (failing, "is")
     return f"{verb} {' or '.join(layout for layout in Layout if layout in few)}"
+
+
+def _words(layout: Layout, shape: tuple[int, ...]) -> set[str]:
+    """What holds of a tensor of this shape in the layout."""
+    if layout == Layout.EXPANDED:
+        return {"is expanded"}
+    tensor = lay_out(torch.zeros(shape), layout)
+    contiguous, offset = tensor.is_contiguous(), tensor.storage_offset() > 0
+    last = tensor.stride(1) < tensor.stride(3) and min(shape[1], max(shape[2:])) > 1
+    return {
+        "is contiguous" if contiguous else "is not contiguous",
+        "has a storage offset" if offset else "has no storage offset",
+        *(["is in the order of channels_last"] if last else []),
+    }
 
 
 def _bias(case: Case, asked: Neighbours) -> Iterator[str]:

@@ -7,12 +7,13 @@ nearly every row shows it, and each of a failing case's certificates, asked once
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.kinds import kind_of, row_of, size
+from conv_reference.verification.diagnosis.kinds import Kind, kind_of, row_of, size
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
@@ -27,9 +28,17 @@ Explains = Callable[[Judgement, Judgement], bool]
 
 
 def changeable(failures: Sequence[Failure], bench: Bench) -> list[Failure]:
-    """Those of the first order, wrong in a number, whose cases come out right when asked again."""
+    """Those that are wrong in a number, whose cases come out right when asked again.
+
+    Of each kind the smallest are asked: beside a constant fault another may come and go.
+    """
     numbers = [f for f in failures if _is_number(f.judgement) and bench.known(f) is None]
-    asked = sorted({f.case: f for f in numbers}.values(), key=size)[:_MOST_HELD]
+    asked, counts = list[Failure](), Counter[Kind]()
+    for failure in sorted(numbers, key=size):
+        kind = kind_of(failure).in_any_dtype
+        counts[kind] += 1
+        if counts[kind] <= _MOST_HELD:
+            asked.append(failure)
     answers = bench.failures_on(f.case for f in asked)
     return [f for f in asked if answers.get(f.case) == []]
 

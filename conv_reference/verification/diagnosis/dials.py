@@ -1,4 +1,7 @@
-"""The sizes of a geometry, each moved while the others stay, the output and the remainder too."""
+"""The sizes of a geometry, each moved while the others stay, the output and the remainder too.
+
+But for padding, which adds outputs, and where the input would be empty: then it has one pixel.
+"""
 
 from __future__ import annotations
 
@@ -115,9 +118,9 @@ def _with_pair(name: str, axis: int) -> Callable[[Geometry, int], Geometry]:
 
 
 def _reach(g: Geometry, axis: int, changes: dict[str, Any]) -> int:
-    """How far the last element lies from the first that the outputs read.
+    """Rows or columns after the first that the outputs read, and those that are left over.
 
-    What is left over stays, but for what would be one more output.
+    Of those at most one fewer than the stride: as many would be one more output.
     """
     names = ("kernel_size", "stride", "dilation")
     kernel, stride, dilation = (changes.get(name, getattr(g, name))[axis] for name in names)
@@ -128,7 +131,7 @@ def _reach(g: Geometry, axis: int, changes: dict[str, Any]) -> int:
 def _with_padding(axis: int) -> Callable[[Geometry, int], Geometry]:
     def moved(g: Geometry, to: int) -> Geometry:
         sides = [*g.padding]
-        sides[axis] = (to, to)
+        sides[axis] = (to, to)  # of uneven ones, too: the smallest case has none
         by = (sum(g.padding[axis]) - 2 * to) % g.stride[axis]  # what is left over stays so
         return _resized(g, axis, by, {"padding": (sides[0], sides[1])})
 

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from conv_reference.verification.diagnosis.dials import Dial, comparable, dials, moved_to
 from conv_reference.verification.diagnosis.neighbours import Neighbours
 from conv_reference.verification.model.case import Case
 
 _FAR = {"n", "c", "o", "c/g", "o/g", "oh", "ow"}  # sizes that may have a limit far above
-_MODULI = (2, 4, 8)
+_NEAR = (3, 4, 8, 16, 32, 64, 128)  # further steps upward, to tell a limit from a remainder
+_MODULI = (2, 4, 8, 16, 32, 64, 128)
 _LARGE = 64  # a size that may stand for a number of elements
-_SPOKEN = {
-    f"r{axis} {relation}": f"{some} in {axis}"
-    for axis in "hw"
-    for relation, some in (("≥ 1", "a remainder"), ("= 0", "no remainder"))
-}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Between which values of a size, or of a product of sizes, a case fails.
+
+    >>> print(Limit("n", least=5, most=7), Limit("o", modulus=4, remainder=3), sep="; ")
+    5 ≤ n ≤ 7; o % 4 = 3
+    """
+
+    size: str
+    least: int | None = None
+    most: int | None = None
+    modulus: int = 0  # where it fails at each so many alone, with this remainder
+    remainder: int = 0
+    needed: bool = False  # whether a smaller one passes
+
+    def __str__(self) -> str:
+        least, most = self.least, self.most
+        if self.size in {"rh", "rw"} and (least, most) in {(1, None), (0, 0)}:
+            return f"{'no' if most == 0 else 'a'} remainder in {self.size[1]}"
+        if self.modulus:
+            return f"{self.size} % {self.modulus} = {self.remainder}"
+        if most is None:
+            return f"{self.size} ≥ {least}"
+        if least == most:
+            return f"{self.size} = {most}"
+        return f"{self.size} ≤ {most}" if least is None else f"{least} ≤ {self.size} ≤ {most}"
 
 
 def lowered(case: Case, asked: Neighbours) -> Case:
@@ -25,7 +50,10 @@ def lowered(case: Case, asked: Neighbours) -> Case:
         below = moved_to(case, dial, value - 1)
         if below is None or not asked.fails([below]).get(below, False):
             continue
-        low, high = dial.least - 1, value - 1  # it is not known to fail at low, and fails at high
+        low, high = (
+            dial.least - 1,
+            value - 1,
+        )  # always: it fails at high, and is not known to at low
         while high - low > 1:
             middle = (low + high) // 2
             tried = moved_to(case, dial, middle)
@@ -42,38 +70,41 @@ def limits(case: Case, asked: Neighbours) -> tuple[list[str], list[str]]:
     for name, further in _seen(case, sizes, (), ((16, 1),), asked, only=_FAR).items():
         seen[name] |= further
     limited = [dial for dial in sizes if not all(seen[dial.name].values())]
-    for name, further in _seen(
-        case, limited, (3, 4, 8, 16), ((2, 0), (2, 1), (4, 0)), asked
-    ).items():
+    for name, further in _seen(case, limited, _NEAR, ((2, 0), (2, 1), (4, 0)), asked).items():
         seen[name] |= further
     for dial in limited:
         _close(case, dial, seen[dial.name], asked)
     limited = [dial for dial in limited if not _is_hidden(case, dial, sizes, asked)]
     related, covered = _relations(case, sizes, seen, asked)
-    said = dict[str, bool]()  # whether it has to be so large
-    for dial in (dial for dial in limited if dial.name not in covered):
-        at, tried = dial.get(case.geometry), seen[dial.name]
-        text = _between(dial.name, at, tried)
-        if text:
-            needed = tried.get(at - 1) is False
-            text = _as_product(case, dial, sizes, asked) if needed and at >= _LARGE else text
-            said[_SPOKEN.get(text, text)] = needed
-    if any(text.startswith(("c %", "o %")) for text in said):  # groups take channels along
-        said = {text: needed for text, needed in said.items() if not text.startswith("g ")}
-    large = [text for text, needed in said.items() if needed]
-    return [*related, *large], [text for text, needed in said.items() if not needed]
+    found = [
+        limit
+        for dial in limited
+        if dial.name not in covered
+        and (limit := between(dial.name, dial.get(case.geometry), seen[dial.name]))
+    ]
+    if any(limit.modulus and limit.size in {"c", "o"} for limit in found):
+        found = [limit for limit in found if limit.size != "g"]  # groups take channels along
+    by_name = {dial.name: dial for dial in sizes}
+    large = (limit for limit in found if limit.needed)
+    needed = [_as_product(case, by_name[limit.size], limit, sizes, asked) for limit in large]
+    small = [limit for limit in found if not limit.needed]
+    return [*related, *map(str, needed)], [*map(str, small)]
 
 
-def _as_product(case: Case, dial: Dial, sizes: Iterable[Dial], asked: Neighbours) -> str:
-    """The sizes whose product has to be so large: half of one and twice another does as well."""
+def _as_product(
+    case: Case, dial: Dial, limit: Limit, sizes: Iterable[Dial], asked: Neighbours
+) -> Limit:
+    """Of the sizes whose product has to be so large: half of one and twice another does as well."""
     at = dial.get(case.geometry)
+    if at < _LARGE or limit.most is not None or limit.modulus:
+        return limit
     half = moved_to(case, dial, -(-at // 2))
     others = [each for each in sizes if each.name in _FAR and each.get(case.geometry) == 1]
     doubled = {each.name: half and moved_to(half, each, 2) for each in others}
     fails = asked.fails(each for each in doubled.values() if each)
     alike = {name for name, each in doubled.items() if each and fails.get(each, False)}
     factors = (each.name for each in sizes if each.name in {dial.name, *alike})
-    return f"{'·'.join(factors)} ≥ {at}"
+    return replace(limit, size="·".join(factors))
 
 
 def _seen(
@@ -127,35 +158,35 @@ def _close(case: Case, dial: Dial, seen: dict[int, bool], asked: Neighbours) -> 
         low, high = (middle, high) if seen[middle] else (low, middle)
 
 
-def _between(name: str, at: int, fails: Mapping[int, bool]) -> str:
-    """The values at which it fails, of those that were tried; empty where no limit is seen.
+def between(name: str, at: int, fails: Mapping[int, bool]) -> Limit | None:
+    """The values at which it fails, of those that were tried; None where no limit is seen.
 
     More padding makes outputs that see nothing else, and may hide what is wrong.
 
-    >>> _between("n", 5, {4: False, 6: True, 7: True, 8: False, 10: False})
-    '5 ≤ n ≤ 7'
-    >>> _between("o", 3, {2: False, 4: False, 5: True, 6: False, 7: True, 12: False})
-    'o % 2 = 1'
-    >>> _between("sw", 1, {2: True, 4: True})
-    ''
+    >>> print(between("n", 5, {4: False, 6: True, 7: True, 8: False, 10: False}))
+    5 ≤ n ≤ 7
+    >>> print(between("o", 3, {2: False, 4: False, 5: True, 6: False, 7: True, 12: False}))
+    o % 2 = 1
+    >>> print(between("sw", 1, {2: True, 4: True}))
+    None
     """
     above = {value: failed for value, failed in fails.items() if value > at}
-    least = f"{name} ≥ {at}" if fails.get(at - 1) is False else ""
+    needed = fails.get(at - 1) is False
+    lower = Limit(name, least=at, needed=True) if needed else None
     if all(above.values()):
-        return least
+        return lower
     if name in {"ph", "pw"}:
-        return least or ("" if any(above.values()) else f"{name} = 0")
+        return Limit(name, least=0, most=0) if at == 0 and not any(above.values()) else lower
     failing = {at, *(value for value, failed in above.items() if failed)}
     for modulus in _MODULI:
         alike = {value for value in above if value % modulus == at % modulus}
         if len(alike) > 1 and alike | {at} == failing:
-            return f"{name} % {modulus} = {at % modulus}"
+            return Limit(name, modulus=modulus, remainder=at % modulus, needed=needed)
     last = min(value for value, failed in above.items() if not failed) - 1
-    if max(failing) > last:  # it comes and goes
-        return ""
-    if last == at:
-        return f"{name} = {at}"
-    return f"{at} ≤ {name} ≤ {last}" if least else f"{name} ≤ {last}"
+    if max(failing) != last:  # it comes and goes, or what lies between was not answered
+        return None
+    least = at if needed or last == at else None
+    return Limit(name, least=least, most=last, needed=needed)
 
 
 def _relations(
@@ -171,13 +202,14 @@ def _relations(
         low, high = a.get(case.geometry), b.get(case.geometry)
         if not (seen[first].get(low + 1) is False and seen[second].get(high - 1) is False):
             continue
-        equal, above = low == high, low < high
-        if equal and seen[second].get(high + 1) is not False:
+        apart = high - low
+        if apart < 0 or (apart == 0 and seen[second].get(high + 1) is not False):
             continue
         both = [_both(case, a, b, step) for step in (1, 2)]
         together = asked.fails(each for each in both if each is not None)
-        if (equal or above) and len(together) == len(both) and all(together.values()):
-            said.append(f"{first} = {second}" if equal else f"{second} > {first}")
+        if len(together) == len(both) and all(together.values()):
+            more = {0: f"{first} = {second}", 1: f"{second} > {first}"}
+            said.append(more.get(apart, f"{second} ≥ {first} + {apart}"))
             covered |= {first, second}
     return said, covered
 

@@ -28,7 +28,7 @@ class Neighbours:
     bench: Bench
     is_own: Condition
     numbers: tuple[Values, ...] = ()  # over which it shows, too
-    seeds: range = range(1)  # with so many in turn one is asked before it counts as one that passes
+    seeds: range = range(1)  # with each of which a case has to pass to count as one that does
 
     def fails(self, cases: Iterable[Case]) -> dict[Case, bool]:
         """Whether each fails in the same way; one that was not judged has no answer.
@@ -46,7 +46,7 @@ class Neighbours:
         return answers
 
     def answers(self, cases: Iterable[Case], further: int = 0) -> dict[Case, bool]:
-        """The same over these numbers alone.
+        """Whether each fails with the values that it has, drawn with this seed.
 
         Args:
             cases: to be asked.
@@ -57,6 +57,7 @@ class Neighbours:
         return {case: failed for case, failed in found.items() if failed is not None}
 
     def _failed(self, case: Case, judgements: Sequence[Judgement]) -> bool | None:
+        """None where it was not judged, or fails by another fault or a known defect."""
         kind = kind_of(self.wanted).in_any_dtype
         for judgement in judgements:
             failure = Failure(case, judgement)

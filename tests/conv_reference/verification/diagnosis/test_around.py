@@ -13,6 +13,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification.diagnosis.around import around
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.limits import between
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure
@@ -42,11 +43,14 @@ def wrong_where(guard: Guard) -> Any:
     return conv
 
 
+def bench_of(target: Any) -> Bench:
+    judged, settings = as_target(target), Settings(seed=0, device="cpu")
+    return Bench(judged, Here(judged), settings, (), (), math.inf)
+
+
 def said(target: Any, smallest: str) -> str:
     """Of the first failure on a case that is small already."""
-    judged, settings = as_target(target), Settings(seed=0, device="cpu")
-    bench = Bench(judged, Here(judged), settings, (), (), math.inf)
-    case = Case.parse(smallest)
+    bench, case = bench_of(target), Case.parse(smallest)
     return around(bench.failures_on([case])[case][0], bench, lambda _: True)
 
 
@@ -95,18 +99,42 @@ def said(target: Any, smallest: str) -> str:
             "ow ≤ 8 and there is no bias",
             id="bias",
         ),
+        pytest.param(
+            lambda X, K, given: X.shape[1] == 64,
+            "certificate float32 c64 h1 w1 k1 grad= nobias",
+            "c = 64 and g = 1",
+            id="one value, a large one",
+        ),
+        pytest.param(
+            lambda X, K, given: K.shape[0] % 32 == 0,
+            "certificate float32 h1 w1 o32 k1 grad= nobias",
+            "o % 32 = 0",
+            id="as wide as a vector",
+        ),
+        pytest.param(
+            lambda X, K, given: K.shape[2] >= given["stride"][0] + 2,
+            "certificate float32 h3 w1 k3x1 grad= nobias",
+            "kh ≥ sh + 2",
+            id="larger by two",
+        ),
+        pytest.param(
+            lambda X, K, given: not X.is_contiguous(),
+            "certificate float32 c2 h1 w2 k1 X=channels_last grad= nobias",
+            "c ≥ 2, ow ≥ 2 and X is not contiguous",
+            id="not contiguous",
+        ),
         pytest.param(lambda *_: True, PIXEL, "", id="everywhere"),
     ],
 )
 def test_where_it_fails(guard: Guard, smallest: str, where: str) -> None:
-    sentence = f"Around the smallest case it fails where {where}, and passes just outside."
+    sentence = f"Around the smallest case the target fails where {where}, and passes just outside."
     assert said(wrong_where(guard), smallest) == (sentence if where else "")
 
 
 def test_a_check_with_sizes_of_its_own_does_not_hide_the_threshold() -> None:
     """Its planes have tens of thousands of pixels; the certificate is asked below."""
     target = wrong_where(lambda X, K, given: X.shape[3] > 129)
-    sentence = "Around the smallest case it fails where ow ≥ 130, and passes just outside."
+    sentence = "Around the smallest case the target fails where ow ≥ 130, and passes just outside."
     assert said(target, "large float32 h1 w65543 k1x3 values=sparse grad= nobias") == sentence
 
 
@@ -114,9 +142,37 @@ def test_of_an_answer_that_changes_nothing_is_said() -> None:
     """A neighbour that passes may fail the next time."""
     generator = torch.Generator().manual_seed(0)
     target = wrong_where(lambda *_: bool(torch.rand(1, generator=generator) < 0.7))
-    judged, settings = as_target(target), Settings(seed=0, device="cpu")
-    bench = Bench(judged, Here(judged), settings, (), (), math.inf)
+    bench = bench_of(target)
     case, found = Case.parse(PIXEL), list[Failure]()
     while not found:
         found = bench.failures_on([case])[case]
     assert around(found[0], bench, lambda _: True) == ""
+
+
+def test_where_the_time_ran_out_no_half_of_a_sentence_is_said() -> None:
+    bench = bench_of(wrong_where(lambda X, K, given: X.shape[0] > 4))
+    case = Case.parse("certificate float32 n5 h1 w1 k1 grad= nobias")
+    (failure,) = bench.failures_on([case])[case]
+    asked = []
+
+    def is_own(_: Failure) -> bool:  # after so many answers the time is over
+        asked.append(1)
+        if len(asked) == 20:
+            object.__setattr__(bench, "deadline", -math.inf)
+        return True
+
+    assert around(failure, bench, is_own) == ""
+    assert len(asked) >= 20
+
+
+@pytest.mark.parametrize(
+    ("fails", "limit"),
+    [
+        ({2: False, 4: False}, "n = 3"),
+        ({2: False, 5: False}, "None"),  # of 4 nothing is known
+        ({2: False, 4: True, 5: False, 6: True, 7: False, 8: False}, "None"),  # it comes and goes
+        ({2: True, 4: True, 5: False}, "n ≤ 4"),
+    ],
+)
+def test_no_limit_is_claimed_that_was_not_met(fails: dict[int, bool], limit: str) -> None:
+    assert str(between("n", 3, fails)) == limit
