@@ -15,7 +15,7 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.execution import Settings, guarded
-from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
 from conv_reference.verification.model.domain import Domain
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
@@ -159,7 +159,7 @@ def learned(
 def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
     geometries = map(target.restrict_geometry, map(Geometry.parse, (_PLAIN, *_VARIED)))
     cases = [
-        Case(check="certificate", geometry=geometry, dtype=dtype, requires_grad="")
+        Case(check=CERTIFICATE, geometry=geometry, dtype=dtype, requires_grad="")
         for geometry in dict.fromkeys(geometries)
     ]
     return [target.restrict(case) for case in cases]

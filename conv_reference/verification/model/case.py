@@ -11,6 +11,8 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Role
 
+CERTIFICATE = "certificate"  # the check that every geometry is put to
+
 
 class Layout(StrEnum):
     """How an operand lies in memory; gaps around and between its elements hold NaN."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from conv_reference.combination import Combination, draw_weights
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
-from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.case import CERTIFICATE, Case, Values
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.dispatched import Answer, Dispatched
 from conv_reference.verification.step.equations import equations
@@ -99,7 +99,7 @@ def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tu
     """
     dtype = call.weight.dtype
     values = Values.BALANCED if can_be_exact(call.geometry, dtype) else Values.SPARSE
-    case = Case(check="certificate", geometry=call.geometry, dtype=dtype, values=values)
+    case = Case(check=CERTIFICATE, geometry=call.geometry, dtype=dtype, values=values)
     drawn = case_operands(case, seed, device=call.weight.device)
     if dtype == torch.float64:
         drawn = _with_room(drawn, call.geometry)

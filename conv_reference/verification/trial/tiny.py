@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import CERTIFICATE, Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
@@ -27,7 +27,7 @@ def _judgements(target: Target) -> Iterator[Judgement]:
     # Numpy's own dtype; many of its functions answer in that whatever they are given.
     dtype = torch.float64 if target.over_arrays else torch.float32
     geometry = Geometry.parse(GEOMETRY)
-    case = target.restrict(Case(check="certificate", geometry=geometry, dtype=dtype))
+    case = target.restrict(Case(check=CERTIFICATE, geometry=geometry, dtype=dtype))
     trial = Trial(target, case, 0, torch.device("cpu"))
     raised = None
     try:

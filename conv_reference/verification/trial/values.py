@@ -23,7 +23,7 @@ from conv_reference.operands import (
     real_operands,
 )
 from conv_reference.quantities import CONV2D, LETTERS, QUANTITIES, ROLES, Operator
-from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.case import CERTIFICATE, Case, Values
 from conv_reference.verification.trial.layouts import collapse, lay_out
 
 
@@ -213,7 +213,7 @@ def miss_bound(
         quantity: Y, dX, dK or db.
         operator: whose quantity it is.
     """
-    case = Case(check="certificate", geometry=geometry, dtype=dtype)
+    case = Case(check=CERTIFICATE, geometry=geometry, dtype=dtype)
     return single_miss_bound(geometry, dtype, quantity, operator) ** repetitions(case, operator)
 
 

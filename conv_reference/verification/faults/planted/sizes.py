@@ -91,7 +91,6 @@ def bias_of_nothing(G: Tensor, z: Sizes) -> Tensor:
     "Y",
     "no sample at all, without gradients: a result without planes",
     part="finish",
-    blind=3,
     about="batch",
 )
 def empty_without_gradients(Y: Tensor, z: Sizes) -> Tensor:

@@ -43,7 +43,6 @@ _ANSWERED: list[tuple[weakref.ref[Tensor], weakref.ref[Tensor], Tensor]] = []
 @cache.whole(
     "Y",
     "after a call without gradients on the same tensors: its answer, which has no graph",
-    blind=3,
 )
 def answered_without_graph(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
@@ -65,7 +64,6 @@ _MASKS: dict[Any, Tensor] = {}
 @cache.whole(
     "dX",
     "a mask is made once for each shape: made in inference mode, no gradient can be taken with it",
-    blind=3,
 )
 def mask_of_inference(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,

@@ -11,8 +11,10 @@ from judging import failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from conv_reference.verification.checks import certifying
 from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.sound import right
+from conv_reference.verification.model.case import CERTIFICATE
 from conv_reference.verification.model.result import FAILURES, Verdict
 
 GEOMETRIES = ("n1 c16 h6 w7 o16 k3 p1", "n2 c3 h8 w11 o2 k3")
@@ -183,3 +185,7 @@ def test_what_becomes_of_the_graph_and_the_arguments_is_judged(
 ) -> None:
     found = failures(implementation, f"certificate float32 h3 w3 k2 nobias grad={asked}")
     assert said in found.get(row, ""), found
+
+
+def test_the_check_that_every_geometry_is_put_to_is_the_certificate() -> None:
+    assert certifying().name == CERTIFICATE
