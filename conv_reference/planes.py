@@ -29,7 +29,7 @@ def of_one(geometry: Geometry, batch: int, *, inputs: int = 1, outputs: int = 1)
 
 
 def is_channels_last(tensor: Tensor) -> bool:
-    """Whether it lies so, and not as others do, too."""
+    """Whether it is in channels_last order, and not contiguous as well."""
     last = torch.channels_last
     return not tensor.is_contiguous() and tensor.is_contiguous(memory_format=last)
 
@@ -55,7 +55,7 @@ def output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
 
 def taps_of(grad_output: Tensor, input: Tensor, geometry: Geometry) -> Tensor:
-    """Σ over all planes of dK of one channel, (kh, kw); of (n, groups, H, W).
+    """Σ over all planes of dK of one channel, (kh, kw); of G (n, groups, H', W') and X (…, H, W).
 
     In memory a tap is a distance. G is put into planes as wide as those that a stride reads of X,
     and each tap is the product of two vectors, one of which begins that much later. No patches are

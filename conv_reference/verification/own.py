@@ -29,9 +29,10 @@ class Own:
 
 @contextmanager
 def derivation() -> Iterator[None]:
-    """Within, ``analytic`` is this code's; afterwards the name is whose it was before.
+    """Within, ``analytic`` is this code's; afterwards the user's module of that name is back.
 
-    In a process of the user's the name may be that of a module of theirs, imported or not.
+    In a process of the user's the name may be that of a module of theirs, imported or not. It is
+    for one thread: what another imports meanwhile is found as here.
     """
     if _is_ours(sys.modules.get(_DERIVATION)) or Own in sys.meta_path:
         yield
