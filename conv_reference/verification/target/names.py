@@ -78,10 +78,12 @@ def split(name: str) -> tuple[str, str]:
         TargetError: when the name has another form, or its file is not there.
     """
     place, separator, attribute = asked_operator(name)[0].rpartition(":")
+    if not separator and attribute.endswith(".py") and not Path(attribute).is_file():
+        raise TargetError(f"cannot import {attribute!r}: no such file")
     if not separator or not place or not attribute:
         raise TargetError(
-            f"not a target: {name!r}; accepted is package.module:attribute "
-            "or path/file.py:attribute"
+            f"not a target: {name!r}; accepted is package.module:attribute, "
+            "path/file.py:attribute or path/file.py"
         )
     if place.endswith(".py") and not Path(place).is_file():
         raise TargetError(f"cannot import {place!r}: no such file")

@@ -34,6 +34,7 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
     [
         ("torch", "not a target: 'torch'; accepted is package.module:attribute"),
         (":conv2d", "not a target: ':conv2d'"),
+        ("no_such.py", "cannot import 'no_such.py': no such file"),
         ("torch:", "not a target: 'torch:'"),
         ("no_such_module:conv2d", "cannot import 'no_such_module': ModuleNotFoundError"),
         ("missing.py:conv2d", "cannot import 'missing.py': no such file"),
