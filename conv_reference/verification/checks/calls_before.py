@@ -92,8 +92,8 @@ def _of(trial: Trial, geometry: Geometry) -> Trial | None:
 
 
 _ON_THE_SAME_TENSORS: dict[str, _Call] = {
-    "after a call in inference mode on the same tensors": _in_inference_mode,
     "after a call under torch.no_grad on the same tensors": _without_gradients,
+    "after a call in inference mode on the same tensors": _in_inference_mode,
     "after a call under autocast on the same tensors": _under_autocast,
     "after torch.func.vjp on the same tensors": _under_vjp,
     "after torch.func.jvp on the same tensors": _under_jvp,

@@ -50,10 +50,8 @@ def lowered(case: Case, asked: Neighbours) -> Case:
         below = moved_to(case, dial, value - 1)
         if below is None or not asked.fails([below]).get(below, False):
             continue
-        low, high = (
-            dial.least - 1,
-            value - 1,
-        )  # always: it fails at high, and is not known to at low
+        # At each step it fails at the high one, and is not known to fail at the low one.
+        low, high = dial.least - 1, value - 1
         while high - low > 1:
             middle = (low + high) // 2
             tried = moved_to(case, dial, middle)

@@ -148,7 +148,7 @@ class Remembering(torch.nn.Module):
         self.last = torch.zeros(0)
 
     def forward(self, input: Tensor) -> Any:
-        return OfALayer.apply(input, self.weight, self)  # type: ignore[no-untyped-call]  # torch's own
+        return OfALayer.apply(input, self.weight, self)  # type: ignore[no-untyped-call]  # `apply` has no types
 
 
 def test_a_layer_that_is_called_twice_before_a_backward_pass_is_one_layer() -> None:

@@ -25,7 +25,7 @@ def test_no_false_alarm(implementation: Any) -> None:
 @pytest.mark.parametrize(
     ("fault", "quantity", "said"),
     [
-        ("answered_without_graph", "dX", "after a call under torch.no_grad on the same tensors"),
+        ("answered_without_graph", "dX", "after a call in inference mode on the same tensors"),
         ("other_batch_before", "dK", "after a pass of more samples"),
     ],
 )
