@@ -88,7 +88,7 @@ def _in_another_dtype(trial: Trial) -> Trial | None:
 def _of(trial: Trial, geometry: Geometry) -> Trial | None:
     """The same on another geometry; None where the target is not asked, or no integer is exact."""
     other = replace(trial, case=replace(trial.case, geometry=geometry))
-    return other if geometry in trial.target.domain and other.has_room else None
+    return other if trial.target.can_be_asked(geometry) and other.has_room else None
 
 
 _ON_THE_SAME_TENSORS: dict[str, _Call] = {

@@ -323,7 +323,12 @@ def _agree(
 
 
 def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
-    """What the target answers; nothing where Y has another shape, which the certificate reports."""
+    """What the target answers; nothing where it cannot be asked for these sizes.
+
+    Nothing either where Y has another shape, which the certificate reports.
+    """
+    if not trial.target.can_be_asked(geometry):
+        return {}
     operator, other = trial.target.operator, replace(trial, case=contiguous(trial).on(geometry))
     own: dict[str, Tensor] = {role: getattr(operands, operator.place(role)) for role in ROLES}
     found = observe(other.call(Operands(**own, bias=operands.bias)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -76,6 +77,7 @@ class Stranger:
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
     in_dictionary: frozenset[str] = frozenset()  # the options that it takes in a dictionary alone
     options_read: Callable[[], frozenset[str]] = frozenset  # those that were asked of it so far
+    seen: AbstractSet[str] = frozenset()  # what else its calls have shown so far: "b as (o, h, w)"
 
     @property
     def same_padding(self) -> bool:

@@ -180,6 +180,10 @@ class Target:
         assert self.domain.anchor is not None  # or it is no domain of this target's
         return self.domain.anchor
 
+    def can_be_asked(self, geometry: Geometry) -> bool:
+        """Whether it can be asked for just these sizes; SAME, say, is of one padding for each."""
+        return self.restrict_geometry(geometry) == geometry
+
     def with_thresholds(self, constants: tuple[int, ...]) -> Target:
         """The same, whose thresholds may be these, too: integers of a source that is no Python."""
         return replace(self, constants=tuple(sorted({*self.constants, *constants})))

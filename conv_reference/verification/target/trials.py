@@ -30,6 +30,13 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "dilation": (1, (1, 1), None),
     "groups": (1, None),
 }
+# What a geometry says where nothing is done.
+_PLAIN: Mapping[str, Any] = {
+    "stride": (1, 1),
+    "padding": ((0, 0), (0, 0)),
+    "dilation": (1, 1),
+    "groups": 1,
+}
 _TOLERANCE = 1e-3  # of the greatest element: a fault is larger, the rounding of a transform is not
 
 
@@ -87,6 +94,7 @@ class Convention:
             said.append(f"{', '.join(own.sides)} for kernel_size")
         said += [f"{name} for {option}" for option, name in own.names.items() if name != option]
         said += [f"{own.backward} for the gradients"] if own.backward else []
+        said += sorted(own.seen)
         return (*said, *(["the first of its results"] if self.several else []))
 
 
@@ -227,17 +235,17 @@ def settings_of(
     given = {option: value for option, value in given.items() if option in own.takes}
     if own.image:
         given["image"] = geometry.input_shape[1:]
-    plain = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    # A default that says nothing is left: a pair is not forced on what takes integers.
     return {
         option: value
         for option, value in given.items()
-        # A default that says nothing is left: a pair is not forced on what takes integers.
-        if not (
-            option in plain
-            and pairs.get(option, geometry.groups) == plain[option]
-            and is_neutral(own, option)
-        )
+        if not (_says_nothing(geometry, option) and is_neutral(own, option))
     }
+
+
+def _says_nothing(geometry: Geometry, option: str) -> bool:
+    """Whether the geometry does nothing by an option; a padding on one side does something."""
+    return option in _PLAIN and bool(getattr(geometry, option) == _PLAIN[option])
 
 
 def is_neutral(own: Stranger, option: str) -> bool:
