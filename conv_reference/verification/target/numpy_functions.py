@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -104,8 +104,19 @@ def in_order(gradients: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
         gradients: what a backward pass hands back; one alone is dX.
         shapes: of X, K and, where there is one, b.
     """
-    found = list(gradients) if isinstance(gradients, tuple | list) else [gradients]
+    found = list(_flat(gradients))
     by_shape = [[g for g in found if np.shape(g) == shape] for shape in shapes]
-    if len(found) >= len(shapes) and all(len(those) == 1 for those in by_shape):
-        return [those[0] for those in by_shape]
+    told = [those[0] for those in by_shape if len(those) == 1]
+    # One array of two shapes' is not both: where X and K are of one size, dX may have another.
+    if len(told) == len(shapes) == len({id(gradient) for gradient in told}):
+        return told
     return found[: len(shapes)]
+
+
+def _flat(gradients: Any) -> Iterator[Any]:
+    """One behind another, also where some are in a list of their own: ``dX, [dW, db]``."""
+    if not isinstance(gradients, tuple | list):
+        yield gradients
+        return
+    for gradient in gradients:
+        yield from _flat(gradient)

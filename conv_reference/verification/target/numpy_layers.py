@@ -19,13 +19,12 @@ import torch
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.arrays import Passed, lifted
 from conv_reference.verification.target.numpy_functions import in_order
-from conv_reference.verification.target.parameters import NAMES
+from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS, NAMES
 from conv_reference.verification.target.strangers import Bound, Stranger, constructed
 
 # What a backward pass takes beside dY: how far it is to step, where it steps at once.
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
-_BACKWARD = ("backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass")
-_FORWARD = ("forward", "forward_pass")
+_BY_POSITION = "b as (o, h', w'), one number for each position, whose gradients are summed to db"
 _TRAINING = ("training", "train", "is_training")  # so that what a backward pass needs is kept
 
 
@@ -35,7 +34,7 @@ def is_numpy_layer(implementation: Any) -> bool:
         return False
     if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
         return False
-    return all(_method(implementation, names) is not None for names in (_FORWARD, _BACKWARD))
+    return all(_method(implementation, names) is not None for names in (FORWARDS, BACKWARDS))
 
 
 def _method(layer: Any, names: tuple[str, ...]) -> Any:
@@ -52,6 +51,7 @@ def numpy_layer(layer: type) -> Stranger:
     """
     own = constructed(layer)
     rate = _rate(layer)
+    seen: set[str] = set()
 
     def bound(settings: Mapping[str, Any]) -> Bound:
         make = _quietly(own.made(settings))
@@ -60,12 +60,20 @@ def numpy_layer(layer: type) -> Stranger:
 
         def run(X: Any, K: Any, b: Any) -> Passed:
             made = make(**dict(zip(own.arrays, (K, b), strict=False)))
-            return _Run(made, X, K, b, rate).passed(X)
+            one = _Run(made, X, K, b, rate)
+            if one.is_biased_by_position:
+                seen.add(_BY_POSITION)
+            return one.passed(X)
 
         return lifted(run, has_backward=True)
 
     return replace(
-        own.stranger, bound=bound, over_arrays=True, dtype=torch.float64, has_backward=True
+        own.stranger,
+        bound=bound,
+        over_arrays=True,
+        dtype=torch.float64,
+        has_backward=True,
+        seen=seen,
     )
 
 
@@ -85,7 +93,7 @@ def _quietly(make: Callable[..., Any]) -> Callable[..., Any]:
 def _rate(layer: Any) -> str | None:
     """The parameter of backward that is a step's size, if it has one."""
     try:
-        parameters = list(inspect.signature(_method(layer, _BACKWARD)).parameters)
+        parameters = list(inspect.signature(_method(layer, BACKWARDS)).parameters)
     except (TypeError, ValueError):
         return None
     return next((name for name in parameters[2:] if name.lower() in _RATES), None)
@@ -145,11 +153,15 @@ class _Run:
         if self._kernel is None:
             shapes = [p.array.shape for p in found]
             raise TargetError(f"accepted is a kernel of shape {K.shape}, got {shapes}")
-        self._bias = None if b is None else _the(found, lambda p: _is_bias(p, len(b)))
+        self._bias = None if b is None else _bias(found, len(b))
         self._K, self._b = K, None
         _replace(found, self._kernel, K)
+        # Some courses have a number for each position of Y.
+        self.is_biased_by_position = self._bias is not None and self._bias.array.size != len(b)
         if self._bias is not None:
-            self._b = b.reshape(self._bias.array.shape)
+            shape = self._bias.array.shape
+            spread = self.is_biased_by_position
+            self._b = b[:, None, None] + np.zeros(shape, b.dtype) if spread else b.reshape(shape)
             _replace(found, self._bias, self._b)
 
     def _looked_for(self, shape: tuple[int, ...]) -> tuple[list[Place], Place | None]:
@@ -159,14 +171,14 @@ class _Run:
 
     def passed(self, X: Any) -> Passed:
         """Y, and the backward pass, whose gradients are looked for in the object."""
-        forward = _method(self._layer, _FORWARD)
+        forward = _method(self._layer, FORWARDS)
         given = {name: True for name in _TRAINING if name in inspect.signature(forward).parameters}
         return Passed(forward(X, **given), lambda G: self._gradients(X, G))
 
     def _gradients(self, X: Any, G: Any) -> list[Any]:
         before = [None if array is None else array.copy() for array in (self._K, self._b)]
         given = {} if self._rate is None else {self._rate: 1.0}
-        returned = _method(self._layer, _BACKWARD)(G, **given)
+        returned = _method(self._layer, BACKWARDS)(G, **given)
         if returned is None:  # it leaves dX where it leaves the others
             returned = next(
                 (p.array for p in places(self._layer) if _OF_INPUT.match(p.name.lower())), None
@@ -174,14 +186,23 @@ class _Run:
         if isinstance(returned, tuple | list):
             shapes = [array.shape for array in (X, self._K, self._b) if array is not None]
             found = in_order(returned, shapes)
-            return [*found, *[None] * (3 - len(found))][: 3 if self._b is not None else 2]
-        gradients = [returned]
-        for place, was in zip((self._kernel, self._bias), before, strict=True):
-            if place is not None and was is not None:
-                gradients.append(self._gradient(place, was))
+            gradients = [*found, *[None] * (len(shapes) - len(found))]
+        else:
+            gradients = [returned]
+            for place, was in zip((self._kernel, self._bias), before, strict=True):
+                if place is not None and was is not None:
+                    gradients.append(self._gradient(place, was))
         if self._bias is not None:
-            gradients[2] = _as_flat(gradients[2])
+            gradients[2] = self._as_flat(gradients[2])
         return gradients
+
+    def _as_flat(self, gradient: Any) -> Any:
+        """Db with one dimension, as torch's is, where its others are of 1, or positions."""
+        if not isinstance(gradient, np.ndarray) or self._b is None:
+            return gradient
+        if self.is_biased_by_position and gradient.shape == self._b.shape:
+            return gradient.sum((1, 2))
+        return gradient.reshape(-1)
 
     def _gradient(self, place: Place, before: Any) -> Any:
         """What was left under a gradient's name, or the step that was taken."""
@@ -207,10 +228,17 @@ def _replace(found: list[Place], place: Place, array: Any) -> None:
             other.put(array)
 
 
-def _is_bias(place: Place, size: int) -> bool:
+def _bias(found: list[Place], size: int) -> Place | None:
+    """One number for each output channel, or else for each of their positions: (o, h', w')."""
+    named = [place for place in found if _is_bias(place)]
+    plain = _the(named, lambda p: p.array.size == size)
+    return plain or _the(named, lambda p: p.array.ndim == 3 and len(p.array) == size)
+
+
+def _is_bias(place: Place) -> bool:
     parts = [part.lstrip("_") for part in place.name.lower().split(".")]  # "_bias.data"
     named = any(part in NAMES["bias"] or part.startswith("b") or "bias" in part for part in parts)
-    return named and place.array.size == size and not _is_gradient(place.name)
+    return named and not _is_gradient(place.name)
 
 
 _GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|x|weights?|inputs?|bias(es)?|kernels?|filters?))$")
@@ -232,8 +260,3 @@ def _is_of(gradient: str, own: str) -> bool:
     """Whether a gradient's name ends, or begins, as that of the array does."""
     last = gradient.rpartition(".")[2]
     return last.lower().endswith(own.lower()) or last.lower().startswith(own.lower())
-
-
-def _as_flat(gradient: Any) -> Any:
-    """Db with one dimension, as torch's is, where its others are of 1."""
-    return gradient.reshape(-1) if isinstance(gradient, np.ndarray) else gradient

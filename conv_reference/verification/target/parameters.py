@@ -56,6 +56,9 @@ IMAGES = ("input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "
 # The kernel itself, of a layer that is made of its arrays; and its bias.
 KERNELS = ("w", "weight", "weights")
 BIASES = ("b", "bias", "biases", "B")
+# The methods of a layer over arrays.
+FORWARDS = ("forward", "forward_pass")
+BACKWARDS = ("backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass")
 # What holds a function's options by their names: ``conv_param["stride"]``.
 DICTIONARIES = (
     "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",

@@ -10,6 +10,7 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.numpy_functions import in_order
+from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.tiny import tiny_judgements
 
 
@@ -132,3 +133,87 @@ def windows_backward(dout: Any, cache: Any) -> Any:
 
 def test_the_function_that_gives_the_gradients_is_named() -> None:
     assert "windows_backward for the gradients" in as_target(windows_forward).called_as
+
+
+class ByPosition:
+    """A video's: its bias has a number for each position, and its images have one size."""
+
+    def __init__(self, input_shape: tuple[int, ...], kernel_size: int, depth: int) -> None:
+        channels, height, width = input_shape
+        self.kernels = np.random.randn(depth, channels, kernel_size, kernel_size)
+        self.biases = np.random.randn(depth, height - kernel_size + 1, width - kernel_size + 1)
+
+    def forward(self, input: Any) -> Any:
+        size = self.kernels.shape[2:]
+        self.windows = np.lib.stride_tricks.sliding_window_view(input, size, (1, 2))
+        return np.einsum("chwij,ocij->ohw", self.windows, self.kernels) + self.biases
+
+    def backward(self, output_gradient: Any, learning_rate: float) -> Any:
+        k = self.kernels.shape[2] - 1
+        padded = np.pad(output_gradient, ((0, 0), (k, k), (k, k)))
+        full = np.lib.stride_tricks.sliding_window_view(padded, (k + 1, k + 1), (1, 2))
+        returned = np.einsum("ohwij,ocij->chw", full, self.kernels[:, :, ::-1, ::-1])
+        gradient = np.einsum("ohw,chwij->ocij", output_gradient, self.windows)
+        self.kernels -= learning_rate * gradient
+        self.biases -= learning_rate * self.shared(output_gradient)
+        return returned
+
+    def shared(self, gradient: Any) -> Any:
+        return gradient
+
+
+class SharedByHalf(ByPosition):
+    """Half of the bias's gradient is taken."""
+
+    def shared(self, gradient: Any) -> Any:
+        return gradient / 2
+
+
+def test_a_bias_for_each_position_is_judged_by_its_sum() -> None:
+    target: Target = as_target(ByPosition)
+    assert target.always_biased
+    assert target.called_as[-1].startswith("b as (o, h', w'), one number for each position")
+    assert [(j.quantity, j.verdict) for j in tiny_judgements(target)] == [
+        (quantity, Verdict.EXACT) for quantity in ("Y", "dX", "dK", "db")
+    ]
+    wrong = [j.quantity for j in tiny_judgements(as_target(SharedByHalf)) if j.verdict == "wrong"]
+    assert wrong == ["db"]
+
+
+class Nested(Held):
+    """Its backward pass returns the gradients of its parameters in a list of their own."""
+
+    def backward(self, grad: Any) -> Any:
+        dX = super().backward(grad)
+        return dX, [parameter.grad for parameter in self.parameters]
+
+
+def test_gradients_in_a_list_of_their_own_are_found() -> None:
+    judged = tiny_judgements(as_target(Nested))
+    assert [j.verdict for j in judged] == [Verdict.EXACT] * 4, judged
+
+
+def test_a_gradient_of_two_shapes_is_not_taken_for_both() -> None:
+    dX, dK = np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 2))
+    assert [g is d for g, d in zip(in_order((dX, dK), [dK.shape] * 2), (dX, dK), strict=True)] == [
+        True,
+        True,
+    ]
+
+
+class Doubled(Held):
+    """What it computes is float64, whatever it is given."""
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x.astype(np.float64))
+
+
+def test_only_dtypes_that_are_computed_in_are_asked_for() -> None:
+    report = verify(Doubled, checks=["certificate", "homogeneity"], cases=40, seed=0, known=None)
+    assert report, str(report)
+    assert {check.dtype for check in report.checks} == {"float64"}
+    assert report.refused == 0
+    assert report.refuses == (
+        "float32, float16, bfloat16 (NotImplementedError: it computes in float64 whatever it is "
+        "given)",
+    )
