@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from conv_reference.operands import exact_magnitudes
 from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator
@@ -64,6 +66,7 @@ def report_of(asked: Asked, backend: Backend, progress: Progress | None) -> Repo
     settings = replace(asked.settings, domain=target.domain)
     limits = _limits(target, wanted, backend, settings)
     target = target.within(limits.where)
+    wanted = _without(wanted, limits.dtypes)
     settings = replace(settings, domain=target.domain)
     here = _environment(target, backend, settings.device)
     with ExitStack() as held:
@@ -117,6 +120,12 @@ def _offered(wanted: Request, target: Target) -> Request:
             f"{', '.join(map(dtype_name, asked))}"
         )
     return replace(wanted, dtypes=dtypes)
+
+
+def _without(wanted: Request, refused: Sequence[torch.dtype]) -> Request:
+    """The request without dtypes that are refused whatever the sizes, unless all are."""
+    taken = tuple(dtype for dtype in wanted.dtypes if dtype not in refused)
+    return replace(wanted, dtypes=taken or wanted.dtypes)
 
 
 def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:

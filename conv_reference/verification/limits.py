@@ -90,6 +90,7 @@ class Limits:
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: groups are not supported)"
     by_torch: int = 0  # of the cases that were answered, those in which torch convolved
     answered: int = 0
+    dtypes: tuple[torch.dtype, ...] = ()  # those that it refuses whatever the sizes
 
 
 class _Listener(Listening):
@@ -112,7 +113,7 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
             with listener, target_code("Y"):
                 call.forward()
         except TargetRaised as raised:
-            if is_refusal(trial, raised):
+            if is_refusal(trial, raised) or _is_of_glue(target, raised.error):
                 said = message_of(raised.error).strip().partition("\n")[0]
                 return Refused(f"{type_name(raised.error)}: {said}")
             return None
@@ -149,11 +150,21 @@ def learned(
     answered = [result.by_torch for result in came.values() if isinstance(result, Answered)]
     plain = {case: said for case, said in answers.items() if case.dtype == dtypes[0]}
     whole = [dtype for dtype in dtypes if _refuses_all(answers, dtype)]
-    dtypes_refused = [_reported(dtype_name(dtype), _first(answers, dtype)) for dtype in whole]
+    reasons = {dtype: _first(answers, dtype) for dtype in whole}
+    alike = [[d for d in whole if reasons[d] == said] for said in dict.fromkeys(reasons.values())]
+    dtypes_refused = [
+        _reported(", ".join(map(dtype_name, those)), reasons[those[0]]) for those in alike
+    ]
     limits = [] if dtypes[0] in whole else list(_limits(plain))
     sizes_refused = [_reported(about, message) for about, _, message in limits]
     where = _together([left for _, left, _ in limits])
-    return Limits(where, (*sizes_refused, *dtypes_refused), sum(answered), len(answered))
+    refused = (*sizes_refused, *dtypes_refused)
+    return Limits(where, refused, sum(answered), len(answered), tuple(whole))
+
+
+def _is_of_glue(target: Target, error: BaseException) -> bool:
+    """Whether what is between a stranger's arrays and torch's tensors says that it cannot do it."""
+    return target.over_arrays and isinstance(error, NotImplementedError)
 
 
 def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
