@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from conv_reference.verification.console import screen
     from conv_reference.verification.target.candidates import candidates
     from conv_reference.verification.target.loading import load_module
+    from conv_reference.verification.target.names import likely
 
     found = candidates(load_module(arguments.file))
     if not found:
@@ -46,11 +47,17 @@ def run(arguments: argparse.Namespace) -> int:
             f"nothing in {arguments.file!r} could be a convolution; accepted is a function of an "
             "input and a kernel, a layer, an autograd.Function or an adapter"
         )
-    verdicts = []
+    verdicts, left = [], []
+    expected = likely(name for name, _, _ in found)
     for name, kind, value in found:
         verdict, lines = _reported(f"{arguments.file}:{name}", value)
+        if name not in expected and verdict != "right":
+            left.append(name)
+            continue
         verdicts.append(verdict)
         screen.show("".join(f"{line}\n" for line in (f"{name} ({kind})", *lines)))
+    if left:
+        screen.show(f"left out, as their names say: {', '.join(left)}\n")
     screen.show(
         "\none case of one size was tried, so nothing is verified yet: "
         f"conv-reference verify {arguments.file}:NAME\n"
@@ -61,16 +68,17 @@ def run(arguments: argparse.Namespace) -> int:
 def _reported(name: str, value: Any) -> tuple[str, list[str]]:
     """The verdict in a word, and what is printed below the candidate's name."""
     from conv_reference.verification.model.errors import TargetError
-    from conv_reference.verification.target.conventions import as_target
+    from conv_reference.verification.target.loading import target_of
     from conv_reference.verification.trial.tiny import tiny_judgements
 
     try:
-        target = as_target(value, name=name)
+        target = target_of(value, name)
     except TargetError as error:
         refused = f"not called: {one_line(str(error))}"
         return "not called", [f"  {line}" for line in (refused, *_other(value))]
     verdict, said = _summary(tiny_judgements(target))
-    hints = () if verdict == "right" else _other(value)
+    seen = (f"computes {target.computes}",) if target.computes else ()
+    hints = () if verdict == "right" else seen or _other(value)
     return verdict, [f"  {line}" for line in (f"called {_how(target)}", said, *hints)]
 
 

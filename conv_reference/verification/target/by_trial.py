@@ -68,8 +68,11 @@ def convention_by_trial(
     if words is None and standard is not None and not _is_open(own, standard, implementation):
         return None
     own, found = _best(own, implementation, _ANY if words is None else words)
-    if found is None or (standard is not None and _is_torchs(own, found, standard)):
+    if found is None:
         return None
+    if standard is not None and _is_torchs(own, found, standard):
+        agrees = found.level is Level.AGREES
+        return None if agrees else replace(standard, computes=_other(own))
     target = as_called(own, found, name)
     if found.level is Level.AGREES or words is not None:
         return target

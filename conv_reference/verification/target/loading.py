@@ -38,7 +38,15 @@ def load_target(name: str) -> Target:
     _, operator = asked_operator(name)
     if operator is not None and operator not in READINGS:
         raise TargetError(f"no operator {operator!r}; accepted is one of {', '.join(READINGS)}")
-    value = load(name)
+    return target_of(load(name), name, operator)
+
+
+def target_of(value: Any, name: str, operator: str | None = None) -> Target:
+    """What was found under a name, as a target; a benchmark's module is made as it says there.
+
+    Raises:
+        TargetError: when it cannot be called.
+    """
     if is_benchmark(value):
         return benchmark_target(value, name, operator, asked_convention(name))
     return as_target(value, name=name, operator=operator, convention=asked_convention(name))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeGuard
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS
 
 
 def asked_operator(name: str) -> tuple[str, str | None]:
@@ -136,7 +137,7 @@ def completed(name: str) -> str:
     """A file's name with the one convolution in it; any other name as it is.
 
     The file is read and not imported: public functions of two parameters and more, and classes
-    of layers or autograd Functions, are what could be one.
+    of layers or autograd Functions, are what could be one, but for names as ``max_pool``.
 
     Raises:
         TargetError: when the file has none, or several; says which.
@@ -148,11 +149,11 @@ def completed(name: str) -> str:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
         raise TargetError(f"cannot read {name!r}: {error}") from error
-    found = [node.name for node in tree.body if _could_be_one(node)]
-    if len(found) == 1:
-        return f"{name}:{found[0]}"
+    found = likely(_could_be(tree))
     if _OF_BENCHMARKS in found:  # beside the model that it is to be like
         return f"{name}:{_OF_BENCHMARKS}"
+    if len(found) == 1:
+        return f"{name}:{found[0]}"
     which = f"has {len(found)}: {', '.join(found)}" if found else "shows none"
     raise TargetError(
         f"which convolution of {name!r} is meant: it {which}; accepted is {name}:NAME "
@@ -160,15 +161,49 @@ def completed(name: str) -> str:
     )
 
 
-def _could_be_one(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.ClassDef]:
-    if isinstance(node, ast.FunctionDef) and "backward" in node.name.lower():
+_CONVOLUTION = "conv"
+# What stands beside a convolution in files of courses, and takes two arguments, too.
+_BESIDE = re.compile(
+    r".*(pool|relu|softmax|sigmoid|loss|entropy|batch_?norm|dropout|flatten|dense|affine|fully_?co).*"
+    r"|(get_)?(ima?ge?2(col|row)|im2(col|row)|(col|row)2ima?ge?|(col|row)2im)(_?indices)?"
+    r"|(zero_?)?pad(ding|_input|_images?|_with_zeros)?|linear|accuracy|sgd|adam|optimizer"
+)
+
+
+def likely(names: Iterable[str]) -> list[str]:
+    """Those whose name does not say that they are something else, or all where all say so.
+
+    >>> likely(["im2col", "max_pool_forward", "Conv"])
+    ['Conv']
+    """
+    every = list(names)
+    others = [n for n in every if _CONVOLUTION in n.lower() or not _BESIDE.fullmatch(n.lower())]
+    return others or every
+
+
+def _could_be(tree: ast.Module) -> list[str]:
+    """What could be a convolution by its definition, in the order of the file."""
+    found: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and _takes_two(node):
+            found.append(node.name)
+        if isinstance(node, ast.ClassDef) and _is_layer(node, found):
+            found.append(node.name)
+    return [name for name in found if not name.startswith("_")]
+
+
+def _takes_two(node: ast.FunctionDef) -> bool:
+    if "backward" in node.name.lower():
         return False  # a part of the convolution beside it
-    if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-        return len(node.args.posonlyargs) + len(node.args.args) >= 2
-    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-        bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
-        return not bases.isdisjoint({"Module", "Function", "Conv2d", "Framework"})
-    return False
+    return len(node.args.posonlyargs) + len(node.args.args) >= 2
+
+
+def _is_layer(node: ast.ClassDef, before: Sequence[str]) -> bool:
+    """Of torch's layers and Functions, of a framework, or with a layer's two methods."""
+    bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    methods = {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
+    has_both = bool(methods & {*FORWARDS}) and bool(methods & {*BACKWARDS})
+    return has_both or not bases.isdisjoint({"Module", "Function", "Conv2d", "Framework", *before})
 
 
 def source_of(name: str) -> Path | None:

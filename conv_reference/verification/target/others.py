@@ -31,7 +31,7 @@ def known_other(Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) 
     for said, value in _others(X, K, b, geometry):
         if said != _PLAIN and _is(found, value):
             return said
-        if _is(found, value.clamp(min=0)):
+        if any(_is(found, whole.clamp(min=0)) for whole in (value, value + b[:, None, None])):
             return f"{said}, with a ReLU behind it"
     return ""
 

@@ -12,6 +12,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.returned import intercepted_backward, resized
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6) in a convolution.
@@ -29,13 +30,19 @@ def _judgements(target: Target) -> Iterator[Judgement]:
     geometry = Geometry.parse(GEOMETRY)
     case = target.restrict(Case(check=CERTIFICATE, geometry=geometry, dtype=dtype))
     trial = Trial(target, case, 0, torch.device("cpu"))
+    call = trial.call()
     raised = None
-    try:
-        observed = observe(trial.call())
-    except TargetRaised as error:
-        raised, observed = error, error.observed
+    with intercepted_backward(call.leaves) as misfits:
+        try:
+            observed = observe(call)
+        except TargetRaised as error:
+            raised, observed = error, error.observed
     expected = trial.expect()
+    of_another_shape = {m.leaf: m for m in misfits if m.leaf and m.is_resized}
     for name, actual in observed.items():
-        yield trial.judge(name, name, actual, expected[name])
-    if raised is not None:
+        if name not in of_another_shape:
+            yield trial.judge(name, name, actual, expected[name])
+    for name, misfit in of_another_shape.items():
+        yield resized(name, name, misfit)
+    if raised is not None and not of_another_shape:
         yield judged_raised(raised.quantity, raised)

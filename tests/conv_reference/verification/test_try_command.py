@@ -113,3 +113,72 @@ def test_verify_takes_the_only_one_of_a_file(
     asked = ["--geometry", "h1 w2 k1x2", "--check", "certificate", "--in-process", "--seed", "1"]
     assert main(["verify", "tried_only.py", *asked]) == 1
     assert "tried_only.py:flipped: wrong" in capsys.readouterr().out
+
+
+COURSE = """\
+import numpy as np
+
+
+def im2col(x, k):
+    return np.lib.stride_tricks.sliding_window_view(x, (k, k), (2, 3))
+
+
+class Layer:
+    def __init__(self, in_channels, out_channels, kernel_size):
+        self.W = np.zeros((out_channels, in_channels, kernel_size, kernel_size))
+
+    def forward(self, X):
+        self.X = X
+        return np.einsum("nchwij,ocij->nohw", im2col(X, self.W.shape[2]), self.W)
+
+    def backward(self, G):
+        self.dW = np.einsum("nchwij,nohw->ocij", im2col(self.X, self.W.shape[2]), G)
+        return np.zeros_like(self.X)[..., :-1]
+"""
+BENCHMARK = """\
+import torch
+from torch import nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 2 * channels, 3)
+
+    def forward(self, x):
+        return self.conv(x).relu()
+
+
+def get_inputs():
+    return [torch.rand(2, 3, 6, 7)]
+
+
+def get_init_inputs():
+    return [3]
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            COURSE,
+            "wrong: dX should be (2, 3, 5, 9) from backward, is (2, 3, 5, 8)\n"
+            "left out, as their names say: im2col\n",
+        ),
+        (BENCHMARK, "  computes a cross-correlation, with a ReLU behind it\n"),
+    ],
+    ids=["a course's", "a benchmark's"],
+)
+def test_a_file_as_it_is_out_there_is_told_in_its_own_words(
+    source: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = f"tried_{len(source)}.py"
+    (tmp_path / name).write_text(source)
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", name]) == 1
+    assert said in capsys.readouterr().out

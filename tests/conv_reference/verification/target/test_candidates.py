@@ -86,6 +86,13 @@ def test_a_file_with_one_is_completed_without_running_it(tmp_path: Path) -> None
     path = tmp_path / "single.py"
     path.write_text("raise SystemExit(3)\ndef conv(x, w): ...\ndef helper(x): ...\n")
     assert completed(str(path)) == f"{path}:conv"
+    path.write_text(
+        "def im2col(x, k): ...\ndef relu_forward(x, cache): ...\n"
+        "class Layer:\n    def forward(self, X): ...\n    def backprop(self, G): ...\n"
+    )
+    assert completed(str(path)) == f"{path}:Layer"
+    path.write_text("def im2col(x, k): ...\n")
+    assert completed(str(path)) == f"{path}:im2col"
     path.write_text("x = 1\n")
     with pytest.raises(TargetError, match="it shows none"):
         completed(str(path))

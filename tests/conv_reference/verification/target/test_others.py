@@ -17,6 +17,9 @@ X, K, B = GIVEN.input, GIVEN.weight, GIVEN.bias
 OTHERS: dict[str, Callable[[], Tensor]] = {
     "a true convolution: the kernel is flipped": lambda: F.conv2d(X, K.flip(2, 3)),
     "a cross-correlation, with a ReLU behind it": lambda: F.conv2d(X, K).relu(),
+    "a true convolution: the kernel is flipped, with a ReLU behind it": lambda: F.conv2d(
+        X, K.flip(2, 3), B
+    ).relu(),
     "a cross-correlation with the padding of TensorFlow's SAME": lambda: F.conv2d(
         F.pad(X, (1, 2, 0, 1)), K
     ),
