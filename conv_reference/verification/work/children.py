@@ -120,6 +120,8 @@ class Children:
             () if weigh is None else tuple(map(weigh, items)),
         )
         job = self._job = Job(function, argument, deadline, [*cut(whole)][::-1])
+        for child in self._children:  # what they did for another is none of these items
+            child.past.clear()
         try:
             while not self._is_done(job):
                 if deadline is not None and time.monotonic() > deadline:

@@ -130,6 +130,15 @@ def test_who_damaged_what_came_next_is_blamed(source: Forking) -> None:
     assert results == {0: 0, 1: Crash("killed by SIGABRT", again=LATER), 2: 2, 3: 3}
 
 
+def test_who_damaged_what_came_in_another_run_is_none_of_its_items(source: Forking) -> None:
+    """Its number there is that of another item here, or of none."""
+    with closing(Children(CONV2D, 1, source=source)) as children:
+        items = [0, 1, 2, "damages_what_comes_next"]
+        assert dict(children.run(answers, items, None)) == dict(enumerate(items))
+        results = dict(children.run(answers, [7], None))
+    assert results == {0: Crash("killed by SIGABRT", again=ALONE_RIGHT)}
+
+
 def test_where_nobody_can_be_blamed_it_is_said(source: Forking) -> None:
     with closing(Children(CONV2D, 1, source=source)) as children:
         items = ["dies_later", "pauses"]
