@@ -21,7 +21,7 @@ from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
 from conv_reference.verification.patterns import Pattern, identifier, read_patterns
 from conv_reference.verification.report.groups import rows_of
-from conv_reference.verification.report.plain import counted, one_line
+from conv_reference.verification.report.plain import failed_on, one_line
 from conv_reference.verification.report.summary import is_right, remarks
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.runner import verify
@@ -244,9 +244,10 @@ def _item(test: pytest.Item) -> Item | None:
 def _require_judged(item: Item, report: Report) -> None:
     """Fail where the engine itself did, on a case of the row's check: nothing is known then."""
     check = next(name for name, check in all_checks().items() if item.row in check.rows)
-    unjudged = [unjudged for unjudged in report.unjudged if unjudged.check == check]
+    names = {check, f"the {item.row.name}"}
+    unjudged = [unjudged for unjudged in report.unjudged if unjudged.check in names]
     if unjudged:
-        cases = counted(len(unjudged), "case")
+        cases = failed_on(unjudged)
         pytest.fail(
             f"the engine itself failed on {cases}; please report it\n{one_line(str(unjudged[0]))}",
             pytrace=False,

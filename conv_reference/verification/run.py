@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+import traceback
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
 
 from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.audit import audit
@@ -41,8 +44,11 @@ from conv_reference.verification.plan.selection import asked_checks, selected_ro
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.sweeping import Swept, swept
+from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,9 +100,15 @@ class Run:
         outcome.results += [] if sweep is None else sweep.results
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
-        audited = self._audited(auditor, outcome)
-        elsewhere = self._elsewhere((*spared, *outcome.spared), outcome)
-        return _CarriedOut(chosen, outcome, sweep, audited, elsewhere)
+        after = _After(outcome.interrupted)
+        audited = after.done("the audit", lambda: self._audited(auditor, outcome), Audit())
+        left = (*spared, *outcome.spared)
+        elsewhere = after.done(
+            "the cases with other instructions",
+            lambda: self._elsewhere(left, outcome, interrupted=after.interrupted),
+            Elsewhere(),
+        )
+        return _CarriedOut(chosen, outcome, sweep, audited, elsewhere, after)
 
     def _report(self, done: _CarriedOut, require: Verdict) -> Report:
         chosen, outcome, sweep = done.chosen, done.outcome, done.sweep
@@ -104,7 +116,8 @@ class Run:
         not_asked = _not_asked(self.target, checks)
         rows = selected_rows(checks, self.wanted.checks) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
-        gathered, interrupted = self._findings(tally, outcome)
+        gathered = self._findings(tally, done.after)
+        interrupted = done.after.interrupted
         for failure in gathered.more:  # some are of the certificate, which may not be asked for
             tally.add(failure.case, _of_rows([failure.judgement], rows))
         crashed = sum(isinstance(result, Crash) for _, result in outcome.results)
@@ -183,9 +196,9 @@ class Run:
             return Audit()  # it was not asked for
         return audit.audit(outcome.results, self.target, auditor, self.settings)
 
-    def _elsewhere(self, spared: Spared, outcome: Judged) -> Elsewhere:
+    def _elsewhere(self, spared: Spared, outcome: Judged, *, interrupted: bool) -> Elsewhere:
         """What came of the cases that a known crash would take; of a run that is cut, nothing."""
-        place = None if outcome.is_cut or outcome.interrupted else self.backend
+        place = None if outcome.is_cut or interrupted else self.backend
         return put_elsewhere(spared, place, self.settings)
 
     def _provoked(self, chosen: Plan) -> tuple[Plan, Spared]:
@@ -215,9 +228,9 @@ class Run:
             named |= {check.name for check in asked_checks(self.wanted.checks)}
         return [check for check in all_checks().values() if check.name in named]
 
-    def _findings(self, tally: Tally, outcome: Judged) -> tuple[Gathered, bool]:
-        """What failed, taken apart; and whether the run was interrupted in the meantime."""
-        patience = 0.0 if outcome.interrupted else _patience(self.wanted)
+    def _findings(self, tally: Tally, after: _After) -> Gathered:
+        """What failed, taken apart; where that is interrupted, or fails, as it was met."""
+        patience = 0.0 if after.interrupted else _patience(self.wanted)
         failures, judged_in = tally.failures(), tally.judged_in
 
         def taken_apart(seconds: float) -> Gathered:
@@ -234,10 +247,32 @@ class Run:
             in_process = self.backend.is_here
             return Diagnosis(failures, judged_in, bench, in_process).gathered()
 
+        name = "taking failures apart"
+        found = after.done(name, lambda: taken_apart(patience), None)
+        if found is None:
+            found = after.done(name, lambda: taken_apart(0.0), None)
+        return Gathered((), ()) if found is None else found
+
+
+@dataclass
+class _After:
+    """What is done when the cases are judged: whatever becomes of it, their results are there."""
+
+    interrupted: bool  # by the user, then or before
+    failed: list[Unjudged] = field(default_factory=list)  # the engine itself failed on it
+
+    def done(self, name: str, work: Callable[[], T], otherwise: T) -> T:
+        """What comes of it; something else where it is interrupted, or fails."""
         try:
-            return taken_apart(patience), outcome.interrupted
-        except KeyboardInterrupt:  # what is known so far, as it was met
-            return taken_apart(0.0), True
+            return work()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except Exception as error:  # none may cost what was judged
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"(at {Path(last.filename).name}:{last.lineno})"
+            said = f"{type_name(error)}: {message_of(error)} {place}"
+            self.failed.append(Unjudged(name, "", said))
+        return otherwise
 
 
 @dataclass(frozen=True)
@@ -249,6 +284,7 @@ class _CarriedOut:
     sweep: Swept | None
     audited: Audit
     elsewhere: Elsewhere
+    after: _After
 
     @cached_property
     def tried(self) -> list[Case]:
@@ -259,10 +295,9 @@ class _CarriedOut:
     def unjudged(self) -> tuple[Unjudged, ...]:
         """On what the engine itself failed."""
         swept_over = () if self.sweep is None else self.sweep.unjudged
-        return tuple(
-            Unjudged(case.check, str(case), broken.error)
-            for case, broken in (*self.outcome.unjudged, *swept_over)
-        )
+        cases = (*self.outcome.unjudged, *swept_over)
+        found = (Unjudged(case.check, str(case), broken.error) for case, broken in cases)
+        return (*found, *self.after.failed)
 
     def add_to(self, tally: Tally, rows: Set[str]) -> Tally:
         """The tally with all results, of these rows alone."""

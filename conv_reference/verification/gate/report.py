@@ -11,7 +11,7 @@ from conv_reference.verification.gate.gate import GateResult, OnFound
 from conv_reference.verification.model.result import Finding
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report.groups import groups, rows_of
-from conv_reference.verification.report.plain import counted, one_line
+from conv_reference.verification.report.plain import counted, failed_on, one_line
 from conv_reference.verification.report.view import Item, Top, View
 
 
@@ -79,7 +79,7 @@ def headline(result: GateResult) -> str:
     elif not result.judged:
         parts.append("nothing was judged, so nothing is known to hold")
     if result.unjudged:
-        parts.append(f"the engine itself failed on {counted(len(result.unjudged), 'case')}")
+        parts.append(f"the engine itself failed on {failed_on(result.unjudged)}")
     held, failing = result.comparison.held, len(result.comparison.failing)
     already = f", {failing:,} of them failing already" if failing else ""
     return "; ".join(parts) or (

@@ -35,11 +35,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """A case on which the engine itself failed; ``str`` is what the report says of it."""
+    """What the engine itself failed on; ``str`` is what the report says of it."""
 
-    check: str
-    case: str  # its text form
+    check: str  # or what was done when the cases had been judged: "the audit"
+    case: str  # its text form; empty where it was no case
     error: str  # the exception and what it says
 
     def __str__(self) -> str:
-        return f"{self.case}: {self.error}"
+        return f"{self.case or self.check}: {self.error}"

@@ -124,7 +124,7 @@ class Report:
     notes: tuple[Note, ...] = ()  # what was observed and not judged, what was not reached
     interrupted: bool = False
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
-    unjudged: tuple[Unjudged, ...] = ()  # cases on which the engine itself failed
+    unjudged: tuple[Unjudged, ...] = ()  # what the engine itself failed on
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: everything in them is unsupported
     strict: bool = False  # whether a permissive target does not pass
@@ -152,7 +152,7 @@ class Report:
     @property
     def was_cut(self) -> bool:
         """Whether the budget, or an interrupt, kept it from some of the planned cases."""
-        return self.judged + len(self.unjudged) < self.planned
+        return self.judged + sum(bool(each.case) for each in self.unjudged) < self.planned
 
     @property
     def is_barely_tried(self) -> bool:

@@ -11,7 +11,7 @@ from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
 from conv_reference.verification.report._refused import NO_DTYPE
 from conv_reference.verification.report.groups import rows_of
-from conv_reference.verification.report.plain import counted, one_line, printable
+from conv_reference.verification.report.plain import failed_on, one_line, printable
 from conv_reference.verification.report.summary import (
     asked,
     calling,
@@ -94,7 +94,7 @@ def engine(report: Report, unjudged: Sequence[Unjudged]) -> list[ET.Element]:
     """A test case of its own for what the engine itself failed on; none where it did not."""
     if not unjudged:
         return []
-    message = f"the engine itself failed on {counted(len(unjudged), 'case')}; please report it"
+    message = f"the engine itself failed on {failed_on(unjudged)}; please report it"
     said = "\n".join(map(str, unjudged))
     return [case(report, "engine", Outcome("error", "engine", message, said))]
 

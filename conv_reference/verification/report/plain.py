@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.printable import one_line, printable
 
 __all__ = ["one_line", "printable"]
@@ -10,3 +13,10 @@ __all__ = ["one_line", "printable"]
 def counted(number: int, noun: str) -> str:
     """``1 case``, ``2,000 cases``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def failed_on(unjudged: Sequence[Unjudged], noun: str = "case") -> str:
+    """``3 cases and the audit``: what the engine itself failed on."""
+    cases = sum(bool(each.case) for each in unjudged)
+    others = dict.fromkeys(each.check for each in unjudged if not each.case)
+    return " and ".join([*([counted(cases, noun)] if cases else []), *others])

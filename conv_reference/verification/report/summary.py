@@ -18,7 +18,7 @@ from conv_reference.verification.model.result import (
 )
 from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
 from conv_reference.verification.report.groups import groups, references
-from conv_reference.verification.report.plain import counted, one_line
+from conv_reference.verification.report.plain import counted, failed_on, one_line
 from conv_reference.verification.report.view import PLAIN, View
 
 PERMISSIVE = "permissive: it answers arguments for which there is no convolution"
@@ -104,7 +104,7 @@ def headline(report: Report) -> str:
         named = ", ".join(_raising(name, report) for name in raising)
         parts.append(f"; raises under {named}: not judged there")
     if report.unjudged:
-        parts.append(f"; the engine itself failed on {counted(len(report.unjudged), 'more case')}")
+        parts.append(f"; the engine itself failed on {failed_on(report.unjudged, 'more case')}")
     if report.interrupted:
         parts.append(" (interrupted: this is what is known so far)")
     return "".join(parts)

@@ -72,6 +72,50 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     assert unreached(report) == [f"not reached: {report.planned - 20} cases of certificate"]
 
 
+@pytest.mark.parametrize(
+    ("thrown", "interrupted", "unjudged"),
+    [
+        (KeyboardInterrupt(), True, ""),
+        (OSError(24, "Too many open files"), False, "OSError: [Errno 24] Too many open files (at "),
+    ],
+    ids=["interrupt", "failure"],
+)
+@pytest.mark.parametrize(
+    ("stage", "named"),
+    [
+        ("audit.audit.audit", "the audit"),
+        ("run.put_elsewhere", "the cases with other instructions"),
+        ("diagnosis.findings.Diagnosis.gathered", "taking failures apart"),
+    ],
+    ids=["audit", "elsewhere", "diagnosis"],
+)
+def test_whatever_becomes_of_what_follows_the_cases_their_results_are_there(
+    stage: str,
+    named: str,
+    thrown: BaseException,
+    interrupted: bool,
+    unjudged: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def throws(*_: object) -> None:
+        raise thrown
+
+    monkeypatch.setattr(f"conv_reference.verification.{stage}", throws)
+    report = verify(faulty.flipped_kernel, case=FLIPPED, known=None)
+
+    assert (report.verdict, report.judged) == (Verdict.WRONG, 1)
+    assert report.interrupted is interrupted
+    assert not report.was_cut
+    said = {str(each).partition("test_run.py")[0] for each in report.unjudged}
+    assert said == ({f"{named}: {unjudged}"} if unjudged else set())
+    first = str(report).splitlines()[0]
+    assert first.endswith(
+        "(interrupted: this is what is known so far)"
+        if interrupted
+        else f"; the engine itself failed on {named}"
+    )
+
+
 def test_progress_is_told() -> None:
     seen: list[tuple[int, int]] = []
     verify(conv2d, case=FLIPPED, progress=lambda *counts: seen.append(counts))
