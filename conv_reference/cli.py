@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from conv_reference.verification.console.screen import lose_nothing
+from conv_reference.verification.console.screen import has_no_reader, lose_nothing
 from conv_reference.verification.report.plain import one_line
 
 PROGRAM = "conv-reference"
@@ -20,7 +23,7 @@ exit status:
        with --strict
   1    something is wrong, or nothing could be checked; with a baseline: something that held broke
   2    it could not be carried out, or the engine itself failed: one line says why
-  130  interrupted; 141 the reader of the output is gone
+  130  interrupted, or asked to end (SIGTERM, SIGHUP); 141 the reader of the output is gone
 """
 
 
@@ -35,12 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out (one line on standard error says why), 130 interrupted.
     """
     lose_nothing()
+    with _ended_as_interrupted():
+        try:
+            return _carried_out(arguments)
+        except BrokenPipeError:
+            # The reader has enough; what is left in the buffer would raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Who asks the command to end, as a scheduler does, gets what is known, as by an interrupt."""
+    heard = {}
+    if threading.current_thread() is threading.main_thread():
+        asking = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+        heard = {s: signal.getsignal(s) for s in asking if s is not None}
+    heard = {s: handler for s, handler in heard.items() if handler is signal.SIG_DFL}
+    for number in heard:
+        signal.signal(number, signal.default_int_handler)
     try:
-        return _carried_out(arguments)
-    except BrokenPipeError:
-        # The reader has enough; what is left in the buffer would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        yield
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
 
 
 def _carried_out(arguments: Sequence[str] | None) -> int:
@@ -62,8 +83,10 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
         command = f"{PROGRAM} {parsed.command}"
         status: int = parsed.run(parsed)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError as error:
+        if has_no_reader():
+            raise
+        return _refused(command, str(error))  # another end than the report's: the run is lost
     except KeyboardInterrupt:  # what was known by then has been printed, if anything
         print(f"{command}: interrupted", file=sys.stderr)
         return 130

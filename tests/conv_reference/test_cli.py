@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -91,8 +92,9 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (ValueError("two\nlines"), 2, "conv-reference checks: error: two lines\n"),
         (OSError(28, "No space left on device"), 2, "conv-reference checks: error: [Errno 28] "),
         (ImportError("no matplotlib"), 2, "conv-reference checks: error: no matplotlib\n"),
+        (BrokenPipeError(32, "Broken pipe"), 2, "conv-reference checks: error: [Errno 32] Broken"),
     ],
-    ids=["interrupt", "value", "disk", "import"],
+    ids=["interrupt", "value", "disk", "import", "another pipe than the reader's"],
 )
 def test_what_a_command_throws_is_a_status_and_a_line(
     thrown: BaseException,
@@ -105,10 +107,30 @@ def test_what_a_command_throws_is_a_status_and_a_line(
         raise thrown
 
     monkeypatch.setattr("conv_reference.verification.listing.run", throwing)
+    monkeypatch.setattr("conv_reference.cli.has_no_reader", lambda: False)
     assert main(["checks"]) == status
     captured = capsys.readouterr()
     assert captured.err.startswith(said)
     assert captured.err.count("\n") == (1 if said else 0)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_asked_to_end_says_so(
+    kind: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(_: object) -> int:
+        os.kill(os.getpid(), kind)
+        return 0
+
+    before = signal.getsignal(kind)
+    signal.signal(kind, signal.SIG_DFL)
+    monkeypatch.setattr("conv_reference.verification.listing.run", asked)
+    try:
+        assert main(["checks"]) == 130
+        assert signal.getsignal(kind) is signal.SIG_DFL
+    finally:
+        signal.signal(kind, before)
+    assert capsys.readouterr().err == "conv-reference checks: interrupted\n"
 
 
 def test_what_was_not_foreseen_is_a_line_and_exit_2_and_a_traceback_where_it_is_asked_for(

@@ -58,8 +58,12 @@ def deliver(
     """
     for file in files:
         rendered = renderer(form or format_of(file) or TEXT)(report, view)
-        with named_refusal(f"--output: cannot write {str(file)!r}"):
-            file.write_text(rendered, encoding="utf-8")
+        try:
+            with named_refusal(f"--output: cannot write {str(file)!r}"):
+                file.write_text(rendered, encoding="utf-8")
+        except OSError:  # it took the run to find out: nothing of that is lost
+            screen.show(renderer(TEXT)(report, view))
+            raise
     if files and os.environ.get("GITHUB_ACTIONS") == "true":
         sys.stdout.writelines(f"{line}\n" for line in annotations)
     verdict = closing(report, view) + "\n"

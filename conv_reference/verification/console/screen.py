@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import os
+import select
 import sys
-from typing import TextIO
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.highlighter import RegexHighlighter
@@ -37,12 +41,51 @@ class _Verdicts(RegexHighlighter):
 
 
 def lose_nothing() -> None:
-    """Have both standard streams replace what their encoding lacks, where they would raise."""
+    """Have no stream keep a run from its report.
+
+    Both replace what their encoding lacks, where they would raise; one that was closed before
+    Python began is there; and standard error takes whatever it is given, read or not.
+    """
     codecs.register_error(_ERRORS, _replaced)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)  # not of what a test puts there
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (as long as we run)
+            setattr(sys, name, nowhere)
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)  # not of what a test puts
         if reconfigure is not None:
             reconfigure(errors=_ERRORS)
+    if not isinstance(sys.stderr, _Unread):
+        sys.stderr = cast("TextIO", _Unread(sys.stderr))
+
+
+class _Unread:
+    """A stream of which nobody need read what is written: its reader may have gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def has_no_reader() -> bool:
+    """Whether whoever read standard output has gone, as far as the system says it."""
+    try:
+        watched = select.poll()
+        watched.register(sys.stdout.fileno(), 0)
+        seen = watched.poll(0)
+    except (AttributeError, OSError, ValueError):  # no such system, or no such stream
+        return True
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in seen)
 
 
 def show(text: str, stream: TextIO | None = None) -> None:

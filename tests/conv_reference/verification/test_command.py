@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
+import signal
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -171,15 +173,16 @@ def test_what_the_engine_itself_fails_on_is_told_and_exits_2(
     assert not baseline.exists()
 
 
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_prints_what_is_known_and_exits_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = []
 
     def interrupted(*arguments: Any) -> Any:
         calls.append(arguments)
         if len(calls) > 10:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), kind)
         return judge_case(*arguments)
 
     monkeypatch.setattr("conv_reference.verification.judging.judge_case", interrupted)
@@ -319,7 +322,9 @@ def test_an_output_that_cannot_be_written_in_the_end_names_the_option(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert verify(CONV2D, "--case", CASE, "--in-process", "--output", "/dev/full") == 2
-    assert "--output: cannot write '/dev/full': No space left" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "--output: cannot write '/dev/full': No space left" in printed.err
+    assert printed.out.startswith(f"{CONV2D}: right, bit for bit, on 1 case\n")
 
 
 def test_a_target_that_cannot_be_imported_in_the_child_is_one_line_too(

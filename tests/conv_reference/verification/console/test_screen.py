@@ -12,10 +12,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conv_reference.cli import main
+from conv_reference.verification.console.screen import has_no_reader
 
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 FLIPPED = """
@@ -143,6 +145,34 @@ def test_quiet_is_the_verdict_alone() -> None:
         == "mine.py:convolve: wrong (1 finding), in float32, on 1 case; exit status 1\n"
     )
     assert done.stderr == b""
+
+
+class Gone(io.StringIO):
+    """A stream whose reader has had enough."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("errors", [None, Gone()], ids=["closed", "its reader is gone"])
+def test_nobody_need_read_standard_error(
+    errors: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", errors)
+    assert main(ARGUMENTS) == 1
+    sys.stderr.close()
+    assert capsys.readouterr().out.endswith("; exit status 1\n")
+
+
+def test_whether_anybody_reads_standard_output_is_the_systems_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert not has_no_reader()
+        os.close(reader)
+        assert has_no_reader()
 
 
 def test_the_first_line_says_what_is_judged_and_with_which_seed() -> None:
