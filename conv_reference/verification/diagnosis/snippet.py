@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -29,6 +31,7 @@ from conv_reference.verification.trial.layouts import first_slice, written
 from conv_reference.verification.trial.values import case_operands
 
 MOST_ELEMENTS = 500  # of a tensor that is written out
+_OTHERS = {"torch", "numpy", "conv_reference", "analytic"}  # what a file would not be taken for
 PLACEHOLDER = "my_conv"  # for a target that no name leads back to
 
 
@@ -77,11 +80,14 @@ def _through_verify(target: Target, case: Case, judgement: Judgement, settings: 
 def _imports(target: Target) -> Iterator[str]:
     place, _ = split(target.name)
     folder = str(Path(place).parent) if place.endswith(".py") else "."
+    run = "" if _can_be_imported(place) else "runpy, types, "
     if folder == ".":  # where Python looks
-        yield "import torch"
+        yield f"import {run}torch"
     else:
-        yield f"import sys, torch; sys.path.insert(0, {folder!r})"
-    if place != "torch":
+        yield f"import {run}sys, torch; sys.path.insert(0, {folder!r})"
+    if run:
+        yield f"{_LOADED} = types.SimpleNamespace(**runpy.run_path({place!r}))"
+    elif place != "torch":
         yield f"import {_module(place)}"
 
 
@@ -91,7 +97,19 @@ def _own_name(target: Target) -> str:
 
 
 def _module(place: str) -> str:
+    if not _can_be_imported(place):
+        return _LOADED
     return Path(place).stem if place.endswith(".py") else place
+
+
+_LOADED = "mine"  # a module that has no name of its own
+
+
+def _can_be_imported(place: str) -> bool:
+    """Whether ``import`` finds it: a file's name may be no Python, or that of another module."""
+    name = Path(place).stem
+    python = name.isidentifier() and not keyword.iskeyword(name)
+    return not place.endswith(".py") or (python and name not in sys.stdlib_module_names | _OTHERS)
 
 
 class _Tensors:

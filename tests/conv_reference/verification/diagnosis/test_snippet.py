@@ -89,6 +89,7 @@ class adapter:
     def vjp(self, *arguments, **options): ...
 adapter = adapter()
 """
+FILES = ("mine.py", "my-conv.py", "html.py")
 SNIPPETS = {
     "Y": ("faulty:flipped_kernel", "h1 w3 k1x2 grad= values=counting", "Y"),
     "dX": ("faulty:flipped_kernel", "h2 w3 k1x2 nobias grad=X", "dX"),
@@ -97,6 +98,8 @@ SNIPPETS = {
     "real numbers": ("faulty:negative", "h6 w6 k1 grad= values=real", "Y"),
     "a file's own options": ("mine.py:stretched", "h4 w4 k2 s2 values=heavy_input", "Y"),
     "options by name": ("mine.py:named", "h4 w4 k2 d2 nobias", "dK"),
+    "a file whose name is no Python": ("my-conv.py:stretched", "h4 w4 k2 s2", "dX"),
+    "a file with a module's name": ("html.py:stretched", "h4 w4 k2 s2", "dK"),
     "a function of autograd": ("mine.py:Function", "h4 w4 k2 s2x1 p1", "dX"),
     "other forms": ("mine.py:last", "c2 h4 w5 o2 k2x1 s2 p1x0", "dX"),
     "others without a bias": ("mine.py:last", "n2 c2 h4 w5 o2 k2x1 nobias X=sliced", "dK"),
@@ -118,7 +121,7 @@ SNIPPETS = {
 def made(name: str, folder: Path) -> tuple[str, Judgement]:
     target, words, quantity = SNIPPETS[name]
     dtype = "float16" if "float16" in name else "float32"
-    if target.startswith("mine"):
+    if target.partition(":")[0] in FILES:
         target = f"{folder}/{target}"
     loaded = load_target(target)
     case = Case.parse(f"certificate {dtype} {words}")
@@ -134,7 +137,8 @@ def made(name: str, folder: Path) -> tuple[str, Judgement]:
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Judgement, str]]:
     """What each snippet prints, run in one fresh process that has the targets' folder alone."""
     folder = tmp_path_factory.mktemp("mine")
-    (folder / "mine.py").write_text(MINE)
+    for file in FILES:
+        (folder / file).write_text(MINE)
     snippets = {name: made(name, folder) for name in SNIPPETS}
     program = (
         "import contextlib, io, json, sys\n"
