@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference.verification.command import LETTERS
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -18,6 +20,17 @@ def _block(language: str, containing: str) -> str:
         rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
     )
     return next(block for block in blocks if containing in block)
+
+
+def test_a_geometrys_letters_are_explained_as_the_help_does() -> None:
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    spelled, _, legend = text.partition("A geometry, `")[2].partition("`: ")
+    explained = dict(re.findall(r"([a-z]) ([a-z ]+?)(?=[,;])", legend.partition(". ")[0]))
+
+    assert spelled in LETTERS
+    assert {token[0] for token in spelled.split()} <= {*explained, "h", "w"}
+    for letter, meaning in explained.items():
+        assert f"{letter} {meaning}" in " ".join(LETTERS.split())
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
         distributed: Any = importlib.import_module("distributed")  # of an extra
     except ImportError as error:
         raise ValueError(
-            "--dask needs Dask: pip install 'conv-reference[cluster]', on each of its workers, too"
+            "--dask needs Dask: pip install distributed, on each of its workers, too"
         ) from error
     try:
         client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)

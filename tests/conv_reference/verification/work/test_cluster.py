@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -21,6 +22,17 @@ def test_where_no_scheduler_answers_it_is_said(monkeypatch: pytest.MonkeyPatch) 
 
     with (
         pytest.raises(ValueError, match="no scheduler answers at 'tcp://127.0.0.1:9'"),
+        dask_executor("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_a_library_that_is_not_there_is_named_as_an_index_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(ValueError, match="^--dask needs Dask: pip install distributed, on each of"),
         dask_executor("tcp://127.0.0.1:9"),
     ):
         pass
