@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch.nn.functional import conv2d
 
-from conv_reference.verification import judging
+from conv_reference.verification import judging, verify
 from conv_reference.verification.judging import Clock
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.target import Target
 from conv_reference.verification.work import descent
 from conv_reference.verification.work.here import Here
 
@@ -102,3 +105,24 @@ def test_how_long_a_process_waited_is_known_where_the_system_counts_it() -> None
     before = counted()
     assert before <= descent.delayed(os.getpid()) <= counted()
     assert descent.delayed(2**30) == 0
+
+
+def test_the_clock_begins_when_the_target_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is imported: on a busy machine nothing was judged."""
+    late, real = [0.0], time.monotonic
+    described = Here.describe
+
+    def after_a_while(here: Here) -> Target:
+        late[0] += 1_000.0
+        return described(here)
+
+    def begun_now(backend: Any, limit: float | None, *, strict: bool) -> Clock:
+        return Clock(backend, limit, strict=strict, begun=time.monotonic())
+
+    monkeypatch.setattr("time.monotonic", lambda: real() + late[0])
+    monkeypatch.setattr(judging, "Clock", begun_now)
+    monkeypatch.setattr(Here, "describe", after_a_while)
+    report = verify(conv2d, dtypes="float64", checks="grad_bias", cases=8, budget=500.0, seed=0)
+
+    assert late[0] >= 1_000.0
+    assert 0 < report.judged == report.planned

@@ -8,9 +8,10 @@ from torch.nn.functional import conv2d
 
 from conv_reference.geometry import Geometry
 from conv_reference.layer import ConvLayer_1
-from conv_reference.verification import verify
+from conv_reference.verification import catalogue, verify
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis import notes
+from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request, Sweep
@@ -129,3 +130,25 @@ def test_a_row_about_the_bias_of_a_target_without_one_was_not_kept_from_being_ju
     said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
     assert any(each.endswith("what it takes: nonfinite_bias") for each in said)
     assert not any("earlier step" in each and "nonfinite_bias" in each for each in said)
+
+
+def test_every_report_says_what_was_not_asked_with_the_option_and_what_is_not_checked() -> None:
+    report = verify(conv2d, dtypes="float64", checks="grad_bias", cases=8, seed=0)
+    said = {note.kind: str(note) for note in report.notes}
+    others = len([entry for entry in catalogue.entries() if entry.name != "grad_bias"])
+
+    assert said[NoteKind.NOT_REQUESTED] == (
+        f"not asked: {others} other checks (--check); float32, float16, bfloat16 (--dtype); every "
+        "layer of known networks (--sweep networks); devices other than cpu (--device)"
+    )
+    assert said[NoteKind.NOT_CHECKED].startswith("not checked: complex, integer, sparse and ")
+
+
+def test_of_a_whole_run_those_on_request_are_named() -> None:
+    whole = Request(dtypes=tuple(DTYPES.values()), seed=0, sweep=Sweep.DEFAULT)
+    first, _ = notes.unrequested(whole, "cuda")
+    named = str(first).removeprefix("not asked: ").partition(" (--check)")[0].split(", ")
+
+    assert {"compile", "export"} <= {*named}
+    assert "--dtype" not in str(first)
+    assert str(first).endswith("devices other than cuda (--device)")

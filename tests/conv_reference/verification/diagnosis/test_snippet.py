@@ -8,6 +8,7 @@ from pathlib import Path
 
 import faulty
 import pytest
+import torch
 from torch import nn
 
 from conv_reference.verification.diagnosis.snippet import snippet
@@ -17,6 +18,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
+from conv_reference.verification.trial.values import case_operands
 
 SETTINGS = Settings(seed=3, device="cpu")
 MINE = """\
@@ -223,3 +225,17 @@ def test_the_snippet_of_a_lambda_runs_once_the_lambda_is_put_in(
     exec(shown.replace("= ...", "= negative"), {"negative": negative})
 
     assert "should be K[0,0]·X[0,0]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_numbers_are_written_in_all_their_digits(dtype: str) -> None:
+    case = Case.parse(f"precision {dtype} n2 c2 h3 w4 o2 k2 values=real nobias grad=")
+    target = as_target(faulty.negative, name="faulty:negative")
+    asked = replace(case, check="certificate")
+    shown = snippet(target, asked, Judgement("forward", "Y", Verdict.WRONG), SETTINGS)
+    made: dict[str, torch.Tensor] = {}
+    exec("\n".join(["import torch", *shown.splitlines()[2:4]]), made)
+
+    operands = case_operands(asked, SETTINGS.seed, target.operator)
+    assert torch.equal(made["X"], operands.input)
+    assert torch.equal(made["K"], operands.weight)

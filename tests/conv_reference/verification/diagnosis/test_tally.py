@@ -235,3 +235,11 @@ def test_what_torch_throws_for_a_gradient_of_another_shape_is_no_raise_of_a_mode
 
     assert (alone.raises, alone.reason) == (True, "raises")
     assert (beside.raises, beside.reason) == (False, AS_FOUND)
+
+
+def test_a_case_that_a_row_refused_is_none_that_passed() -> None:
+    given = tally()
+    given.add(SMALL, [EXACT])
+    given.add(LARGE, [Judgement("forward", "Y", Verdict.UNSUPPORTED)])
+    given.add(DOUBLE, [WRONG])
+    assert given.judged_in["forward"] == [SMALL, DOUBLE]

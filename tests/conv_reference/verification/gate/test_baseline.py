@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from made_reports import FAULTY, RIGHT
 from syrupy.assertion import SnapshotAssertion
 
+from conv_reference import __version__
+from conv_reference.cli import main
 from conv_reference.verification.catalogue import names
 from conv_reference.verification.gate.baseline import (
     Baseline,
@@ -25,6 +27,8 @@ from conv_reference.verification.gate.baseline import (
 from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options import DTYPES, MOST_BITS
+from conv_reference.verification.report import text as text_report
+from conv_reference.verification.trial.environment import environment
 
 PARAMETERS = Parameters(dtypes=("float32", "float64"))
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -203,3 +207,22 @@ def test_another_target_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BaselineError, match="another target: my_kernels:conv2d, not other:conv"):
         read(tmp_path / "b.json", target="other:conv")
+
+
+def test_escapes_of_a_baseline_reach_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = changed("target", to="\x1b[31mred\x9b \u202etfel:conv2d")
+    Path("held.json").write_text(text, encoding="utf-8")
+    assert main(["verify", "torch.nn.functional:conv2d", "--baseline", "held.json"]) == 2
+
+    said = capsys.readouterr().err
+    assert not {"\x1b", "\x9b", "\u202e"} & {*said}
+    assert "\\x1b[31mred\\x9b \\u202etfel:conv2d" in said
+
+
+def test_it_names_the_version_that_judged() -> None:
+    report = replace(RIGHT, environment=environment("cpu"))
+    assert baseline_of(report, PARAMETERS).environment["conv-reference"] == __version__
+    assert f"conv-reference {__version__}" in text_report.render(report)

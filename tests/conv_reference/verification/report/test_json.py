@@ -109,3 +109,13 @@ def test_hostile_text_arrives_as_it_was_but_for_what_has_no_encoding() -> None:
 
 def test_the_same_report_gives_the_same_bytes() -> None:
     assert format_json.render(FAULTY) == format_json.render(replace(FAULTY))
+
+
+def test_no_mark_stands_raw() -> None:
+    """A terminal obeys the first two, and reads the others in another order."""
+    marks = "\x1b\x9b\x85\u202e\u2066\u200f"
+    said = replace(FAULTY.findings[0], explanation=f"a{marks}b")
+    written = format_json.render(replace(FAULTY, target=f"t{marks}", findings=(said,)))
+
+    assert not {*marks} & {*written}
+    assert json.loads(written)["findings"][0]["explanation"] == f"a{marks}b"

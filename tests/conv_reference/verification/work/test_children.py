@@ -177,6 +177,15 @@ def test_a_hang_is_told_from_a_busy_machine(waited: float, worked: float, hangin
     assert hangs(waited, worked, limit=20.0) == hanging
 
 
+@pytest.mark.parametrize(
+    ("waited", "worked", "hanging"), [(50.0, 50.0, False), (61.0, 60.5, True), (30.0, 0.1, True)]
+)
+def test_what_a_process_does_first_may_be_compiled(
+    waited: float, worked: float, hanging: bool
+) -> None:
+    assert hangs(waited, worked, limit=20.0, first=True) == hanging
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "message"),
