@@ -23,6 +23,7 @@ from conv_reference.verification.target.names import split
 from conv_reference.verification.target.operators import arguments, channels
 from conv_reference.verification.target.spelling import (
     FunctionSpelling,
+    LayerOfNames,
     LayerSpelling,
     StrangersSpelling,
 )
@@ -180,6 +181,9 @@ def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> 
 def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -> Iterator[str]:
     """A call in the stranger's own forms, its operands in torch's: so are the gradients."""
     yield from (f"{letter} = {tensors.leaf(letter)}" for letter in tensors.case.arguments)
+    if spelling.layer is not None:
+        yield from _strangers_layer(target, spelling, spelling.layer, tensors)
+        return
     given = spelling.options(tensors.case.geometry)
     if "bias" in spelling.names and (tensors.case.bias or "bias" not in spelling.optional):
         given[spelling.names["bias"]] = f"b{spelling.bias}" if tensors.case.bias else "None"
@@ -191,6 +195,31 @@ def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -
         words += [f"{name}={value}" for name, value in given.items()]
     called = _own_name(target) + (".apply" if spelling.apply else "")
     yield f"Y = {called}({', '.join(words)}){spelling.output}"
+
+
+def _strangers_layer(
+    target: Target, spelling: StrangersSpelling, layer: LayerOfNames, tensors: _Tensors
+) -> Iterator[str]:
+    """Its parameters are replaced for the time of the call, so that K keeps torch's form."""
+    case, made = tensors.case, _own_name(target)
+    if layer.by_init_inputs:
+        made += _by_init_inputs(target)
+    elif not layer.is_instance:
+        given = spelling.options(case.geometry)
+        if "bias" in spelling.names:
+            given[spelling.names["bias"]] = str(case.bias)
+        made += f"({', '.join(f'{name}={value}' for name, value in given.items())})"
+    yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
+    replaced = [f"{layer.kernel!r}: K{spelling.weight}"]
+    if case.bias and layer.bias:
+        shape = f"{_attribute(layer.bias)}.shape"
+        replaced.append(f"{layer.bias!r}: b.reshape({shape})")
+    called = f"torch.func.functional_call(layer, {{{', '.join(replaced)}}}, (X{spelling.input},))"
+    yield f"Y = {called}{spelling.output}"
+
+
+def _by_init_inputs(target: Target) -> str:
+    return f"(*{_module(split(target.name)[0])}.get_init_inputs())"
 
 
 def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterator[str]:
@@ -205,6 +234,8 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
         }
         taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
         made = f"{made}({', '.join(taken)})"
+    elif spelling.by_init_inputs:
+        made += _by_init_inputs(target)
     yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
     yield f"{_attribute(spelling.kernel)} = {tensors.parameter('K')}"
     if case.bias:

@@ -17,6 +17,12 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.spelling import (
+    LayerOfNames,
+    LayerSpelling,
+    Spelling,
+    StrangersSpelling,
+)
 from conv_reference.verification.target.target import Target
 
 _MADE, _GIVEN = "get_init_inputs", "get_inputs"
@@ -52,7 +58,19 @@ def benchmark_target(
         said = f"{type_name(error)}: {message_of(error)}"
         raise TargetError(f"cannot make {name!r} by {_MADE}() and {_GIVEN}(): {said}") from error
     target = as_target(made, name=name, operator=operator, convention=convention)
-    return replace(target, own=_geometry(target, given[0] if given else None))
+    own = _geometry(target, given[0] if given else None)
+    return replace(target, own=own, spelling=_spelling(target.spelling))
+
+
+def _spelling(spelling: Spelling | None) -> Spelling | None:
+    """The same, but for how it is made."""
+    match spelling:
+        case LayerSpelling():
+            return replace(spelling, by_init_inputs=True)
+        case StrangersSpelling(layer=LayerOfNames() as layer):
+            return replace(spelling, layer=replace(layer, by_init_inputs=True))
+        case _:
+            return spelling
 
 
 def _geometry(target: Target, X: Any) -> Geometry | None:

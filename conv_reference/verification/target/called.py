@@ -13,7 +13,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.forms import first_tensor
 from conv_reference.verification.target.modes import modes_of
-from conv_reference.verification.target.spelling import StrangersSpelling
+from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
 from conv_reference.verification.target.strangers import Stranger
 from conv_reference.verification.target.target import OPTIONS, Call, Target
 from conv_reference.verification.target.trials import (
@@ -91,8 +91,10 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
 
 
 def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None:
-    """How a function is called in Python; a layer's kernel is replaced for the time of a call."""
-    if own.is_layer or own.over_arrays or own.in_dictionary & {*own.names}:
+    """How it is called in Python; None of what no few lines call: over arrays, by an image."""
+    if own.over_arrays or own.in_dictionary & {*own.names} or own.image:
+        return None
+    if own.is_layer and own.parameters is None:
         return None
     form = convention.form
     return StrangersSpelling(
@@ -108,7 +110,17 @@ def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None
         apply=own.is_apply,
         same=own.word("SAME") if own.same_padding else "",
         valid=own.word("VALID") if own.same_padding else "",
+        layer=_layer(own, convention) if own.is_layer else None,
     )
+
+
+def _layer(own: Stranger, convention: Convention) -> LayerOfNames:
+    """How a layer is made, and what its parameters are called."""
+    geometry = tiny(own, convention)
+    assert geometry is not None  # a convention that answered has one
+    assert own.parameters is not None  # or it is not spelt
+    kernel, bias = own.parameters(settings_of(own, convention, geometry, bias=True))
+    return LayerOfNames(kernel, bias, own.sides, is_instance=own.fixed is not None)
 
 
 def _has_bias(own: Stranger, convention: Convention) -> bool:

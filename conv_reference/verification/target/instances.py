@@ -14,7 +14,7 @@ from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.modes import WORD, settled_mode
 from conv_reference.verification.target.parameters import NAMES, SIDES
-from conv_reference.verification.target.strangers import Bound, Stranger, parts
+from conv_reference.verification.target.strangers import Bound, Stranger, names_of, parts
 
 _PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
@@ -49,7 +49,15 @@ def instance(layer: nn.Module) -> Stranger:
         return _sizes(_unfolded(form, shape, held), {**_PLAIN, **declared}, mode)
 
     assumed = tuple(f"{name} {value}" for name, value in _PLAIN.items() if name not in declared)
-    return Stranger(bound, {}, is_layer=True, fixed=fixed, assumed=assumed, biased=bias is not None)
+    return Stranger(
+        bound,
+        {},
+        is_layer=True,
+        fixed=fixed,
+        assumed=assumed,
+        biased=bias is not None,
+        parameters=lambda _: names_of(layer),
+    )
 
 
 def _attribute(held: Sequence[nn.Module], option: str) -> Any:

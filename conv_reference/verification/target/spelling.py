@@ -24,6 +24,18 @@ class LayerSpelling:
     kernel: str  # the parameters' names, which may have dots in them
     bias: str  # empty where it has none
     constructor: tuple[str, ...] | None  # what its class is given; None for an instance
+    by_init_inputs: bool = False  # of a class that is made as its module's get_init_inputs() says
+
+
+@dataclass(frozen=True)
+class LayerOfNames:
+    """A layer whose constructor has names of its own: how it is made, and its parameters."""
+
+    kernel: str  # the parameters' names, which may have dots in them
+    bias: str  # empty where it has none
+    sides: tuple[str, str] | None = None  # parameters for a kernel's height and width
+    is_instance: bool = False  # which is made already
+    by_init_inputs: bool = False  # of a class that is made as its module's get_init_inputs() says
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,7 @@ class StrangersSpelling:
     apply: bool = False  # of a ``torch.autograd.Function``
     same: str = ""  # what says "padded as SAME does", and none, where padding is a word
     valid: str = ""
+    layer: LayerOfNames | None = None  # None for a function
 
     def options(self, geometry: Geometry) -> dict[str, str]:
         """What it is given for a geometry, by its own names, but for the bias."""
@@ -63,7 +76,21 @@ class StrangersSpelling:
             said["groups"] = str(geometry.groups)
         if geometry.padding_mode != "zeros":
             said["padding_mode"] = repr(geometry.padding_mode)
-        return {self.names[option]: text for option, text in said.items() if option in self.names}
+        if self.layer is not None:
+            said |= self._sizes(geometry)
+        named = {self.names[o]: text for o, text in said.items() if o in self.names}
+        if self.layer is not None and self.layer.sides is not None:
+            named |= dict(zip(self.layer.sides, map(str, geometry.kernel_size), strict=True))
+        return named
+
+    def _sizes(self, geometry: Geometry) -> dict[str, str]:
+        """What a constructor is given besides, by the names of conv2d."""
+        pair = geometry.kernel_size
+        return {
+            "in_channels": str(geometry.in_channels),
+            "out_channels": str(geometry.out_channels),
+            "kernel_size": str(pair[0] if "kernel_size" in self.integers else pair),
+        }
 
 
 Spelling = FunctionSpelling | LayerSpelling | StrangersSpelling

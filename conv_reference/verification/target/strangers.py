@@ -77,6 +77,8 @@ class Stranger:
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
     in_dictionary: frozenset[str] = frozenset()  # the options that it takes in a dictionary alone
     options_read: Callable[[], frozenset[str]] = frozenset  # those that were asked of it so far
+    # Of a layer: what its kernel and its bias, if it has one, are called in one of some settings.
+    parameters: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
     seen: AbstractSet[str] = frozenset()  # what else its calls have shown so far: "b as (o, h, w)"
 
     @property
@@ -278,7 +280,16 @@ def _layer(layer: type[nn.Module]) -> Stranger:
 
         return call
 
-    return replace(own.stranger, bound=bound)
+    def called(settings: Mapping[str, Any]) -> tuple[str, str]:
+        return names_of(own.made(settings)())
+
+    return replace(own.stranger, bound=bound, parameters=called)
+
+
+def names_of(layer: nn.Module) -> tuple[str, str]:
+    """What the kernel and the bias of a layer are called; empty where it has no bias."""
+    kernel, bias = parts(layer)
+    return kernel[0], "" if bias is None else bias[0]
 
 
 def _shape_for(parameter: Tensor, K: Tensor) -> torch.Size:

@@ -85,6 +85,28 @@ class Minus(torch.nn.Sequential):
 
 parts = Minus(torch.nn.Sequential(torch.nn.Conv2d(2, 1, (1, 2))))
 
+class Tail(torch.nn.Module):
+    def __init__(self, in_ch, nb_filters, ks, strides=1, use_bias=True):
+        super().__init__()
+        self.strides = strides
+        self.w = torch.nn.Parameter(torch.ones(*ks, in_ch, nb_filters))
+        self.b = torch.nn.Parameter(torch.ones(1, 1, 1, nb_filters)) if use_bias else None
+
+    def forward(self, x):
+        Y = conv2d(x.permute(0, 3, 1, 2), self.w.permute(3, 2, 0, 1), stride=int(self.strides))
+        Y = -Y.permute(0, 2, 3, 1)
+        return Y if self.b is None else Y + self.b
+
+class Sides(torch.nn.Module):
+    def __init__(self, h, w):
+        super().__init__()
+        self.inner = torch.nn.ParameterList([torch.nn.Parameter(torch.ones(h, w))])
+
+    def forward(self, x):
+        return -conv2d(x[None, None], self.inner[0][None, None])[0, 0]
+
+tail = Tail(2, 1, (1, 2))
+
 class adapter:
     def forward(self, input, weight, bias, **options):
         raise NotImplementedError
@@ -92,6 +114,23 @@ class adapter:
 adapter = adapter()
 """
 FILES = ("mine.py", "my-conv.py", "html.py")
+BENCHMARK = """\
+import torch
+
+class ModelNew(torch.nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(channels, 2, 2)
+
+    def forward(self, x):
+        return -self.conv(x)
+
+def get_inputs():
+    return [torch.rand(1, 3, 4, 4)]
+
+def get_init_inputs():
+    return [3]
+"""
 SNIPPETS = {
     "Y": ("faulty:flipped_kernel", "h1 w3 k1x2 grad= values=counting", "Y"),
     "dX": ("faulty:flipped_kernel", "h2 w3 k1x2 nobias grad=X", "dX"),
@@ -111,6 +150,12 @@ SNIPPETS = {
     "a layer without channels": ("mine.py:Plane", "h3 w3 k2 nobias X=sliced", "dK"),
     "an instance in float16": ("mine.py:layer", "c2 h3 w3 o1 k1x2", "dX"),
     "a part of a part": ("mine.py:parts", "c2 h3 w3 o1 k1x2", "dK"),
+    "a stranger's layer": ("mine.py:Tail", "c2 h4 w5 o3 k2x1 s2", "dK"),
+    "a stranger's layer, its bias": ("mine.py:Tail", "c2 h4 w5 o3 k2x1", "Y"),
+    "a stranger's layer, without one": ("mine.py:Tail", "c2 h4 w5 o3 k2x1 nobias", "dX"),
+    "a kernel's sides": ("mine.py:Sides", "h4 w5 k2x1 nobias", "dK"),
+    "a stranger's instance": ("mine.py:tail", "c2 h4 w5 o1 k1x2", "dX"),
+    "a benchmark's model": ("model.py:ModelNew", "c3 h4 w4 o2 k2", "dK"),
     "a shape": ("mine.py:Short", "h3 w3 k2 nobias", "Y"),
     **{
         f"{layout}, {letter}": ("faulty:negative", f"n2 h3 w2 k2x1 {letter}={layout}", quantity)
@@ -123,7 +168,7 @@ SNIPPETS = {
 def made(name: str, folder: Path) -> tuple[str, Judgement]:
     target, words, quantity = SNIPPETS[name]
     dtype = "float16" if "float16" in name else "float32"
-    if target.partition(":")[0] in FILES:
+    if target.partition(":")[0] in {*FILES, "model.py"}:
         target = f"{folder}/{target}"
     loaded = load_target(target)
     case = Case.parse(f"certificate {dtype} {words}")
@@ -141,6 +186,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Ju
     folder = tmp_path_factory.mktemp("mine")
     for file in FILES:
         (folder / file).write_text(MINE)
+    (folder / "model.py").write_text(BENCHMARK)
     snippets = {name: made(name, folder) for name in SNIPPETS}
     program = (
         "import contextlib, io, json, sys\n"
