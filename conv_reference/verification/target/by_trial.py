@@ -21,7 +21,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of
 from conv_reference.verification.target.called import as_called
-from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, Form
+from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
 from conv_reference.verification.target.instances import instance
 from conv_reference.verification.target.numpy_functions import over_arrays
 from conv_reference.verification.target.numpy_layers import is_numpy_layer, numpy_layer
@@ -69,13 +69,20 @@ def convention_by_trial(
         return None
     own, found = _best(own, implementation, _ANY if words is None else words)
     if found is None:
-        return None
+        return None if standard is None else _as_torchs(own, implementation, standard, name)
     if standard is not None and _is_torchs(own, found, standard):
         agrees = found.level is Level.AGREES
         return None if agrees else replace(standard, computes=_other(own))
     target = as_called(own, found, name)
     if found.level is Level.AGREES or words is not None:
         return target
+    return replace(target, computes=_other(own))
+
+
+def _as_torchs(own: Stranger, implementation: Any, standard: Target, name: str) -> Target:
+    """Called as torch is, where nothing fits; but with integers where pairs are its first fault."""
+    integers = _wanted_as_integers(own, implementation)
+    target = as_called(own, Convention(TORCHS, integers), name) if integers else standard
     return replace(target, computes=_other(own))
 
 
@@ -191,16 +198,28 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     """
     if standard.operator is not CONV2D or standard.is_line:
         return False
-    if not _knows_torch(implementation):
-        return True
-    if any(option != name for option, name in own.names.items()):
+    others = any(option != name for option, name in own.names.items())
+    if others or not _knows_torch(implementation):
         return True
     if isinstance(implementation, nn.Module):
         return not isinstance(implementation, nn.Conv2d)
-    if own.is_layer or {"dilation", "groups"} & {*own.names}:
-        return bool(own.integers) or (own.is_layer and "in_channels" not in own.names)
+    if own.is_layer:
+        said = "in_channels" in own.names and not own.integers
+        return not said or bool(_wanted_as_integers(own, implementation))
     # One that has all of torch's names, too: what it does on the tiny case is not to end a run.
-    return bool(own.integers) or not _has_torchs_names(implementation)
+    has_more = bool({"dilation", "groups"} & {*own.names})
+    return bool(own.integers) or not (has_more or _has_torchs_names(implementation))
+
+
+def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
+    """The options of a layer's class with which it cannot compute as pairs, which torch takes."""
+    plain = tiny(own, Convention(TORCHS))
+    is_class = own.is_layer and inspect.isclass(implementation)
+    if plain is None or not is_class or issubclass(implementation, nn.Conv2d):
+        return frozenset()
+    taken = (option for option in _PAIRED if option in own.names)
+    errors = {o: asked(own, Convention(TORCHS), _probed(own, plain, o)).error for o in taken}
+    return frozenset(option for option, error in errors.items() if _is_of_pairs(error))
 
 
 def _knows_torch(implementation: Any) -> bool:
@@ -296,6 +315,11 @@ def _is_of_pairs(error: BaseException | None) -> bool:
     return isinstance(error, TypeError) and "tuple" in message_of(error)
 
 
+def _probed(own: Stranger, plain: Geometry, option: str) -> Geometry:
+    """A tiny case in which an option does something."""
+    return replace(_evenly(own, plain), **{option: _PROBES[option]})
+
+
 def _evenly(own: Stranger, geometry: Geometry) -> Geometry:
     """With an input that a stride of two leaves no remainder of: some refuse one."""
     if own.fixed is not None:
@@ -332,7 +356,7 @@ def _integers(own: Stranger, found: Convention) -> frozenset[str]:
             continue
         if option == "padding" and own.same_padding:
             continue
-        geometry = replace(_evenly(own, plain), **{option: _PROBES[option]})
+        geometry = _probed(own, plain, option)
         others = found.integers - {option}
         pair = asked(own, replace(found, integers=others), geometry)
         single = asked(own, replace(found, integers=others | {option}), geometry)

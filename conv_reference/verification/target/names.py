@@ -166,7 +166,8 @@ _CONVOLUTION = "conv"
 _BESIDE = re.compile(
     r".*(pool|relu|softmax|sigmoid|loss|entropy|batch_?norm|dropout|flatten|dense|affine|fully_?co).*"
     r"|(get_)?(ima?ge?2(col|row)|im2(col|row)|(col|row)2ima?ge?|(col|row)2im)(_?indices)?"
-    r"|(zero_?)?pad(ding|_input|_images?|_with_zeros)?|linear|accuracy|sgd|adam|optimizer"
+    r"|(zero_?)?pad(ding|_input|_images?|_with_zeros|_zeros?)?|linear|accuracy|sgd|adam|optimizer"
+    r"|fc(_.*)?|.*_fc"
 )
 
 

@@ -86,11 +86,15 @@ def _apart(function: Any, backward: Any) -> Callable[..., dict[str, Any]] | None
 
 
 def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The function of the same module whose name says that it is the backward pass."""
+    """The function of the same module whose name says that it is the backward pass.
+
+    ``conv2d_backward`` is that of ``conv2d_naive``, too, where this has none of its own.
+    """
     name = getattr(function, "__name__", "")
     module = sys.modules.get(getattr(function, "__module__", ""))
-    names = [name.replace(_FORWARD, _BACKWARD)] if _FORWARD in name else [f"{name}_{_BACKWARD}"]
-    for other in names:
+    stems = (name, name.rpartition("_")[0])
+    names = [name.replace(_FORWARD, _BACKWARD)] if _FORWARD in name else []
+    for other in (*names, *(f"{stem}_{_BACKWARD}" for stem in stems if stem)):
         found = getattr(module, other, None)
         if other != name and inspect.isfunction(found):
             return found

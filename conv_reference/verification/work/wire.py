@@ -23,9 +23,9 @@ ADMITTED = frozenset(
     {
         "Answered", "Axis", "Beside", "Broken", "Case", "Crash", "Described", "Difference",
         "Domain", "Explanation", "Failure", "FunctionSpelling", "Geometry", "Judgement",
-        "LayerSpelling", "Layout", "Offer", "Part", "Picture", "Plane", "Quantity", "Refused",
-        "Results", "Sheet", "StrangersSpelling", "Target", "TargetError", "Term", "Thrown",
-        "Unreached", "Values", "Verdict", "Written",
+        "LayerOfNames", "LayerSpelling", "Layout", "Offer", "Part", "Picture", "Plane", "Quantity",
+        "Refused", "Results", "Sheet", "StrangersSpelling", "Target", "TargetError", "Term",
+        "Thrown", "Unreached", "Values", "Verdict", "Written",
     }
 )  # fmt: skip
 # In place of a target's callables; and a look-up in a table.

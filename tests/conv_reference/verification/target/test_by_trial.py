@@ -294,6 +294,36 @@ def test_same_is_asked_for_where_it_pads_one_side_alone(check: str) -> None:
     assert "SAME or VALID for padding" in report.called_as
 
 
+class Halved(torch.nn.Module):
+    """It has all of torch's words, and computes with its stride."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: int = 1):
+        super().__init__()
+        self.stride = stride
+        self.weight = torch.nn.Parameter(torch.ones(out_channels, in_channels, *kernel_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x[..., : x.shape[3] // self.stride * self.stride], self.weight)
+
+
+def test_a_layer_with_torchs_words_that_computes_with_integers_is_given_them() -> None:
+    assert as_target(Halved).called_as == ("integers for stride",)
+
+
+class HalvedSame(Halved):
+    """And what it computes fits nowhere."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kh, kw = self.weight.shape[2:]
+        return super().forward(F.pad(x, ((kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2)))
+
+
+def test_who_fits_nowhere_is_not_given_pairs_that_it_cannot_compute_with() -> None:
+    target = as_target(HalvedSame)
+    assert target.called_as == ("integers for stride",)
+    assert target.computes == "a cross-correlation with the padding of TensorFlow's SAME"
+
+
 def test_what_is_said_of_a_convention_holds_without_a_trial() -> None:
     asked_words = "input=NHWC weight=OHWI integers=none"
     target = as_target(nhwc, convention=asked_words)

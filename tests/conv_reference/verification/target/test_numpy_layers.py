@@ -131,6 +131,25 @@ def windows_backward(dout: Any, cache: Any) -> Any:
     return dx, np.einsum("nohw,nchwij->ocij", dout, windows), dout.sum((0, 2, 3))
 
 
+def cross(x: Any, w: Any, b: Any) -> Any:
+    return windows_forward(x, w, b)[0]
+
+
+def cross_naive(x: Any, w: Any, b: Any) -> Any:
+    return cross(x, w, b)
+
+
+def cross_backward(dy: Any, x: Any, w: Any) -> Any:
+    return windows_backward(dy, windows_forward(x, w, np.zeros(len(w)))[1])
+
+
+def test_functions_of_one_stem_share_their_backward_pass() -> None:
+    for function in (cross, cross_naive):
+        target = as_target(function)
+        assert "cross_backward for the gradients" in target.called_as
+        assert [j.verdict for j in tiny_judgements(target)] == [Verdict.EXACT] * 4
+
+
 def test_the_function_that_gives_the_gradients_is_named() -> None:
     assert "windows_backward for the gradients" in as_target(windows_forward).called_as
 
