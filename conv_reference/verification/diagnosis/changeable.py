@@ -44,7 +44,11 @@ def changeable(failures: Sequence[Failure], bench: Bench) -> list[Failure]:
 
 
 def behind_changes(
-    failures: Sequence[Failure], first: Sequence[Failure], explains: Explains, bench: Bench
+    failures: Sequence[Failure],
+    first: Sequence[Failure],
+    fickle: Sequence[Failure],
+    explains: Explains,
+    bench: Bench,
 ) -> dict[int, Failure]:
     """What failures follow from, by their identity, of a target whose answers change.
 
@@ -56,6 +60,7 @@ def behind_changes(
     Args:
         failures: of other rows than the certificate's.
         first: those of the certificate; where all are known defects, nothing is asked.
+        fickle: those of them that come and go, see ``changeable``.
         explains: whether one judgement is the cause of another on the same case.
         bench: with no time left, nothing is asked.
     """
@@ -63,7 +68,6 @@ def behind_changes(
     met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
     if not met or not wrong:
         return {}
-    fickle = changeable(first, bench)
     questions = {id(f): tuple(filter(bench.is_possible, bench.certificates_of(f))) for f in wrong}
     rounds = _ROUNDS if fickle else _BRIEF_ROUNDS
     argument = bench.settings, rounds

@@ -32,6 +32,7 @@ from conv_reference.verification.model.result import Finding, Verdict
 
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
+_MOST_NAMED = 4  # rows
 _MOST_PRODUCTS = 100_000  # of a case that a guess is tried on
 
 
@@ -124,7 +125,9 @@ class Diagnosis:
         setting = switched(shown, self.bench) if explained else ""
         return replace(
             finding,
-            explanation="\n".join(filter(None, (setting, finding.explanation))),
+            explanation="\n".join(
+                filter(None, (setting, finding.explanation, _hidden(groups[kind])))
+            ),
             cause=finding.cause or _usual_cause([*failures, shown]),
             also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
             occurrences=len(cases),
@@ -147,6 +150,19 @@ class Diagnosis:
 def _rows(group: Group) -> dict[str, None]:
     """Those in which it shows; the smallest case of a raise may be of another than the first."""
     return {group.failures[0].judgement.check: None, **group.also}
+
+
+def _hidden(group: Group) -> str:
+    """That other faults cannot be seen beside one that comes and goes; empty where it does not."""
+    if not group.hidden:
+        return ""
+    rows = [*group.hidden]
+    named = rows if len(rows) <= _MOST_NAMED else [*rows[:_MOST_NAMED], "others"]
+    listed = " or ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+    return (
+        f"It comes and goes; until it is mended, no other fault of {listed} can be distinguished "
+        "from it."
+    )
 
 
 def _numbered_by_place(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from conv_reference.quantities import FIRST_ORDER, ROLE_OF
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.changeable import behind_changes
+from conv_reference.verification.diagnosis.changeable import behind_changes, changeable
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
@@ -35,6 +35,8 @@ class Group:
 
     failures: list[Failure] = field(default_factory=list)
     also: dict[str, None] = field(default_factory=dict)
+    # Those of them whose own faults could not be seen: what they follow from comes and goes.
+    hidden: dict[str, None] = field(default_factory=dict)
 
 
 Groups = dict[Kind, Group]
@@ -60,7 +62,8 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
         else:
             later.append(failure)
     first = [failure for group in groups.values() for failure in group.failures]
-    for failure, simplest, origin in _origins(later, first, bench):
+    hidden = set[int]()
+    for failure, simplest, origin in _origins(later, first, bench, hidden):
         if origin is None:
             own, shown = _kind(simplest, bench), simplest
             if own.known:  # what stands for it is torch's fault, and it is not
@@ -70,6 +73,8 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
         kind = _kind(origin, bench)
         groups[kind].failures.append(origin)
         groups[kind].also[failure.judgement.check] = None
+        if id(failure) in hidden:
+            groups[kind].hidden[failure.judgement.check] = None
         if kind.known:
             known.append(failure)
     return dict(groups), known
@@ -88,7 +93,7 @@ def _kind(failure: Failure, bench: Bench) -> Kind:
 
 
 def _origins(
-    failures: Sequence[Failure], first: Sequence[Failure], bench: Bench
+    failures: Sequence[Failure], first: Sequence[Failure], bench: Bench, hidden: set[int]
 ) -> Iterator[tuple[Failure, Failure, Failure | None]]:
     """Each failure, the simplest on its case that stands for it, and what it follows from.
 
@@ -96,12 +101,17 @@ def _origins(
         failures: of other rows than the certificate's.
         first: those of the certificate.
         bench: what is asked.
+        hidden: filled with those, by their identity, that are laid to what comes and goes.
     """
     asked = _sample(failures)
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
+    fickle = changeable(first, bench) if asked else []
     left = [f for f in asked if id(f) not in origins]
     if left:
-        origins |= behind_changes(left, first, explains, bench)
+        origins |= behind_changes(left, first, fickle, explains, bench)
+    # What is laid to them need not follow: a fault that is always there would show just so.
+    come_and_go = {kind_of(f).in_any_dtype for f in fickle}
+    hidden |= {key for key, f in origins.items() if kind_of(f).in_any_dtype in come_and_go}
     simpler = [f for f in asked if id(f) not in origins]
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
     if bench.is_over:
