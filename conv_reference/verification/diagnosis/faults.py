@@ -14,6 +14,8 @@ from conv_reference.verification.diagnosis.origins import (
     Groups,
     disturbs,
     explains,
+    meets_a_graph_gone,
+    meets_a_level_gone,
     misses_a_shape,
     writes_in_place,
 )
@@ -39,7 +41,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
 
     What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
     because of it, see ``own_gradients``; so is all that is wrong by a little; and what raises
-    because of an argument that is changed, or of a gradient of another shape.
+    because of an argument that is changed, of a gradient of another shape, or of an answer that
+    was kept from an earlier call.
     """
     faults: dict[Kind, Fault] = {}
     for kind in groups:
@@ -48,6 +51,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
         fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
     _file_raises(faults, groups, "arguments", writes_in_place)
     _file_raises(faults, groups, "shapes", misses_a_shape)
+    _file_raises(faults, groups, "updated_arguments", meets_a_graph_gone)
+    _file_raises(faults, groups, "forward", meets_a_level_gone)
     _file_slight(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
@@ -69,7 +74,8 @@ def _file_raises(
 
     A tensor may not be written to; a gradient of another shape may not even be summed to size.
     """
-    cause = next((k for k in faults if k.row == row and not k.known), None)
+    wrong = (k for k in faults if k.row == row and k.verdict == Verdict.WRONG and not k.known)
+    cause = next(wrong, None)
     if cause is None:
         return
     raised = [

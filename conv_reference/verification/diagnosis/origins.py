@@ -25,6 +25,8 @@ from conv_reference.verification.model.result import Verdict
 CHANGED = "arguments"  # the row of arguments that a call changes
 _IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
 _GRAPH = re.compile(r"not have been used in the graph|does not require grad")  # as torch does
+_ESCAPED = "escaped from inside a function being vmapped"  # as torch does
+_FREED = "backward through the graph a second time"  # the same
 _SHAPE = "returned an invalid gradient"  # as torch says it
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
@@ -256,6 +258,18 @@ def misses_a_shape(judgement: Judgement) -> bool:
     """Whether torch raised for a gradient cannot be summed to the size of its argument."""
     thrown = judgement.thrown
     return thrown is not None and not thrown.place and _SHAPE in thrown.message
+
+
+def meets_a_level_gone(judgement: Judgement) -> bool:
+    """Whether torch raised for a tensor that was kept from a transform which is over."""
+    thrown = judgement.thrown
+    return thrown is not None and _ESCAPED in thrown.message
+
+
+def meets_a_graph_gone(judgement: Judgement) -> bool:
+    """Whether torch raised for the graph behind an answer was freed with an earlier one."""
+    thrown = judgement.thrown
+    return thrown is not None and not thrown.place and _FREED in thrown.message
 
 
 def _rests_on(judgement: Judgement) -> frozenset[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,15 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import Verdict, verify
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.changeable import behind_changes, failing_in_turn
+from conv_reference.verification.diagnosis.origins import explains
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.report.groups import groups
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.work.here import Here
 
 
 class Stale:
@@ -60,6 +70,35 @@ def test_what_is_wrong_now_and_then_is_one_finding(implementation: Any) -> None:
     assert {*group.following} & {"additivity", "repetition"}  # chance has met one of them
 
 
+class KeepsY:
+    """Answers a call on the same tensors with the answer that it has given, graph and all."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Tensor] = {}
+
+    def __call__(self, input: Tensor, weight: Tensor) -> Tensor:
+        key = id(input), id(weight)
+        if key not in self.kept:
+            self.kept = {key: conv2d(input, weight)}  # the last alone
+        return self.kept[key]
+
+
+def test_what_a_kept_graph_makes_torch_raise_is_one_finding_with_the_kept_answer() -> None:
+    checks = ["updated_arguments", "upstream_accumulated"]
+    report = verify(KeepsY(), dtypes=["float32"], checks=checks, cases=40, seed=1)
+
+    assert {f.verdict for f in report.findings} == {Verdict.WRONG, Verdict.RAISED}
+    assert {(f.fault, f.follows) for f in report.findings} == {(1, False), (1, True)}
+
+
+def test_what_a_tensor_kept_from_a_transform_makes_torch_raise_is_one_finding_with_it() -> None:
+    checks = ["certificate", "vmap"]
+    report = verify(Remembers(), dtypes=["float32"], checks=checks, cases=400, seed=3)
+
+    assert Verdict.RAISED in {f.verdict for f in report.findings}
+    assert {f.fault for f in report.findings} == {1}
+
+
 class BesideAnother(Fickle):
     """And whoever maps over X alone gets twice the answer, always."""
 
@@ -76,6 +115,30 @@ def test_what_comes_and_goes_is_said_to_hide_other_faults() -> None:
         "\nIt comes and goes; until it is mended, no other fault of vmap can be distinguished "
         "from it."
     )
+
+
+def seldom(input: Tensor, weight: Tensor) -> Tensor:
+    """Wrong where the first number of X is of one kind in eleven: most draws do not show it."""
+    return conv2d(input, weight) + (int(input.flatten()[0]) % 11 == 3)
+
+
+def test_a_certificate_is_asked_over_other_numbers_a_few_times() -> None:
+    """Once may show nothing of what few numbers show, also where nothing comes and goes."""
+    target = as_target(seldom)
+    case = Case.parse("certificate float32 h2 w3 k1x2 nobias grad=XK")
+    law = Failure(replace(case, check="additivity"), Judgement("additivity", "Y", Verdict.WRONG))
+
+    def found(seed: int, rounds: int) -> tuple[tuple[Case, Judgement], ...]:
+        asked = tuple(filter(bench(seed).is_possible, bench(seed).certificates_of(law)))
+        return failing_in_turn(target, asked, (Settings(seed, "cpu"), rounds))
+
+    def bench(seed: int) -> Bench:
+        settings = Settings(seed, "cpu")
+        return Bench(target, Here(target), settings, (), (), time.monotonic() + 1e6)
+
+    seed = next(seed for seed in range(200) if not found(seed, 1) and found(seed, 4))
+    first = [Failure(*pair) for pair in found(seed, 4)]
+    assert behind_changes([law], first, [], explains, bench(seed)).keys() == {id(law)}
 
 
 def test_what_few_numbers_show_is_one_finding() -> None:
