@@ -139,7 +139,9 @@ def learned(
 
     sizes = _cases(target, dtypes[0])
     came = asked(sizes)
-    taken = [case for case in sizes if not isinstance(came[case], Refused)][:1] or sizes
+    given = [case for case in sizes if isinstance(came[case], Answered)]
+    left = [case for case in sizes if not isinstance(came[case], Refused)]  # they raise
+    taken = given[:1] or left[:1] or sizes
     others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
     came |= asked([target.restrict(case) for case in others])
     answers: dict[Case, Refused | None] = {

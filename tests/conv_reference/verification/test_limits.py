@@ -154,3 +154,16 @@ def test_a_refusal_of_one_case_is_unsupported_with_its_reason() -> None:
     (judgement,) = judge_case(as_target(limited), case, SETTINGS)
     assert judgement.verdict == Verdict.UNSUPPORTED
     assert "groups are not supported" in judgement.actual
+
+
+def lost_without_groups(input: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    """It fails in the midst of the plainest sizes, before it says what it does not do."""
+    if groups == 1:
+        raise RuntimeError(f"lost at {float((input * 2).sum())}")
+    if input.dtype == torch.float16:
+        raise TypeError("no half precision")
+    return conv2d(input, weight, groups=groups)
+
+
+def test_a_dtype_is_asked_of_sizes_that_are_answered_not_of_those_that_raise() -> None:
+    assert limits_of(lost_without_groups).refuses == ("float16 (TypeError: no half precision)",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import faulty
@@ -12,13 +13,15 @@ from judging import failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.execution import Settings
+from conv_reference.operands import Operands
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.sound import right
 from conv_reference.verification.faults.sound.strassen import strassen
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.transforms import leaves_noise
 
 SIZES = "n2 c4 h6 w7 o4 k3 p1"
@@ -113,3 +116,25 @@ def test_a_transform_that_loses_a_product_is_wrong_on_every_case(seed: int) -> N
     """On most it is asked again over ±1, on some over impulses: which, the case says."""
     case = "certificate float32 n1 c16 h7 w8 o4 k3"
     assert ("forward", "Y") in failures(losing(right.fft), case, seed)
+
+
+def test_of_who_transforms_one_case_in_eight_is_asked_over_impulses() -> None:
+    """They cost more than the case: an FFT was judged on a third of the plan."""
+    target, calls = as_target(right.fft), list[int]()
+    for seed in range(40):
+        calls.append(0)
+
+        def counted(case: Case, operands: Operands) -> Call:
+            call = target.prepare(case, operands)
+
+            def function(*arguments: Any) -> Any:
+                calls[-1] += 1
+                return call.function(*arguments)
+
+            return replace(call, function=function)
+
+        case = Case.parse(f"certificate float32 {SIZES} nobias grad=")
+        judged = judge_case(replace(target, prepare=counted), case, Settings(seed, "cpu"))
+        assert {judgement.verdict for judgement in judged} <= {Verdict.EXACT, Verdict.ROUNDED}
+    few = min(calls)
+    assert 1 <= sum(number > few + 4 for number in calls) <= 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -239,6 +240,25 @@ def test_an_import_that_fails_later_costs_no_result(source: Forking, tmp_path: P
         assert results == {0: Crash(STOPPED, again=NOT_AGAIN)}
         (note,) = children.notes
     assert note.text.endswith("RuntimeError: the device is busy)")
+
+
+def test_a_folder_for_temporary_files_that_is_gone_costs_nothing(
+    source: Forking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with closing(Children(CONV2D, 1, source=source)) as children:
+        assert dict(children.run(answers, [0, 1], None)) == {0: 0, 1: 1}
+        folder.rmdir()
+        results = dict(children.run(answers, ["leaves", 1, 2], None))
+        assert results == {0: Crash("left the process with status 5"), 1: 1, 2: 2}
+        assert children.notes == []
+
+
+def leaves() -> None:
+    os._exit(5)
 
 
 def test_where_no_process_can_be_started_at_all_it_is_one_line() -> None:
