@@ -218,3 +218,35 @@ def layer_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
 def refuses_all(x: Array, w: Array, b: Array) -> Array:
     """Written for a numpy of long ago."""
     return np.float(x.sum() + w.sum() + b.sum())  # type: ignore[attr-defined]  # it is gone since
+
+
+def square_forward(x: Array, w: Array, b: Array, conv_param: dict[str, int]) -> tuple[Array, Any]:
+    """Its backward pass takes an image's height for its width, too."""
+    return conv_forward(x, w, b, conv_param)
+
+
+def square_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
+    x, w, b, conv_param = cache
+    height, pad = x.shape[2], conv_param["pad"]
+    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    dx, dw, db = conv_backward(dout, (padded, w, b, {**conv_param, "pad": 0}))
+    return dx[:, :, pad : pad + height, pad : pad + height], dw, db
+
+
+class Columns:
+    """A blog's: a kernel beside a column of biases, whose gradients come in a list of their own."""
+
+    def __init__(self, in_channels: int, n_filters: int, filter_size: int, stride: int = 1) -> None:
+        self.stride, self.size = stride, filter_size
+        self.W = np.random.randn(n_filters, in_channels, filter_size, filter_size)
+        self.b = np.zeros((n_filters, 1))
+        self.params = [self.W, self.b]
+
+    def forward(self, X: Array) -> Array:
+        parameters = {"stride": self.stride, "pad": 0}
+        out, self.cache = conv_forward(X, self.W, self.b[:, 0], parameters)
+        return out
+
+    def backward(self, dout: Array) -> tuple[Array, list[Array]]:
+        dX, dW, db = conv_backward(dout, self.cache)
+        return dX, [dW, db.reshape(self.b.shape)]

@@ -124,3 +124,29 @@ class KernelAlone(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h, w = self.weight.shape
         return (x.unfold(0, h, 1).unfold(1, w, 1) * self.weight).sum((-1, -2)) + self.bias
+
+
+class ChannelsLast(nn.Module):
+    """A port from another framework: its dimensions and its words of padding came along."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+    ) -> None:
+        super().__init__()
+        self.strides, self.padding = strides, padding
+        self.kernel = nn.Parameter(torch.rand(*kernel_size, in_channels, filters))
+        self.bias = nn.Parameter(torch.zeros(filters))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        sides: list[int] = []
+        for size, k, s in zip(inputs.shape[1:3], self.kernel.shape, self.strides, strict=False):
+            whole = max((-(-size // s) - 1) * s + k - size, 0) if self.padding == "same" else 0
+            sides = [whole // 2, whole - whole // 2, *sides]
+        (sh, sw), (kh, kw) = self.strides, self.kernel.shape[:2]
+        windows = F.pad(inputs, (0, 0, *sides)).unfold(1, kh, sh).unfold(2, kw, sw)
+        return torch.einsum("nijcab,abco->nijo", windows, self.kernel) + self.bias
