@@ -29,10 +29,12 @@ def test_a_short_run_of_each_is_right_and_stands_in_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = []
-    for name in ("scipy:Scipy", "autograd:Autograd"):
+    for name in ("scipy:Scipy", "autograd:Autograd", "onnxruntime:OnnxRuntime"):
         python = environment(tmp_path / name.partition(":")[0], name.partition(":")[0])
         words += ["--environment", f"conv_reference.adapters.{name}={python}"]
-    options = ["--cases", "20", "--seed", "0", "--dtype", "float64", "--workers", "1"]
+    # Of the three ONNX Runtime alone has one dtype, float32.
+    dtypes = ["--dtype", "float64", "--dtype", "float32"]
+    options = ["--cases", "20", "--seed", "0", *dtypes, "--workers", "1"]
     status = cli.main(["frameworks", *words, *options, "--reports", str(tmp_path / "reports")])
 
     said = capsys.readouterr().out
@@ -41,8 +43,9 @@ def test_a_short_run_of_each_is_right_and_stands_in_the_table(
         for before, line in zip(said.splitlines(), said.splitlines()[1:], strict=False)
         if line.startswith("verdict ")
     )
-    assert (status, head.split()) == (0, ["SciPy", "1.17.1", "HIPS", "autograd", "1.9.1"]), said
+    named = "SciPy 1.17.1 HIPS autograd 1.9.1 ONNX Runtime 1.32.0"
+    assert (status, " ".join(head.split())) == (0, named), said
     assert {*verdicts.split()} <= {"verdict", "exact", "rounded"}
     judged = [json.loads(file.read_text()) for file in (tmp_path / "reports").glob("*.json")]
-    assert [report["judged"] > 100 for report in judged] == [True, True]
+    assert [report["judged"] > 100 for report in judged] == [True, True, True]
     shutil.rmtree(tmp_path)  # some hundred megabytes

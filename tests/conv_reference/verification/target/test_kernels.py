@@ -1,18 +1,21 @@
-"""docs/kernels.md, done literally: a kernel in C++."""
+"""docs/kernels.md, done literally: a kernel in Triton, and one in C++."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
+from environments import fresh, install, lend_all, run
 
-PAGE = (Path(__file__).parents[4] / "docs" / "kernels.md").read_text(encoding="utf-8")
-_, NATIVE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
+BLOCKS, NATIVE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 _, OF_NATIVE = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -30,6 +33,34 @@ def follow(command: str, folder: Path, **environment: str) -> subprocess.Complet
         text=True,
         check=False,
     )
+
+
+# Of few cases: its interpreter takes a second for each.
+JUDGED = """\
+import sys
+from conv_reference.verification import load_target
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.model.case import Case
+
+target = load_target(sys.argv[1])
+for sizes in ("n2 c1 h4 w3 o2 k2x2 s2 p1", "n1 c2 h3 w70 o2 k1x3"):
+    case = Case.parse(f"certificate float32 {sizes} nobias grad=XK")
+    judged = judge_case(target, case, Settings(seed=1, device="cpu"))
+    print(*sorted({(j.quantity or "shapes") + " " + j.verdict for j in judged}), sep=", ")
+"""
+
+
+def test_a_kernel_in_triton_is_judged_in_its_interpreter(tmp_path: Path) -> None:
+    python, site = fresh(tmp_path)
+    lend_all(site)
+    install(tmp_path, ["--python", python], ["triton==3.9.0"])
+    (tmp_path / "blocks.py").write_text(BLOCKS, encoding="utf-8")
+    fixed = re.findall(r'--as "(.*?)"', PAGE)[0]
+    words = [python, "-c", JUDGED, f"blocks.py:conv2d@{fixed}"]
+    found = run(words, tmp_path, TRITON_INTERPRET="1", PYTHONPATH=str(ROOT))
+    exact = "Y exact, dK exact, dX exact, shapes exact"
+    assert found.stdout.splitlines() == [exact, exact], found.stderr
+    shutil.rmtree(tmp_path)  # a gigabyte
 
 
 def test_a_kernel_in_cpp_is_compiled_once_and_judged(tmp_path: Path) -> None:
