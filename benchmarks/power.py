@@ -1,6 +1,7 @@
 """How many cases the default plan needs to find each planted fault, over several seeds.
 
     python benchmarks/power.py [--seeds 5] [--first-seed 1] [--only NAME_OR_CLASS]... [--workers N]
+        [--operator conv_transpose2d]
 
 Each fault is put to the cases in the plan's order, up to the first finding, in a process of its own
 for each seed. It prints the median and the greatest number of cases, the checks that found it, and
@@ -16,7 +17,7 @@ from statistics import median
 from conv_reference.verification.detection.measured import Outcome
 from conv_reference.verification.detection.processes import each_apart
 from conv_reference.verification.detection.questions import sought, unmeasured
-from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification.faults.collection import FAULTS, OPERATORS, planted_in
 
 
 def main() -> None:
@@ -25,9 +26,11 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--operator", choices=OPERATORS, default="conv2d")
     arguments = parser.parse_args()
     wanted = {*arguments.only}
-    chosen = [m for m in FAULTS.values() if not wanted or wanted & {m.name, m.fault_class}]
+    named = [m for m in FAULTS.values() if wanted & {m.name, m.fault_class}]
+    chosen = named if wanted else planted_in(arguments.operator)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     asked = [(fault.name, seed) for fault in chosen for seed in seeds]
     print(f"{'fault':27} {'class':10} {'in':12} {'median':>6} {'worst':>6}  found by; missed")

@@ -76,7 +76,8 @@ _shtab_conv_reference_completion_defaults_added=0
 _shtab_conv_reference_faults_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--list[what is planted\; nothing is run]"
-  "--all[every planted fault]"
+  "--all[every planted fault of the operator]"
+  "--operator[of which --list and --all are]:operator:(conv2d conv_transpose2d conv1d)"
   "--sound[sound convolutions, too\: none may raise an alarm]"
   "--seed[of the plan (1)]:seed:"
   "--cases[that a sound convolution is put to (500)]:cases:"

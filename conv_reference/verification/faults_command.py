@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from conv_reference.verification.detection.measured import Alarm, Outcome
     from conv_reference.verification.faults.planting import Mutant
 
+OPERATORS = ("conv2d", "conv_transpose2d", "conv1d")  # in which faults are planted
 FORMATS = ("text", "markdown", "json")
 EXAMPLES = """\
 examples:
@@ -19,6 +20,8 @@ examples:
       every planted fault: where it is wrong, and the thread that it follows
   conv-reference faults short_index
       one of them, put to the cases of a default run up to the first that shows it
+  conv-reference faults --all --operator conv_transpose2d
+      all those of transposed convolutions
   conv-reference faults --all --sound --format markdown
       all of them, and the sound ones: some seconds of one core for each
 """
@@ -28,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``faults``."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a fault or of a class")
     parser.add_argument("--list", action="store_true", help="what is planted; nothing is run")
-    parser.add_argument("--all", action="store_true", help="every planted fault")
+    parser.add_argument("--all", action="store_true", help="every planted fault of the operator")
+    parser.add_argument(
+        "--operator", choices=OPERATORS, default="conv2d", help="of which --list and --all are"
+    )
     parser.add_argument(
         "--sound", action="store_true", help="sound convolutions, too: none may raise an alarm"
     )
@@ -52,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from conv_reference.verification.console import screen
 
-    chosen = _chosen(arguments.names, everything=arguments.all or arguments.list)
+    everything = arguments.operator if arguments.all or arguments.list else None
+    chosen = _chosen(arguments.names, everything)
     if arguments.list:
         screen.show(_listed(chosen, arguments.format))
         return 0
@@ -72,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     return int(missed or any(alarm.check for alarm in alarms))
 
 
-def _chosen(names: Sequence[str], *, everything: bool) -> list[Mutant]:
-    """The faults of these names and classes; all of them where none is named."""
-    from conv_reference.verification.faults.collection import FAULTS
+def _chosen(names: Sequence[str], everything: str | None) -> list[Mutant]:
+    """The faults of these names and classes; where none is named, all of this operator."""
+    from conv_reference.verification.faults.collection import FAULTS, planted_in
 
     known = {*FAULTS, *(fault.fault_class for fault in FAULTS.values())}
     for name in names:
@@ -83,7 +90,7 @@ def _chosen(names: Sequence[str], *, everything: bool) -> list[Mutant]:
             nearest = f"; nearest: {near[0]}" if near else ""
             raise ValueError(f"no planted fault or class is called {name!r}{nearest}")
     if everything and not names:
-        return [*FAULTS.values()]
+        return planted_in(everything)
     wanted = {*names}
     return [each for each in FAULTS.values() if wanted & {each.name, each.fault_class}]
 
@@ -115,7 +122,8 @@ def _listed(faults: Sequence[Mutant], form: str) -> str:
     if form == "json":
         import json
 
-        keys = ("name", "fault_class", "kind", "quantity", "guard", "thread", "blind", "target")
+        keys = ("name", "fault_class", "kind", "quantity", "guard", "thread", "blind", "target",
+                "operator")  # fmt: skip
         rows = [{key: getattr(fault, key) for key in keys} for fault in faults]
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     if form == "markdown":

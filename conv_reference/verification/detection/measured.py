@@ -59,6 +59,7 @@ class Outcome:
     seconds: float  # of the processor's time, all in all
     found: Found | None = None
     failed: str = ""  # in one line why it could not be measured; then nothing is said of it
+    operator: str = "conv2d"  # in which it is planted
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def put(mutant: Mutant, seed: int, *, explained: bool = True) -> Outcome:
     Some faults keep a state, and one moves the memory: a process of its own is for each.
     """
     begun = time.process_time()
-    target = as_target(mutant.function, name=mutant.target)
+    target = as_target(mutant.function, name=mutant.target, operator=mutant.asked)
     cases = planned(target, seed)
     found = first_found(target, cases, seed)
     if found is not None and explained:
@@ -120,6 +121,7 @@ def nothing_of(mutant: Mutant, seed: int, failed: str = "") -> Outcome:
     return Outcome(
         mutant.name, mutant.fault_class, mutant.kind, mutant.quantity, mutant.guard,
         mutant.thread, mutant.blind, seed, planned=0, seconds=0.0, failed=failed,
+        operator=mutant.operator,
     )  # fmt: skip
 
 
@@ -153,6 +155,7 @@ def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
     """What a run of the check that found it says; nothing where there it does not show."""
     report = verify(
         mutant.function,
+        operator=mutant.asked,
         seed=seed,
         cases=EXPLAINED_BY,
         checks=[Case.parse(found.case).check],

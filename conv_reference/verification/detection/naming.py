@@ -24,6 +24,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "float32": r"float32",
         "float64": r"float64",
         "bias": r"bias",
+        "output_padding": r"output padding|remainder|rest",
     }
 )
 

@@ -35,9 +35,12 @@ def rendered(outcomes: Sequence[Outcome], alarms: Sequence[Alarm], form: str) ->
 def summary(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[str]:
     """One line for the faults, one for their explanations, one for the sound ones."""
     found = [each.found for each in outcomes if each.found is not None]
-    if outcomes:
-        classes = len({each.fault_class for each in outcomes})
-        yield f"{len(found)} of {len(outcomes)} faults in {classes} classes found"
+    for operator in dict.fromkeys(each.operator for each in outcomes):
+        own = [each for each in outcomes if each.operator == operator]
+        count = sum(each.found is not None for each in own)
+        classes = len({each.fault_class for each in own})
+        of = "" if operator == "conv2d" else f" of {operator}"
+        yield f"{count} of {len(own)} faults{of} in {classes} classes found"
     for name, why in not_measured(outcomes, alarms):
         yield f"not measured: {name}: {why}"
     if found:

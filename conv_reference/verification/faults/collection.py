@@ -15,6 +15,7 @@ from conv_reference.verification.faults.planted import (
     group,
     kernel,
     layout,
+    line,
     mask,
     naninf,
     numbers,
@@ -32,6 +33,7 @@ from conv_reference.verification.faults.planted import (
     surroundings,
     tail,
     transform,
+    transposed,
     uninit,
     views,
 )
@@ -94,11 +96,27 @@ CLASSES: tuple[FaultClass, ...] = (
     bias.planted,
     bias.pointwise,
     kernel.flips,
+    # Of other operators than conv2d.
+    transposed.extra,
+    transposed.turned,
+    transposed.channels,
+    transposed.cropped,
+    transposed.spaced,
+    transposed.derived,
+    transposed.held,
+    transposed.accepted,
+    line.planted,
 )
 FAULTS: dict[str, Mutant] = {
     name: mutant for planted in CLASSES for name, mutant in planted.mutants.items()
 }
+OPERATORS = tuple(dict.fromkeys(planted.operator for planted in CLASSES))
 assert len(FAULTS) == sum(len(planted.mutants) for planted in CLASSES), "two have one name"
+
+
+def planted_in(operator: str) -> list[Mutant]:
+    """The faults of one operator, in the order of the table."""
+    return [mutant for mutant in FAULTS.values() if mutant.operator == operator]
 
 
 def __getattr__(name: str) -> Any:

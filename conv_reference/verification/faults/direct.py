@@ -205,8 +205,8 @@ class Parts:
     unchecked: bool = False  # operands kept as attributes, where a change is not noticed
 
 
-def convolution(parts: Parts) -> Callable[..., Tensor]:
-    """The convolution made of these parts, with torch's signature."""
+def differentiable(parts: Parts) -> Callable[..., Tensor]:
+    """Of X, K, b and the sizes: Y with the derivatives that the parts make."""
 
     class Convolution(torch.autograd.Function):
         generate_vmap_rule = parts.vmap is None
@@ -245,6 +245,12 @@ def convolution(parts: Parts) -> Callable[..., Tensor]:
             return rule(Convolution.apply, info.batch_size, in_dims, *args)
 
         Convolution.vmap = staticmethod(vmap)  # type: ignore[method-assign]  # there is a rule only where a part has one
+    return Convolution.apply
+
+
+def convolution(parts: Parts) -> Callable[..., Tensor]:
+    """The convolution made of these parts, with torch's signature."""
+    apply = differentiable(parts)
 
     def conv2d(
         input: Tensor,
@@ -257,8 +263,7 @@ def convolution(parts: Parts) -> Callable[..., Tensor]:
     ) -> Tensor:
         z = sizes(input, weight, stride, padding, dilation, groups)
         parts.check(input, weight, bias, z)
-        Y: Tensor = Convolution.apply(input, weight, bias, z)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
-        return parts.finish(Y, z)
+        return parts.finish(apply(input, weight, bias, z), z)
 
     return conv2d
 

@@ -6,16 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from conv_reference.verification.faults import direct
+from conv_reference.verification.faults import direct, line, transposed
 from conv_reference.verification.faults.direct import Parts
 
 Planted = Callable[..., Any]
 #: What a guard can be about.
 SUBJECTS = (
     "groups", "stride", "dilation", "padding", "batch", "kernel", "channels", "plane", "layout",
-    "float16", "bfloat16", "float32", "float64", "bias",
+    "float16", "bfloat16", "float32", "float64", "bias", "output_padding",
 )  # fmt: skip
 
+#: What a fault can be planted in: by the operator's name, a right one with parts exchanged.
+_MADE: dict[str, Callable[..., Planted]] = {
+    "conv2d": lambda **parts: direct.convolution(Parts(**parts)),
+    "conv_transpose2d": transposed.convolution,
+    "conv1d": line.convolution,
+}
 _PART = {"Y": "forward", "dX": "grad_input", "dK": "grad_weight", "db": "grad_bias"}
 _ROOM = __name__.replace("planting", "collection")
 
@@ -33,11 +39,18 @@ class Mutant:
     blind: int  # of the first, second, ... lot written without a look at the checks; else 0
     function: Planted  # called as conv2d is; or a layer's class
     about: tuple[str, ...] = ()  # the subjects of its guard; none where it is a state, as of a call
+    operator: str = "conv2d"  # what it should compute
 
     @property
     def target(self) -> str:
         """Its name as ``verify`` takes it."""
-        return f"{_ROOM}:{self.name}"
+        operator = "" if self.asked is None else f"@{self.asked}"
+        return f"{_ROOM}:{self.name}{operator}"
+
+    @property
+    def asked(self) -> str | None:
+        """The operator as which it is to be read; None where that is the usual one."""
+        return None if self.operator == "conv2d" else self.operator
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,7 @@ class FaultClass:
 
     name: str
     kind: str
+    operator: str = "conv2d"  # in which its faults are planted
     mutants: dict[str, Mutant] = field(default_factory=dict)
 
     def __call__(
@@ -73,7 +87,7 @@ class FaultClass:
 
         def plant(function: Callable[..., Any]) -> Planted:
             exchanged: dict[str, Any] = {part or _PART[quantity]: function, **others}
-            mutant = direct.convolution(Parts(**exchanged))
+            mutant = _MADE[self.operator](**exchanged)
             return self._planted(function.__name__, quantity, guard, thread, blind, about, mutant)
 
         return plant
@@ -105,6 +119,7 @@ class FaultClass:
         function.__name__ = function.__qualname__ = name
         function.__module__ = _ROOM  # where targets name it
         self.mutants[name] = Mutant(
-            name, self.name, self.kind, quantity, guard, thread, blind, function, subjects
-        )
+            name, self.name, self.kind, quantity, guard, thread, blind, function, subjects,
+            self.operator,
+        )  # fmt: skip
         return function

@@ -5,15 +5,23 @@ import json
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification import faults_command
+from conv_reference.verification.faults.collection import FAULTS, OPERATORS, planted_in
 
 
-def test_the_list_has_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["faults", "--list", "--format", "json"]) == 0
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_list_has_all_of_an_operator(operator: str, capsys: pytest.CaptureFixture[str]) -> None:
+    named = [] if operator == "conv2d" else ["--operator", operator]
+    assert main(["faults", "--list", *named, "--format", "json"]) == 0
 
     listed = json.loads(capsys.readouterr().out)
-    assert [each["name"] for each in listed] == [*FAULTS]
+    assert [each["name"] for each in listed] == [each.name for each in planted_in(operator)]
+    assert {each["operator"] for each in listed} == {operator}
     assert listed[0]["target"] == FAULTS[listed[0]["name"]].target
+
+
+def test_the_command_offers_each_operator_in_which_something_is_planted() -> None:
+    assert faults_command.OPERATORS == OPERATORS
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])

@@ -25,5 +25,5 @@ def test_a_guard_is_named_by_its_subjects(about: str, words: str, said: str) -> 
 
 
 def test_findings_have_words_for_each_subject() -> None:
-    words = "g sw dh pw n kh c oh X=sliced float16 bfloat16 float32 float64 a bias"
+    words = "g sw dh pw n kh c oh X=sliced float16 bfloat16 float32 float64 a bias, output padding"
     assert named(SUBJECTS, words) == "yes"
