@@ -20,7 +20,10 @@ from conv_reference.quantities import (
     ROLE_OF,
 )
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.case import (
+    LAYOUT_FIELDS,
+    Layout,
+)
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
@@ -66,11 +69,10 @@ class _Tangents:
 
 def _call(trial: Trial, point: _Tangents) -> Call:
     """A call without a graph. Dual numbers refuse an expanded primal, whosever function it is."""
-    case = trial.case
     whole = {
-        name: Layout.CONTIGUOUS
-        for name in ("input_layout", "weight_layout")
-        if getattr(case, name) == Layout.EXPANDED
+        LAYOUT_FIELDS[role]: Layout.CONTIGUOUS
+        for role, layout in trial.case.layouts.items()
+        if role != "grad_output" and layout == Layout.EXPANDED
     }
     return trial.call(point.operands, requires_grad="", **whole)
 

@@ -13,9 +13,12 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF, ROLES
+from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF
 from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
-from conv_reference.verification.model.case import Layout
+from conv_reference.verification.model.case import (
+    LAYOUT_FIELDS,
+    Layout,
+)
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -278,7 +281,7 @@ _MOST_ELEMENTS = 64
 def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     """Torch's own check of the second order by finite differences."""
     integers = Integers(trial, 3, torch.Generator().manual_seed(trial.seed))
-    plain = {f"{role}_layout": Layout.CONTIGUOUS for role in ROLES}
+    plain = dict.fromkeys(LAYOUT_FIELDS.values(), Layout.CONTIGUOUS)
     call = trial.call(integers.operands(), requires_grad="XKb", **plain)
     leaves = list(call.leaves.values())
     sizes = [t.numel() for t in (*leaves, call.G)]

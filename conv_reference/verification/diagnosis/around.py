@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 
 from conv_reference.geometry import Role
+from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks import all_checks, certifying
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Condition, row_of
@@ -25,11 +25,6 @@ from conv_reference.verification.trial.layouts import lay_out
 
 _MOST = 6  # conditions that are named: with more, nothing stands out
 _USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)  # of a contiguous operand, asked at first
-_FIELDS: dict[str, tuple[str, Role]] = {
-    "X": ("input_layout", "input"),
-    "K": ("weight_layout", "weight"),
-    "G": ("grad_output_layout", "grad_output"),
-}
 
 
 def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
@@ -79,22 +74,20 @@ def _on_certificate(shown: Failure, bench: Bench, is_own: Condition) -> Failure:
 def _layouts(case: Case, asked: Neighbours) -> Iterator[str]:
     """In which layouts of an operand it fails, where in some it does not."""
     operator = asked.bench.target.operator
-    for letter, (name, role) in _FIELDS.items():
-        own: Layout = getattr(case, name)
+    for role, own in case.layouts.items():
         # What is expanded repeats its numbers: there a fault may not show.
         others = [each for each in Layout if each not in {own, Layout.EXPANDED}]
-        known = _in_layouts(case, name, _USUAL if own == Layout.CONTIGUOUS else others, asked)
+        known = _in_layouts(case, role, _USUAL if own == Layout.CONTIGUOUS else others, asked)
         if not all(known.values()):
             further = [each for each in others if each not in known]
-            known |= _in_layouts(case, name, further, asked)
-            yield f"{letter} {_described(own, known, operator.shape(role, case.geometry))}"
+            known |= _in_layouts(case, role, further, asked)
+            yield f"{LETTERS[role]} {_described(own, known, operator.shape(role, case.geometry))}"
 
 
 def _in_layouts(
-    case: Case, name: str, layouts: Iterable[Layout], asked: Neighbours
+    case: Case, role: Role, layouts: Iterable[Layout], asked: Neighbours
 ) -> dict[Layout, bool]:
-    changes: list[dict[str, Any]] = [{name: layout} for layout in layouts]
-    cases = {each[name]: replace(case, **each) for each in changes}
+    cases = {layout: case.laid_out({role: layout}) for layout in layouts}
     fails = asked.fails(cases.values())
     return {layout: fails[each] for layout, each in cases.items() if each in fails}
 

@@ -18,7 +18,7 @@ from conv_reference.verification.known.relayed import (
     judged_beside,
     judged_exactly,
 )
-from conv_reference.verification.model.case import Case, Layout, Values
+from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FOUND
 from conv_reference.verification.target.target import Target
@@ -106,13 +106,7 @@ class Bench:
             given.append(replace(failure.case, geometry=replace(geometry, batch=1)))
         own = [self.recast(case, certifying().name) for case in given]
         plain = [
-            replace(
-                case,
-                values=values,
-                input_layout=Layout.CONTIGUOUS,
-                weight_layout=Layout.CONTIGUOUS,
-                grad_output_layout=Layout.CONTIGUOUS,
-            )
+            replace(case.contiguous(), values=values)
             for case in own
             for values in (Values.COUNTING, Values.BALANCED, Values.SPARSE)
         ]

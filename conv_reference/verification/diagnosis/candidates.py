@@ -12,7 +12,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.padding_modes import MODES
-from conv_reference.quantities import Operator
+from conv_reference.quantities import LETTERS, Operator
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.trial.trial import Trial
 from conv_reference.verification.trial.values import arrange
@@ -201,18 +201,18 @@ def _layout_candidates(trial: Trial, plain: Any) -> Iterator[Candidate]:
     o = trial.operands
     numbered = replace(o, input=_numbered(o.input), weight=_numbered(o.weight))
     arranged = arrange(numbered, trial.case, torch.device("cpu"))
-    for role, letter in (("input", "X"), ("weight", "K")):
-        if getattr(trial.case, f"{role}_layout") in {Layout.CONTIGUOUS, Layout.EXPANDED}:
+    for role, layout in trial.case.layouts.items():
+        if role == "grad_output" or layout in {Layout.CONTIGUOUS, Layout.EXPANDED}:
             continue
         tensor = getattr(arranged, role)
         places = torch.as_strided(
             tensor, tensor.shape, _contiguous_strides(tensor), tensor.storage_offset()
         )
-        if letter == "X":
+        if role == "input":
             forward = lambda X, K, b, at=places: plain(_taken(X, at), K, b)  # noqa: E731 (one of two, side by side)
         else:
             forward = lambda X, K, b, at=places: plain(X, _taken(K, at), b)  # noqa: E731 (one of two, side by side)
-        yield Candidate(f"the strides of {letter} are ignored", forward)
+        yield Candidate(f"the strides of {LETTERS[role]} are ignored", forward)
 
 
 def _numbered(tensor: Tensor) -> Tensor:

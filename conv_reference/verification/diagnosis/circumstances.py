@@ -141,11 +141,7 @@ def _conditions(case: Case) -> Iterator[str]:
         yield f"d{letter} {asked} for"
     yield "a bias" if case.bias else "no bias"
     yield f"values={case.values}"
-    for name, layout in (
-        ("X", case.input_layout),
-        ("K", case.weight_layout),
-        ("G", case.grad_output_layout),
-    ):
+    for name, layout in case.layouts_by_letter.items():
         yield f"{name}={layout}"
         if layout not in _CONTIGUOUS:
             yield f"{name} not contiguous"

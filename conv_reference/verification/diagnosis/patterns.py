@@ -169,17 +169,11 @@ def reads_foreign_memory(trial: Trial, quantity: str, value: Tensor) -> bool:
     """Fresh memory is filled with huge numbers; gaps beside views with NaN, which formulas make."""
     if bool((value.isfinite() & (value.abs() > _HUGE)).any()):
         return True
-    gaps = {trial.case.input_layout, trial.case.weight_layout, trial.case.grad_output_layout}
+    gaps = {*trial.case.layouts.values()}
     if not bool(value.isnan().any()) or gaps <= {Layout.CONTIGUOUS, Layout.EXPANDED}:
         return False
-    plain = replace(
-        trial.case,
-        input_layout=Layout.CONTIGUOUS,
-        weight_layout=Layout.CONTIGUOUS,
-        grad_output_layout=Layout.CONTIGUOUS,
-    )
     try:
-        answer = observe(replace(trial, case=plain).call()).get(quantity)
+        answer = observe(replace(trial, case=trial.case.contiguous()).call()).get(quantity)
     except TargetRaised:
         return False
     return isinstance(answer, Tensor) and not bool(answer.isnan().any())

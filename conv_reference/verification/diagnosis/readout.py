@@ -17,7 +17,7 @@ from math import prod
 import torch
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
+from conv_reference.quantities import LETTERS, QUANTITIES
 from conv_reference.verification.trial.layouts import repeated
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
@@ -100,11 +100,11 @@ def folded(terms: Terms, trial: Trial, quantity: str) -> Terms:
 
 def repeated_dims(trial: Trial, role: str) -> tuple[int, ...]:
     """The dimensions along which an operand repeats one number."""
-    if role not in ROLES:
-        return ()
-    layout = getattr(trial.case, f"{role}_layout")
-    shape = getattr(trial.operands, role).shape
-    return repeated(shape, layout, whole=role == "grad_output")
+    for own, layout in trial.case.layouts.items():
+        if own == role:
+            shape = getattr(trial.operands, role).shape
+            return repeated(shape, layout, whole=role == "grad_output")
+    return ()
 
 
 def _first_of(trial: Trial, role: str, index: Index) -> Index:

@@ -46,15 +46,11 @@ def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -
 
 def _simpler(case: Case, quantity: str) -> Iterator[Case]:
     """Cases one step simpler: first what is not a size, then the sizes, then the values."""
-    contiguous: dict[str, Any] = {
-        name: Layout.CONTIGUOUS
-        for name in ("input_layout", "weight_layout", "grad_output_layout")
-        if getattr(case, name) != Layout.CONTIGUOUS
-    }
-    if len(contiguous) > 1:
-        yield replace(case, **contiguous)
-    for name, layout in contiguous.items():
-        yield replace(case, **{name: layout})
+    others = [role for role, layout in case.layouts.items() if layout != Layout.CONTIGUOUS]
+    if len(others) > 1:
+        yield case.contiguous()
+    for role in others:
+        yield case.laid_out({role: Layout.CONTIGUOUS})
     if case.bias and quantity != "db":
         yield replace(case, bias=False, requires_grad=case.requires_grad.replace("b", ""))
     leaf = QUANTITIES[quantity].leaf if quantity in QUANTITIES else ""

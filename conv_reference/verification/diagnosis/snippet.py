@@ -120,12 +120,7 @@ class _Tensors:
         self.case = case
         self._operands = case_operands(case, settings.seed, target.operator)
         self._target = target
-        self._layouts = {
-            "X": case.input_layout,
-            "K": case.weight_layout,
-            "G": case.grad_output_layout,
-            "b": Layout.CONTIGUOUS,
-        }
+        self._layouts = {**case.layouts_by_letter, "b": Layout.CONTIGUOUS}
 
     def leaf(self, letter: str) -> str:
         """An argument, which asks for its gradient where the case says so."""

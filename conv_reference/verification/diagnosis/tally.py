@@ -223,7 +223,7 @@ def _whole(bits: Iterable[float]) -> tuple[tuple[int, int], ...]:
 
 def _has_repeats(case: Case) -> bool:
     """Whether elements repeat: the bound is that of independent ones."""
-    return Layout.EXPANDED in {case.input_layout, case.weight_layout, case.grad_output_layout}
+    return Layout.EXPANDED in case.layouts.values()
 
 
 def _rows(checks: Sequence[Check]) -> list[tuple[Check, Row]]:

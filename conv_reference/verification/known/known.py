@@ -92,7 +92,7 @@ class Defect:
             return False
         if self.checks and not _reports(case.check, self.checks):
             return False
-        if self.layouts and self.layout_pairs.isdisjoint(_layouts(case)):
+        if self.layouts and self.layout_pairs.isdisjoint(case.layouts.items()):
             return False
         return not self.geometry or bool(evaluate(self.geometry, sizes_of(case.geometry)))
 
@@ -177,11 +177,3 @@ def _holds(condition: str, environment: Mapping[str, str]) -> bool:
     key, _, text = condition.partition("=")
     occurs = text in environment.get(key.removesuffix("!"), "")
     return occurs != key.endswith("!")
-
-
-def _layouts(case: Case) -> tuple[tuple[str, str], ...]:
-    return (
-        ("input", case.input_layout),
-        ("weight", case.weight_layout),
-        ("grad_output", case.grad_output_layout),
-    )

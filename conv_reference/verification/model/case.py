@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Role
+from conv_reference.quantities import LETTERS, ROLES
 
 CERTIFICATE = "certificate"  # the check that every geometry is put to
 
@@ -65,6 +68,8 @@ EXACT_VALUES = (
     Values.HEAVY_GRAD_OUTPUT,
 )
 ALL_LEAVES = "XKb"
+#: The fields of a case that say how its operands lie, by role.
+LAYOUT_FIELDS: Mapping[Role, str] = MappingProxyType({role: f"{role}_layout" for role in ROLES})
 _FLAGS = {"bias": True, "nobias": False}
 
 
@@ -106,13 +111,19 @@ class Case:
         return ALL_LEAVES if self.bias else ALL_LEAVES[:-1]
 
     @property
+    def layouts(self) -> dict[Role, Layout]:
+        """How each operand lies."""
+        return {role: getattr(self, field) for role, field in LAYOUT_FIELDS.items()}
+
+    @property
+    def layouts_by_letter(self) -> dict[str, Layout]:
+        """The same by the operands' letters, as the text form has them."""
+        return {LETTERS[role]: layout for role, layout in self.layouts.items()}
+
+    @property
     def layout(self) -> str:
         """The layouts that are not contiguous, or "contiguous"."""
-        named = {
-            "input": self.input_layout,
-            "weight": self.weight_layout,
-            "grad_output": self.grad_output_layout,
-        }
+        named = self.layouts
         parts = [f"{n}={layout}" for n, layout in named.items() if layout != Layout.CONTIGUOUS]
         return " ".join(parts) or Layout.CONTIGUOUS.value
 
@@ -123,11 +134,7 @@ class Case:
 
     def __str__(self) -> str:
         words = [self.check, dtype_name(self.dtype), str(self.geometry)]
-        for letter, layout in (
-            ("X", self.input_layout),
-            ("K", self.weight_layout),
-            ("G", self.grad_output_layout),
-        ):
+        for letter, layout in self.layouts_by_letter.items():
             if layout != Layout.CONTIGUOUS:
                 words.append(f"{letter}={layout}")
         if self.values != Values.BALANCED:
@@ -174,13 +181,25 @@ class Case:
         """The same case with another geometry."""
         return replace(self, geometry=geometry)
 
+    def laid_out(self, layouts: Mapping[Role, Layout]) -> Case:
+        """The same case with other layouts of these operands."""
+        fields: dict[str, Any] = {LAYOUT_FIELDS[role]: layout for role, layout in layouts.items()}
+        return replace(self, **fields) if fields else self
+
+    def contiguous(self) -> Case:
+        """The same case with every operand contiguous."""
+        return self.laid_out(dict.fromkeys(ROLES, Layout.CONTIGUOUS))
+
+    def without(self, layout: Layout) -> Case:
+        """The same case, contiguous where an operand lies in this layout."""
+        found = {role: Layout.CONTIGUOUS for role, own in self.layouts.items() if own == layout}
+        return self.laid_out(found)
+
 
 _ACCEPTED = "accepted is a check, a dtype and a geometry, like 'certificate float32 h2 w3 k1x2'"
 SUBSETS = ("", "X", "K", "b", "XK", "Xb", "Kb", "XKb")
 _FIELDS: dict[str, tuple[str, Any]] = {
-    "X": ("input_layout", Layout),
-    "K": ("weight_layout", Layout),
-    "G": ("grad_output_layout", Layout),
+    **{LETTERS[role]: (field, Layout) for role, field in LAYOUT_FIELDS.items()},
     "values": ("values", Values),
     "grad": ("requires_grad", str),
 }

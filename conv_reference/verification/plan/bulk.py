@@ -16,6 +16,7 @@ from conv_reference.verification.checks import certifying
 from conv_reference.verification.model.case import (
     ALL_LEAVES,
     EXACT_VALUES,
+    LAYOUT_FIELDS,
     SUBSETS,
     Case,
     Layout,
@@ -171,21 +172,20 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
     every = tuple(Layout)
     alike = random.random() < _ALIKE
     layouts = [
-        random.choice(every) if random.random() < _LAID_OUT else Layout.CONTIGUOUS for _ in range(3)
+        random.choice(every) if random.random() < _LAID_OUT else Layout.CONTIGUOUS
+        for _ in LAYOUT_FIELDS
     ]
     if alike:
-        layouts = [random.choice(every)] * 3
-    return Case(
+        layouts = [random.choice(every)] * len(LAYOUT_FIELDS)
+    case = Case(
         check=certifying().name,
         geometry=geometry,
         dtype=dtype,
         values=random.choice(EXACT_VALUES),
-        input_layout=layouts[0],
-        weight_layout=layouts[1],
-        grad_output_layout=layouts[2],
         requires_grad=random.choice(SUBSETS) if random.random() < _SOME_LEAVES else ALL_LEAVES,
         bias=random.random() < _BIASED,
     )
+    return case.laid_out(dict(zip(LAYOUT_FIELDS, layouts, strict=True)))
 
 
 def large_cases(

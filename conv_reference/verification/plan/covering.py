@@ -15,7 +15,10 @@ import torch
 from covertable import criteria, make
 
 from conv_reference.verification.checks import certifying
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import (
+    LAYOUT_FIELDS,
+    Case,
+)
 from conv_reference.verification.model.result import Coverage
 from conv_reference.verification.plan.factors import (
     Levels,
@@ -122,11 +125,7 @@ Pair = tuple[tuple[str, Any], ...]
 
 def _laid_out(case: Case) -> Levels:
     """The layouts that the case has in the end: where values are sparse nothing is expanded."""
-    return {
-        "input_layout": family_of(case.input_layout),
-        "weight_layout": family_of(case.weight_layout),
-        "grad_output_layout": family_of(case.grad_output_layout),
-    }
+    return {LAYOUT_FIELDS[role]: family_of(layout) for role, layout in case.layouts.items()}
 
 
 def _triples(levels: Levels) -> Iterator[Pair]:

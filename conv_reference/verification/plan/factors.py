@@ -19,6 +19,7 @@ import torch
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.model.case import (
     EXACT_VALUES,
+    LAYOUT_FIELDS,
     SUBSETS,
     Case,
     Layout,
@@ -65,9 +66,7 @@ _FACTORS: Mapping[str, tuple[Any, ...]] = {
     **{f"{name}_w": levels for name, levels in _AXIS.items()},
     "bias": ("bias", "nobias"),
     "requires_grad": tuple(subset or "none" for subset in SUBSETS),
-    "input_layout": tuple(LAYOUT_FAMILIES),
-    "weight_layout": tuple(LAYOUT_FAMILIES),
-    "grad_output_layout": tuple(LAYOUT_FAMILIES),
+    **dict.fromkeys(LAYOUT_FIELDS.values(), tuple(LAYOUT_FAMILIES)),
     "values": tuple(values.value for values in EXACT_VALUES),
 }
 # Of each axis, for targets that take padding that differs between opposite sides: its sum stays.
@@ -80,9 +79,6 @@ _OF_OPTION = {
     "dilation": ("dilation_h", "dilation_w"),
     "groups": ("groups",),
 }
-
-
-_LAID_OUT = ("input_layout", "weight_layout", "grad_output_layout")
 
 
 def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
@@ -116,7 +112,7 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
 def _offered(offer: Offer) -> dict[str, tuple[Any, ...]]:
     """The factors that an adapter limits, and those that it alone has."""
     families = tuple(dict.fromkeys(family_of(layout) for layout in offer.layouts))
-    factors: dict[str, tuple[Any, ...]] = dict.fromkeys(_LAID_OUT, families)
+    factors: dict[str, tuple[Any, ...]] = dict.fromkeys(LAYOUT_FIELDS.values(), families)
     if offer.sides:
         factors |= {"sides_h": _SIDES, "sides_w": _SIDES}
     if "vjp" in offer.lacks:
@@ -183,7 +179,7 @@ def _drawn_layouts(levels: Levels, offer: Offer | None) -> dict[str, Any]:
         name: random.choice(
             [m for m in LAYOUT_FAMILIES[levels[name]] if offer is None or m in offer.layouts]
         )
-        for name in _LAID_OUT
+        for name in LAYOUT_FIELDS.values()
     }
 
 

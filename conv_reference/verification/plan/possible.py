@@ -6,7 +6,6 @@ Nothing else in this room restricts a case, or falls back to sparse values.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import all_checks
@@ -28,12 +27,7 @@ def nearest(target: Target, case: Case) -> Case:
     case = target.restrict(case)
     if case.values not in EXACT_VALUES or target.can_be_exact(case.geometry, case.dtype):
         return case
-    layouts: dict[str, Any] = {
-        name: Layout.CONTIGUOUS
-        for name in ("input_layout", "weight_layout", "grad_output_layout")
-        if getattr(case, name) == Layout.EXPANDED
-    }
-    return replace(case, values=Values.SPARSE, **layouts)
+    return replace(case.without(Layout.EXPANDED), values=Values.SPARSE)
 
 
 def dense(target: Target, case: Case) -> Case | None:

@@ -9,7 +9,14 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import Check, Sample, certifying
-from conv_reference.verification.model.case import EXACT_VALUES, SUBSETS, Case, Layout, Values
+from conv_reference.verification.model.case import (
+    EXACT_VALUES,
+    LAYOUT_FIELDS,
+    SUBSETS,
+    Case,
+    Layout,
+    Values,
+)
 from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.target.target import Target
 
@@ -52,9 +59,8 @@ def _variations(case: Case) -> Iterator[Case]:
     for values in EXACT_VALUES:
         yield replace(case, values=values)
     for layout in Layout:
-        yield replace(case, input_layout=layout)
-        yield replace(case, weight_layout=layout)
-        yield replace(case, grad_output_layout=layout)
+        for role in LAYOUT_FIELDS:
+            yield case.laid_out({role: layout})
     for subset in SUBSETS:
         yield replace(case, requires_grad=subset)
     yield replace(case, bias=False, requires_grad="XK")

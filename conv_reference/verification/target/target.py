@@ -300,13 +300,9 @@ def _with_same_padding(geometry: Geometry) -> Geometry:
 
 def _offered(case: Case, offer: Offer) -> Case:
     """The case in layouts that reach the kernel, with no gradient where there is none to be had."""
-    named = ("input_layout", "weight_layout", "grad_output_layout")
-    changes: dict[str, Any] = {
-        name: Layout.CONTIGUOUS for name in named if getattr(case, name) not in offer.layouts
-    }
-    if "vjp" in offer.lacks:
-        changes["requires_grad"] = ""
-    return replace(case, **changes) if changes else case
+    lost = {r: Layout.CONTIGUOUS for r, own in case.layouts.items() if own not in offer.layouts}
+    case = case.laid_out(lost)
+    return replace(case, requires_grad="") if "vjp" in offer.lacks else case
 
 
 def _nowhere(*_: Any, **__: Any) -> Any:

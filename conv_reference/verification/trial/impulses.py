@@ -46,11 +46,7 @@ def confirmed(trial: Trial, judgement: Judgement, actual: Tensor, expected: Expe
         expected: what the oracle says.
     """
     quantity = judgement.quantity
-    roles = [
-        role
-        for role in _bilinear_in(quantity)
-        if getattr(trial.case, f"{role}_layout") != Layout.EXPANDED
-    ]
+    roles = [role for role in _bilinear_in(quantity) if trial.case.layouts[role] != Layout.EXPANDED]
     silent = _impulse(trial, judgement, {roles[0]: []}, as_direct=False) if roles else None
     if silent is not None:
         return silent  # where nothing is multiplied, nobody rounds

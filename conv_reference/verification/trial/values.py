@@ -140,9 +140,10 @@ def _counting(shape: tuple[int, ...]) -> Tensor:
 def _collapsed(operands: Operands, case: Case) -> Operands:
     return replace(
         operands,
-        input=collapse(operands.input, case.input_layout),
-        weight=collapse(operands.weight, case.weight_layout),
-        grad_output=collapse(operands.grad_output, case.grad_output_layout, whole=True),
+        **{
+            role: collapse(getattr(operands, role), layout, whole=role == "grad_output")
+            for role, layout in case.layouts.items()
+        },
     )
 
 
@@ -150,10 +151,11 @@ def arrange(operands: Operands, case: Case, device: torch.device) -> Operands:
     """What the implementation is given: whatever it does to it, the judge does not see."""
     on_device = operands.to(device)
     return Operands(
-        input=lay_out(on_device.input, case.input_layout),
-        weight=lay_out(on_device.weight, case.weight_layout),
         bias=on_device.bias.clone(),
-        grad_output=lay_out(on_device.grad_output, case.grad_output_layout, whole=True),
+        **{
+            role: lay_out(getattr(on_device, role), layout, whole=role == "grad_output")
+            for role, layout in case.layouts.items()
+        },
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.strategies import geometries
 from conv_reference.verification.model.case import (
     DTYPES,
+    LAYOUT_FIELDS,
     SUBSETS,
     Case,
     Layout,
@@ -136,3 +138,21 @@ def test_a_dtype_is_named_as_torch_names_it(name: str) -> None:
 def test_another_geometry_changes_nothing_else() -> None:
     case = Case.parse("certificate float64 h2 w3 k1x2 K=strided grad=X nobias")
     assert str(case.on(PIXEL)) == re.sub(r"h2 w3 o1 k1x2", "h1 w1 o1 k1x1", str(case))
+
+
+def test_operands_are_laid_out_by_role() -> None:
+    case = Case.parse("certificate float32 h2 w3 k1 X=sliced G=expanded")
+
+    assert case.layouts == {"input": "sliced", "weight": "contiguous", "grad_output": "expanded"}
+    assert case.layouts_by_letter == {"X": "sliced", "K": "contiguous", "G": "expanded"}
+    assert str(case.laid_out({"weight": Layout.ROWS, "input": Layout.CONTIGUOUS})).endswith(
+        "K=rows G=expanded"
+    )
+    assert case.without(Layout.EXPANDED).layout == "input=sliced"
+    assert case.contiguous().layout == "contiguous"
+
+
+def test_each_layout_is_a_field_of_the_case() -> None:
+    names = [field.name for field in fields(Case) if field.type == "Layout"]
+
+    assert names == [*LAYOUT_FIELDS.values()]
