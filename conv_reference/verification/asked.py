@@ -23,6 +23,7 @@ from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.run import Run
@@ -181,7 +182,7 @@ def _recalled(remembered: Sequence[Case], target: Target, wanted: Request) -> li
 
 def _parsed(texts: Sequence[str], target: Target) -> list[Case]:
     cases = map(Case.parse, texts)
-    return [case for case in cases if target.restrict(case) == case]
+    return [case for case in cases if is_possible(target, case)]
 
 
 def _require_exact(wanted: Request) -> None:

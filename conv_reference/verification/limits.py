@@ -17,6 +17,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
 from conv_reference.verification.model.domain import Domain
+from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.listening import Listening
@@ -143,7 +144,7 @@ def learned(
     left = [case for case in sizes if not isinstance(came[case], Refused)]  # they raise
     taken = given[:1] or left[:1] or sizes
     others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
-    came |= asked([target.restrict(case) for case in others])
+    came |= asked([in_reach(target, case) for case in others])
     answers: dict[Case, Refused | None] = {
         case: result if isinstance(result, Refused) else None
         for case, result in came.items()
@@ -170,12 +171,11 @@ def _is_of_glue(target: Target, error: BaseException) -> bool:
 
 
 def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
-    geometries = map(target.restrict_geometry, map(Geometry.parse, (_PLAIN, *_VARIED)))
     cases = [
         Case(check=CERTIFICATE, geometry=geometry, dtype=dtype, requires_grad="")
-        for geometry in dict.fromkeys(geometries)
+        for geometry in map(Geometry.parse, (_PLAIN, *_VARIED))
     ]
-    return [target.restrict(case) for case in cases]
+    return [*dict.fromkeys(in_reach(target, case) for case in cases)]
 
 
 def _refuses_all(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> bool:

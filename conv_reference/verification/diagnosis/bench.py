@@ -21,8 +21,8 @@ from conv_reference.verification.known.relayed import (
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FOUND
+from conv_reference.verification.plan.possible import in_reach, is_telling
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.values import case_operands, is_exact
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 
@@ -81,7 +81,7 @@ class Bench:
             further: added to the seed of what is drawn.
         """
         settings = replace(self.settings, seed=self.settings.seed + further)
-        answers = self.ask(judge_case, filter(self.is_possible, cases), settings)
+        answers = self.ask(judge_case, filter(self.may_ask, cases), settings)
         return {case: _judgements(case, answer) for case, answer in answers.items()}
 
     def judged_once(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
@@ -116,7 +116,7 @@ class Bench:
         """The case as another check is put to it: over integers, with all gradients asked for."""
         values = Values.BALANCED if case.values == Values.REAL else case.values
         wanted = replace(case, check=check, values=values, requires_grad=case.arguments)
-        return self.target.restrict(wanted)
+        return in_reach(self.target, wanted)
 
     def known(self, failure: Failure) -> Defect | None:
         """The known defect that it is: on the case itself, or on what the check made of it."""
@@ -154,21 +154,10 @@ class Bench:
             self._answers[key] = self.ask(question, [case], argument).get(case)
         return self._answers[key]
 
-    def is_possible(self, case: Case) -> bool:
-        """Whether the target can be asked for it, with values that prove something."""
-        if self.target.restrict(case) != case or any(d.concerns(case) for d in self.spared):
-            return False
-        uneven = any(before != after for before, after in case.geometry.padding)
-        if uneven and "padding" not in self.target.fixed and not self.target.same_padding:
-            return False  # a word asks for it, which a case does not hold
-        check = all_checks()[case.check]
-        if check.has_own and check.row_of(self.target, case.geometry) is None:
-            return False
-        if case.values in {Values.ONES, Values.COUNTING}:
-            operator = self.target.operator
-            return is_exact(case, case_operands(case, self.settings.seed, operator), operator)
-        dense = case.values not in {Values.REAL, Values.SPARSE}
-        return not dense or self.target.can_be_exact(case.geometry, case.dtype)
+    def may_ask(self, case: Case) -> bool:
+        """Whether the answer to the case would prove something, and it is not known to crash."""
+        spared = any(defect.concerns(case) for defect in self.spared)
+        return not spared and is_telling(self.target, case, self.settings.seed)
 
 
 def _first_match(defects: Sequence[Defect], failure: Failure) -> Defect | None:

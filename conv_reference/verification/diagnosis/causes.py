@@ -22,7 +22,8 @@ from conv_reference.verification.diagnosis.candidates import (
     mistaken_geometries,
 )
 from conv_reference.verification.diagnosis.patterns import UNWRITTEN, patterns, reads_foreign_memory
-from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.case import Values
+from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -87,7 +88,7 @@ def _larger(trial: Trial) -> Trial:
         input_size=(rows + 2, columns + 3),
     )
     for geometry in (larger, replace(larger, kernel_size=g.kernel_size)):
-        case: Case = trial.target.restrict(trial.case.on(geometry))
+        case = in_reach(trial.target, trial.case.on(geometry))
         found = replace(trial, case=replace(case, values=Values.BALANCED))
         if _is_small(geometry) and found.has_room and _is_wrong(found):
             return found

@@ -68,7 +68,7 @@ def behind_changes(
     met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
     if not met or not wrong:
         return {}
-    questions = {id(f): tuple(filter(bench.is_possible, bench.certificates_of(f))) for f in wrong}
+    questions = {id(f): tuple(filter(bench.may_ask, bench.certificates_of(f))) for f in wrong}
     rounds = _ROUNDS if fickle else _BRIEF_ROUNDS
     argument = bench.settings, rounds
     answers = bench.ask(failing_in_turn, filter(None, questions.values()), argument)

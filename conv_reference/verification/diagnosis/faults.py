@@ -22,6 +22,7 @@ from conv_reference.verification.diagnosis.origins import (
 from conv_reference.verification.model.case import DTYPES, Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.plan.possible import dense
 
 _MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
 _SLIGHT, _MOSTLY = 2.0**-6, 0.75  # relative to what it should be; of the failures
@@ -182,5 +183,4 @@ def _own_gradients(cases: Iterable[Case], bench: Bench) -> list[frozenset[str]]:
 
 
 def _dense(case: Case, bench: Bench) -> Case:
-    dense = bench.target.can_be_exact(case.geometry, case.dtype)
-    return replace(case, values=Values.BALANCED) if dense else case
+    return dense(bench.target, replace(case, values=Values.BALANCED)) or case

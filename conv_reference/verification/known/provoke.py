@@ -10,6 +10,7 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
@@ -85,9 +86,7 @@ def _shown(defect: Defect, target: Target, wanted: Request) -> list[Case]:
     """The cases that show a defect, in a dtype of the run: where none is, they are put into one."""
     asked = [case for case in map(Case.parse, defect.shows) if _is_asked(case.check, wanted)]
     own = [case for case in asked if case.dtype in wanted.dtypes]
-    return [
-        case for case in own or _retyped(defect, asked, wanted) if target.restrict(case) == case
-    ]
+    return [case for case in own or _retyped(defect, asked, wanted) if is_possible(target, case)]
 
 
 def _is_asked(name: str, wanted: Request) -> bool:

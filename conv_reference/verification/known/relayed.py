@@ -37,6 +37,7 @@ from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.listening import Listening
 from conv_reference.verification.trial.observation import observe
@@ -303,7 +304,7 @@ def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | 
     """A case in which the defect would be met, with both gradients asked for."""
     for case in (*map(Case.parse, defect.shows), *cases):
         if defect.concerns(case):
-            both = target.restrict(replace(case, requires_grad="XK"))
+            both = in_reach(target, replace(case, requires_grad="XK"))
             if defect.concerns(both):
                 return both
     return None

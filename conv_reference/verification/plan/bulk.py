@@ -31,7 +31,7 @@ from conv_reference.verification.plan.geometries import (
     small_geometry,
 )
 from conv_reference.verification.plan.networks import STEM, miniature, network_geometries
-from conv_reference.verification.plan.possible import dense, nearest
+from conv_reference.verification.plan.possible import dense, is_outside, nearest
 from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.target import Target
 
@@ -135,7 +135,7 @@ def _inside(target: Target, random: Random) -> Geometry:
     """A small one inside the target's domain, or that it can be moved there; else any."""
     geometry = small_geometry(random)
     for _ in range(_MOST_DRAWS if target.domain.where else 0):
-        if target.restrict_geometry(geometry) != target.domain.anchor:
+        if not is_outside(target, geometry):
             break
         geometry = small_geometry(random)
     return geometry

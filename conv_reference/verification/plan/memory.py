@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.notes import Note, NoteKind
+from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.target.target import Target
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Memory:
                 case = Case.parse(text.decode())
             except ValueError:  # of another version
                 continue
-            if target.restrict(case) == case:
+            if is_possible(target, case):
                 found.append(case)
         return found
 

@@ -1,6 +1,7 @@
 """What a target can be asked for: of each proposed case the nearest one that is possible.
 
-Nothing else in this room restricts a case, or falls back to sparse values.
+Whoever plans, repeats or takes a case apart asks here: nothing above the target, a trial and its
+checks restricts a case by itself, or falls back to sparse values (a test reads the sources).
 """
 
 from __future__ import annotations
@@ -12,6 +13,43 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.case import EXACT_VALUES, Case, Layout, Values, dtype_name
 from conv_reference.verification.plan.selection import no_check
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.values import case_operands, is_exact
+
+
+def in_reach(target: Target, case: Case) -> Case:
+    """The nearest case that the target can be asked for, with the values that it has."""
+    return target.restrict(case)
+
+
+def is_possible(target: Target, case: Case) -> bool:
+    """Whether the target can be asked for exactly this case."""
+    return target.restrict(case) == case
+
+
+def is_telling(target: Target, case: Case, seed: int) -> bool:
+    """Whether it can be asked for, by its check, and with values by which a failure proves a fault.
+
+    Args:
+        target: what it is put to.
+        case: with any values.
+        seed: from which they are drawn.
+    """
+    if not is_possible(target, case):
+        return False
+    uneven = any(before != after for before, after in case.geometry.padding)
+    if uneven and "padding" not in target.fixed and not target.same_padding:
+        return False  # a word asks for it, which a case does not hold
+    if not _is_of_check(target, case):
+        return False
+    if case.values in {Values.ONES, Values.COUNTING}:
+        return is_exact(case, case_operands(case, seed, target.operator), target.operator)
+    is_dense = case.values not in {Values.REAL, Values.SPARSE}
+    return not is_dense or target.can_be_exact(case.geometry, case.dtype)
+
+
+def is_outside(target: Target, geometry: Geometry) -> bool:
+    """Whether the geometry can only be moved to the one that stands for the target's domain."""
+    return target.restrict_geometry(geometry) == target.domain.anchor
 
 
 def nearest(target: Target, case: Case) -> Case:
@@ -58,7 +96,7 @@ def require_possible(target: Target, case: Case) -> Case:
     reason = check.unsupported(target)
     if reason is not None:
         raise ValueError(f"{target.name} cannot be put to {case.check!r}: {reason}")
-    if check.has_own and check.row_of(target, case.geometry) is None:
+    if not _is_of_check(target, case):
         raise ValueError(f"{case.check!r} has sizes of its own, got {case.geometry}")
     possible = target.restrict(case)
     if possible != case:
@@ -80,3 +118,9 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
             f"{target.name} cannot be asked for {geometry}; the nearest that it can is {possible}"
         )
     return geometry
+
+
+def _is_of_check(target: Target, case: Case) -> bool:
+    """Whether the geometry is one of the check's own, where it has such."""
+    check = all_checks()[case.check]
+    return not check.has_own or check.row_of(target, case.geometry) is not None

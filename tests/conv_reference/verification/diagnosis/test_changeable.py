@@ -129,7 +129,7 @@ def test_a_certificate_is_asked_over_other_numbers_a_few_times() -> None:
     law = Failure(replace(case, check="additivity"), Judgement("additivity", "Y", Verdict.WRONG))
 
     def found(seed: int, rounds: int) -> tuple[tuple[Case, Judgement], ...]:
-        asked = tuple(filter(bench(seed).is_possible, bench(seed).certificates_of(law)))
+        asked = tuple(filter(bench(seed).may_ask, bench(seed).certificates_of(law)))
         return failing_in_turn(target, asked, (Settings(seed, "cpu"), rounds))
 
     def bench(seed: int) -> Bench:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +11,14 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.strategies import geometries
 from conv_reference.verification.model.case import DTYPES, Case, Layout, Values
-from conv_reference.verification.plan.possible import dense, nearest
+from conv_reference.verification.plan import possible
+from conv_reference.verification.plan.possible import (
+    dense,
+    in_reach,
+    is_possible,
+    is_telling,
+    nearest,
+)
 from conv_reference.verification.target.conventions import as_target
 
 TARGET = as_target(torch.nn.functional.conv2d)
@@ -41,3 +51,39 @@ def test_sparse_operands_do_not_repeat_themselves() -> None:
     found = nearest(TARGET, case)
     assert found.layout == "weight=sliced"
     assert found.values == Values.SPARSE
+
+
+@pytest.mark.parametrize(
+    ("text", "telling"),
+    [
+        ("certificate float32 h3 w3 k2", True),
+        ("certificate float32 h3 w3 k2 s2", False),  # the target has no stride
+        ("certificate float32 h4 w4 k2 p1:0x1", False),
+        ("certificate float32 h3 w3 k2 values=counting", True),
+        ("certificate bfloat16 n9 h30 w30 k1 values=counting", False),  # not exact there
+        ("certificate bfloat16 n9 h30 w30 k1 values=sparse", True),
+        ("certificate bfloat16 n9 h30 w30 k1", False),
+        ("degenerate float32 h3 w3 k2", False),  # the check has sizes of its own
+    ],
+)
+def test_a_failure_proves_a_fault_where_the_target_can_be_asked_by_exact_values(
+    text: str, *, telling: bool
+) -> None:
+    assert is_telling(NARROW, Case.parse(f"{text} grad=XK nobias"), seed=1) == telling
+
+
+def test_a_case_is_possible_where_it_is_in_reach_as_it_is() -> None:
+    case = Case.parse("certificate float32 h5 w5 k2 s2 grad=XK nobias")
+
+    assert is_possible(TARGET, case)
+    assert not is_possible(NARROW, case)
+    assert in_reach(NARROW, case).geometry.stride == (1, 1)
+
+
+def test_nothing_above_a_trials_checks_restricts_a_case_by_itself() -> None:
+    root = Path(possible.__file__).parents[1]
+    below = {root / room for room in ("target", "trial", "checks")}
+    others = [f for f in root.rglob("*.py") if below.isdisjoint(f.parents)]
+    restricting = [f.name for f in others if ".restrict" in f.read_text(encoding="utf-8")]
+
+    assert restricting == ["possible.py"]
