@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from conv_reference import __version__
-from conv_reference.verification import catalogue, configuration, given, limited, options
+from conv_reference.verification import configuration, given, options
 from conv_reference.verification.arguments import refuse, registry_of
 from conv_reference.verification.configuration import Configuration, targets_of
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
-from conv_reference.verification.patterns import read_patterns
+from conv_reference.verification.reading import catalogue, limited
+from conv_reference.verification.reading.patterns import read_patterns
 from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View, status_of

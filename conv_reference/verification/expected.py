@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from conv_reference.verification.model.result import FOUND, CheckResult, Finding, Report, Verdict
-from conv_reference.verification.patterns import Pattern, identifier
+from conv_reference.verification.reading.patterns import Pattern, identifier
 from conv_reference.verification.report.groups import rows_of
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from conv_reference.verification import catalogue
-from conv_reference.verification.catalogue import Entry
+from conv_reference.verification.reading import catalogue
+from conv_reference.verification.reading.catalogue import Entry
 
 FORMATS = ("text", "json")
 _WIDTH = 92

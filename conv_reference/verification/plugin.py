@@ -19,7 +19,7 @@ from conv_reference.verification.model.case import DTYPES, dtype_named
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
-from conv_reference.verification.patterns import Pattern, identifier, read_patterns
+from conv_reference.verification.reading.patterns import Pattern, identifier, read_patterns
 from conv_reference.verification.report.groups import rows_of
 from conv_reference.verification.report.plain import failed_on, one_line
 from conv_reference.verification.report.summary import is_right, remarks

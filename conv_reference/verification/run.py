@@ -26,7 +26,6 @@ from conv_reference.verification.execution import Settings
 from conv_reference.verification.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import provoke, stale
-from conv_reference.verification.limited import Limits
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
@@ -41,6 +40,7 @@ from conv_reference.verification.model.result import (
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
+from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.sweeping import Swept, swept

@@ -16,15 +16,15 @@ from typing import Any
 
 import torch
 
-from conv_reference.verification import limited
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.limited import Limits, Part
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.plan.possible import nearest
+from conv_reference.verification.reading import limited
+from conv_reference.verification.reading.limited import Limits, Part
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend

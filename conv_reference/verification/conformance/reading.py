@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conv_reference.verification import catalogue
 from conv_reference.verification.model.result import FAILURES, Verdict, worst
+from conv_reference.verification.reading import catalogue
 
 _NEEDED = ("target", "verdict", "passed", "environment", "seed", "planned", "judged", "checks")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conv_reference.verification import catalogue
 from conv_reference.verification.conformance.reading import Bits, Cell, Run
 from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.reading import catalogue
 from conv_reference.verification.report.plain import one_line
 
 NOT_ASKED = "-"

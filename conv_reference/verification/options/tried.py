@@ -33,7 +33,7 @@ def _finite_above_0(value: float) -> bool:
 
 def _texts() -> Any:
     """What reads texts; not before a value is there, for its imports are not Python's alone."""
-    from conv_reference.verification import texts
+    from conv_reference.verification.reading import texts
 
     return texts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conv_reference.verification import catalogue
-from conv_reference.verification.catalogue import Entry
 from conv_reference.verification.model.result import Report
+from conv_reference.verification.reading import catalogue
+from conv_reference.verification.reading.catalogue import Entry
 from conv_reference.verification.report.groups import Group, rows_of
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.summary import Cell, table

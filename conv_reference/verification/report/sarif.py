@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from conv_reference.verification import catalogue
 from conv_reference.verification.model.result import Finding, Report, Verdict
+from conv_reference.verification.reading import catalogue
 from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups

@@ -19,6 +19,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target.answers import message_of
 from conv_reference.verification.target.called import as_called
 from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
@@ -40,7 +41,6 @@ from conv_reference.verification.target.trials import (
     tiny,
 )
 from conv_reference.verification.target.unfitting import furthest
-from conv_reference.verification.words import Words
 
 _PAIRED = ("stride", "padding", "dilation")
 _PROBES: Mapping[str, Any] = {

@@ -14,6 +14,7 @@ from torch import nn
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.frameworks.recipe import lacking
 from conv_reference.verification.model.errors import RelativeError, TargetError
+from conv_reference.verification.reading.words import Words, parse
 from conv_reference.verification.target.by_trial import convention_by_trial, why_not
 from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.foreign import framework_of, target_of
@@ -24,7 +25,6 @@ from conv_reference.verification.target.names import read_as
 from conv_reference.verification.target.operators import is_line, operator_of, reading
 from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.words import Words, parse
 
 
 def as_target(

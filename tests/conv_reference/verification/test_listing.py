@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification import catalogue
 from conv_reference.verification.listing import listed
+from conv_reference.verification.reading import catalogue
 
 
 def test_every_row_is_listed_with_its_reason_and_a_real_fault(

@@ -13,7 +13,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import Report, sweeping, verify
 from conv_reference.verification.execution import Settings
-from conv_reference.verification.limited import Limits, count
+from conv_reference.verification.reading.limited import Limits, count
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 

@@ -8,13 +8,14 @@ from torch.nn.functional import conv2d
 
 from conv_reference.geometry import Geometry
 from conv_reference.layer import ConvLayer_1
-from conv_reference.verification import catalogue, verify
+from conv_reference.verification import verify
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request, Sweep
+from conv_reference.verification.reading import catalogue
 from conv_reference.verification.target.conventions import as_target
 
 CHECKS = tuple(all_checks().values())

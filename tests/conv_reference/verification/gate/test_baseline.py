@@ -13,7 +13,6 @@ from syrupy.assertion import SnapshotAssertion
 
 from conv_reference import __version__
 from conv_reference.cli import main
-from conv_reference.verification.catalogue import names
 from conv_reference.verification.gate.baseline import (
     Baseline,
     BaselineError,
@@ -27,6 +26,7 @@ from conv_reference.verification.gate.baseline import (
 from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options import DTYPES, MOST_BITS
+from conv_reference.verification.reading.catalogue import names
 from conv_reference.verification.report import text as text_report
 from conv_reference.verification.trial.environment import environment
 

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 from made_reports import FAULTY, RIGHT, finding, hostile, of_size, pictured, row
 
-from conv_reference.verification import catalogue
 from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.reading import catalogue
 from conv_reference.verification.report import html
 
 

@@ -11,7 +11,7 @@ from made_reports import RIGHT, WRONG, finding, row
 
 from conv_reference.verification.expected import expecting
 from conv_reference.verification.model.result import Report, Verdict
-from conv_reference.verification.patterns import Pattern
+from conv_reference.verification.reading.patterns import Pattern
 from conv_reference.verification.report import html, junit, markdown, text
 from conv_reference.verification.report import json as format_json
 from conv_reference.verification.report.view import View

@@ -32,7 +32,7 @@ class Entry:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Every row, in the order of the modules' names and lines."""
-    folder = files(__package__).joinpath("checks")
+    folder = files("conv_reference.verification").joinpath("checks")
     modules = sorted(
         (path for path in folder.iterdir() if path.name.endswith(".py") and path.name[0] != "_"),
         key=lambda path: path.name,

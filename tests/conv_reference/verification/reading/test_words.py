@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from conv_reference.verification.reading.words import Words, parse
 from conv_reference.verification.target.names import (
     asked_convention,
     asked_operator,
     read_as,
     without_convention,
 )
-from conv_reference.verification.words import Words, parse
 
 
 def test_words_are_read_and_what_is_not_said_is_left_open() -> None:

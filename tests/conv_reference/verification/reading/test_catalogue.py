@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from conv_reference.verification import catalogue
 from conv_reference.verification.checks import Sample, all_checks
+from conv_reference.verification.reading import catalogue
 
 
 def test_what_is_read_from_the_source_is_what_the_modules_register() -> None:
@@ -37,7 +37,8 @@ def test_each_group_is_a_module_with_a_title() -> None:
 
 def test_neither_it_nor_a_report_needs_torch() -> None:
     code = (
-        "import sys; from conv_reference.verification import catalogue; catalogue.entries(); "
+        "import sys; from conv_reference.verification.reading import catalogue; "
+        "catalogue.entries(); "
         "import conv_reference.verification.report.summary; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

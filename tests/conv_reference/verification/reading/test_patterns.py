@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conv_reference.verification.patterns import Pattern, read_patterns
+from conv_reference.verification.reading.patterns import Pattern, read_patterns
 
 
 def test_a_file_names_rows_by_patterns_each_with_its_reason(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import pytest
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.limited import Limits, count, geometries, parts
+from conv_reference.verification.reading.limited import Limits, count, geometries, parts
 
 TEXT = "h<=3 w<=2 k<=2 s<=2 p<=1 d<=2 c<=2 o<=2 n<=2 g<=2"
 

@@ -7,9 +7,9 @@ from math import prod
 from pathlib import Path
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification import catalogue, words
-from conv_reference.verification.integers import integers_in
-from conv_reference.verification.limited import Limits
+from conv_reference.verification.reading import catalogue, words
+from conv_reference.verification.reading.integers import integers_in
+from conv_reference.verification.reading.limited import Limits
 
 MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
 

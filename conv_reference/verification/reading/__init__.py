@@ -1,0 +1,1 @@
+"""What users write, read before torch is imported: sizes, conventions, names, patterns, sources."""
