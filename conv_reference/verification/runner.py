@@ -14,19 +14,19 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification import accelerator, given, options
-from conv_reference.verification.asked import Asked, report_of
 from conv_reference.verification.execution import Settings
-from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.known import SHIPPED, load
 from conv_reference.verification.model.case import DTYPES, Case, dtype_named
 from conv_reference.verification.model.domain import require_where
 from conv_reference.verification.model.result import Report, Verdict
-from conv_reference.verification.place import opened, read_as_said
 from conv_reference.verification.plan.memory import Memory
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.reading import catalogue
 from conv_reference.verification.reading.texts import require_size
 from conv_reference.verification.reading.texts import source as in_source
+from conv_reference.verification.running.asked import Asked, report_of
+from conv_reference.verification.running.judging import Progress
+from conv_reference.verification.running.place import opened, read_as_said
 from conv_reference.verification.trial.environment import usable_device
 from conv_reference.verification.work.children import Children
 

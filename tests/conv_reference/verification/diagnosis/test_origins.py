@@ -120,7 +120,7 @@ def test_a_gradient_that_is_not_that_of_the_wrong_output_is_a_fault_of_its_own()
 def test_without_time_the_findings_are_shown_as_they_were_met(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("conv_reference.verification.run._patience", lambda _: 0.0)
+    monkeypatch.setattr("conv_reference.verification.running.run._patience", lambda _: 0.0)
     report = verify(
         several.four, dtypes=["float64"], checks=["certificate", "vmap"], budget=0.3, seed=1
     )

@@ -13,11 +13,9 @@ from conv_reference.operands import exact_magnitudes
 from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator
 from conv_reference.verification.execution import Settings
-from conv_reference.verification.judging import Progress
 from conv_reference.verification.known.faces import as_met_by
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.relayed import in_each_quantity, relayed, torchs
-from conv_reference.verification.limits import Limits, learned
 from conv_reference.verification.model.case import EXACT_VALUES, Case, dtype_name, dtype_named
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.plan.ever import NEVER
@@ -26,7 +24,9 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
-from conv_reference.verification.run import Run
+from conv_reference.verification.running.judging import Progress
+from conv_reference.verification.running.limits import Limits, learned
+from conv_reference.verification.running.run import Run
 from conv_reference.verification.store.store import Kept, opened
 from conv_reference.verification.store.version import version_of
 from conv_reference.verification.target.target import Target

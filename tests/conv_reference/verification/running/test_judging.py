@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from torch.nn.functional import conv2d
 
-from conv_reference.verification import judging, verify
-from conv_reference.verification.judging import Clock
+from conv_reference.verification import verify
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.running import judging
+from conv_reference.verification.running.judging import Clock
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work import descent

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from conv_reference.verification import Report, sweeping, verify
+from conv_reference.verification import Report, verify
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.reading.limited import Limits, count
+from conv_reference.verification.running import sweeping
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 

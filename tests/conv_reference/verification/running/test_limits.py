@@ -10,9 +10,9 @@ from torch.nn.functional import conv2d
 from conv_reference.geometry import Geometry
 from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.limits import Limits, learned
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.running.limits import Limits, learned
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from conv_reference.verification import verify
-from conv_reference.verification.elsewhere import LEVEL, put_elsewhere
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.known.provoke import provoke
@@ -17,6 +16,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.running.elsewhere import LEVEL, put_elsewhere
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 

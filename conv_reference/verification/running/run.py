@@ -21,9 +21,7 @@ from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, 
 from conv_reference.verification.diagnosis.misfit import misfit
 from conv_reference.verification.diagnosis.ran import never_run
 from conv_reference.verification.diagnosis.tally import Tally
-from conv_reference.verification.elsewhere import Elsewhere, Spared, put_elsewhere
 from conv_reference.verification.execution import Settings
-from conv_reference.verification.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.model.case import Case
@@ -42,8 +40,10 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
 from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
+from conv_reference.verification.running.elsewhere import Elsewhere, Spared, put_elsewhere
+from conv_reference.verification.running.judging import MOST_ALIKE, Judged, Progress, judged
+from conv_reference.verification.running.sweeping import Swept, swept
 from conv_reference.verification.store.store import Kept
-from conv_reference.verification.sweeping import Swept, swept
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend

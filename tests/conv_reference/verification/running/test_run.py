@@ -89,7 +89,7 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     ("stage", "named"),
     [
         ("audit.audit.audit", "the audit"),
-        ("run.put_elsewhere", "the cases with other instructions"),
+        ("running.run.put_elsewhere", "the cases with other instructions"),
         ("diagnosis.findings.Diagnosis.gathered", "taking failures apart"),
     ],
     ids=["audit", "elsewhere", "diagnosis"],
@@ -183,7 +183,7 @@ def test_findings_beyond_the_most_are_shown_as_they_were_met(
 
 def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The widths beside the one that crashes are judged; each look at the crash is a new child."""
-    monkeypatch.setattr("conv_reference.verification.run.PATIENCE", 4.0)
+    monkeypatch.setattr("conv_reference.verification.running.run.PATIENCE", 4.0)
     report = verify(
         "hostile:segfaults",
         case="certificate float64 h1 w3 k1 values=ones grad= nobias",
