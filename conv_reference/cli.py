@@ -11,20 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.console.screen import has_no_reader, lose_nothing
 from conv_reference.verification.report.plain import one_line
 
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
 _PARSER = "parser"  # of the command, among what is parsed
-STATUSES = """\
-exit status:
-  0    nothing is wrong; to answer arguments that describe no convolution (permissive) fails only
-       with --strict
-  1    something is wrong, or nothing could be checked; with a baseline: something that held broke
-  2    it could not be carried out, or the engine itself failed: one line says why
-  130  interrupted, or asked to end (SIGTERM, SIGHUP); 141 the reader of the output is gone
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,7 +118,9 @@ def command_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {_version()}")
-    _add_commands(parser.add_subparsers(dest="command", metavar="COMMAND"))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, module in _commands().items():
+        _add(commands, name, module)
     return parser
 
 
@@ -136,7 +131,11 @@ def _version() -> str:
 
 
 class _Module(Protocol):
-    """Where a command is."""
+    """Where a command is: what it says of itself, its options, and what it does."""
+
+    HELP: str  # in the list of commands
+    DESCRIPTION: str  # above its own options
+    EPILOG: tuple[str, ...]  # below them
 
     def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
         """Give the parser the command's options."""
@@ -145,90 +144,42 @@ class _Module(Protocol):
         """Carry it out; the exit status."""
 
 
-def _add_commands(commands: _Commands) -> None:
+def _commands() -> dict[str, _Module]:
+    """The commands by name, as ``--help`` lists them."""
     from conv_reference import completion
     from conv_reference.chapter import command as chapter
-    from conv_reference.verification import (
-        command,
-        faults_command,
-        frameworks_command,
-        listing,
-        model_command,
-        try_command,
+    from conv_reference.verification.commands import (
+        checks,
+        faults,
+        frameworks,
+        model,
+        tries,
+        verify,
     )
 
-    def add(name: str, module: _Module, help: str, description: str, *epilog: str) -> None:
-        layout = argparse.RawDescriptionHelpFormatter if epilog else argparse.HelpFormatter
-        parser = commands.add_parser(
-            name,
-            help=help,
-            description=description,
-            epilog="\n".join(epilog) or None,
-            formatter_class=layout,
-        )
-        module.add_arguments(parser)
-        parser.set_defaults(run=module.run, **{_PARSER: parser})
+    return {
+        "verify": verify,
+        "try": tries,
+        "model": model,
+        "checks": checks,
+        "faults": faults,
+        "frameworks": frameworks,
+        "chapter": chapter,
+        "completion": completion,
+    }
 
-    add(
-        "verify",
-        command,
-        "is an implementation right, in every mode, and if not, where and how?",
-        "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
-        "It runs in child processes, which may crash or hang.",
-        *(command.LETTERS, STATUSES, command.EXAMPLES),
+
+def _add(commands: _Commands, name: str, module: _Module) -> None:
+    layout = argparse.RawDescriptionHelpFormatter if module.EPILOG else argparse.HelpFormatter
+    parser = commands.add_parser(
+        name,
+        help=module.HELP,
+        description=module.DESCRIPTION,
+        epilog="\n".join(module.EPILOG) or None,
+        formatter_class=layout,
     )
-    add(
-        "try",
-        try_command,
-        "what in a file could be a convolution, and what does one tiny case say of it?",
-        "List what in a file could be a convolution, how each would be called, and "
-        "what one tiny case, whose sizes all differ, says of it. It is called in this process.",
-        *(STATUSES, try_command.EXAMPLES),
-    )
-    add(
-        "model",
-        model_command,
-        "are the convolutions of a network's training step right, where they run?",
-        "Run a training step of a network, and judge every convolution in it, forward "
-        "and backward: in place, on the numbers of the step, and once more over integers.",
-        *(STATUSES, model_command.EXAMPLES),
-    )
-    add(
-        "checks",
-        listing,
-        "what is checked, and why",
-        "What is checked, why, and which real fault each check stands for.",
-    )
-    add(
-        "faults",
-        faults_command,
-        "planted faults, and what the checks find of them",
-        "Put planted faults to the cases of a default run: which check finds each, "
-        "after how many cases, how small the case becomes, and whether its guard is named.",
-        *(STATUSES, faults_command.EXAMPLES),
-    )
-    add(
-        "frameworks",
-        frameworks_command,
-        "what several frameworks do, side by side",
-        "A table of frameworks by groups of checks: from the JSON reports of runs, or "
-        "from runs that are made here, each in an environment of its own.",
-        *(STATUSES, frameworks_command.EXAMPLES),
-    )
-    add(
-        "chapter",
-        chapter,
-        "the chapter's experiment: a kernel learns to be an edge detector",
-        "The chapter's experiment: a kernel learns to be an edge detector. With "
-        "--html, the whole chapter as an illustrated page, every claim of it run.",
-    )
-    add(
-        "completion",
-        completion,
-        "what a shell reads to complete the words of this command",
-        "Print the file that a shell reads to complete the words of this command.",
-        completion.EXAMPLES,
-    )
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run, **{_PARSER: parser})
 
 
 if __name__ == "__main__":

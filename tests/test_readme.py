@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conv_reference.verification.command import LETTERS
+from conv_reference.verification.commands.verify import LETTERS
 
 README = Path(__file__).parents[1] / "README.md"
 

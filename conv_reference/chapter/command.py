@@ -18,6 +18,12 @@ ANIMATION = "kernel.gif"
 DIVERGED = 1
 TO_BE_MENDED = 1
 INTERRUPTED = 130
+HELP = "the chapter's experiment: a kernel learns to be an edge detector"
+DESCRIPTION = (
+    "The chapter's experiment: a kernel learns to be an edge detector. With "
+    "--html, the whole chapter as an illustrated page, every claim of it run."
+)
+EPILOG: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

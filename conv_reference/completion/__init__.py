@@ -18,6 +18,9 @@ examples:
       where ~/.zshrc has: fpath=(~/.zfunc $fpath) before compinit
   conv-reference completion fish > ~/.config/fish/completions/conv-reference.fish
 """
+HELP = "what a shell reads to complete the words of this command"
+DESCRIPTION = "Print the file that a shell reads to complete the words of this command."
+EPILOG: tuple[str, ...] = (EXAMPLES,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

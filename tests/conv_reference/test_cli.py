@@ -106,7 +106,7 @@ def test_what_a_command_throws_is_a_status_and_a_line(
     def throwing(_: object) -> int:
         raise thrown
 
-    monkeypatch.setattr("conv_reference.verification.listing.run", throwing)
+    monkeypatch.setattr("conv_reference.verification.commands.checks.run", throwing)
     monkeypatch.setattr("conv_reference.cli.has_no_reader", lambda: False)
     assert main(["checks"]) == status
     captured = capsys.readouterr()
@@ -124,7 +124,7 @@ def test_who_is_asked_to_end_says_so(
 
     before = signal.getsignal(kind)
     signal.signal(kind, signal.SIG_DFL)
-    monkeypatch.setattr("conv_reference.verification.listing.run", asked)
+    monkeypatch.setattr("conv_reference.verification.commands.checks.run", asked)
     try:
         assert main(["checks"]) == 130
         assert signal.getsignal(kind) is signal.SIG_DFL
@@ -139,7 +139,7 @@ def test_what_was_not_foreseen_is_a_line_and_exit_2_and_a_traceback_where_it_is_
     def broken(_: object) -> int:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("conv_reference.verification.listing.run", broken)
+    monkeypatch.setattr("conv_reference.verification.commands.checks.run", broken)
     assert main(["checks"]) == 2
     assert capsys.readouterr().err == (
         "conv-reference checks: error: RecursionError: too deep; "

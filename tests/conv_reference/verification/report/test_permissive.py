@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from made_reports import RIGHT, WRONG, finding, row
 
-from conv_reference.verification.expected import expecting
+from conv_reference.verification.gate.expected import expecting
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.reading.patterns import Pattern
 from conv_reference.verification.report import html, junit, markdown, text

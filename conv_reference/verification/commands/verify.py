@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from conv_reference import __version__
-from conv_reference.verification import configuration, given, options
-from conv_reference.verification.arguments import refuse, registry_of
-from conv_reference.verification.configuration import Configuration, targets_of
+from conv_reference.verification import given, options
+from conv_reference.verification.commands import STATUSES, configuration
+from conv_reference.verification.commands.arguments import refuse, registry_of
+from conv_reference.verification.commands.configuration import Configuration, targets_of
+from conv_reference.verification.commands.several import in_turn, named
+from conv_reference.verification.commands.watching import watched
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.reading import catalogue, limited
@@ -21,9 +24,7 @@ from conv_reference.verification.reading.patterns import read_patterns
 from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View, status_of
-from conv_reference.verification.several import in_turn, named
 from conv_reference.verification.target.names import completed, read_as
-from conv_reference.verification.watching import watched
 from conv_reference.verification.work.children import Children, usual_count
 from conv_reference.verification.work.cluster import dask_executor
 from conv_reference.verification.work.importing import uncollected
@@ -48,6 +49,12 @@ a geometry, "n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1 g2":
   2x1 is height x width, and 2 is 2x2; p1:0x2 pads 1 above, 0 below, 2 on either side.
   h, w and k must be there; the others are 1, the padding 0.
 """
+HELP = "is an implementation right, in every mode, and if not, where and how?"
+DESCRIPTION = (
+    "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
+    "It runs in child processes, which may crash or hang."
+)
+EPILOG: tuple[str, ...] = (LETTERS, STATUSES, EXAMPLES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -216,8 +223,8 @@ def _carried_out(
     """Verify where the target runs already; see ``run``."""
     with uncollected():
         from conv_reference.verification import verify
-        from conv_reference.verification.expected import expecting, unmatched
         from conv_reference.verification.gate import command as gate_command
+        from conv_reference.verification.gate.expected import expecting, unmatched
         from conv_reference.verification.report import markdown
 
     asked = _keywords(arguments) | how

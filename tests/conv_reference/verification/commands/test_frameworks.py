@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification import command
+from conv_reference.verification.commands import verify as command
 
 RIGHT = {
     "target": "mine:Right", "verdict": "exact", "passed": True, "environment": {}, "seed": 1,

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conv_reference.verification import command, options
+from conv_reference.verification import options
+from conv_reference.verification.commands import STATUSES, verify
 from conv_reference.verification.conformance import reading, table
 from conv_reference.verification.conformance.rendering import rendered
 from conv_reference.verification.console import screen
@@ -26,6 +27,12 @@ examples:
     --environment conv_reference.adapters.scipy:Scipy=envs/scipy/bin/python
       two runs, one after another, and their table
 """
+HELP = "what several frameworks do, side by side"
+DESCRIPTION = (
+    "A table of frameworks by groups of checks: from the JSON reports of runs, or "
+    "from runs that are made here, each in an environment of its own."
+)
+EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 _OWN = (conformance.ENVIRONMENT, conformance.ENVIRONMENTS, conformance.REPORTS)
 _OF_A_RUN = (options.CASES, options.BUDGET, options.SEED, options.DTYPE, options.WORKERS)
 _SHOWN = (conformance.TABLE_FORMAT, conformance.TABLE_OUTPUT)
@@ -106,11 +113,11 @@ def _made(
     report = folder / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', target).strip('-')}.json"
     report.unlink(missing_ok=True)
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    verify.add_arguments(parser)
     words = [target, "--python", python, "--no-config", "--quiet", "--output", str(report)]
     sys.stderr.write(f"{one_line(target)} by {one_line(python)}\n")
     try:
-        status = command.run(parser.parse_args([*words, *_given(arguments)]))
+        status = verify.run(parser.parse_args([*words, *_given(arguments)]))
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"conv-reference frameworks: error: {one_line(str(error))}\n")
         return None, 2

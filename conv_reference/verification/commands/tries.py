@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.report.plain import one_line
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ examples:
   conv-reference verify my_conv.py:conv2d
       and then one of them, in every mode
 """
+HELP = "what in a file could be a convolution, and what does one tiny case say of it?"
+DESCRIPTION = (
+    "List what in a file could be a convolution, how each would be called, and "
+    "what one tiny case, whose sizes all differ, says of it. It is called in this process."
+)
+EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from conv_reference.verification.arguments import refuse
+from conv_reference.verification.commands.arguments import refuse
 from conv_reference.verification.console import screen
 from conv_reference.verification.report.plain import one_line
 

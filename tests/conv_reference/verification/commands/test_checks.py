@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification.listing import listed
+from conv_reference.verification.commands.checks import listed
 from conv_reference.verification.reading import catalogue
 
 

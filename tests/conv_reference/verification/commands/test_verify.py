@@ -15,7 +15,7 @@ import pytest
 from made_reports import RIGHT, row
 
 from conv_reference.cli import main
-from conv_reference.verification.command import add_arguments, opening
+from conv_reference.verification.commands.verify import add_arguments, opening
 from conv_reference.verification.execution import judge_case
 from conv_reference.verification.report.view import status_of
 

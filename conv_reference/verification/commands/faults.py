@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from conv_reference.verification.commands import STATUSES
+
 if TYPE_CHECKING:
     from conv_reference.verification.detection.measured import Alarm, Outcome
     from conv_reference.verification.faults.planting import Mutant
@@ -25,6 +27,12 @@ examples:
   conv-reference faults --all --sound --format markdown
       all of them, and the sound ones: some seconds of one core for each
 """
+HELP = "planted faults, and what the checks find of them"
+DESCRIPTION = (
+    "Put planted faults to the cases of a default run: which check finds each, "
+    "after how many cases, how small the case becomes, and whether its guard is named."
+)
+EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

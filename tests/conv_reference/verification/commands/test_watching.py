@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conv_reference.verification.watching import watched
+from conv_reference.verification.commands.watching import watched
 
 
 def arguments(target: str, *, in_process: bool = False) -> argparse.Namespace:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from conv_reference.cli import main
-from conv_reference.verification.arguments import DEVICES
+from conv_reference.verification.commands.arguments import DEVICES
 from conv_reference.verification.work.children import Children
 
 

@@ -7,7 +7,7 @@ import pytest
 from made_reports import RIGHT, finding, row
 
 from conv_reference.cli import main
-from conv_reference.verification.expected import expecting, unmatched
+from conv_reference.verification.gate.expected import expecting, unmatched
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.reading.patterns import Pattern
 from conv_reference.verification.report import text

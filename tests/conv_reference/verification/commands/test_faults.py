@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conv_reference.cli import main
-from conv_reference.verification import faults_command
+from conv_reference.verification.commands import faults
 from conv_reference.verification.faults.collection import FAULTS, OPERATORS, planted_in
 
 
@@ -21,7 +21,7 @@ def test_the_list_has_all_of_an_operator(operator: str, capsys: pytest.CaptureFi
 
 
 def test_the_command_offers_each_operator_in_which_something_is_planted() -> None:
-    assert faults_command.OPERATORS == OPERATORS
+    assert faults.OPERATORS == OPERATORS
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])

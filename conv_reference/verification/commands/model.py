@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv_reference.verification import options
+from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.console import files, outputs
 from conv_reference.verification.gate import parameters
 from conv_reference.verification.gate.baseline import Baseline, read
@@ -35,6 +36,12 @@ examples:
       what holds now goes into a file that is committed; from then on, red where it no longer does:
   conv-reference model my_nets:UNet --baseline unet.json
 """
+HELP = "are the convolutions of a network's training step right, where they run?"
+DESCRIPTION = (
+    "Run a training step of a network, and judge every convolution in it, forward "
+    "and backward: in place, on the numbers of the step, and once more over integers."
+)
+EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 _GATE = tuple(option for option in options.OPTIONS if option.group == options.GATE)
 _OPTIONS = (*network.OPTIONS, options.FORMAT, network.OUTPUT, options.QUIET, *_GATE)
 

@@ -14,6 +14,9 @@ from conv_reference.verification.reading.catalogue import Entry
 
 FORMATS = ("text", "json")
 _WIDTH = 92
+HELP = "what is checked, and why"
+DESCRIPTION = "What is checked, why, and which real fault each check stands for."
+EPILOG: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
