@@ -1,64 +1,57 @@
-"""``verify`` and ``assert_correct``: what is given is read, and a run made of it."""
+"""``verify`` and ``assert_correct``: their signatures, and what each argument means.
+
+Names and defaults are those of ``options``; the types are here, where type checkers and ``help``
+read them.
+"""
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification import accelerator, given, options
-from conv_reference.verification.execution import Settings
-from conv_reference.verification.known.known import SHIPPED, load
-from conv_reference.verification.model.case import DTYPES, Case, dtype_named
-from conv_reference.verification.model.domain import require_where
+from conv_reference.verification import options
+from conv_reference.verification.known.known import SHIPPED
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Report, Verdict
-from conv_reference.verification.plan.memory import Memory
-from conv_reference.verification.plan.request import Request, Sweep
-from conv_reference.verification.reading import catalogue
-from conv_reference.verification.reading.texts import require_size
-from conv_reference.verification.reading.texts import source as in_source
-from conv_reference.verification.running.asked import Asked, report_of
+from conv_reference.verification.plan.request import Sweep
 from conv_reference.verification.running.judging import Progress
-from conv_reference.verification.running.place import opened, read_as_said
-from conv_reference.verification.trial.environment import usable_device
+from conv_reference.verification.running.verifying import verified
 from conv_reference.verification.work.children import Children
 
 
 def verify(
     implementation: Any,
     *,
-    operator: str | None = None,
-    convention: str | None = None,
-    where: str | None = None,
+    operator: str | None = options.OPERATOR.default,
+    convention: str | None = options.AS.default,
+    where: str | None = options.WHERE.default,
     source: Sequence[Path | str] | Path | str = options.SOURCE.default,
     dtypes: Sequence[torch.dtype | str] | torch.dtype | str = options.DTYPE.default,
     device: str | torch.device = options.DEVICE.default,
-    seed: int | None = None,
+    seed: int | None = options.SEED.default,
     budget: float | None = options.BUDGET.default,
     cases: int | None = options.CASES.default,
-    checks: Sequence[str] | str = (),
-    skip: Sequence[str] | str = (),
+    checks: Sequence[str] | str = options.CHECK.default,
+    skip: Sequence[str] | str = options.SKIP.default,
     sweep: Sweep | str = options.SWEEP.default,
-    quick: bool = False,
-    limit: str | None = None,
-    geometry: Geometry | str | None = None,
-    case: Case | str | None = None,
+    quick: bool = options.QUICK.default,
+    limit: str | None = options.LIMIT.default,
+    geometry: Geometry | str | None = options.GEOMETRY.default,
+    case: Case | str | None = options.CASE.default,
     require: Verdict | str = options.REQUIRE.default,
     strict: bool = options.STRICT.default,
-    allowed_bits: int | None = None,
+    allowed_bits: int | None = options.ALLOW_BITS.default,
     isolate: bool | Children = False,
-    workers: int | Executor | None = None,
-    python: str | Path | None = None,
+    workers: int | Executor | None = options.WORKERS.default,
+    python: str | Path | None = options.PYTHON.default,
     known: Path | str | None = SHIPPED,
     memory: Path | None = None,
-    store: Path | None = None,
+    store: Path | None = options.STORE.default,
     progress: Progress | None = None,
 ) -> Report:
     """Is this implementation right, in every mode, and if not, where and how is it wrong?
@@ -116,64 +109,7 @@ def verify(
         ValueError: when an argument is outside its range, or the implementation cannot be
             asked for the geometry or the case.
     """
-    begun = time.monotonic()
-    dtypes = (dtypes,) if isinstance(dtypes, str | torch.dtype) else dtypes
-    checks = (checks,) if isinstance(checks, str) else tuple(checks)
-    skip = (skip,) if isinstance(skip, str) else tuple(skip)
-    source = (source,) if isinstance(source, str | Path) else source
-    files = tuple(map(str, source))
-    given.require_keywords(
-        source=files,
-        seed=seed,
-        budget=budget,
-        cases=cases,
-        checks=checks,
-        skip=skip,
-        sweep=sweep,
-        limit=limit,
-        require=require,
-        allowed_bits=allowed_bits,
-        convention=convention,
-        workers=None if isinstance(workers, Executor) else workers,
-        python=None if python is None else str(python),
-    )
-    wanted = Request(
-        dtypes=tuple(dtype_named(d) if isinstance(d, str) else d for d in dtypes),
-        seed=secrets.randbits(32) if seed is None else seed,
-        budget=budget,
-        cases=cases,
-        sweep=Sweep(sweep),
-        quick=quick,
-        limit=limit,
-        checks=catalogue.without(checks, skip),
-        geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
-        case=Case.parse(case) if isinstance(case, str) else case,
-    )
-    _require_together(wanted, where)
-    asked = Asked(
-        wanted=wanted,
-        settings=Settings(wanted.seed, usable_device(device), allowed_bits, strict=strict),
-        require=Verdict(require),
-        where=where,
-        constants=tuple(dict.fromkeys(n for file in files for n in in_source(file))),
-        defects=() if known is None else load(Path(known)),
-        memory=Memory(memory),
-        store=store,
-        is_seeded=seed is not None,
-    )
-    if operator is not None or convention is not None:
-        implementation = read_as_said(implementation, operator, convention)
-    place = opened(
-        implementation,
-        isolate=isolate,
-        workers=workers,
-        full_run=not (wanted.is_single or wanted.checks),
-        forks=not accelerator.is_another(asked.settings.device),
-        python=None if python is None else str(python),
-    )
-    with place as backend:
-        report = report_of(asked, backend, progress)
-    return replace(report, seconds=time.monotonic() - begun)
+    return verified(**locals())
 
 
 def assert_correct(implementation: Any, **options: Any) -> None:
@@ -190,24 +126,3 @@ def assert_correct(implementation: Any, **options: Any) -> None:
     report = verify(implementation, **options)
     if not report.passed:
         raise AssertionError(f"{report}\n")
-
-
-def _require_together(wanted: Request, where: str | None) -> None:
-    """Refuse what can be seen of no option alone, before a process is started.
-
-    Raises:
-        ValueError: one line with what is given and what is accepted.
-    """
-    if not wanted.dtypes or not set(wanted.dtypes) <= set(DTYPES.values()):
-        raise ValueError(
-            f"dtypes must be one or more of {', '.join(DTYPES)}, got {list(wanted.dtypes)}"
-        )
-    if wanted.geometry is not None and wanted.case is not None:
-        raise ValueError(
-            f"a geometry or a case is accepted, not both; got {wanted.geometry} and {wanted.case}"
-        )
-    geometry = wanted.geometry if wanted.case is None else wanted.case.geometry
-    if geometry is not None:
-        require_size(geometry)
-    if where is not None:
-        require_where(where)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.nn.functional import conv2d
 
 from conv_reference.verification import given, options, verify
 from conv_reference.verification.model.case import DTYPES
@@ -23,6 +27,32 @@ def test_each_keyword_is_one_of_verify_with_the_same_default() -> None:
         if option.keyword and option.keyword != "known":  # by its path there
             default = parameters[option.keyword].default
             assert default == option.default, option.flag
+
+
+def test_no_default_of_an_option_is_written_twice() -> None:
+    (function,) = ast.parse(inspect.getsource(verify)).body
+    assert isinstance(function, ast.FunctionDef)
+    written = {
+        argument.arg: ast.unparse(default)
+        for argument, default in zip(
+            function.args.kwonlyargs, function.args.kw_defaults, strict=True
+        )
+        if default is not None and not isinstance(default, ast.Attribute)
+    }
+    # What the command has no option for, or another one.
+    assert {*written} == {"isolate", "known", "memory", "progress"}
+
+
+KINDS: dict[Any, set[str]] = {int: {"int"}, float: {"float"}, None: {"bool"}, Path: {"Path"}}
+
+
+def test_the_type_of_each_keyword_takes_what_its_option_is_read_as() -> None:
+    parameters = inspect.signature(verify).parameters
+    for option in options.OPTIONS:
+        if option.keyword:
+            types = set(re.findall(r"\w+", parameters[option.keyword].annotation))
+            assert KINDS.get(option.kind, {"str"}) <= types, option.flag
+            assert not option.repeated or "Sequence" in types, option.flag
 
 
 def test_what_is_named_here_is_what_the_engine_has() -> None:
@@ -72,3 +102,14 @@ def test_from_python_the_same_is_refused_by_its_keyword(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         given.require_keywords(**keywords)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [{"seed": -1}, {"allowed_bits": 54}, {"workers": 0}, {"sweep": "wide"}, {"source": "none.cu"},
+     {"python": "none"}, {"convention": "input=what"}, {"limit": "what"}],
+    ids=lambda keywords: next(iter(keywords)),
+)  # fmt: skip
+def test_verify_refuses_what_is_outside_the_range_of_an_option(keywords: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=str(*keywords.values())):
+        verify(conv2d, **keywords)
