@@ -34,6 +34,7 @@ from conv_reference.verification.faults.planted import (
     tail,
     transform,
     transposed,
+    transposed_sizes,
     uninit,
     views,
 )
@@ -97,11 +98,11 @@ CLASSES: tuple[FaultClass, ...] = (
     bias.pointwise,
     kernel.flips,
     # Of other operators than conv2d.
-    transposed.extra,
+    transposed_sizes.extra,
     transposed.turned,
     transposed.channels,
-    transposed.cropped,
-    transposed.spaced,
+    transposed_sizes.cropped,
+    transposed_sizes.spaced,
     transposed.derived,
     transposed.held,
     transposed.accepted,
