@@ -48,6 +48,7 @@ def said(fails: Callable[[Case], bool]) -> str:
         (lambda c: c.geometry.groups > 1 and c.geometry.group_channels[1] > 1, "g > 1, o/g > 1"),
         (lambda c: c.requires_grad == "XK", "grad=XK"),
         (lambda c: sizes_of(c.geometry)["pw"] > 0, "pw > 0"),
+        (lambda c: sizes_of(c.geometry)["ph"] > 0, "ph > 0"),
         (lambda c: sizes_of(c.geometry)["blind_rows"] > 0, "outputs in rows of padding"),
         (lambda c: sizes_of(c.geometry)["blind_kernel_columns"] > 0, "taps in columns of padding"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -116,6 +117,14 @@ def test_what_is_no_size_becomes_as_plain_as_it_can(
 ) -> None:
     reduced = smallest_failing(LARGE, quantity, lambda c: bool(fails(c)))
     assert str(reduced).removeprefix(f"certificate float32 {PIXEL} ") == rest
+    assert Case.parse(str(reduced)) == reduced
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect"])
+def test_a_padding_mode_becomes_zeros_where_it_fails_so(mode: str) -> None:
+    case = LARGE.on(replace(LARGE.geometry, padding=((1, 1), (1, 1)), padding_mode="reflect"))
+    reduced = smallest_failing(case, "Y", lambda c: mode in {"zeros", c.geometry.padding_mode})
+    assert reduced.geometry.padding_mode == mode
 
 
 @settings(max_examples=30)
