@@ -14,6 +14,7 @@ from conv_reference.verification.detection.table import rendered
 
 OURS = "conv-reference verify"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+OTHERS_BEGIN, OTHERS_END = "<!-- operators: begin -->", "<!-- operators: end -->"
 _FIRST = {"Y", "dX", "dK", "db", "X", "G"}
 
 
@@ -28,9 +29,9 @@ class Check:
     asked: int  # sound convolutions
 
 
-def outcomes(folder: Path) -> tuple[list[Outcome], list[Alarm]]:
-    """What a default run found, as it was kept."""
-    kept = json.loads((folder / "faults.json").read_text("utf-8"))
+def outcomes(folder: Path, kept_in: str = "faults.json") -> tuple[list[Outcome], list[Alarm]]:
+    """What a default run found, as it was kept; by default of conv2d."""
+    kept = json.loads((folder / kept_in).read_text("utf-8"))
     faults = [
         Outcome(**{**each, "found": None if each["found"] is None else Found(**each["found"])})
         for each in kept["faults"]
@@ -150,6 +151,18 @@ def measured(folder: Path) -> str:
     return "\n".join([*lines, "\n\n".join(sentences(every, faults))])
 
 
+def operators(folder: Path) -> str:
+    """What stands on the page of the other operators."""
+    faults, _ = outcomes(folder, "operators.json")
+    lines = ["| a default run, seed 1 | found | missed |", "|---|---|---|"]
+    for operator in dict.fromkeys(each.operator for each in faults):
+        own = [each for each in faults if each.operator == operator]
+        missed = ", ".join(f"`{each.name}`" for each in own if each.found is None)
+        found = sum(each.found is not None for each in own)
+        lines.append(f"| {operator} | {found} of {len(own)} | {missed} |")
+    return "\n".join(lines)
+
+
 def in_one_line(folder: Path) -> str:
     """The README's."""
     all_, faults = outcomes(folder)[0], both(folder)[0]
@@ -170,8 +183,15 @@ def write(folder: Path) -> None:
     page = folder.parent / "detection.md"
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n\n{measured(folder)}\n\n{END}{after}", "utf-8")
+    text = f"{before}{BEGIN}\n\n{measured(folder)}\n\n{END}{after}"
+    before, _, rest = text.partition(OTHERS_BEGIN)
+    after = rest.partition(OTHERS_END)[2]
+    text = f"{before}{OTHERS_BEGIN}\n\n{operators(folder)}\n\n{OTHERS_END}{after}"
+    page.write_text(text, "utf-8")
     told = rendered(*outcomes(folder), "markdown")
     (folder / "faults.md").write_text(f"# Every planted fault, seed 1\n\n{told}", "utf-8")
+    others = rendered(*outcomes(folder, "operators.json"), "markdown")
+    title = "# Every fault planted in another operator than conv2d, seed 1"
+    (folder / "operators.md").write_text(f"{title}\n\n{others}", "utf-8")
     picture(checks(folder), len(both(folder)[0]), folder / "share.svg")
     print(in_one_line(folder))
