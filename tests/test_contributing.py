@@ -21,13 +21,15 @@ PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n# (.*?)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
+COPIED = ("conv_reference", "analytic")
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package with everything that the page adds."""
     folder = tmp_path_factory.mktemp("project")
-    ignored = ignore_patterns("__pycache__")
-    for package in ("conv_reference", "analytic"):
-        copytree(ROOT / package, folder / package, ignore=ignored)
+    for package in COPIED:
+        copytree(ROOT / package, folder / package, ignore=ignore_patterns("__pycache__"))
     for place, code in BLOCKS:
         added(folder, place, code)
     return folder
@@ -46,6 +48,71 @@ def added(folder: Path, place: str, code: str) -> None:
     else:
         code = before + code
     file.write_text(code, encoding="utf-8")
+
+
+def path_of(place: str) -> str:
+    """The file that the heading of a recipe's block names."""
+    return re.sub(r"^(at the end of |in )|: \w+$", "", place)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of the packages in it, by its path there."""
+    files = (file for package in COPIED for file in (folder / package).rglob("*"))
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in files
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+def test_no_other_file_is_touched_than_the_recipes_name(project: Path) -> None:
+    before, after = contents(ROOT), contents(project)
+
+    assert {path for path in after if before.get(path) != after[path]} == {
+        path_of(place) for place, _ in BLOCKS
+    }
+    assert {*before} <= {*after}
+
+
+# What lists options, checks, formats, dtypes or operators, or shows them.
+NOTICING = (
+    "conv_reference/test_cli.py",
+    "conv_reference/test_completion.py",
+    "conv_reference/test_quantities.py",
+    "conv_reference/verification/commands/test_checks.py",
+    "conv_reference/verification/commands/test_configuration.py",
+    "conv_reference/verification/commands/test_faults.py",
+    "conv_reference/verification/gate/test_baseline.py",
+    "conv_reference/verification/gate/test_gate_parameters.py",
+    "conv_reference/verification/reading",
+    "conv_reference/verification/report/test_formats.py",
+    "conv_reference/verification/target/test_operators.py",
+    "conv_reference/verification/test_options.py",
+    "test_architecture.py",
+)
+# What the page says that changes with a format or an option.
+NAMED = {"conv_reference/test_cli.py", "conv_reference/test_completion.py"}
+
+
+@pytest.mark.slow
+def test_no_other_file_needs_to_be_touched(project: Path, tmp_path: Path) -> None:
+    """In a copy of everything, the tests that would notice fail where the page says so alone."""
+    ignored = ignore_patterns("__pycache__", ".*", "mutants", "build", "wrong.py", "added.py")
+    copytree(ROOT, tmp_path, ignore=ignored, dirs_exist_ok=True)
+    copytree(project, tmp_path, ignore=ignored, dirs_exist_ok=True)
+    there = [f"tests/{path}" for path in NOTICING if (ROOT / "tests" / path).exists()]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *there],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = set(re.findall(r"^(?:FAILED|ERROR) tests/([^:\s]+)", done.stdout, re.MULTILINE))
+
+    assert len(there) == len(NOTICING)
+    assert failed == NAMED, done.stdout[-6_000:]
 
 
 def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
