@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from conv_reference.verification.detection import measured
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound.collection import SOUND
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import FOUND
 from conv_reference.verification.target.conventions import as_target
+
+OPERATORS = Path(__file__).parents[4] / "docs/detection/operators.json"
 
 
 @pytest.mark.slow
@@ -42,3 +49,19 @@ def test_a_false_alarm_would_be_told() -> None:
         del SOUND["broken"]
 
     assert alarm.said.startswith("FALSE ALARM by nonfinite")
+
+
+def of_each_class() -> list[tuple[str, str]]:
+    """Of the operators beside conv2d the first fault of each class, and the case that showed it."""
+    told = json.loads(OPERATORS.read_text(encoding="utf-8"))["faults"]
+    shown = [each for each in told if each["found"] is not None]
+    first = {each["fault_class"]: each for each in reversed(shown)}
+    return [(each["name"], each["found"]["case"]) for each in first.values()]
+
+
+@pytest.mark.parametrize(("name", "case"), of_each_class())
+def test_the_case_that_showed_a_fault_of_another_operator_shows_it(name: str, case: str) -> None:
+    fault = FAULTS[name]
+    target = as_target(fault.function, name=fault.target, operator=fault.asked)
+
+    assert next(measured.failures(target, (Case.parse(case),), 1, FOUND), None) is not None
