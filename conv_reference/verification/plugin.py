@@ -22,7 +22,8 @@ from conv_reference.verification.once_per_run import shared_report
 from conv_reference.verification.reading.patterns import Pattern, identifier, read_patterns
 from conv_reference.verification.report.groups import rows_of
 from conv_reference.verification.report.plain import failed_on, one_line
-from conv_reference.verification.report.summary import is_right, remarks
+from conv_reference.verification.report.summary import remarks
+from conv_reference.verification.report.table import is_right
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.runner import verify
 

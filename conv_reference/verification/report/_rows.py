@@ -10,7 +10,7 @@ from conv_reference.verification.reading import catalogue
 from conv_reference.verification.reading.catalogue import Entry
 from conv_reference.verification.report.groups import Group, rows_of
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.summary import Cell, table
+from conv_reference.verification.report.table import Cell, table
 
 
 @dataclass(frozen=True)

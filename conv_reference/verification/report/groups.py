@@ -53,16 +53,25 @@ class Group:
         return one_line(f"{what} in {first.dtype} on {first.geometry}{layout}")
 
     @property
-    def rows(self) -> tuple[str, ...]:
+    def every_row(self) -> tuple[str, ...]:
         """The checks that show the fault itself."""
-        return _few(f.check for f in self.findings if not f.follows)
+        return tuple(dict.fromkeys(f.check for f in self.findings if not f.follows))
+
+    @property
+    def every_following(self) -> tuple[str, ...]:
+        """The checks that fail because of it."""
+        every = (name for f in self.findings for name in rows_of(f))
+        return tuple(dict.fromkeys(name for name in every if name not in self.every_row))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The checks that show it; where they are many, the first of them."""
+        return _few(self.every_row)
 
     @property
     def following(self) -> tuple[str, ...]:
         """The checks that fail because of it; where they are many, the first of them."""
-        own = {f.check for f in self.findings if not f.follows}
-        every = (name for f in self.findings for name in rows_of(f))
-        return _few(name for name in every if name not in own)
+        return _few(self.every_following)
 
     @property
     def likewise(self) -> tuple[str, ...]:
@@ -72,7 +81,8 @@ class Group:
         dtypes.pop(first.dtype)
         lines = [one_line(", ".join(dtypes))] if dtypes else []
         for finding in self.findings:
-            if _place(finding) != _place(first):
+            # What follows from it is named by its checks.
+            if _place(finding) != _place(first) and finding.follows <= first.follows:
                 layout = "" if finding.layout == "contiguous" else f", {finding.layout}"
                 line = f"{finding.dtype} on {finding.geometry}{layout}"
                 if finding.quantity != first.quantity:

@@ -16,9 +16,9 @@ from conv_reference.verification.report.summary import (
     asked,
     calling,
     headline,
-    is_right,
     remarks,
 )
+from conv_reference.verification.report.table import is_right
 from conv_reference.verification.report.text import render_findings
 from conv_reference.verification.report.view import PLAIN, Top, View
 

@@ -17,15 +17,13 @@ from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
-    Cell,
-    Table,
     asked,
     calling,
     headline,
     provenance,
     remarks,
-    table,
 )
+from conv_reference.verification.report.table import Cell, Table, table
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 _MOST_OPEN = 5  # findings; the others, and what is known, are folded

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.notes import NoteKind
@@ -12,75 +12,17 @@ from conv_reference.verification.model.result import (
     FAILURES,
     FOUND,
     LEAST_SHARE,
-    CheckResult,
     Report,
     Verdict,
 )
-from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
-from conv_reference.verification.report.groups import groups, references
+from conv_reference.verification.report._refused import NO_DTYPE
+from conv_reference.verification.report.groups import groups
 from conv_reference.verification.report.plain import counted, failed_on, one_line
+from conv_reference.verification.report.table import is_right
 from conv_reference.verification.report.view import PLAIN, View
 
 PERMISSIVE = "permissive: it answers arguments for which there is no convolution"
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
-ASSUMPTION = (
-    "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
-    "implementation computes a multilinear map, too."
-)
-BITS = (
-    "effective bits / bits that the dtype should give; errors are taken relative to the sum of the "
-    "absolute products, so a may pass b"
-)
-NORMWISE = (
-    "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound of "
-    "a direct algorithm."
-)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What one check saw in one dtype."""
-
-    verdict: str  # "" where it was not put to this dtype
-    detail: str = ""  # the bound, or the bits
-    known: bool = False
-    right: bool = True
-
-    def __str__(self) -> str:
-        verdict = self.verdict if self.right else self.verdict.upper()
-        known = "(known)" if self.known else ""
-        return " ".join(word for word in (verdict, known, self.detail) if word)
-
-
-@dataclass(frozen=True)
-class Table:
-    """The checks as rows, the dtypes as columns."""
-
-    dtypes: tuple[str, ...]
-    # name, cells, cases; None of a line that stands for several, whose cases are often the same
-    rows: tuple[tuple[str, tuple[Cell, ...], int | None], ...]
-
-    @property
-    def footnotes(self) -> tuple[str, ...]:
-        """What the details in the cells mean, as far as they occur."""
-        details = [cell.detail for _, cells, _ in self.rows for cell in cells]
-        notes = []
-        if any("/" in detail for detail in details):
-            notes.append(f"a/b: {BITS}.")
-        if any("*" in detail for detail in details):
-            notes.append(NORMWISE)
-        if any("≤" in detail for detail in details):
-            notes.append(ASSUMPTION)
-        return tuple(notes)
-
-
-def is_right(check: CheckResult, report: Report) -> bool:
-    """Whether a check is as good as required, known to be bad, or unsupported."""
-    return (
-        check.verdict == Verdict.UNSUPPORTED
-        or check.known
-        or replace(report, checks=(check,)).is_right
-    )
 
 
 def headline(report: Report) -> str:
@@ -256,88 +198,6 @@ def by_dtype(report: Report) -> str:
         found.setdefault(word, []).append(one_line(dtype))
     order = sorted(found, key=lambda word: word != "right")
     return "; ".join(f"{word} in {', '.join(found[word])}" for word in order) if order[1:] else ""
-
-
-def table(report: Report, *, fold: bool = False) -> Table:
-    """The checks that ran in at least one dtype, in the report's order.
-
-    A dtype that was refused as a whole has no column.
-
-    Args:
-        report: whose checks they are.
-        fold: whether those that are exact in every dtype are one line, the last, which has the
-            weakest of their bounds.
-    """
-    left_out = {NO_DTYPE, *refused_dtypes(report)}
-    ran = [check for check in report.checks if check.dtype not in left_out]
-    dtypes = tuple(dict.fromkeys(one_line(check.dtype) for check in ran))
-    found: dict[str, dict[str, CheckResult]] = {}
-    for check in ran:
-        found.setdefault(one_line(check.name), {})[one_line(check.dtype)] = check
-    seen = references(report.findings)
-    several = len({number for numbers in seen.values() for number in numbers}) > 1
-    rows = []
-    for name, by_dtype in found.items():
-        if all(check.verdict == Verdict.UNSUPPORTED for check in by_dtype.values()):
-            continue
-        cells = tuple(
-            _cell(one, report, seen.get((one.name, one.dtype), ()) if several else ())
-            if (one := by_dtype.get(dtype)) is not None
-            else Cell("")
-            for dtype in dtypes
-        )
-        cases = sum(check.cases or check.geometries for check in by_dtype.values())
-        rows.append((name, cells, cases))
-    return _folded(Table(dtypes, tuple(rows)), report) if fold else Table(dtypes, tuple(rows))
-
-
-def _folded(whole: Table, report: Report) -> Table:
-    """The rows that are exact in every dtype as one."""
-    exact = [row for row in whole.rows if {cell.verdict for cell in row[1]} == {"exact"}]
-    if len(exact) < 2:
-        return whole
-    names = {name for name, _, _ in exact}
-    bounds: dict[str, float] = {}
-    for check in report.checks:
-        if one_line(check.name) in names and check.miss_bound is not None:
-            dtype = one_line(check.dtype)
-            bounds[dtype] = max(bounds.get(dtype, 0.0), check.miss_bound)
-    cells = tuple(
-        Cell("exact", _bound(bounds[dtype]) if dtype in bounds else "") for dtype in whole.dtypes
-    )
-    others = tuple(row for row in whole.rows if row not in exact)
-    name = f"{'other' if others else 'all'} {len(exact)} checks"
-    return Table(whole.dtypes, (*others, (name, cells, None)))
-
-
-def _bound(miss_bound: float) -> str:
-    return f"≤{miss_bound:.0e}"
-
-
-def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
-    known = check.known and check.verdict in FOUND
-    right = is_right(check, report)
-    detail = _detail(check)
-    if seen and (not right or check.verdict == Verdict.PERMISSIVE):
-        detail = f"see {_listed(seen)}"
-    return Cell(check.verdict.value, detail, known=known, right=right)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    """``1, 3``; of more than fit into a cell the first."""
-    return ", ".join(map(str, numbers)) if len(numbers) <= _MOST_SEEN else f"{numbers[0]}, ..."
-
-
-_MOST_SEEN = 2  # findings, in a cell
-
-
-def _detail(check: CheckResult) -> str:
-    if check.verdict == Verdict.ROUNDED and check.effective_bits is not None:
-        expected = "" if check.expected_bits is None else f"/{check.expected_bits:g}"
-        return f"{check.effective_bits:.1f}{expected}{'*' if check.bound == 'normwise' else ''}"
-    if check.verdict == Verdict.EXACT and check.miss_bound is not None:
-        return _bound(check.miss_bound)
-    return ""
 
 
 def asked(report: Report) -> tuple[str, ...]:

@@ -11,15 +11,14 @@ from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
-    Table,
     asked,
     calling,
     closing,
     headline,
     provenance,
     remarks,
-    table,
 )
+from conv_reference.verification.report.table import Table, table
 from conv_reference.verification.report.view import PLAIN, Top, View
 
 SUFFIXES = (".txt", ".text", ".log")

@@ -102,9 +102,9 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
 
 def _with_its_bias(own: Stranger, found: Convention) -> Convention:
     """With the form of a bias that its backward pass takes, too: Y may agree with several."""
-    if not (own.over_arrays and own.has_backward and found.biased):
+    if not (own.over_arrays and own.has_backward):
         return found
-    for form in (found.bias, *BIASES):
+    for form in (found.bias, *(BIASES if found.biased else ())):
         other = replace(found, bias=form)
         if asked(own, other).level is found.level and goes_back(own, other):
             return other

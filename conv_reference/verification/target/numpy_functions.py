@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,7 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
     """
     backward = backward_of(function)
     apart = None if backward is None else _apart(function, backward)
+    order = Order()
 
     def bound(settings: Mapping[str, Any]) -> Bound:
         called = own.bound(settings)
@@ -37,13 +38,13 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
             answer = called(X, K, b)
             shapes = [array.shape for array in (X, K, b) if array is not None]
             if backward is not None and isinstance(answer, tuple | list) and len(answer) == 2:
-                return Passed(answer[0], lambda G: in_order(backward(G, answer[1]), shapes))
+                return Passed(answer[0], lambda G: order.sorted(backward(G, answer[1]), shapes))
             first = answer[0] if isinstance(answer, tuple | list) and answer else answer
             if backward is None or apart is None:
                 return Passed(first, None)
             options = {own.names[o]: value for o, value in settings.items() if o in own.names}
             return Passed(
-                first, lambda G: in_order(backward(**apart(G, (X, K, b), options)), shapes)
+                first, lambda G: order.sorted(backward(**apart(G, (X, K, b), options)), shapes)
             )
 
         return lifted(run, has_backward=backward is not None)
@@ -101,20 +102,44 @@ def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
     return None
 
 
-def in_order(gradients: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
-    """dX, dK and db: in this order, unless their shapes say that it is another.
+class Order:
+    """Where dX, dK and db are in what a backward pass hands back.
 
-    Args:
-        gradients: what a backward pass hands back; one alone is dX.
-        shapes: of X, K and, where there is one, b.
+    In this order, until a pass over operands of which no two have one shape says another. The trial
+    of a convention makes such a pass before any case. Where shapes agree, nothing could say so: a
+    gradient of a wrong shape would be replaced by another's.
     """
-    found = list(_flat(gradients))
-    by_shape = [[g for g in found if np.shape(g) == shape] for shape in shapes]
-    told = [those[0] for those in by_shape if len(those) == 1]
-    # One array of two shapes' is not both: where X and K are of one size, dX may have another.
-    if len(told) == len(shapes) == len({id(gradient) for gradient in told}):
-        return told
-    return found[: len(shapes)]
+
+    def __init__(self) -> None:
+        self._places: dict[int, tuple[int, ...]] = {}  # by how many are asked for
+
+    def sorted(self, gradients: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+        """dX, dK and db.
+
+        Args:
+            gradients: what a backward pass hands back; one alone is dX.
+            shapes: of X, K and, where there is one, b.
+        """
+        found = list(_flat(gradients))
+        learned = self._places.get(len(shapes)) or places_by_shape(found, shapes)
+        if learned is None:
+            return found[: len(shapes)]
+        self._places[len(shapes)] = learned
+        return [found[place] if place < len(found) else None for place in learned]
+
+
+def places_by_shape(
+    found: Sequence[Any], shapes: Sequence[tuple[int, ...]]
+) -> tuple[int, ...] | None:
+    """Which of the gradients has which shape; None where that is not one each.
+
+    >>> places_by_shape([np.ones(3), np.ones((2, 5))], [(2, 5), (3,)])
+    (1, 0)
+    """
+    alike = [[place for place, g in enumerate(found) if np.shape(g) == shape] for shape in shapes]
+    if len({*shapes}) < len(shapes) or any(len(places) != 1 for places in alike):
+        return None
+    return tuple(place for (place,) in alike)
 
 
 def _flat(gradients: Any) -> Iterator[Any]:

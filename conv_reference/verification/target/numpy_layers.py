@@ -18,7 +18,7 @@ import torch
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.arrays import Passed, lifted
-from conv_reference.verification.target.numpy_functions import in_order
+from conv_reference.verification.target.numpy_functions import Order
 from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS, NAMES
 from conv_reference.verification.target.strangers import Bound, Stranger, constructed
 
@@ -50,7 +50,7 @@ def numpy_layer(layer: type) -> Stranger:
         TargetError: when its constructor must be given what is no size of a convolution.
     """
     own = constructed(layer)
-    rate = _rate(layer)
+    rate, order = _rate(layer), Order()
     seen: set[str] = set()
 
     def bound(settings: Mapping[str, Any]) -> Bound:
@@ -60,7 +60,7 @@ def numpy_layer(layer: type) -> Stranger:
 
         def run(X: Any, K: Any, b: Any) -> Passed:
             made = make(**dict(zip(own.arrays, (K, b), strict=False)))
-            one = _Run(made, X, K, b, rate)
+            one = _Run(made, X, K, b, rate, order)
             if one.is_biased_by_position:
                 seen.add(_BY_POSITION)
             return one.passed(X)
@@ -141,8 +141,8 @@ def places(holder: Any, depth: int = 2, before: str = "") -> Iterator[Place]:
 class _Run:
     """One object, its kernel and bias replaced, and one pass through it."""
 
-    def __init__(self, layer: Any, X: Any, K: Any, b: Any, rate: str | None) -> None:
-        self._layer, self._rate = layer, rate
+    def __init__(self, layer: Any, X: Any, K: Any, b: Any, rate: str | None, order: Order) -> None:
+        self._layer, self._rate, self._order = layer, rate, order
         if rate is not None:  # its step may be taken in place, in arrays that are its own
             K, b = K.copy(), None if b is None else b.copy()
         found, self._kernel = self._looked_for(K.shape)
@@ -185,7 +185,7 @@ class _Run:
             )
         if isinstance(returned, tuple | list):
             shapes = [array.shape for array in (X, self._K, self._b) if array is not None]
-            found = in_order(returned, shapes)
+            found = self._order.sorted(returned, shapes)
             gradients = [*found, *[None] * (len(shapes) - len(found))]
         else:
             gradients = [returned]

@@ -147,7 +147,10 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
 
 
 def goes_back(own: Stranger, convention: Convention) -> bool:
-    """Whether the backward pass of the tiny case comes to its end, whatever it answers."""
+    """Whether the backward pass of the tiny case comes to its end, whatever it answers.
+
+    As no two sizes are the same, it also says in which order gradients come.
+    """
     geometry = tiny(own, convention)
     if geometry is None:
         return False
@@ -156,10 +159,13 @@ def goes_back(own: Stranger, convention: Convention) -> bool:
         geometry = replace(geometry, padding=((1, 1), (1, 1)))
     operands = exact_operands(geometry, own.dtype, seed=0)
     X, K = own_form(operands.input, operands.weight, convention.form)
-    leaves = [tensor.requires_grad_() for tensor in (X, K, operands.bias)]
+    biased = [operands.bias] if convention.biased else []
+    leaves = [tensor.requires_grad_() for tensor in (X, K, *biased)]
     settings = settings_of(own, convention, geometry, bias=convention.biased)
     try:
-        Y = first_tensor(called(own.bound(settings), convention)(*leaves))
+        Y = first_tensor(
+            called(own.bound(settings), convention)(*leaves, *[None] * (3 - len(leaves)))
+        )
         torch.autograd.grad(Y, leaves, torch.ones_like(Y), allow_unused=True)
     except (Exception, SystemExit):
         return False

@@ -9,7 +9,7 @@ from conv_reference.verification import verify
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.target.numpy_functions import in_order
+from conv_reference.verification.target.numpy_functions import Order
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.tiny import tiny_judgements
 
@@ -111,9 +111,14 @@ def test_a_constructor_that_takes_what_is_no_size_is_refused() -> None:
 def test_gradients_are_told_by_their_shapes_else_by_their_order() -> None:
     X, K, b = np.ones((1, 2)), np.ones((3, 4)), np.ones(5)
     shapes = [X.shape, K.shape, b.shape]
-    assert [g.shape for g in in_order((K, b, X), shapes)] == shapes
-    assert in_order((K, K, b), shapes)[0] is K
-    assert in_order(X, shapes)[0] is X
+    assert Order().sorted((K, K, b), shapes)[0] is K
+    assert Order().sorted(X, shapes)[0] is X
+    learned = Order()
+    assert [g.shape for g in learned.sorted((K, b, X), shapes)] == shapes
+    # Where all are of one shape, too; and no other takes the place of a wrong one.
+    assert [*map(int, learned.sorted((K[0, 0], b[0], 2 * X[0, 0]), [(), (), ()]))] == [2, 1, 1]
+    empty = np.ones((1, 0))
+    assert Order().sorted((empty, b, X), [X.shape, X.shape, b.shape])[0] is empty
 
 
 def windows_forward(x: Any, w: Any, b: Any) -> Any:
@@ -210,14 +215,6 @@ class Nested(Held):
 def test_gradients_in_a_list_of_their_own_are_found() -> None:
     judged = tiny_judgements(as_target(Nested))
     assert [j.verdict for j in judged] == [Verdict.EXACT] * 4, judged
-
-
-def test_a_gradient_of_two_shapes_is_not_taken_for_both() -> None:
-    dX, dK = np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 2))
-    assert [g is d for g, d in zip(in_order((dX, dK), [dK.shape] * 2), (dX, dK), strict=True)] == [
-        True,
-        True,
-    ]
 
 
 class Doubled(Held):
