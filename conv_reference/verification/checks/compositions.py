@@ -128,7 +128,7 @@ class _Composed:
         def apply(function: _Function) -> _Function:
             return partial(_over, inner(function), dims)
 
-        name = f"vmap({self.name}, {axis.size} times)"
+        name = f"vmap({self.name}, n={axis.size})"
         return _Composed(name, self.form.vmap(axis, dims), apply)
 
 
@@ -194,7 +194,7 @@ def _judged(
 
 
 def _said(composed: _Composed, place: int) -> str:
-    """Which result of which word: "result 2 of 3 of vmap(vjp(Y), 5 times), of K's shape"."""
+    """Which result of which word: "result 2 of 3 of vmap(vjp(Y), n=5), of K's shape"."""
     results = composed.form.results
     which = f"result {place + 1} of {len(results)} of " if len(results) > 1 else ""
     like = QUANTITIES[QUANTITY_OF[results[place].variable.role]]

@@ -166,9 +166,6 @@ def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
     if finding is None:
         return found
     geometry = Case.parse(finding.case).geometry if finding.case else None
-    words = f"{finding.cause} {finding.circumstances} {finding.layout} {finding.dtype}"
-    if finding.verdict == Verdict.PERMISSIVE:  # which argument was answered
-        words += f" {finding.explanation}"
     return replace(
         found,
         geometry=finding.geometry,
@@ -176,8 +173,19 @@ def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
         products=0 if geometry is None else _products(geometry),
         cause=finding.cause,
         circumstances=finding.circumstances,
-        named=named(mutant.about, words),
+        named=named(mutant.about, _words(finding, report.findings)),
     )
+
+
+def _words(finding: Finding, every: tuple[Finding, ...]) -> str:
+    """What a person reads above the formulas: where, under which check, and its first line.
+
+    Its numbers are of one draw, and the formulas name each operand: neither names a guard.
+    """
+    dtypes = {other.dtype for other in every if other.fault == finding.fault and not other.follows}
+    first = finding.explanation.partition("\n")[0]
+    said = (finding.cause, finding.circumstances, finding.layout, first, finding.check)
+    return " ".join((*said, *sorted(dtypes)))
 
 
 def _meant(findings: tuple[Finding, ...], found: Found) -> Finding | None:

@@ -21,6 +21,7 @@ from conv_reference.verification.diagnosis.readout import (
     read_out,
     repeated_dims,
 )
+from conv_reference.verification.diagnosis.steadiness import CHANGES, unsteady
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import Case
@@ -67,6 +68,13 @@ def explain_case(
             return Explanation(cause=cause)
         picture, quantity = None, judgement.quantity_name
         try:
+            changes = unsteady(trial, quantity)
+            if changes:
+                return Explanation(
+                    _changing(trial, judgement, changes),
+                    CHANGES,
+                    _grids(trial, quantity, judgement.index),
+                )
             indices = _wrong_indices(trial, judgement)
             found = {index: _found(trial, quantity, index) for index in indices}
             formulas = (_formulas(trial, quantity, index, found[index]) for index in indices)
@@ -75,6 +83,12 @@ def explain_case(
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"
     return Explanation(text, cause, _grids(trial, quantity, judgement.index), picture)
+
+
+def _changing(trial: Trial, judgement: Judgement, changes: str) -> str:
+    """What the element should be, and how its answers change."""
+    should = _formulas(trial, judgement.quantity_name, judgement.index, None)
+    return f"{should}\n  is        {changes}" if should else f"it is {changes}"
 
 
 def _found(trial: Trial, quantity: str, own_index: Index) -> Readout | None:

@@ -15,7 +15,9 @@ from conv_reference.verification.model.result import Verdict
 _MOST_PRODUCTS = 2_000_000  # of a case that is asked
 _NUMBERS = (Values.COUNTING, Values.BALANCED, Values.HEAVY_INPUT, Values.HEAVY_WEIGHT)
 _SEEDS = 9  # with which the smallest case itself is asked again
-_FEWEST = 5  # of them with which it has to fail
+_USUAL = 5  # of them with which it fails, unless the fault shows by chance
+_MORE_SEEDS = 45  # with which it is asked then
+_FEWEST = 5  # of all of them with which it has to fail
 _CHANCE = 1e-4  # that a case which fails as often passes all the seeds of a neighbour
 _JUDGED = {Verdict.EXACT, Verdict.ROUNDED}
 
@@ -68,7 +70,8 @@ class Neighbours:
         alike = (
             judgement.verdict
             for judgement in judgements
-            if (judgement.check, judgement.quantity_alike) == (asked.check, asked.quantity_alike)
+            if judgement.check == asked.check
+            and judgement.quantity_alike in {asked.quantity_alike, ""}  # of the case as a whole
         )
         return False if {*alike} & _JUDGED else None
 
@@ -81,11 +84,15 @@ def neighbours_of(start: Failure, bench: Bench, is_own: Condition) -> Neighbours
     Where a fault shows over integers, those over which it does are asked of the neighbours, too.
     """
     asked, case = Neighbours(start, bench, is_own), start.case
-    failed = sum(asked.answers([case], further).get(case, False) for further in range(_SEEDS))
+    tried = range(_SEEDS)
+    failed = sum(asked.answers([case], further).get(case, False) for further in tried)
+    if failed < _USUAL:
+        tried = range(_MORE_SEEDS)
+        failed = sum(asked.answers([case], further).get(case, False) for further in tried)
     if failed < _FEWEST:
         return None
-    if failed < _SEEDS:
-        return replace(asked, seeds=range(ceil(log(_CHANCE) / log(1 - failed / _SEEDS))))
+    if failed < len(tried):
+        return replace(asked, seeds=range(ceil(log(_CHANCE) / log(1 - failed / len(tried)))))
     if case.values == Values.REAL:
         return asked
     others = {replace(case, values=values): values for values in _NUMBERS if values != case.values}

@@ -149,6 +149,33 @@ def test_of_an_answer_that_changes_nothing_is_said() -> None:
     assert around(found[0], bench, lambda _: True) == ""
 
 
+def test_of_a_fault_that_shows_now_and_then_neighbours_are_asked_often_enough() -> None:
+    """One call in four is wrong, of two samples and more."""
+    generator = torch.Generator().manual_seed(0)
+    target = wrong_where(
+        lambda X, K, given: bool(torch.rand(1, generator=generator) < 1 / 4) and X.shape[0] > 1
+    )
+    bench, case = (
+        bench_of(target),
+        Case.parse("certificate float32 n2 h1 w1 k1 grad= nobias values=ones"),
+    )
+    found = list[Failure]()
+    while not found:
+        found = bench.failures_on([case])[case]
+    sentence = "Around the smallest case the target fails where n ≥ 2, and passes just outside."
+    assert around(found[0], bench, lambda _: True) == sentence
+
+
+def test_a_row_that_is_exact_as_a_whole_has_passed() -> None:
+    def draws_of_three(input: Tensor, weight: Tensor) -> Tensor:
+        if input.shape[0] > 2:
+            torch.rand(1)
+        return conv2d(input, weight)
+
+    sentence = "Around the smallest case the target fails where n ≥ 3, and passes just outside."
+    assert said(draws_of_three, "global_state float32 n3 h1 w1 k1 grad= nobias") == sentence
+
+
 def test_where_the_time_ran_out_no_half_of_a_sentence_is_said() -> None:
     bench = bench_of(wrong_where(lambda X, K, given: X.shape[0] > 4))
     case = Case.parse("certificate float32 n5 h1 w1 k1 grad= nobias")
