@@ -16,6 +16,7 @@ from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
+from conv_reference.verification.trial.raised import thrown_of
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
@@ -43,7 +44,7 @@ def autocast(trial: Trial) -> Iterator[Judgement]:
         yield from _under_autocast(trial, "autocast", integers.operands(), real=False)
     except TargetRaised as raised:  # the contract asks for calls outside of autocast alone
         asked = "the call" if raised.quantity == "Y" else "the backward pass"
-        yield not_judged("autocast", f"under autocast {asked} raises {raised}")
+        yield not_judged("autocast", f"under autocast {asked} raises {raised}", thrown_of(raised))
 
 
 @check(

@@ -20,6 +20,7 @@ from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, answer
 from conv_reference.verification.trial.judge import Expected
+from conv_reference.verification.trial.raised import thrown_of
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 # Of the dimension that is mapped over, one of these for each case: a rule that squeezes fails of
@@ -268,7 +269,9 @@ def batched_gradients(trial: Trial) -> Iterator[Judgement]:
             trial.call(mapped.operands, requires_grad=trial.case.arguments), mapped, trial
         )
     except TargetRaised as raised:  # what maps here is older than torch.func, and lacks much
-        yield not_judged("batched_gradients", f"with is_grads_batched it raises {raised}")
+        yield not_judged(
+            "batched_gradients", f"with is_grads_batched it raises {raised}", thrown_of(raised)
+        )
         return
     expected = _expected_gradients(trial, mapped, "G")
     for name, actual in found.items():

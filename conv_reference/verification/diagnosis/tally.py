@@ -33,7 +33,7 @@ _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
 )
 _SHAPES, _MISFIT = "shapes", "returned an invalid gradient"  # the row; and as torch says it
-AS_FOUND = "raises as it does without the transform, which is a finding"
+AS_FOUND = "raises as it does without it, which is a finding"
 DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
     "workspace; that shows when the block is freed, which may be in a later call."
@@ -51,8 +51,9 @@ class _Seen:
     bits: list[float] = field(default_factory=list)
     bounds: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
-    reason: str = ""
-    # What was thrown where that is unsupported, and what is reported of it.
+    # Why cases are unsupported, and what was thrown where that is the reason.
+    reasons: dict[str, Thrown | None] = field(default_factory=dict)
+    # What was thrown under a transform where that is unsupported, and what is reported of it.
     thrown: dict[Thrown, str] = field(default_factory=dict)
 
 
@@ -103,7 +104,9 @@ class Tally:
         elif judgement.verdict == Verdict.UNSUPPORTED:
             said, thrown = judgement.actual or judgement.explanation, judgement.thrown
             if thrown is None or thrown.refusal:
-                seen.reason = seen.reason or said
+                seen.reasons.setdefault(said, None)
+            elif not judgement.actual:  # a row that claims nothing where it is thrown
+                seen.reasons.setdefault(said, thrown.alike)
             else:
                 seen.thrown.setdefault(thrown.alike, said)
         elif judgement.observed:
@@ -185,6 +188,8 @@ class Tally:
         # A mode that some cases have and others do not is judged by those that do.
         verdict = worst(verdicts - {Verdict.UNSUPPORTED})
         of_transforms = [said for thrown, said in seen.thrown.items() if thrown not in found]
+        of_others = [said for said, thrown in seen.reasons.items() if thrown not in found]
+        as_found = AS_FOUND if seen.thrown or seen.reasons else ""
         return CheckResult(
             name=row,
             dtype=dtype_name(dtype),
@@ -198,7 +203,7 @@ class Tally:
             unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
-            reason=seen.reason or (of_transforms or [AS_FOUND if seen.thrown else ""])[0],
+            reason=(*of_others, *of_transforms, as_found)[0],
             raises=bool(of_transforms),
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,

@@ -13,7 +13,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.judgement import Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import judge, whole
 from conv_reference.verification.trial.trial import Trial
@@ -98,9 +98,15 @@ def observed(row: str, quantity: str, what: str) -> Judgement:
     return Judgement(row, quantity, Verdict.EXACT, observed=what)
 
 
-def not_judged(row: str, reason: str) -> Judgement:
-    """That nothing is claimed of a case, and why: it is counted as unsupported."""
-    return Judgement(row, "", Verdict.UNSUPPORTED, explanation=reason)
+def not_judged(row: str, reason: str, thrown: Thrown | None = None) -> Judgement:
+    """That nothing is claimed of a case, and why: it is counted as unsupported.
+
+    Args:
+        row: of the report.
+        reason: in words.
+        thrown: what was raised, where that is the reason.
+    """
+    return Judgement(row, "", Verdict.UNSUPPORTED, explanation=reason, thrown=thrown)
 
 
 def _not_rounded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from conv_reference.verification.model.judgement import Judgement, Thrown
@@ -35,13 +36,11 @@ def judged_raised(
     if isinstance(raised.error, LeftEnteredError):
         said = f"{raised.error}"
         return whole(row, raised.quantity, "nothing left entered", "torch works otherwise", said)
-    kind = type_name(raised.error)
-    said = f"{kind}: {message_of(raised.error)}"
-    message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
-    place = _place(raised.error)
-    refusal = refused or is_unsupported(raised.error, own=bool(place))
+    thrown = thrown_of(raised)
+    message = f"{thrown.kind}: {thrown.message}"
+    refusal = refused or is_unsupported(raised.error, own=bool(thrown.place))
     unsupported = refusal or transform
-    where = f" (at {place})" if place else ""
+    where = f" (at {thrown.place})" if thrown.place else ""
     when = f"{raised.under}: " if raised.under else ""
     return Judgement(
         check=row,
@@ -51,8 +50,16 @@ def judged_raised(
         expected="an answer",
         actual=message if refusal or not transform else f"raises {message}{where}",
         explanation=f"{when}raised {message}{where}{'' if unsupported else _hint(message)}",
-        thrown=Thrown(kind, message.removeprefix(f"{kind}: "), place, refusal=refusal),
+        thrown=replace(thrown, refusal=refusal),
     )
+
+
+def thrown_of(raised: TargetRaised) -> Thrown:
+    """What was thrown and where, by which the same is known again elsewhere."""
+    kind = type_name(raised.error)
+    said = f"{kind}: {message_of(raised.error)}"
+    message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
+    return Thrown(kind, message.removeprefix(f"{kind}: "), _place(raised.error))
 
 
 def _hint(message: str) -> str:

@@ -11,6 +11,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Verdict
+from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.values import miss_bound
 
 SMALL = Case.parse("certificate float32 h1 w2 k1x2")
@@ -234,6 +235,21 @@ def test_what_torch_throws_for_a_gradient_of_another_shape_is_no_raise_of_a_mode
     _, beside = given.results(())
 
     assert (alone.raises, alone.reason) == (True, "raises")
+    assert (beside.raises, beside.reason) == (False, AS_FOUND)
+
+
+def test_a_row_that_claims_nothing_where_a_finding_is_raised_says_so() -> None:
+    thrown = Thrown("RuntimeError", "shape '[1, 2]' is invalid", "mine.py:3")
+    case = Case.parse("autocast float32 h1 w2 k1")
+    said = not_judged("autocast", "under autocast the call raises RuntimeError", thrown)
+    given = Tally((*all_checks().values(),), (torch.float32,))
+    given.add(case, [said])
+    (alone,) = given.results(())
+    raised = Judgement("forward", "Y", Verdict.RAISED, thrown=thrown)
+    given.add(SMALL, [raised])
+    _, beside = given.results(())
+
+    assert (alone.raises, alone.reason) == (False, said.explanation)
     assert (beside.raises, beside.reason) == (False, AS_FOUND)
 
 
