@@ -110,7 +110,7 @@ def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> l
     passing = right
     while passing and len(chosen) < _MOST:
         counts = {text: sum(text in met for met in passing) for text in sorted(common)}
-        best = min(counts, key=counts.__getitem__, default=None)
+        best = min(counts, key=lambda text: (counts[text], *_plainness(text)), default=None)
         if best is None or _may_be_chance(counts[best], len(passing), failing, tested):
             break
         chosen.append(best)
@@ -120,6 +120,11 @@ def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> l
         if rest and sum(met.issuperset(rest) for met in right) == len(passing):
             chosen = rest
     return chosen
+
+
+def _plainness(text: str) -> tuple[bool, bool]:
+    """What comes first of conditions that as many meet: a value, and a remainder last."""
+    return "%" in text, " = " not in text
 
 
 def _may_be_chance(meeting: int, passing: int, failing: int, tested: int) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from torch.nn.functional import conv2d
@@ -59,6 +60,13 @@ def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions
     named, _, others = rest.partition("; ")
     assert set(named.split(", ")) == set(conditions.split(", "))
     assert others == "no other with that passed."
+
+
+def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
+    """Of a batch of 0 each division leaves none."""
+    others = [case for case in CASES if case.geometry.batch % 2]
+    empty = [case.on(replace(case.geometry, batch=0)) for case in others[::20]]
+    assert circumstances(empty, others) == f"All {len(empty)} have n = 0; no other with that passed."
 
 
 def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:
