@@ -87,7 +87,7 @@ def test_a_size_that_is_refused_in_every_dtype_is_no_refusal_of_a_dtype() -> Non
 
 def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
     assert limits_of(inconsistent).refuses == ()
-    report = verify(inconsistent, checks="certificate", dtypes="float32", cases=60, known=None)
+    report = verify(inconsistent, checks="certificate", dtypes="float64", cases=60, known=None)
     assert report.verdict == Verdict.RAISED
 
 
