@@ -203,7 +203,7 @@ class Tally:
             unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
-            reason=(*of_others, *of_transforms, as_found)[0],
+            reason=next(filter(None, (*of_others, *of_transforms, as_found)), ""),
             raises=bool(of_transforms),
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
