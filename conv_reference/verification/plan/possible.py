@@ -37,7 +37,7 @@ def is_telling(target: Target, case: Case, seed: int) -> bool:
     if not is_possible(target, case):
         return False
     uneven = any(before != after for before, after in case.geometry.padding)
-    if uneven and "padding" not in target.fixed and not target.same_padding:
+    if uneven and "padding" not in target.fixed and not (target.same_padding or target.pads):
         return False  # a word asks for it, which a case does not hold
     if not _is_of_check(target, case):
         return False

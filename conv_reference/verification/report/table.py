@@ -79,8 +79,9 @@ def table(report: Report, *, fold: bool = False) -> Table:
 
     Args:
         report: whose checks they are.
-        fold: whether those that are exact in every dtype are one line, the last, which has the
-            weakest of their bounds; and those that fail by what others show, one before it.
+        fold: whether those that are exact in every dtype that they were asked in are one line,
+            the last, which has the weakest of their bounds; and those that fail by what others
+            show, one before it.
     """
     left_out = {NO_DTYPE, *refused_dtypes(report)}
     ran = [check for check in report.checks if check.dtype not in left_out]
@@ -137,8 +138,8 @@ def _fails_alone(cells: Sequence[Cell]) -> bool:
 
 
 def _without_exact(whole: Table, report: Report) -> Table:
-    """The rows that are exact in every dtype as one."""
-    exact = [row for row in whole.rows if {cell.verdict for cell in row[1]} == {"exact"}]
+    """The rows that are exact in every dtype that they were asked in as one."""
+    exact = [row for row in whole.rows if {cell.verdict for cell in row[1]} - {""} == {"exact"}]
     if len(exact) < 2:
         return whole
     names = {name for name, _, _ in exact}
@@ -147,8 +148,10 @@ def _without_exact(whole: Table, report: Report) -> Table:
         if one_line(check.name) in names and check.miss_bound is not None:
             dtype = one_line(check.dtype)
             bounds[dtype] = max(bounds.get(dtype, 0.0), check.miss_bound)
+    asked = [any(cells[i].verdict for _, cells, _ in exact) for i in range(len(whole.dtypes))]
     cells = tuple(
-        Cell("exact", _bound(bounds[dtype]) if dtype in bounds else "") for dtype in whole.dtypes
+        Cell("exact", _bound(bounds[dtype]) if dtype in bounds else "") if any_asked else Cell("")
+        for dtype, any_asked in zip(whole.dtypes, asked, strict=True)
     )
     others = tuple(row for row in whole.rows if row not in exact)
     name = f"{'other' if others else 'all'} {len(exact)} checks"

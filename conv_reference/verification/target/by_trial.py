@@ -29,7 +29,7 @@ from conv_reference.verification.target.numpy_layers import is_numpy_layer, nump
 from conv_reference.verification.target.others import known_other
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.strangers import Stranger, stranger
-from conv_reference.verification.target.target import Target
+from conv_reference.verification.target.target import OWN_PADDINGS, Target
 from conv_reference.verification.target.trials import (
     OF_THREE,
     TINY,
@@ -87,7 +87,10 @@ def _as_torchs(own: Stranger, implementation: Any, standard: Target, name: str) 
 
 
 def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, Convention | None]:
-    """Over tensors, or where nothing agrees so, and more does otherwise, over numpy arrays."""
+    """Over tensors, or where nothing agrees so, and more does otherwise, over numpy arrays.
+
+    And where nothing agrees, and it has no word for its padding, as one that pads of itself.
+    """
     found = settled(own, words)
     level = Level.RAISED if found is None else found.level
     if not own.over_arrays and inspect.isfunction(implementation) and level < Level.AGREES:
@@ -95,9 +98,22 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
         other = settled(arrays, words)
         if other is not None and other.level > level:
             own, found = arrays, other
+    if "padding" not in own.names and (found is None or found.level < Level.AGREES):
+        own, found = _padding_of_itself(own, words) or (own, found)
     if found is None:
         return own, None
     return _known(own, found), _with_its_bias(own, found)
+
+
+def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Convention] | None:
+    """As one that pads so, whatever is asked, where it agrees; of several, with the most kernels.
+
+    Of three by three half the kernel and SAME are one.
+    """
+    padded = [replace(own, pads=padding) for padding in OWN_PADDINGS]
+    tried = [(each, found) for each in padded if (found := settled(each, words)) is not None]
+    agreeing = [pair for pair in tried if pair[1].level is Level.AGREES]
+    return min(agreeing, key=lambda pair: len(pair[1].integers), default=None)
 
 
 def _with_its_bias(own: Stranger, found: Convention) -> Convention:
@@ -127,7 +143,8 @@ def _is_torchs(own: Stranger, found: Convention, standard: Target) -> bool:
     """Whether nothing differs from torch's convention; of a layer also that of (N, H, W)."""
     words = found.form.input.word, found.form.weight.word
     usual = found.form.is_torchs or (not standard.has_channels and words == ("NHW", "HW"))
-    plain = usual and not (found.integers or found.several or own.over_arrays or own.same_padding)
+    plain = usual and not (found.integers or found.several or own.over_arrays)
+    plain = plain and not (own.same_padding or own.pads)
     return plain and all(option == name for option, name in own.names.items())
 
 

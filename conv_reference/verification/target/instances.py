@@ -14,7 +14,7 @@ from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.modes import WORD, settled_mode
 from conv_reference.verification.target.parameters import NAMES, SIDES
-from conv_reference.verification.target.strangers import Bound, Stranger, names_of, parts
+from conv_reference.verification.target.strangers import Bound, Stranger, as_shaped, names_of, parts
 
 _PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
@@ -37,9 +37,9 @@ def instance(layer: nn.Module) -> Stranger:
 
         def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
             made.to(X.device, X.dtype)
-            replaced = {kernel[0]: K.reshape(shape)}
+            replaced = {kernel[0]: as_shaped(K, shape)}
             if bias is not None and b is not None:
-                replaced[bias[0]] = b.reshape(bias[1].shape)
+                replaced[bias[0]] = as_shaped(b, bias[1].shape)
             return functional_call(made, replaced, (X,))
 
         return call

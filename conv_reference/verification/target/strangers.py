@@ -70,6 +70,7 @@ class Stranger:
     dtype: torch.dtype = torch.float32  # of the trial
     positional: tuple[tuple[str, Any], ...] = ()  # parameters and defaults, if by position alone
     is_apply: bool = False  # of a ``torch.autograd.Function``
+    pads: str = ""  # one of OWN_PADDINGS, where it was seen to pad so whatever is asked
     image: bool = False  # of a layer: whether its constructor takes one image's sizes
     over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
@@ -273,9 +274,9 @@ def _layer(layer: type[nn.Module]) -> Stranger:
             if threading.get_ident() != owner:
                 raise NotImplementedError("a layer found by trial takes one call at a time")
             made.to(X.device, X.dtype)
-            replaced = {kernel[0]: K.reshape(_shape_for(kernel[1], K))}
+            replaced = {kernel[0]: as_shaped(K, _shape_for(kernel[1], K))}
             if bias is not None and b is not None:
-                replaced[bias[0]] = b.reshape(bias[1].shape)
+                replaced[bias[0]] = as_shaped(b, bias[1].shape)
             return functional_call(made, replaced, (X,))
 
         return call
@@ -290,6 +291,14 @@ def names_of(layer: nn.Module) -> tuple[str, str]:
     """What the kernel and the bias of a layer are called; empty where it has no bias."""
     kernel, bias = parts(layer)
     return kernel[0], "" if bias is None else bias[0]
+
+
+def as_shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The tensor in another shape; itself where it has it, for a view has strides of its own.
+
+    With those torch's own convolution raises for a kernel in channels_last order.
+    """
+    return tensor if tensor.shape == shape else tensor.reshape(shape)
 
 
 def _shape_for(parameter: Tensor, K: Tensor) -> torch.Size:

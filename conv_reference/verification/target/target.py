@@ -113,6 +113,7 @@ class Target:
     integers: frozenset[str] = frozenset()
     single_sample: bool = False  # whether it takes one sample, without a dimension for several
     same_padding: bool = False  # whether its padding is a word: none, or that of SAME
+    pads: str = ""  # one of OWN_PADDINGS, where it pads so whatever is asked
     forward_only: bool = False  # whether no gradient is asked of it
     over_arrays: bool = False  # whether torch's graph is the adapter's: it takes numpy arrays
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
@@ -227,6 +228,8 @@ class Target:
             geometry = enlarged(geometry, changes)
         if self.same_padding and geometry.padding != _DEFAULTS["padding"]:
             geometry = _with_same_padding(geometry)
+        if self.pads:
+            geometry = OWN_PADDINGS[self.pads](geometry)
         if self.remainder is None or geometry.remainder == self.remainder:
             return geometry
         return with_remainder(geometry, self.remainder)
@@ -279,6 +282,16 @@ class Target:
         return tensor[:, :, None] if self.is_line and tensor.dim() == 3 else tensor
 
 
+def _half_padded(geometry: Geometry) -> Geometry:
+    """The geometry padded by half the kernel on each side, rounded down.
+
+    >>> print(_half_padded(Geometry.parse("n1 c1 h4 w4 o1 k3x2")))
+    n1 c1 h4 w4 o1 k3x2 s1 p1 d1 g1
+    """
+    rows, columns = (size // 2 for size in geometry.kernel_size)
+    return replace(geometry, padding=((rows, rows), (columns, columns)))
+
+
 def _with_same_padding(geometry: Geometry) -> Geometry:
     """The geometry padded as TensorFlow's SAME does: outputs are inputs by the stride, rounded up.
 
@@ -296,6 +309,13 @@ def _with_same_padding(geometry: Geometry) -> Geometry:
     )
     rows, columns = ((total // 2, total - total // 2) for total in whole)
     return replace(geometry, padding=(rows, columns))
+
+
+# What layers without a word for their padding do of themselves.
+OWN_PADDINGS: Mapping[str, Callable[[Geometry], Geometry]] = {
+    "half the kernel": _half_padded,
+    "TensorFlow's SAME": _with_same_padding,
+}
 
 
 def _offered(case: Case, offer: Offer) -> Case:

@@ -17,7 +17,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.target.forms import FLAT, BiasForm, Form, first_tensor
 from conv_reference.verification.target.modes import WORD, given_mode
 from conv_reference.verification.target.strangers import Bound, Stranger
-from conv_reference.verification.target.target import enlarged
+from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
@@ -90,6 +90,7 @@ class Convention:
         if integers:
             said.append(f"integers for {', '.join(sorted(integers))}")
         said += ["SAME or VALID for padding"] if own.same_padding else []
+        said += [f"a padding of its own, {own.pads}"] if own.pads else []
         if own.sides:
             said.append(f"{', '.join(own.sides)} for kernel_size")
         said += [f"{name} for {option}" for option, name in own.names.items() if name != option]
@@ -113,9 +114,13 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
         side = min(convention.case.kernel_size)
         changes |= {"kernel_size": (side, side), "input_size": (side + 3, side + 5)}
     if own.fixed is None:
-        return replace(convention.case, **changes)
-    fixed = own.fixed(convention.form.weight)
-    return None if fixed is None else enlarged(convention.case, changes | {**fixed})
+        found = replace(convention.case, **changes)
+    else:
+        fixed = own.fixed(convention.form.weight)
+        if fixed is None:
+            return None
+        found = enlarged(convention.case, changes | {**fixed})
+    return OWN_PADDINGS[own.pads](found) if own.pads else found
 
 
 def asked(own: Stranger, convention: Convention, geometry: Geometry | None = None) -> Answer:

@@ -66,7 +66,9 @@ def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
     """Of a batch of 0 each division leaves none."""
     others = [case for case in CASES if case.geometry.batch % 2]
     empty = [case.on(replace(case.geometry, batch=0)) for case in others[::20]]
-    assert circumstances(empty, others) == f"All {len(empty)} have n = 0; no other with that passed."
+    assert (
+        circumstances(empty, others) == f"All {len(empty)} have n = 0; no other with that passed."
+    )
 
 
 def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:

@@ -185,7 +185,7 @@ def test_an_instance_is_not_changed() -> None:
 @pytest.mark.parametrize(
     ("layer", "assumed"),
     [
-        (PadsInside(), ("stride 1", "padding 0", "dilation 1", "groups 1")),
+        (PadsInside(), ("stride 1", "dilation 1", "groups 1")),  # its padding is found by trial
         (PadsInside(padding=1, groups=1), ("stride 1", "dilation 1")),
         (ConvLayer_1((2, 2)), ("stride 1", "padding 0", "dilation 1")),
         (nn.Conv2d(2, 2, 3, padding=1), ()),
@@ -261,7 +261,7 @@ def test_a_target_is_named_so_that_it_can_be_found_where_that_is_possible(
         (nn.LazyConv2d, "a lazy layer has no kernel yet; accepted is one that was called once"),
         (nn.LazyConv2d(1, 1), "a lazy layer has no kernel yet"),
         (nn.ConvTranspose3d(1, 1, 1), "three-dimensional convolution is not covered"),
-        (PadsInside(padding=None), "cannot verify 'PadsInside': "),
+        (PadsInside(padding="odd"), "cannot verify 'PadsInside': "),
         (PadsInside(groups=0), "cannot verify 'PadsInside': groups must be at least 1, got 0"),
         (3, "cannot verify 'int' of type int"),
     ],
