@@ -10,6 +10,7 @@ import torch
 
 from conv_reference.quantities import CONV2D, LETTERS
 from conv_reference.verification.diagnosis.causes import guess, guess_of_kind
+from conv_reference.verification.diagnosis.patterns import UNWRITTEN
 from conv_reference.verification.diagnosis.picture import pictured
 from conv_reference.verification.diagnosis.readout import (
     Index,
@@ -72,7 +73,7 @@ def explain_case(
             if changes:
                 return Explanation(
                     _changing(trial, judgement, changes),
-                    CHANGES,
+                    cause if UNWRITTEN in cause else CHANGES,
                     _grids(trial, quantity, judgement.index),
                 )
             indices = _wrong_indices(trial, judgement)

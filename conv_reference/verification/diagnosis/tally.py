@@ -33,7 +33,7 @@ _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
 )
 _SHAPES, _MISFIT = "shapes", "returned an invalid gradient"  # the row; and as torch says it
-AS_FOUND = "raises as it does without it, which is a finding"
+AS_FOUND = "raises what a finding reports already"
 DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
     "workspace; that shows when the block is freed, which may be in a later call."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from conv_reference.verification.model.result import FOUND, CheckResult, Report, Verdict
+from conv_reference.verification.model.result import FOUND, CheckResult, Report, Verdict, worst
 from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
 from conv_reference.verification.report.groups import groups, references
 from conv_reference.verification.report.plain import one_line
@@ -20,6 +20,7 @@ BITS = (
     "effective bits / bits that the dtype should give; errors are taken relative to the sum of the "
     "absolute products, so a may pass b"
 )
+ASKED = "(n): of the checks of that line so many were asked in the dtype."
 NORMWISE = (
     "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound of "
     "a direct algorithm."
@@ -58,6 +59,8 @@ class Table:
             notes.append(f"a/b: {BITS}.")
         if any("*" in detail for detail in details):
             notes.append(NORMWISE)
+        if any(detail.endswith(")") for detail in details):
+            notes.append(ASKED)
         if any("≤" in detail for detail in details):
             notes.append(ASSUMPTION)
         return tuple(notes)
@@ -115,20 +118,25 @@ def _without_following(whole: Table, report: Report) -> Table:
     following = [row for row in whole.rows if row[0] in later and _fails_alone(row[1])]
     if len(following) < _FEWEST_FOLLOWING:
         return whole
-    several = len({group.number for group in found}) > 1
     seen = references(report.findings)
     names = {name for name, _, _ in following}
     cells = []
     for place, dtype in enumerate(whole.dtypes):
-        failing = [each[place] for _, each, _ in following if not each[place].right]
+        asked = [cells_of[place] for _, cells_of, _ in following if cells_of[place].verdict]
+        failing = [cell for cell in asked if not cell.right]
         numbers = {
             n for (row, of), many in seen.items() if row in names and of == dtype for n in many
         }
-        detail = f"see {_listed(sorted(numbers))}" if several and numbers else ""
-        failing.sort(key=lambda cell: cell.verdict != Verdict.WRONG)
-        cells.append(replace(failing[0], detail=detail) if failing else Cell(""))
+        detail = f"see {_listed(sorted(numbers))}" if failing and numbers else ""
+        cells.append(replace(_worst(failing or asked), detail=detail) if asked else Cell(""))
     others = tuple(row for row in whole.rows if row not in following)
-    return Table(whole.dtypes, (*others, (f"{len(following)} that follow", tuple(cells), None)))
+    name = f"{len(following)} that fail by these"
+    return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
+
+
+def _worst(cells: Sequence[Cell]) -> Cell:
+    verdict = worst(Verdict(cell.verdict) for cell in cells)
+    return next(cell for cell in cells if cell.verdict == verdict.value)
 
 
 def _fails_alone(cells: Sequence[Cell]) -> bool:
@@ -148,14 +156,15 @@ def _without_exact(whole: Table, report: Report) -> Table:
         if one_line(check.name) in names and check.miss_bound is not None:
             dtype = one_line(check.dtype)
             bounds[dtype] = max(bounds.get(dtype, 0.0), check.miss_bound)
-    asked = [any(cells[i].verdict for _, cells, _ in exact) for i in range(len(whole.dtypes))]
-    cells = tuple(
-        Cell("exact", _bound(bounds[dtype]) if dtype in bounds else "") if any_asked else Cell("")
-        for dtype, any_asked in zip(whole.dtypes, asked, strict=True)
-    )
+    cells = []
+    for place, dtype in enumerate(whole.dtypes):
+        asked = sum(bool(cells_of[place].verdict) for _, cells_of, _ in exact)
+        detail = [_bound(bounds[dtype])] if dtype in bounds else []
+        detail += [f"({asked})"] if asked < len(exact) else []  # so many of them were asked
+        cells.append(Cell("exact", " ".join(detail)) if asked else Cell(""))
     others = tuple(row for row in whole.rows if row not in exact)
     name = f"{'other' if others else 'all'} {len(exact)} checks"
-    return Table(whole.dtypes, (*others, (name, cells, None)))
+    return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
 
 
 def _bound(miss_bound: float) -> str:

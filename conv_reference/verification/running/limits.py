@@ -145,6 +145,10 @@ def learned(
     taken = given[:1] or left[:1] or sizes
     others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
     came |= asked([in_reach(target, case) for case in others])
+    # What one size is refused for may be the size: then all that are answered are asked.
+    refusing = {case.dtype for case in came if isinstance(came[case], Refused)}
+    again = [replace(c, dtype=d) for d in dtypes[1:] if d in refusing for c in given or taken]
+    came |= asked([in_reach(target, case) for case in again])
     answers: dict[Case, Refused | None] = {
         case: result if isinstance(result, Refused) else None
         for case, result in came.items()

@@ -49,6 +49,9 @@ _PROBES: Mapping[str, Any] = {
     "dilation": (2, 2),
 }
 _ANY = Words()
+# What a forward pass calls that hands its options on: it takes pairs as they are, and what it does
+# with them on the tiny case is not to end a run.
+_TAKERS = {"conv2d", "convolution", "_conv_forward", "apply", "ops"}
 
 
 def convention_by_trial(
@@ -98,11 +101,16 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
         other = settled(arrays, words)
         if other is not None and other.level > level:
             own, found = arrays, other
-    if "padding" not in own.names and (found is None or found.level < Level.AGREES):
+    # An instance that declares its padding is judged by what it declares.
+    is_open = "padding" not in own.names and (own.fixed is None or "padding 0" in own.assumed)
+    if is_open and (found is None or found.level < Level.AGREES):
         own, found = _padding_of_itself(own, words) or (own, found)
     if found is None:
         return own, None
-    return _known(own, found), _with_its_bias(own, found)
+    own, found = _known(own, found), _with_its_bias(own, found)
+    if own.over_arrays and own.has_backward and not found.biased:
+        goes_back(own, replace(found, biased=True))  # where one is possible: for the order of three
+    return own, found
 
 
 def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Convention] | None:
@@ -233,6 +241,9 @@ def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
     plain = tiny(own, Convention(TORCHS))
     is_class = own.is_layer and inspect.isclass(implementation)
     if plain is None or not is_class or issubclass(implementation, nn.Conv2d):
+        return frozenset()
+    code = getattr(getattr(implementation, "forward", None), "__code__", None)
+    if code is None or _TAKERS & {*code.co_names}:
         return frozenset()
     taken = (option for option in _PAIRED if option in own.names)
     errors = {o: asked(own, Convention(TORCHS), _probed(own, plain, o)).error for o in taken}

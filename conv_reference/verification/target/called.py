@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -95,7 +96,8 @@ def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None
     """How it is called in Python; None of what no few lines call: over arrays, by an image."""
     if own.over_arrays or own.in_dictionary & {*own.names} or own.image:
         return None
-    if own.is_layer and own.parameters is None:
+    layer = _layer(own, convention) if own.is_layer and own.parameters is not None else None
+    if own.is_layer and layer is None:
         return None
     form = convention.form
     return StrangersSpelling(
@@ -111,17 +113,21 @@ def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None
         apply=own.is_apply,
         same=own.word("SAME") if own.same_padding else "",
         valid=own.word("VALID") if own.same_padding else "",
-        layer=_layer(own, convention) if own.is_layer else None,
+        layer=layer,
     )
 
 
-def _layer(own: Stranger, convention: Convention) -> LayerOfNames:
-    """How a layer is made, and what its parameters are called."""
+def _layer(own: Stranger, convention: Convention) -> LayerOfNames | None:
+    """How a layer is made, and what its parameters are called; None where it is not made so."""
     geometry = tiny(own, convention)
     assert geometry is not None  # a convention that answered has one
     assert own.parameters is not None  # or it is not spelt
-    kernel, bias = own.parameters(settings_of(own, convention, geometry, bias=True))
-    return LayerOfNames(kernel, bias, own.sides, is_instance=own.fixed is not None)
+    for with_bias in (True, False):
+        settings = settings_of(own, convention, geometry, bias=with_bias)
+        with suppress(Exception):  # a snippet costs no run
+            kernel, bias = own.parameters(settings)
+            return LayerOfNames(kernel, bias, own.sides, is_instance=own.fixed is not None)
+    return None
 
 
 def _has_bias(own: Stranger, convention: Convention) -> bool:

@@ -120,7 +120,7 @@ class Order:
             gradients: what a backward pass hands back; one alone is dX.
             shapes: of X, K and, where there is one, b.
         """
-        found = list(_flat(gradients))
+        found = list(_flat(gradients, shapes))
         learned = self._places.get(len(shapes)) or places_by_shape(found, shapes)
         if learned is None:
             return found[: len(shapes)]
@@ -142,10 +142,20 @@ def places_by_shape(
     return tuple(place for (place,) in alike)
 
 
-def _flat(gradients: Any) -> Iterator[Any]:
-    """One behind another, also where some are in a list of their own: ``dX, [dW, db]``."""
-    if not isinstance(gradients, tuple | list):
+def _flat(gradients: Any, shapes: Sequence[tuple[int, ...]]) -> Iterator[Any]:
+    """One behind another, also where some are in a list of their own: ``dX, [dW, db]``.
+
+    A list of arrays that has one of the shapes itself, an array for each sample, is one gradient.
+    """
+    if not isinstance(gradients, tuple | list) or _shape_of(gradients) in shapes:
         yield gradients
         return
     for gradient in gradients:
-        yield from _flat(gradient)
+        yield from _flat(gradient, shapes)
+
+
+def _shape_of(gradients: Any) -> tuple[int, ...] | None:
+    try:
+        return tuple(np.shape(gradients))
+    except ValueError:  # of arrays of several shapes
+        return None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from made_reports import RIGHT, finding, row
 
@@ -22,7 +23,7 @@ def of_one_fault(*more: Finding) -> Report:
 def test_rows_that_fail_by_what_others_show_are_one_line() -> None:
     report = of_one_fault()
     names = [name for name, _, _ in table(report, fold=True).rows]
-    assert names == ["forward", "3 that follow", "other 2 checks"]
+    assert names == ["forward", "3 that fail by these", "other 2 checks"]
     assert {*LATER} <= {name for name, _, _ in table(report).rows}
     assert "  from it follow failures of additivity, homogeneity, adjointness\n" in text.render(
         report
@@ -30,7 +31,11 @@ def test_rows_that_fail_by_what_others_show_are_one_line() -> None:
 
 
 def test_the_line_says_the_worst_of_them_and_which_findings_they_follow() -> None:
-    own = {"explanation": "another", "cause": "", "geometry": "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"}
+    own: dict[str, Any] = {
+        "explanation": "another",
+        "cause": "",
+        "geometry": "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1",
+    }
     second = finding(check="scales", dtype="float32", fault=2, also=(LATER[1],), **own)
     report = of_one_fault(second)
     raised = [
@@ -38,9 +43,34 @@ def test_the_line_says_the_worst_of_them_and_which_findings_they_follow() -> Non
         for check in report.checks
     ]
     folded = table(replace(report, checks=tuple(raised)), fold=True)
-    assert {name: str(cells[0]) for name, cells, _ in folded.rows}["3 that follow"] == (
+    assert {name: str(cells[0]) for name, cells, _ in folded.rows}["3 that fail by these"] == (
         "WRONG see 1, 2"
     )
+
+
+def test_what_is_exact_in_one_dtype_alone_is_not_said_to_be_in_another() -> None:
+    alone = [row(name, "float64") for name in ("gradgradcheck", "jacrev", "jacfwd")]
+    report = replace(RIGHT, checks=(*alone, row("shapes", "float64"), row("shapes")), findings=())
+    folded = table(report, fold=True)
+    (name, cells, _) = folded.rows[-1]
+    shown = dict(zip(folded.dtypes, map(str, cells), strict=True))
+    assert (name, shown) == ("all 4 checks", {"float64": "exact", "float32": "exact (1)"})
+    assert "(n): of the checks of that line so many were asked in the dtype." in text.render(report)
+
+
+def test_of_what_fails_by_others_the_worst_is_shown_and_what_is_exact_is_not_left_out() -> None:
+    report = of_one_fault()
+    crashed = [
+        replace(check, verdict=Verdict.CRASHED) if check.name == LATER[1] else check
+        for check in report.checks
+    ]
+    right = [row(name, "float64") for name in LATER]
+    folded = table(replace(report, checks=(*crashed, *right)), fold=True)
+    (cells,) = (cells for name, cells, _ in folded.rows if name == "3 that fail by these")
+    assert dict(zip(folded.dtypes, map(str, cells), strict=True)) == {
+        "float32": "CRASHED see 1",
+        "float64": "exact",
+    }
 
 
 def test_a_row_that_says_more_than_that_it_follows_stays() -> None:

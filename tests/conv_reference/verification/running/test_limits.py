@@ -85,6 +85,17 @@ def test_a_size_that_is_refused_in_every_dtype_is_no_refusal_of_a_dtype() -> Non
     assert limits.where == "kh == kw == 1"
 
 
+def test_a_dtype_that_is_refused_at_some_sizes_stays_in_the_run() -> None:
+    def by_eight(input: Tensor, weight: Tensor) -> Tensor:
+        if input.dtype == torch.float16 and weight.shape[1] % 4 == 0:
+            raise ValueError("in half precision no multiples of four")
+        return conv2d(input, weight)
+
+    limits = limits_of(by_eight)
+    assert not limits.dtypes
+    assert not limits.refuses
+
+
 def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
     assert limits_of(inconsistent).refuses == ()
     report = verify(inconsistent, checks="certificate", dtypes="float64", cases=60, known=None)

@@ -365,6 +365,23 @@ def test_who_pads_of_itself_is_judged_so(implementation: Any, padding: str) -> N
     assert report, str(report)
 
 
+class Declares(nn.Module):
+    """It says that it does not pad, and does."""
+
+    padding = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2, 3, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, self.weight, None, 1, 1)
+
+
+def test_who_declares_a_padding_is_judged_by_that() -> None:
+    assert not any("of its own" in said for said in as_target(Declares()).called_as)
+
+
 def test_of_a_fault_behind_a_padding_of_its_own_the_fault_alone_is_found() -> None:
     def wrong(x: Tensor, w: Tensor) -> Tensor:
         return as_same(x, w) + (len(x) > 2)

@@ -117,6 +117,8 @@ def test_gradients_are_told_by_their_shapes_else_by_their_order() -> None:
     assert [g.shape for g in learned.sorted((K, b, X), shapes)] == shapes
     # Where all are of one shape, too; and no other takes the place of a wrong one.
     assert [*map(int, learned.sorted((K[0, 0], b[0], 2 * X[0, 0]), [(), (), ()]))] == [2, 1, 1]
+    samples = [np.ones((3, 4)), np.ones((3, 4))]  # dX as a list, an array for each sample
+    assert Order().sorted((samples, K, b), [(2, 3, 4), K.shape, b.shape])[0] is samples
     empty = np.ones((1, 0))
     assert Order().sorted((empty, b, X), [X.shape, X.shape, b.shape])[0] is empty
 
