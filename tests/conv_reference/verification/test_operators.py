@@ -13,11 +13,13 @@ from torch.nn.functional import conv_transpose2d
 
 from conv_reference.cli import main
 from conv_reference.verification import verify
+from conv_reference.verification.known.known import SHIPPED
 from conv_reference.verification.model.result import FAILURES, Report
 
 
 def checked(implementation: Any, **options: Any) -> Report:
-    given: dict[str, Any] = {"seed": 5, "budget": None, "dtypes": ["float32"], "known": None}
+    # In float32 a known defect of torch's may end this process, see docs/found/0008.
+    given: dict[str, Any] = {"seed": 5, "budget": None, "dtypes": ["float64"], "known": None}
     return verify(implementation, **given | {"cases": 500} | options)
 
 
@@ -29,7 +31,7 @@ def failed_rows(report: Report) -> set[str]:
     "implementation", [conv_transpose2d, pytest.param(nn.ConvTranspose2d, marks=pytest.mark.slow)]
 )
 def test_torchs_transposed_convolutions_pass(implementation: Any) -> None:
-    report = checked(implementation)
+    report = checked(implementation, known=SHIPPED)
     assert report.passed, report
 
 
@@ -70,7 +72,7 @@ def test_the_faults_that_shipped_are_found(
 
 
 def test_a_finding_is_in_the_transposed_convolutions_own_terms() -> None:
-    case = "certificate float32 c1 o2 h4 w7 k1x2 s1x3 p0x1 values=counting grad= nobias"
+    case = "certificate float64 c1 o2 h4 w7 k1x2 s1x3 p0x1 values=counting grad= nobias"
     report = checked(transposed.ignores_output_padding, case=case)
     (finding, *_) = report.findings
     assert finding.quantity == "Y"
