@@ -70,16 +70,17 @@ def explain_case(
         picture, quantity = None, judgement.quantity_name
         try:
             changes = unsteady(trial, quantity)
-            if changes:
+            if changes is not None and not changes.always_wrong:
                 return Explanation(
-                    _changing(trial, judgement, changes),
+                    _changing(trial, judgement, changes.said),
                     cause if UNWRITTEN in cause else CHANGES,
                     _grids(trial, quantity, judgement.index),
                 )
             indices = _wrong_indices(trial, judgement)
             found = {index: _found(trial, quantity, index) for index in indices}
             formulas = (_formulas(trial, quantity, index, found[index]) for index in indices)
-            text = "\n".join(filter(None, (*formulas, _repetition(trial, quantity))))
+            varies = "" if changes is None else f"  It is {changes.said}."
+            text = "\n".join(filter(None, (*formulas, _repetition(trial, quantity), varies)))
             picture = _picture(trial, quantity, judgement.index, found[judgement.index])
         except TargetRaised as raised:
             text = f"over impulses it raised {raised}"

@@ -14,10 +14,9 @@ from conv_reference.verification.model.result import Verdict
 
 _MOST_PRODUCTS = 2_000_000  # of a case that is asked
 _NUMBERS = (Values.COUNTING, Values.BALANCED, Values.HEAVY_INPUT, Values.HEAVY_WEIGHT)
-_SEEDS = 9  # with which the smallest case itself is asked again
-_USUAL = 5  # of them with which it fails, unless the fault shows by chance
-_MORE_SEEDS = 45  # with which it is asked then
-_FEWEST = 5  # of all of them with which it has to fail
+# With how many seeds the smallest case itself is asked again, and with how many it has to fail:
+_FEW, _OF_FEW = 9, 5  # of a fault that shows in most of them
+_MANY, _OF_MANY = 45, 5  # of one that shows now and then
 _CHANCE = 1e-4  # that a case which fails as often passes all the seeds of a neighbour
 _JUDGED = {Verdict.EXACT, Verdict.ROUNDED}
 
@@ -84,12 +83,12 @@ def neighbours_of(start: Failure, bench: Bench, is_own: Condition) -> Neighbours
     Where a fault shows over integers, those over which it does are asked of the neighbours, too.
     """
     asked, case = Neighbours(start, bench, is_own), start.case
-    tried = range(_SEEDS)
+    tried = range(_FEW)
     failed = sum(asked.answers([case], further).get(case, False) for further in tried)
-    if failed < _USUAL:
-        tried = range(_MORE_SEEDS)
+    if failed < _OF_FEW:
+        tried = range(_MANY)
         failed = sum(asked.answers([case], further).get(case, False) for further in tried)
-    if failed < _FEWEST:
+    if failed < _OF_MANY:
         return None
     if failed < len(tried):
         return replace(asked, seeds=range(ceil(log(_CHANCE) / log(1 - failed / len(tried)))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,15 +16,23 @@ _CALLS = 20
 _SECONDS = 1.0  # after which no further call is made
 
 
-def unsteady(trial: Trial, quantity: str) -> str:
-    """What is to be said of an answer that changes, or is right when asked again.
+@dataclass(frozen=True)
+class Changes:
+    """How an answer changes from call to call."""
+
+    said: str
+    always_wrong: bool = False  # in one way or another; sums in another order may do that
+
+
+def unsteady(trial: Trial, quantity: str) -> Changes | None:
+    """How the answer changes, or is right when asked again.
 
     Args:
         trial: on which the quantity was wrong.
         quantity: Y, dX, dK or db.
 
     Returns:
-        Empty where each call gives the same wrong answer.
+        None where each call gives the same wrong answer.
 
     Raises:
         TargetRaised: when it throws.
@@ -34,14 +43,15 @@ def unsteady(trial: Trial, quantity: str) -> str:
     while len(answers) < _CALLS and (len(answers) < 2 or time.monotonic() - begun < _SECONDS):
         found = observe(trial.call()).get(quantity)
         if not isinstance(found, Tensor) or found.shape != expected.shape:
-            return ""
+            return None
         answers.append(found.detach().to("cpu", torch.float64))
     wrong = sum(not torch.equal(answer, expected) for answer in answers)
     calls = f"{len(answers)} calls on these very operands"
     if wrong == 0:
-        return f"right when it is asked again, in each of {calls}"
+        return Changes(f"right when it is asked again, in each of {calls}")
     if wrong < len(answers):
-        return f"not the same at each call: wrong in {wrong} of {calls}"
+        return Changes(f"not the same at each call: wrong in {wrong} of {calls}")
     first = answers[0]
     same = all(torch.equal(first.nan_to_num(), answer.nan_to_num()) for answer in answers)
-    return "" if same else f"not the same at each call: wrong in each of {calls}, in another way"
+    said = f"not the same at each call: wrong in each of {calls}, in another way"
+    return None if same else Changes(said, always_wrong=True)

@@ -31,7 +31,7 @@ class Top:
     sections: Sequence[tuple[str, Sequence[str]]] = ()  # titles, and lines that are made printable
     findings: Sequence[Finding] = ()
     tests: Sequence[Item] = ()
-    unjudged: Sequence[Unjudged] = ()  # cases on which the engine itself failed
+    unjudged: Sequence[Unjudged] = ()  # what the engine itself failed on
     footnote: str = ""
     key: str = ""  # under which machines read `content`
     content: Mapping[str, Any] = field(default_factory=dict)  # plain objects

@@ -116,8 +116,10 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
 def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Convention] | None:
     """As one that pads so, whatever is asked, where it agrees; of several, with the most kernels.
 
-    Of three by three half the kernel and SAME are one.
+    Of three by three half the kernel and SAME are one. Who answers nothing is not asked.
     """
+    if not any(asked(own, each).level is Level.OTHER for each in _conventions(own, words)):
+        return None
     padded = [replace(own, pads=padding) for padding in OWN_PADDINGS]
     tried = [(each, found) for each in padded if (found := settled(each, words)) is not None]
     agreeing = [pair for pair in tried if pair[1].level is Level.AGREES]

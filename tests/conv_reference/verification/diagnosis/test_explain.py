@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.diagnosis.explain import Explanation, explain_case
-from conv_reference.verification.diagnosis.steadiness import CHANGES
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
@@ -84,44 +82,6 @@ def explained(function: Callable[..., Any], words: str, quantity: str) -> Explan
     judgements = judge_case(target, case, SETTINGS)
     wrong = [j for j in judgements if j.quantity == quantity and j.verdict == Verdict.WRONG]
     return explain_case(target, case, (SETTINGS, wrong[0], ()))
-
-
-def every(number: int, wrong: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    """Wrong in each so-manieth call, from the first on."""
-    calls = itertools.count()
-
-    def conv(input: Tensor, weight: Tensor) -> Tensor:
-        Y = conv2d(input, weight)
-        return wrong(Y) if next(calls) % number == 0 else Y
-
-    return conv
-
-
-@pytest.mark.parametrize(
-    ("function", "changes"),
-    [
-        (every(3, lambda Y: Y + 1), "not the same at each call: wrong in 7 of 20"),
-        (every(1_000, lambda Y: Y + 1), "right when it is asked again, in each of 20"),
-    ],
-)
-def test_what_changes_from_call_to_call_has_no_formula(
-    function: Callable[..., Any], changes: str
-) -> None:
-    found = explained(function, "h1 w1 k1 grad= nobias values=ones", "Y")
-    assert found.text == (
-        "Y[0,0,0,0]:\n"
-        "  should be K[0,0]·X[0,0]\n"
-        f"  is        {changes} calls on these very operands"
-    )
-    assert found.cause == CHANGES
-
-
-def test_what_is_wrong_in_each_call_in_another_way_has_none_either() -> None:
-    numbers = itertools.count(1)
-    found = explained(
-        every(1, lambda Y: Y + next(numbers)), "h1 w1 k1 grad= nobias values=ones", "Y"
-    )
-    assert "wrong in each of 20 calls on these very operands, in another way" in found.text
 
 
 def one_sign(input: Tensor, weight: Tensor) -> Tensor:
