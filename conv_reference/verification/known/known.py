@@ -26,6 +26,11 @@ from conv_reference.verification.model.sizes import sizes_of
 SHIPPED = Path(__file__).with_name("known.toml")
 
 
+def _public(target: str) -> str:
+    """The name under which torch's layers are known: a class that is given says where it lies."""
+    return target.replace("torch.nn.modules.conv:", "torch.nn:")
+
+
 @dataclass(frozen=True)
 class Defect:
     """One known defect; an empty condition always holds."""
@@ -51,7 +56,7 @@ class Defect:
         """Whether it is to be expected of this target, here."""
         version = environment.get("torch", "")
         return (
-            target.startswith(self.targets)
+            _public(target).startswith(self.targets)
             and (not self.torch or version.startswith(self.torch))
             and all(_holds(condition, environment) for condition in self.environment)
         )

@@ -355,3 +355,14 @@ def test_a_registry_that_is_nested_too_deeply_is_refused_in_one_line(tmp_path: P
     path.write_text("a = " + "[" * 100_000)
     with pytest.raises(KnownError, match="known.toml is corrupt: nested too deeply$"):
         load(path)
+
+
+def test_a_class_of_torchs_that_is_given_has_its_known_defects() -> None:
+    (defect,) = (d for d in load(SHIPPED) if d.name.startswith("conv-transpose2d-third-order"))
+    here = {"torch": "2.13.0"}
+    named = ["torch.nn:ConvTranspose2d", "torch.nn.modules.conv:ConvTranspose2d"]
+    assert [defect.applies(name, here) for name in (*named, "mine:ConvTranspose2d")] == [
+        True,
+        True,
+        False,
+    ]
