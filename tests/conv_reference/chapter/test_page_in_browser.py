@@ -57,6 +57,12 @@ return {
 """
 
 
+# How many characters a learned weight has depends on how the processor rounds: the widest, then.
+WIDEN = """
+document.querySelectorAll("table.bracketed td").forEach(e => { e.textContent = "-0.000123"; });
+"""
+
+
 @pytest.mark.parametrize("language", list(LANGUAGES))
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 900, 1400])
@@ -68,6 +74,7 @@ def test_the_page_is_readable(
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     driver.get(files[language].as_uri())
+    driver.execute_script(WIDEN)
     seen = driver.execute_script(MEASURE)
 
     assert seen["overflow"] <= 0
