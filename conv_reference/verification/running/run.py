@@ -141,7 +141,7 @@ class Run:
             coverage=None if outcome.is_cut else _coverage(chosen, done.tried, tally.refused),
             notes=self._notes(said, checks, outcome, done.audited),
             interrupted=interrupted or (sweep is not None and sweep.interrupted),
-            stale=stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects),
+            stale=self._stale(outcome, gathered, rows),
             unjudged=done.unjudged,
             refused=len(tally.refused),
             called_as=self.target.called_as,
@@ -251,7 +251,13 @@ class Run:
         found = after.done(name, lambda: taken_apart(patience), None)
         if found is None:
             found = after.done(name, lambda: taken_apart(0.0), None)
-        return Gathered((), ()) if found is None else found
+        return Gathered((), (), has_failed=True) if found is None else found
+
+    def _stale(self, outcome: Judged, gathered: Gathered, rows: Set[str]) -> tuple[str, ...]:
+        """The known defects that should have shown, and did not; of nothing taken apart, none."""
+        if gathered.has_failed:
+            return ()
+        return stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects)
 
 
 @dataclass

@@ -148,6 +148,19 @@ def test_a_known_defect_that_no_longer_shows_is_stale(tmp_path: Path) -> None:
     assert verify(conv2d, case=FLIPPED, known=file).stale == ()
 
 
+def test_a_known_defect_is_not_called_stale_where_no_failure_was_taken_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throws(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    file = tmp_path / "known.toml"
+    file.write_text(SHOWN)
+    monkeypatch.setattr("conv_reference.verification.diagnosis.findings.Diagnosis.gathered", throws)
+    report = verify(faulty.flipped_kernel, case=FLIPPED, known=file)
+    assert (report.stale, report.passed) == ((), False)
+
+
 def test_a_defect_that_shows_in_a_row_that_is_not_reported_is_not_stale(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
     file.write_text(SHOWN)
