@@ -22,7 +22,6 @@ from conv_reference.verification.target.answers import looked_at, message_of
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree
 from conv_reference.verification.trial.judge import whole
-from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 
@@ -215,7 +214,7 @@ _OPEN = (
 )
 def saved_tensors(trial: Trial) -> Iterator[Judgement]:
     """An argument negated in between."""
-    plain = writable(trial)
+    plain = trial.writable()
     for role in ("X", "K"):
         call = plain.call()
         Y = _forward(call)
@@ -251,7 +250,7 @@ def _refuses_the_change(error: BaseException) -> bool:
 )
 def updated_arguments(trial: Trial) -> Iterator[Judgement]:
     """Another call on the same storage with other values; of a layer, in evaluation, too."""
-    plain = writable(trial)
+    plain = trial.writable()
     yield from _updated(plain, plain.call(requires_grad=""))
     if plain.target.is_module:
         call = plain.call(requires_grad="")

@@ -20,7 +20,6 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.judge import NORMWISE, whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial, target_code
 
 
@@ -213,12 +212,12 @@ def _without_bias(trial: Trial) -> Operands:
 
 
 def _answers(trial: Trial, operands: Operands) -> dict[str, Any]:
-    plain = replace(trial, case=contiguous(trial))
+    plain = replace(trial, case=trial.case.contiguous())
     return observe(plain.call(operands))
 
 
 def _forward(trial: Trial, operands: Operands) -> Any:
-    call = replace(trial, case=contiguous(trial)).call(operands, requires_grad="")
+    call = replace(trial, case=trial.case.contiguous()).call(operands, requires_grad="")
     with target_code("Y"):
         Y = call.forward()
     return Y if isinstance(Y, Tensor) and Y.shape == call.G.shape else None

@@ -20,7 +20,6 @@ from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import Trial
 
 _REPETITIONS = 16  # "right on the first ten calls" and "every seventh is wrong" show
@@ -169,7 +168,7 @@ def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
 )
 def fresh_values(trial: Trial) -> Iterator[Judgement]:
     """The arguments overwritten, and restored."""
-    plain = writable(trial)
+    plain = trial.writable()
     call = plain.call()
     given = plain.operands
     if set(observe(call)) == {"Y"} and call.leaves:

@@ -20,10 +20,7 @@ from conv_reference.quantities import (
     ROLE_OF,
 )
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.model.case import (
-    LAYOUT_FIELDS,
-    Layout,
-)
+from conv_reference.verification.model.case import LAYOUT_FIELDS, Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at

@@ -27,7 +27,6 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial
 
 Answers = dict[str, Any]  # Y, dX, dK and db, as `observe` returns them
@@ -76,7 +75,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
     joined = _joined(parts, {"Y": torch.cat, "dX": torch.cat, "dK": sum, "db": sum})
     whole = _answers(trial, geometry, given)
     said = "a batch should agree with its samples one by one"
-    other = contiguous(trial).on(alone)
+    other = trial.case.contiguous().on(alone)
     yield from _agree(trial, "batch_independence", whole, joined, said, other=other)
 
 
@@ -112,7 +111,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     joined = _joined(parts, {"Y": channels, "dX": channels, "dK": torch.cat, "db": torch.cat})
     whole = _answers(trial, geometry, given)
     said = "groups should agree with one convolution for each"
-    other = contiguous(trial).on(alone)
+    other = trial.case.contiguous().on(alone)
     yield from _agree(trial, "group_decomposition", whole, joined, said, other=other)
 
 
@@ -278,7 +277,7 @@ def _two_routes(trial: Trial, row: str, route: _Route, said: str) -> Iterator[Ju
         return
     direct = _answers(trial, trial.case.geometry, _operands_of_form(trial))
     around = route.back(_answers(trial, route.geometry, route.operands))
-    other = contiguous(trial).on(route.geometry)
+    other = trial.case.contiguous().on(route.geometry)
     yield from _agree(trial, row, direct, around, said, other=other)
 
 
@@ -329,7 +328,7 @@ def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
     """
     if not trial.target.can_be_asked(geometry):
         return {}
-    operator, other = trial.target.operator, replace(trial, case=contiguous(trial).on(geometry))
+    operator, other = trial.target.operator, replace(trial, case=trial.case.contiguous().on(geometry))
     own: dict[str, Tensor] = {role: getattr(operands, operator.place(role)) for role in ROLES}
     found = observe(other.call(Operands(**own, bias=operands.bias)))
     Y = found["Y"]

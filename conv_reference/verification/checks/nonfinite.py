@@ -31,7 +31,6 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import explained, observed
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.transforms import NOISE, transforms
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
@@ -69,7 +68,7 @@ def nonfinite(trial: Trial) -> Iterator[Judgement]:
     """One poisoned element in each operand in turn: a NaN or an infinity."""
     if not trial.has_room:
         return
-    plain = replace(trial, case=contiguous(trial))
+    plain = replace(trial, case=trial.case.contiguous())
     for role, row in _ROWS.items():
         if role == "bias" and not trial.case.bias:
             continue
@@ -253,7 +252,7 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: Reach, said: str) -> J
 )
 def extremes(trial: Trial) -> Iterator[Judgement]:
     """Infinity times zero, negative zeros and subnormals."""
-    plain = replace(trial, case=replace(contiguous(trial), requires_grad=""))
+    plain = replace(trial, case=replace(trial.case.contiguous(), requires_grad=""))
     yield from _zero_times_infinity(plain)
     shapes = {role: trial.target.operator.shape(role, trial.case.geometry) for role in LETTERS}
     ones = Operands(

@@ -22,7 +22,6 @@ from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.refused import is_refusal
-from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _NAMES = ("stride", "padding", "dilation")
@@ -55,7 +54,7 @@ def _no_words(target: Target) -> str | None:
 )
 def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
-    unequal = replace(trial, case=contiguous(trial))
+    unequal = replace(trial, case=trial.case.contiguous())
     if unequal.has_room:
         pairs = _pairs(unequal.case.geometry)
         yield from _in_forms(
@@ -134,7 +133,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
             if not trial.target.can_be_exact(changed, trial.case.dtype):
                 continue
-            plain = replace(trial, case=replace(contiguous(trial), geometry=changed))
+            plain = replace(trial, case=replace(trial.case.contiguous(), geometry=changed))
             try:
                 found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
             except TargetRaised:
@@ -231,7 +230,7 @@ def _square(trial: Trial) -> Trial | None:
         square = trial.target.restrict_geometry(square)
     if not trial.target.can_be_exact(square, trial.case.dtype):
         return None
-    return replace(trial, case=replace(contiguous(trial), geometry=square))
+    return replace(trial, case=replace(trial.case.contiguous(), geometry=square))
 
 
 def _groups(trial: Trial) -> dict[str, int]:

@@ -15,10 +15,7 @@ from torch.autograd.gradcheck import GradcheckError
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF
 from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
-from conv_reference.verification.model.case import (
-    LAYOUT_FIELDS,
-    Layout,
-)
+from conv_reference.verification.model.case import LAYOUT_FIELDS, Layout
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call

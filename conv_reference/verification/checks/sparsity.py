@@ -10,7 +10,6 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import contiguous
 from conv_reference.verification.trial.trial import Trial
 
 # Operands, each with a dimension of which one slice is zero, and what that slice is.
@@ -38,7 +37,7 @@ _SLICES = (
 )
 def structured_zeros(trial: Trial) -> Iterator[Judgement]:
     """One slice of one operand, all zero; in a brief run another one for each case."""
-    plain = replace(trial, case=contiguous(trial))
+    plain = replace(trial, case=trial.case.contiguous())
     for role, dim, what in trial.some(_SLICES):
         tensor = getattr(plain.operands, role).clone()
         if tensor.numel() == 0:

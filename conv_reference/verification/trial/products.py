@@ -17,7 +17,6 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import QUANTITIES, Quantity
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import Trial
 
 # Errors are measured in float64, which holds the products of the others exactly.
@@ -44,7 +43,7 @@ def flaws(trial: Trial) -> Iterator[Flaw]:
         trial: over real operands, in a dtype of ``MEASURABLE``. A transform has no single
             products: its flaws mean nothing.
     """
-    plain = writable(trial)
+    plain = trial.writable()
     for quantity in QUANTITIES.values():
         asked = quantity.leaf in trial.case.requires_grad  # Y, which has no leaf, always is
         if not asked or not quantity.other:

@@ -17,7 +17,6 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.simpler import writable
 from conv_reference.verification.trial.trial import Trial
 
 _FAR = 0.25  # of the greatest element or product
@@ -31,7 +30,7 @@ def leaves_noise(trial: Trial, quantity: str) -> bool:
         trial: the case; the target is called on a few operands of its own.
         quantity: Y, dX or dK.
     """
-    plain = writable(trial)
+    plain = trial.writable()
     return any(_is_noisy(plain, quantity, draw) for draw in _draws(plain, quantity))
 
 

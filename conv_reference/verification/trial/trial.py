@@ -18,7 +18,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.quantities import FIRST_ORDER, QUANTITIES, Operator
 from conv_reference.verification import accelerator
-from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.domain import OutsideError
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.target import lines
@@ -115,6 +115,10 @@ class Trial:
     def key(self) -> str:
         """What choices among questions are drawn from: over other values they are the same."""
         return f"{self.seed} {replace(self.case, values=Values.BALANCED)}"
+
+    def writable(self) -> Trial:
+        """The trial without expanded operands, whose elements cannot be written one by one."""
+        return replace(self, case=self.case.without(Layout.EXPANDED))
 
     def judge(
         self, row: str, quantity: str, actual: Any, expected: Expected, *, real: bool = False
