@@ -328,7 +328,8 @@ def _answers(trial: Trial, geometry: Geometry, operands: Operands) -> Answers:
     """
     if not trial.target.can_be_asked(geometry):
         return {}
-    operator, other = trial.target.operator, replace(trial, case=trial.case.contiguous().on(geometry))
+    operator = trial.target.operator
+    other = replace(trial, case=trial.case.contiguous().on(geometry))
     own: dict[str, Tensor] = {role: getattr(operands, operator.place(role)) for role in ROLES}
     found = observe(other.call(Operands(**own, bias=operands.bias)))
     Y = found["Y"]

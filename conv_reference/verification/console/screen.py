@@ -49,7 +49,7 @@ def lose_nothing() -> None:
     codecs.register_error(_ERRORS, _replaced)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (as long as we run)
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open to the end)
             setattr(sys, name, nowhere)
         reconfigure = getattr(getattr(sys, name), "reconfigure", None)  # not of what a test puts
         if reconfigure is not None:

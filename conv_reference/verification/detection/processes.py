@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 Asked = TypeVar("Asked")
@@ -71,7 +73,24 @@ def _pool(workers: int, needed: Sequence[str]) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver" if forking else "spawn")
     if forking:
         context.set_forkserver_preload([*needed])
-    return ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1)
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_ends_with_us, max_tasks_per_child=1
+    )
+
+
+def _ends_with_us() -> None:
+    """Have a worker end with the command, killed or not; the system would see its parent alone.
+
+    That is the process that forks, which the worker itself keeps alive.
+    """
+    command = multiprocessing.parent_process()
+    if command is not None:
+        threading.Thread(target=_wait_and_end, args=(command,), daemon=True).start()
+
+
+def _wait_and_end(command: BaseProcess) -> None:
+    command.join()
+    os._exit(1)
 
 
 @contextmanager

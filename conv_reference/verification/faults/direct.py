@@ -156,14 +156,20 @@ def answer(needs: Sequence[bool], compute: Sequence[Callable[[], Tensor]]) -> li
     return [one() if need else None for need, one in zip(needs, compute, strict=True)]
 
 
-def jvp(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes) -> Tensor:
-    """The tangent of Y: bilinear in X and K, linear in b."""
+def jvp(
+    X: Tensor,
+    K: Tensor,
+    tangents: Sequence[Tensor | None],
+    z: Sizes,
+    of: Callable[[Tensor, Tensor, Sizes], Tensor] = forward,
+) -> Tensor:
+    """The tangent of Y: bilinear in X and K, as ``of`` computes it, and linear in b."""
     tX, tK, tb = tangents
-    tangent = torch.zeros_like(forward(X, K, z))
+    tangent = torch.zeros_like(of(X, K, z))
     if tX is not None:
-        tangent = tangent + forward(tX, K, z)
+        tangent = tangent + of(tX, K, z)
     if tK is not None:
-        tangent = tangent + forward(X, tK, z)
+        tangent = tangent + of(X, tK, z)
     return tangent if tb is None else tangent + tb[:, None, None]
 
 

@@ -7,11 +7,11 @@ over a window of Y, dX is gathered from windows of G, and dK is the product of X
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from conv_reference.verification.faults import direct, windows
@@ -48,17 +48,6 @@ def grad_weight_at(G: Tensor, X: Tensor, z: Sizes, rows: Tensor, columns: Tensor
     return windows.grad_weight_at(X, G, z, rows, columns)
 
 
-def jvp(X: Tensor, K: Tensor, tangents: Sequence[Tensor | None], z: Sizes) -> Tensor:
-    """The tangent of Y: bilinear in X and K, linear in b."""
-    tX, tK, tb = tangents
-    tangent = torch.zeros_like(spread(X, K, z))
-    if tX is not None:
-        tangent = tangent + spread(tX, K, z)
-    if tK is not None:
-        tangent = tangent + spread(X, tK, z)
-    return tangent if tb is None else tangent + tb[:, None, None]
-
-
 def check(X: Tensor, K: Tensor, b: Tensor | None, z: Sizes, extra: Pair) -> None:
     """Refuse what is no transposed convolution; ``extra`` is the output padding."""
     if min(z.s) < 1 or min(z.d) < 1 or min(z.p) < 0 or z.g < 1 or min(extra) < 0:
@@ -76,6 +65,7 @@ def check(X: Tensor, K: Tensor, b: Tensor | None, z: Sizes, extra: Pair) -> None
         raise ValueError(f"a bias of shape {tuple(b.shape)} for {z.c} channels")
 
 
+jvp = partial(direct.jvp, of=spread)
 PARTS = Parts(check, spread, grad_input=gathered, grad_weight=grad_weight, jvp=jvp)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 
 from conv_reference.verification.detection.processes import each_apart
+from conv_reference.verification.work.descent import descendants, seen
 
 
 def squared(number: int) -> tuple[int, int]:
@@ -30,3 +33,31 @@ def test_a_process_that_ends_loses_its_own_answer_alone(workers: int) -> None:
 
 def test_nothing_asked_is_nothing_answered() -> None:
     assert not list(each_apart(squared, [], 2, lost, needed=()))
+
+
+ASLEEP = """
+import time
+from conv_reference.verification.detection.processes import each_apart
+list(each_apart(time.sleep, [600], 1, print, needed=()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is listed")
+def test_a_worker_ends_with_a_command_that_is_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", ASLEEP]) as command:
+        while not (workers := _workers(command.pid)):
+            time.sleep(0.02)
+        command.terminate()
+    while any(_runs(worker) for worker in workers):  # the test's time limit is the measure
+        time.sleep(0.02)
+
+
+def _workers(command: int) -> list[int]:
+    """The processes two generations below: the first is the one that forks them."""
+    found = descendants(command)
+    return [number for number, one in found.items() if one.parent in found]
+
+
+def _runs(number: int) -> bool:
+    one = seen(number)
+    return one is not None and not one.has_ended
