@@ -17,8 +17,16 @@ from conv_reference.verification.trial.values import case_operands, is_exact
 
 
 def in_reach(target: Target, case: Case) -> Case:
-    """The nearest case that the target can be asked for, with the values that it has."""
-    return target.restrict(case)
+    """The nearest case that the target can be asked for, with the values that it has.
+
+    Where a word alone gives opposite sides different paddings, both have the larger of the two.
+    """
+    case = target.restrict(case)
+    if not _needs_a_word(target, case.geometry):
+        return case
+    top_bottom, left_right = case.geometry.padding
+    even = (max(top_bottom),) * 2, (max(left_right),) * 2
+    return target.restrict(case.on(replace(case.geometry, padding=even)))
 
 
 def is_possible(target: Target, case: Case) -> bool:
@@ -34,12 +42,9 @@ def is_telling(target: Target, case: Case, seed: int) -> bool:
         case: with any values.
         seed: from which they are drawn.
     """
-    if not is_possible(target, case):
+    if not (is_possible(target, case) and _is_of_check(target, case)):
         return False
-    uneven = any(before != after for before, after in case.geometry.padding)
-    if uneven and "padding" not in target.fixed and not (target.same_padding or target.pads):
-        return False  # a word asks for it, which a case does not hold
-    if not _is_of_check(target, case):
+    if _needs_a_word(target, case.geometry):  # which a case does not hold
         return False
     if case.values in {Values.ONES, Values.COUNTING}:
         return is_exact(case, case_operands(case, seed, target.operator), target.operator)
@@ -118,6 +123,13 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
             f"{target.name} cannot be asked for {geometry}; the nearest that it can is {possible}"
         )
     return geometry
+
+
+def _needs_a_word(target: Target, geometry: Geometry) -> bool:
+    """Whether it pads opposite sides differently, and only ``padding="same"`` asks for that."""
+    uneven = any(before != after for before, after in geometry.padding)
+    pads_so = "padding" in target.fixed or target.same_padding or target.pads
+    return uneven and not pads_so
 
 
 def _is_of_check(target: Target, case: Case) -> bool:

@@ -80,6 +80,17 @@ def test_a_case_is_possible_where_it_is_in_reach_as_it_is() -> None:
     assert in_reach(NARROW, case).geometry.stride == (1, 1)
 
 
+def test_what_a_word_alone_asks_for_is_moved_to_a_padding_alike_on_both_sides() -> None:
+    case = Case.parse("certificate float64 n1 c1 h9 w15 o1 k2x4 s1 p1:2x0 d3x1 grad=XK nobias")
+    assert in_reach(TARGET, case).geometry.padding == ((2, 2), (0, 0))
+
+    def same(input: torch.Tensor, weight: torch.Tensor, padding: str = "same") -> torch.Tensor:
+        return torch.nn.functional.conv2d(input, weight, padding=padding)
+
+    pads_so = in_reach(as_target(same), case)
+    assert is_telling(as_target(same), pads_so, seed=1)
+
+
 def test_nothing_above_a_trials_checks_restricts_a_case_by_itself() -> None:
     root = Path(possible.__file__).parents[1]
     below = {root / room for room in ("target", "trial", "checks")}

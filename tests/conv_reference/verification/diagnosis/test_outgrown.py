@@ -1,0 +1,105 @@
+"""A raise for want of size goes under the wrong answer of a larger image, and no other raise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, conv_transpose2d
+from torch.nn.grad import conv2d_weight
+
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.explain import Explanation
+from conv_reference.verification.diagnosis.outgrown import filed_under_what_is_wrong
+from conv_reference.verification.diagnosis.wording import finding_of
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.result import FOUND
+from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.work.here import Here
+
+Pair = tuple[int, int]
+
+
+def exchanged(
+    input: Tensor, weight: Tensor, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> Tensor:
+    """Takes the dilation's two axes for each other."""
+    return conv2d(input, weight, stride=stride, dilation=dilation[::-1])
+
+
+def large_and_dilated(
+    input: Tensor, weight: Tensor, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> Tensor:
+    """Two faults: images of four rows, and a dilation along the rows."""
+    Y = conv2d(input, weight, stride=stride, dilation=dilation)
+    if dilation[0] > 1:
+        Y = Y.view(0)  # torch raises: there are elements
+    return Y + 1 if input.shape[2] >= 4 else Y
+
+
+def dilated_unless_large(
+    input: Tensor, weight: Tensor, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> Tensor:
+    """The same two, of which that of four rows hides the other."""
+    if input.shape[2] >= 4:
+        return conv2d(input, weight, stride=stride, dilation=dilation) + 1
+    return large_and_dilated(input, weight, stride, dilation)
+
+
+class _Shrinking(torch.autograd.Function):
+    """Its dX lacks what the last stride does not reach; torch finds nothing left of some sizes."""
+
+    @staticmethod
+    def forward(ctx, X, K, stride):  # type: ignore[no-untyped-def]  # as users write it
+        ctx.save_for_backward(X, K)
+        ctx.stride = stride
+        return conv2d(X, K, stride=stride)
+
+    @staticmethod
+    def backward(ctx, G):  # type: ignore[no-untyped-def]  # the same
+        X, K = ctx.saved_tensors
+        if X.shape[3] < ctx.stride[1]:
+            raise RuntimeError("Output size is too small")
+        dX = conv_transpose2d(G, K, stride=ctx.stride)
+        return dX, conv2d_weight(X, K.shape, G, ctx.stride), None
+
+
+def shrinking(input: Tensor, weight: Tensor, stride: Pair = (1, 1)) -> Tensor:
+    answer: Tensor = _Shrinking.apply(input, weight, stride)  # type: ignore[no-untyped-call]  # of torch
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("target", "wrong", "raising", "is_filed"),
+    [
+        (exchanged, "h3 w3 k1x2 d1x2", "h1 w2 k1x2 d2x1", True),
+        (shrinking, "h1 w5 k1 s1x3", "h1 w2 k1 s1x3", True),
+        # On larger images it raises all the same; and it is wrong there for their size alone.
+        (large_and_dilated, "h4 w1 k1", "h3 w1 k2x1 d2x1", False),
+        (dilated_unless_large, "h4 w1 k1", "h3 w1 k2x1 d2x1", False),
+    ],
+)  # fmt: skip
+def test_what_raises_for_want_of_size_is_no_fault_of_its_own(
+    target: Callable[..., Tensor], wrong: str, raising: str, is_filed: bool
+) -> None:
+    judged = as_target(target)
+    bench = Bench(judged, Here(judged), Settings(seed=1, device="cpu"), (), (), math.inf)
+    found = []
+    for fault, geometry in ((1, wrong), (2, raising)):
+        case = Case.parse(f"certificate float64 n1 c1 o1 {geometry} grad=XK nobias")
+        (failure, *_) = bench.failures_on([case])[case]
+        assert failure.judgement.verdict in FOUND
+        finding = finding_of(failure, Explanation(), bench, known="", in_process=True)
+        found.append((failure, replace(finding, fault=fault)))
+
+    filed = filed_under_what_is_wrong(found, bench)
+
+    assert [failure for failure, _ in filed] == [failure for failure, _ in found]
+    first, second = (finding for _, finding in filed)
+    assert (first.fault, first.follows) == (1, False)
+    assert (second.fault, second.follows) == ((1, True) if is_filed else (2, False))
