@@ -21,6 +21,7 @@ from conv_reference.verification.diagnosis.faults import (
 )
 from conv_reference.verification.diagnosis.kinds import Condition, Kind, products, row_of
 from conv_reference.verification.diagnosis.minimal import minimal
+from conv_reference.verification.diagnosis.mode_snippet import as_plain_torch
 from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
 from conv_reference.verification.diagnosis.outgrown import filed_under_what_is_wrong
 from conv_reference.verification.diagnosis.ran import only_failing
@@ -126,12 +127,14 @@ class Diagnosis:
             shown, explanation, self.bench, known=kind.known, in_process=self.in_process
         )
         setting = switched(shown, self.bench) if explained else ""
+        script = as_plain_torch(shown, self.bench) if explained else ""
         return replace(
             finding,
             explanation="\n".join(
                 filter(None, (setting, finding.explanation, _hidden(groups[kind])))
             ),
             cause=finding.cause or _usual_cause([*failures, shown]),
+            snippet=script or finding.snippet,
             also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
             occurrences=len(cases),
             differences=differences(shown, failures, self.bench) if explained else (),

@@ -54,7 +54,7 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
             case None:
                 return _through_verify(target, case, judgement, settings)
         shown = _shown(judgement, tensors, {"dX": "X", "dK": K, "db": b})
-        return "\n".join([*_imports(target), *call, *shown])
+        return "\n".join([*imports(target), *call, *shown])
     return _through_verify(target, case, judgement, settings)
 
 
@@ -78,7 +78,8 @@ def _through_verify(target: Target, case: Case, judgement: Judgement, settings: 
     return "\n".join(lines)
 
 
-def _imports(target: Target) -> Iterator[str]:
+def imports(target: Target) -> Iterator[str]:
+    """What a script that calls the target imports."""
     place, _ = split(target.name)
     folder = str(Path(place).parent) if place.endswith(".py") else "."
     run = "" if _can_be_imported(place) else "runpy, types, "
@@ -163,14 +164,35 @@ def _numbers(flat: Tensor) -> list[float | int]:
     return [int(value) if value.is_integer() else value for value in flat.tolist()]
 
 
+def as_a_function(target: Target, case: Case) -> Iterator[str]:
+    """Lines that end with ``f``, a function of X and K alone; none where nothing spells one."""
+    if case.bias:
+        shape = target.operator.shape("bias", case.geometry)
+        yield f"b = torch.zeros({shape}, dtype=torch.{dtype_name(case.dtype)})"
+    match target.spelling:
+        case FunctionSpelling() as spelling:
+            yield f"f = lambda X, K: {_function_call(target, spelling, case)}"
+        case StrangersSpelling(layer=None) as spelling:
+            yield f"f = lambda X, K: {_strangers_call(target, spelling, case)}"
+        case LayerSpelling() as spelling:
+            yield f"layer = {_layer_made(target, spelling, case)}"
+            given = [f"{spelling.kernel!r}: K", *([f"{spelling.bias!r}: b"] * case.bias)]
+            parameters = f"{{{', '.join(given)}}}"
+            yield f"f = lambda X, K: torch.func.functional_call(layer, {parameters}, (X,))"
+
+
 def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> Iterator[str]:
     yield from (f"{letter} = {tensors.leaf(letter)}" for letter in tensors.case.arguments)
-    given = _options(target, tensors.case) | {"bias": "b" if tensors.case.bias else "None"}
+    yield f"Y = {_function_call(target, spelling, tensors.case)}"
+
+
+def _function_call(target: Target, spelling: FunctionSpelling, case: Case) -> str:
+    given = _options(target, case) | {"bias": "b" if case.bias else "None"}
     words = [given[name] for name in spelling.by_position]
     words += [f"{name}={given[name]}" for name in spelling.by_name]
     words += [f"padding_mode={given['padding_mode']}"] if "padding_mode" in given else []
     called = _own_name(target) + (".apply" if spelling.apply else "")
-    yield f"Y = {called}({', '.join(['X', 'K', *words])})"
+    return f"{called}({', '.join(['X', 'K', *words])})"
 
 
 def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -> Iterator[str]:
@@ -178,10 +200,14 @@ def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -
     yield from (f"{letter} = {tensors.leaf(letter)}" for letter in tensors.case.arguments)
     if spelling.layer is not None:
         yield from _strangers_layer(target, spelling, spelling.layer, tensors)
-        return
-    given = spelling.options(tensors.case.geometry)
-    if "bias" in spelling.names and (tensors.case.bias or "bias" not in spelling.optional):
-        given[spelling.names["bias"]] = f"b{spelling.bias}" if tensors.case.bias else "None"
+    else:
+        yield f"Y = {_strangers_call(target, spelling, tensors.case)}"
+
+
+def _strangers_call(target: Target, spelling: StrangersSpelling, case: Case) -> str:
+    given = spelling.options(case.geometry)
+    if "bias" in spelling.names and (case.bias or "bias" not in spelling.optional):
+        given[spelling.names["bias"]] = f"b{spelling.bias}" if case.bias else "None"
     words = [f"X{spelling.input}", f"K{spelling.weight}"]
     words = words[::-1] if spelling.exchanged else words
     if spelling.positional:
@@ -189,7 +215,7 @@ def _strangers(target: Target, spelling: StrangersSpelling, tensors: _Tensors) -
     else:
         words += [f"{name}={value}" for name, value in given.items()]
     called = _own_name(target) + (".apply" if spelling.apply else "")
-    yield f"Y = {called}({', '.join(words)}){spelling.output}"
+    return f"{called}({', '.join(words)}){spelling.output}"
 
 
 def _strangers_layer(
@@ -218,7 +244,17 @@ def _by_init_inputs(target: Target) -> str:
 
 
 def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterator[str]:
-    case, made = tensors.case, _own_name(target)
+    yield f"layer = {_layer_made(target, spelling, tensors.case)}"
+    yield f"{_attribute(spelling.kernel)} = {tensors.parameter('K')}"
+    if tensors.case.bias:
+        yield f"{_attribute(spelling.bias)} = {tensors.parameter('b')}"
+    yield f"X = {tensors.leaf('X')}"
+    yield "Y = layer(X)"
+
+
+def _layer_made(target: Target, spelling: LayerSpelling, case: Case) -> str:
+    """An instance, in the dtype of the case."""
+    made = _own_name(target)
     if spelling.constructor is not None:
         g = case.geometry
         given = {
@@ -231,12 +267,7 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
         made = f"{made}({', '.join(taken)})"
     elif spelling.by_init_inputs:
         made += _by_init_inputs(target)
-    yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
-    yield f"{_attribute(spelling.kernel)} = {tensors.parameter('K')}"
-    if case.bias:
-        yield f"{_attribute(spelling.bias)} = {tensors.parameter('b')}"
-    yield f"X = {tensors.leaf('X')}"
-    yield "Y = layer(X)"
+    return f"{made}.to(torch.{dtype_name(case.dtype)})"
 
 
 def _attribute(name: str) -> str:
