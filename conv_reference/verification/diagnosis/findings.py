@@ -23,7 +23,7 @@ from conv_reference.verification.diagnosis.kinds import Condition, Kind, product
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.mode_snippet import as_plain_torch
 from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
-from conv_reference.verification.diagnosis.outgrown import filed_under_what_is_wrong
+from conv_reference.verification.diagnosis.outgrown import filed_under_what_larger_images_show
 from conv_reference.verification.diagnosis.ran import only_failing
 from conv_reference.verification.diagnosis.switches import switched
 from conv_reference.verification.diagnosis.wider import with_wider
@@ -70,7 +70,7 @@ class Diagnosis:
             for number, fault in enumerate(faults_of(groups, self.bench), start=1)
             for each in self._of_fault(number, fault, groups)
         )
-        found = filed_under_what_is_wrong(found, self.bench)
+        found = filed_under_what_larger_images_show(found, self.bench)
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
             return Gathered(tuple(finding for _, finding in found), tuple(known), more)
         return Gathered(tuple(asked_alone(found, self.bench)), tuple(known), more)

@@ -1,9 +1,9 @@
-"""What raises on small sizes alone, and is wrong on larger ones: one fault, met in two ways.
+"""What raises on small images, and fails otherwise on larger ones: one fault, met in two ways.
 
 Where stride or dilation is taken for another, a small image is refused, as nothing of it would be
 left, and a larger one has an answer of another shape. Which of the two a case shows depends on its
-sizes. So the smallest case that raises is asked once more with a larger image: what fails there as
-another finding does is filed under that.
+size. So the image of the smallest case that raises is enlarged, step by step, until it no longer
+does: what fails there as another finding does is filed under that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from conv_reference.geometry import Geometry
+from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of
@@ -21,26 +21,28 @@ from conv_reference.verification.model.result import Finding, Verdict
 
 Found = tuple[Failure, Finding]
 _MOST_ASKED = 6  # faults that raise
+_STEPS = 12  # by which an image is enlarged, each by one stride
 
 
-def filed_under_what_is_wrong(found: Sequence[Found], bench: Bench) -> list[Found]:
+def filed_under_what_larger_images_show(found: Sequence[Found], bench: Bench) -> list[Found]:
     """The findings; those of a fault that raises only for want of size are filed under another.
 
     Args:
         found: the failure on the smallest case, and the finding, in their order.
         bench: with no time left, nothing is asked.
     """
-    wrong: dict[Kind, int] = {}
+    told: dict[Kind, int] = {}
     raising: dict[int, Failure] = {}
     for failure, finding in found:
-        if finding.verdict == Verdict.WRONG and not finding.known:
-            wrong.setdefault(kind_of(failure).in_any_dtype, finding.fault)
-        elif finding.verdict == Verdict.RAISED and not finding.known:
+        if finding.known:
+            continue
+        told.setdefault(kind_of(failure).in_any_dtype, finding.fault)
+        if finding.verdict == Verdict.RAISED and not finding.follows:
             raising.setdefault(finding.fault, failure)
-    if not wrong:
+    if len({*told.values()}) < 2:
         return [*found]
     asked = [*raising.items()][:_MOST_ASKED]
-    under = {fault: _wrong_on_more(failure, wrong, bench) for fault, failure in asked}
+    under = {fault: _shown_beyond(failure, told, bench) for fault, failure in asked}
     return [(failure, _filed(finding, under.get(finding.fault))) for failure, finding in found]
 
 
@@ -50,29 +52,40 @@ def _filed(finding: Finding, fault: int | None) -> Finding:
     )
 
 
-def _wrong_on_more(failure: Failure, wrong: dict[Kind, int], bench: Bench) -> int | None:
-    """The fault that shows on larger images in place of the raise; None where it is no one."""
+def _shown_beyond(failure: Failure, told: dict[Kind, int], bench: Bench) -> int | None:
+    """The fault that shows on the first larger image that does not raise so; None without one."""
+    own, geometry = kind_of(failure).in_any_dtype, failure.case.geometry
+    if geometry.batch == 0:
+        return None
+    steps = range(1, _STEPS + 1)
+    larger = [_certificate(failure.case, _enlarged(geometry, step), bench) for step in steps]
+    answers = bench.failures_on(larger)
+    for step, case in zip(steps, larger, strict=True):
+        kinds = _kinds(answers.get(case, ()))
+        if own not in kinds:
+            fault = _first(kinds, told)
+            return None if _shows_plainly(failure, step, fault, told, bench) else fault
+    return None
+
+
+def _shows_plainly(
+    failure: Failure, step: int, fault: int | None, told: dict[Kind, int], bench: Bench
+) -> bool:
+    """Whether the fault shows on that image without the options: it is not why this raises."""
     geometry = failure.case.geometry
     plain = _plain(geometry)
-    if geometry.batch == 0 or geometry == plain:
-        return None  # nothing but its size can be why it raises
-    larger, larger_plain = (
-        [_certificate(failure.case, each, bench) for each in _enlarged(one, geometry)]
-        for one in (geometry, plain)
-    )
-    answers = bench.failures_on([*larger, *larger_plain])
-    shown = {_shown(answers.get(case, ()), wrong) for case in larger}
-    if any(_shown(answers.get(case, ()), wrong) in shown for case in larger_plain):
-        return None  # it is wrong there for another reason: sizes, say
-    return shown.pop() if len(shown) == 1 else None
+    if fault is None or geometry == plain:
+        return False
+    case = _certificate(failure.case, _enlarged(plain, step, geometry.stride), bench)
+    return _first(_kinds(bench.failures_on([case]).get(case, ())), told) == fault
 
 
-def _shown(failures: Sequence[Failure], wrong: dict[Kind, int]) -> int | None:
-    """The first fault of these that a case shows; None where it raises, or shows none."""
-    if any(failure.judgement.verdict == Verdict.RAISED for failure in failures):
-        return None
-    faults = (wrong.get(kind_of(failure).in_any_dtype) for failure in failures)
-    return next((fault for fault in faults if fault is not None), None)
+def _kinds(failures: Sequence[Failure]) -> list[Kind]:
+    return [kind_of(failure).in_any_dtype for failure in failures]
+
+
+def _first(kinds: Sequence[Kind], told: dict[Kind, int]) -> int | None:
+    return next((told[kind] for kind in kinds if kind in told), None)
 
 
 def _plain(geometry: Geometry) -> Geometry:
@@ -86,13 +99,10 @@ def _plain(geometry: Geometry) -> Geometry:
     )
 
 
-def _enlarged(geometry: Geometry, like: Geometry) -> list[Geometry]:
-    """The geometry with larger images, by whole strides, in which the other's kernel fits."""
-    least = max(like.dilation) * max(like.kernel_size) + 2 * max(like.stride)
-    more = [-(-least // stride) * stride for stride in like.stride]
-    (height, width), (rows, columns) = geometry.input_size, more
-    sizes = (height + rows, width + 2 * columns), (height + 2 * rows, width + columns)
-    return [replace(geometry, input_size=size) for size in sizes]
+def _enlarged(geometry: Geometry, step: int, stride: Pair | None = None) -> Geometry:
+    """The geometry with a larger image: by whole strides, its own or these, so its rest stays."""
+    (height, width), (rows, columns) = geometry.input_size, stride or geometry.stride
+    return replace(geometry, input_size=(height + step * rows, width + step * columns))
 
 
 def _certificate(case: Case, geometry: Geometry, bench: Bench) -> Case:

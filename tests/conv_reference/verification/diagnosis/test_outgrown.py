@@ -1,4 +1,4 @@
-"""A raise for want of size goes under the wrong answer of a larger image, and no other raise."""
+"""A raise for want of size goes under what a larger image shows, and no other raise does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, conv_transpose2d
+from torch.nn.functional import conv2d, conv_transpose2d, unfold
 from torch.nn.grad import conv2d_weight
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explain import Explanation
-from conv_reference.verification.diagnosis.outgrown import filed_under_what_is_wrong
+from conv_reference.verification.diagnosis.outgrown import filed_under_what_larger_images_show
 from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
@@ -51,6 +51,22 @@ def dilated_unless_large(
     return large_and_dilated(input, weight, stride, dilation)
 
 
+def of_three_by_three(input: Tensor, weight: Tensor) -> Tensor:
+    """One fault: its windows have one size, and torch raises in one of two lines."""
+    columns = unfold(input, (3, 3))
+    height, width = input.shape[2] - 2, input.shape[3] - 2
+    Y: Tensor = (weight.flatten(1) @ columns).unflatten(2, (height, width))
+    return Y
+
+
+def neither_small_nor_large(input: Tensor, weight: Tensor) -> Tensor:
+    """Two faults, of images of one row and of eight, between which it is right."""
+    Y = conv2d(input, weight)
+    if input.shape[2] == 1:
+        return Y.view(0)
+    return Y.view(0, 1) if input.shape[2] >= 8 else Y
+
+
 class _Shrinking(torch.autograd.Function):
     """Its dX lacks what the last stride does not reach; torch finds nothing left of some sizes."""
 
@@ -75,29 +91,31 @@ def shrinking(input: Tensor, weight: Tensor, stride: Pair = (1, 1)) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("target", "wrong", "raising", "is_filed"),
+    ("target", "larger", "raising", "is_filed"),
     [
         (exchanged, "h3 w3 k1x2 d1x2", "h1 w2 k1x2 d2x1", True),
         (shrinking, "h1 w5 k1 s1x3", "h1 w2 k1 s1x3", True),
+        (of_three_by_three, "h3 w3 k2", "h1 w1 k1", True),
+        (neither_small_nor_large, "h8 w1 k1", "h1 w1 k1", False),
         # On larger images it raises all the same; and it is wrong there for their size alone.
         (large_and_dilated, "h4 w1 k1", "h3 w1 k2x1 d2x1", False),
         (dilated_unless_large, "h4 w1 k1", "h3 w1 k2x1 d2x1", False),
     ],
 )  # fmt: skip
 def test_what_raises_for_want_of_size_is_no_fault_of_its_own(
-    target: Callable[..., Tensor], wrong: str, raising: str, is_filed: bool
+    target: Callable[..., Tensor], larger: str, raising: str, is_filed: bool
 ) -> None:
     judged = as_target(target)
     bench = Bench(judged, Here(judged), Settings(seed=1, device="cpu"), (), (), math.inf)
     found = []
-    for fault, geometry in ((1, wrong), (2, raising)):
+    for fault, geometry in ((1, larger), (2, raising)):
         case = Case.parse(f"certificate float64 n1 c1 o1 {geometry} grad=XK nobias")
         (failure, *_) = bench.failures_on([case])[case]
         assert failure.judgement.verdict in FOUND
         finding = finding_of(failure, Explanation(), bench, known="", in_process=True)
         found.append((failure, replace(finding, fault=fault)))
 
-    filed = filed_under_what_is_wrong(found, bench)
+    filed = filed_under_what_larger_images_show(found, bench)
 
     assert [failure for failure, _ in filed] == [failure for failure, _ in found]
     first, second = (finding for _, finding in filed)
