@@ -172,6 +172,10 @@ def _products(trial: Trial, row: str, product: Transform) -> Iterator[Judgement]
     call = trial.call(operands, requires_grad="")
     names = ("Hessian-vector product in X", "Hessian-vector product in K")
     with target_code(names[0]):
+        Y = call.forward()
+        if not isinstance(Y, Tensor) or Y.shape != call.G.shape:
+            yield not_judged(row, "Y has not the shape that it should have")
+            return
         gradient = torch.func.grad(_weighted_sum(call), argnums=(0, 1))
         found = product(gradient, (call.X, call.K), directions)
     if not any(torch.is_tensor(product) and product.any() for product in found):

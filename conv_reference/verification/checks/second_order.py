@@ -209,9 +209,10 @@ def require_second_order(call: Call) -> None:
     """
     G = call.G.detach().requires_grad_()
     with target_code("second order"):
-        gradients = torch.autograd.grad(
-            call.forward(), list(call.leaves.values()), G, create_graph=True
-        )
+        Y = call.forward()
+        if not isinstance(Y, Tensor):
+            return  # reported by shapes
+        gradients = torch.autograd.grad(Y, list(call.leaves.values()), G, create_graph=True)
         torch.autograd.backward(gradients, [gradient.detach() for gradient in gradients])
 
 

@@ -1,8 +1,12 @@
-"""Findings that do not show again alone, in a new process: the target keeps a state."""
+"""Findings that do not show again alone, in a new process: the target keeps a state.
+
+They are one fault, however many kinds of failures come of it: an answer that is kept is of another
+dtype on one case, has other numbers on the next, and no gradient on a third.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
 
@@ -22,7 +26,7 @@ ALONE = (
 
 
 def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[Finding]:
-    """The findings; those that come out right in a new process say so.
+    """The findings; those that come out right in a new process say so, and are of one fault.
 
     Args:
         found: findings, and the failures that they show.
@@ -39,16 +43,27 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
     other = bench.backend.another() if asked and not bench.is_over else None
     if other is None:
         return findings
-    right = set()
+    right = set[str]()
     with closing(other) as fresh:
         cases = [Case.parse(finding.case) for finding in asked]
         for number, result in fresh.run(judge_case, cases, bench.settings):
             judged = () if isinstance(result, Crash | Broken) else result
             if judged and not any(j.verdict in FOUND for j in judged):
                 right.add(asked[number].case)
+    one = _of_one_fault(asked, right)
     return [
-        _alone(failure, finding) if finding.case in right else finding for failure, finding in found
+        replace(
+            _alone(failure, finding) if finding.case in right else finding,
+            fault=min(one) if finding.fault in one else finding.fault,
+        )
+        for failure, finding in found
     ]
+
+
+def _of_one_fault(asked: Iterable[Finding], right: Set[str]) -> set[int]:
+    """The faults of which nothing that was asked shows again alone."""
+    again = {finding.fault for finding in asked if finding.case not in right}
+    return {finding.fault for finding in asked if finding.case in right} - again
 
 
 def _hung(failure: Failure) -> bool:

@@ -15,6 +15,8 @@ from modes import (
     verdicts,
     wrong,
 )
+from torch import Tensor
+from torch.nn.functional import conv2d
 
 from conv_reference import functional, layer
 from conv_reference.verification.checks import all_checks
@@ -74,3 +76,19 @@ def test_sizes_are_drawn_until_they_are_small_enough(check: str) -> None:
         cases = plan(target, request).cases
         assert len(cases) == 3 * len(DTYPES)
         assert all(all_checks()[check].fits(case.geometry) for case in cases)
+
+
+def lacks_a_column(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight)[..., :-1]
+
+
+def answers_nothing(input: Tensor, weight: Tensor) -> None:
+    """As who forgets to return Y."""
+
+
+@pytest.mark.parametrize("check", ["hessian_vector", "hessian_vector_forward"])
+@pytest.mark.parametrize("implementation", [lacks_a_column, answers_nothing])
+def test_a_hessian_of_another_shape_is_not_asked_for(check: str, implementation: Any) -> None:
+    (judgement,) = ask(implementation, check)
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation == "Y has not the shape that it should have"

@@ -1,0 +1,69 @@
+"""What comes out right alone, in a new process, is one fault and says so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.diagnosis.alone import ALONE, asked_alone
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.explain import Explanation
+from conv_reference.verification.diagnosis.wording import finding_of
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement, exact
+from conv_reference.verification.model.result import Finding, Verdict
+from conv_reference.verification.target.conventions import as_target
+
+WRONG = Judgement("forward", "Y", Verdict.WRONG)
+TARGET = as_target(conv2d, name="torch.nn.functional:conv2d")
+
+
+class Fresh:
+    """In place of a new process: there some cases fail again."""
+
+    def __init__(self, failing: set[int]) -> None:
+        self.failing = failing  # heights
+
+    def another(self) -> Fresh:
+        return self
+
+    def run(self, _: Any, cases: Sequence[Case], *__: Any) -> Iterator[Any]:
+        for number, case in enumerate(cases):
+            fails = case.geometry.input_size[0] in self.failing
+            yield number, [WRONG if fails else exact("forward", "Y")]
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def found(bench: Bench, faults: Sequence[int]) -> list[tuple[Failure, Finding]]:
+    """One of each fault, on an image of as many rows as it has findings before it, and one."""
+    pairs = []
+    for height, fault in enumerate(faults, start=1):
+        failure = Failure(Case.parse(f"certificate float64 h{height} w1 k1 nobias"), WRONG)
+        finding = finding_of(failure, Explanation(), bench, known="", in_process=False)
+        pairs.append((failure, replace(finding, fault=fault)))
+    return pairs
+
+
+def told(failing: set[int], faults: Sequence[int]) -> list[tuple[int, bool]]:
+    """Of each finding its fault, and whether it is said to come out right alone."""
+    backend: Any = Fresh(failing)
+    bench = Bench(TARGET, backend, Settings(seed=1, device="cpu"), (), (), math.inf)
+    findings = asked_alone(found(bench, faults), bench)
+    return [(finding.fault, finding.cause == ALONE) for finding in findings]
+
+
+def test_all_that_comes_out_right_alone_is_one_fault() -> None:
+    assert told(set(), [1, 2, 3]) == [(1, True), (1, True), (1, True)]
+    assert told({1}, [1, 2, 3]) == [(1, False), (2, True), (2, True)]
+
+
+def test_a_fault_of_which_anything_shows_again_stays_its_own() -> None:
+    assert told({3}, [1, 2, 2, 3]) == [(1, True), (2, True), (2, False), (1, True)]
+    assert told({1, 2, 3}, [1, 2, 3]) == [(1, False), (2, False), (3, False)]
