@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 
+from conv_reference.geometry import Geometry
 from conv_reference.verification.checks import all_rows, certifying
 from conv_reference.verification.diagnosis.kinds import Kind, row_of
 from conv_reference.verification.model.case import Case, Layout, dtype_name
@@ -93,10 +95,10 @@ def circumstances(
     conditions = _conditions if len(wrong) < MANY else _more_conditions
     meant = wrong if smallest is None else {**wrong, smallest: None}
     met = [frozenset(conditions(case)) for case in meant]
-    right = [frozenset(conditions(case)) for case in others if case not in wrong]
     common = frozenset.intersection(*met)
     tested = len(frozenset.union(*met))
-    chosen = _chosen(common, [those & common for those in right], len(wrong), tested)
+    right = [common.intersection(conditions(case)) for case in others if case not in wrong]
+    chosen = _chosen(common, right, len(wrong), tested)
     passing = sum(those.issuperset(chosen) for those in right)
     if not chosen or passing > _MOST_PASSING * len(wrong):
         return ""  # what more of the right ones have, too, explains nothing
@@ -150,13 +152,23 @@ def _conditions(case: Case) -> Iterator[str]:
         yield f"{name}={layout}"
         if layout not in _CONTIGUOUS:
             yield f"{name} not contiguous"
-    size = sizes_of(case.geometry)
-    for name in ("n", "c", "o", "g", "kh", "kw", "sh", "sw", "dh", "dw", "oh", "ow", "ph", "pw"):
-        least = 0 if name in {"ph", "pw"} else 1
-        value = size[name]
-        yield f"{name} = {value}"
-        yield from (f"{name} > {bound}" for bound in range(least, min(value, 40)))
-    yield from (text for text, holds in _relations(size) if holds)
+    yield from _of_sizes(case.geometry)
+
+
+# Thousands of cases have few sizes, and several findings are told of the same cases: what is said
+# of a size, and of a geometry, is put into words once.
+@lru_cache(maxsize=2**13)
+def _of_sizes(geometry: Geometry) -> tuple[str, ...]:
+    size = sizes_of(geometry)
+    named = ("n", "c", "o", "g", "kh", "kw", "sh", "sw", "dh", "dw", "oh", "ow", "ph", "pw")
+    of_each = (text for name in named for text in _at_least(name, size[name]))
+    return (*of_each, *(text for text, holds in _relations(size) if holds))
+
+
+@lru_cache(maxsize=2**12)
+def _at_least(name: str, value: int) -> tuple[str, ...]:
+    least = 0 if name in {"ph", "pw"} else 1
+    return (f"{name} = {value}", *(f"{name} > {b}" for b in range(least, min(value, 40))))
 
 
 # Where kernels choose another path, or leave a tail: below blocks and vectors, and off their grid.
@@ -167,13 +179,22 @@ _MODULI = (2, 4, 8)
 def _more_conditions(case: Case) -> Iterator[str]:
     """With those that hold of a few cases by chance: remainders, and upper limits."""
     yield from _conditions(case)
-    z = sizes_of(case.geometry)
+    yield from _more_of_sizes(case.geometry)
+
+
+@lru_cache(maxsize=2**13)
+def _more_of_sizes(geometry: Geometry) -> tuple[str, ...]:
+    z = sizes_of(geometry)
     named = {name: z[name] for name in ("n", "c", "o", "h", "w", "kh", "kw", "oh", "ow")}
     named |= {"c/g": z["c"] // z["g"], "o/g": z["o"] // z["g"]}
     named |= {"kh·kw": z["kh"] * z["kw"], "oh·ow": z["oh"] * z["ow"]}
-    for name, value in named.items():
-        yield from (f"{name} < {bound}" for bound in _BELOW if value < bound)
-        yield from (f"{name} % {modulus} = {value % modulus}" for modulus in _MODULI)
+    return tuple(text for name, value in named.items() for text in _below(name, value))
+
+
+@lru_cache(maxsize=2**12)
+def _below(name: str, value: int) -> tuple[str, ...]:
+    remainders = (f"{name} % {modulus} = {value % modulus}" for modulus in _MODULI)
+    return (*(f"{name} < {bound}" for bound in _BELOW if value < bound), *remainders)
 
 
 def _relations(z: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
