@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import re
 import struct
@@ -15,7 +13,7 @@ from importlib.metadata import files
 from pathlib import Path
 
 import pytest
-from environments import fresh, install, lend_all, run
+from environments import fresh, install, run
 
 pytestmark = pytest.mark.slow
 
@@ -65,20 +63,17 @@ def wheel(built: Path) -> Path:
     return found
 
 
-@pytest.fixture(scope="module", params=["usual", "lowest"])
-def installed(
-    wheel: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Path:
-    """The programs of a fresh environment with the wheel, beside each set of versions."""
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a fresh environment with the wheel, beside the lowest versions.
+
+    The newest ones are those of our own environment, with which all other tests run.
+    """
     folder = tmp_path_factory.mktemp("environment")
     python, site = fresh(folder)
-    if request.param == "usual":
-        lend_all(site)
-        options = ["--no-deps", "--no-index", "--ignore-installed", str(wheel)]
-    else:
-        lend_torch(site)
-        options = ["-c", str(ROOT / "constraints-lowest.txt"), f"{wheel}[chapter,html]"]
-    install(ROOT, ["--python", python], options)
+    lend_torch(site)
+    lowest = ["-c", ROOT / "constraints-lowest.txt", f"{wheel}[chapter,html]"]
+    install(ROOT, ["--python", python], lowest)
     return folder / "bin"
 
 
@@ -129,17 +124,19 @@ def test_the_source_distribution_builds_the_same_wheel(built: Path, tmp_path: Pa
     assert again.read_bytes() == wheel.read_bytes()
 
 
-def test_the_command_is_used_from_the_fresh_environment(installed: Path, project: Path) -> None:
+def test_every_check_runs_in_the_fresh_environment(installed: Path, project: Path) -> None:
     where = run(
         [installed / "python", "-c", "import conv_reference as c; print(c.__file__)"], project
     )
     assert where.stdout.startswith(str(installed.parent))
 
-    once = ["--geometry", GEOMETRY, "--dtype", "float32", "--check", "certificate"]
-    command = [installed / "conv-reference", "verify", "kernels.py:flipped", *once]
-    wrong = run([*command, "--format", "html"], project)
-    assert wrong.returncode == 1
-    assert wrong.stdout.startswith("<!DOCTYPE html>")
+    target = "conv_reference.functional:conv2d"
+    options = ["--dtype", "float32", "--budget", "0.2", "--seed", "3", "--output", "page.html"]
+    done = run([installed / "conv-reference", "verify", target, *options, "--quiet"], project)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{target}: right, bit for bit, in float32, on ")
+    assert (project / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_the_plugin_is_used_from_the_fresh_environment(installed: Path, project: Path) -> None:
@@ -152,25 +149,17 @@ def test_the_plugin_is_used_from_the_fresh_environment(installed: Path, project:
         "    with pytest.raises(AssertionError, match='WRONG: Y'):\n"
         "        assert_correct_conv(kernels.flipped, **CHOICE)\n"
     )
-    pytest_ = [installed / "python", "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
-
-    done = run([*pytest_, "test_mine.py"], project, PYTHONPATH=".")
-    assert "2 passed" in done.stdout, done.stdout
-    listed = run(
-        [*pytest_, "--collect-only", "-q", "--conv", "kernels.py:right", "--conv-dtype", "float32",
+    plugins = ["-p", "no:randomly", "-p", "no:cacheprovider"]
+    suite = ["--conv-check", "forward", "--conv-cases", "20", "--conv-in-process"]
+    done = run(
+        [installed / "python", "-m", "pytest", "-v", *plugins, "test_mine.py",
+         "--conv", "kernels.py:right", "--conv-dtype", "float32", *suite,
          "--pyargs", "conv_reference.verification.suite"],
         project,
+        PYTHONPATH=".",
     )  # fmt: skip
-    assert "test_check[forward-float32-cpu]" in listed.stdout, listed.stdout + listed.stderr
-
-
-def test_every_check_runs_in_the_fresh_environment(installed: Path, project: Path) -> None:
-    target = "conv_reference.functional:conv2d"
-    options = ["--dtype", "float32", "--budget", "0.2", "--seed", "3", "--format", "json"]
-    done = run([installed / "conv-reference", "verify", target, *options, "--quiet"], project)
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["verdict"] == "exact"
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert "test_check[forward-float32-cpu] PASSED" in done.stdout
 
 
 def test_the_chapter_is_used_from_the_fresh_environment(installed: Path, project: Path) -> None:
@@ -198,32 +187,22 @@ for form in {FORMS}:
 """
 
 
-@pytest.fixture(scope="module")
-def derived() -> str:
-    """The derivation in each form, as our own environment prints it."""
-    return run([sys.executable, "-c", EACH_FORM], ROOT).stdout
-
-
-def test_the_derivation_is_used_from_the_fresh_environment(
-    installed: Path, project: Path, derived: str
+def test_the_derivation_is_used_from_the_fresh_environment_by_the_oldest_sympy(
+    installed: Path, project: Path
 ) -> None:
-    done = run([installed / "python", "-c", EACH_FORM], project)
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == derived
-    assert re.findall(r"^(\w+) 0$", derived, re.MULTILINE) == FORMS
-
-
-def test_the_derivation_needs_no_newer_sympy_than_is_asked_for(project: Path) -> None:
-    """The newest torch wants a newer one; the derivation knows no torch."""
+    """Torch wants a newer sympy than is asked for; the derivation knows no torch."""
     asked = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lowest = re.findall(r'"sympy>=([\d.]+)"', asked)[0]
     install(ROOT, [], ["--no-deps", "--target", project / "old", f"sympy=={lowest}"])
-    old = os.pathsep.join([str(project / "old"), str(ROOT)])
 
-    version = [sys.executable, "-c", "import sympy; print(sympy.__version__)"]
-    assert run(version, project, PYTHONPATH=old).stdout.startswith(lowest)
-    derive = [sys.executable, "-m", "analytic"]
-    done = run(derive, project, PYTHONPATH=old)
+    told = "import analytic, sympy; print(sympy.__version__, analytic.__file__)\n"
+    done = run([installed / "python", "-c", told + EACH_FORM], project, PYTHONPATH="old")
+    version, _, derivations = done.stdout.partition(" ")
+    where, _, derivations = derivations.partition("\n")
+    ours = run([sys.executable, "-c", EACH_FORM], ROOT).stdout
+
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == run(derive, ROOT).stdout
+    assert version.startswith(lowest)
+    assert where.startswith(str(installed.parent))
+    assert derivations == ours
+    assert re.findall(r"^(\w+) 0$", ours, re.MULTILINE) == FORMS

@@ -15,8 +15,9 @@ import pytest
 def run(
     command: Sequence[object], folder: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """A command, without what this process was told of tests and paths."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PYTHONPATH"))}
+    """A command, without what this process was told of tests, of paths and of bytecode."""
+    left_out = ("PYTEST_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     return subprocess.run(
         [str(word) for word in command],
         cwd=folder,
@@ -36,8 +37,12 @@ def fresh(folder: Path) -> tuple[Path, Path]:
 
 
 def install(folder: Path, options: Sequence[object], what: Sequence[object]) -> None:
-    """Install with pip; skip the test where no package index answers."""
-    done = run([sys.executable, "-m", "pip", *options, "install", "--quiet", *what], folder)
+    """Install with pip; skip the test where no package index answers.
+
+    Most of pip's time would go to the bytecode of modules that nobody imports.
+    """
+    words = ["install", "--quiet", "--no-compile", *what]
+    done = run([sys.executable, "-m", "pip", *options, *words], folder)
     if "NewConnectionError" in done.stderr or "NameResolutionError" in done.stderr:
         pytest.skip("no package index answers")  # offline there is nothing to install from
     assert done.returncode == 0, done.stderr
