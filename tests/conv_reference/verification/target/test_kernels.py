@@ -75,11 +75,11 @@ def test_a_kernel_in_cpp_is_compiled_once_and_judged(tmp_path: Path) -> None:
 
 
 def test_what_does_not_compile_is_said_in_one_line(tmp_path: Path) -> None:
-    broken = NATIVE.replace("#include <torch/extension.h>", '#include "no_such_header.h"')
+    broken = NATIVE.replace("#include <ATen/ATen.h>", '#include "no_such_header.h"')
     (tmp_path / "native.py").write_text(broken, encoding="utf-8")
     found = follow(OF_NATIVE, tmp_path, TORCH_EXTENSIONS_DIR=str(tmp_path / "built"))
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.splitlines()[-1].startswith(
-        "conv-reference verify: error: cannot compile 'native.py': main.cpp:3:10: fatal error: "
+        "conv-reference verify: error: cannot compile 'native.py': main.cpp:2:10: fatal error: "
         "no_such_header.h: No such file or directory"
     )
