@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from conv_reference.chapter.page import Page, render
 from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.material import Material, Part, Plan
 from conv_reference.chapter.training import Settings
+from conv_reference.verification import verify
 
 Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
@@ -70,12 +72,24 @@ def tiny() -> Plan:
     return TINY
 
 
+def put_few_cases(patch: pytest.MonkeyPatch) -> None:
+    """Have a layer's own check put few cases, of small images: a layer of loops is slow."""
+    few = partial(verify, where="h <= 4 and w <= 4")
+    patch.setattr("conv_reference.chapter.own.check.verify", few)
+    patch.setattr("conv_reference.chapter.own.check.BUDGET", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_few_cases(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def parts(fashion: Dataset) -> Mapping[str, Part]:
     """The parts of a page, of real images; the layer's own check is put few cases."""
     material = Material(torch.from_numpy(fashion.pixels[:640]), Settings(), TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conv_reference.chapter.own.check.BUDGET", 0.05)
+        put_few_cases(patch)
         return {name: part.compute(material) for name, part in PARTS.items()}
 
 

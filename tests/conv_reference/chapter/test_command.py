@@ -9,7 +9,7 @@ from refused import refused
 from conv_reference.chapter import parts, training
 from conv_reference.chapter.curvature import curvature
 from conv_reference.chapter.data import load
-from conv_reference.chapter.own import book, check
+from conv_reference.chapter.own import book
 from conv_reference.chapter.own.mend import mended
 from conv_reference.cli import main
 
@@ -111,12 +111,7 @@ def test_interrupted_it_prints_what_was_reached_and_that_the_next_run_begins_ane
 
 
 @pytest.mark.slow
-def test_a_layer_of_ones_own_is_checked(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(check, "BUDGET", 0.05)
+def test_a_layer_of_ones_own_is_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layer, right = folder / "my_layer.py", folder / "right.py"
     layer.write_text(book.LAYER)
     right.write_text(mended(book.LAYER, book.NAME))

@@ -38,9 +38,8 @@ def test_a_part_that_is_not_there_is_refused(material: Material) -> None:
 
 @pytest.mark.slow
 def test_a_layer_of_the_notebook_is_held_against_the_definition(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("conv_reference.chapter.own.check.BUDGET", 0.05)
     own(ConvLayer_1)
     printed = capsys.readouterr().out
     assert "Right: nothing is to be mended." in printed

@@ -76,7 +76,6 @@ def test_what_is_wrong_in_another_dtype_alone_is_not_put_down_to_the_default() -
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("conv_reference.chapter.own.check.BUDGET", 0.05)
     return tmp_path
 
 
