@@ -80,20 +80,24 @@ class Group:
         dtypes = dict.fromkeys(f.dtype for f in self.findings if _place(f) == _place(first))
         dtypes.pop(first.dtype)
         lines = [one_line(", ".join(dtypes))] if dtypes else []
+        elsewhere: dict[str, dict[str, None]] = {}  # the dtypes of each place
         for finding in self.findings:
             # What follows from it is named by its checks.
             if _place(finding) != _place(first) and finding.follows <= first.follows:
-                layout = "" if finding.layout == "contiguous" else f", {finding.layout}"
-                line = f"{finding.dtype} on {finding.geometry}{layout}"
-                if finding.quantity != first.quantity:
-                    line += f": {finding.quantity}"
-                if finding.verdict != first.verdict:
-                    line += f" {finding.verdict}"
-                lines.append(one_line(line))
-        lines = list(dict.fromkeys(lines))
+                elsewhere.setdefault(_differing(finding, first), {})[finding.dtype] = None
+        lines += [one_line(f"{', '.join(each)} {place}") for place, each in elsewhere.items()]
         if len(lines) > _MOST_LIKEWISE:
             lines[_MOST_LIKEWISE:] = [f"{len(lines) - _MOST_LIKEWISE:,} more"]
         return tuple(lines)
+
+
+def _differing(finding: Finding, first: Finding) -> str:
+    """Where a finding lies, and how what it shows differs from what the first does."""
+    layout = "" if finding.layout == "contiguous" else f", {finding.layout}"
+    quantity = f": {finding.quantity}" if finding.quantity != first.quantity else ""
+    said, _, _ = finding.explanation.partition("\n")
+    alike = (finding.check, finding.verdict) == (first.check, first.verdict)
+    return f"on {finding.geometry}{layout}{quantity}" + ("" if alike or not said else f": {said}")
 
 
 def rows_of(finding: Finding) -> tuple[str, ...]:

@@ -1,0 +1,39 @@
+"""Findings of one fault: what is said of the others beside the first."""
+
+from __future__ import annotations
+
+from made_reports import finding
+
+from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.report.groups import groups
+
+SMALL, TINY = "n1 c1 h3 w3 o1 k1x2 s1 p0 d1x2 g1", "n1 c1 h1 w2 o1 k1x2 s1 p0 d2x1 g1"
+
+
+def test_dtypes_that_differ_in_nothing_else_share_a_line() -> None:
+    (group,) = groups(
+        finding(fault=1, geometry=geometry, dtype=dtype, layout="contiguous")
+        for geometry in (SMALL, TINY)
+        for dtype in ("float64", "float32", "float16")
+    )
+    assert group.likewise == ("float32, float16", f"float64, float32, float16 on {TINY}")
+
+
+def test_what_shows_otherwise_is_said_with_the_case() -> None:
+    first = finding(fault=1, geometry=SMALL, quantity="Y", check="forward")
+    raised = finding(
+        fault=1,
+        geometry=TINY,
+        layout="input=sliced",
+        quantity="Y",
+        verdict=Verdict.RAISED,
+        explanation="raised RuntimeError: too small\nMore of it.",
+    )
+    lost = finding(fault=1, geometry=TINY, check="requires_grad", explanation="is no gradient")
+    follows = finding(fault=1, geometry=TINY, check="vmap", follows=True)
+
+    (group,) = groups([first, raised, lost, follows])
+    assert group.likewise == (
+        f"float32 on {TINY}, input=sliced: raised RuntimeError: too small",
+        f"float32 on {TINY}: dX: is no gradient",
+    )
