@@ -16,6 +16,8 @@ from conv_reference.verification import verify
 from conv_reference.verification.known.known import SHIPPED
 from conv_reference.verification.model.result import FAILURES, Report
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 
 def checked(implementation: Any, **options: Any) -> Report:
     # In float32 a known defect of torch's may end this process, see docs/found/0008.

@@ -23,7 +23,7 @@ from conv_reference.verification import TargetError, Verdict, as_target, assert_
 from conv_reference.verification.report import renderer
 from conv_reference.verification.work.children import Children
 
-pytestmark = pytest.mark.usefixtures("without_the_clock")
+pytestmark = pytest.mark.usefixtures("without_the_clock", "without_circumstances")
 
 ONE_PIXEL = "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"
 

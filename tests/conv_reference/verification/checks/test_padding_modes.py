@@ -15,6 +15,8 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 OWN = "padding_modes float32 h4 w5 k2x3 p1"
 
 

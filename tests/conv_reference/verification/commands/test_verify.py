@@ -19,6 +19,8 @@ from conv_reference.verification.commands.verify import add_arguments, opening
 from conv_reference.verification.execution import judge_case
 from conv_reference.verification.report.view import status_of
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CASE = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 PLAIN = "certificate float32 n1 c1 h2 w3 o1 k1x2 s1 p0 d1 g1"
 HERE = shlex.split("--check certificate --dtype float32 --sweep small --budget 0.1 --in-process")

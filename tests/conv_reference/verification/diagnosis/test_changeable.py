@@ -23,6 +23,8 @@ from conv_reference.verification.report.groups import groups
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 
 class Stale:
     """Keeps the kernel that it first saw of each size, as a runtime that packs it once."""

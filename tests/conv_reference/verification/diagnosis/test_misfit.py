@@ -19,6 +19,8 @@ from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.running.judging import MOST_ALIKE
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 
 def judged(implementation: Callable[..., Any]) -> Report:
     return verify(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
@@ -17,6 +18,8 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.reading import catalogue
 from conv_reference.verification.target.conventions import as_target
+
+pytestmark = pytest.mark.usefixtures("without_circumstances")
 
 CHECKS = tuple(all_checks().values())
 SHORT = Request(dtypes=(torch.float32,), seed=0, budget=0.1, sweep=Sweep.SMALL)

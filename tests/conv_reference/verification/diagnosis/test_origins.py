@@ -24,6 +24,8 @@ from conv_reference.verification.model.judgement import Crash, Failure, Judgemen
 from conv_reference.verification.report import text
 from conv_reference.verification.report.groups import groups, rows_of
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CHECKS = (
     "certificate", "adjointness", "batch_independence", "depthwise", "without_gradients",
     "two_backwards", "double_backward", "vmap", "vmap_nested", "vmap_gradients",

@@ -21,6 +21,8 @@ from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CASE = Case.parse("certificate bfloat16 n1 c1 h3 w4 o1 k1x2 grad=XK nobias")
 
 

@@ -33,6 +33,8 @@ from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 SETTINGS = Settings(seed=0, device="cpu")
 REGISTRY = """
 [[defect]]

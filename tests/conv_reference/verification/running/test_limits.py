@@ -16,6 +16,8 @@ from conv_reference.verification.running.limits import Limits, learned
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 SETTINGS = Settings(seed=0, device="cpu")
 DTYPES = (torch.float32, torch.float16)
 

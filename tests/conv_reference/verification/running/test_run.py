@@ -17,7 +17,7 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 
-pytestmark = pytest.mark.usefixtures("without_the_clock")
+pytestmark = pytest.mark.usefixtures("without_the_clock", "without_circumstances")
 
 KNOWN = """
 [[defect]]

@@ -24,6 +24,8 @@ from conv_reference.verification.report.json import render
 from conv_reference.verification.store.version import version_of
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CONV2D = "torch.nn.functional:conv2d"
 CASES = 40
 

@@ -23,6 +23,8 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Call, Target
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 SETTINGS = Settings(seed=3, device="cpu")
 DTYPES = (torch.float64, torch.float16)
 OTHER = torch.float32  # of checks that apply to neither

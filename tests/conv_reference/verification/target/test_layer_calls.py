@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import Verdict, verify
+
+pytestmark = pytest.mark.usefixtures("without_circumstances")
 
 
 class Named(nn.Module):

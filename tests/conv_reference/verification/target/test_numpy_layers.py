@@ -13,6 +13,8 @@ from conv_reference.verification.target.numpy_functions import Order
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.tiny import tiny_judgements
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 
 class Parameter:
     """An array with its gradient, as small frameworks hold it."""

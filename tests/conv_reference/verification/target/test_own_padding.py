@@ -16,6 +16,8 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 SETTINGS = Settings(seed=0, device="cpu")
 
 

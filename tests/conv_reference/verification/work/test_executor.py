@@ -23,6 +23,8 @@ from conv_reference.verification.work.executor import UNIT, OnExecutor, carry_ou
 from conv_reference.verification.work.here import Here
 from conv_reference.verification.work.messages import Broken
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CONV2D = "torch.nn.functional:conv2d"
 SETTINGS = Settings(seed=0, device="cpu")
 CASES = [Case.parse(f"certificate float32 h2 w{columns} k1x2") for columns in range(2, 40)]
