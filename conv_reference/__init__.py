@@ -2,7 +2,7 @@
 
 >>> import torch
 >>> import conv_reference
->>> report = conv_reference.verify(torch.nn.Conv2d, dtypes="float64", checks="shapes", budget=0.5)
+>>> report = conv_reference.verify(torch.nn.Conv2d, checks="shapes", cases=40)
 >>> report.passed
 True
 

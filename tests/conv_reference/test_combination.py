@@ -177,9 +177,9 @@ def test_tap_by_tap_and_by_distances_it_is_the_same(
 
 
 def test_a_kernel_as_wide_as_a_long_image_takes_no_more_memory_than_there_is() -> None:
-    geometry = Geometry(input_size=(4, 50_005), kernel_size=(2, 50_001))
+    geometry = Geometry(input_size=(4, 25_005), kernel_size=(2, 25_001))
     X, K = torch.ones(geometry.input_shape), torch.ones(geometry.weight_shape)
-    Y = torch.full(geometry.output_shape, 100_002.0)
+    Y = torch.full(geometry.output_shape, 50_002.0)
     equation = Combination(geometry, draw_weights(geometry, seed=0)).output(X, K, None, Y)
     assert equation.holds
 

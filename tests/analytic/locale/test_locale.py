@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import string
+from collections.abc import Callable
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -95,28 +96,33 @@ def messages(compiled: GNUTranslations) -> dict[object, str]:
     return {key: text for key, text in vars(compiled)["_catalog"].items() if key}
 
 
-@cache
-def documents() -> dict[str, Document]:
-    whole = derive(
+# Made when a test asks for them: each worker collects all tests.
+DOCUMENTS: dict[str, Callable[[], Document]] = {
+    "everything": lambda: derive(
         Geometry((4, 5), (2, 1), stride=3, padding=(1, 0, 2, 0), dilation=2, batch=2,
                  in_channels=2, out_channels=4, groups=2, bias=True)
-    )  # fmt: skip
-    return {
-        "everything": whole.document,
-        "chapter": derive(Geometry((2, 3), (1, 2))).document,
-        "never seen": derive(Geometry(5, 1, stride=2)).document,
-        "large": derive(Geometry(20, 3)).document,
-        "cropped": derive(Geometry(2, 1, padding=2), names=Names(all_indices=True)).document,
-        "values": derive(Geometry(2, 1)).with_values(Values.of(Geometry(2, 1), K=[[-1]])),
-        "theorem": theorem(),
-    }
+    ).document,
+    "chapter": lambda: derive(Geometry((2, 3), (1, 2))).document,
+    "never seen": lambda: derive(Geometry(5, 1, stride=2)).document,
+    "large": lambda: derive(Geometry(20, 3)).document,
+    "cropped": lambda: (
+        derive(Geometry(2, 1, padding=2), names=Names(all_indices=True)).document
+    ),
+    "values": lambda: derive(Geometry(2, 1)).with_values(Values.of(Geometry(2, 1), K=[[-1]])),
+    "theorem": theorem,
+}  # fmt: skip
+
+
+@cache
+def document(name: str) -> Document:
+    return DOCUMENTS[name]()
 
 
 @pytest.mark.parametrize("form", ["text", "html"])
-@pytest.mark.parametrize("name", documents())
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_english_is_left_on_the_page(name: str, form: str) -> None:
     """Of Latin letters there are only names: of tensors, keys, a program, and mod."""
-    written = renderer(form)(documents()[name], translations("he"))
+    written = renderer(form)(document(name), translations("he"))
     if form == "html":
         written = re.sub(r"<(style|script|math|code)\b.*?</\1>", " ", written, flags=re.DOTALL)
         labels = re.findall(r'aria-label="([^"]*)"', written)
@@ -142,10 +148,10 @@ HEBREW = re.compile(r"[\u0590-\u05ff]")
 
 
 @pytest.mark.parametrize("form", ISOLATED)
-@pytest.mark.parametrize("name", documents())
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_operator_stands_in_hebrew_prose_unless_it_is_isolated(name: str, form: str) -> None:
     """Line by line: a line of mathematics alone has no direction but its own."""
-    written = renderer(form)(documents()[name], translations("he"))
+    written = renderer(form)(document(name), translations("he"))
     prose = re.sub(ISOLATED[form], " ", written, flags=re.DOTALL)
     while MARKED.search(prose):  # one within another
         prose = MARKED.sub(" ", prose)

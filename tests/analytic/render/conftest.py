@@ -65,11 +65,17 @@ SAMPLES = {
 }
 
 
+@cache
+def proved() -> Document:
+    """The theorem, proved once in a run."""
+    return theorem()
+
+
 @pytest.fixture(params=[*SAMPLES, "theorem"])
 def document(request: pytest.FixtureRequest) -> Document:
     """Each sample's document, and the theorem's."""
     if request.param == "theorem":
-        return theorem()
+        return proved()
     return SAMPLES[request.param].document()
 
 

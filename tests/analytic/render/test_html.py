@@ -55,9 +55,20 @@ def parsed(page: str) -> Balanced:
     return parser
 
 
+PAGES: dict[tuple[int, str], str] = {}  # by the document, which the conftest keeps, and language
+
+
+def page_of(document: Document, language: str) -> str:
+    """Its page, written once for all tests."""
+    key = id(document), language
+    if key not in PAGES:
+        PAGES[key] = render(document, translations(language))
+    return PAGES[key]
+
+
 @pytest.mark.parametrize("language", languages())
 def test_page_is_well_formed(document: Document, language: str) -> None:
-    found = parsed(render(document, translations(language)))
+    found = parsed(page_of(document, language))
 
     assert found.wrong == []
     assert found.open == []
@@ -66,7 +77,7 @@ def test_page_is_well_formed(document: Document, language: str) -> None:
 
 
 def test_page_needs_nothing_from_elsewhere(document: Document) -> None:
-    page = render(document, NullTranslations())
+    page = page_of(document, "en")
     addresses = re.findall(r"\w+://[^\s\"'<]+", page)
 
     assert set(addresses) <= {"http://www.w3.org/1998/Math/MathML"}  # a name, not an address
@@ -77,7 +88,7 @@ def test_page_needs_nothing_from_elsewhere(document: Document) -> None:
 
 def test_every_latex_command_became_mathml(document: Document) -> None:
     """What latex2mathml does not know it passes on as it is."""
-    page = render(document, NullTranslations())
+    page = page_of(document, "en")
     mathematics = re.findall(r"<math.*?</math>", page, re.DOTALL)
 
     assert mathematics
@@ -115,9 +126,9 @@ def test_prose_is_escaped() -> None:
 def test_language_and_direction_are_declared(samples: Samples) -> None:
     document = samples["chapter"].document()
 
-    assert '<html lang="en" dir="ltr">' in render(document, NullTranslations())
-    assert '<html lang="he" dir="rtl">' in render(document, translations("he"))
+    assert '<html lang="en" dir="ltr">' in page_of(document, "en")
+    assert '<html lang="he" dir="rtl">' in page_of(document, "he")
 
 
 def test_large_shapes_stay_small_enough_for_a_phone(samples: Samples) -> None:
-    assert len(render(samples["large"].document(), NullTranslations())) < 1_000_000
+    assert len(page_of(samples["large"].document(), "en")) < 1_000_000

@@ -19,8 +19,14 @@ Golden = Callable[[str], SnapshotAssertion]
 Samples = Mapping[str, Any]
 
 
+READ: dict[int, Any] = {}  # by the document, which the conftest keeps
+
+
 def read(document: Document) -> Any:
-    return json.loads(render(document, NullTranslations()))
+    """What is read of it, written once for all tests."""
+    if id(document) not in READ:
+        READ[id(document)] = json.loads(render(document, NullTranslations()))
+    return READ[id(document)]
 
 
 def test_printout(samples: Samples, golden: Golden) -> None:

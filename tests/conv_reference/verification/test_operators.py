@@ -33,7 +33,7 @@ def failed_rows(report: Report) -> set[str]:
     "implementation", [conv_transpose2d, pytest.param(nn.ConvTranspose2d, marks=pytest.mark.slow)]
 )
 def test_torchs_transposed_convolutions_pass(implementation: Any) -> None:
-    report = checked(implementation, known=SHIPPED)
+    report = checked(implementation, known=SHIPPED, cases=100)
     assert report.passed, report
 
 
@@ -67,7 +67,7 @@ def test_a_right_one_by_a_stranger_passes() -> None:
 def test_the_faults_that_shipped_are_found(
     implementation: Any, row: str, quantity: str, cause: str
 ) -> None:
-    report = checked(implementation, checks=["certificate"], cases=200)
+    report = checked(implementation, checks=["certificate"], cases=60)
     found = {(finding.check, finding.quantity): finding for finding in report.findings}
     assert (row, quantity) in found, report
     assert cause in found[row, quantity].cause

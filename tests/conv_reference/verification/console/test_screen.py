@@ -8,8 +8,9 @@ import json
 import os
 import pty
 import re
-import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,24 +49,29 @@ class Done:
 
 
 def on_a_terminal(environment: dict[str, str]) -> str:
-    """What a terminal of 100 columns is sent, by a process of its own."""
+    """What a terminal of 100 columns is sent; in this process, for torch takes seconds."""
     ours, theirs = pty.openpty()
-    whole = os.environ | {"COLUMNS": "100"} | environment
-    command = [sys.executable, "-m", "conv_reference", *ARGUMENTS, "--seed", "0"]
-    process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=whole)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            read = os.read(ours, 65_536)
-        except OSError:  # the other end is closed
-            break
-        if not read:
-            break
-        shown += read
-    process.wait()
+    shown: list[bytes] = []
+    reading = threading.Thread(target=lambda: shown.extend(_read(ours)))
+    reading.start()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        os.fdopen(theirs, "w", encoding="utf-8") as terminal,
+    ):
+        for name, value in ({"COLUMNS": "100"} | environment).items():
+            patch.setenv(name, value)
+        with contextlib.redirect_stdout(terminal), contextlib.redirect_stderr(io.StringIO()):
+            main([*ARGUMENTS, "--seed", "0"])
+    reading.join()
     os.close(ours)
-    return shown.decode().replace("\r\n", "\n")
+    return b"".join(shown).decode().replace("\r\n", "\n")
+
+
+def _read(descriptor: int) -> Iterator[bytes]:
+    """All that is written at the other end of a terminal, until that is closed."""
+    with contextlib.suppress(OSError):
+        while read := os.read(descriptor, 65_536):
+            yield read
 
 
 def piped(*more: str, encoding: str = "utf-8") -> Done:

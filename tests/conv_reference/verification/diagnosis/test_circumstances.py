@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from torch.nn.functional import conv2d
@@ -16,11 +17,15 @@ from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.plan.bulk import small_cases
 from conv_reference.verification.target.conventions import as_target
 
-CASES: Sequence[Case] = tuple(small_cases(as_target(conv2d), tuple(DTYPES.values()), 7, 3000))
+
+@cache
+def cases() -> Sequence[Case]:
+    """Three thousand, made when a test asks for them: each worker collects all tests."""
+    return tuple(small_cases(as_target(conv2d), tuple(DTYPES.values()), 7, 3000))
 
 
 def said(fails: Callable[[Case], bool]) -> str:
-    return circumstances([case for case in CASES if fails(case)], CASES)
+    return circumstances([case for case in cases() if fails(case)], cases())
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ def test_the_guard_of_a_fault_is_named(fails: Callable[[Case], bool], conditions
 
 def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
     """Of a batch of 0 each division leaves none."""
-    others = [case for case in CASES if case.geometry.batch % 2]
+    others = [case for case in cases() if case.geometry.batch % 2]
     empty = [case.on(replace(case.geometry, batch=0)) for case in others[::20]]
     assert (
         circumstances(empty, others) == f"All {len(empty)} have n = 0; no other with that passed."
@@ -73,39 +78,39 @@ def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
 
 def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:
     wrong = Judgement("forward", "Y", Verdict.WRONG, index=(0, 0, 0, 0), explanation="wrong")
-    failing = [Failure(case, wrong) for case in CASES if case.geometry.stride[1] == 2]
+    failing = [Failure(case, wrong) for case in cases() if case.geometry.stride[1] == 2]
     kinds = {kind_of(failure): [failure] for failure in failing}
     of_kind = {kind: [f for f in failing if kind_of(f) == kind] for kind in kinds}
 
-    those = contrast(next(iter(kinds)), of_kind, failing, {"forward": CASES})
+    those = contrast(next(iter(kinds)), of_kind, failing, {"forward": cases()})
     sentence = circumstances(those.failing, [*those.passing], among=those.among)
     assert sentence == f"All {len(failing):,} have sw = 2; no other with that passed."
 
 
 def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:
-    wide = [case for case in CASES if case.geometry.stride[1] == 2]
-    sentence = circumstances(wide[3:], CASES)
+    wide = [case for case in cases() if case.geometry.stride[1] == 2]
+    sentence = circumstances(wide[3:], cases())
     assert sentence == f"All {len(wide) - 3:,} have sw = 2; 3 others with that passed."
-    assert circumstances(wide[1:], CASES).endswith(" have sw = 2; 1 other with that passed.")
+    assert circumstances(wide[1:], cases()).endswith(" have sw = 2; 1 other with that passed.")
 
 
 def test_what_more_of_the_passing_cases_have_says_nothing() -> None:
-    wide = [case for case in CASES if case.geometry.stride[1] == 2]
-    assert not circumstances(wide[::4], CASES)
+    wide = [case for case in cases() if case.geometry.stride[1] == 2]
+    assert not circumstances(wide[::4], cases())
 
 
 def test_few_failures_and_failures_everywhere_say_nothing() -> None:
-    few = [case for case in CASES if case.geometry.stride[1] == 2][: FEWEST - 1]
-    assert not circumstances(few, CASES)
-    assert not circumstances(CASES, CASES)
-    assert not circumstances([], CASES)
+    few = [case for case in cases() if case.geometry.stride[1] == 2][: FEWEST - 1]
+    assert not circumstances(few, cases())
+    assert not circumstances(cases(), cases())
+    assert not circumstances([], cases())
 
 
 def test_what_the_smallest_failing_case_lacks_is_not_named() -> None:
-    failing = [c for c in CASES if c.geometry.stride[1] == 2 and c.geometry.kernel_size[1] > 1]
+    failing = [c for c in cases() if c.geometry.stride[1] == 2 and c.geometry.kernel_size[1] > 1]
     small = Case.parse("certificate float64 h1 w3 k1 s1x2")
-    assert "kw > 1" in circumstances(failing, CASES)
-    assert "kw > 1" not in circumstances(failing, CASES, smallest=small)
+    assert "kw > 1" in circumstances(failing, cases())
+    assert "kw > 1" not in circumstances(failing, cases(), smallest=small)
 
 
 def test_a_contiguous_view_behind_an_offset_is_not_called_otherwise() -> None:
@@ -114,6 +119,6 @@ def test_a_contiguous_view_behind_an_offset_is_not_called_otherwise() -> None:
 
 
 def test_where_others_failed_so_as_well_it_is_said_of_which_it_speaks() -> None:
-    failing = [case for case in CASES if case.geometry.groups > 1]
-    said = circumstances(failing, CASES, among=" of the certificate")
+    failing = [case for case in cases() if case.geometry.groups > 1]
+    said = circumstances(failing, cases(), among=" of the certificate")
     assert said.startswith(f"All {len({*failing})} of the certificate have g > 1")

@@ -55,6 +55,7 @@ class OneSliceForAll(Itself):
         return mapped
 
 
+@pytest.mark.usefixtures("without_circumstances")
 @pytest.mark.parametrize(
     ("framework", "check"),
     [(DoubledTangent(), "jvp"), (OneSliceForAll(), "vmap")],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -21,7 +22,12 @@ from conv_reference.verification.target.conventions import as_target
 
 ALL = tuple(DTYPES.values())
 TARGET = as_target(conv2d)
-SMALL = list(small_cases(TARGET, ALL, 0, 3000))
+
+
+@cache
+def small() -> tuple[Case, ...]:
+    """Three thousand, made when a test asks for them: each worker collects all tests."""
+    return tuple(small_cases(TARGET, ALL, 0, 3000))
 
 
 def halves_its_image(case: Case) -> bool:
@@ -40,7 +46,7 @@ def halves_its_image(case: Case) -> bool:
 
 def test_the_smallest_geometries_come_first() -> None:
     known = dict(zip(enumerated_geometries(), range(1000), strict=False))
-    places = [known[case.geometry] for case in SMALL[:900]]
+    places = [known[case.geometry] for case in small()[:900]]
     assert places == sorted(places)
 
 
@@ -49,26 +55,26 @@ def test_a_few_runs_put_the_smallest_geometries_to_every_dtype() -> None:
     for seed in range(20):
         for case in small_cases(TARGET, ALL, seed, 60):
             dtypes.setdefault(str(case.geometry), set()).add(case.dtype)
-    smallest = [str(case.geometry) for case in SMALL[:20]]
+    smallest = [str(case.geometry) for case in small()[:20]]
     assert all(dtypes[geometry] == set(ALL) for geometry in smallest)
 
 
 def test_dense_cases_have_room_for_exact_integers_in_every_dtype() -> None:
-    dense = [case for case in SMALL if case.values != "sparse"]
+    dense = [case for case in small() if case.values != "sparse"]
     assert all(can_be_exact(case.geometry, case.dtype) for case in dense)
-    assert len(dense) > 0.9 * len(SMALL)
+    assert len(dense) > 0.9 * len(small())
     for dtype, share in shares(ALL).items():
-        count = sum(case.dtype == dtype for case in SMALL)
-        assert count * len(ALL) / len(SMALL) == pytest.approx(share, rel=0.1)
+        count = sum(case.dtype == dtype for case in small())
+        assert count * len(ALL) / len(small()) == pytest.approx(share, rel=0.1)
 
 
 def test_conjunctions_that_choose_a_fast_path_come_up() -> None:
-    assert sum(map(halves_its_image, SMALL)) >= 10
+    assert sum(map(halves_its_image, small())) >= 10
 
 
 def test_both_operands_in_channels_last_come_up_as_networks_have_them() -> None:
     last = Layout.CHANNELS_LAST
-    both = [c for c in SMALL if c.input_layout == c.weight_layout == last]
+    both = [c for c in small() if c.input_layout == c.weight_layout == last]
     assert 100 < len(both) < 400
 
 

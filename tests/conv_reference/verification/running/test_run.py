@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import faulty
@@ -35,14 +36,20 @@ def unreached(report: Report) -> list[str]:
     return [str(note) for note in report.notes if note.kind == NoteKind.NOT_REACHED]
 
 
-def test_the_clock_cuts_the_run_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """A clock that is over after five cases."""
     real = time.monotonic
 
-    def late(done: int, _: int) -> None:
+    def told(done: int, _: int) -> None:
         if done == 5:
             monkeypatch.setattr("time.monotonic", lambda: real() + 1e6)
 
-    report = certified(conv2d, budget=1.0, progress=late)
+    return told
+
+
+def test_the_clock_cuts_the_run_and_the_report_says_so(late: Callable[[int, int], None]) -> None:
+    report = certified(conv2d, progress=late)
     (note,) = unreached(report)
     reached = int(re.findall(r"\d+", note)[0])
 
@@ -53,8 +60,8 @@ def test_the_clock_cuts_the_run_and_the_report_says_so(monkeypatch: pytest.Monke
     assert not report.interrupted
 
 
-def test_a_run_of_which_little_was_reached_does_not_pass() -> None:
-    report = certified(conv2d, cases=100_000, budget=2.0)  # of a busy machine
+def test_a_run_of_which_little_was_reached_does_not_pass(late: Callable[[int, int], None]) -> None:
+    report = certified(conv2d, progress=late)
 
     assert 0 < report.judged < report.planned / 4
     assert report.is_right
@@ -196,7 +203,7 @@ def test_findings_beyond_the_most_are_shown_as_they_were_met(
 
 def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The widths beside the one that crashes are judged; each look at the crash is a new child."""
-    monkeypatch.setattr("conv_reference.verification.running.run.PATIENCE", 4.0)
+    monkeypatch.setattr("conv_reference.verification.running.run.PATIENCE", 2.0)
     report = verify(
         "hostile:segfaults",
         case="certificate float64 h1 w3 k1 values=ones grad= nobias",

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -193,28 +193,36 @@ def starts_others(*_: Any) -> int:
     return subprocess.Popen(["sleep", "1000"], start_new_session=True).pid
 
 
-class _Refusing(Forking):
-    """It starts a few, and no more."""
+@pytest.fixture
+def refusing(source: Forking, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Forking]:
+    """The source, which starts so many processes, and no more."""
+    start = source.start
 
-    left = 1
+    def after(left: int) -> Forking:
+        count = iter(range(left))
 
-    def start(self, connection: int, shared: int, errors: int) -> Process:
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(11, "Resource temporarily unavailable")
-        return super().start(connection, shared, errors)
+        def started(connection: int, shared: int, errors: int) -> Process:
+            if next(count, None) is None:
+                raise OSError(11, "Resource temporarily unavailable")
+            return start(connection, shared, errors)
+
+        monkeypatch.setattr(source, "start", started)
+        return source
+
+    return after
 
 
-def test_where_no_process_can_be_started_any_more_the_results_stay() -> None:
-    with closing(_Refusing()) as source:
-        children = Children(CONV2D, 1, source=source)
-        with closing(children):
-            results = dict(children.run(answers, [0, 1, "stops_itself", 3], None))
-            assert results.keys() <= {0, 1, 2}  # what had not been sent is gone with its process
-            assert isinstance(results[2], Crash)
-            assert dict(children.run(answers, [0], None)) == {}
-            assert dict(children.another().run(answers, [0], None)) == {}
-        (note,) = children.notes
+def test_where_no_process_can_be_started_any_more_the_results_stay(
+    refusing: Callable[[int], Forking],
+) -> None:
+    children = Children(CONV2D, 1, source=refusing(1))
+    with closing(children):
+        results = dict(children.run(answers, [0, 1, "stops_itself", 3], None))
+        assert results.keys() <= {0, 1, 2}  # what had not been sent is gone with its process
+        assert isinstance(results[2], Crash)
+        assert dict(children.run(answers, [0], None)) == {}
+        assert dict(children.another().run(answers, [0], None)) == {}
+    (note,) = children.notes
     assert note.text == (
         "not reached: no further process could be started (cannot start a process: "
         "[Errno 11] Resource temporarily unavailable)"
@@ -261,11 +269,11 @@ def leaves() -> None:
     os._exit(5)
 
 
-def test_where_no_process_can_be_started_at_all_it_is_one_line() -> None:
-    with closing(_Refusing()) as source:
-        source.left = 0
-        with pytest.raises(TargetError, match="^cannot start a process: .*unavailable$"):
-            Children(CONV2D, 1, source=source).describe()
+def test_where_no_process_can_be_started_at_all_it_is_one_line(
+    refusing: Callable[[int], Forking],
+) -> None:
+    with pytest.raises(TargetError, match="^cannot start a process: .*unavailable$"):
+        Children(CONV2D, 1, source=refusing(0)).describe()
 
 
 def test_whoever_reads_no_further_leaves_nothing_for_the_next_run(children: Children) -> None:

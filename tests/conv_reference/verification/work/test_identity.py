@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,16 @@ from conv_reference.verification.work.identity import (
     difference,
     identity,
 )
+from conv_reference.verification.work.processes import Forking
+
+CONV2D = "torch.nn.functional:conv2d"
+
+
+@pytest.fixture
+def source() -> Iterator[Forking]:
+    """Of processes that import no more than each test needs."""
+    with closing(Forking(full_run=False)) as made:
+        yield made
 
 
 def test_one_version_is_one() -> None:
@@ -40,10 +51,12 @@ def test_two_versions_are_told_in_one_line(parent: bytes) -> None:
     assert "\n" not in said
 
 
-def test_a_child_of_another_version_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_of_another_version_refuses(
+    source: Forking, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(child, "identity", lambda: b'{"version": "0.0.0", "folder": "/old"}')
     with (
-        closing(Children("torch.nn.functional:conv2d", 1)) as children,
+        closing(Children(CONV2D, 1, source=source)) as children,
         pytest.raises(TargetError, match=r"^two versions of conv-reference: 0\.0\.0 in '/old' "),
     ):
         children.describe()
@@ -59,7 +72,7 @@ def test_the_working_directory_comes_last(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_what_lies_in_the_working_directory_replaces_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    source: Forking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("random", "socket", "numpy"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('not the one that is meant')\n")
@@ -68,18 +81,16 @@ def test_what_lies_in_the_working_directory_replaces_nothing(
     (tmp_path / "mine.py").write_text("from torch.nn.functional import conv2d\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")
-    with closing(Children("mine:conv2d", 1)) as children:
+    with closing(Children("mine:conv2d", 1, source=source)) as children:
         assert children.describe().name == "mine:conv2d"
 
 
 def test_a_module_of_the_users_called_analytic_is_none_of_ours(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    source: Forking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "analytic.py").write_text("raise SystemExit('not the one that is meant')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    report = verify(
-        load_target("torch.nn.functional:conv2d"),
-        case="certificate float32 n1 c1 h2 w2 o1 k1x1",
-        isolate=True,
-    )
+    case = "certificate float32 n1 c1 h2 w2 o1 k1x1"
+    with closing(Children(CONV2D, 1, source=source)) as children:
+        report = verify(load_target(CONV2D), case=case, isolate=children)
     assert report, str(report)

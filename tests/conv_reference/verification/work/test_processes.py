@@ -56,13 +56,18 @@ def once(children: Children, function: Any, item: Any = None) -> Any:
     return result
 
 
-def test_each_child_is_a_process_with_a_group_of_its_own(source: Processes) -> None:
+def test_each_child_is_a_process_with_a_group_of_its_own_until_it_is_closed(
+    source: Processes,
+) -> None:
     children = Children(CONV2D, 1, source=source)
     with closing(children), closing(children.another()) as other:
         numbers = once(children, number), once(other, number)
         assert numbers == (*children.processes, *other.processes)
         assert len({*numbers, os.getpid()}) == 3
         assert once(children, group) == (numbers[0], numbers[0])
+    for gone in numbers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(gone, 0)
 
 
 @pytest.mark.slow
@@ -74,14 +79,6 @@ def test_how_a_process_ended_is_known(source: Processes, item: str, how: str) ->
     with closing(Children(CONV2D, 1, source=source)) as children:
         assert once(children, dies, item) == Crash(how)
         assert once(children, number) == children.processes[0]  # of the next one
-
-
-def test_what_is_closed_is_gone(source: Processes) -> None:
-    children = Children(CONV2D, 1, source=source)
-    gone = once(children, number)
-    children.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(gone, 0)
 
 
 @pytest.mark.slow
