@@ -371,6 +371,8 @@ def _pair_of_integers(name: str, value: Any) -> Pair:
 
 def _pair(name: str, value: Any) -> Pair:
     """An integer for both axes, a pair, or (as torch has it) a sequence of one."""
+    if type(value) is tuple and tuple(map(type, value)) == (int, int):
+        return value[0], value[1]  # nearly always, and seen sooner than by protocol
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
         value = value[0]
     if isinstance(value, SupportsIndex):
