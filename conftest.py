@@ -72,6 +72,21 @@ def shapes(request: pytest.FixtureRequest) -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+@pytest.fixture(scope="module")
+def without_circumstances() -> Iterator[None]:
+    """Nothing is asked around a finding: half the time of a run that finds something.
+
+    For tests of what is found; ``diagnosis``'s tests of each kind of circumstances do without it,
+    and so do those of whole runs that are slow.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "conv_reference.verification.diagnosis.findings.Diagnosis._common",
+            lambda *_, **__: "",
+        )
+        yield
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Any test to any worker, but for those that share what takes long to prepare.

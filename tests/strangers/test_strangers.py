@@ -16,6 +16,8 @@ from conv_reference.verification.target.loading import load_module
 from conv_reference.verification.target.names import completed
 from conv_reference.verification.work import wire
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 HERE = Path(__file__).parent
 EXACT, ROUNDED, WRONG = Verdict.EXACT, Verdict.ROUNDED, Verdict.WRONG
 

@@ -17,6 +17,8 @@ from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.report import renderer
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CHECKS = ("certificate", "double_backward", "vmap", "jvp", "nonfinite", "hessian_vector", "memory")
 
 

@@ -15,6 +15,8 @@ from conv_reference.chapter.own.check import Checked, check, check_file
 from conv_reference.chapter.own.mend import mended
 from conv_reference.chapter.own.words import words
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 TWO = (torch.float32, torch.float64)
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from conv_reference.cli import main
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 PLAIN = "certificate float32 n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1 values=counting grad= nobias"
 RIGHT, WRONG = "torch.nn.functional:conv2d", "faulty:flipped_kernel"
 

@@ -7,6 +7,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 SOURCE = """\
 import torch
 from torch import nn

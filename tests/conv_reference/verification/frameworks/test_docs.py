@@ -14,6 +14,8 @@ from conv_reference import cli
 from conv_reference.verification import Framework, Verdict, verify
 from conv_reference.verification.frameworks.contract import OPTIONS
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 DOCS = Path(__file__).parents[4] / "docs" / "frameworks.md"
 ADAPTERS = Path(__file__).parents[4] / "conv_reference" / "adapters"
 PAGE = DOCS.read_text(encoding="utf-8")

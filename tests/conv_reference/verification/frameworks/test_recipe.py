@@ -11,6 +11,8 @@ from conv_reference.verification import TargetError, Verdict, as_target, verify
 from conv_reference.verification.frameworks.recipe import is_adapter
 from conv_reference.verification.target.target import OPTIONS
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 
 class Numpy:
     """One-by-one kernels in numpy, with its own derivative."""

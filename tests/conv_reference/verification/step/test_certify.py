@@ -137,7 +137,7 @@ def flipped(value: float, bit: int) -> float:
     return flipped
 
 
-@pytest.mark.parametrize("bit", [30, 28, 24, 23, 22, 20, 17], ids=lambda bit: f"bit {bit}")
+@pytest.mark.parametrize("bit", [30, 23, 22, 17], ids=lambda bit: f"bit {bit}")
 @pytest.mark.parametrize("place", [0, 1], ids=["forward", "backward"])
 def test_one_flipped_bit_in_one_call_of_a_training_is_found(bit: int, place: int) -> None:
     """A large element's: what an error below rounding does is not to be found."""

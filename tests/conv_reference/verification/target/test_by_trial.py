@@ -24,6 +24,8 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.target.trials import TINY, asked
 from conv_reference.verification.trial.tiny import tiny_judgements
 
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
 CASE = Case(check="certificate", geometry=Geometry.parse("n3 c2 h9 w8 o4 k2x3 s2x1 p1x2 d1 g2"))
 
 
