@@ -171,7 +171,10 @@ def test_what_is_ended_from_outside_costs_no_result(children: Children, kind: in
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_run_goes_on_whatever_becomes_of_the_process_that_forks(kind: int) -> None:
-    with closing(Children(CONV2D, 1)) as children:
+    with (
+        closing(Forking(full_run=False)) as source,
+        closing(Children(CONV2D, 1, source=source)) as children,
+    ):
         assert dict(children.run(answers, [1], None)) == {0: 1}
         seen = descent.seen(children.processes[0])
         assert seen is not None

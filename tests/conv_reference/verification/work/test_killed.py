@@ -22,7 +22,7 @@ pytestmark = [
 ]
 COMMAND = [
     sys.executable, "-m", "conv_reference.cli", "verify", "torch.nn.functional:conv2d",
-    "--workers", "2", "--seed", "3", "--cases", "250", "--known", "none",
+    "--workers", "2", "--seed", "3", "--cases", "120", "--dtype", "float32", "--known", "none",
 ]  # fmt: skip
 MOST = 6.0  # seconds that such a run takes on an idle machine
 LIMIT = 250.0  # seconds: stopped ones are waited for, each as long as a hang

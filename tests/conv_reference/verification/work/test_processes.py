@@ -45,7 +45,10 @@ def kills_its_parent(*_: Any) -> None:
     os.kill(os.getppid(), signal.SIGKILL)
 
 
-@pytest.fixture(scope="module", params=[partial(Forking, full_run=False), Spawning])
+FORKING = partial(Forking, full_run=False)
+
+
+@pytest.fixture(scope="module", params=[FORKING, Spawning])
 def source(request: pytest.FixtureRequest) -> Iterator[Processes]:
     with closing(request.param()) as made:
         yield made
@@ -71,25 +74,23 @@ def test_each_child_is_a_process_with_a_group_of_its_own_until_it_is_closed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("item", "how"),
-    [("signal", "killed by SIGTERM"), ("0", "left the process with status 0")],
-)
-def test_how_a_process_ended_is_known(source: Processes, item: str, how: str) -> None:
+def test_how_a_process_ended_is_known(source: Processes) -> None:
     with closing(Children(CONV2D, 1, source=source)) as children:
-        assert once(children, dies, item) == Crash(how)
+        assert once(children, dies, "signal") == Crash("killed by SIGTERM")
+        assert once(children, dies, "0") == Crash("left the process with status 0")
         assert once(children, number) == children.processes[0]  # of the next one
 
 
 @pytest.mark.slow
 def test_where_a_target_kills_the_process_that_forks_there_is_another() -> None:
-    with closing(Children(CONV2D, 1)) as children:
+    with closing(FORKING()) as source, closing(Children(CONV2D, 1, source=source)) as children:
         once(children, kills_its_parent)
         once(children, dies, "0")
         assert once(children, number) == children.processes[0]
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("source", [FORKING], indirect=True)
 def test_forks_do_not_draw_the_same(source: Processes) -> None:
     children = Children(CONV2D, 1, source=source)
     with closing(children), closing(children.another()) as other:
@@ -125,7 +126,7 @@ def test_the_cache_of_kernels_is_small_where_the_user_did_not_set_it(
     for given, found in ((None, "128"), ("7", "7")):
         if given is not None:
             monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", given)
-        with closing(Children(CONV2D, 1)) as children:
+        with closing(FORKING()) as source, closing(Children(CONV2D, 1, source=source)) as children:
             assert once(children, capacity) == found
 
 
