@@ -15,7 +15,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.forms import first_tensor
 from conv_reference.verification.target.modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
-from conv_reference.verification.target.strangers import Stranger
+from conv_reference.verification.target.strangers import LIKE, Stranger
 from conv_reference.verification.target.target import OPTIONS, Call, Target
 from conv_reference.verification.target.trials import (
     Convention,
@@ -73,7 +73,7 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
     """A call of the stranger, in its own form, with what it hands back in torch's."""
     form = convention.form
     X, K = own_form(operands.input, operands.weight, form)
-    settings = settings_of(own, convention, case.geometry, bias=case.bias)
+    settings = settings_of(own, convention, case.geometry, bias=case.bias) | {LIKE: X}
     call = called(own.bound(settings), convention)
 
     def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:

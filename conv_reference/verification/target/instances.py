@@ -14,7 +14,15 @@ from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.modes import WORD, settled_mode
 from conv_reference.verification.target.parameters import NAMES, SIDES
-from conv_reference.verification.target.strangers import Bound, Stranger, as_shaped, names_of, parts
+from conv_reference.verification.target.strangers import (
+    Bound,
+    Stranger,
+    as_shaped,
+    convert,
+    convert_again,
+    names_of,
+    parts,
+)
 
 _PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
@@ -32,11 +40,12 @@ def instance(layer: nn.Module) -> Stranger:
         option: value for option in _PLAIN if (value := _attribute(held, option)) is not None
     }
 
-    def bound(_: Mapping[str, Any]) -> Bound:
+    def bound(settings: Mapping[str, Any]) -> Bound:
         made = copy.deepcopy(layer)
+        convert(made, settings)
 
         def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
-            made.to(X.device, X.dtype)
+            convert_again(made, X)
             replaced = {kernel[0]: as_shaped(K, shape)}
             if bias is not None and b is not None:
                 replaced[bias[0]] = as_shaped(b, bias[1].shape)

@@ -32,6 +32,7 @@ from conv_reference.verification.target.parameters import (
     parameters_of,
 )
 
+LIKE = "like"  # among the settings: a tensor, whose dtype and device a layer is to have
 Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
 
 
@@ -268,12 +269,13 @@ def _layer(layer: type[nn.Module]) -> Stranger:
         made = own.made(settings)()
         kernel, bias = parts(made)
         owner = threading.get_ident()
+        convert(made, settings)
 
         def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
             # Its kernel is replaced for the time of a call: two at once would mix them up.
             if threading.get_ident() != owner:
                 raise NotImplementedError("a layer found by trial takes one call at a time")
-            made.to(X.device, X.dtype)
+            convert_again(made, X)
             replaced = {kernel[0]: as_shaped(K, _shape_for(kernel[1], K))}
             if bias is not None and b is not None:
                 replaced[bias[0]] = as_shaped(b, bias[1].shape)
@@ -285,6 +287,23 @@ def _layer(layer: type[nn.Module]) -> Stranger:
         return names_of(own.made(settings)())
 
     return replace(own.stranger, bound=bound, parameters=called)
+
+
+def convert(layer: nn.Module, settings: Mapping[str, Any]) -> None:
+    """Give a layer the dtype and the device of ``LIKE``, where the settings have it.
+
+    A call may be made inside a transform of torch's: what it converts there is the transform's,
+    and whoever reads it afterwards reads freed memory.
+    """
+    like = settings.get(LIKE)
+    if like is not None:
+        layer.to(like.device, like.dtype)
+
+
+def convert_again(layer: nn.Module, X: Tensor) -> None:
+    """The same in a call, where its X is another tensor than was announced."""
+    if any((p.device, p.dtype) != (X.device, X.dtype) for p in layer.parameters()):
+        layer.to(X.device, X.dtype)
 
 
 def names_of(layer: nn.Module) -> tuple[str, str]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.instances import instance
 from conv_reference.verification.target.signatures import is_called_by_position
-from conv_reference.verification.target.strangers import parts, stranger
+from conv_reference.verification.target.strangers import LIKE, Stranger, parts, stranger
 
 
 def function(img: Tensor, flt: Tensor, b: Any, pads: int, S: Any = 2, colour: str = "red") -> Any:
@@ -140,3 +141,29 @@ def test_a_bias_is_told_by_its_name_or_its_one_dimension() -> None:
     layer.register_parameter("V", nn.Parameter(torch.zeros(2, 3)))
     with pytest.raises(TargetError, match="one kernel"):
         parts(layer)
+
+
+class Cross(nn.Module):
+    """In float32, as a layer is made."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.zeros(1, 1, k, k))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(x, self.kernel)
+
+
+@pytest.mark.parametrize("own", [stranger(Cross), instance(Cross(2))], ids=["class", "instance"])
+def test_a_layer_is_converted_before_it_is_called_in_a_transform(own: Stranger) -> None:
+    X, K = torch.ones(1, 1, 3, 3, dtype=torch.float64), torch.ones(1, 1, 2, 2, dtype=torch.float64)
+    call = own.bound({"kernel_size": 2, LIKE: X})
+    (held,) = (
+        c.cell_contents for c in call.__closure__ or () if isinstance(c.cell_contents, Cross)
+    )
+
+    torch.func.vjp(lambda X: call(X, K, None), X)
+    assert held.kernel.dtype == torch.float64
+    # What a transform has made is gone with it: torch reads freed memory there.
+    assert not torch._C._functorch.is_functorch_wrapped_tensor(held.kernel)
+    assert torch.equal(call(X, K, None), torch.full((1, 1, 2, 2), 4.0, dtype=torch.float64))
