@@ -52,6 +52,10 @@ class Bench:
         """Seconds for which it may still be asked."""
         return self.deadline - time.monotonic()
 
+    def within(self, share: float) -> Bench:
+        """The same, with that share of the time that is left."""
+        return replace(self, deadline=time.monotonic() + share * self.left)
+
     def ask(
         self, question: Callable[[Target, Any, Any], Any], items: Iterable[Any], argument: Any
     ) -> dict[Any, Any]:

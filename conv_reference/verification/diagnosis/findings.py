@@ -34,7 +34,9 @@ from conv_reference.verification.model.result import Finding, Verdict
 
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
+_SORTING = 0.6  # of the time: the rest is for the smallest cases, without which nobody sees why
 _MOST_NAMED = 4  # rows
+_LEFT = "It was not made smaller, for want of time; the command below does that."
 _MOST_PRODUCTS = 100_000  # of a case that a guess is tried on
 
 
@@ -62,7 +64,7 @@ class Diagnosis:
 
         What fails in another row because of it is no finding of its own: see ``Finding.also``.
         """
-        groups, known = sorted_out(self.failures, self.bench)
+        groups, known = sorted_out(self.failures, self.bench.within(_SORTING))
         dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}
         groups, more = with_wider(groups, dtypes, self.bench)
         found = _numbered_by_place(
@@ -128,10 +130,11 @@ class Diagnosis:
         )
         setting = switched(shown, self.bench) if explained else ""
         script = as_plain_torch(shown, self.bench) if explained else ""
+        hint = "" if explained or kind.known or not self.bench.target.importable else _LEFT
         return replace(
             finding,
             explanation="\n".join(
-                filter(None, (setting, finding.explanation, _hidden(groups[kind])))
+                filter(None, (setting, finding.explanation, _hidden(groups[kind]), hint))
             ),
             cause=finding.cause or _usual_cause([*failures, shown]),
             snippet=script or finding.snippet,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,3 +90,12 @@ def test_who_is_right_now_and_then_is_not_excused(
 
 def test_with_no_time_left_it_is_the_targets() -> None:
     assert not known([ERRS], RIGHT, RIGHT, deadline=-math.inf)
+
+
+def test_a_share_of_the_time_that_is_left_may_be_set_aside() -> None:
+    settings = Settings(seed=0, device="cpu")
+    bench = Bench(as_target(conv2d), Scripted([], []), settings, (), (), time.monotonic() + 1000)  # type: ignore[arg-type]  # only asked to run
+    assert bench.within(0.25).left == pytest.approx(250, abs=5)
+    assert bench.within(0.25)._answers is bench._answers
+    assert replace(bench, deadline=-math.inf).within(0.25).is_over
+    assert replace(bench, deadline=math.inf).within(0.25).left == math.inf
