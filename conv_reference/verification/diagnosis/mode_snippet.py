@@ -91,8 +91,8 @@ def as_plain_torch(failure: Failure, bench: Bench) -> str:
 def printed(target: Target, text: str, _: object) -> str | None:
     """What the lines print last, run where the target runs; None where they raise."""
     place = Path(split(target.name)[0])
-    folder, before, shown = str(place.parent), {*sys.modules}, io.StringIO()
-    sys.path.insert(0, folder)  # as a script's own is
+    path, before, shown = [*sys.path], {*sys.modules}, io.StringIO()
+    sys.path.insert(0, str(place.parent))  # as a script's own is
     try:
         with (
             contextlib.redirect_stdout(shown),
@@ -103,7 +103,7 @@ def printed(target: Target, text: str, _: object) -> str | None:
     except (Exception, SystemExit):  # whatever it is: the lines are not shown then
         return None
     finally:
-        sys.path.remove(folder)
+        sys.path[:] = path  # the lines have put a folder there themselves
         if place.stem not in before:  # the engine has the file under another name
             sys.modules.pop(place.stem, None)
     return (shown.getvalue().splitlines() or [""])[-1]

@@ -46,7 +46,7 @@ def test_a_right_convolution_is_right(implementation: Any) -> None:
     report = certified(implementation)
 
     assert (report.verdict, report.passed, report.findings) == (Verdict.EXACT, True, ())
-    assert report.judged == report.planned > 100
+    assert report.judged == report.planned > 50
 
 
 def test_torch_is_right_in_every_mode_on_one_small_geometry() -> None:

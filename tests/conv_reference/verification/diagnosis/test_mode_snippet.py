@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,9 @@ def test_what_is_wrong_prints_false_and_what_is_right_prints_true(
 @pytest.mark.parametrize("words", ["nobias", "grad=XKb"])
 def test_a_layer_is_called_with_parameters_of_its_own(words: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(LAYER)
-    target = load_target(f"{tmp_path}/mine.py:Layer")
+    target, path = load_target(f"{tmp_path}/mine.py:Layer"), [*sys.path]
     text = as_plain_torch(wrong("vmap", ("K",), words=words), bench_of(target))
+    assert (sys.path, "mine" in sys.modules) == (path, False)
     assert "torch.func.functional_call(layer, {'weight': K" in text
 
 
