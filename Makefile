@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test fast test-slow coverage mutation lint format completion accessibility site clean
+.PHONY: verify test fast test-slow every coverage mutation lint format completion accessibility site clean
 
 # Wherever Python is asked to write no bytecode: some hundred child processes import the packages.
 export PYTHONDONTWRITEBYTECODE :=
@@ -11,15 +11,21 @@ verify: .venv/installed
 	$(BIN)/conv-reference verify torch.nn.functional:conv2d
 	$(BIN)/python -m analytic
 
-# Side by side: mypy has one core, for half a minute where it has no cache.
+# Side by side: mypy has one core, for half a minute where it has no cache. `make test TESTS=every`
+# is all that CI runs.
+TESTS := fast
 test: .venv/installed
-	$(MAKE) --no-print-directory --jobs=2 lint fast
+	$(MAKE) --no-print-directory --jobs=2 lint $(TESTS)
 
-# One thread for each process: the tests already run on every core. With COVERAGE=1, as in CI, the
-# rooms whose branches are measured have a run of their own, so that no test is run twice.
-fast test-slow: export OMP_NUM_THREADS ?= 1
-fast: .venv/installed $(if $(COVERAGE),coverage)
-	$(BIN)/python -m pytest -n auto -m "not slow" $(if $(COVERAGE),$(ROOMS:%=--ignore=%))
+# One thread for each process: the tests already run on every core.
+fast test-slow every: export OMP_NUM_THREADS ?= 1
+fast: .venv/installed
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+# All tests, and coverage, as CI has them: none is run twice, and hardly one is collected twice.
+every: .venv/installed coverage
+	$(BIN)/python -m pytest -n auto $(ROOMS:%=--ignore=%)
+	$(BIN)/python -m pytest -n auto -m slow $(ROOMS)
 
 # Every planted fault, wheels, compilers, the chapter's page in a browser: minutes; CI runs them.
 test-slow: .venv/installed

@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # A slow machine is no fault of the code: no deadline anywhere.
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile(
-    "ci", parent=settings.get_profile("default"), max_examples=50, print_blob=True
+    "ci", parent=settings.get_profile("default"), max_examples=30, print_blob=True
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -101,7 +101,11 @@ def _is_noisy(trial: Trial, quantity: str, draw: _Draw) -> bool:
     if not bool((error <= NOISE * max(greatest, part.product())).all()):
         return False
     control = _errors(trial, quantity, draw.quiet, apart)
-    return control is not None and float(control[0].max()) <= NOISE * control[1]
+    if control is None:
+        return False
+    # Where every product is with padding, all that is right is zero, as in ``_is_wrong``.
+    product = trial.expect(draw.quiet, only=(quantity,))[quantity].product()
+    return float(control[0].max()) <= NOISE * max(control[1], product)
 
 
 def _errors(

@@ -45,6 +45,17 @@ def test_who_mixes_leaves_noise(implementation: Any, dtype: str) -> None:
     assert noisy(implementation, dtype) == {*QUANTITIES}
 
 
+@pytest.mark.parametrize(
+    ("sizes", "quantity"),
+    [("n3 c6 h1 w5 o6 k1x2 s2x1 p1x0 d1 g2", "Y"), ("n1 c1 h1 w6 o2 k1x3 s3x2 p2 d1 g1", "dX")],
+)
+def test_it_leaves_noise_where_every_product_is_with_padding(sizes: str, quantity: str) -> None:
+    case = Case.parse(f"certificate float32 {sizes} nobias grad=XK")
+    for implementation, leaves in ((right.fft, True), (direct.conv2d, False)):
+        trial = Settings(1, "cpu").trial(as_target(implementation), case)
+        assert leaves_noise(trial, quantity) is leaves
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize(
     "implementation",
