@@ -93,6 +93,21 @@ def prose(text: str) -> str:
     return _plain(line) if _WORDS.fullmatch(line) and not _LINKS.search(line) else code(line)
 
 
+def quoting(text: str) -> str:
+    """Sentences with lines of source between backticks: these are code, and the words are text."""
+    parts = one_line(text).split("`")
+    if len(parts) % 2 == 0:  # one is not closed
+        return prose(text)
+    return "".join(code(p) if number % 2 else _between(p) for number, p in enumerate(parts))
+
+
+def _between(text: str) -> str:
+    """What stands between two quotations, its outer signs as they are."""
+    words = text.strip(_OUTER)
+    before, after = text.split(words, 1) if words else (text, "")
+    return before + (prose(words) if words else "") + after
+
+
 def fenced(text: str, language: str = "text") -> str:
     """Text of the target as a block of code that it cannot leave."""
     content = printable(text).strip("\n")
@@ -107,7 +122,9 @@ def fenced(text: str, language: str = "text") -> str:
 _LEAVES = re.compile(r"[`|@\\]|://")
 _LINKS = re.compile(r"www\.|GH-", re.IGNORECASE)
 # Words and numbers between signs that mean nothing where they stand, or that can be escaped.
-_WORDS = re.compile(r"[^\W\d_](?:\w|[ ,.()%;'’…?!/=+×·≤<>-]|:(?= ))*")
+_WORDS = re.compile(r"[^\W\d_](?:\w|[ ,.()%;'’…?!/=+×·≤≥≠<>-]|:(?= ))*")
+_OUTER = " ,.;:"
+_MORE = re.compile(r"[\d,]+ more")
 _HARMLESS = frozenset(" ,()-=+×·≤")
 
 
@@ -203,7 +220,7 @@ def _about(group: Group) -> Iterator[str]:
     if group.following:
         yield f"From it follow failures of {_codes(group.following)}."
     if first.circumstances:
-        yield prose(first.circumstances)
+        yield quoting(first.circumstances)
     if first.reproduce:
         yield fenced(first.reproduce, "sh")
     if first.known is None and derivation(first):
@@ -214,7 +231,8 @@ def _about(group: Group) -> Iterator[str]:
 
 
 def _codes(names: Iterable[str]) -> str:
-    return ", ".join(map(code, names))
+    """Names as source; what says how many more there are is a word."""
+    return ", ".join(name if _MORE.fullmatch(name) else code(name) for name in names)
 
 
 def _annotation(report: Report, group: Group, level: str) -> str:
@@ -241,4 +259,4 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-__all__ = ["annotations", "code", "details", "fenced", "prose", "render"]
+__all__ = ["annotations", "code", "details", "fenced", "prose", "quoting", "render"]

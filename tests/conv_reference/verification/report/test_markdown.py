@@ -120,6 +120,24 @@ def test_plain_words_are_text_and_names_are_source() -> None:
     assert markdown.code("a`b") == "<code>a&#96;b</code>"
 
 
+@given(st.text(alphabet="`<&|*_[!@:/w. ax≠", max_size=20))
+def test_what_is_quoted_is_code_and_nothing_else_is_more_than_words(text: str) -> None:
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    shown = Page(reader.render(f"- {markdown.quoting(text)}"))
+    assert set(shown.tags) <= {"ul", "li", "code"}
+    assert not re.search(r"[@#]|://|www\.|GH-", shown.rest)
+
+
+def test_a_quoted_line_is_code_among_words() -> None:
+    said = "All 9 have dh ≠ dw. Only these run line 3 of my_conv.py, `dx = a|b`."
+    assert markdown.quoting(said) == (
+        r"All 9 have dh ≠ dw. Only these run line 3 of my\_conv.py, <code>dx = a&#124;b</code>."
+    )
+    assert markdown.quoting("one ` alone") == markdown.prose("one ` alone")
+    shown = "\n".join(markdown.details([finding(also=tuple("abcdefghi"))]))
+    assert "`f`, 3 more." in shown
+
+
 def test_nothing_that_links_or_mentions_stands_outside_a_fence() -> None:
     text = markdown.render(hostile())
     outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", text)
