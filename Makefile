@@ -23,9 +23,10 @@ fast: .venv/installed
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 # All tests, and coverage, as CI has them: none is run twice, and hardly one is collected twice.
+# Without make's own flags: ninja would look for the pipe of --jobs, which no test's process has.
 every: .venv/installed coverage
-	$(BIN)/python -m pytest -n auto $(ROOMS:%=--ignore=%)
-	$(BIN)/python -m pytest -n auto -m slow $(ROOMS)
+	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto $(ROOMS:%=--ignore=%)
+	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto -m slow $(ROOMS)
 
 # Every planted fault, wheels, compilers, the chapter's page in a browser: minutes; CI runs them.
 test-slow: .venv/installed

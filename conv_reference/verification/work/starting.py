@@ -66,13 +66,18 @@ def popen(
         stderr=errors,
         env={
             **_CACHE,
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in _OF_MAKE},
             **own,
             descent.MARK: mark,
             "PYTHONPATH": os.pathsep.join(child_path(other=python is not None)),
         },
         start_new_session=True,  # Ctrl-C is ours to answer
     )
+
+
+# Under ``make --jobs`` they name a pipe that these processes are not handed: ninja, by which torch
+# compiles, would fail for want of it.
+_OF_MAKE = frozenset({"MAKEFLAGS", "MFLAGS"})
 
 
 def memory_file(name: str) -> IO[bytes]:
