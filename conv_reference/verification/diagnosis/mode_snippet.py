@@ -37,7 +37,7 @@ _SECOND = "own = gradients(X, W, G)[0], gradients(V, K, G)[1]"
 _LINES: dict[str, tuple[str, ...]] = {
     "jvp": ("tangent = torch.func.jvp(f, (X, K), (V, W))[1]", _TANGENT),
     "dual_numbers": (
-        "with torch.autograd.forward_ad.dual_level() as level:",
+        "with torch.autograd.forward_ad.dual_level():",
         "    X_, K_ = map(torch.autograd.forward_ad.make_dual, (X, K), (V, W))",
         "    tangent = torch.autograd.forward_ad.unpack_dual(f(X_, K_)).tangent",
         _TANGENT,
@@ -112,6 +112,7 @@ def printed(target: Target, text: str, _: object) -> str | None:
 def _is_told(target: Target, case: Case, judgement: Judgement) -> bool:
     """Whether there are lines for it: numbers are wrong, and X, K and G alone are mapped over."""
     letters = _mapped_over(judgement)
+    # Each of a tangent's two terms sums so many products; integers up to 2/eps are exact.
     most = max(target.operator.products(name, case.geometry) for name in QUANTITIES)
     return (
         judgement.check in _LINES

@@ -47,9 +47,7 @@ def filed_under_what_larger_images_show(found: Sequence[Found], bench: Bench) ->
 
 
 def _filed(finding: Finding, fault: int | None) -> Finding:
-    return (
-        finding if fault in {None, finding.fault} else replace(finding, fault=fault, follows=True)
-    )
+    return finding if fault is None else replace(finding, fault=fault)
 
 
 def _shown_beyond(failure: Failure, told: dict[Kind, int], bench: Bench) -> int | None:

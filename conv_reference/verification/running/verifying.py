@@ -59,7 +59,7 @@ def verified(*, implementation: Any, progress: Progress | None, **keywords: Any)
         implementation,
         isolate=keywords["isolate"],
         workers=keywords["workers"],
-        full_run=not (wanted.is_single or wanted.checks or wanted.quick),
+        full_run=not (wanted.is_single or wanted.checks),
         forks=not accelerator.is_another(asked.settings.device),
         python=_text(keywords["python"]),
     )

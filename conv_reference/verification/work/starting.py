@@ -35,6 +35,9 @@ _CACHE = {
     # Threads that spin while they wait take the processor from the other children.
     "OMP_WAIT_POLICY": "passive",
 }
+# Under ``make --jobs`` they name a pipe that these processes are not handed: ninja, by which torch
+# compiles, would fail for want of it.
+_OF_MAKE = frozenset({"MAKEFLAGS", "MFLAGS"})
 
 
 def popen(
@@ -73,11 +76,6 @@ def popen(
         },
         start_new_session=True,  # Ctrl-C is ours to answer
     )
-
-
-# Under ``make --jobs`` they name a pipe that these processes are not handed: ninja, by which torch
-# compiles, would fail for want of it.
-_OF_MAKE = frozenset({"MAKEFLAGS", "MFLAGS"})
 
 
 def memory_file(name: str) -> IO[bytes]:

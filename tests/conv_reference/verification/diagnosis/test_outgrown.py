@@ -119,3 +119,4 @@ def test_what_raises_for_want_of_size_is_no_fault_of_its_own(
 
     assert [failure for failure, _ in filed] == [failure for failure, _ in found]
     assert [finding.fault for _, finding in filed] == [1, 1 if is_filed else 2]
+    assert not any(finding.follows for _, finding in filed)  # the raise is told, with its message
