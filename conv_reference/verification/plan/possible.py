@@ -128,7 +128,8 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
 def _needs_a_word(target: Target, geometry: Geometry) -> bool:
     """Whether it pads opposite sides differently, and only ``padding="same"`` asks for that."""
     uneven = any(before != after for before, after in geometry.padding)
-    pads_so = "padding" in target.fixed or target.same_padding or target.pads
+    given = target.offer is not None and target.offer.sides
+    pads_so = given or "padding" in target.fixed or target.same_padding or target.pads
     return uneven and not pads_so
 
 

@@ -20,6 +20,7 @@ from conv_reference.verification.plan.possible import (
     nearest,
 )
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.loading import load_target
 
 TARGET = as_target(torch.nn.functional.conv2d)
 
@@ -89,6 +90,13 @@ def test_what_a_word_alone_asks_for_is_moved_to_a_padding_alike_on_both_sides() 
 
     pads_so = in_reach(as_target(same), case)
     assert is_telling(as_target(same), pads_so, seed=1)
+
+
+def test_a_framework_that_pads_each_side_is_asked_for_that_again() -> None:
+    case = Case.parse("certificate float64 n1 c1 h9 w9 o1 k2 s1 p1:2x0 d1 g1 grad= nobias")
+    target = load_target("conv_reference.adapters.numpy:Numpy")
+    assert in_reach(target, case) == case
+    assert is_telling(target, case, seed=1)
 
 
 def test_nothing_above_a_trials_checks_restricts_a_case_by_itself() -> None:
