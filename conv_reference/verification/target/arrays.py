@@ -6,7 +6,8 @@ So what an array's strides or a write into it show, shows here as well. What tor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,64 @@ class Passed:
 
     Y: Any
     backward: Callable[[Any], Sequence[Any]] | None  # G → dX, dK and, with a bias, db
+
+
+# What shows an array's numbers in another way, or asks for its shape, and computes none.
+_VIEWS = frozenset(
+    ("shape", "ndim", "size", "reshape", "transpose", "swapaxes", "moveaxis", "squeeze",
+     "expand_dims", "broadcast_to", "ravel", "zeros_like", "empty_like", "ones_like", "full_like",
+     "sliding_window_view", "as_strided")
+)  # fmt: skip
+
+
+@dataclass
+class Computed:
+    """Whether anything was computed of the arrays that a target was given."""
+
+    anything: bool = False
+
+
+_listener: Computed | None = None
+
+
+@contextmanager
+def listening() -> Iterator[Computed]:
+    """Note whether a target computes anything of its arrays."""
+    global _listener  # noqa: PLW0603 (as torch's modes are: of the calls that are made inside)
+    before, _listener = _listener, Computed()
+    try:
+        yield _listener
+    finally:
+        _listener = before
+
+
+class _Heard(np.ndarray):
+    """An array of which what is computed is noted."""
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """A function of single numbers, over plain arrays from here on."""
+        _note()
+        outs = options.get("out")
+        options |= {} if outs is None else {"out": tuple(map(_plain, outs))}
+        return getattr(function, method)(*map(_plain, inputs), **options)
+
+    def __array_function__(self, function: Any, types: Any, given: Any, options: Any) -> Any:
+        """Any other function."""
+        if function.__name__ in _VIEWS:
+            plain = [_plain(each) for each in given]
+            found = function(*plain, **options)
+            return found.view(_Heard) if isinstance(found, np.ndarray) else found
+        _note()
+        return super().__array_function__(function, types, given, options)
+
+
+def _note() -> None:
+    if _listener is not None:
+        _listener.anything = True
+
+
+def _plain(array: Any) -> Any:
+    return array.view(np.ndarray) if isinstance(array, _Heard) else array
 
 
 Pass = Callable[[Any, Any, Any], Passed]  # X, K and b, or None, as arrays
@@ -74,7 +133,8 @@ def array(value: Tensor) -> Any:
     """
     if value.dtype == torch.bfloat16:
         raise NotImplementedError("numpy has no bfloat16")
-    return value.detach().cpu().numpy()
+    found = value.detach().cpu().numpy()
+    return found if _listener is None else found.view(_Heard)
 
 
 def tensor(value: Any) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dis
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import torch
 
+_INSTALLED = "site-packages"
 _OURS = Path(__file__).parents[2]
 _NOT_THE_TARGETS = (
     Path(torch.__file__).parent,
@@ -18,13 +20,27 @@ _NOT_THE_TARGETS = (
 
 
 def is_on_purpose(error: BaseException) -> bool:
-    """Whether a statement of the target's own is where it comes from."""
-    last = error.__traceback__
-    if last is None:
+    """Whether a statement of the target's own is where it comes from.
+
+    What an installed library throws at somebody's file is not that file's: it is numpy, say, that
+    was given arrays which do not fit. That something is not implemented is a refusal there, too.
+    """
+    steps = [*_steps(error.__traceback__)]
+    if not steps or not _is_raise(steps[-1]):
         return False
-    while last.tb_next is not None:
-        last = last.tb_next
-    return _is_raise(last) and _is_the_targets(Path(last.tb_frame.f_code.co_filename))
+    places = [Path(step.tb_frame.f_code.co_filename) for step in steps]
+    own = [place for place in places if _is_the_targets(place)]
+    if not own or places[-1] != own[-1]:
+        return False
+    is_a_librarys = _INSTALLED in own[-1].parts and _INSTALLED not in own[0].parts
+    return not is_a_librarys or isinstance(error, NotImplementedError)
+
+
+def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    """From the outermost call to the innermost."""
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
 
 
 def _is_raise(traceback: TracebackType) -> bool:
@@ -35,8 +51,8 @@ def _is_raise(traceback: TracebackType) -> bool:
 
 
 def _is_the_targets(path: Path) -> bool:
-    installed = path.parts.count("site-packages")
+    installed = path.parts.count(_INSTALLED)
     return not any(
-        path.is_relative_to(place) and installed == place.parts.count("site-packages")
+        path.is_relative_to(place) and installed == place.parts.count(_INSTALLED)
         for place in _NOT_THE_TARGETS
     )
