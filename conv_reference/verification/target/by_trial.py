@@ -21,6 +21,13 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target.answers import message_of
+from conv_reference.verification.target.by_code import (
+    hands_on,
+    has_torchs_names,
+    is_function_class,
+    is_own_code,
+    knows_torch,
+)
 from conv_reference.verification.target.called import as_called
 from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
 from conv_reference.verification.target.instances import instance
@@ -49,9 +56,6 @@ _PROBES: Mapping[str, Any] = {
     "dilation": (2, 2),
 }
 _ANY = Words()
-# What a forward pass calls that hands its options on: it takes pairs as they are, and what it does
-# with them on the tiny case is not to end a run.
-_TAKERS = {"conv2d", "convolution", "_conv_forward", "apply", "ops"}
 
 
 def convention_by_trial(
@@ -160,7 +164,7 @@ def _is_torchs(own: Stranger, found: Convention, standard: Target) -> bool:
 
 def _stranger(implementation: Any) -> Stranger | None:
     """What a stranger calls its parameters; None where that is not seen, or it is torch's."""
-    if not _is_own_code(implementation):
+    if not is_own_code(implementation):
         return None
     try:
         return _of_strangers(implementation)
@@ -178,13 +182,12 @@ def _of_strangers(implementation: Any) -> Stranger:
         return instance(implementation)
     if is_numpy_layer(implementation):
         return numpy_layer(implementation)
-    is_function_class = _is_function_class(implementation)
-    return stranger(implementation.apply if is_function_class else implementation)
+    return stranger(implementation.apply if is_function_class(implementation) else implementation)
 
 
 def why_not(implementation: Any) -> str:
     """Why it fits no convention: a parameter, or what it throws; of torch's own nothing."""
-    if not _is_own_code(implementation) or isinstance(implementation, nn.Module):
+    if not is_own_code(implementation) or isinstance(implementation, nn.Module):
         return ""
     try:
         own = _of_strangers(implementation)
@@ -193,7 +196,7 @@ def why_not(implementation: Any) -> str:
     code = getattr(implementation, "__init__", None)
     function = implementation if inspect.isfunction(implementation) else code
     source = getattr(getattr(function, "__code__", None), "co_filename", "")
-    if inspect.isfunction(implementation) and not _knows_torch(implementation):
+    if inspect.isfunction(implementation) and not knows_torch(implementation):
         own = over_arrays(own, implementation)
     calls = (
         (own, replace(convention, case=case))
@@ -201,21 +204,6 @@ def why_not(implementation: Any) -> str:
         for convention in _conventions(own, _ANY)
     )
     return furthest(calls, source)
-
-
-def _is_function_class(implementation: Any) -> bool:
-    return inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function)
-
-
-def _is_own_code(implementation: Any) -> bool:
-    """Whether it is somebody's; torch's own are called as torch says, and made of torch's own."""
-    is_instance = isinstance(implementation, nn.Module)
-    own = type(implementation) if is_instance else implementation
-    if str(getattr(own, "__module__", "torch")).partition(".")[0] == "torch":
-        return False
-    is_layer = inspect.isclass(own) and issubclass(own, nn.Module)
-    is_layer = is_layer or is_numpy_layer(own)
-    return inspect.isfunction(own) or is_layer or _is_function_class(own)
 
 
 def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
@@ -226,7 +214,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     if standard.operator is not CONV2D or standard.is_line:
         return False
     others = any(option != name for option, name in own.names.items())
-    if others or not _knows_torch(implementation):
+    if others or not knows_torch(implementation):
         return True
     if isinstance(implementation, nn.Module):
         return not isinstance(implementation, nn.Conv2d)
@@ -234,39 +222,21 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
         said = "in_channels" in own.names and not own.integers
         return not said or bool(_wanted_as_integers(own, implementation))
     # One that has all of torch's names, too: what it does on the tiny case is not to end a run.
-    has_more = bool({"dilation", "groups"} & {*own.names})
-    return bool(own.integers) or not (has_more or _has_torchs_names(implementation))
+    said = bool({"dilation", "groups"} & {*own.names}) or has_torchs_names(implementation)
+    return bool(own.integers) or not said or bool(_wanted_as_integers(own, implementation))
 
 
 def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
-    """The options of a layer's class with which it cannot compute as pairs, which torch takes."""
+    """The options of a class or function with which it cannot compute as pairs, as torch can."""
     plain = tiny(own, Convention(TORCHS))
-    is_class = own.is_layer and inspect.isclass(implementation)
-    if plain is None or not is_class or issubclass(implementation, nn.Conv2d):
+    is_class = inspect.isclass(implementation)
+    if plain is None or not (is_class or inspect.isfunction(implementation)):
         return frozenset()
-    code = getattr(getattr(implementation, "forward", None), "__code__", None)
-    if code is None or _TAKERS & {*code.co_names}:
+    if (is_class and issubclass(implementation, nn.Conv2d)) or hands_on(implementation):
         return frozenset()
     taken = (option for option in _PAIRED if option in own.names)
     errors = {o: asked(own, Convention(TORCHS), _probed(own, plain, o)).error for o in taken}
     return frozenset(option for option, error in errors.items() if _is_of_pairs(error))
-
-
-def _knows_torch(implementation: Any) -> bool:
-    """Whether torch, or anything of it, is among the names of its module."""
-    function = getattr(implementation, "forward", implementation)
-    names = getattr(function, "__globals__", None)
-    return names is None or any(
-        str(getattr(value, "__module__", None) or getattr(value, "__name__", "")).partition(".")[0]
-        == "torch"
-        for value in tuple(names.values())
-    )
-
-
-def _has_torchs_names(implementation: Any) -> bool:
-    """Whether its first two parameters are called as in torch; a layer's are not known."""
-    function = implementation.forward if _is_function_class(implementation) else implementation
-    return {"input", "weight"} <= {*inspect.signature(function).parameters}
 
 
 def settled(own: Stranger, words: Words = _ANY) -> Convention | None:

@@ -16,6 +16,7 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification import verify
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.by_code import hands_on
 from conv_reference.verification.target.by_trial import settled
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.forms import FORMS, Form, first_tensor
@@ -310,6 +311,48 @@ class Halved(torch.nn.Module):
 
 def test_a_layer_with_torchs_words_that_computes_with_integers_is_given_them() -> None:
     assert as_target(Halved).called_as == ("integers for stride",)
+
+
+def dilated(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """It has all of torch's words, and computes with them."""
+    size = (x.shape[2] + 2 * padding - dilation * (w.shape[2] - 1) - 1) // stride + 1
+    columns = F.unfold(x, w.shape[2:], dilation, padding, stride)
+    return (w.flatten(1) @ columns).reshape(len(x), len(w), size, -1)
+
+
+class Dilated(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+    ) -> Tensor:
+        return dilated(x, w, stride, padding, dilation)
+
+
+def applied(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+    return Dilated.apply(x, w, stride, padding, dilation)
+
+
+class HandedOn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, stride: Any = 1, dilation: Any = 1) -> Tensor:
+        return F.conv2d(x, w, None, stride, 0, dilation)
+
+
+def handed_on(x: Tensor, w: Tensor, stride: Any = 1, dilation: Any = 1) -> Any:
+    return HandedOn.apply(x, w, stride, dilation)
+
+
+@pytest.mark.parametrize("function", [dilated, Dilated, applied])
+def test_a_function_with_torchs_words_that_computes_with_integers_is_given_them(
+    function: Any,
+) -> None:
+    assert as_target(function).integers == {"dilation", "padding", "stride"}
+
+
+def test_one_that_hands_its_options_on_is_called_as_torch_is_and_not_for_nothing() -> None:
+    assert not hands_on(applied)
+    assert all(hands_on(each) for each in (HandedOn, handed_on, F.conv2d))
+    assert not as_target(handed_on).integers
 
 
 class HalvedSame(Halved):
