@@ -84,6 +84,9 @@ def _reported(name: str, value: Any) -> tuple[str, list[str]]:
         refused = f"not called: {one_line(str(error))}"
         return "not called", [f"  {line}" for line in (refused, *_other(value))]
     verdict, said = _summary(tiny_judgements(target))
+    computed = _computed_kernel(target) if verdict == "wrong" else ""
+    if computed:
+        return "not judged", [f"  called {_how(target)}", f"  {one_line(computed)}"]
     seen = (f"computes {target.computes}",) if target.computes else ()
     hints = () if verdict == "right" else seen or _other(value)
     return verdict, [f"  {line}" for line in (f"called {_how(target)}", said, *hints)]
@@ -113,6 +116,22 @@ def _summary(judgements: list[Judgement]) -> tuple[str, str]:
     names = ", ".join(judgement.quantity for judgement in judgements)
     exact = all(judgement.verdict is Verdict.EXACT for judgement in judgements)
     return "right", f"right: {names} {'bit for bit' if exact else 'within rounding'}"
+
+
+def _computed_kernel(target: Target) -> str:
+    """Why it is not judged, where it convolves with a kernel that it computes; else empty."""
+    import torch
+
+    from conv_reference.verification.trial.own_kernel import (
+        case_of_impulses,
+        computed_kernel,
+        why_not_judged,
+    )
+    from conv_reference.verification.trial.trial import Trial
+
+    case = case_of_impulses(target)
+    said = "" if case is None else computed_kernel(Trial(target, case, 0, torch.device("cpu")))
+    return why_not_judged(target.name, said) if said else ""
 
 
 def _other(value: Any) -> tuple[str, ...]:

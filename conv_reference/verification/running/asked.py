@@ -12,11 +12,12 @@ import torch
 from conv_reference.operands import exact_magnitudes
 from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator
-from conv_reference.verification.execution import Settings
+from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.known.faces import as_met_by
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.relayed import in_each_quantity, relayed, torchs
 from conv_reference.verification.model.case import EXACT_VALUES, Case, dtype_name, dtype_named
+from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
@@ -31,6 +32,11 @@ from conv_reference.verification.store.store import Kept, opened
 from conv_reference.verification.store.version import version_of
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.environment import environment
+from conv_reference.verification.trial.own_kernel import (
+    case_of_impulses,
+    computed_kernel,
+    why_not_judged,
+)
 from conv_reference.verification.work.backend import Backend
 
 
@@ -130,11 +136,30 @@ def _without(wanted: Request, refused: Sequence[torch.dtype]) -> Request:
 
 
 def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:
-    """What the target refuses; torch's own, and a single case, are not asked for that."""
+    """What the target refuses; torch's own, and a single case, are not asked for that.
+
+    Raises:
+        TargetError: when it is a layer that convolves with what it computes from its kernel.
+    """
     is_torchs = target.name.partition(":")[0].partition(".")[0] == "torch"
     if wanted.is_single or settings.strict or is_torchs or target.operator is not CONV2D:
         return Limits()
+    _refuse_computed_kernel(target, backend, settings)
     return learned(target, wanted.dtypes, backend, settings)
+
+
+def _refuse_computed_kernel(target: Target, backend: Backend, settings: Settings) -> None:
+    case = case_of_impulses(target)
+    if case is None:
+        return
+    for _, said in backend.run(_with_what, [case], settings):
+        if isinstance(said, str) and said:
+            raise TargetError(why_not_judged(target.name, said))
+
+
+def _with_what(target: Target, case: Case, settings: Settings) -> str:
+    with guarded():
+        return computed_kernel(settings.trial(target, case))
 
 
 def _environment(target: Target, backend: Backend, device: str) -> dict[str, str]:

@@ -58,12 +58,12 @@ def listening() -> Iterator[Computed]:
 class _Heard(np.ndarray):
     """An array of which what is computed is noted."""
 
-    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: Any, *inputs: Any, **kwargs: Any) -> Any:
         """A function of single numbers, over plain arrays from here on."""
         _note()
-        outs = options.get("out")
-        options |= {} if outs is None else {"out": tuple(map(_plain, outs))}
-        return getattr(function, method)(*map(_plain, inputs), **options)
+        outs = kwargs.get("out")
+        kwargs |= {} if outs is None else {"out": tuple(map(_plain, outs))}
+        return getattr(ufunc, method)(*map(_plain, inputs), **kwargs)
 
     def __array_function__(self, function: Any, types: Any, given: Any, options: Any) -> Any:
         """Any other function."""

@@ -52,6 +52,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         options=frozenset(options),
         always_biased=biased,
         has_channels=form.has_channels,
+        holds_kernel=own.is_layer,
         fixed=form.fixed if own.fixed is None else dict(own.fixed(form.weight) or {}),
         over_arrays=own.over_arrays,
         padding_modes=modes_of(own.names, CONV2D),

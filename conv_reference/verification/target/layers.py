@@ -85,6 +85,7 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
         has_channels=kernel[1].dim() > 2,
         is_line=line,
         is_module=True,
+        holds_kernel=True,
         words=issubclass(layer, nn.Conv2d),
         padding_modes=modes_of(parameters, operator),
         call_with=None if line else call_with,
@@ -190,6 +191,7 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
         has_channels=kernel[1].dim() > 2,
         is_line=line,
         is_module=True,
+        holds_kernel=True,
         fixed=sizes,
         assumed=tuple(
             f"{option} {_settled(layer, kernel[0], option)}"

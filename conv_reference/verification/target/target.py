@@ -104,6 +104,7 @@ class Target:
     has_channels: bool = True  # False for a layer over (N, H, W)
     is_line: bool = False  # over (N, C, L), which is judged as (N, C, 1, L)
     is_module: bool = False
+    holds_kernel: bool = False  # whether its kernel is no argument of it, but a parameter
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     # That of the geometry, where it is given: a transposed convolution's output_padding.
     remainder: Pair | None = None
