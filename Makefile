@@ -25,8 +25,7 @@ fast: .venv/installed
 # All tests, and coverage, as CI has them: none is run twice, and hardly one is collected twice.
 # Without make's own flags: ninja would look for the pipe of --jobs, which no test's process has.
 every: .venv/installed coverage
-	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto $(ROOMS:%=--ignore=%)
-	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto -m slow $(ROOMS)
+	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto $(ROOMS:%=--only-slow-of=%)
 
 # Every planted fault, wheels, compilers, the chapter's page in a browser: minutes; CI runs them.
 test-slow: .venv/installed

@@ -102,6 +102,27 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What is run elsewhere is left out of a run of all."""
+    words = "of what is in this folder, only slow tests (`make coverage` runs the others)"
+    parser.addoption("--only-slow-of", action="append", default=[], metavar="FOLDER", help=words)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests first: a long one that began last would have one worker alone at the end.
+
+    Among themselves they stay as they came, at random.
+    """
+    rooms = [config.rootpath / folder for folder in config.getoption("--only-slow-of", [])]
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    fast = [item for item in items if not item.get_closest_marker("slow")]
+    elsewhere = [item for item in fast if any(room in item.path.parents for room in rooms)]
+    config.hook.pytest_deselected(items=elsewhere)
+    left = {*elsewhere}
+    items[:] = slow + [item for item in fast if item not in left]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Any test to any worker, but for those that share what takes long to prepare.
