@@ -141,3 +141,31 @@ def half_on_each_side(x: Tensor, kernel: Tensor, padding: str = "same") -> Tenso
         rows, columns = kernel.shape[2] // 2, kernel.shape[3] // 2
         x = F.pad(x, (columns, columns, rows, rows))
     return im2col_strided(x.contiguous(), kernel.contiguous())
+
+
+def by_sides(
+    x: Tensor,
+    w: Tensor,
+    stride_h: int = 1,
+    stride_w: int = 1,
+    pad_top: int = 0,
+    pad_bottom: int = 0,
+    pad_left: int = 0,
+    pad_right: int = 0,
+) -> Tensor:
+    """A graph compiler's: a number for each axis, and for each side."""
+    kh, kw = w.shape[2:]
+    x = F.pad(x, (pad_left, pad_right, pad_top, pad_bottom))
+    windows = x.unfold(2, kh, stride_h).unfold(3, kw, stride_w)
+    return torch.einsum("nchwij,ocij->nohw", windows, w)
+
+
+def sides_exchanged(x: Tensor, w: Tensor, pad_t: int, pad_b: int, pad_l: int, pad_r: int) -> Tensor:
+    """What is for the top goes to the bottom: right wherever the two are alike."""
+    return by_sides(x, w, pad_top=pad_b, pad_bottom=pad_t, pad_left=pad_l, pad_right=pad_r)
+
+
+def onnx_conv(x: Tensor, w: Tensor, pads: tuple[int, ...], strides: tuple[int, int]) -> Tensor:
+    """ONNX's order: what is before on each axis, then what is behind."""
+    top, left, bottom, right = pads
+    return by_sides(x, w, *strides, top, bottom, left, right)

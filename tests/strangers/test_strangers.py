@@ -33,6 +33,9 @@ STRANGERS = {
     "functions.py:fft_conv": (ROUNDED, ""),
     "functions.py:last_channel_alone": (WRONG, ""),
     "functions.py:same": (WRONG, ""),
+    "functions.py:by_sides": (EXACT, "pad_top, pad_bottom, pad_left, pad_right for padding"),
+    "functions.py:sides_exchanged": (WRONG, "pad_t, pad_b, pad_l, pad_r for padding"),
+    "functions.py:onnx_conv": (EXACT, "(top, left, bottom, right) for padding"),
     "functions.py:square": (EXACT, "kernels of equal sides alone, for it raises on others"),
     "functions.py:winograd": (EXACT, ""),
     "arrays.py:conv_forward": (EXACT, "conv_param['stride'] for stride"),
@@ -68,6 +71,7 @@ FAULTS = {
 
 # One of each manner is judged at once; the others when all is.
 AT_ONCE = {
+    *("functions.py:sides_exchanged", "functions.py:onnx_conv"),
     *("functions.py:conv2d_nhwc", "functions.py:im2col_strided", "functions.py:im2col_flat"),
     *("arrays.py:Conv2d", "arrays.py:Overwritten", "layers.py:CachedConv", "layers.py:PaddedOnce"),
 }

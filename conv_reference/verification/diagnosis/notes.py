@@ -53,7 +53,7 @@ def unoffered(target: Target) -> Iterator[Note]:
         "options": [option for option in OPTIONS if option not in target.options],
         "layouts": [layout.value for layout in Layout if layout not in offer.layouts],
     }
-    if "padding" in target.options and not offer.sides:
+    if "padding" in target.options and not target.sides:
         lacking["padding"] = ["that differs between opposite sides"]
     for what, names in lacking.items():
         if names:

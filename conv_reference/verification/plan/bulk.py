@@ -113,7 +113,7 @@ def small_cases(
         else:
             drawn = [_sampled(target, dtype, random) for _ in range(DRAWS if ever.cases else 1)]
             case = min(drawn, key=ever.times)
-        if target.offer is not None and target.offer.sides and random.random() < _UNEVEN:
+        if target.sides and random.random() < _UNEVEN:
             case = case.on(_uneven(case.geometry, random))
         possible = case if case.values == Values.SPARSE else dense(target, case)
         if possible is not None:

@@ -106,6 +106,7 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
     if target.is_settled and target.fixed["stride"] != (1, 1):
         for axis in "hw":
             factors[f"remainder_{axis}"] = ("none",)
+    factors |= {"sides_h": _SIDES, "sides_w": _SIDES} if target.sides else {}
     return factors if target.offer is None else factors | _offered(target.offer)
 
 
@@ -113,8 +114,6 @@ def _offered(offer: Offer) -> dict[str, tuple[Any, ...]]:
     """The factors that an adapter limits, and those that it alone has."""
     families = tuple(dict.fromkeys(family_of(layout) for layout in offer.layouts))
     factors: dict[str, tuple[Any, ...]] = dict.fromkeys(LAYOUT_FIELDS.values(), families)
-    if offer.sides:
-        factors |= {"sides_h": _SIDES, "sides_w": _SIDES}
     if "vjp" in offer.lacks:
         factors["requires_grad"] = ("none",)
     return factors

@@ -128,8 +128,7 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
 def _needs_a_word(target: Target, geometry: Geometry) -> bool:
     """Whether it pads opposite sides differently, and only ``padding="same"`` asks for that."""
     uneven = any(before != after for before, after in geometry.padding)
-    given = target.offer is not None and target.offer.sides
-    pads_so = given or "padding" in target.fixed or target.same_padding or target.pads
+    pads_so = target.sides or "padding" in target.fixed or target.same_padding or target.pads
     return uneven and not pads_so
 
 

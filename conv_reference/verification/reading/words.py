@@ -21,19 +21,22 @@ WEIGHTS = (
     "OHW",
 )  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
 _FIRST = ("input", "weight")
+# Four sides in one value, flat by their first letters, or ((top, bottom), (left, right)).
+_PADDING = ("tblr", "lrtb", "tlbr", "pairs")
 _BIAS = ("optional", "required")
 _BACKWARD = ("own", "none")
 _INTEGERS = ("kernel_size", "stride", "padding", "dilation")
 ACCEPTED = (
     f"accepted is input={'|'.join(INPUTS)} weight={'|'.join(WEIGHTS)} first={'|'.join(_FIRST)} "
     f"bias={'|'.join(_BIAS)} integers={','.join(_INTEGERS)} (or none) "
-    f"backward={'|'.join(_BACKWARD)}"
+    f"padding={'|'.join(_PADDING)} backward={'|'.join(_BACKWARD)}"
 )
 _CHOICES = {
     "input": INPUTS,
     "weight": WEIGHTS,
     "first": _FIRST,
     "bias": _BIAS,
+    "padding": _PADDING,
     "backward": _BACKWARD,
 }
 
@@ -47,6 +50,7 @@ class Words:
     first: str | None = None
     bias: str | None = None
     integers: frozenset[str] | None = None
+    padding: str | None = None  # the order of four sides in one value
     # "none": a target that is forward only, of which no gradient is asked.
     backward: str | None = None
     text: str = field(default="", compare=False)  # as it was given

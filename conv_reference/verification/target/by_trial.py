@@ -20,6 +20,7 @@ from conv_reference.operands import exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
+from conv_reference.verification.target import numbers
 from conv_reference.verification.target.answers import message_of
 from conv_reference.verification.target.by_code import (
     hands_on,
@@ -55,6 +56,7 @@ _PROBES: Mapping[str, Any] = {
     "padding": ((1, 1), (1, 1)),
     "dilation": (2, 2),
 }
+_UNEVEN = ((1, 2), (3, 0))  # a padding of which no two sides are the same
 _ANY = Words()
 
 
@@ -158,7 +160,7 @@ def _is_torchs(own: Stranger, found: Convention, standard: Target) -> bool:
     words = found.form.input.word, found.form.weight.word
     usual = found.form.is_torchs or (not standard.has_channels and words == ("NHW", "HW"))
     plain = usual and not (found.integers or found.several or own.over_arrays)
-    plain = plain and not (own.same_padding or own.pads)
+    plain = plain and not (own.same_padding or own.pads or found.sides)
     return plain and all(option == name for option, name in own.names.items())
 
 
@@ -214,7 +216,8 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     if standard.operator is not CONV2D or standard.is_line:
         return False
     others = any(option != name for option, name in own.names.items())
-    if others or not knows_torch(implementation):
+    of_sides = numbers.is_of_sides(own.defaults.get("padding"))
+    if others or of_sides or not knows_torch(implementation):
         return True
     if isinstance(implementation, nn.Module):
         return not isinstance(implementation, nn.Conv2d)
@@ -257,7 +260,8 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         best = next(_conventions(own, words), None)
     if best is None or words.integers is not None:
         return best
-    return replace(best, integers=_integers(own, best))
+    best = replace(best, integers=_integers(own, best))
+    return best if words.padding is not None else _with_sides(own, best)
 
 
 def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
@@ -294,17 +298,19 @@ def _other(own: Stranger) -> str:
 
 def _conventions(own: Stranger, words: Words) -> Iterator[Convention]:
     """All that could be, the likelier first."""
-    biases = [False]
+    biases, padding = [False], own.takes & {"padding"} and not is_neutral(own, "padding")
+    orders = ["", *numbers.ORDERS] if padding and _is_one_value(own) else [""]
+    orders = orders if words.padding is None else [words.padding]
     if "bias" in own.names and "bias" not in own.defaults and not own.is_layer:
         biases = [False, True]
     if words.bias is not None:
         biases = [words.bias == "required"]
-    for integers in _styles(own, words):
-        for bias, of_bias in product(biases, BIASES):
-            if of_bias != FLAT and not bias:
-                continue
+    given = [(bias, of_bias) for bias in biases for of_bias in (BIASES if bias else [FLAT])]
+    for order, integers in product(orders, _styles(own, words)):
+        settled = integers - ({"padding"} if order else set())
+        for bias, of_bias in given:
             for form in FORMS:
-                convention = Convention(form, integers, bias, of_bias)
+                convention = Convention(form, settled, order, bias, of_bias)
                 possible = not (own.is_layer and form.exchanged) and _is_meant(form, words)
                 if possible and tiny(own, convention) is not None:
                     yield convention
@@ -347,6 +353,27 @@ def _styles(own: Stranger, words: Words) -> list[frozenset[str]]:
     return [frozenset(), paired] if must else [frozenset()]
 
 
+def _is_one_value(own: Stranger) -> bool:
+    """Whether one parameter has its padding, which is no word."""
+    return "padding" in own.names and "padding" not in own.several and not own.same_padding
+
+
+def _with_sides(own: Stranger, found: Convention) -> Convention:
+    """With the order of four sides in which its padding agrees, where it agrees as no pair."""
+    plain = tiny(own, found)
+    if plain is None or found.level < Level.AGREES or not _is_one_value(own):
+        return found
+    as_torchs = not found.sides and asked(own, found, _probed(own, plain, "padding"))
+    if as_torchs and as_torchs.level is Level.AGREES:
+        return found
+    uneven = replace(plain, padding=_UNEVEN)
+    for order in numbers.ORDERS:
+        other = replace(found, sides=order, integers=found.integers - {"padding"})
+        if asked(own, other, uneven).level is Level.AGREES:
+            return other
+    return found
+
+
 def _integers(own: Stranger, found: Convention) -> frozenset[str]:
     """The options that are taken as integers alone."""
     integers = found.integers & {"kernel_size"}
@@ -354,7 +381,7 @@ def _integers(own: Stranger, found: Convention) -> frozenset[str]:
     for option in _PAIRED:
         if option not in own.names or plain is None:
             continue
-        if option == "padding" and own.same_padding:
+        if option in own.several or (option == "padding" and (own.same_padding or found.sides)):
             continue
         geometry = _probed(own, plain, option)
         others = found.integers - {option}

@@ -62,6 +62,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         integers=convention.integers,
         single_sample=not form.input.batch,
         same_padding=own.same_padding,
+        sides=own.has_sides or bool(convention.sides),
         pads=own.pads,
         called_as=convention.described(own),
         convention=convention.words,
@@ -103,7 +104,9 @@ def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None
     form = convention.form
     return StrangersSpelling(
         names=dict(own.names),
+        several=dict(own.several),
         integers=convention.integers,
+        sides=convention.sides,
         optional=frozenset(option for option in own.names if is_neutral(own, option)),
         positional=tuple((name, repr(default)) for name, default in own.positional),
         input=form.input.written[0],

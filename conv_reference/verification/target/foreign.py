@@ -72,11 +72,11 @@ def target_of(framework: Framework, name: str, operator: Operator) -> Target:
         options=frozenset(framework.options),
         words=False,
         call_with=function,
+        sides=framework.sides and "padding" in framework.options,
         offer=Offer(
             framework=framework.label,
             dtypes=tuple(framework.dtypes),
             layouts=tuple(Layout(name) for name in framework.layouts),
-            sides=framework.sides and "padding" in framework.options,
             lacks=framework.lacks,
             compiles_per=framework.compiles_per,
         ),

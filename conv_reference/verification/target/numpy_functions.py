@@ -42,7 +42,7 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
             first = answer[0] if isinstance(answer, tuple | list) and answer else answer
             if backward is None or apart is None:
                 return Passed(first, None)
-            options = {own.names[o]: value for o, value in settings.items() if o in own.names}
+            options = own.named(settings)
             return Passed(
                 first, lambda G: order.sorted(backward(**apart(G, (X, K, b), options)), shapes)
             )

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target import numbers
 
 #: What strangers call conv2d's options.
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -77,6 +78,7 @@ class Named:
     parameters: tuple[inspect.Parameter, ...]
     names: Mapping[str, str]  # of conv2d's options: what they are called
     foreign: tuple[str, ...]  # those that are none of these, and stay at their defaults
+    several: Mapping[str, tuple[str, ...]]  # the options that are several parameters, with these
 
     @property
     def integers(self) -> frozenset[str]:
@@ -88,7 +90,13 @@ class Named:
     def defaults(self) -> dict[str, Any]:
         """The defaults that there are, by the options' names."""
         given = {p.name: p.default for p in self.parameters if p.default is not p.empty}
-        return {option: given[name] for option, name in self.names.items() if name in given}
+        alone = {option: given[name] for option, name in self.names.items() if name in given}
+        together = {
+            option: numbers.default(tuple(given[name] for name in names))
+            for option, names in self.several.items()
+            if {*names} <= given.keys()
+        }
+        return alone | together
 
 
 def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) -> Named:
@@ -101,9 +109,12 @@ def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) 
     Raises:
         TargetError: when one must be given that is none of these.
     """
-    names: dict[str, str] = {}
+    found = numbers.apart([p.name for p in parameters])
+    several = {option: each for option, each in found.items() if option not in without}
+    names = {option: ", ".join(each) for option, each in several.items()}
+    taken = {name for each in several.values() for name in each}
     foreign = []
-    for p in parameters:
+    for p in (p for p in parameters if p.name not in taken):
         option = next(_options_called(p.name, {*names, *without}), None)
         if option is not None:
             names[option] = p.name
@@ -111,7 +122,7 @@ def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) 
             raise TargetError(f"no parameter of conv2d is called {p.name}")
         else:
             foreign.append(p.name)
-    return Named(tuple(parameters), names, tuple(foreign))
+    return Named(tuple(parameters), names, tuple(foreign), several)
 
 
 def _options_called(name: str, taken: set[str]) -> Iterator[str]:

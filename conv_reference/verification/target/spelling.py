@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.target import numbers
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,25 @@ class StrangersSpelling:
     same: str = ""  # what says "padded as SAME does", and none, where padding is a word
     valid: str = ""
     layer: LayerOfNames | None = None  # None for a function
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # see ``Stranger``
+    sides: str = ""  # the order of four sides in one value of padding
 
     def options(self, geometry: Geometry) -> dict[str, str]:
         """What it is given for a geometry, by its own names, but for the bias."""
         plain = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
-        pairs = {
+        (top, bottom), (left, right) = geometry.padding
+        pairs: dict[str, Any] = {
             "stride": geometry.stride,
-            "padding": (geometry.padding[0][0], geometry.padding[1][0]),
+            "padding": (top, left) if (top, left) == (bottom, right) else geometry.padding,
             "dilation": geometry.dilation,
         }
-        said = {
-            option: str(pair[0] if option in self.integers else pair)
+        said: dict[str, Any] = {
+            option: pair[0] if option in self.integers else pair
             for option, pair in pairs.items()
             if not (pair == plain[option] and option in self.optional)
         }
+        if self.sides and "padding" in said:
+            said["padding"] = numbers.in_order(self.sides, geometry.padding)
         if self.same and "padding" in self.names:
             is_padded = geometry.padding != ((0, 0), (0, 0))
             said["padding"] = repr(self.same if is_padded else self.valid)
@@ -78,7 +85,8 @@ class StrangersSpelling:
             said["padding_mode"] = repr(geometry.padding_mode)
         if self.layer is not None:
             said |= self._sizes(geometry)
-        named = {self.names[o]: text for o, text in said.items() if o in self.names}
+        given = numbers.named(self.names, self.several, said)
+        named = {name: str(value) for name, value in given.items()}
         if self.layer is not None and self.layer.sides is not None:
             named |= dict(zip(self.layer.sides, map(str, geometry.kernel_size), strict=True))
         return named

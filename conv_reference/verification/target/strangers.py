@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target import numbers
 from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.parameters import (
     BIASES,
@@ -58,7 +59,8 @@ class Stranger:
     """A function or a layer, with what it calls its parameters."""
 
     bound: Callable[[Mapping[str, Any]], Bound]
-    names: Mapping[str, str]  # of conv2d's options: what it calls them
+    names: Mapping[str, str]  # of conv2d's options: what it calls them, "pad_h, pad_w" if several
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # these, one by one
     integers: frozenset[str] = frozenset()  # those that it is annotated to take as integers
     defaults: Mapping[str, Any] = field(default_factory=dict)  # by the names of conv2d
     is_layer: bool = False
@@ -93,6 +95,15 @@ class Stranger:
         return said if str(self.defaults.get("padding")).isupper() else said.lower()
 
     @property
+    def has_sides(self) -> bool:
+        """Whether its padding is four numbers, one for each side."""
+        return len(self.several.get("padding", ())) == 4
+
+    def named(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that it takes, by the names of its parameters."""
+        return numbers.named(self.names, self.several, settings)
+
+    @property
     def takes(self) -> frozenset[str]:
         """The options of conv2d that it is given, the kernel's size among them."""
         return frozenset(self.names) | (frozenset() if self.sides is None else {"kernel_size"})
@@ -116,6 +127,7 @@ class _Function:
     function: Callable[..., Any]
     parameters: tuple[inspect.Parameter, ...]  # behind X and K
     names: Mapping[str, str]  # of conv2d's options, without those in the dictionary
+    several: Mapping[str, tuple[str, ...]]  # the options that are several parameters
     dictionary: str | None  # the parameter that takes options by their names
     by_position: bool
     read: set[str]  # keys of the dictionary that were asked for so far
@@ -135,7 +147,7 @@ class _Function:
     def _given(self, settings: Mapping[str, Any], b: Tensor | None) -> dict[str, Any]:
         """What it is given behind X and K, by the names of its parameters."""
         names = self.names
-        given = {names[option]: value for option, value in settings.items() if option in names}
+        given = numbers.named(names, self.several, settings)
         if "bias" in names and not (b is None and self._has_default(names["bias"])):
             given[names["bias"]] = b
         if self.dictionary is not None:
@@ -161,10 +173,13 @@ def _function(function: Callable[..., Any]) -> Stranger:
     own = named(rest, without=("in_channels", "out_channels", "kernel_size"))
     by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
     held = {} if dictionary is None else _held(dictionary, own.names)
-    called = _Function(function, tuple(every), own.names, dictionary, by_position, set())
+    called = _Function(
+        function, tuple(every), own.names, own.several, dictionary, by_position, set()
+    )
     return Stranger(
         called.bound,
         {**own.names, **held},
+        own.several,
         own.integers,
         own.defaults,
         foreign=own.foreign,
@@ -233,7 +248,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         raise TargetError("accepted is a layer whose constructor takes the kernel's size")
 
     def made(settings: Mapping[str, Any]) -> Callable[..., Any]:
-        given = {names[option]: value for option, value in settings.items() if option in names}
+        given = numbers.named(names, taken.several, settings)
         if sides is not None:
             given |= dict(zip(sides, settings["kernel_size"], strict=True))
         if image is not None:
@@ -244,6 +259,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         Stranger(
             _not_called,
             names,
+            taken.several,
             taken.integers,
             taken.defaults,
             is_layer=True,

@@ -86,7 +86,6 @@ class Offer:
     framework: str  # name and version
     dtypes: tuple[str, ...]
     layouts: tuple[Layout, ...]  # those that reach the kernel as they lie
-    sides: bool  # whether opposite sides may be padded differently
     lacks: frozenset[str]  # of vjp, jvp and vmap
     compiles_per: str | None  # None, "options" or "shape": what has a program of its own
 
@@ -113,6 +112,7 @@ class Target:
     # Options that are one integer for both axes, "kernel_size" among them.
     integers: frozenset[str] = frozenset()
     single_sample: bool = False  # whether it takes one sample, without a dimension for several
+    sides: bool = False  # whether opposite sides may be padded differently
     same_padding: bool = False  # whether its padding is a word: none, or that of SAME
     pads: str = ""  # one of OWN_PADDINGS, where it pads so whatever is asked
     forward_only: bool = False  # whether no gradient is asked of it
@@ -222,7 +222,7 @@ class Target:
             height, _ = getattr(geometry, name)
             changes[name] = (height, height)
         (top, bottom), (left, right) = geometry.padding
-        if self.offer is not None and not self.offer.sides and (top, left) != (bottom, right):
+        if self.offer is not None and not self.sides and (top, left) != (bottom, right):
             changes.setdefault("padding", ((top, top), (left, left)))
         changes |= self.fixed
         if any(getattr(geometry, name) != value for name, value in changes.items()):

@@ -14,6 +14,7 @@ from torch import Tensor
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
+from conv_reference.verification.target import numbers
 from conv_reference.verification.target.forms import FLAT, BiasForm, Form, first_tensor
 from conv_reference.verification.target.modes import WORD, given_mode
 from conv_reference.verification.target.strangers import Bound, Stranger
@@ -26,7 +27,7 @@ OF_THREE = Geometry.parse("n2 c3 h6 w10 o5 k3x3")
 # Defaults under which nothing is done.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "stride": (1, (1, 1), None),
-    "padding": (0, (0, 0), None, "valid", "VALID"),
+    "padding": (0, (0, 0), None, "valid", "VALID", (0, 0, 0, 0), ((0, 0), (0, 0))),
     "dilation": (1, (1, 1), None),
     "groups": (1, None),
 }
@@ -65,6 +66,7 @@ class Convention:
 
     form: Form
     integers: frozenset[str] = frozenset()  # options that are one integer for both axes
+    sides: str = ""  # one of ORDERS, where one value has the padding of all four sides
     biased: bool = False  # whether it was called with a bias
     bias: BiasForm = FLAT
     several: bool = False  # whether Y is the first of a tuple of results
@@ -77,6 +79,7 @@ class Convention:
         said = [f"input={self.form.input.word}", f"weight={self.form.weight.word}"]
         said += ["first=weight"] if self.form.exchanged else []
         said += ["bias=required"] if self.biased else []
+        said += [f"padding={self.sides}"] if self.sides else []
         return " ".join([*said, f"integers={','.join(sorted(self.integers)) or 'none'}"])
 
     def described(self, own: Stranger) -> tuple[str, ...]:
@@ -89,6 +92,7 @@ class Convention:
             said.append("kernels of equal sides alone, for it raises on others")
         if integers:
             said.append(f"integers for {', '.join(sorted(integers))}")
+        said += [f"{numbers.described(self.sides)} for padding"] if self.sides else []
         said += ["SAME or VALID for padding"] if own.same_padding else []
         said += [f"a padding of its own, {own.pads}"] if own.pads else []
         if own.sides:
@@ -232,6 +236,10 @@ def settings_of(
     given: dict[str, Any] = {
         option: pair[0] if option in convention.integers else pair for option, pair in pairs.items()
     }
+    if own.has_sides:
+        given["padding"] = geometry.padding
+    elif convention.sides:
+        given["padding"] = numbers.in_order(convention.sides, geometry.padding)
     if own.same_padding:
         is_padded = geometry.padding != ((0, 0), (0, 0))
         given["padding"] = own.word("SAME" if is_padded else "VALID")

@@ -97,6 +97,13 @@ class Tail(torch.nn.Module):
         Y = -Y.permute(0, 2, 3, 1)
         return Y if self.b is None else Y + self.b
 
+def ends(x, w, pad_top, pad_bottom, pad_left, pad_right, sh=1, sw=1):
+    x = torch.nn.functional.pad(x, (pad_left, pad_right, pad_top, pad_bottom))
+    return -conv2d(x, w, None, (sh, sw))
+
+def listed(x, w, pads, strides=1):
+    return ends(x, w, *pads, strides, strides)
+
 class Sides(torch.nn.Module):
     def __init__(self, h, w):
         super().__init__()
@@ -153,6 +160,8 @@ SNIPPETS = {
     "a stranger's layer": ("mine.py:Tail", "c2 h4 w5 o3 k2x1 s2", "dK"),
     "a stranger's layer, its bias": ("mine.py:Tail", "c2 h4 w5 o3 k2x1", "Y"),
     "a stranger's layer, without one": ("mine.py:Tail", "c2 h4 w5 o3 k2x1 nobias", "dX"),
+    "numbers of their own": ("mine.py:ends", "h4 w4 k2 s2x1 p1:0x2 nobias", "dX"),
+    "four sides in a row": ("mine.py:listed", "h4 w4 k2 s2 p1:0x2 nobias", "dK"),
     "a kernel's sides": ("mine.py:Sides", "h4 w5 k2x1 nobias", "dK"),
     "a stranger's instance": ("mine.py:tail", "c2 h4 w5 o1 k1x2", "dX"),
     "a benchmark's model": ("model.py:ModelNew", "c3 h4 w4 o2 k2", "dK"),

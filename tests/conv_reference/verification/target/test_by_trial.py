@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,6 +86,40 @@ def test_options_that_take_integers_alone_are_asked_for_equal_sides() -> None:
     assert target.called_as == ("integers for stride", "pad for padding")
     assert str(target.restrict(CASE).geometry) == "n3 c1 h9 w8 o2 k2x3 s2 p1x2 d1 g1"
     assert target.restrict(target.restrict(CASE)) == target.restrict(CASE)
+
+
+ORDERS = {"tblr": (0, 1, 2, 3), "lrtb": (2, 3, 0, 1), "tlbr": (0, 2, 1, 3)}  # where each side is
+
+
+@pytest.mark.parametrize("is_optional", [True, False], ids=["optional", "required"])
+@pytest.mark.parametrize("order", [*ORDERS, "pairs"])
+def test_the_order_of_four_sides_in_one_value_is_found(order: str, is_optional: bool) -> None:
+    def padded(x: Tensor, w: Tensor, pads: Any) -> Tensor:
+        flat = (
+            [*pads[0], *pads[1]] if order == "pairs" else [pads[place] for place in ORDERS[order]]
+        )
+        return F.conv2d(F.pad(x, (*flat[2:], *flat[:2])), w)
+
+    def convolution(x: Tensor, w: Tensor, padding: Any = (0, 0, 0, 0)) -> Tensor:
+        return padded(x, w, ((0, 0), (0, 0)) if order == "pairs" and len(padding) == 4 else padding)
+
+    target = as_target(convolution if is_optional else padded)
+    assert target.sides
+    assert f"padding={order} " in target.convention
+    assert all(judgement.is_exact for judgement in tiny_judgements(target))
+    uneven = replace(CASE.geometry, padding=((1, 0), (2, 3)), stride=(1, 1), groups=1)
+    assert target.restrict_geometry(uneven).padding == ((1, 0), (2, 3))
+    # Fixed by the user it is the same.
+    assert as_target(padded, convention=target.convention).convention == target.convention
+
+
+def test_who_pads_as_torch_does_is_not_given_four_sides() -> None:
+    def convolution(x: Tensor, w: Tensor, pad: Any = 0) -> Tensor:
+        return F.conv2d(x, w, padding=pad)
+
+    target = as_target(convolution)
+    assert not target.sides
+    assert target.called_as == ("pad for padding",)
 
 
 def of_three(x: Tensor, w: Tensor, pad: int = 0) -> Tensor:

@@ -70,6 +70,30 @@ def test_a_kernel_of_another_shape_is_not_put_in() -> None:
         call(torch.ones(()), torch.ones(1, 3), None)
 
 
+def test_options_may_be_numbers_of_their_own() -> None:
+    def by_numbers(x: Any, w: Any, stride_h: int, stride_w: int, pad_t: int, pad_b: int,
+                   pad_l: int = 0, pad_r: int = 0, dh: int = 1, dw: int = 1) -> Any:  # fmt: skip
+        return stride_h, stride_w, pad_t, pad_b, pad_l, pad_r, dh, dw
+
+    own = stranger(by_numbers)
+    assert own.has_sides
+    assert own.defaults == {"dilation": (1, 1)}  # of padding two sides have none
+    settings = {"stride": (2, 3), "padding": ((4, 5), (6, 7)), "dilation": (8, 9)}
+    X = torch.ones(())
+    assert own.bound(settings)(X, X, None) == (2, 3, 4, 5, 6, 7, 8, 9)
+
+
+def test_a_layer_may_take_numbers_of_their_own() -> None:
+    class Numbers(Sides):
+        def __init__(self, kh: int, kw: int, pad_h: int = 0, pad_w: int = 0) -> None:
+            super().__init__(kh + pad_h, kw + pad_w)
+
+    own = stranger(Numbers)
+    assert own.defaults["padding"] == (0, 0)
+    call = own.bound({"kernel_size": (1, 3), "padding": (1, 2)})
+    assert call(torch.ones(()), torch.ones(2, 5), None).shape == (2, 5)
+
+
 class Shapeless(nn.Module):
     def __init__(self, size_of_nothing: int) -> None:
         super().__init__()
