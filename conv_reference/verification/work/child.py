@@ -201,6 +201,11 @@ def hangs(waited: float, worked: float, limit: float, *, first: bool = False) ->
     return worked > 0.9 * most or worked < _IDLE * waited or waited > MOST_WAITS * most
 
 
+def may_be_killed(crash: Crash) -> bool:
+    """Whether another process may have sent the signal that ended this one."""
+    return crash.how in _BY_OTHERS
+
+
 def may_be_others(crash: Crash) -> bool:
     """Whether what ended the process may have come from outside."""
-    return crash.hung or crash.how in _BY_OTHERS
+    return crash.hung or may_be_killed(crash)

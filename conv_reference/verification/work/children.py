@@ -25,7 +25,7 @@ from conv_reference.verification.work.child import (
     Piece,
     may_be_others,
 )
-from conv_reference.verification.work.job import Job, piece_for
+from conv_reference.verification.work.job import Job, is_tried_in_quiet, piece_for
 from conv_reference.verification.work.launching import MOST_STARTS, Launcher, Setup
 from conv_reference.verification.work.messages import (
     Broken,
@@ -38,6 +38,7 @@ from conv_reference.verification.work.pace import Size
 from conv_reference.verification.work.patience import LIMIT, Patience
 from conv_reference.verification.work.pieces import cut
 from conv_reference.verification.work.processes import FORKS, Processes
+from conv_reference.verification.work.suspects import Suspicion
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
@@ -77,6 +78,7 @@ class Children:
     _patience: Patience = field(init=False)
     _launcher: Launcher = field(init=False)
     _has_stopped: bool = False  # no further process is started, and none is left
+    _ended: float = -math.inf  # when the last process was seen to have ended
 
     def __post_init__(self) -> None:
         self._patience = Patience(self.limit)
@@ -186,21 +188,36 @@ class Children:
         self._fill(min(self.count, self._busy() + len(job.waiting) + len(job.suspects)))
         idle = [child for child in self._children if child.ready and child.piece is None]
         for child in sorted(idle, key=lambda child: child.is_fresh):
-            if job.suspects and child.is_fresh:
-                self._assign(child, job, piece_for(job.suspects.pop()))
-            elif job.waiting:
+            suspect = job.next_suspect()
+            if self._is_quiet(suspect):
+                break
+            if suspect is not None and self._suits(child, suspect):
+                job.suspects.remove(suspect)
+                self._assign(child, job, piece_for(suspect))
+            elif job.waiting and not is_tried_in_quiet(suspect):
                 self._assign(child, job, job.waiting.pop())
-        if job.suspects:
-            self._make_room()
+        self._make_room(job.next_suspect())
         if self._launcher.has_given_up and (not self._children or job.suspects):
             self._has_stopped |= not self._children
             job.give_up()
 
-    def _make_room(self) -> None:
+    def _is_quiet(self, suspect: Suspicion | None) -> bool:
+        """Whether nothing is begun: one is tried for which all else waits, or is to be next."""
+        busy = [child.piece for child in self._children if child.piece is not None]
+        if any(is_tried_in_quiet(piece.suspicion) for piece in busy):
+            return True
+        return bool(busy) and is_tried_in_quiet(suspect)
+
+    def _suits(self, child: Child, suspect: Suspicion) -> bool:
+        """Whether a suspect may be tried there: what ended another may end those of its time."""
+        since = self._ended if is_tried_in_quiet(suspect) else -math.inf
+        return child.is_fresh and child.begun > since
+
+    def _make_room(self, suspect: Suspicion | None) -> None:
         """Have one child that has done nothing, for a suspect."""
-        if any(child.is_fresh and child.piece is None for child in self._children):
-            return  # it comes
         idle = [child for child in self._children if child.piece is None]
+        if suspect is None or any(self._suits(child, suspect) for child in idle):
+            return  # it comes
         if len(self._children) >= self.count:
             if not idle:
                 return
@@ -329,6 +346,7 @@ class Children:
         at = 0 if piece is None else child.current()
         alone = child.is_fresh and at == 0
         self._drop(child)
+        self._ended = time.monotonic()
         if not child.ready:
             said = f": {crash.said}" if crash.said else ""
             why = f"cannot import {self.target_name!r}: {crash.how}{said}"

@@ -9,7 +9,13 @@ from typing import Any
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.work.backend import Result
-from conv_reference.verification.work.child import GARBLED, Child, Piece, may_be_others
+from conv_reference.verification.work.child import (
+    GARBLED,
+    Child,
+    Piece,
+    may_be_killed,
+    may_be_others,
+)
 from conv_reference.verification.work.messages import Broken, Results, Target, Unreached
 from conv_reference.verification.work.patience import Patience
 from conv_reference.verification.work.suspects import REMEMBERED, Affair, Suspicion
@@ -34,6 +40,12 @@ class Job:
             assert suspect.affair is not None
             self.arrived += suspect.affair.given_up()
         self.suspects.clear()
+
+    def next_suspect(self) -> Suspicion | None:
+        """Which is tried next: those first for which all else waits."""
+        return next((one for one in self.suspects if is_tried_in_quiet(one)), None) or (
+            self.suspects[-1] if self.suspects else None
+        )
 
     def give_up_on(self, piece: Piece) -> None:
         """An item of a piece was not reached: where it is a suspect, its affair ends there."""
@@ -106,24 +118,30 @@ class Job:
             at: the item's place in it.
             crash: how it ended.
             past: what it had done before the piece, the latest last.
-            alone: whether it had done nothing before this item, which so is to blame.
+            alone: whether it had done nothing before this item, which so is to blame unless it was
+                killed.
             slow: whether the item may have come back in the end: then it was not reached.
         """
-        suspect = piece.item(at)
+        suspect, killed = piece.item(at), may_be_killed(crash)
         if piece.suspicion is not None:
-            assert piece.suspicion.affair is not None
-            self.arrived += piece.suspicion.affair.ended(piece.suspicion, crash, at)
+            affair = piece.suspicion.affair
+            assert affair is not None
+            if killed and not affair.killed:  # others ran beside it
+                affair.killed = True
+                self.suspects.append(piece.suspicion)
+            else:
+                self.arrived += affair.ended(piece.suspicion, crash, at)
             return
         for part in (piece.part(piece.done, at), piece.part(at + 1)):
             if part.items:
                 self.waiting.append(part)
         if slow:
             return
-        if alone:
+        if alone and not killed:
             self.arrived.append((suspect.number, crash))
             return
         earlier = [*past, *(piece.item(place) for place in range(piece.done, at))]
-        affair = Affair(crash, suspect, earlier[-REMEMBERED:], may_be_others(crash))
+        affair = Affair(crash, suspect, earlier[-REMEMBERED:], may_be_others(crash), killed)
         self.suspects.append(affair.first())
 
 
@@ -134,3 +152,8 @@ def piece_for(suspect: Suspicion) -> Piece:
     sizes = tuple(one.size for one in tried if one.size is not None)
     numbers, items = tuple(one.number for one in tried), tuple(one.item for one in tried)
     return Piece(numbers, items, sizes, suspicion=suspect)
+
+
+def is_tried_in_quiet(suspect: Suspicion | None) -> bool:
+    """Whether a suspect is tried while nothing else runs."""
+    return suspect is not None and suspect.affair is not None and suspect.affair.killed

@@ -4,6 +4,9 @@ A process ends where damage shows, which may be a later call than the one that d
 be ended from outside. So the item at which a process ended is tried again alone, in a new
 process; if that ends, too, it is to blame. If not, each of those before it is tried together with
 it, the latest first: the one with which the process ends has done the damage.
+
+A signal may come from an item in another process, and so may the next: whoever was killed is
+tried while nothing else runs, in a process that was begun since.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class Affair:
     at: Suspicion  # the item at which it ended
     earlier: list[Suspicion]  # those before it, the latest last
     by_others: bool  # whether it may have been ended from outside
+    killed: bool  # whether an item of another process may have sent the signal that ended it
     answer: Result = None  # of the item at which it ended, tried alone
     came_back: bool = False  # whether that was
 

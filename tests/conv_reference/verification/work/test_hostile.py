@@ -22,6 +22,7 @@ from conv_reference.verification.work import descent
 from conv_reference.verification.work.child import GARBLED, STOPPED
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.pace import Size
+from conv_reference.verification.work.pieces import PIECE
 from conv_reference.verification.work.processes import FORKS, Forking, Process
 from conv_reference.verification.work.suspects import ALONE_RIGHT, LATER, NOT_AGAIN
 
@@ -90,6 +91,10 @@ def dies_later() -> None:
     threading.Timer(0.2, os.abort).start()
 
 
+def sleeps() -> None:
+    time.sleep(3)
+
+
 def pauses() -> None:
     time.sleep(0.4)
 
@@ -113,6 +118,14 @@ def test_who_does_harm_is_blamed_and_nobody_else(
     assert {**results, 2: None} == {0: 0, 1: 1, 2: None, 3: 3, 4: 4}
     # Whether what it wrote is read before its own answer or before the next is a race.
     assert replace(results[2], again="") == crash
+
+
+@pytest.mark.slow
+def test_whoever_dies_with_another_is_tried_while_nothing_else_runs(children: Children) -> None:
+    """The system ends whatever has the same parent, here what two processes do first."""
+    items = ["sleeps", *range(1, PIECE), "kills_its_parent"]
+    results = dict(children.run(answers, items, None))
+    assert results == {**dict(enumerate(items)), PIECE: Crash("killed by SIGKILL")}
 
 
 @pytest.mark.slow
