@@ -34,8 +34,6 @@ from analytic.theorem.general import (
     w,
 )
 
-PLANE = general(Names(), full=False)
-FULL = general(Names(), full=True)
 AXES = [
     Axis(*size)
     for size in product(range(1, 7), range(1, 5), range(1, 4), range(3), [0], range(1, 3))
@@ -43,8 +41,21 @@ AXES = [
 ]
 
 
-@pytest.mark.parametrize("x", [PLANE, FULL], ids=["plane", "full"])
-def test_sympy_differentiates_the_indexed_sum_into_deltas(x: General) -> None:
+@pytest.fixture(scope="module")
+def plane() -> General:
+    return general(Names(), full=False)
+
+
+@pytest.fixture(scope="module")
+def full() -> General:
+    return general(Names(), full=True)
+
+
+@pytest.mark.parametrize("size", ["plane", "full"])
+def test_sympy_differentiates_the_indexed_sum_into_deltas(
+    size: str, request: pytest.FixtureRequest
+) -> None:
+    x: General = request.getfixturevalue(size)
     by, at = x.by_kernel.of.args[1], x.by_input.of.args[1]
     assert isinstance(x.output, Sum)
     assert x.by_kernel.deltas == x.output.diff(by)
@@ -57,9 +68,12 @@ def test_sympy_differentiates_the_indexed_sum_into_deltas(x: General) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [PLANE.by_input, FULL.by_input, PLANE.tap], ids=lambda r: str(r.of)
+    ("size", "name"), [("plane", "by_input"), ("full", "by_input"), ("plane", "tap")]
 )
-def test_sympys_answer_is_ours_but_for_the_condition_that_indices_are_whole(rule: Rule) -> None:
+def test_sympys_answer_is_ours_but_for_the_condition_that_indices_are_whole(
+    size: str, name: str, request: pytest.FixtureRequest
+) -> None:
+    rule: Rule = getattr(request.getfixturevalue(size), name)
     value, conditions = rule.answer, []
     while isinstance(value, Piecewise):
         (value, condition), (zero, _otherwise) = value.args
@@ -76,19 +90,19 @@ def test_sympys_answer_is_ours_but_for_the_condition_that_indices_are_whole(rule
     }
 
 
-def test_the_condition_that_sympy_leaves_out_matters() -> None:
+def test_the_condition_that_sympy_leaves_out_matters(plane: General) -> None:
     """One output reads pixels 0 and 2 of three; the middle one is between."""
     sizes = dict(zip((*s, *d, *p, *k), (1, 1, 2, 1, 0, 0, 2, 1), strict=True))
     place = {i: 0, j: 0, u: 1, v: 0}
-    assert PLANE.by_input.condition.subs(sizes).subs(place) == False  # noqa: E712  # sympy's
-    left = dict.fromkeys(PLANE.by_input.answer.subs(sizes).subs(place).atoms(Indexed), 0)
+    assert plane.by_input.condition.subs(sizes).subs(place) == False  # noqa: E712  # sympy's
+    left = dict.fromkeys(plane.by_input.answer.subs(sizes).subs(place).atoms(Indexed), 0)
     # The day that sympy gets it right, this fails, and the warning in the proof goes.
     assert left
 
 
-def test_a_sum_of_deltas_is_its_rule_over_every_axis() -> None:
+def test_a_sum_of_deltas_is_its_rule_over_every_axis(plane: General) -> None:
     """Both sides counted out: no solving on the left, no sum on the right."""
-    rule = PLANE.by_input
+    rule = plane.by_input
     (element,) = rule.value.atoms(Indexed)
     letters = (i, j, u, v)
     condition = lambdify((letters, (*s, *d, *p, *k)), rule.condition, "math")
@@ -105,11 +119,11 @@ def test_a_sum_of_deltas_is_its_rule_over_every_axis() -> None:
     assert pairs == 3_266
 
 
-def test_the_mixed_derivative_holds_deltas_alone() -> None:
-    for x in (PLANE, FULL):
+def test_the_mixed_derivative_holds_deltas_alone(plane: General, full: General) -> None:
+    for x in (plane, full):
         assert not x.mixed.atoms(Indexed)
         assert x.mixed == x.by_kernel.value.diff(x.by_input.of.args[1]) * (
-            1 if x is PLANE else KroneckerDelta(*x.by_kernel.equal[0])
+            1 if x is plane else KroneckerDelta(*x.by_kernel.equal[0])
         )
 
 
@@ -172,7 +186,7 @@ def read(
 )
 @pytest.mark.parametrize("formula", ["gradient_kernel", "gradient_input", "gradient_by_taps"])
 def test_the_gradients_with_symbolic_sizes_are_those_of_the_derivation(
-    geometry: Geometry, formula: str
+    geometry: Geometry, formula: str, full: General
 ) -> None:
     derivation = derive(geometry)
     numbers = numbers_of(derivation, Values.of(geometry))
@@ -185,7 +199,7 @@ def test_the_gradients_with_symbolic_sizes_are_those_of_the_derivation(
     for index, value in evaluate_elements(gradient.elements, numbers).items():
         place = dict(zip((q, l, e, f) if kernel else (t, w, u, v), index, strict=True))
         letters = {**sizes_of(geometry), **place}
-        assert read(getattr(FULL, formula), letters, tensors) == value, index
+        assert read(getattr(full, formula), letters, tensors) == value, index
 
 
 @pytest.mark.parametrize("name", ["N", "h", "d", "e", "T"])

@@ -14,45 +14,49 @@ from conv_reference.verification.plan.factors import factors_of
 from conv_reference.verification.target.conventions import as_target
 
 ALL = tuple(DTYPES.values())
-COVERING = Covering.of(as_target(torch.nn.functional.conv2d), ALL, strength=2, seed=0)
 
 
-def test_all_pairs_are_met_where_all_cases_are() -> None:
-    covered = COVERING.coverage(COVERING.cases)
+@pytest.fixture(scope="module")
+def covering() -> Covering:
+    return Covering.of(as_target(torch.nn.functional.conv2d), ALL, strength=2, seed=0)
+
+
+def test_all_pairs_are_met_where_all_cases_are(covering: Covering) -> None:
+    covered = covering.coverage(covering.cases)
     assert covered.pairs == covered.possible_pairs > 0
 
 
-def test_a_case_that_was_not_met_covers_nothing() -> None:
-    every = COVERING.coverage(COVERING.cases)
-    assert COVERING.coverage(COVERING.cases[1:]).pairs < every.pairs
-    assert COVERING.coverage(()).pairs == 0
+def test_a_case_that_was_not_met_covers_nothing(covering: Covering) -> None:
+    every = covering.coverage(covering.cases)
+    assert covering.coverage(covering.cases[1:]).pairs < every.pairs
+    assert covering.coverage(()).pairs == 0
 
 
-def test_what_was_met_has_a_level_of_each_factor() -> None:
-    for levels, (row, _) in zip(COVERING.met(COVERING.cases), COVERING.rows, strict=True):
-        assert {*levels} == {*row} == {*COVERING.factors}
+def test_what_was_met_has_a_level_of_each_factor(covering: Covering) -> None:
+    for levels, (row, _) in zip(covering.met(covering.cases), covering.rows, strict=True):
+        assert {*levels} == {*row} == {*covering.factors}
 
 
-def test_further_rows_hold_triples_that_no_other_holds() -> None:
+def test_further_rows_hold_triples_that_no_other_holds(covering: Covering) -> None:
     def triples(levels: Mapping[str, Any]) -> set[Any]:
         return {*combinations(sorted(levels.items()), 3)}
 
-    judged = [row for row, _ in COVERING.toward((), 5, seed=3).rows[-5:]]
-    further = COVERING.toward(judged, 5, seed=3)
+    judged = [row for row, _ in covering.toward((), 5, seed=3).rows[-5:]]
+    further = covering.toward(judged, 5, seed=3)
 
-    assert further.rows[:-5] == COVERING.rows
+    assert further.rows[:-5] == covering.rows
     held = {
-        triple for row in (*judged, *(row for row, _ in COVERING.rows)) for triple in triples(row)
+        triple for row in (*judged, *(row for row, _ in covering.rows)) for triple in triples(row)
     }
     for row, case in further.rows[-5:]:
         assert triples(row) - held
         assert str(case.dtype) == f"torch.{row['dtype']}"
         held |= triples(row)
-    assert COVERING.toward(judged, 5, seed=3) == further != COVERING.toward(judged, 5, seed=4)
+    assert covering.toward(judged, 5, seed=3) == further != covering.toward(judged, 5, seed=4)
 
 
-def test_where_nothing_is_left_out_it_stays_itself() -> None:
-    assert COVERING.without(lambda _: False) is COVERING
+def test_where_nothing_is_left_out_it_stays_itself(covering: Covering) -> None:
+    assert covering.without(lambda _: False) is covering
 
 
 @pytest.mark.parametrize("target", [torch.nn.functional.conv2d, ConvLayer_1])
@@ -74,16 +78,16 @@ def test_what_is_left_out_is_stood_in_for_so_that_every_pair_still_occurs(target
     assert before.pairs < covered.pairs == covered.possible_pairs
 
 
-def test_a_pair_that_is_always_left_out_is_not_met() -> None:
+def test_a_pair_that_is_always_left_out_is_not_met(covering: Covering) -> None:
     names = ("batch", "kernel_h")
 
     def left_out(case: Case) -> bool:
         return (case.geometry.batch, case.geometry.kernel_size[0]) == levels
 
     levels = next(
-        tuple(row[name] for name in names) for row, case in COVERING.rows if case.geometry.batch
+        tuple(row[name] for name in names) for row, case in covering.rows if case.geometry.batch
     )
-    after = COVERING.without(left_out)
+    after = covering.without(left_out)
     covered = after.coverage(after.cases)
 
     assert covered.pairs == covered.possible_pairs - 1

@@ -30,20 +30,17 @@ class Compiled(Free):
     compiles_per = "shape"
 
 
-TARGET, FREE = as_target(Compiled()), as_target(Free())
-
-
-def cases_of(request: Request) -> tuple[Case, ...]:
-    return plan(TARGET, request).cases
+def cases_of(framework: Free, request: Request) -> tuple[Case, ...]:
+    return plan(as_target(framework), request).cases
 
 
 @pytest.fixture(scope="module")
 def default() -> tuple[Case, ...]:
-    return cases_of(Request(ALL, seed=0, cases=2_000))
+    return cases_of(Compiled(), Request(ALL, seed=0, cases=2_000))
 
 
 def test_few_geometries_are_put_to_as_many_questions(default: tuple[Case, ...]) -> None:
-    free = plan(FREE, Request(ALL, seed=0, cases=2_000)).cases
+    free = cases_of(Free(), Request(ALL, seed=0, cases=2_000))
     grouped, apart = (len({case.geometry for case in cases}) for cases in (default, free))
 
     assert len(default) > 0.8 * len(free)
@@ -51,7 +48,7 @@ def test_few_geometries_are_put_to_as_many_questions(default: tuple[Case, ...]) 
 
 
 def test_a_geometrys_questions_stand_together_in_one_dtype_with_all_values() -> None:
-    cases = cases_of(Request((torch.float32,), seed=1, cases=1_000, sweep=Sweep.SMALL))
+    cases = cases_of(Compiled(), Request((torch.float32,), seed=1, cases=1_000, sweep=Sweep.SMALL))
     groups = [[*group] for _, group in groupby(cases, lambda c: (c.geometry, c.dtype))]
     dense = [group for group in groups if len(group) > 2]
 
@@ -90,5 +87,5 @@ def test_two_of_each_mode_come_before_the_second_hundred_certificates(
 
 
 def test_what_compiles_for_no_shape_has_a_geometry_for_each_question() -> None:
-    cases = plan(FREE, Request(ALL, seed=0, cases=500)).cases[-200:]
+    cases = cases_of(Free(), Request(ALL, seed=0, cases=500))[-200:]
     assert len({case.geometry for case in cases}) > 190
