@@ -1,6 +1,6 @@
 """Where a target answers, learned from what it refuses on purpose.
 
-Some forty small cases, in which one thing at a time differs from a plain one, are put to it before
+Some fifty small cases, in which one thing at a time differs from a plain one, are put to it before
 the plan is drawn. What it refuses of them, and what all it accepts has not, is outside of its
 domain: it is reported once, and asked for no further.
 """
@@ -66,6 +66,13 @@ _VARIED = (
     "n2 c4 h8 w8 o8 k3 g2",
     "n2 c4 h8 w8 o4 k3 g4", "n2 c4 h8 w8 o8 k3 g4", "n2 c4 h9 w9 o8 k3 s2 p1",
     "n1 c1 h3 w3 o1 k3", "n1 c1 h3 w3 o1 k1", "n2 c4 h8 w8 o8 k3 s2 p1 d2 g2",
+)  # fmt: skip
+# The same one by one around the smallest: what is refused for its size is refused for nothing else.
+_SMALL = (
+    "n2 c1 h3 w3 o1 k1", "n1 c2 h3 w3 o1 k1", "n1 c1 h3 w3 o2 k1", "n1 c2 h3 w3 o2 k1 g2",
+    "n1 c1 h3 w2 o1 k1", "n1 c1 h3 w3 o1 k2", "n1 c1 h3 w3 o1 k1x2", "n1 c1 h3 w3 o1 k1 s2",
+    "n1 c1 h3 w3 o1 k1 s2x1", "n1 c1 h3 w3 o1 k1 s3", "n1 c1 h3 w3 o1 k2 s2", "n1 c1 h3 w3 o1 k1 p1",
+    "n1 c1 h3 w3 o1 k3 p1", "n1 c1 h3 w3 o1 k2 d2",
 )  # fmt: skip
 
 
@@ -177,7 +184,7 @@ def _is_of_glue(target: Target, error: BaseException) -> bool:
 def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
     cases = [
         Case(check=CERTIFICATE, geometry=geometry, dtype=dtype, requires_grad="")
-        for geometry in map(Geometry.parse, (_PLAIN, *_VARIED))
+        for geometry in map(Geometry.parse, (_PLAIN, *_VARIED, *_SMALL))
     ]
     return [*dict.fromkeys(in_reach(target, case) for case in cases)]
 

@@ -98,6 +98,17 @@ def test_a_dtype_that_is_refused_at_some_sizes_stays_in_the_run() -> None:
     assert not limits.refuses
 
 
+def test_what_is_refused_for_its_size_is_not_laid_to_what_small_images_do_not_show() -> None:
+    def narrow(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+        if input.shape[3] > 3:
+            raise ValueError("too wide")
+        return conv2d(input, weight, None, stride)
+
+    limits = limits_of(narrow)
+    assert not limits.refuses
+    assert not limits.where
+
+
 def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
     assert limits_of(inconsistent).refuses == ()
     report = verify(inconsistent, checks="certificate", dtypes="float64", cases=60, known=None)

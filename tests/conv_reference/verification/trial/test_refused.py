@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.execution import Settings
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import CERTIFICATE, Case
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.trial import TargetRaised, target_code
 
 Array = Any
+SETTINGS = Settings(seed=0, device="cpu")
 
 
 def swapped(X: Array, W: Array, stride: Any = (1, 1)) -> Array:
@@ -62,7 +67,24 @@ def test_numpys_own_complaint_is_no_refusal_nor_is_one_after_computing(
     )
     target = as_target(function)
     assert target.over_arrays
-    trial = Settings(seed=0, device="cpu").trial(target, case)
+    trial = SETTINGS.trial(target, case)
     with pytest.raises(TargetRaised) as raised, target_code("Y"):
         trial.call().forward()
     assert is_refusal(trial, raised.value) == refused
+
+
+def narrow(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+    """It refuses wide images: a law may make one of a case that it answers."""
+    if input.shape[3] > 4:
+        raise ValueError("images of 4 columns at most")
+    return conv2d(input, weight, None, 1, padding)
+
+
+def test_a_check_may_be_refused_a_size_that_it_makes_of_a_case() -> None:
+    case = Case.parse("explicit_padding float64 n1 c1 h4 w4 o1 k1 p2 grad= nobias")
+    target = as_target(narrow)
+    certificate = judge_case(target, replace(case, check=CERTIFICATE), SETTINGS)
+    assert {judgement.verdict for judgement in certificate} == {Verdict.EXACT}
+    (refused,) = judge_case(target, case, SETTINGS)
+    assert refused.verdict == Verdict.UNSUPPORTED
+    assert "images of 4 columns at most" in refused.explanation
