@@ -36,6 +36,7 @@ PATIENCE = 60.0  # seconds for all reductions together: only a hanging target co
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
 _SORTING = 0.6  # of the time: the rest is for the smallest cases, without which nobody sees why
 _MOST_NAMED = 4  # rows
+_MOST_MESSAGES = 3  # of one line, beside the first
 _LEFT = "It was not made smaller, for want of time; the command below does that."
 _MOST_PRODUCTS = 100_000  # of a case that a guess is tried on
 
@@ -134,7 +135,16 @@ class Diagnosis:
         return replace(
             finding,
             explanation="\n".join(
-                filter(None, (setting, finding.explanation, _hidden(groups[kind]), hint))
+                filter(
+                    None,
+                    (
+                        setting,
+                        finding.explanation,
+                        _also_raised(shown, failures),
+                        _hidden(groups[kind]),
+                        hint,
+                    ),
+                )
             ),
             cause=finding.cause or _usual_cause([*failures, shown]),
             snippet=script or finding.snippet,
@@ -159,6 +169,20 @@ class Diagnosis:
 def _rows(group: Group) -> dict[str, None]:
     """Those in which it shows; the smallest case of a raise may be of another than the first."""
     return {group.failures[0].judgement.check: None, **group.also}
+
+
+def _also_raised(shown: Failure, failures: Sequence[Failure]) -> str:
+    """What else the line has raised, on other cases; empty where that is the same throughout."""
+    thrown = (failure.judgement.thrown for failure in (shown, *failures))
+    messages: dict[str, str] = {}
+    for each in filter(None, thrown):
+        messages.setdefault(each.pattern, each.message)
+    others = [*messages.values()][1:]
+    if not others:
+        return ""
+    more = len(others) - _MOST_MESSAGES
+    named = [*others[:_MOST_MESSAGES], *([f"{more} more"] if more > 0 else [])]
+    return f"On other cases the same line raises: {'; '.join(named)}."
 
 
 def _hidden(group: Group) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # it needs torch, for which the command's --help does not wai
     from conv_reference.verification.model.case import Case
 
 NO_GRADIENT = "no gradient"  # found in place of one
+_OF_A_CASE = re.compile(r"(torch\.)?\bb?float\d+|-?\d+(, ?-?\d+)*")  # in what is raised
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,13 @@ class Thrown:
 
     @property
     def alike(self) -> Thrown:
-        """What is the same for all that one mistake throws: sizes in the message differ."""
-        return replace(self, message=re.sub(r"-?\d+(, ?-?\d+)*", "#", self.message))
+        """What is the same for all that one mistake throws: one line may have several messages."""
+        return replace(self, message="" if self.place else self.pattern)
+
+    @property
+    def pattern(self) -> str:
+        """The message without sizes and dtypes, which differ from case to case."""
+        return _OF_A_CASE.sub("#", self.message)
 
 
 @dataclass(frozen=True)

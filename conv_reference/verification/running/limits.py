@@ -71,8 +71,8 @@ _VARIED = (
 _SMALL = (
     "n2 c1 h3 w3 o1 k1", "n1 c2 h3 w3 o1 k1", "n1 c1 h3 w3 o2 k1", "n1 c2 h3 w3 o2 k1 g2",
     "n1 c1 h3 w2 o1 k1", "n1 c1 h3 w3 o1 k2", "n1 c1 h3 w3 o1 k1x2", "n1 c1 h3 w3 o1 k1 s2",
-    "n1 c1 h3 w3 o1 k1 s2x1", "n1 c1 h3 w3 o1 k1 s3", "n1 c1 h3 w3 o1 k2 s2", "n1 c1 h3 w3 o1 k1 p1",
-    "n1 c1 h3 w3 o1 k3 p1", "n1 c1 h3 w3 o1 k2 d2",
+    "n1 c1 h3 w3 o1 k1 s2x1", "n1 c1 h3 w3 o1 k1 s3", "n1 c1 h3 w3 o1 k2 s2",
+    "n1 c1 h3 w3 o1 k1 p1", "n1 c1 h3 w3 o1 k3 p1", "n1 c1 h3 w3 o1 k2 d2",
 )  # fmt: skip
 
 

@@ -64,6 +64,23 @@ def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met
     assert report.findings[0].occurrences > 1
 
 
+def test_what_one_line_raises_is_one_finding_whatever_it_says() -> None:
+    def named(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+        Y = conv2d(input, weight, None, 1, padding)
+        for name, tensor in (("input", input), ("weight", weight)):
+            if tensor.shape[3] % 3 == 2:
+                raise ValueError(f"lost the {name} of {tensor.dtype}")
+        return Y
+
+    dtypes = ["float64", "bfloat16"]
+    report = verify(named, checks=["certificate", "explicit_padding"], dtypes=dtypes, cases=80)
+    (group,) = groups(f for f in report.findings if f.known is None)
+    assert group.first.actual == "ValueError: lost the input of torch.float64"
+    assert group.first.explanation.endswith(
+        "\nOn other cases the same line raises: lost the weight of torch.float64."
+    )
+
+
 @pytest.mark.slow
 def test_a_crash_on_sizes_that_the_check_brings_is_told_of_the_certificate() -> None:
     report = verify(

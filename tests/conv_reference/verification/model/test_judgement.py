@@ -36,11 +36,23 @@ def test_which_dimension_is_mapped_over_makes_no_other_quantity_and_what_is_mapp
 
 def test_what_one_mistake_throws_is_alike_whatever_the_sizes() -> None:
     said = "shape '[2, 3]' is invalid for input of size 5"
-    thrown = Thrown("RuntimeError", said, "mine.py:12")
-    larger = Thrown("RuntimeError", said.replace("3", "12"), "mine.py:12")
-    elsewhere = Thrown("RuntimeError", said, "mine.py:40")
+    thrown = Thrown("RuntimeError", said)
+    larger = Thrown("RuntimeError", said.replace("3", "12"))
+    other = Thrown("RuntimeError", "cannot be done")
 
-    assert thrown.alike == larger.alike != elsewhere.alike
+    assert thrown.alike == larger.alike != other.alike
+
+
+def test_what_one_line_throws_is_alike_whatever_it_says() -> None:
+    thrown = Thrown("ValueError", "input is too wide", "mine.py:12")
+    again = Thrown("ValueError", "weight is too wide", "mine.py:12")
+    elsewhere = Thrown("ValueError", "input is too wide", "mine.py:40")
+    of_another_type = Thrown("TypeError", "input is too wide", "mine.py:12")
+
+    assert thrown.alike == again.alike not in {elsewhere.alike, of_another_type.alike}
+    assert thrown.pattern != again.pattern
+    of_torch = Thrown("ValueError", "no torch.bfloat16 of 3, 4")
+    assert of_torch.pattern == "no # of #" == Thrown("ValueError", "no float32 of 7").pattern
 
 
 def test_a_judgement_travels_between_processes() -> None:
