@@ -108,9 +108,7 @@ def grad_input(
     """
     _require("grad_output", grad_output, geometry.output_shape)
     _require("weight", weight, geometry.weight_shape, like=grad_output)
-    G = grad_output.reshape(
-        geometry.batch, geometry.groups, geometry.group_channels[1], _outputs(geometry)
-    )
+    G = _upstream_matrix(grad_output, geometry)
     K = _kernel_matrix(weight, geometry)
     (kh, kw), (oh, ow) = geometry.kernel_size, geometry.output_size
     batch, channels = geometry.batch, geometry.in_channels
@@ -138,9 +136,7 @@ def grad_weight(
     """
     _require("grad_output", grad_output, geometry.output_shape)
     _require("input", input, geometry.input_shape, like=grad_output)
-    G = grad_output.reshape(
-        geometry.batch, geometry.groups, geometry.group_channels[1], _outputs(geometry)
-    )
+    G = _upstream_matrix(grad_output, geometry)
     patches = _patches(input, geometry)
     by_sample = _matmul(G, patches.transpose(-1, -2))
     return by_sample.sum(0, dtype=by_sample.dtype).reshape(geometry.weight_shape)
@@ -330,6 +326,13 @@ def _kernel_matrix(weight: Tensor, geometry: Geometry) -> Tensor:
     """K as (groups, O/groups, C/groups · kh · kw)."""
     _, group_channels, kh, kw = geometry.weight_shape
     return weight.reshape(geometry.groups, geometry.group_channels[1], group_channels * kh * kw)
+
+
+def _upstream_matrix(grad_output: Tensor, geometry: Geometry) -> Tensor:
+    """G as (N, groups, O/groups, oh · ow)."""
+    return grad_output.reshape(
+        geometry.batch, geometry.groups, geometry.group_channels[1], _outputs(geometry)
+    )
 
 
 def _matmul(left: Tensor, right: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import weakref
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from conv_reference.verification.faults import direct
-from conv_reference.verification.faults.direct import Pair, Sizes
+from conv_reference.verification.faults.direct import Sizes
 from conv_reference.verification.faults.planting import FaultClass
 
 cache = FaultClass("CACHE", "Kept from an earlier call, and not refreshed")
@@ -118,30 +118,10 @@ def keeps_everything(Y: Tensor, z: Sizes) -> Tensor:
     return Y
 
 
-class _Layer(nn.Module):
-    """The parameters and options of torch's layer."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Pair,
-        stride: int | Pair = 1,
-        padding: int | Pair = 0,
-        dilation: int | Pair = 1,
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        self.options: Any = stride, padding, dilation, groups
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel_size))
-        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
-
-
 @layers.whole(
     "Y", "in eval(): the kernel as it was at the first call", thread="pytorch#108863", blind=1
 )
-class FoldedInEval(_Layer):
+class FoldedInEval(direct.Layer):
     """Folds its kernel once."""
 
     folded: Tensor | None = None
@@ -177,7 +157,7 @@ class _ReadsInputOfLayer(torch.autograd.Function):
     thread="torch/nn#1015",
     blind=2,
 )
-class KeepsLastInput(_Layer):
+class KeepsLastInput(direct.Layer):
     """Keeps its input for the backward pass."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -188,7 +168,7 @@ class KeepsLastInput(_Layer):
 
 
 @layers.whole("Y", "copied or pickled: the padding is lost", blind=2)
-class LosesPadding(_Layer):
+class LosesPadding(direct.Layer):
     """Forgets an option in its state."""
 
     def __getstate__(self) -> Any:

@@ -247,24 +247,8 @@ class Numpy:
 numpy_adapter = Numpy()
 
 
-class Layer(nn.Module):
+class Layer(direct.Layer):
     """A layer as users write it, over ``direct.conv2d``."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Pair,
-        stride: int | Pair = 1,
-        padding: int | Pair = 0,
-        dilation: int | Pair = 1,
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        self.options = stride, padding, dilation, groups
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel_size))
-        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:
         return direct.conv2d(input, self.weight, self.bias, *self.options)
