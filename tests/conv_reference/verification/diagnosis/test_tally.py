@@ -130,6 +130,16 @@ def test_a_crash_is_a_failure_of_the_checks_first_row() -> None:
     assert {r.verdict for r in given.results([])} == {Verdict.CRASHED}
 
 
+def test_a_crash_at_a_rows_own_geometry_is_that_rows() -> None:
+    rows = all_checks()["large"].rows
+    given = tally()
+    for row in rows:
+        case = Case.parse(f"large float32 {row.geometries[0]}")
+        given.add(case, Crash("killed by SIGSEGV"))
+
+    assert [failure.judgement.check for failure in given.failures()] == [row.name for row in rows]
+
+
 @pytest.mark.parametrize(
     ("asked", "case"), [(str(LARGE), LARGE), ("", None), ("what the target wrote there", None)]
 )

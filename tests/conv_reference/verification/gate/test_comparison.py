@@ -254,6 +254,7 @@ def test_what_only_follows_from_a_fault_that_was_there_is_not_found() -> None:
 
     assert found(baseline(*held), report(*broken), fresh) == ()
     assert found(baseline(*broken), report(*broken), fresh) == ()
+    assert found(baseline(*broken), report(*held), fresh) == ()  # the repetition did not meet it
     assert len(found(baseline(*held), report(*held), fresh)) == 2  # the fault itself is new
     apart = replace(fresh, findings=(told, finding(check="channel_permutation")))
     assert [c.check for c in found(baseline(*held), report(*broken), apart)] == [
