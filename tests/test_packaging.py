@@ -23,6 +23,7 @@ DATA = [
     "analytic/py.typed",
     "analytic/locale/he/LC_MESSAGES/analytic.mo",
     "analytic/render/_html/page.html.j2",
+    "analytic/render/_html/try.css",
     "conv_reference/py.typed",
     "conv_reference/verification/conformance/page.html.j2",
     "conv_reference/verification/known/known.toml",

@@ -66,7 +66,7 @@ def view(
                 "left_out": len(list(pictured.planes())) - len(planes),
             }
         )
-    return {"tensors": drawn, "data": _data(picture, say), "forms": _html_try.forms(picture)}
+    return {"tensors": drawn, "data": data(picture, say), "forms": _html_try.forms(picture)}
 
 
 def _planes(
@@ -97,7 +97,8 @@ def _planes(
     return planes, left
 
 
-def _data(picture: Picture, say: Callable[[Message], str]) -> dict[str, Any]:
+def data(picture: Picture, say: Callable[[Message], str]) -> dict[str, Any]:
+    """What the page's scripts know: the tensors, who meets whom, and how it is said."""
     return {
         "tensors": {pictured.role: _tensor(pictured.tensor) for pictured in picture.tensors},
         "bias": None if picture.bias is None else _tensor(picture.bias),

@@ -14,7 +14,7 @@ WORDS: dict[str, Message] = {
     "try_hint": _(
         "Write an element of the output or of a gradient as a sum of products, all of them as rows "
         "between brackets, or a general formula with letters for indices. It is read on this page "
-        "alone. So they look, right or not:"
+        "alone. These show how answers are written, not which are right:"
     ),
     "try_label": _("Your answer"),
     "try_button": _("Is it right?"),
@@ -52,9 +52,9 @@ WORDS: dict[str, Message] = {
     },
     "wrong": _("{element} is not right:", element="{element}"),
     "missing": _("{term} is missing.", term="{term}"),
-    "superfluous": _("{term} is too much.", term="{term}"),
+    "superfluous": _("{term} does not belong there.", term="{term}"),
     "moved": _(
-        "{written} has another index: it must be {right}.", written="{written}", right="{right}"
+        "{written} has a wrong index: it must be {right}.", written="{written}", right="{right}"
     ),
     "miscounted": _("{written} must be {right}.", written="{written}", right="{right}"),
     "flipped": _("With the kernel flipped it would be right."),

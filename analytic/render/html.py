@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from gettext import NullTranslations
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 from analytic.calculus.notation import COST, Expr, Partial, split
 from analytic.locale import language_of
 from analytic.render import _html_picture
+from analytic.render._answer_form import AnswerForm, answer_form, answer_style
+from analytic.render._environment import environment, part
 from analytic.render._latex import RELATIONS, LatexPrinter
 from analytic.render._layout import shorten
 from analytic.render._writer import BlockWriter, more, pixels, relations, selected, sparse
@@ -34,6 +34,8 @@ from analytic.telling.document import (
 from analytic.telling.message import Message
 from analytic.telling.picture import picture
 
+__all__ = ["AnswerForm", "answer_form", "answer_style", "mathml", "render"]
+
 MOST_FORMULAS = 60
 MOST_GRIDS = 8
 MOST_SIDE = 16
@@ -42,6 +44,7 @@ MOST_ENTRIES = 24
 #: A Jacobian with more cells than this is listed by its entries.
 MOST_CELLS = 1500
 
+_STYLES = ("style.css", "try.css")
 _SCRIPTS = ("terms.js", "picture.js", "formula.js", "sums.js", "try.js", "scroll.js")
 
 
@@ -54,17 +57,10 @@ class _Html(BlockWriter[Markup]):
     def __init__(self, document: Document, translations: NullTranslations) -> None:
         super().__init__(document, translations)
         self._printer = LatexPrinter(self._plain)
-        self._environment = Environment(
-            loader=PackageLoader("analytic.render", "_html"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._blocks: Any = self._environment.get_template("blocks.html.j2").module
+        self._blocks: Any = environment().get_template("blocks.html.j2").module
 
     def page(self) -> str:
-        template = self._environment.get_template("page.html.j2")
+        template = environment().get_template("page.html.j2")
         return template.render(
             language=language_of(self.translations),
             direction="rtl" if self.right_to_left else "ltr",
@@ -72,8 +68,8 @@ class _Html(BlockWriter[Markup]):
             facts=[Markup(self.say(fact)) for fact in self.document.facts],
             steps=[self._step(step) for step in self.document.steps],
             picture=self._picture(),
-            style=Markup(_part("style.css")),
-            script=Markup("".join(map(_part, _SCRIPTS))),
+            style=Markup("".join(map(part, _STYLES))),
+            script=Markup("".join(map(part, _SCRIPTS))),
             blocks=self._blocks,
             words={name: self._plain(message) for name, message in _html_picture.WORDS.items()},
         )
@@ -253,7 +249,3 @@ def _gradient_of(formula: Formula) -> str:
     if isinstance(head, Partial) and str(head.args[0]) == COST and head.args[1].is_Symbol:
         return str(head.args[1].name)
     return ""
-
-
-def _part(name: str) -> str:
-    return files("analytic.render").joinpath("_html", name).read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ def element(target: Target, place: Place) -> Expr:
 def _remarks(difference: Difference, g: Gradients) -> Iterator[Message]:
     for written, meant in difference.moved:
         yield _(
-            "{written} has another index: it must be {right}.",
+            "{written} has a wrong index: it must be {right}.",
             written=_term((written, 1), g),
             right=_term((meant, 1), g),
         )
@@ -100,7 +100,7 @@ def _remarks(difference: Difference, g: Gradients) -> Iterator[Message]:
     for term in difference.lacking:
         yield _("{term} is missing.", term=_term(term, g))
     for term in difference.superfluous:
-        yield _("{term} is too much.", term=_term(term, g))
+        yield _("{term} does not belong there.", term=_term(term, g))
 
 
 def _term(term: Term | tuple[Monomial, int], g: Gradients) -> Expr:

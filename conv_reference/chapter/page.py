@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from gettext import NullTranslations
 from typing import Any
 
@@ -12,6 +13,8 @@ import jinja2
 import sympy as sp
 from markupsafe import Markup
 
+from analytic.locale import translations as derived
+from analytic.render.html import answer_form, answer_style
 from conv_reference.chapter import writing
 from conv_reference.chapter.figures.theme import page_style, svg
 from conv_reference.chapter.language import LANGUAGES, translations
@@ -114,6 +117,8 @@ def _environment(catalogue: NullTranslations, language: str) -> jinja2.Environme
         # What asks a command for the images and the language of the page.
         "of_images": lambda count: "" if count == _ALL else f" --images {count}",
         "language_option": "" if language == "en" else f" --language {language}",
+        "answer_form": partial(answer_form, translations=derived(language), level=3),
+        "answer_style": answer_style(),
         "Markup": Markup,
     }
     environment.filters["math"] = writing.formula

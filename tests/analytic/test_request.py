@@ -77,7 +77,7 @@ def test_a_wrong_answer_is_no_failure_of_the_command(capsys: pytest.CaptureFixtu
     status = main(["--geometry", geometry, "--symbols", "X=A", "--try", "dA[0,0] = G[0,0]*K[1,0]"])
     said = capsys.readouterr()
     assert (status, said.err) == (1, "")
-    assert "– G₀₀·K₁₀ has another index: it must be G₀₀·K₁₁.\n" in said.out
+    assert "– G₀₀·K₁₀ has a wrong index: it must be G₀₀·K₁₁.\n" in said.out
 
 
 def test_an_answer_in_hebrew(capsys: pytest.CaptureFixture[str]) -> None:

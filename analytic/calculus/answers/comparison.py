@@ -1,4 +1,4 @@
-"""A claim beside the derivation: which terms lack, are too much, or have another index."""
+"""A claim beside the derivation: which terms are missing, superfluous, or have a wrong index."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def compare(formula: str, gradients: Gradients) -> Comparison:
 def difference(place: Place, claimed: Polynomial, right: Polynomial, kernel: Pair) -> Difference:
     """Compare two sums, term by term.
 
-    A term that is too much and one that lacks are one mistake where they are the same but for
-    the indices of a single factor.
+    A superfluous term and one that is missing are one mistake where they are the same but for the
+    indices of a single factor.
     """
     lacking = {m: count for m, count in right.items() if m not in claimed}
     superfluous = {m: count for m, count in claimed.items() if m not in right}

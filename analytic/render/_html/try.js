@@ -9,6 +9,7 @@
   const MOST_WRONG = 3; // elements whose terms are listed
   const MOST_REMARKS = 8;
   const form = document.querySelector("#try form");
+  document.getElementById("try").hidden = false;
   const field = form.querySelector("input");
   const answer = form.querySelector("output");
   const ONE = fraction(1);
@@ -108,7 +109,7 @@
     return cells.flatMap((row, i) => row.map((place, j) => ({ place, node: asked.rows[i][j], values: new Map() })));
   }
 
-  // The mistakes: a term that is too much and one that is missing are one where one factor differs.
+  // The mistakes: a term that does not belong there and one that is missing are one where one factor differs.
   const compareIndices = (p, q) => (p.length ? p[0] - q[0] || compareIndices(p.slice(1), q.slice(1)) : 0);
   const inOrder = (factors) =>
     [...factors].sort(([r, p], [s, q]) => (r === s ? compareIndices(p, q) : r < s ? -1 : 1));

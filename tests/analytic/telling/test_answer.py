@@ -46,11 +46,11 @@ def test_right(formula: str, line: str) -> None:
             "dX[0,1] = G[0,0]*K[0,1] + G[0,1]*K[0,1]",
             [
                 "✗ ∂C/∂X₀₁ is not right:",
-                "– G₀₁·K₀₁ has another index: it must be G₀₁·K₀₀.",
+                "– G₀₁·K₀₁ has a wrong index: it must be G₀₁·K₀₀.",
             ],
         ),
         ("dX[0,1] = G[0,0]*K[0,1]", ["✗ ∂C/∂X₀₁ is not right:", "– G₀₁·K₀₀ is missing."]),
-        ("Y[0,1] = K00X01+K01X02+2", ["✗ Y₀₁ is not right:", "– 2 is too much."]),
+        ("Y[0,1] = K00X01+K01X02+2", ["✗ Y₀₁ is not right:", "– 2 does not belong there."]),
         (
             "dY[0,0]/dX[0,1] = -K[0,1]",
             ["✗ ∂Y₀₀/∂X₀₁ is not right:", "– −K₀₁ must be K₀₁."],
@@ -87,7 +87,7 @@ def test_a_kernel_that_was_not_flipped_is_one_mistake(formula: str) -> None:
 
 def test_a_kernel_that_is_partly_turned_is_not_called_flipped() -> None:
     _right, lines = said("dX[0,1] = G[0,0]*K[0,0] + G[0,1]*K[0,0]")
-    assert lines[1:] == ["– G₀₀·K₀₀ has another index: it must be G₀₀·K₀₁."]
+    assert lines[1:] == ["– G₀₀·K₀₀ has a wrong index: it must be G₀₀·K₀₁."]
 
 
 def test_of_many_wrong_ones_the_first_are_told() -> None:

@@ -85,7 +85,8 @@ def test_the_page_is_self_contained(html: str) -> None:
         for name in ("src", "href", "xlink:href", "data", "action"):
             value = attrs.get(name) or "#"
             assert value.startswith(("#", "data:")), (tag, value)
-    assert "<script" not in html
+    scripts = [attrs for tag, attrs in Elements(html).found if tag == "script"]
+    assert [attrs.get("id") for attrs in scripts] == ["data", None]  # of the answers
     assert "@import" not in html
     assert not re.search(r"url\((?!#)", html)
 
@@ -191,7 +192,8 @@ def test_commands_of_a_hebrew_page_ask_for_hebrew(pages: Any) -> None:
 def test_the_picture_of_exercise_3_is_stepped_through_without_a_script(pages: Any) -> None:
     html = pages["en"]
     steps = [attrs for tag, attrs in Elements(html).found if attrs.get("type") == "radio"]
-    labels = {attrs["for"] for tag, attrs in Elements(html).found if tag == "label"}
+    drawn = html[html.index('<fieldset class="stepper">') : html.index("</fieldset>")]
+    labels = {attrs["for"] for tag, attrs in Elements(drawn).found if tag == "label"}
 
     assert {attrs["id"] for attrs in steps} == labels
     assert len(steps) == html.count('class="frame"') == 6
@@ -199,6 +201,13 @@ def test_the_picture_of_exercise_3_is_stepped_through_without_a_script(pages: An
     assert sum("checked" in attrs for attrs in steps) == 1
     for place in range(1, 7):  # the style sheet knows each
         assert f"input:nth-of-type({place}):checked ~ .frame:nth-of-type({place})" in html
+
+
+def test_the_style_of_the_answers_has_the_pages_colours(pages: Any) -> None:
+    html = pages["en"]
+    named = set(re.findall(r"var\((--[\w-]+)\)", html))
+
+    assert [name for name in named if f"{name}:" not in html] == []
 
 
 def test_the_page_says_at_which_size_the_layer_is_faster_and_never_the_opposite(

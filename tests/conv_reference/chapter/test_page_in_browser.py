@@ -106,3 +106,37 @@ def test_arrow_keys_step_through_the_picture_of_exercise_3(
     for place in range(1, 6):
         steps[place - 1].send_keys("\ue015")  # the key that goes down
         assert driver.execute_script(SHOWN) == [one == place for one in range(6)]
+
+
+# Writes into the field, asks, and gives what is then said, line by line.
+TRY = """
+document.querySelector("#try input").value = arguments[0];
+document.querySelector("#try button").click();
+return [...document.querySelectorAll("#try output p, #try output li")].map(e => e.textContent);
+"""
+ANSWERS = {
+    "dX[0,1] = G[0,0]*K[0,1] + G[0,1]*K[0,0]": [],
+    "dX[0,1] = G[0,0]*K[0,1]": ["missing"],
+    "dX[0,1] = G[0,0]*K[0,1] + G[0,1]*K[0,0] + X[1,2]": ["superfluous"],
+    "dX[0,1] = G[0,0]*K[0,1] + G[0,1]*K[0,1]": ["moved"],
+    "dX[u,v] = sum(a,b) G[u-a,v-b]*K[a,b]": [],
+}
+SAID = {
+    "en": {"missing": " is missing.", "superfluous": " not belong", "moved": " has a wrong index"},
+    "he": {"missing": "חסר המחובר", "superfluous": "מיותר", "moved": "האינדקס שגוי"},
+}
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_an_answer_to_exercise_3_is_judged_on_the_page(
+    driver: Any, files: Mapping[str, Path], language: str
+) -> None:
+    driver.get(files[language].as_uri())
+    assert driver.find_element("css selector", "#try").is_displayed()
+    for answer, wrong in ANSWERS.items():
+        first, *remarks = driver.execute_script(TRY, answer)
+        assert first[0] == ("✗" if wrong else "✓"), answer
+        assert len(remarks) == len(wrong)
+        for remark, word in zip(remarks, wrong, strict=True):
+            assert SAID[language][word] in remark, answer
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
