@@ -11,14 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, row_of, size
-from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.execution import Settings, guarded, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.target.target import Target
+from conv_reference.verification.trial.trial import TargetRaised, target_code
 
 _ROUNDS, _SECONDS = 16, 1.0  # at most, in which one case is asked again
 _BRIEF_ROUNDS = 4  # where the certificate's own failures stay what they are
@@ -113,6 +117,20 @@ def comes_out_right(target: Target, case: Case, settings: Settings) -> bool:
         if time.monotonic() > ending:
             break
     return False
+
+
+def keeps_answers(target: Target, case: Case, settings: Settings) -> bool:
+    """Whether Y does not follow X and K as these change their signs: something of it is kept."""
+    trial = settings.trial(target, replace(case, requires_grad=""))
+    given = replace(trial.operands, bias=trial.operands.bias * 0)
+    changed = (replace(given, input=-given.input), replace(given, weight=-given.weight))
+    try:
+        with guarded(), target_code("Y"):
+            Y, *others = (trial.call(each).forward() for each in (given, *changed))
+    except TargetRaised:
+        return False
+    answers = [each for each in (Y, *others) if isinstance(each, Tensor)]
+    return len(answers) == len(changed) + 1 and not all(torch.equal(-Y, each) for each in others)
 
 
 def _is_number(judgement: Judgement) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from conv_reference.quantities import GRADIENTS, QUANTITIES
 from conv_reference.verification.diagnosis.adjoint import own_gradients
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.changeable import keeps_answers
 from conv_reference.verification.diagnosis.kinds import Condition, Kind, row_of, size
 from conv_reference.verification.diagnosis.origins import (
     CHANGED,
@@ -25,6 +27,7 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.possible import dense
 
 _MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
+_MOST_KEPT = 4  # cases that are asked whether their answer is an earlier one
 _SLIGHT, _MOSTLY = 2.0**-6, 0.75  # relative to what it should be; of the failures
 _PRECISION = {name: place for place, name in enumerate(DTYPES)}  # the widest dtype is shown first
 
@@ -53,7 +56,7 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     _file_raises(faults, groups, "arguments", writes_in_place)
     _file_raises(faults, groups, "shapes", misses_a_shape)
     _file_raises(faults, groups, "updated_arguments", meets_a_graph_gone)
-    _file_raises(faults, groups, "forward", meets_a_level_gone)
+    _file_raises(faults, groups, "forward", meets_a_level_gone, partial(_is_kept, groups, bench))
     _file_slight(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
@@ -69,7 +72,11 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
 
 
 def _file_raises(
-    faults: dict[Kind, Fault], groups: Groups, row: str, follows: Callable[[Judgement], bool]
+    faults: dict[Kind, Fault],
+    groups: Groups,
+    row: str,
+    follows: Callable[[Judgement], bool],
+    may_cause: Callable[[Kind], bool] = lambda _: True,
 ) -> None:
     """File what raises because of what a row reports under that, where it reports anything.
 
@@ -86,8 +93,16 @@ def _file_raises(
         and not kind.known
         and follows(groups[fault.kinds[0]].failures[0].judgement)
     ]
-    for kind in raised:
+    for kind in raised if raised and may_cause(cause) else ():
         faults[cause].following += faults.pop(kind).kinds
+
+
+def _is_kept(groups: Groups, bench: Bench, kind: Kind) -> bool:
+    """Whether a wrong Y is one that was kept: what a tensor of an earlier call may be behind."""
+    of_kind = (f for each in groups if each.in_any_dtype == kind for f in groups[each].failures)
+    first = sorted(of_kind, key=size)[:_MOST_KEPT]
+    asked = [_dense(bench.recast(failure.case, failure.case.check), bench) for failure in first]
+    return any(bench.ask(keeps_answers, asked, bench.settings).values())
 
 
 def _file_slight(faults: dict[Kind, Fault], groups: Groups) -> None:

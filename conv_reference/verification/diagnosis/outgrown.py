@@ -15,6 +15,7 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of
+from conv_reference.verification.diagnosis.origins import meets_a_level_gone
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Finding, Verdict
@@ -37,7 +38,8 @@ def filed_under_what_larger_images_show(found: Sequence[Found], bench: Bench) ->
         if finding.known:
             continue
         told.setdefault(kind_of(failure).in_any_dtype, finding.fault)
-        if finding.verdict == Verdict.RAISED and not finding.follows:
+        of_sizes = finding.verdict == Verdict.RAISED and not meets_a_level_gone(failure.judgement)
+        if of_sizes and not finding.follows:
             raising.setdefault(finding.fault, failure)
     if len({*told.values()}) < 2:
         return [*found]
@@ -55,12 +57,14 @@ def _shown_beyond(failure: Failure, told: dict[Kind, int], bench: Bench) -> int 
     own, geometry = kind_of(failure).in_any_dtype, failure.case.geometry
     if geometry.batch == 0:
         return None
-    steps = range(1, _STEPS + 1)
+    steps = range(_STEPS + 1)
     larger = [_certificate(failure.case, _enlarged(geometry, step), bench) for step in steps]
     answers = bench.failures_on(larger)
     for step, case in zip(steps, larger, strict=True):
         kinds = _kinds(answers.get(case, ()))
         if own not in kinds:
+            if step == 0:  # it is not the certificate that raises: its answers say nothing of it
+                return None
             fault = _first(kinds, told)
             return None if _shows_plainly(failure, step, fault, told, bench) else fault
     return None

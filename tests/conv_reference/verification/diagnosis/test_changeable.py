@@ -101,6 +101,27 @@ def test_what_a_tensor_kept_from_a_transform_makes_torch_raise_is_one_finding_wi
     assert {f.fault for f in report.findings} == {1}
 
 
+class KeepsZeros:
+    """What it adds is kept from the first call of these shapes; and Y is doubled for a stride."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Tensor] = {}
+
+    def __call__(self, input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+        Y = conv2d(input, weight, None, stride) * (2 if stride[0] == 2 else 1)
+        kept = self.kept.setdefault((input.shape, weight.shape, input.dtype), 0 * Y.detach())
+        return Y + kept if kept.shape == Y.shape else Y
+
+
+def test_a_transform_that_is_over_has_no_part_in_a_number_that_is_always_wrong() -> None:
+    checks = ["certificate", "vmap"]
+    report = verify(KeepsZeros(), dtypes=["float32"], checks=checks, cases=400, seed=3)
+
+    found = {group.first.verdict: group for group in groups(report.findings)}
+    assert found[Verdict.WRONG].first.actual == "2"
+    assert "escaped" in found[Verdict.RAISED].first.actual
+
+
 class BesideAnother(Fickle):
     """And whoever maps over X alone gets twice the answer, always."""
 
