@@ -48,7 +48,6 @@ class Gathered:
     findings: tuple[Finding, ...]
     known: tuple[Failure, ...]  # the failures that are known defects
     more: tuple[Failure, ...] = ()  # in wider dtypes, on cases that the run had in narrow ones
-    has_failed: bool = False  # the engine itself: what is known among the failures is not told
 
 
 @dataclass(frozen=True)

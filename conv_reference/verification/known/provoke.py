@@ -69,7 +69,7 @@ def stale(
 
     Args:
         cases: that were judged.
-        known: failures that are known defects, and those of rows that are not reported.
+        known: failures that are known defects, and those that may be.
         defects: those that apply to the target, here.
     """
     judged = set(cases)

@@ -141,7 +141,7 @@ class Run:
             coverage=None if outcome.is_cut else _coverage(chosen, done.tried, tally.refused),
             notes=self._notes(said, checks, outcome, done.audited),
             interrupted=interrupted or (sweep is not None and sweep.interrupted),
-            stale=self._stale(outcome, gathered, rows),
+            stale=self._stale(outcome, gathered, tally, rows),
             unjudged=done.unjudged,
             refused=len(tally.refused),
             called_as=self.target.called_as,
@@ -251,13 +251,20 @@ class Run:
         found = after.done(name, lambda: taken_apart(patience), None)
         if found is None:
             found = after.done(name, lambda: taken_apart(0.0), None)
-        return Gathered((), (), has_failed=True) if found is None else found
+        return Gathered((), ()) if found is None else found
 
-    def _stale(self, outcome: Judged, gathered: Gathered, rows: Set[str]) -> tuple[str, ...]:
-        """The known defects that should have shown, and did not; of nothing taken apart, none."""
-        if gathered.has_failed:
-            return ()
-        return stale(outcome.tried, (*gathered.known, *_unasked(rows, outcome)), self.defects)
+    def _stale(
+        self, outcome: Judged, gathered: Gathered, tally: Tally, rows: Set[str]
+    ) -> tuple[str, ...]:
+        """The known defects that should have shown, and did not.
+
+        Whose a failure is may not be known, for want of time: where a defect should show, one that
+        looks like it is enough.
+        """
+        showing = {Case.parse(text) for defect in self.defects for text in defect.shows}
+        alike = (failure for failure in tally.failures() if failure.case in showing)
+        met = (*gathered.known, *alike, *_unasked(rows, outcome))
+        return stale(outcome.tried, met, self.defects)
 
 
 @dataclass

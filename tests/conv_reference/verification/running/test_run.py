@@ -12,6 +12,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import Report, Verdict, verify
 from conv_reference.verification.diagnosis import findings as findings_module
+from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.plan.plan import plan
@@ -164,6 +165,16 @@ def test_a_known_defect_is_not_called_stale_where_no_failure_was_taken_apart(
     file = tmp_path / "known.toml"
     file.write_text(SHOWN)
     monkeypatch.setattr("conv_reference.verification.diagnosis.findings.Diagnosis.gathered", throws)
+    report = verify(faulty.flipped_kernel, case=FLIPPED, known=file)
+    assert (report.stale, report.passed) == ((), False)
+
+
+def test_a_known_defect_is_not_called_stale_where_nobody_had_time_to_ask_whose_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(SHOWN)
+    monkeypatch.setattr(Bench, "known", lambda *_: None)
     report = verify(faulty.flipped_kernel, case=FLIPPED, known=file)
     assert (report.stale, report.passed) == ((), False)
 
