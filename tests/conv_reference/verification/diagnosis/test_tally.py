@@ -55,6 +55,17 @@ def test_the_miss_bound_is_the_weakest_of_the_balanced_cases() -> None:
     assert result((heavy, [EXACT])).miss_bound is None
 
 
+def test_each_row_has_the_miss_bound_of_its_own_quantity() -> None:
+    rows = {"forward": "Y", "grad_input": "dX", "grad_weight": "dK", "grad_bias": "db"}
+    given = tally()
+    given.add(LARGE, [Judgement(row, quantity, Verdict.EXACT) for row, quantity in rows.items()])
+    found = {r.name: r.miss_bound for r in given.results([]) if r.dtype == "float32"}
+
+    expected = {row: miss_bound(LARGE.geometry, torch.float32, q) for row, q in rows.items()}
+    assert {row: found[row] for row in rows} == expected
+    assert len({*expected.values()}) > 1
+
+
 @pytest.mark.parametrize("letter", ["X", "K", "G"])
 def test_expanded_operands_lend_no_miss_bound(letter: str) -> None:
     expanded = Case.parse(f"{SMALL} {letter}=expanded")
@@ -87,6 +98,7 @@ def test_the_least_bits_and_the_weaker_bound_are_told() -> None:
         (LARGE, [rounded(20.0, "componentwise")]),
     )
     assert (found.effective_bits, found.expected_bits, found.bound) == (14.5, 24, "normwise")
+    assert result((SMALL, [rounded(22.5, "componentwise")])).bound == "componentwise"
 
 
 def test_the_reason_is_that_of_the_first_that_gave_one() -> None:
@@ -124,6 +136,10 @@ def test_a_crash_is_a_failure_of_the_checks_first_row() -> None:
     certificate, vmap = given.failures()
 
     assert (certificate.judgement.check, certificate.judgement.verdict) == ("forward", "crashed")
+    assert (certificate.judgement.expected, certificate.judgement.actual) == (
+        "an answer",
+        "killed by SIGSEGV",
+    )
     assert certificate.judgement.explanation == "killed by SIGSEGV: the end"
     assert vmap.judgement.check == all_checks()["vmap"].rows[0].name
     assert vmap.judgement.explanation == "did not return within 20 s"

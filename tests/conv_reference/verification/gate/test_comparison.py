@@ -240,6 +240,8 @@ def test_found_is_what_fresh_cases_alone_show() -> None:
     held, wrong = row("forward"), row("forward", verdict=WRONG)
 
     assert [c.was for c in found(baseline(held), report(held), report(wrong))] == ["exact"]
+    unmet = found(baseline(held), report(held), report(held, row("jvp", verdict=WRONG)))
+    assert [(c.check, c.was) for c in unmet] == [("jvp", "not there")]
     assert found(baseline(held), report(wrong), report(wrong)) == ()  # broken, not found
     assert found(baseline(wrong), report(held), report(wrong)) == ()  # it was always there
     assert found(baseline(held), report(held), report(replace(wrong, known=True))) == ()
@@ -276,9 +278,11 @@ def test_the_first_baseline_takes_everything() -> None:
 
 
 def test_an_update_takes_improvements_and_new_rows() -> None:
-    new = updated(baseline(rounded(20.0)), report(row("forward"), row("jvp")), PARAMETERS)
+    now = report(row("forward"), row("jvp"), environment=RIGHT.environment | {"torch": "99.0"})
+    new = updated(baseline(rounded(20.0)), now, PARAMETERS)
 
     assert {row.check: row.verdict for row in new.rows} == {"forward": EXACT, "jvp": EXACT}
+    assert new.environment == baseline_of(now, PARAMETERS).environment
 
 
 @pytest.mark.parametrize(
