@@ -2,7 +2,7 @@
 
 >>> import torch
 >>> from conv_reference.verification import verify
->>> report = verify(torch.nn.functional.conv2d, checks="certificate", cases=40)
+>>> report = verify(torch.nn.functional.conv2d, checks="certificate", dtypes="float64", cases=40)
 >>> str(report.verdict), report.passed
 ('exact', True)
 
