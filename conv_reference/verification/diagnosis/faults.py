@@ -64,9 +64,12 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     follows = [
         kind
         for kind, fault in faults.items()
-        if _wrong_quantity(kind) in GRADIENTS and _follows(fault.kinds[0], groups, bench)
+        if _wrong_quantity(kind) in GRADIENTS
+        and _follows(fault.kinds[0], faults[forward], groups, bench)
     ]
     for kind in follows:
+        if bench.is_over:
+            groups[faults[forward].kinds[0]].unasked[kind.row] = None
         faults[forward].following += faults.pop(kind).kinds
     return [*faults.values()]
 
@@ -183,8 +186,14 @@ def _is_explained(failure: Failure, bench: Bench) -> bool:
     )
 
 
-def _follows(kind: Kind, groups: Groups, bench: Bench) -> bool:
-    """Whether a wrong gradient is that of the target's own Y, in each of some cases."""
+def _follows(kind: Kind, forward: Fault, groups: Groups, bench: Bench) -> bool:
+    """Whether a wrong gradient is that of the target's own Y, in each of some cases.
+
+    Without time it is taken for that where Y is wrong on all of its cases.
+    """
+    if bench.is_over:
+        wrong = {f.case for each in forward.kinds for f in groups[each].failures}
+        return wrong.issuperset(failure.case for failure in groups[kind].failures)
     by_size = sorted({f.case: f for f in groups[kind].failures}.values(), key=size)
     step = max(1, len(by_size) // _MOST_HELD)
     held = _own_gradients([f.case for f in by_size[::step][:_MOST_HELD]], bench)

@@ -141,6 +141,7 @@ class Diagnosis:
                         finding.explanation,
                         _also_raised(shown, failures),
                         _hidden(groups[kind]),
+                        _unasked(groups[kind]),
                         hint,
                     ),
                 )
@@ -188,13 +189,27 @@ def _hidden(group: Group) -> str:
     """That other faults cannot be seen beside one that comes and goes; empty where it does not."""
     if not group.hidden:
         return ""
-    rows = [*group.hidden]
-    named = rows if len(rows) <= _MOST_NAMED else [*rows[:_MOST_NAMED], "others"]
-    listed = " or ".join(filter(None, (", ".join(named[:-1]), named[-1])))
     return (
-        f"It comes and goes; until it is mended, no other fault of {listed} can be distinguished "
-        "from it."
+        "It comes and goes; until it is mended, no other fault of "
+        f"{_listed(group.hidden, 'or')} can be distinguished from it."
     )
+
+
+def _unasked(group: Group) -> str:
+    """What there was no time to ask; empty where nothing is laid to it unasked."""
+    if not group.unasked:
+        return ""
+    return (
+        f"Whether failures of {_listed(group.unasked, 'and')} follow from it was not asked, for "
+        "want of time: they may show another fault."
+    )
+
+
+def _listed(names: Iterable[str], joined: str) -> str:
+    """The first few of them, in words."""
+    rows = [*names]
+    named = rows if len(rows) <= _MOST_NAMED else [*rows[:_MOST_NAMED], "others"]
+    return f" {joined} ".join(filter(None, (", ".join(named[:-1]), named[-1])))
 
 
 def _numbered_by_place(

@@ -39,6 +39,8 @@ class Group:
     also: dict[str, None] = field(default_factory=dict)
     # Those of them whose own faults could not be seen: what they follow from comes and goes.
     hidden: dict[str, None] = field(default_factory=dict)
+    # Those that are laid to it for want of time: whether they follow was not asked.
+    unasked: dict[str, None] = field(default_factory=dict)
 
 
 Groups = dict[Kind, Group]
@@ -64,8 +66,8 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
         else:
             later.append(failure)
     first = [failure for group in groups.values() for failure in group.failures]
-    hidden = set[int]()
-    for failure, simplest, origin in _origins(later, first, bench, hidden):
+    hidden, unasked = set[int](), set[int]()
+    for failure, simplest, origin in _origins(later, first, bench, hidden, unasked):
         if origin is None:
             own, shown = _kind(simplest, bench), simplest
             if own.known:  # what stands for it is torch's fault, and it is not
@@ -73,10 +75,11 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
             _file(groups[own], shown)
             continue
         kind = _kind(origin, bench)
-        groups[kind].failures.append(origin)
-        groups[kind].also[failure.judgement.check] = None
-        if id(failure) in hidden:
-            groups[kind].hidden[failure.judgement.check] = None
+        group, row = groups[kind], failure.judgement.check
+        group.failures.append(origin)
+        for those, rows in ((hidden, group.hidden), (unasked, group.unasked)):
+            rows.update({row: None} if id(failure) in those else {})
+        group.also[row] = None
         if kind.known:
             known.append(failure)
     return dict(groups), known
@@ -95,7 +98,11 @@ def _kind(failure: Failure, bench: Bench) -> Kind:
 
 
 def _origins(
-    failures: Sequence[Failure], first: Sequence[Failure], bench: Bench, hidden: set[int]
+    failures: Sequence[Failure],
+    first: Sequence[Failure],
+    bench: Bench,
+    hidden: set[int],
+    unasked: set[int],
 ) -> Iterator[tuple[Failure, Failure, Failure | None]]:
     """Each failure, the simplest on its case that stands for it, and what it follows from.
 
@@ -104,9 +111,11 @@ def _origins(
         first: those of the certificate.
         bench: what is asked.
         hidden: filled with those, by their identity, that are laid to what comes and goes.
+        unasked: the same with those for which there was no time: they may follow from what they
+            are laid to.
     """
-    asked = _sample(failures)
-    origins = _found(asked, bench, bench.certificates_of, explains, disturbs)
+    asked, reached = _sample(failures), set[int]()
+    origins = _found(asked, bench, bench.certificates_of, explains, disturbs, reached=reached)
     fickle = changeable(first, bench) if asked else []
     left = [f for f in asked if id(f) not in origins]
     if left:
@@ -118,6 +127,10 @@ def _origins(
     origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
     if bench.is_over:
         origins |= _as_in_other_dtypes(asked, origins)
+        left = [f for f in asked if id(f) not in {*origins, *reached}]
+        likely = _likely(left, first, bench)
+        unasked.update(likely)
+        origins |= likely
     own = [f for f in asked if id(f) not in origins]
     simplest = _simplest(own, bench)
     usual = {key(f): origins.get(id(f)) for f in reversed(asked) for key in (_place, _of_quantity)}
@@ -141,6 +154,24 @@ def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins
         for f in hung
         if id(f) not in origins and f.judgement.check in usual
     }
+
+
+def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench) -> _Origins:
+    """The certificate's failure of which each would be a consequence, had its case been asked.
+
+    That of its own dtype where there is one; a known defect is none.
+    """
+    smallest: dict[Kind, Failure] = {}
+    for failure in sorted(first, key=size):
+        smallest.setdefault(kind_of(failure), failure)
+    among = [failure for failure in smallest.values() if bench.known(failure) is None]
+    found: _Origins = {}
+    for failure in failures:
+        behind = [other for other in among if explains(other.judgement, failure.judgement)]
+        own = [other for other in behind if other.case.dtype == failure.case.dtype]
+        for origin in (own or behind)[:1]:
+            found[id(failure)] = origin
+    return found
 
 
 def _place(failure: Failure) -> tuple[object, ...]:
@@ -174,15 +205,25 @@ def _found(
     bench: Bench,
     questions: Callable[[Failure], list[Case]],
     *are_behind: Callable[[Judgement, Judgement], bool],
+    reached: set[int] | None = None,
 ) -> _Origins:
     """What each failure follows from, among how the cases fail that are asked for it.
 
     Of several reasons to lay it to another failure, the first that finds one counts.
+
+    Args:
+        failures: that are to be laid to others.
+        bench: what is asked.
+        questions: the cases of a failure.
+        are_behind: whether one judgement is the cause of another.
+        reached: filled with the failures, by their identity, of which any case has an answer.
     """
     cases = {id(failure): questions(failure) for failure in failures}
     answers = bench.failures_on(case for those in cases.values() for case in those)
     found: _Origins = {}
     for failure in failures:
+        if reached is not None and not answers.keys().isdisjoint(cases[id(failure)]):
+            reached.add(id(failure))
         behind = (
             other
             for is_behind in are_behind

@@ -23,6 +23,7 @@ class Answering:
     """In place of a bench: whether dX is the gradient of the target's own Y, case by case."""
 
     settings = None
+    is_over = False
     target = as_target(conv2d)
 
     def __init__(self, own: Sequence[bool]) -> None:

@@ -131,6 +131,36 @@ def test_without_time_the_findings_are_shown_as_they_were_met(
     assert all(not finding.cause for finding in report.findings)
 
 
+def test_without_time_gradients_follow_from_an_output_that_is_wrong_wherever_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("conv_reference.verification.running.run._patience", lambda _: 0.0)
+    found = {
+        target: [
+            group.first.quantity
+            for group in groups(
+                verify(target, dtypes="float64", checks="certificate", cases=60, seed=0).findings
+            )
+        ]
+        for target in (faulty.flipped_kernel, several.twice_wrong)
+    }
+    assert found == {faulty.flipped_kernel: ["Y"], several.twice_wrong: ["Y", "dK"]}
+
+
+def test_what_would_follow_is_laid_to_the_certificate_without_time_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("conv_reference.verification.running.run._patience", lambda _: 0.0)
+    checks, dtypes = ["certificate", "without_gradients"], ["float64", "float32"]
+    report = verify(several.wrong_shape, dtypes=dtypes, checks=checks, cases=200, seed=1)
+    (group,) = groups(report.findings)
+
+    assert group.first.check == "shapes"
+    assert "without_gradients" in group.following
+    said = "Whether failures of without_gradients follow from it was not asked, for want of time"
+    assert f"\n{said}: they may show another fault." in group.first.explanation
+
+
 @pytest.mark.parametrize(
     "case",
     [
