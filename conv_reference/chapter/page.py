@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from analytic.locale import translations as derived
 from analytic.render.html import answer_form, answer_style
-from conv_reference.chapter import writing
+from conv_reference.chapter import equations, writing
 from conv_reference.chapter.figures.theme import page_style, svg
 from conv_reference.chapter.language import LANGUAGES, translations
 from conv_reference.chapter.parts.material import Gettext, Part
@@ -40,15 +40,22 @@ class Page:
     sections: Mapping[str, Part] = field(default_factory=dict)
     embedded: bool = False  # in a notebook: the parts alone, without what surrounds them
 
-    def command(self, part: str | None = None, *, html: bool = True, extra: str = "") -> str:
-        """The command that repeats the page or one of its parts."""
+    def command(self, part: str | None = None, *, run_of: int | None = None) -> str:
+        """The command that repeats the page, one of its parts, or the run alone.
+
+        Args:
+            part: its name.
+            run_of: on how many images the run was; then no page is written.
+        """
         words = ["conv-reference", "chapter", *self.options]
-        if html:
+        if run_of is None:
             words += ["--html", f"{part or 'chapter'}.html"]
             words += ["--quick"] if self.quick else []
             words += ["--only", part] if part is not None else []
+        elif run_of != _ALL and "--images" not in self.options:
+            words += ["--images", str(run_of)]
         words += ["--language", self.language] if self.language != "en" else []
-        return " ".join(filter(None, (shlex.join(words), extra)))
+        return shlex.join(words)
 
 
 def render(page: Page) -> str:
@@ -108,6 +115,8 @@ def _environment(catalogue: NullTranslations, language: str) -> jinja2.Environme
         "code": writing.code,
         "math": writing.formula,
         "named": writing.named,
+        "derivative": writing.derivative,
+        "aligned": equations.aligned,
         "latex": sp.latex,
         "described": writing.described,
         "titles": titles(catalogue.gettext),

@@ -34,13 +34,10 @@ class Element:
     oracle: int  # functional's closed form
 
     @property
-    def lines(self) -> tuple[str, ...]:
-        """The element's equation in LaTeX: formula, numbers, value; in two lines when long."""
+    def equation(self) -> str:
+        """The element in LaTeX: formula, numbers, value."""
         formula = f"{partial('C', self.name)} = {letters(sp.latex(self.formula))}"
-        numbers = f"= {self.plugged} = {self.symbolic}"
-        if len(sp.Add.make_args(self.formula)) > 2:
-            return formula, rf"\qquad {numbers}"
-        return (f"{formula} {numbers}",)
+        return f"{formula} = {self.plugged} = {self.symbolic}"
 
     @property
     def agrees(self) -> bool:
@@ -141,7 +138,7 @@ def _plugged(formula: sp.Expr, numbers: dict[sp.Expr, int]) -> str:
 
     def write(symbol: sp.Expr) -> str:
         number = numbers[symbol]
-        return str(number) if number >= 0 else rf"\left({number}\right)"
+        return str(number) if number >= 0 else f"({{{number}}})"
 
     terms = (r" \cdot ".join(map(write, term.args)) for term in sp.Add.make_args(formula))
     return " + ".join(terms)

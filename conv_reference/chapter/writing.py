@@ -8,6 +8,8 @@ import sympy as sp
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
+from conv_reference.chapter import equations
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -42,10 +44,21 @@ def named(latex: str) -> Markup:
     >>> str(named("X_{01}"))
     '<bdi dir="ltr">X₀₁</bdi>'
     """
+    return Markup('<bdi dir="ltr">{}</bdi>').format(_name(latex))
+
+
+def derivative(latex: str) -> Markup:
+    """The name of the cost's derivative by an element, as text for the head of a row.
+
+    >>> str(derivative("X_{01}"))
+    '<bdi dir="ltr">∂C/∂X₀₁</bdi>'
+    """
+    return Markup('<bdi dir="ltr">∂C/∂{}</bdi>').format(_name(latex))
+
+
+def _name(latex: str) -> str:
     letter, _, index = latex.partition("_")
-    return Markup('<bdi dir="ltr">{}</bdi>').format(
-        letter + index.strip("{}").translate(_SUBSCRIPTS)
-    )
+    return letter + index.strip("{}").translate(_SUBSCRIPTS)
 
 
 def percent(value: float | int, digits: int = 2) -> Markup:
@@ -78,15 +91,9 @@ def code(text: str) -> Markup:
 def formula(expression: Any, *, block: bool = False) -> Markup:
     """LaTeX, or an expression of sympy, as native MathML; left to right in any language."""
     latex = expression if isinstance(expression, str) else sp.latex(expression)
-    display = "block" if block else "inline"
-    mathml = convert(latex, display=display).replace("<math ", '<math dir="ltr" ', 1)
     if block:
-        return (
-            Markup('<div class="formula" dir="ltr" tabindex="0">')
-            + Markup(mathml)
-            + Markup("</div>")
-        )
-    return Markup(mathml)
+        return equations.displayed(latex)
+    return Markup(convert(latex).replace("<math ", '<math dir="ltr" ', 1))
 
 
 def described(svg: str, description: str) -> Markup:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from conv_reference.chapter.language import LANGUAGES, translations
-from conv_reference.chapter.listing import listing
 from conv_reference.chapter.notebook.cells import Cell, notebook, prose
 from conv_reference.chapter.own import book
 from conv_reference.chapter.page import titles
 from conv_reference.chapter.parts import PARTS
 from conv_reference.chapter.parts.material import QUICK_IMAGES
 from conv_reference.chapter.statements import OWN_GRADIENTS, STATEMENTS, Statement, claims
-from conv_reference.layer import ConvLayer_1
 
 Gettext = Callable[[str], str]
 
@@ -85,7 +83,7 @@ def _section(name: str, language: str, _: Gettext) -> Iterator[Cell]:
 
 
 def _code(_name: str, _language: str, _: Gettext) -> Iterator[Cell]:
-    yield Cell("markdown", f"```python\n{listing(ConvLayer_1)}```")
+    yield Cell("markdown", f"```python\n{book.LAYER}```")
     for statement in STATEMENTS:
         yield from _ran(statement, _)
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from conv_reference.chapter.listing import listing
+from conv_reference.chapter.own import book
 from conv_reference.chapter.parts.material import Gettext, Material
 from conv_reference.chapter.statements import STATEMENTS, Statement
-from conv_reference.layer import ConvLayer_1
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Code:
 
     @property
     def layer(self) -> str:
-        """The chapter's layer as it runs, ``__init__`` and forward pass."""
-        return listing(ConvLayer_1)
+        """The chapter's layer as the book has it, ``__init__`` and forward pass."""
+        return book.LAYER
 
     def figures(self, _: Gettext) -> dict[str, Figure]:
         """None: code and what it prints."""

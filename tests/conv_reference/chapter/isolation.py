@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
-VOID = frozenset({"meta", "br", "img", "hr", "input", "link", "use", "path", "image"})
+VOID = frozenset({"meta", "br", "wbr", "img", "hr", "input", "link", "use", "path", "image"})
 # Signs that join two operands: the bidirectional algorithm puts the operands in the order of the
 # paragraph, so that 1/√K reads K√/1. A sign before a number goes to its other side.
 OPERATOR = re.compile(r"[√∂∑Σ∗·×÷=<>≤≥±+−/^]|\d\s*-\s*\d|\d\.\.\d|[²³ᵀ]")

@@ -189,6 +189,34 @@ def test_commands_of_a_hebrew_page_ask_for_hebrew(pages: Any) -> None:
     assert "--language" not in pages["en"]
 
 
+def test_a_command_has_each_option_once() -> None:
+    given = page({}, options=("--images", "640", "--seed", "3"), quick=False)
+
+    assert given.command(run_of=640) == "conv-reference chapter --images 640 --seed 3"
+    assert page({}).command(run_of=640) == "conv-reference chapter --images 640"
+    assert page({}, language="he").command(run_of=60_000) == "conv-reference chapter --language he"
+
+
+def test_only_what_is_shown_is_said_to_be_repeated(pages: Any) -> None:
+    repeats = re.findall(r"Repeat it:</span>\s*<pre[^>]*><code>(.*?)</code>", pages["en"])
+
+    assert len(repeats) == len(PARTS) + 1 + 1 + 2 + 2  # the page, the run, raw pixels, filters
+    assert not [text for text in repeats if "--check" in text or "analytic" in text]
+
+
+def test_rows_of_a_gradient_name_the_derivative(pages: Any) -> None:
+    for language in LANGUAGES:
+        assert '<th scope="row"><bdi dir="ltr">∂C/∂K₀₁</bdi></th>' in pages[language]
+        assert '<th scope="row"><bdi dir="ltr">∂C/∂X₁₂</bdi></th>' in pages[language]
+
+
+def test_the_books_layer_is_the_one_that_is_listed(pages: Any) -> None:
+    for html in pages.values():
+        listed = html[html.index('<section id="code"') :]
+        assert "def __init__(self, kernel_size):" in listed
+        assert "Y = torch.zeros(N, H - h + 1, W - w + 1)" in listed
+
+
 def test_the_picture_of_exercise_3_is_stepped_through_without_a_script(pages: Any) -> None:
     html = pages["en"]
     steps = [attrs for tag, attrs in Elements(html).found if attrs.get("type") == "radio"]

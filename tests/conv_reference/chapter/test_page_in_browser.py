@@ -53,6 +53,8 @@ return {
   drawings: drawings.map(box => [box.width, box.height]),
   formulas: [...document.querySelectorAll("math")].filter(e => e.checkVisibility())
     .map(e => e.getBoundingClientRect().height),
+  cut: [...document.querySelectorAll(".formula, .equations, .stepper")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent),
 };
 """
 
@@ -87,7 +89,8 @@ def test_the_page_is_readable(
     for drawn_width, drawn_height in seen["drawings"]:
         assert 300 < drawn_width <= max(width, 500)
         assert 100 < drawn_height < 1.6 * drawn_width
-    assert min(seen["formulas"]) > 10
+    assert min(seen["formulas"]) > 6  # a dot alone has this height
+    assert seen["cut"] == []
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 

@@ -22,9 +22,9 @@ def test_the_numbers_stand_where_the_symbols_stood() -> None:
     element = gradients(torch.tensor([[1, 3, 4], [10, 10, 5]])).by_input[1]
 
     assert str(element.formula) == "G_{0,0}*K_{0,1} + G_{0,1}*K_{0,0}"
-    assert element.plugged == r"4 \cdot 1 + 2 \cdot \left(-1\right)"
-    assert element.lines[-1].endswith("= 2")
-    assert element.lines[0].startswith(r"\frac{\partial C}{\partial X_{01}} = G_{00} K_{01}")
+    assert element.plugged == r"4 \cdot 1 + 2 \cdot ({-1})"
+    assert element.equation.endswith("= 2")
+    assert element.equation.startswith(r"\frac{\partial C}{\partial X_{01}} = G_{00} K_{01}")
 
 
 def test_one_way_that_differs_is_seen() -> None:
