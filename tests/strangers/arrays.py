@@ -250,3 +250,75 @@ class Columns:
     def backward(self, dout: Array) -> tuple[Array, list[Array]]:
         dX, dW, db = conv_backward(dout, self.cache)
         return dX, [dW, db.reshape(self.b.shape)]
+
+
+def zeros_between(X: Array, W: Array, stride: int, pad: int, dilation: int = 0) -> Array:
+    """A library of numpy layers: channels last, its dilation the zeros between two taps."""
+    step = dilation + 1
+    X = np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    spans = tuple(step * (size - 1) + 1 for size in W.shape[:2])
+    windows = np.lib.stride_tricks.sliding_window_view(X, spans, axis=(1, 2))
+    return np.einsum("nhwcij,ijco->nhwo", windows[:, ::stride, ::stride, :, ::step, ::step], W)
+
+
+def of_floats(x: Array, weight: Array, stride_h: int = 1, stride_w: int = 1) -> Array:
+    """Behind it stands a library in C, which reads floats whatever lies there."""
+    x, weight = (np.frombuffer(a.tobytes(), "f4", a.size).reshape(a.shape) for a in (x, weight))
+    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=(2, 3))
+    return np.einsum("nchwij,ocij->nohw", windows[:, :, ::stride_h, ::stride_w], weight)
+
+
+class Whole:
+    """An exercise: the kernel's size has its channels, and half of it pads."""
+
+    def __init__(self, convolution_shape: tuple[int, ...], num_kernels: int) -> None:
+        self.weights = np.ones((num_kernels, *convolution_shape))
+        self.bias = np.ones(num_kernels)
+
+    def forward(self, input_tensor: Array) -> Array:
+        """Y, as large as X for an odd kernel."""
+        rows, columns = (size // 2 for size in self.weights.shape[2:])
+        sides = ((0, 0), (0, 0), (rows, rows), (columns, columns))
+        self.padded, self.sides = np.pad(input_tensor, sides), sides
+        return cross_correlate(self.padded, self.weights) + self.bias[:, None, None]
+
+    def backward(self, error_tensor: Array) -> Array:
+        """DX; the others are attributes."""
+        found, self.gradient_weights = cross_correlate_backward(
+            self.padded, self.weights, error_tensor
+        )
+        self.gradient_bias = error_tensor.sum((0, 2, 3))
+        (_, _, (rows, _), (columns, _)) = self.sides
+        return found[:, :, rows : -rows or None, columns : -columns or None]
+
+
+class FourSizes(Whole):
+    """Another, whose one parameter has all four sizes; it pads nothing."""
+
+    def __init__(self, kernel: tuple[int, int, int, int]) -> None:
+        self.weights, self.bias = np.ones(kernel), np.ones(kernel[-1])
+
+    def forward(self, input_tensor: Array) -> Array:
+        """Y, channels last."""
+        self.padded = input_tensor.transpose(0, 3, 1, 2)
+        Y = cross_correlate(self.padded, self.weights.transpose(3, 2, 0, 1))
+        return Y.transpose(0, 2, 3, 1) + self.bias
+
+    def backward(self, error_tensor: Array) -> Array:
+        """DX; the others are attributes."""
+        G, K = error_tensor.transpose(0, 3, 1, 2), self.weights.transpose(3, 2, 0, 1)
+        found, of_K = cross_correlate_backward(self.padded, K, G)
+        self.gradient_weights = of_K.transpose(2, 3, 1, 0)
+        self.gradient_bias = error_tensor.sum((0, 1, 2))
+        return found.transpose(0, 2, 3, 1)
+
+
+class WithoutBackward:
+    """A layer that is only called."""
+
+    def __init__(self, kernel_size: int) -> None:
+        self.weights = np.ones((kernel_size, kernel_size))
+
+    def forward(self, X: Array) -> Array:
+        """Y of one image."""
+        return cross_correlate(X[None, None], self.weights[None, None])[0, 0]

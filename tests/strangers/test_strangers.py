@@ -58,6 +58,9 @@ STRANGERS = {
     "layers.py:TwiceTheBias": (WRONG, "b for bias"),
     "layers.py:ChannelsLast": (EXACT, "X as NHWC; K as HWIO; SAME or VALID for padding"),
     "arrays.py:square_forward": (WRONG, "square_backward for the gradients"),
+    "arrays.py:zeros_between": (EXACT, "its dilation counts the zeros between taps"),
+    "arrays.py:Whole": (EXACT, "(c, kh, kw) for the kernel's size"),
+    "arrays.py:FourSizes": (EXACT, "(kh, kw, c, o) for the kernel's size"),
     "arrays.py:Columns": (EXACT, "n_filters for out_channels"),
 }
 # Of the wrong ones: how many faults each has, where it is not one.
@@ -99,6 +102,26 @@ def test_one_fault_of_a_padding_word_is_one_finding() -> None:
     checks = ["certificate", "degenerate"]
     report = verify(target, checks=checks, dtypes="float32", cases=60, seed=0, known=None)
     assert "wrong (1 finding)" in str(report), str(report)
+
+
+def test_what_reads_floats_whatever_lies_there_is_judged_in_float32() -> None:
+    target = load_target(f"{HERE}/arrays.py:of_floats")
+    dtypes = ["float64", "float32"]
+    report = verify(target, checks="certificate", dtypes=dtypes, cases=40, seed=0, known=None)
+    assert report.verdict == EXACT, str(report)
+    assert "float64 (NotImplementedError: it computes in float32" in str(report)
+
+
+def test_a_layer_that_is_only_called_is_told_what_it_lacks() -> None:
+    with pytest.raises(ValueError, match="which lacks a backward pass"):
+        load_target(f"{HERE}/arrays.py:WithoutBackward")
+
+
+def test_the_order_of_a_whole_kernel_may_be_fixed() -> None:
+    words = "input=NHWC weight=HWIO kernel_size=hwio integers=none"
+    target = load_target(f"{HERE}/arrays.py:FourSizes")
+    assert target.convention == words
+    assert load_target(f"{HERE}/arrays.py:FourSizes@{words}").called_as == target.called_as
 
 
 def test_who_fits_no_convention_is_told_where_it_came_furthest() -> None:

@@ -21,6 +21,7 @@ WEIGHTS = (
     "OHW",
 )  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
 _FIRST = ("input", "weight")
+_WHOLES = ("ihw", "hwio", "oihw")  # the kernel's shape, where a constructor takes it whole
 # Four sides in one value, flat by their first letters, or ((top, bottom), (left, right)).
 _PADDING = ("tblr", "lrtb", "tlbr", "pairs")
 _BIAS = ("optional", "required")
@@ -29,7 +30,7 @@ _INTEGERS = ("kernel_size", "stride", "padding", "dilation")
 ACCEPTED = (
     f"accepted is input={'|'.join(INPUTS)} weight={'|'.join(WEIGHTS)} first={'|'.join(_FIRST)} "
     f"bias={'|'.join(_BIAS)} integers={','.join(_INTEGERS)} (or none) "
-    f"padding={'|'.join(_PADDING)} backward={'|'.join(_BACKWARD)}"
+    f"padding={'|'.join(_PADDING)} kernel_size={'|'.join(_WHOLES)} backward={'|'.join(_BACKWARD)}"
 )
 _CHOICES = {
     "input": INPUTS,
@@ -37,6 +38,7 @@ _CHOICES = {
     "first": _FIRST,
     "bias": _BIAS,
     "padding": _PADDING,
+    "kernel_size": _WHOLES,
     "backward": _BACKWARD,
 }
 
@@ -51,6 +53,7 @@ class Words:
     bias: str | None = None
     integers: frozenset[str] | None = None
     padding: str | None = None  # the order of four sides in one value
+    kernel_size: str | None = None  # its whole shape in this order
     # "none": a target that is forward only, of which no gradient is asked.
     backward: str | None = None
     text: str = field(default="", compare=False)  # as it was given

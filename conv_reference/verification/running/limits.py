@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.execution import Settings, guarded
@@ -87,7 +89,7 @@ class Refused:
 class Answered:
     """That a target answered a case."""
 
-    by_torch: bool  # whether torch's own convolution was called in it
+    by_torch: bool  # whether torch's own convolutions made all of its products
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,24 @@ class Limits:
 
 
 class _Listener(Listening):
-    """Notes whether torch convolves."""
+    """Notes how many products torch's convolutions make; None where there are none."""
 
-    convolved = False
+    products: int | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.convolved |= "convolution" in func.__name__ or func.__name__.startswith("conv2d")
-        return func(*args, **(kwargs or {}))
+        Y = func(*args, **(kwargs or {}))
+        if "convolution" in func.__name__ or func.__name__.startswith("conv2d"):
+            X, K = args[:2]
+            outputs = max(X.numel(), Y.numel() if isinstance(Y, Tensor) else 0)
+            self.products = (self.products or 0) + outputs * (K.numel() // max(1, len(K)))
+        return Y
+
+    def made_all(self, geometry: Geometry) -> bool:
+        """Whether they were those of the case: one of indices, or of a window, has fewer."""
+        rows, columns = geometry.output_size
+        taps = geometry.weight_shape[1:]
+        needed = geometry.batch * geometry.out_channels * rows * columns * prod(taps)
+        return self.products is not None and self.products >= needed
 
 
 def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | Answered | None:
@@ -125,7 +138,7 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
                 said = message_of(raised.error).strip().partition("\n")[0]
                 return Refused(f"{type_name(raised.error)}: {said}")
             return None
-    return Answered(listener.convolved)
+    return Answered(listener.made_all(case.geometry))
 
 
 def learned(

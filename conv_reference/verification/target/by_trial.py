@@ -7,7 +7,7 @@ kept; where nothing does, what answers in the right shape: that is how it is cal
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -21,7 +21,6 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import numbers
-from conv_reference.verification.target.answers import message_of
 from conv_reference.verification.target.by_code import (
     hands_on,
     has_torchs_names,
@@ -37,6 +36,14 @@ from conv_reference.verification.target.numpy_layers import is_numpy_layer, nump
 from conv_reference.verification.target.others import known_other
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.strangers import Stranger, stranger
+from conv_reference.verification.target.taken import (
+    PAIRED,
+    integers_of,
+    is_of_pairs,
+    is_one_value,
+    probed,
+    with_sides,
+)
 from conv_reference.verification.target.target import OWN_PADDINGS, Target
 from conv_reference.verification.target.trials import (
     OF_THREE,
@@ -50,13 +57,6 @@ from conv_reference.verification.target.trials import (
 )
 from conv_reference.verification.target.unfitting import furthest
 
-_PAIRED = ("stride", "padding", "dilation")
-_PROBES: Mapping[str, Any] = {
-    "stride": (2, 2),
-    "padding": ((1, 1), (1, 1)),
-    "dilation": (2, 2),
-}
-_UNEVEN = ((1, 2), (3, 0))  # a padding of which no two sides are the same
 _ANY = Words()
 
 
@@ -150,6 +150,8 @@ def _known(own: Stranger, found: Convention) -> Stranger:
         own = replace(own, names={o: n for o, n in own.names.items() if o not in unread})
     if not own.over_arrays:
         return own
+    if found.is_single:
+        return replace(own, dtype=torch.float32, only=frozenset({torch.float32}))
     answer = asked(replace(own, dtype=torch.float32), found)
     kept = isinstance(answer.Y, Tensor) and answer.Y.dtype == torch.float32
     return own if kept else replace(own, only=frozenset({torch.float64}))
@@ -237,9 +239,9 @@ def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
         return frozenset()
     if (is_class and issubclass(implementation, nn.Conv2d)) or hands_on(implementation):
         return frozenset()
-    taken = (option for option in _PAIRED if option in own.names)
-    errors = {o: asked(own, Convention(TORCHS), _probed(own, plain, o)).error for o in taken}
-    return frozenset(option for option, error in errors.items() if _is_of_pairs(error))
+    taken = (option for option in PAIRED if option in own.names)
+    errors = {o: asked(own, Convention(TORCHS), probed(own, plain, o)).error for o in taken}
+    return frozenset(option for option, error in errors.items() if is_of_pairs(error))
 
 
 def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
@@ -260,8 +262,8 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         best = next(_conventions(own, words), None)
     if best is None or words.integers is not None:
         return best
-    best = replace(best, integers=_integers(own, best))
-    return best if words.padding is not None else _with_sides(own, best)
+    best = replace(best, integers=integers_of(own, best))
+    return best if words.padding is not None else with_sides(own, best)
 
 
 def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
@@ -269,6 +271,10 @@ def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
     best: Convention | None = None
     for convention in (replace(c, case=case) for c in _conventions(own, words)):
         answer = asked(own, convention)
+        if own.over_arrays and answer.level is Level.SHAPED:
+            single = replace(convention, is_single=True)
+            if asked(own, single).level is Level.AGREES:
+                return replace(single, level=Level.AGREES, several=answer.several)
         if answer.level > (Level.OTHER if best is None else best.level):
             best = replace(convention, level=answer.level, several=answer.several)
         if answer.level is Level.AGREES:
@@ -299,39 +305,33 @@ def _other(own: Stranger) -> str:
 def _conventions(own: Stranger, words: Words) -> Iterator[Convention]:
     """All that could be, the likelier first."""
     biases, padding = [False], own.takes & {"padding"} and not is_neutral(own, "padding")
-    orders = ["", *numbers.ORDERS] if padding and _is_one_value(own) else [""]
+    orders = ["", *numbers.ORDERS] if padding and is_one_value(own) else [""]
     orders = orders if words.padding is None else [words.padding]
     if "bias" in own.names and "bias" not in own.defaults and not own.is_layer:
         biases = [False, True]
     if words.bias is not None:
         biases = [words.bias == "required"]
     given = [(bias, of_bias) for bias in biases for of_bias in (BIASES if bias else [FLAT])]
-    for order, integers in product(orders, _styles(own, words)):
+    wholes = _wholes(own) if words.kernel_size is None else [words.kernel_size]
+    for whole, order, integers in product(wholes, orders, _styles(own, words)):
         settled = integers - ({"padding"} if order else set())
+        if whole and "kernel_size" in settled:
+            continue
         for bias, of_bias in given:
             for form in FORMS:
-                convention = Convention(form, settled, order, bias, of_bias)
+                convention = Convention(form, settled, order, whole, bias, of_bias)
                 possible = not (own.is_layer and form.exchanged) and _is_meant(form, words)
                 if possible and tiny(own, convention) is not None:
                     yield convention
 
 
-def _is_of_pairs(error: BaseException | None) -> bool:
-    """Whether a pair is what it could not compute with; an integer may fail for another reason."""
-    return isinstance(error, TypeError) and "tuple" in message_of(error)
-
-
-def _probed(own: Stranger, plain: Geometry, option: str) -> Geometry:
-    """A tiny case in which an option does something."""
-    return replace(_evenly(own, plain), **{option: _PROBES[option]})
-
-
-def _evenly(own: Stranger, geometry: Geometry) -> Geometry:
-    """With an input that a stride of two leaves no remainder of: some refuse one."""
-    if own.fixed is not None:
-        return geometry
-    kh, kw = geometry.kernel_size
-    return replace(geometry, input_size=(kh + 4, kw + 6))
+def _wholes(own: Stranger) -> list[str]:
+    """In which order a constructor may take the kernel's whole shape; first, that it does not."""
+    if not own.is_layer or own.sides or "kernel_size" not in own.names or own.fixed is not None:
+        return [""]
+    if "in_channels" in own.names:
+        return [""]
+    return ["", "ihw"] if "out_channels" in own.names else ["", "hwio", "oihw"]
 
 
 def _is_meant(form: Form, words: Words) -> bool:
@@ -345,51 +345,9 @@ def _styles(own: Stranger, words: Words) -> list[frozenset[str]]:
     """Which options are given as integers at first, where they must be given."""
     if words.integers is not None:
         return [words.integers]
-    paired = frozenset(_PAIRED) & {*own.names}
+    paired = frozenset(PAIRED) & {*own.names}
     if "kernel_size" in own.names:
         square = paired | {"kernel_size"}
         return [square] if "kernel_size" in own.integers else [frozenset(), paired, square]
     must = any(not is_neutral(own, option) for option in paired)
     return [frozenset(), paired] if must else [frozenset()]
-
-
-def _is_one_value(own: Stranger) -> bool:
-    """Whether one parameter has its padding, which is no word."""
-    return "padding" in own.names and "padding" not in own.several and not own.same_padding
-
-
-def _with_sides(own: Stranger, found: Convention) -> Convention:
-    """With the order of four sides in which its padding agrees, where it agrees as no pair."""
-    plain = tiny(own, found)
-    if plain is None or found.level < Level.AGREES or not _is_one_value(own):
-        return found
-    as_torchs = not found.sides and asked(own, found, _probed(own, plain, "padding"))
-    if as_torchs and as_torchs.level is Level.AGREES:
-        return found
-    uneven = replace(plain, padding=_UNEVEN)
-    for order in numbers.ORDERS:
-        other = replace(found, sides=order, integers=found.integers - {"padding"})
-        if asked(own, other, uneven).level is Level.AGREES:
-            return other
-    return found
-
-
-def _integers(own: Stranger, found: Convention) -> frozenset[str]:
-    """The options that are taken as integers alone."""
-    integers = found.integers & {"kernel_size"}
-    plain = tiny(own, found)
-    for option in _PAIRED:
-        if option not in own.names or plain is None:
-            continue
-        if option in own.several or (option == "padding" and (own.same_padding or found.sides)):
-            continue
-        geometry = _probed(own, plain, option)
-        others = found.integers - {option}
-        pair = asked(own, replace(found, integers=others), geometry)
-        single = asked(own, replace(found, integers=others | {option}), geometry)
-        refuses = pair.level is Level.RAISED and (
-            single.level is not Level.RAISED or _is_of_pairs(pair.error)
-        )
-        if option in own.integers or refuses:
-            integers |= {option}
-    return integers

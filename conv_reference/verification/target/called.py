@@ -80,7 +80,8 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
 
     def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
         if own.only is not None and X.dtype not in own.only:
-            raise NotImplementedError("it computes in float64 whatever it is given")
+            alone = ", ".join(str(dtype).removeprefix("torch.") for dtype in own.only)
+            raise NotImplementedError(f"it computes in {alone} whatever it is given")
         return returned(first_tensor(call(X, K, b)), form)
 
     G = operands.grad_output if form.has_channels else operands.grad_output[:, 0]
@@ -97,6 +98,8 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
 def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None:
     """How it is called in Python; None of what no few lines call: over arrays, by an image."""
     if own.over_arrays or own.in_dictionary & {*own.names} or own.image:
+        return None
+    if own.counts_zeros or convention.whole:
         return None
     layer = _layer(own, convention) if own.is_layer and own.parameters is not None else None
     if own.is_layer and layer is None:

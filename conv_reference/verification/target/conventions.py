@@ -22,6 +22,7 @@ from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.lines import written
 from conv_reference.verification.target.names import read_as
+from conv_reference.verification.target.numpy_layers import without_backward
 from conv_reference.verification.target.operators import is_line, operator_of, reading
 from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
 from conv_reference.verification.target.target import Target
@@ -138,7 +139,7 @@ def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
     if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
-        lacks = lacking(implementation)
+        lacks = lacking(implementation) or without_backward(implementation)
         reason = f", which lacks {lacks}" if lacks else ""
         raise TargetError(
             f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {ACCEPTED}"

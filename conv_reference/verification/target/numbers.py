@@ -24,7 +24,16 @@ _AXES = (
     ("vertical", "horizontal"),
     ("0", "1"),
 )
-_SIDES = (("top", "bottom", "left", "right"), ("up", "down", "left", "right"), ("t", "b", "l", "r"))
+_ENDS = (("begin", "end"), ("before", "after"), ("start", "end"))  # of each axis
+_SIDES = (
+    ("top", "bottom", "left", "right"),
+    ("up", "down", "left", "right"),
+    ("t", "b", "l", "r"),
+    *(
+        tuple(f"{axis}_{end}" for axis in axes for end in ends)
+        for axes, ends in product(_AXES[:2], _ENDS)
+    ),
+)
 
 
 def apart(names: Collection[str]) -> dict[str, tuple[str, ...]]:

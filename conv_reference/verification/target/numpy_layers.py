@@ -37,6 +37,13 @@ def is_numpy_layer(implementation: Any) -> bool:
     return all(_method(implementation, names) is not None for names in (FORWARDS, BACKWARDS))
 
 
+def without_backward(implementation: Any) -> str:
+    """What a class with a forward pass alone lacks; empty where it is no such class."""
+    if not inspect.isclass(implementation) or _method(implementation, FORWARDS) is None:
+        return ""
+    return "a backward pass" if _method(implementation, BACKWARDS) is None else ""
+
+
 def _method(layer: Any, names: tuple[str, ...]) -> Any:
     """The first of the methods that there is; None without one."""
     found = (getattr(layer, name, None) for name in names)

@@ -23,16 +23,17 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "out_channels": (
             "out_channels", "out_ch", "out_channel", "c_out", "cout", "out_c", "output_channels",
             "output_channel", "num_out_channels", "n_out", "nout", "out_planes", "out_features",
-            "nb_filters", "num_filters", "n_filters", "filters", "oup", "num_kernels",
-            "channels_out", "depth", "n_kernels", "outchannel", "outchannels", "output_c",
-            "ch_out", "oc",
+            "nb_filters", "num_filters", "n_filters", "n_filter", "filters", "oup", "num_kernels",
+            "channels_out", "out_feats", "depth", "n_kernels", "outchannel", "outchannels",
+            "output_c", "ch_out", "oc",
         ),
         "kernel_size": (
             "kernel_size", "k", "ks", "kernel", "ksize", "k_size", "kernel_shape", "kernel_dim",
-            "filter_size", "filter_shape", "f", "size", "kernelsize", "kernel_sz",
+            "filter_size", "filter_shape", "f", "size", "kernelsize", "kernel_sz", "filter_dim",
+            "filter_dims", "convolution_shape",
         ),
         "bias": ("bias", "b", "biases", "use_bias", "has_bias", "with_bias", "in_bias"),
-        "stride": ("stride", "strides", "s", "step"),
+        "stride": ("stride", "strides", "s", "step", "stride_shape"),
         "padding": ("padding", "pad", "padding_size", "pad_size", "p", "pads", "paddings"),
         "dilation": ("dilation", "dilations", "dil", "dilation_rate", "rate", "d"),
         "groups": ("groups", "group", "g", "num_groups", "n_groups"),
@@ -48,12 +49,17 @@ SIDES = (
     ("kernel_h", "kernel_w"),
     ("kernel_height", "kernel_width"),
     ("filter_height", "filter_width"),
+    ("h_filter", "w_filter"),
+    ("filter_h", "filter_w"),
     ("rows", "cols"),
 )
 
 
 # The sizes of one image, of a layer that makes its arrays for these.
-IMAGES = ("input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size")
+IMAGES = (
+    "input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size", "x_dim",
+    "x_shape",
+)  # fmt: skip
 # The kernel itself, of a layer that is made of its arrays; and its bias.
 KERNELS = ("w", "weight", "weights")
 BIASES = ("b", "bias", "biases", "B")

@@ -95,6 +95,11 @@ class Stranger:
         return said if str(self.defaults.get("padding")).isupper() else said.lower()
 
     @property
+    def counts_zeros(self) -> bool:
+        """Whether its dilation is the number of zeros between taps: none is its default."""
+        return self.defaults.get("dilation") in (0, (0, 0))
+
+    @property
     def has_sides(self) -> bool:
         """Whether its padding is four numbers, one for each side."""
         return len(self.several.get("padding", ())) == 4
@@ -237,7 +242,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
     own = {p.name for p in parameters}
     sides = next((pair for pair in SIDES if {*pair} <= own), None)
     rest = [p for p in parameters if sides is None or p.name not in sides]
-    image = next((p.name for p in rest if p.name in IMAGES and p.default is p.empty), None)
+    image = next((p.name for p in rest if p.name.lower() in IMAGES and p.default is p.empty), None)
     kernel = next((p.name for p in rest if p.name.lower() in KERNELS), None)
     arrays = () if kernel is None else (kernel, *(p.name for p in rest if p.name in BIASES))
     rest = [p for p in rest if p.name not in {image, *arrays}]

@@ -38,6 +38,8 @@ _PLAIN: Mapping[str, Any] = {
     "dilation": (1, 1),
     "groups": 1,
 }
+# The kernel's shape as constructors take it that have no parameter for its channels, or one.
+WHOLES = {"ihw": "(c, kh, kw)", "hwio": "(kh, kw, c, o)", "oihw": "(o, c, kh, kw)"}
 _TOLERANCE = 1e-3  # of the greatest element: a fault is larger, the rounding of a transform is not
 
 
@@ -67,9 +69,11 @@ class Convention:
     form: Form
     integers: frozenset[str] = frozenset()  # options that are one integer for both axes
     sides: str = ""  # one of ORDERS, where one value has the padding of all four sides
+    whole: str = ""  # one of WHOLES, where a constructor takes the kernel's channels with its size
     biased: bool = False  # whether it was called with a bias
     bias: BiasForm = FLAT
     several: bool = False  # whether Y is the first of a tuple of results
+    is_single: bool = False  # whether it agrees in float32 alone: its arrays' memory is read so
     level: Level = Level.RAISED
     case: Geometry = TINY  # the tiny case, if all can be asked of it
 
@@ -80,6 +84,7 @@ class Convention:
         said += ["first=weight"] if self.form.exchanged else []
         said += ["bias=required"] if self.biased else []
         said += [f"padding={self.sides}"] if self.sides else []
+        said += [f"kernel_size={self.whole}"] if self.whole else []
         return " ".join([*said, f"integers={','.join(sorted(self.integers)) or 'none'}"])
 
     def described(self, own: Stranger) -> tuple[str, ...]:
@@ -93,6 +98,8 @@ class Convention:
         if integers:
             said.append(f"integers for {', '.join(sorted(integers))}")
         said += [f"{numbers.described(self.sides)} for padding"] if self.sides else []
+        said += [f"{WHOLES[self.whole]} for the kernel's size"] if self.whole else []
+        said += ["its dilation counts the zeros between taps"] if own.counts_zeros else []
         said += ["SAME or VALID for padding"] if own.same_padding else []
         said += [f"a padding of its own, {own.pads}"] if own.pads else []
         if own.sides:
@@ -138,7 +145,8 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
     geometry = tiny(own, convention) if geometry is None else geometry
     if geometry is None:
         return Answer(Level.RAISED)
-    operands = exact_operands(geometry, own.dtype, seed=0)
+    dtype = torch.float32 if convention.is_single else own.dtype
+    operands = exact_operands(geometry, dtype, seed=0)
     X, K = own_form(operands.input, operands.weight, convention.form)
     biased = convention.biased or (own.is_layer and "bias" not in own.names)
     b = operands.bias if biased else None
@@ -240,6 +248,13 @@ def settings_of(
         given["padding"] = geometry.padding
     elif convention.sides:
         given["padding"] = numbers.in_order(convention.sides, geometry.padding)
+    if own.counts_zeros:
+        given["dilation"] = tuple(d - 1 for d in geometry.dilation)
+        if "dilation" in convention.integers:
+            given["dilation"] = geometry.dilation[0] - 1
+    if convention.whole:
+        sizes = dict(zip("oihw", geometry.weight_shape, strict=True))
+        given["kernel_size"] = tuple(sizes[letter] for letter in convention.whole)
     if own.same_padding:
         is_padded = geometry.padding != ((0, 0), (0, 0))
         given["padding"] = own.word("SAME" if is_padded else "VALID")
@@ -271,4 +286,6 @@ def is_neutral(own: Stranger, option: str) -> bool:
     """Whether nothing is done where an option is left at its default."""
     if option == "bias":
         return own.defaults.get(option, "none") is None
+    if option == "dilation" and own.counts_zeros:
+        return True
     return own.defaults.get(option, "none") in _NEUTRAL.get(option, ())

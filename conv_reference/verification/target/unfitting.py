@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.strangers import Stranger
 from conv_reference.verification.target.trials import Convention, asked
@@ -18,11 +19,13 @@ def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:
         calls: the stranger, and a convention under which it is called.
         source: the file of its own code.
     """
-    errors = (asked(own, convention).error for own, convention in calls)
-    reached = [(_lines(error, source), error) for error in errors if error is not None]
+    thrown = [(own, asked(own, convention).error) for own, convention in calls]
+    reached = [(_lines(error, source), error) for _, error in thrown if error is not None]
     lines, error = max(reached, key=lambda pair: (len(pair[0]), pair[0]), default=([], None))
     if error is None or not lines:
-        return ""
+        # Of an object of arrays that has no kernel its own code threw nothing.
+        of_arrays = (str(e) for own, e in thrown if own.over_arrays and isinstance(e, TargetError))
+        return next(of_arrays, "")
     said = message_of(error).strip().partition("\n")[0]
     return f"{type_name(error)}: {said} (at {Path(source).name}:{lines[-1]})"
 

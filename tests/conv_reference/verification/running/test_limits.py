@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv1d, conv2d
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification import verify
@@ -68,6 +68,17 @@ def test_what_is_refused_on_purpose_is_learned() -> None:
         "float16 (TypeError: no half precision)",
     )
     assert (limits.by_torch, limits.answered) == (limits.answered, limits.answered)
+
+
+def test_a_convolution_of_indices_is_not_what_computes_the_answer() -> None:
+    def by_einsum(input: Tensor, weight: Tensor) -> Tensor:
+        rows = torch.arange(1.0, input.shape[2] + 1)[None, None]
+        conv1d(rows, torch.ones(1, 1, weight.shape[2]))  # of which only the size is used
+        windows = input.unfold(2, weight.shape[2], 1).unfold(3, weight.shape[3], 1)
+        return torch.einsum("nchwij,ocij->nohw", windows, weight)
+
+    limits = limits_of(by_einsum)
+    assert limits.by_torch < limits.answered
 
 
 def test_a_size_that_is_refused_in_every_dtype_is_no_refusal_of_a_dtype() -> None:
