@@ -41,9 +41,17 @@ def _line(line: str, sentences: Iterator[tuple[str, str]], _: Gettext) -> str:
 
 def _sentences(_: Gettext) -> Iterator[tuple[str, str]]:
     yield (
-        r"(?P<wrong>[\d,]+) of (?P<all>[\d,]+) elements wrong; "
+        r"the only element is wrong: it should be (?P<should>.+), is (?P<found>.+)",
+        _("the only element is wrong: it should be {should}, is {found}"),
+    )
+    yield (
+        r"1 of (?P<all>[\d,]+) elements is wrong: it should be (?P<should>.+), is (?P<found>.+)",
+        _("1 of {all} elements is wrong: it should be {should}, is {found}"),
+    )
+    yield (
+        r"(?P<wrong>[\d,]+) of (?P<all>[\d,]+) elements are wrong; "
         r"the first should be (?P<should>.+), is (?P<found>.+)",
-        _("{wrong} of {all} elements wrong; the first should be {should}, is {found}"),
+        _("{wrong} of {all} elements are wrong; the first should be {should}, is {found}"),
     )
     yield (
         r"(?P<element>\S+): takes part in 1 output position",

@@ -88,19 +88,22 @@ def where(difference: Difference) -> str:
     """
     axes = difference.axes
     total = prod(axis.size for axis in axes)
-    said = (
-        f"{difference.differing:,} of {total:,} elements of {one_line(difference.quantity)} differ"
-    )
+    said = _differ(difference.differing, total, one_line(difference.quantity))
     narrow = [_places(axis) for axis in axes if len(axis.places) < axis.size]
     there = prod(len(axis.places) for axis in axes)
     if not narrow:
         return f"{said}." if difference.differing == total else f"{said}: in every part of it."
-    each = (
-        "each element there"
-        if difference.differing == there
-        else f"{difference.differing:,} of the {there:,} there"
-    )
-    return f"{said}: in {', '.join(narrow)} alone, {each}."
+    each = f", {difference.differing:,} of the {there:,} there"
+    if difference.differing == there:
+        each = ", each element there" if there > 1 else ""
+    return f"{said}: in {', '.join(narrow)} alone{each}."
+
+
+def _differ(differing: int, total: int, quantity: str = "") -> str:
+    of = f" of {quantity}" if quantity else ""
+    if total == 1:
+        return f"the only element{of} differs"
+    return f"{differing:,} of {total:,} elements{of} {'differs' if differing == 1 else 'differ'}"
 
 
 def _places(axis: Axis) -> str:
@@ -134,7 +137,7 @@ def _drawn(label: str, rows: Sequence[str]) -> Drawn:
         columns * cell,
         len(rows) * cell,
         tuple((_class(level), "".join(_runs(level, rows))) for level in sorted(levels)),
-        f"{label}: {differing} of {sum(map(len, rows))} elements differ",
+        f"{label}: {_differ(differing, sum(map(len, rows)))}",
     )
 
 

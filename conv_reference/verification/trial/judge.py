@@ -221,10 +221,18 @@ def _elementwise(
         expected=f"{should:.17g}",
         actual=f"{found:.17g}",
         explanation=(
-            f"{len(indices)} of {value.numel()} elements wrong; "
-            f"the first should be {should:.17g}, is {found:.17g}"
+            f"{_counted(len(indices), value.numel())} should be {should:.17g}, is {found:.17g}"
         ),
     )
+
+
+def _counted(wrong: int, elements: int) -> str:
+    """How many elements are wrong, up to the subject of what the first of them should be."""
+    if elements == 1:
+        return "the only element is wrong: it"
+    if wrong == 1:
+        return f"1 of {elements} elements is wrong: it"
+    return f"{wrong} of {elements} elements are wrong; the first"
 
 
 __all__ = [

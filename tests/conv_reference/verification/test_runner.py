@@ -95,7 +95,7 @@ def test_a_finding_holds_all_that_can_be_said() -> None:
     (finding,) = verify(faulty.flipped_kernel, case=FLIPPED, seed=4).findings
 
     assert finding.explanation == (
-        "1 of 1 elements wrong; the first should be 5, is 4\n"
+        "the only element is wrong: it should be 5, is 4\n"
         "Y[0,0,0,0]:\n"
         "  should be K[0,0]·X[0,0] + K[0,1]·X[0,1]\n"
         "  is        K[0,0]·X[0,1] + K[0,1]·X[0,0]"

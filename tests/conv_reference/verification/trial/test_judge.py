@@ -137,15 +137,22 @@ def test_the_first_wrong_element_is_named() -> None:
     assert (judgement.check, judgement.quantity) == ("grad_input", "dX")
     assert (judgement.verdict, judgement.index) == (Verdict.WRONG, (0, 1))
     assert (judgement.expected, judgement.actual) == ("-4", "4")
-    assert judgement.explanation == "1 of 2 elements wrong; the first should be -4, is 4"
+    assert judgement.explanation == "1 of 2 elements is wrong: it should be -4, is 4"
+
+
+def test_an_only_element_is_not_counted() -> None:
+    only = replace(EXPECTED, value=EXPECTED.value[:, :1], scale=lambda: torch.tensor([[5.0]]))
+    judgement = judge("forward", "Y", row(4), only)
+
+    assert judgement.explanation == "the only element is wrong: it should be 3, is 4"
 
 
 @pytest.mark.parametrize(
     ("actual", "explanation"),
     [
-        (row(3, math.nan), "1 of 2 elements wrong; the first should be -4, is nan"),
-        (row(math.inf, -4), "1 of 2 elements wrong; the first should be 3, is inf"),
-        (row(math.nan, math.nan), "2 of 2 elements wrong; the first should be 3, is nan"),
+        (row(3, math.nan), "1 of 2 elements is wrong: it should be -4, is nan"),
+        (row(math.inf, -4), "1 of 2 elements is wrong: it should be 3, is inf"),
+        (row(math.nan, math.nan), "2 of 2 elements are wrong; the first should be 3, is nan"),
         (
             row(3, -4, 0),
             "should be of shape (1, 2) and torch.float32, is of shape (1, 3) and torch.float32",

@@ -10,7 +10,7 @@ from conv_reference.verification.trial.terms import explained_in_terms
 A, B = torch.tensor([3.0, -5.0], dtype=torch.float64), torch.tensor([7.0, 2.0]).double()
 TERMS = {"Y(V, K)": A, "Y(X, W)": B}
 OTHERS = {"Y(X, K)": torch.tensor([100.0, 1.0]).double()}
-WRONG = Judgement("jvp", "tangent of Y", Verdict.WRONG, explanation="1 of 2 elements wrong")
+WRONG = Judgement("jvp", "tangent of Y", Verdict.WRONG, explanation="1 of 2 elements is wrong")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_was_computed_is_told_beside_what_should_have_been(
 
     assert told.cause == cause
     assert told.explanation.splitlines() == [
-        "1 of 2 elements wrong",
+        "1 of 2 elements is wrong",
         "should be Y(V, K) + Y(X, W)",
         f"is        {formula}",
         "V: a tangent",
@@ -73,7 +73,7 @@ def test_where_that_is_not_known_the_formula_is_told_alone(
     told = explained_in_terms(WRONG, actual, terms, OTHERS, where="V: a tangent")
 
     assert told.cause == ""
-    assert told.explanation == "1 of 2 elements wrong\nshould be Y(V, K) + Y(X, W)\nV: a tangent"
+    assert told.explanation == "1 of 2 elements is wrong\nshould be Y(V, K) + Y(X, W)\nV: a tangent"
 
 
 def test_what_is_right_stays_as_it_is() -> None:
