@@ -232,6 +232,7 @@ def test_zero_where_nothing_is_summed_must_be_zero() -> None:
 
 
 def test_a_whole_tensor_is_judged_in_the_words_given() -> None:
+    assert whole("arguments", "X", "unchanged", "changed").quantity == "X"
     assert whole("arguments", "X", "unchanged", "changed").explanation == (
         "should be unchanged, is changed"
     )
