@@ -135,6 +135,11 @@ def test_a_dtype_is_named_as_torch_names_it(name: str) -> None:
     assert dtype_name(dtype) == name
 
 
+def test_a_dtype_without_a_name_is_refused_with_those_that_have_one() -> None:
+    with pytest.raises(ValueError, match=f"^dtype must be one of {', '.join(DTYPES)}, got 'int8'$"):
+        dtype_named("int8")
+
+
 def test_another_geometry_changes_nothing_else() -> None:
     case = Case.parse("certificate float64 h2 w3 k1x2 K=strided grad=X nobias")
     assert str(case.on(PIXEL)) == re.sub(r"h2 w3 o1 k1x2", "h1 w1 o1 k1x1", str(case))

@@ -218,7 +218,9 @@ def test_a_nan_equals_not_even_a_nan() -> None:
 def test_an_empty_answer_of_the_right_kind_is_exact() -> None:
     empty = replace(EXPECTED, value=torch.empty(0, 2, dtype=torch.float64))
     assert judge("forward", "Y", torch.empty(0, 2), empty).is_exact
-    assert kind_mismatch("shapes", "Y", torch.empty(2, 0), empty) is not None
+    mismatch = kind_mismatch("shapes", "Y", torch.empty(2, 0), empty)
+    assert mismatch is not None
+    assert mismatch.of_another_kind is True
 
 
 def test_zero_where_nothing_is_summed_must_be_zero() -> None:
