@@ -33,8 +33,10 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.planes import FEW, is_channels_last, of_one, output_of_one, taps_of
 
-# Elements of a block that is read at a time: it stays in the cache while it is read twice.
-_BLOCK = 2**18
+# Elements of a block that is read at a time, of which a small part is left: each costs some calls.
+_BLOCK = 2**20
+# Where nothing is added up all of it is left, in float64: it stays in the cache for all taps.
+_BLOCK_KEPT = 2**18
 # On another device it is the launches that cost, and memory is what there is.
 _BLOCK_ELSEWHERE = 2**26
 # Integers below it are exact in float32 sums in any order, and so are those with an error as large.
@@ -196,7 +198,7 @@ class Combination:
         g, w, (of_G, of_X) = self.geometry, self.weights, largest or (None, None)
         kinds = self._kind(of_X, w.inputs), self._kind(of_G, w.outputs)
         taps, totals, squares, of_squares = _Sum(), _Sum(), _Sum(), _Sum()
-        for part in _blocks(input):
+        for part in _blocks(input, kept=g.groups == g.in_channels):
             X = _over_channels(input[part], w.inputs, g.groups, kinds[0])
             G = _over_channels(grad_output[part], w.outputs, g.groups, kinds[1])
             taps.add(taps_of(G, X, g))
@@ -308,11 +310,12 @@ def _root(squares: Tensor | None) -> Tensor | None:
     return None if squares is None else squares.clamp(min=0).sqrt()
 
 
-def _blocks(tensor: Tensor) -> Iterator[slice]:
-    """Samples that are read together."""
+def _blocks(tensor: Tensor, *, kept: bool = False) -> Iterator[slice]:
+    """Samples that are read together; ``kept`` says that no channels of theirs are added up."""
     batch = tensor.shape[0]
     each = max(1, tensor[0].numel()) if batch else 1
-    size = max(1, (_BLOCK if tensor.is_cpu else _BLOCK_ELSEWHERE) // each)
+    here = _BLOCK_KEPT if kept else _BLOCK
+    size = max(1, (here if tensor.is_cpu else _BLOCK_ELSEWHERE) // each)
     for first in range(0, batch, size):
         yield slice(first, min(batch, first + size))
 

@@ -120,6 +120,7 @@ def test_blocks_are_read_one_after_another(fast: bool, monkeypatch: pytest.Monke
     weights = draw_weights(LAYER, seed=0)
     whole = equations(LAYER, operands, weights, fast=fast)
     monkeypatch.setattr("conv_reference.combination._BLOCK", 1)
+    monkeypatch.setattr("conv_reference.combination._BLOCK_KEPT", 1)
     by_sample = equations(LAYER, operands, weights, fast=fast)
     for name, equation in whole.items():
         torch.testing.assert_close(by_sample[name].expected, equation.expected)
