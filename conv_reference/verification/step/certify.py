@@ -262,7 +262,7 @@ class _Judge:
             where = f"{_said(name, place)}{held.extent}"
             if place.is_outside:
                 seen.take_replay(Verdict.WRONG, bits=place.bits)
-                said = again.explained(f"over integers, {where}", held.answer, place, seen)
+                said = again.explained(f"over {held.over}, {where}", held.answer, place, seen)
                 seen.found(said, place, over_integers=True)
             else:
                 seen.take_replay(Verdict.ROUNDED, bits=place.bits, said=where)

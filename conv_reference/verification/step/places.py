@@ -25,6 +25,9 @@ from conv_reference.verification.trial.judge import can_transform, growth
 # twenty deviations.
 OUTLYING = 32.0
 FEWEST = 8  # elements at a place, below which none can be said to stand out
+SPARED = (
+    0.5  # the share of exact elements at a place, from which on the others' errors are no noise
+)
 # Rounding errors of one and the same product, added again and again, have one sign. So many of the
 # products behind an element may be the same, of so many numbers that are looked at.
 _MOST_ALIKE, _LOOKED_AT = 0.02, 4096
@@ -45,6 +48,7 @@ class Place:
     limit: float  # the smallest error that would be reported, relative to the greatest element
     # Which elements are wrong; where none is, which are not exact.
     off: Tensor | None = field(default=None, compare=False, repr=False)
+    spared: float = 0.0  # the share of those with products that are exact; 0 with too few
 
     @property
     def stands_out(self) -> bool:
@@ -140,7 +144,12 @@ def inspect(
         times=0.0 if few or not direct else float(normal[index]) / median,
         limit=relative(limits.median() if scale.any() else 0.0, expected),
         off=outside if outside.any() else error != 0,
+        spared=_share_exact(error[scale != 0]),
     )
+
+
+def _share_exact(errors: Tensor) -> float:
+    return float((errors == 0).double().mean()) if errors.numel() >= FEWEST else 0.0
 
 
 def _repeats_itself(answer: Answer, index: tuple[int, ...]) -> bool:

@@ -19,9 +19,11 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.verification.model.case import CERTIFICATE, Case, Values
 from conv_reference.verification.step.again import Again
+from conv_reference.verification.step.arguments import with_operands
 from conv_reference.verification.step.dispatched import Answer, Dispatched
 from conv_reference.verification.step.equations import equations
-from conv_reference.verification.step.places import FEWEST, OUTLYING, Place, extent, inspect
+from conv_reference.verification.step.impulses import over_impulses
+from conv_reference.verification.step.places import OUTLYING, SPARED, Place, extent, inspect
 from conv_reference.verification.trial.values import case_operands
 
 _WEIGHTS_UP_TO = 8  # the greatest absolute value of a weight of a combination
@@ -34,6 +36,7 @@ class Replayed:
     answer: Answer
     is_exact: bool
     place: Place | None = None  # where it is not exact, the element that is off the most
+    over: str = "integers"  # or impulses, of which each sum has one product
     extent: str = ""  # where else it is off, in words
 
 
@@ -49,7 +52,10 @@ def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[
     weights = draw_weights(
         call.geometry, seed=seed, magnitude=_WEIGHTS_UP_TO, device=call.input.device
     )
-    return list(_held(call, Combination(call.geometry, weights), allowed_bits))
+    held = _held(call, Combination(call.geometry, weights), allowed_bits)
+    if allowed_bits is not None:
+        return [*held]
+    return [_over_impulses(again, found, seed) for found in held]
 
 
 def key(call: Dispatched, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -72,21 +78,31 @@ def _held(
         place = () if off.dim() == 0 else divmod(flat, off.shape[1])
         found = inspect(answer, place, allowed_bits=allowed_bits)
         places = int(off.count_nonzero())
-        if places == 1 and allowed_bits is None and _is_alone(found, answer.value.dtype):
+        if allowed_bits is None and _spares_most(found, answer.value.dtype):
             found = replace(found, is_outside=True)
         where = extent(answer, found, places=places, of=off.numel())
         yield Replayed(answer, is_exact=False, place=found, extent=where)
 
 
-def _is_alone(place: Place, dtype: torch.dtype) -> bool:
-    """Whether one element errs, by far more than a rounding, where all others are exact.
+def _over_impulses(again: Again, found: Replayed, seed: int) -> Replayed:
+    """The same, or where it looks like rounding and is none, what shows that."""
+    if found.place is None or found.place.is_outside:
+        return found
+    index = found.place.index
+    wrong = over_impulses(again, found.answer, index[2:], seed)
+    if wrong is None:
+        return found
+    answer, place = wrong
+    return Replayed(answer, False, place, "impulses", extent(answer, place))
 
-    A transform mixes what is near in its rounding errors, and never spares all but one.
+
+def _spares_most(place: Place, dtype: torch.dtype) -> bool:
+    """Whether an element errs by far more than a rounding, where most others are exact.
+
+    A transform mixes what is near in its rounding errors: one that errs so much spares few.
     """
-    assert place.off is not None
     usual = -math.log2(torch.finfo(dtype).eps / 2)
-    alone = int(place.off.sum()) == 1 and place.off.numel() >= FEWEST
-    return alone and place.bits < usual - math.log2(OUTLYING)
+    return place.spared >= SPARED and place.bits < usual - math.log2(OUTLYING)
 
 
 def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
@@ -103,10 +119,7 @@ def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tu
     drawn = case_operands(case, seed, device=call.weight.device)
     if dtype == torch.float64:
         drawn = _with_room(drawn, call.geometry)
-    return tuple(
-        _like(argument, tensor) if isinstance(argument, Tensor) else argument
-        for argument, tensor in zip(arguments, _roles(call, drawn, len(arguments)), strict=True)
-    )
+    return with_operands(call, arguments, drawn)
 
 
 def _with_room(drawn: Operands, geometry: Geometry) -> Operands:
@@ -122,25 +135,3 @@ def _with_room(drawn: Operands, geometry: Geometry) -> Operands:
         return tensor.sign() * (tensor.abs() / less).ceil()
 
     return Operands(**{role: smaller(tensor) for role, tensor in drawn.by_role().items()})
-
-
-def _roles(call: Dispatched, drawn: Operands, number: int) -> list[Tensor | None]:
-    """Which operand of the form each argument is; None for what is no tensor."""
-    small, big = drawn.grad_output, drawn.input
-    inner, outer = (small, big) if call.transposed else (big, small)
-    if call.backward:
-        given: list[Tensor | None] = [outer, inner, drawn.weight]
-    else:
-        given = [inner, drawn.weight, _bias(call, drawn)]
-    return [*given, *[None] * (number - len(given))]
-
-
-def _bias(call: Dispatched, drawn: Operands) -> Tensor:
-    """As many as the output has channels: of a transposed convolution the form's input."""
-    return drawn.input[0, :, 0, 0] if call.transposed else drawn.bias
-
-
-def _like(argument: Tensor, values: Tensor | None) -> Tensor:
-    """The values in a tensor of the argument's strides, as far as those are dense."""
-    assert values is not None
-    return torch.empty_like(argument).copy_(values.reshape(argument.shape))
