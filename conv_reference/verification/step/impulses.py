@@ -1,6 +1,6 @@
 """A call asked over impulses: each sum at one place has at most one product.
 
-Beside a long sum a lost hundredth looks like the rounding of a transform, which may err by its
+Beside a long sum a lost thousandth looks like the rounding of a transform, which may err by its
 growth of the greatest sum of absolute products. Over impulses that sum is one product.
 """
 
