@@ -1,0 +1,91 @@
+"""Torch's words, and integers behind them: such a target computes with a stride, or a padding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from conv_reference import functional
+from conv_reference.verification.target.by_code import hands_on
+from conv_reference.verification.target.conventions import as_target
+
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
+
+class Halved(torch.nn.Module):
+    """It has all of torch's words, and computes with its stride."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: int = 1):
+        super().__init__()
+        self.stride = stride
+        self.weight = torch.nn.Parameter(torch.ones(out_channels, in_channels, *kernel_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x[..., : x.shape[3] // self.stride * self.stride], self.weight)
+
+
+def test_a_layer_with_torchs_words_that_computes_with_integers_is_given_them() -> None:
+    assert as_target(Halved).called_as == ("integers for stride",)
+
+
+def dilated(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """It has all of torch's words, and computes with them."""
+    size = (x.shape[2] + 2 * padding - dilation * (w.shape[2] - 1) - 1) // stride + 1
+    columns = F.unfold(x, w.shape[2:], dilation, padding, stride)
+    return (w.flatten(1) @ columns).reshape(len(x), len(w), size, -1)
+
+
+class Dilated(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+    ) -> Tensor:
+        return dilated(x, w, stride, padding, dilation)
+
+
+def applied(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+    return Dilated.apply(x, w, stride, padding, dilation)  # type: ignore[no-untyped-call]  # torch's
+
+
+class HandedOn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, stride: Any = 1, dilation: Any = 1) -> Tensor:
+        return F.conv2d(x, w, None, stride, 0, dilation)
+
+
+def handed_on(x: Tensor, w: Tensor, stride: Any = 1, dilation: Any = 1) -> Any:
+    return HandedOn.apply(x, w, stride, dilation)  # type: ignore[no-untyped-call]  # torch's
+
+
+@pytest.mark.parametrize("function", [dilated, Dilated, applied])
+def test_a_function_with_torchs_words_that_computes_with_integers_is_given_them(
+    function: Any,
+) -> None:
+    assert as_target(function).integers == {"dilation", "padding", "stride"}
+
+
+def test_one_that_hands_its_options_on_is_called_as_torch_is_and_not_for_nothing() -> None:
+    assert not hands_on(applied)
+    assert all(hands_on(each) for each in (HandedOn, handed_on, F.conv2d))
+    assert not as_target(handed_on).integers
+
+
+class HalvedSame(Halved):
+    """And what it computes fits nowhere."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kh, kw = self.weight.shape[2:]
+        padded = F.pad(x, ((kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2))
+        return super().forward(padded).relu()
+
+
+def test_who_fits_nowhere_is_not_given_pairs_that_it_cannot_compute_with() -> None:
+    target = as_target(HalvedSame)
+    assert target.called_as == ("integers for stride",)
+    assert target.computes == (
+        "a cross-correlation with the padding of TensorFlow's SAME, with a ReLU behind it"
+    )
