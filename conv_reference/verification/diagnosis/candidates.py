@@ -158,7 +158,10 @@ def _with_output(g: Geometry, changes: dict[str, Any], remainder: Pair | None = 
         - sum(padding[a])
         for a in (0, 1)
     )
-    return replace(g, input_size=(height, width), **changes)
+    found = replace(g, input_size=(height, width), **changes)
+    if found.output_size != g.output_size:  # a smaller stride reaches the rows that were kept
+        raise ValueError(f"no input of {g} with {changes} has an output of {g.output_size}")
+    return found
 
 
 def _cropped(operator: Operator, mistaken: Geometry, g: Geometry) -> Forward:
