@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test fast test-slow every coverage mutation lint format completion accessibility site clean
+.PHONY: verify test fast test-slow every coverage coverage-others mutation lint format completion accessibility site clean
 
 # Wherever Python is asked to write no bytecode: some hundred child processes import the packages.
 export PYTHONDONTWRITEBYTECODE :=
@@ -25,20 +25,28 @@ fast: .venv/installed
 # All tests, and coverage, as CI has them: none is run twice, and hardly one is collected twice.
 # Without make's own flags: ninja would look for the pipe of --jobs, which no test's process has.
 every: .venv/installed coverage
-	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto $(ROOMS:%=--only-slow-of=%)
+	env -u MAKEFLAGS $(BIN)/python -m pytest -n auto $(THEIR_TESTS:%=--only-slow-of=%)
 
 # Every planted fault, wheels, compilers, the chapter's page in a browser: minutes; CI runs them.
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -n auto -m slow
 
-# Branches of the rooms in pyproject.toml, by their own tests; fails below the floor that is there.
-ROOMS := $(addprefix tests/conv_reference/verification/,checks gate known model plan report trial)
+# Branches of rooms, by their own tests; fails below the floor in pyproject.toml.
+ROOMS := checks gate known model plan report trial
+THEIR_TESTS = $(ROOMS:%=tests/conv_reference/verification/%)
+COMMA := ,
 coverage: export OMP_NUM_THREADS ?= 1
 coverage: .venv/installed
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n auto -m "not slow" $(ROOMS)
+	$(BIN)/coverage run --source=$(subst $() ,$(COMMA),$(ROOMS:%=conv_reference.verification.%)) \
+		-m pytest -q -n auto -m "not slow" $(THEIR_TESTS)
 	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/coverage report $(FLOOR:%=--fail-under=%)
+
+# Those of rooms whose tests judge whole targets, or in children: minutes more, so on request. Of
+# each was measured, on 2026-11-29: diagnosis 95, step 88, target 94, work 92 in a hundred.
+coverage-others:
+	$(MAKE) coverage ROOMS="diagnosis step target work" FLOOR=92
 
 # Which small changes no test notices: a sample, on request (docs/contributing.md).
 mutation: export OMP_NUM_THREADS ?= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=elsewhere)
     left = {*elsewhere}
     items[:] = slow + [item for item in fast if item not in left]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """What a worker measured is written before it says that it is ready.
+
+    Ten seconds later it is killed, and on a busy machine it lost everything.
+    """
+    measured = sys.modules.get("coverage")
+    running = measured.Coverage.current() if measured else None
+    if running is not None and "PYTEST_XDIST_WORKER" in os.environ:
+        running.stop()
+        running.save()
 
 
 @pytest.hookimpl(optionalhook=True)
