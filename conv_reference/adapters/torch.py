@@ -48,8 +48,9 @@ def as_conv3d(
 ) -> Tensor:
     """``conv3d`` of one plane."""
     steps, sides, gaps = (1, *_pair(stride)), (0, *_pair(padding)), (1, *_pair(dilation))
-    Y = functional.conv3d(input[:, :, None], weight[:, :, None], bias, steps, sides, gaps, groups)
-    return Y[:, :, 0]
+    planes = input.unsqueeze(-3)  # also where there is no batch
+    Y = functional.conv3d(planes, weight[:, :, None], bias, steps, sides, gaps, groups)
+    return Y.squeeze(-3)
 
 
 def as_conv1d(

@@ -40,6 +40,12 @@ def test_it_is_the_same_map(function: Callable[..., Tensor], text: str) -> None:
         assert torch.equal(found, expected)
 
 
+def test_three_dimensions_convolve_an_image_without_a_batch_too() -> None:
+    X, K = torch.arange(6.0).reshape(1, 2, 3), torch.ones(1, 1, 1, 1)
+    given = (None, (3, 1), (2, 0))
+    assert torch.equal(as_conv3d(X, K, *given), conv2d(X, K, *given))
+
+
 @pytest.mark.parametrize("function", OTHERS, ids=lambda f: f.__name__)
 def test_a_kernel_larger_than_its_input_is_refused(function: Callable[..., Tensor]) -> None:
     with pytest.raises((ValueError, RuntimeError), match=r"larger|greater|at least one"):
