@@ -24,6 +24,7 @@ class Verdict(StrEnum):
 
 
 LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does not pass
+LEAST_ANSWERED = 0.05  # of the judged cases, below which a run does not pass: others were refused
 FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})
 FOUND = FAILURES | {Verdict.PERMISSIVE}  # verdicts that a finding may have
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
@@ -156,8 +157,17 @@ class Report:
 
     @property
     def is_barely_tried(self) -> bool:
-        """Whether it was cut before a quarter of its cases: a green says too little then."""
-        return self.was_cut and self.judged < LEAST_SHARE * self.planned
+        """Whether it was cut before a quarter of its cases: a green says too little then.
+
+        So it does of a target that has refused nearly all of them.
+        """
+        cut_early = self.was_cut and self.judged < LEAST_SHARE * self.planned
+        return cut_early or self.is_barely_answered
+
+    @property
+    def is_barely_answered(self) -> bool:
+        """Whether the target has refused nearly all cases that it was asked."""
+        return self.judged - self.refused < LEAST_ANSWERED * self.judged
 
     @property
     def verdict(self) -> Verdict:

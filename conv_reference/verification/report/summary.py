@@ -11,6 +11,7 @@ from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
     FAILURES,
     FOUND,
+    LEAST_ANSWERED,
     LEAST_SHARE,
     Report,
     Verdict,
@@ -126,6 +127,9 @@ def _is_permissive_alone(report: Report) -> bool:
 
 def _right(report: Report) -> str:
     """The verdict where nothing is wrong."""
+    if report.is_barely_answered:
+        least = f"under {LEAST_ANSWERED:.0%} of the cases"
+        return f"barely tried: nothing wrong, but {least} were answered"
     if report.is_barely_tried:
         return f"barely tried: nothing wrong, but under {LEAST_SHARE:.0%} of the plan was reached"
     if report.unexpected:

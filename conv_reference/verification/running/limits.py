@@ -54,6 +54,7 @@ _LIMITS = (
     ("c != o", "c == o"),
     ("rh > 0 or rw > 0", "rh == 0 and rw == 0"),
 )
+_EVERYTHING = "each of some fifty small sizes"  # which says nothing of a dtype
 _PLAIN = "n2 c4 h8 w8 o8 k3"
 _VARIED = (
     "n1 c4 h8 w8 o8 k3", "n2 c1 h8 w8 o8 k3", "n2 c3 h8 w8 o8 k3", "n2 c4 h8 w8 o4 k3",
@@ -180,7 +181,11 @@ def learned(
     reasons = {dtype: _first(answers, dtype) for dtype in whole}
     alike = [[d for d in whole if reasons[d] == said] for said in dict.fromkeys(reasons.values())]
     dtypes_refused = [
-        _reported(", ".join(map(dtype_name, those)), reasons[those[0]]) for those in alike
+        _reported(
+            _EVERYTHING if len(those) == len(dtypes) else ", ".join(map(dtype_name, those)),
+            reasons[those[0]],
+        )
+        for those in alike
     ]
     limits = [] if dtypes[0] in whole else list(_limits(plain))
     sizes_refused = [_reported(about, message) for about, _, message in limits]

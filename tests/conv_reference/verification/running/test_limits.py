@@ -120,6 +120,23 @@ def test_what_is_refused_for_its_size_is_not_laid_to_what_small_images_do_not_sh
     assert not limits.where
 
 
+def test_who_refuses_nearly_everything_is_not_called_right() -> None:
+    def tiny(input: Tensor, weight: Tensor) -> Tensor:
+        if max(*input.shape, *weight.shape) > 1 or input.requires_grad:
+            raise NotImplementedError("one pixel only")
+        return conv2d(input, weight)
+
+    assert limits_of(tiny).refuses == (
+        "each of some fifty small sizes (NotImplementedError: one pixel only)",
+    )
+    report = verify(tiny, checks="certificate", dtypes="float64", cases=300, known=None)
+    assert 0 < report.judged - report.refused < report.judged / 20
+    assert report.is_right
+    assert not report.passed
+    said = "barely tried: nothing wrong, but under 5% of the cases were answered, on "
+    assert said in str(report).splitlines()[0]
+
+
 def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
     assert limits_of(inconsistent).refuses == ()
     report = verify(inconsistent, checks="certificate", dtypes="float64", cases=60, known=None)
