@@ -17,6 +17,7 @@ from analytic.render._answer_form import AnswerForm, answer_form, answer_style
 from analytic.render._environment import environment, part
 from analytic.render._latex import RELATIONS, LatexPrinter
 from analytic.render._layout import shorten
+from analytic.render._punctuation import kept_together
 from analytic.render._writer import BlockWriter, more, pixels, relations, selected, sparse
 from analytic.telling.document import (
     CaseTable,
@@ -34,7 +35,7 @@ from analytic.telling.document import (
 from analytic.telling.message import Message
 from analytic.telling.picture import picture
 
-__all__ = ["AnswerForm", "answer_form", "answer_style", "mathml", "render"]
+__all__ = ["AnswerForm", "answer_form", "answer_style", "kept_together", "mathml", "render"]
 
 MOST_FORMULAS = 60
 MOST_GRIDS = 8
@@ -61,7 +62,7 @@ class _Html(BlockWriter[Markup]):
 
     def page(self) -> str:
         template = environment().get_template("page.html.j2")
-        return template.render(
+        written = template.render(
             language=language_of(self.translations),
             direction="rtl" if self.right_to_left else "ltr",
             title=Markup(self.say(self.document.title)),
@@ -73,6 +74,7 @@ class _Html(BlockWriter[Markup]):
             blocks=self._blocks,
             words={name: self._plain(message) for name, message in _html_picture.WORDS.items()},
         )
+        return kept_together(written, right_to_left=self.right_to_left)
 
     def _step(self, step: Step) -> dict[str, Any]:
         conditions = [self.paragraph(Paragraph(condition)) for condition in step.conditions]

@@ -14,7 +14,7 @@ import sympy as sp
 from markupsafe import Markup
 
 from analytic.locale import translations as derived
-from analytic.render.html import answer_form, answer_style
+from analytic.render.html import answer_form, answer_style, kept_together
 from conv_reference.chapter import equations, writing
 from conv_reference.chapter.figures.theme import page_style, svg
 from conv_reference.chapter.language import LANGUAGES, translations
@@ -75,12 +75,13 @@ def render(page: Page) -> str:
             for name, part in page.sections.items()
         }
     template = environment.get_template("page.html")
-    return template.render(
+    written = template.render(
         page=page,
         direction=LANGUAGES[page.language],
         drawings=drawings,
         sections=list(page.sections.items()),
     )
+    return kept_together(written, right_to_left=LANGUAGES[page.language] == "rtl")
 
 
 def titles(_: Gettext) -> dict[str, str]:

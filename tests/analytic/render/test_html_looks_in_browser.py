@@ -81,6 +81,19 @@ def test_the_page_itself_never_scrolls_sideways(
         assert wide <= width, f"{wide} pixels at {width}"
 
 
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_no_mark_stands_alone_on_a_line(page: Page, language: str) -> None:
+    """As the colon did behind ∂Y/∂K on a narrow page."""
+    page.open(STRIDED, language)
+    for width in (320, 400, 900):
+        page.emulate(width)
+        lines = page.run(
+            "return [...document.querySelectorAll('.whole')].map(e => e.getClientRects().length)"
+        )
+        assert {*lines} == {1}
+        assert page.run("return document.documentElement.scrollWidth") <= width
+
+
 def test_wide_blocks_can_be_scrolled_by_keyboard(page: Page) -> None:
     page.emulate(375)
     page.open(STRIDED)
