@@ -10,7 +10,7 @@ from conv_reference.verification.reading import catalogue
 from conv_reference.verification.reading.catalogue import Entry
 from conv_reference.verification.report.groups import Group, rows_of
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.table import Cell, table
+from conv_reference.verification.report.table import Cell, following, table
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Shown:
 
     dtypes: tuple[str, ...]
     open: tuple[Row, ...]
+    following: tuple[Row, ...]  # that fail by what the open ones show; a finding names them
     folded: tuple[Row, ...]  # exact everywhere; none where that is all there are, or a single one
     footnotes: tuple[str, ...]
 
@@ -73,4 +74,7 @@ def shown(report: Report, gathered: Sequence[Group]) -> Shown:
     exact = tuple(row for row in rows if row.is_exact)
     if len(exact) < 2 or len(exact) == len(rows):
         exact = ()
-    return Shown(whole.dtypes, tuple(r for r in rows if r not in exact), exact, whole.footnotes)
+    names = following(whole, report)
+    later = tuple(row for row in rows if row.name in names)
+    rest = tuple(row for row in rows if row not in exact and row not in later)
+    return Shown(whole.dtypes, rest, later, exact, whole.footnotes)

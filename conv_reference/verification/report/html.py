@@ -28,11 +28,13 @@ from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
+from conv_reference.verification.report.sizes import in_words
 from conv_reference.verification.report.summary import (
     calling,
     headline,
     provenance,
     remarks,
+    versions,
 )
 from conv_reference.verification.report.view import PLAIN, Top, View
 
@@ -45,7 +47,11 @@ def render(report: Report, view: View = PLAIN) -> str:
     top = view.top or _alone(report)
     gathered = groups(top.findings)
     checks = shown(report, gathered)
-    anchors = {row.name: row.number for row in (*checks.open, *checks.folded) if row.about}
+    anchors = {
+        row.name: row.number
+        for row in (*checks.open, *checks.following, *checks.folded)
+        if row.about
+    }
     pages = derived(group.first for group in gathered)
     return (
         _environment()
@@ -69,9 +75,9 @@ def render(report: Report, view: View = PLAIN) -> str:
             unsupported=unsupported(report),
             remarks=[
                 *([one_line(top.footnote)] if top.footnote else ()),
-                *calling(report),
-                *remarks(report),
+                *map(_sentence, (*calling(report), *remarks(report))),
             ],
+            versions=versions(report),
             provenance=provenance(report),
         )
     )
@@ -122,6 +128,7 @@ def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str
     return {
         "first": first,
         "title": group.title,
+        "sizes": in_words(first.geometry),
         "known": None if first.known is None else one_line(first.known),
         "explanation": printable(first.explanation).strip("\n"),
         "grids": [] if first.picture else [*by_marks(printable(first.grids).strip("\n"))],
@@ -140,6 +147,13 @@ def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str
             (label, kind, printable(code).strip("\n")) for label, kind, code in codes if code
         ],
     }
+
+
+def _sentence(line: str) -> str:
+    """A note as a sentence, from its capital to its full stop; a name keeps its letters."""
+    first = line.partition(" ")[0]
+    begun = line[:1].upper() + line[1:] if first.strip(":,").isalpha() else line
+    return begun if begun.endswith((".", "?", "!")) else f"{begun}."
 
 
 def _data(markup: Markup) -> Markup:

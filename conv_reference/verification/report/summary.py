@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from conv_reference.verification.report.plain import counted, failed_on, one_lin
 from conv_reference.verification.report.table import is_right
 from conv_reference.verification.report.view import PLAIN, View
 
+_VERSION = re.compile(r"\d+\.\d")
 PERMISSIVE = "permissive: it answers arguments for which there is no convolution"
 _MOST_UNJUDGED = 5  # a mistake of the engine's shows in many cases, and in all alike
 
@@ -75,8 +77,8 @@ def calling(report: Report) -> tuple[str, ...]:
     torchs, answered = report.by_torch
     if torchs and torchs == answered:
         lines.append(
-            "torch's own convolution computed every answer that was listened to: a kernel of its "
-            "own, if it has one, never ran"
+            "every answer whose operations were recorded came from torch's own convolution: a "
+            "kernel of its own, if it has one, never ran"
         )
     if report.never_varied:
         lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
@@ -237,6 +239,13 @@ def provenance(report: Report) -> str:
     took = f", {report.seconds:.1f} s" if math.isfinite(report.seconds) and report.seconds else ""
     environment = ", ".join(f"{key} {value}" for key, value in report.environment.items())
     return one_line(f"seed {report.seed}{took}; {environment}")
+
+
+def versions(report: Report) -> str:
+    """In short what a repetition needs: the seed, and of the environment what has a version."""
+    known = {**report.environment}
+    kept = [f"{key} {value}" for key, value in known.items() if _VERSION.match(str(value))]
+    return one_line(", ".join([*kept, f"seed {report.seed}"]))
 
 
 def share(part: int, whole: int) -> str:

@@ -110,27 +110,33 @@ def table(report: Report, *, fold: bool = False) -> Table:
     return _without_exact(_without_following(whole, report), report) if fold else whole
 
 
-def _without_following(whole: Table, report: Report) -> Table:
-    """The rows that fail only by what other rows show as one; a finding names them."""
+def following(whole: Table, report: Report) -> frozenset[str]:
+    """The rows that fail only by what other rows show; none where they are too few to be folded."""
     found = groups(report.findings)
     own = {name for group in found for name in group.every_row}
     later = {name for group in found for name in group.every_following} - own
-    following = [row for row in whole.rows if row[0] in later and _fails_alone(row[1])]
-    if len(following) < _FEWEST_FOLLOWING:
+    names = frozenset(row[0] for row in whole.rows if row[0] in later and _fails_alone(row[1]))
+    return names if len(names) >= _FEWEST_FOLLOWING else frozenset()
+
+
+def _without_following(whole: Table, report: Report) -> Table:
+    """The rows that fail only by what other rows show as one; a finding names them."""
+    names = following(whole, report)
+    if not names:
         return whole
+    following_rows = [row for row in whole.rows if row[0] in names]
     seen = references(report.findings)
-    names = {name for name, _, _ in following}
     cells = []
     for place, dtype in enumerate(whole.dtypes):
-        asked = [cells_of[place] for _, cells_of, _ in following if cells_of[place].verdict]
+        asked = [cells_of[place] for _, cells_of, _ in following_rows if cells_of[place].verdict]
         failing = [cell for cell in asked if not cell.right]
         numbers = {
             n for (row, of), many in seen.items() if row in names and of == dtype for n in many
         }
         detail = f"see {_listed(sorted(numbers))}" if failing and numbers else ""
         cells.append(replace(_worst(failing or asked), detail=detail) if asked else Cell(""))
-    others = tuple(row for row in whole.rows if row not in following)
-    name = f"{len(following)} that fail by these"
+    others = tuple(row for row in whole.rows if row not in following_rows)
+    name = f"{len(names)} that fail by these"
     return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
 
 

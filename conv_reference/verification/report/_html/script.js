@@ -58,8 +58,9 @@ const filter = () => {
       || cells.every((cell) => cell.className === "");
     if (row.nextElementSibling?.className === "words") row.nextElementSibling.hidden = row.hidden;
   }
-  const folded = document.getElementById("exact");
-  if (folded) folded.hidden = left([...folded.querySelectorAll("tr.check")]) === 0;
+  for (const folded of document.querySelectorAll(".exact-rows, .following-rows")) {
+    folded.hidden = left([...folded.querySelectorAll("tr.check")]) === 0;
+  }
   const said = [[findings, "findings"], [rows, "checks"]].filter(([all]) => all.length)
     .map(([all, name]) => `${left(all)} of ${all.length} ${name}`);
   document.getElementById("left").textContent = said.join(", ");

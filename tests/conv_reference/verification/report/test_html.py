@@ -177,6 +177,40 @@ def test_what_is_exact_everywhere_is_folded_and_nothing_else_is() -> None:
     assert "exact ≤2e-07" in alone.text
 
 
+def test_what_fails_by_the_findings_alone_is_folded() -> None:
+    names = ("jvp", "vmap", "compositions")
+    found = finding(also=names)
+    checks = tuple(row(name, verdict=Verdict.WRONG) for name in (found.check, *names))
+    page = Page(replace(FAULTY, findings=(found,), checks=checks))
+    before, after = page.text.split("3 further checks fail by what the findings show")
+
+    assert page.folded("following-rows") == ["following"]
+    assert "jvp" not in before.split("Checks")[1]
+    assert all(name in after for name in names)
+
+    few = Page(replace(FAULTY, findings=(finding(also=names[:1]),), checks=checks[:2]))
+    assert few.folded("following-rows") == []
+
+
+def test_versions_and_seed_stand_before_the_findings() -> None:
+    head, _ = Page(FAULTY).text.split("Findings")
+
+    assert re.search(r"python \d.*torch \d.*seed 7", head)
+
+
+def test_each_finding_has_its_sizes_in_words() -> None:
+    assert Page(FAULTY).text.count("input 2×2, kernel 1×2, output 2×1") >= 1
+    assert "; input" not in Page(replace(FAULTY, findings=(finding(geometry="none"),))).text
+
+
+def test_notes_are_sentences() -> None:
+    report = replace(RIGHT, called_as=("N as the last axis",), computes="a correlation")
+    text = Page(report).text
+
+    assert "Called with N as the last axis." in text
+    assert "Seems to compute a correlation." in text
+
+
 def test_a_checks_name_opens_what_it_asserts_and_the_fault_that_it_stands_for() -> None:
     page = Page(FAULTY)
     words = next(entry for entry in catalogue.entries() if entry.name == "grad_input")
