@@ -15,6 +15,7 @@ from conv_reference.verification.model.result import Verdict
 SIZES = "float32 n2 c2 h4 w5 o3 k3x2 p1 s2"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1]
 )

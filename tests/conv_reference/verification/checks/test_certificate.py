@@ -63,6 +63,7 @@ def losing(lost: str) -> Callable[..., Tensor]:
     return conv2d
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("lost", ["Y", "dX"])
 @pytest.mark.parametrize("values", ["balanced", "heavy_weight"])
 @pytest.mark.parametrize("dtype", DTYPES)

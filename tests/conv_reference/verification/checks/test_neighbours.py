@@ -29,6 +29,7 @@ SOUND = [
 ]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("check", ["settings", "graph_neighbours"])
 @pytest.mark.parametrize("implementation", SOUND)
 def test_no_false_alarm(implementation: Any, check: str) -> None:
@@ -149,6 +150,7 @@ def test_one_tensor_for_both_has_the_sum_of_both_gradients() -> None:
     assert found["one_tensor_twice", "dX"].startswith("dX + dK of one tensor")
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "name", ["default_dtype_answer", "three_threads", "deterministic_path", "anomaly_path"]
 )

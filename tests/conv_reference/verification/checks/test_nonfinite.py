@@ -176,6 +176,7 @@ def test_it_is_found(implementation: Any, row: str, quantity: str, said: str) ->
     assert any(said in told.get((row, quantity), "") for told in found)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("implementation", "row"),
     [(spread, "nonfinite_input"), (spread_from_kernel, "nonfinite_kernel")],

@@ -15,6 +15,7 @@ from conv_reference.verification.faults.sound import right
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "implementation", [conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1, right.Im2col]
 )

@@ -181,6 +181,7 @@ def test_in_a_child_it_is_known_as_well(registry: Path) -> None:
     assert finding.known == "flipped"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "isolate", [pytest.param(True, id="in a child"), pytest.param(False, id="here")]
 )

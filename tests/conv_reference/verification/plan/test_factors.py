@@ -24,6 +24,8 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.untraced
+
 ALL = tuple(DTYPES.values())
 
 

@@ -19,6 +19,8 @@ from conv_reference.verification.plan.far import far_geometry, log_uniform, real
 from conv_reference.verification.plan.networks import network_geometries
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.untraced
+
 ALL, TARGET = tuple(DTYPES.values()), as_target(conv2d)
 Guard = Callable[[Geometry], bool]
 REAL = [real_geometry(random) for random in [Random(0)] for _ in range(150)]

@@ -17,6 +17,8 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.target.conventions import as_target
 
+pytestmark = pytest.mark.untraced
+
 TARGET = as_target(torch.nn.functional.conv2d)
 ALL = tuple(DTYPES.values())
 REQUEST = Request(ALL, seed=3, cases=2_000)

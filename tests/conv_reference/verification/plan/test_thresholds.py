@@ -46,6 +46,7 @@ GUARDS: dict[str, Callable[[Geometry], bool]] = {
 }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("guard", GUARDS)
 def test_each_threshold_of_the_code_is_met_in_each_run(guard: str) -> None:
     target = as_target(guarded)
@@ -86,6 +87,7 @@ def test_no_padding_is_drawn_for_which_there_is_no_memory() -> None:
     assert any(65_536 in padding for g in drawn for padding in g.padding)
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("without_circumstances")
 def test_integers_of_a_source_that_is_no_python_are_met_in_a_run(tmp_path: Path) -> None:
     source = tmp_path / "kernel.cu"

@@ -83,6 +83,7 @@ def test_the_first_findings_are_open_and_the_others_folded() -> None:
     assert page.tags.count("summary") == 8 + 3 + 1  # snippets, further findings, the table
 
 
+@pytest.mark.untraced
 @given(st.text(max_size=30) | st.text(alphabet="`\\\\<>&|*_[]()!#@:/w.~$ ax", max_size=20))
 @example("a``b`")
 @example("\\")
@@ -100,6 +101,7 @@ def test_code_is_one_code_that_holds_the_text(text: str) -> None:
         assert shown.tags.count("code") == 1
 
 
+@pytest.mark.untraced
 @given(st.text(max_size=30) | st.text(alphabet="`\\\\<>&|*_[]()!#@:/w.~ ax-1=", max_size=20))
 @example("1. a")
 @example("a_b_ *c*")

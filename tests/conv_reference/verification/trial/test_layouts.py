@@ -29,6 +29,7 @@ def gaps(tensor: torch.Tensor) -> torch.Tensor:
     return storage[~own]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("layout", Layout)
 @pytest.mark.parametrize("whole", [False, True], ids=["one dimension", "whole"])

@@ -24,6 +24,8 @@ from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.transforms import leaves_noise
 
+pytestmark = pytest.mark.untraced
+
 SIZES = "n2 c4 h6 w7 o4 k3 p1"
 QUANTITIES = ("Y", "dX", "dK")
 
