@@ -1,5 +1,10 @@
 """The site over the Markdown that lies here: ``make site`` writes it into ``build/site``."""
 
+import re
+from typing import Any
+
+from conv_reference.verification import options
+
 project = "conv-reference"
 html_title = "conv-reference"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -18,3 +23,20 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 90
+
+
+def _with_values(*given: Any) -> tuple[str, str | None] | None:
+    """A default that is an option's reads as its value."""
+    signature, returns = given[-2:]
+    if not signature:
+        return None
+
+    def value(found: re.Match[str]) -> str:
+        return repr(getattr(options, found[1]).default)
+
+    return re.sub(r"\boptions\.([A-Z_]+)\.default", value, signature), returns
+
+
+def setup(app: Any) -> None:
+    """Sphinx calls it."""
+    app.connect("autodoc-process-signature", _with_values)

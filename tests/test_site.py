@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,12 @@ def own_links(page: Path, read: Page) -> Iterator[tuple[Path, str]]:
         if not parts.scheme:
             file = page.parent / unquote(parts.path) if parts.path else page
             yield file.resolve(), unquote(parts.fragment)
+
+
+def test_a_default_that_is_an_options_reads_as_its_value(site: Path) -> None:
+    api = (site / "api.html").read_text()
+
+    assert "options." not in re.sub("<.*?>", "", api[api.index("verification.verify") :])
 
 
 def test_every_link_leads_somewhere(site: Path) -> None:
