@@ -203,6 +203,11 @@ def test_each_finding_has_its_sizes_in_words() -> None:
     assert "; input" not in Page(replace(FAULTY, findings=(finding(geometry="none"),))).text
 
 
+def test_whoever_does_not_know_the_letters_finds_them_above_the_findings() -> None:
+    assert "Y is the output for the input X and the kernel (weight) K." in Page(FAULTY).text
+    assert "Y is the output" not in Page(RIGHT).text
+
+
 def test_notes_are_sentences() -> None:
     report = replace(RIGHT, called_as=("N as the last axis",), computes="a correlation")
     text = Page(report).text
