@@ -148,11 +148,14 @@ _STRIDED = 0.4
 # (brgconv_strided of torch 2.13): four minutes for 4,095 rows below a stride of 4,097.
 _USUAL_STRIDE = 32
 _MOST_ROWS_BY_STRIDE = 200_000
+_MOST_STRIDE = 16_384  # along a row: from some 30,000 on its dX ends the process
 
 
 def _is_quick(g: Geometry) -> bool:
     columns = g.stride[1]
     rows = g.batch * g.input_size[0]
+    if columns > _MOST_STRIDE:
+        return False
     return columns <= _USUAL_STRIDE or rows * columns <= _MOST_ROWS_BY_STRIDE
 
 

@@ -79,6 +79,13 @@ def test_no_stride_is_drawn_for_which_torch_takes_minutes() -> None:
     assert {g.stride[1] for g in wide} >= {4_095, 4_096, 4_097}
 
 
+def test_no_stride_is_drawn_at_which_torch_ends_the_process() -> None:
+    """In dX, along a row: who calls torch and has such a number in its code is not to blame."""
+    strides = [g.stride for g in at_thresholds((32_767,), Random(0), 400)]
+    assert max(columns for _, columns in strides) <= 16_384
+    assert any(rows >= 32_766 for rows, _ in strides)
+
+
 def test_no_padding_is_drawn_for_which_there_is_no_memory() -> None:
     """A stride or a dilation as large skips it: few products, read from 200 GB of zeros."""
     drawn = [*at_thresholds((65_536,), Random(0), 400)]
