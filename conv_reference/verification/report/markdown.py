@@ -213,7 +213,7 @@ def _about(group: Group) -> Iterator[str]:
     if first.grids:
         yield fenced(first.grids)
     if first.cause:
-        yield f"A guess: {prose(first.cause)}"
+        yield prose(first.cause)
     if group.likewise:
         yield "\n".join(f"- and likewise in {code(place)}" for place in group.likewise)
     yield f"Seen in {counted(group.occurrences, 'case')}, by {_codes(group.rows)}."
