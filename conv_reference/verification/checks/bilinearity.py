@@ -167,7 +167,8 @@ def _weighed(trial: Trial, quantity: str, other: Tensor) -> float:
     greatest product where little is summed.
     """
     expected = trial.expect(only=(quantity,))[quantity]
-    greatest = max(float(expected.scale().max()), expected.product())
+    scale = expected.scale()
+    greatest = max(float(scale.max()) if scale.numel() else 0.0, expected.product())
     return greatest * float(other.to(torch.float64).abs().sum())
 
 

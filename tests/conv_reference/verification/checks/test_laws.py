@@ -177,6 +177,33 @@ def test_a_nan_breaks_adjointness() -> None:
     assert found["adjointness", "dX"].endswith("not finite")
 
 
+class OneMoreInTheBias(torch.autograd.Function):
+    @staticmethod
+    def forward(X: Tensor, K: Tensor, b: Tensor) -> Tensor:
+        return functional.conv2d(X, K, b)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> tuple[Tensor, ...]:
+        X, K = ctx.saved_tensors
+        dX = torch.nn.grad.conv2d_input(X.shape, K, G)
+        dK = torch.nn.grad.conv2d_weight(X, K.shape, G)
+        return dX, dK, G.sum((0, 2, 3)) + 1
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_one_more_in_the_bias_breaks_adjointness_of_an_empty_batch_too(samples: int) -> None:
+    def biased(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return OneMoreInTheBias.apply(input, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+
+    found = failures(biased, f"adjointness float32 n{samples} c1 h2 w2 o1 k1")
+
+    assert ("adjointness", "db") in found
+
+
 def test_the_noise_of_a_transform_where_every_product_is_with_padding_is_rounding() -> None:
     blind = "n2 c4 h9 w1 o4 k1x4 s3 p2x3 d2 g2"
 
