@@ -178,6 +178,12 @@ def test_no_formula_is_scrambled_from_right_to_left(pages: Any) -> None:
     assert list(scrambled(pages["he"])) == []
 
 
+def test_no_formula_in_a_sentence_is_torn_at_its_signs(html: str) -> None:
+    outside = re.sub(r"<(bdi|svg|script|style)\b.*?</\1>", "", html, flags=re.DOTALL)
+
+    assert re.findall(r">[^<]*(?:1/[λ√]|√\(|U\[)[^<]*", outside) == []
+
+
 def test_commands_of_a_hebrew_page_ask_for_hebrew(pages: Any) -> None:
     commands = [
         text
