@@ -123,6 +123,14 @@ def test_prose_is_escaped() -> None:
     assert "1 &lt; 2 &amp; <math" in page
 
 
+def test_no_line_of_the_facts_begins_with_their_separator(samples: Samples) -> None:
+    facts = re.findall(
+        r"<p class=.facts.>(.*?)</p>", page_of(samples["strided and padded"].document(), "en")
+    )
+
+    assert facts[0].count(" ·</span> <span>") == facts[0].count("<span>") - 1 > 0
+
+
 def test_language_and_direction_are_declared(samples: Samples) -> None:
     document = samples["chapter"].document()
 

@@ -228,6 +228,21 @@ def test_a_checks_name_opens_what_it_asserts_and_the_fault_that_it_stands_for() 
     assert len(led) == 2  # grad_input and adjointness
 
 
+def test_a_checks_name_parts_behind_its_underscores_and_reads_as_it_is() -> None:
+    page = html.render(replace(RIGHT, checks=(row("grad_output"), row("a_<b>"))))
+
+    assert "grad_<wbr>output" in page
+    assert "a_<wbr>&lt;b&gt;" in page
+    assert "grad_output" in Page(replace(RIGHT, checks=(row("grad_output"),))).text
+
+
+def test_what_a_finding_says_is_read_without_scrolling() -> None:
+    told = [attributes for attributes in Page(FAULTY).all("pre") if attributes["class"] == "told"]
+
+    assert len(told) == len(Page(FAULTY).folded("finding"))
+    assert re.search(r"[^}]*\.told \{ white-space: pre-wrap", html.render(FAULTY))
+
+
 def test_a_check_that_is_not_known_has_a_name_alone() -> None:
     page = Page(replace(RIGHT, checks=(row("grad_output"),)))
 
