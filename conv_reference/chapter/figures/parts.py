@@ -32,8 +32,18 @@ def show_kernel(axes: Axes, kernel: Float[Tensor, "kh kw"], limit: float, *, dig
         strict=True,
     ):
         colour = "white" if abs(value) > 0.65 * limit else "black"
-        text = f"{value:+.{digits}f}" if digits else f"{value:+.3g}".replace("+0", "0")
+        text = _signed(value, digits)
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+
+
+def _signed(value: float, digits: int) -> str:
+    """A number with its sign, where it is not rounded to zero.
+
+    >>> _signed(0.5, 2), _signed(-1.0, 0), _signed(-0.001, 2), _signed(0.0, 0)
+    ('+0.50', '−1', '0.00', '0')
+    """
+    text = f"{value:+.{digits}f}" if digits else f"{value:+.3g}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def show_image(axes: Axes, image: Float[Tensor, "h w"]) -> None:

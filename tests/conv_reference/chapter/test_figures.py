@@ -74,3 +74,11 @@ def test_the_chapters_figure_shows_what_the_caller_gives() -> None:
     assert titles[:2] == ["The fixed kernel K", "The learned kernel"]
     assert f"{float(kernel[0, 0]):+.3f}" in [text.get_text() for text in figure.axes[1].texts]
     assert files.png(figure).startswith(b"\x89PNG")
+
+
+def test_an_element_that_is_rounded_to_zero_has_no_sign_and_a_minus_is_a_minus() -> None:
+    kernel = torch.tensor([[-0.0001, 0.0], [-0.25, 0.25]])
+    figure = chapter.draw(torch.rand(6, 6), kernel, torch.ones(2, 2), "blur")
+
+    shown = [text.get_text() for text in figure.axes[1].texts]
+    assert shown == ["0.000", "0.000", "−0.250", "+0.250"]

@@ -52,3 +52,8 @@ def test_a_cell_of_the_page_opens_its_finding_and_nothing_is_markup() -> None:
     assert page.count(f'id="{link}"') == 1
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize(("count", "counted"), [(1, "1 framework"), (2, "2 frameworks")])
+def test_frameworks_are_counted(count: int, counted: str) -> None:
+    assert f"<h1>Convolution in {counted}</h1>" in rendered(RUNS[:count], "html")
