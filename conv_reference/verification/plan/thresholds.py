@@ -148,7 +148,7 @@ _STRIDED = 0.4
 # (brgconv_strided of torch 2.13): four minutes for 4,095 rows below a stride of 4,097.
 _USUAL_STRIDE = 32
 _MOST_ROWS_BY_STRIDE = 200_000
-_MOST_STRIDE = 16_384  # along a row: from some 30,000 on its dX ends the process
+_MOST_STRIDE = 16_384  # along a row: beyond, torch's dX dies of one channel (docs/found/0045)
 
 
 def _is_quick(g: Geometry) -> bool:
