@@ -197,7 +197,9 @@ class OneMoreInTheBias(torch.autograd.Function):
 @pytest.mark.parametrize("samples", [0, 1])
 def test_one_more_in_the_bias_breaks_adjointness_of_an_empty_batch_too(samples: int) -> None:
     def biased(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return OneMoreInTheBias.apply(input, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+        return OneMoreInTheBias.apply(  # type: ignore[no-any-return, no-untyped-call]  # untyped by torch
+            input, weight, bias
+        )
 
     found = failures(biased, f"adjointness float32 n{samples} c1 h2 w2 o1 k1")
 
