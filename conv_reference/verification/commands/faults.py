@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conv_reference.verification.commands import STATUSES
@@ -24,7 +25,7 @@ examples:
       one of them, put to the cases of a default run up to the first that shows it
   conv-reference faults --all --operator conv_transpose2d
       all those of transposed convolutions
-  conv-reference faults --all --sound --format markdown
+  conv-reference faults --all --sound --format markdown --output faults.md
       all of them, and the sound ones: some seconds of one core for each
 """
 HELP = "planted faults, and what the checks find of them"
@@ -52,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=None, help="(one for each core)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="(text)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="written anew with each that was measured"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when a name is none, or nothing was asked for.
     """
     from conv_reference.verification.console import screen
+    from conv_reference.verification.console.files import require_writable
+    from conv_reference.verification.detection.table import not_measured, rendered
 
     everything = arguments.operator if arguments.all or arguments.list else None
     chosen = _chosen(arguments.names, everything)
@@ -77,10 +83,15 @@ def run(arguments: argparse.Namespace) -> int:
         value = getattr(arguments, option)
         if value is not None and value < least:
             raise ValueError(f"{option} must be at least {least}, got {value}")
-    outcomes, alarms = _measured(arguments, chosen)
-    from conv_reference.verification.detection.table import not_measured, rendered
-
-    screen.show(rendered(outcomes, alarms, arguments.format))
+    if arguments.output is not None:
+        require_writable("--output", arguments.output)
+    outcomes: list[Outcome] = []
+    alarms: list[Alarm] = []
+    for outcomes, alarms in _so_far(arguments, chosen):
+        if arguments.output is not None:
+            arguments.output.write_text(rendered(outcomes, alarms, arguments.format), "utf-8")
+    if arguments.output is None:
+        screen.show(rendered(outcomes, alarms, arguments.format))
     if any(not_measured(outcomes, alarms)):
         return 2
     missed = any(outcome.found is None for outcome in outcomes)
@@ -103,9 +114,11 @@ def _chosen(names: Sequence[str], everything: str | None) -> list[Mutant]:
     return [each for each in FAULTS.values() if wanted & {each.name, each.fault_class}]
 
 
-def _measured(
+def _so_far(
     arguments: argparse.Namespace, chosen: Sequence[Mutant]
-) -> tuple[list[Outcome], list[Alarm]]:
+) -> Iterator[tuple[list[Outcome], list[Alarm]]]:
+    """All that is measured by then, in the order asked, with each that comes."""
+    from conv_reference.verification.console import progress
     from conv_reference.verification.detection.processes import each_apart
     from conv_reference.verification.detection.questions import (
         listened,
@@ -117,12 +130,20 @@ def _measured(
 
     workers = arguments.workers or os.cpu_count() or 1
     asked = [(fault.name, arguments.seed) for fault in chosen]
-    by_name = {
-        outcome.name: outcome for outcome in each_apart(measured, asked, workers, unmeasured)
-    }
     sound = [(name, arguments.seed, arguments.cases) for name in (SOUND if arguments.sound else ())]
-    alarms = {alarm.name: alarm for alarm in each_apart(listened, sound, workers, unheard)}
-    return [by_name[name] for name, _ in asked], [alarms[name] for name, *_ in sound]
+    outcomes: dict[str, Outcome] = {}
+    alarms: dict[str, Alarm] = {}
+    with progress.shown(thing="convolution") as status:
+        status(0, len(asked) + len(sound))
+        for outcome in each_apart(measured, asked, workers, unmeasured):
+            outcomes[outcome.name] = outcome
+            status(len(outcomes), status.total)
+            yield [outcomes[name] for name, _ in asked if name in outcomes], []
+        found = [outcomes[name] for name, _ in asked]
+        for alarm in each_apart(listened, sound, workers, unheard):
+            alarms[alarm.name] = alarm
+            status(len(found) + len(alarms), status.total)
+            yield found, [alarms[name] for name, *_ in sound if name in alarms]
 
 
 def _listed(faults: Sequence[Mutant], form: str) -> str:

@@ -22,7 +22,6 @@ from rich.progress import (
 
 INTERVAL = 10.0  # seconds between two lines in a log
 STARTING = "starting: the target is imported"
-JUDGING = "judging cases"
 GATHERING = "gathering what was seen"
 
 
@@ -36,6 +35,7 @@ class Status:
     total: int = 0
     begun: float = 0.0  # when the first case was judged
     planned: Callable[[int], None] = lambda _: None
+    thing: str = "case"  # what is counted
 
     def __call__(self, done: int, total: int) -> None:
         """Take note of how many cases are judged, of how many; of none when they are planned."""
@@ -54,7 +54,13 @@ class Status:
     @property
     def phase(self) -> str:
         """What is being done."""
-        phase = JUDGING if self.done < self.total else GATHERING if self.total else STARTING
+        phase = (
+            f"judging {self.thing}s"
+            if self.done < self.total
+            else GATHERING
+            if self.total
+            else STARTING
+        )
         return f"{self.run}: {phase}" if self.run else phase
 
     @property
@@ -73,26 +79,29 @@ class Status:
 
 
 @contextmanager
-def shown(*, quiet: bool = False, interval: float = INTERVAL) -> Iterator[Status]:
+def shown(
+    *, quiet: bool = False, interval: float = INTERVAL, thing: str = "case"
+) -> Iterator[Status]:
     """A status that is shown until the block ends.
 
     Args:
         quiet: whether nothing is shown.
         interval: seconds between two lines where standard error is no terminal.
+        thing: what is counted, one of it.
     """
     console = Console(stderr=True)
     if quiet:
-        yield Status()
+        yield Status(thing=thing)
     elif console.is_terminal and not console.is_dumb_terminal:
-        with _bar(console) as status:
+        with _bar(console, thing) as status:
             yield status
     else:
-        with _lines(interval) as status:
+        with _lines(interval, thing) as status:
             yield status
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Status]:
+def _bar(console: Console, thing: str) -> Iterator[Status]:
     counted = (MofNCompleteColumn(), TimeRemainingColumn(compact=True), TextColumn("left"))
     columns = (TextColumn("{task.description}"), BarColumn(), *map(_Counted, counted))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -102,7 +111,7 @@ def _bar(console: Console) -> Iterator[Status]:
             total = status.total or None
             bar.update(task, description=status.phase, completed=status.done, total=total)
 
-        yield Status(update)
+        yield Status(update, thing=thing)
 
 
 class _Counted(ProgressColumn):
@@ -118,13 +127,13 @@ class _Counted(ProgressColumn):
 
 
 @contextmanager
-def _lines(interval: float) -> Iterator[Status]:
+def _lines(interval: float, thing: str) -> Iterator[Status]:
     def planned(total: int) -> None:
-        cases = f"{total:,} case{'' if total == 1 else 's'}"
-        sys.stderr.write(f"conv-reference: {cases} {'is' if total == 1 else 'are'} planned\n")
+        counted = f"{total:,} {thing}{'' if total == 1 else 's'}"
+        sys.stderr.write(f"conv-reference: {counted} {'is' if total == 1 else 'are'} planned\n")
         sys.stderr.flush()
 
-    status, ended = Status(planned=planned), threading.Event()
+    status, ended = Status(planned=planned, thing=thing), threading.Event()
 
     def tell() -> None:
         while not ended.wait(interval):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
@@ -17,6 +19,8 @@ Answer = TypeVar("Answer")
 
 # glibc fills fresh memory with it, so that results which were never written show.
 _PERTURBED = ("MALLOC_PERTURB_", "85")
+LONGEST = 600.0  # seconds for one answer; the slowest takes a tenth of it on a busy machine
+_LOST = "its process ended without an answer, or had none after {:.0f} s"
 
 
 def each_apart(
@@ -26,6 +30,7 @@ def each_apart(
     lost: Callable[[Asked, str], Answer],
     *,
     needed: Sequence[str] = (f"{__package__}.measured",),
+    longest: float = LONGEST,
 ) -> Iterator[Answer]:
     """The answers as they come, each of a process that ends with it.
 
@@ -38,8 +43,9 @@ def each_apart(
         workers: how many processes at a time.
         lost: the answer in place of the one whose process ended, of the item and the reason.
         needed: modules that are imported once for all of them, where processes can be forked.
+        longest: seconds for one answer; a process that takes longer ends with a traceback.
     """
-    waiting = dict(enumerate(items))
+    waiting, question = dict(enumerate(items)), partial(_within, longest, question)
     with _perturbed():
         while waiting:
             for place, answer in _answers(question, dict(waiting), workers, needed):
@@ -48,7 +54,7 @@ def each_apart(
             for place in list(waiting)[:workers]:  # they start in their order
                 item = waiting.pop(place)
                 alone = dict(_answers(question, {place: item}, 1, needed))
-                yield alone[place] if alone else lost(item, "its process ended without an answer")
+                yield alone[place] if alone else lost(item, _LOST.format(longest))
 
 
 def _answers(
@@ -66,6 +72,15 @@ def _answers(
         for done in as_completed(places):
             with suppress(BrokenProcessPool):
                 yield places[done], done.result()
+
+
+def _within(longest: float, question: Callable[[Asked], Answer], item: Asked) -> Answer:
+    """The answer, in a process that shows where it is and ends where it takes longer."""
+    faulthandler.dump_traceback_later(longest, exit=True)
+    try:
+        return question(item)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _pool(workers: int, needed: Sequence[str]) -> ProcessPoolExecutor:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from conv_reference.cli import main
 from conv_reference.verification.commands import faults
+from conv_reference.verification.detection import processes
+from conv_reference.verification.detection.measured import Outcome, nothing_of
 from conv_reference.verification.faults.collection import FAULTS, OPERATORS, planted_in
 
 
@@ -40,6 +45,7 @@ def test_a_class_is_listed_in_lines(form: str, capsys: pytest.CaptureFixture[str
         ([], "name a fault or a class, or ask for --all, --sound or --list"),
         (["short_index", "--workers", "0"], "workers must be at least 1, got 0"),
         (["short_index", "--seed", "-1"], "seed must be at least 0, got -1"),
+        (["short_index", "--output", "nowhere/a"], "--output: no folder 'nowhere'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_carried_out_is_one_line(
@@ -47,6 +53,27 @@ def test_what_cannot_be_carried_out_is_one_line(
 ) -> None:
     assert main(["faults", *arguments]) == 2
     assert capsys.readouterr().err == f"conv-reference faults: error: {said}\n"
+
+
+def test_a_file_has_all_that_was_measured_before_the_run_was_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_answer(_: object, items: list[tuple[str, int]], *__: object) -> Iterator[Outcome]:
+        yield nothing_of(FAULTS[items[1][0]], seed=1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "each_apart", one_answer)
+    file = tmp_path / "faults.json"
+    options = ["--format", "json", "--output", str(file)]
+    with suppress(KeyboardInterrupt):
+        main(["faults", "channels_exchanged", "six_channels", *options])
+
+    kept = json.loads(file.read_text("utf-8"))
+    named = [name for name in FAULTS if name in {"channels_exchanged", "six_channels"}]
+    assert [each["name"] for each in kept["faults"]] == named[1:]
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "2 convolutions are planned" in shown.err
 
 
 @pytest.mark.slow

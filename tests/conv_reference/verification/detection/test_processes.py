@@ -12,16 +12,18 @@ from conv_reference.verification.work.descent import descendants, seen
 
 
 def squared(number: int) -> tuple[int, int]:
-    """Ends its process for 2, while that of 3 is busy."""
+    """Ends its process for 2, while that of 3 is busy; of 7 there is no end."""
     if number == 2:
         os._exit(9)
     if number == 3:
         time.sleep(0.2)
+    if number == 7:
+        time.sleep(600)
     return number, number**2
 
 
 def lost(number: int, reason: str) -> tuple[int, int]:
-    assert reason == "its process ended without an answer"
+    assert reason.startswith("its process ended without an answer, or had none after ")
     return number, -1
 
 
@@ -29,6 +31,11 @@ def lost(number: int, reason: str) -> tuple[int, int]:
 def test_a_process_that_ends_loses_its_own_answer_alone(workers: int) -> None:
     answers = sorted(each_apart(squared, range(6), workers, lost, needed=()))
     assert answers == [(0, 0), (1, 1), (2, -1), (3, 9), (4, 16), (5, 25)]
+
+
+def test_what_does_not_end_is_lost_and_nothing_else() -> None:
+    answers = sorted(each_apart(squared, [6, 7, 8], 2, lost, needed=(), longest=3.0))
+    assert answers == [(6, 36), (7, -1), (8, 64)]
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
