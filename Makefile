@@ -84,7 +84,11 @@ site: .venv/installed
 clean:
 	rm -rf .venv mutants build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# Of 15,000 modules a few thousand are ever imported: Python compiles those, and pip none.
+# Of 15,000 modules a few thousand are ever imported: Python compiles those, and pip none. Where the
+# environment keeps Python from writing what it compiled, each process would compile torch again,
+# which takes longer than most of what it is begun for.
+unexport PYTHONDONTWRITEBYTECODE
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
