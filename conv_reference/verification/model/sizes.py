@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import prod
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.reading.texts import MOST_ELEMENTS, elements_of
+
+_MOST_TAPS = 8_192  # the oracle sums over them, one by one: 0.1 s for each of Y, dX and dK
+
+
+def outgrows(g: Geometry) -> str:
+    """What a geometry has more of than thousands of cases can have; empty where it has not.
+
+    >>> outgrows(Geometry.parse("h20000 w1 k20000x1"))
+    'a kernel of 20,000 taps, at most 8,192 accepted'
+    """
+    taps, elements = prod(g.kernel_size), elements_of(g)
+    if taps > _MOST_TAPS:
+        return f"a kernel of {taps:,} taps, at most {_MOST_TAPS:,} accepted"
+    if elements > MOST_ELEMENTS:
+        return f"{elements:,} elements, at most {MOST_ELEMENTS:,} accepted"
+    return ""
 
 
 @lru_cache(maxsize=2**14)  # each known defect asks of each case
@@ -47,10 +65,22 @@ def _counted(
     size: int, outputs: int, taps: int, stride: int, before: int, dilation: int
 ) -> tuple[int, int]:
     """The outputs, and the taps, that see nothing but padding."""
-    seen = {
-        (i, a)
-        for i in range(outputs)
-        for a in range(taps)
-        if 0 <= stride * i + dilation * a - before < size
-    }
-    return outputs - len({i for i, _ in seen}), taps - len({a for _, a in seen})
+    return (
+        outputs - _landing(outputs, stride, before, size, taps, dilation),
+        taps - _landing(taps, dilation, before, size, outputs, stride),
+    )
+
+
+def _landing(count: int, stride: int, before: int, size: int, steps: int, step: int) -> int:
+    """Of so many walks, each a stride further on, those of which a step lands on a pixel."""
+    if size < step:  # a walk may pass over all of them
+        return sum(_lands(before - stride * i, size, steps, step) for i in range(count))
+    first = -(-max(before - step * (steps - 1), 0) // stride)  # that reaches the first pixel
+    past = -(-(before + size) // stride)  # that begins behind the last
+    return max(0, min(past, count) - first)
+
+
+def _lands(start: int, size: int, steps: int, step: int) -> bool:
+    """Whether any of so many steps from 0 lands on one of ``size`` pixels from ``start`` on."""
+    first, last = -(-max(start, 0) // step), (start + size - 1) // step
+    return first <= min(last, steps - 1)

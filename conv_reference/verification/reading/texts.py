@@ -29,13 +29,18 @@ def require_size(geometry: Geometry) -> None:
     Raises:
         ValueError: one line with the number of elements and what is accepted.
     """
-    padded = geometry.batch * geometry.in_channels * prod(geometry.padded_size)
-    elements = padded + prod(geometry.weight_shape) + prod(geometry.output_shape)
+    elements = elements_of(geometry)
     if elements > MOST_ELEMENTS:
         raise ValueError(
             f"X with its padding, K and Y must have at most {MOST_ELEMENTS:,} elements together, "
             f"got {elements:,} with the geometry {geometry}"
         )
+
+
+def elements_of(geometry: Geometry) -> int:
+    """How many elements X with its padding, K and Y have together."""
+    padded = geometry.batch * geometry.in_channels * prod(geometry.padded_size)
+    return padded + prod(geometry.weight_shape) + prod(geometry.output_shape)
 
 
 def geometry(text: str) -> None:

@@ -17,10 +17,12 @@ from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, GRADIENTS, Opera
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.domain import EVERYWHERE, Domain, some_inside, towards
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.sizes import outgrows
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.lines import Written
 from conv_reference.verification.target.spelling import Spelling
 
+_MOST_LOOKED_AT = 8  # geometries of a domain that are too large to be tried
 _MOST_MOVES = 3  # of a geometry towards the domain, where its convention moves it out again
 # What torch's conv2d takes after input and weight, and a layer's constructor may take.
 OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
@@ -194,7 +196,8 @@ class Target:
         """The same, asked for what is inside of a domain, and of its own, alone.
 
         Raises:
-            ValueError: when it can be asked for nothing there; one line.
+            ValueError: when it can be asked for nothing there, or only for what is too large to be
+                tried by the thousand; one line.
         """
         if where in {"", self.domain.where}:
             return self
@@ -202,10 +205,22 @@ class Target:
             f"({text})" if " or " in text else text for text in (self.domain.where, where) if text
         )
         free, domain = replace(self, domain=EVERYWHERE), Domain(both)
+        outgrown: list[str] = []
         for geometry in some_inside(both):
             anchor = free.restrict_geometry(geometry)
-            if anchor in domain:
+            if anchor not in domain:
+                continue
+            too_large = outgrows(anchor)
+            if not too_large:
                 return replace(self, domain=Domain(both, anchor))
+            outgrown.append(f": {anchor} has {too_large}")
+            if len(outgrown) >= _MOST_LOOKED_AT:
+                break
+        if outgrown:
+            raise ValueError(
+                f"{self.name} can be asked for nothing but sizes that are too large to be tried "
+                f"where {both}{outgrown[0]}"
+            )
         raise ValueError(f"{self.name} can be asked for no sizes where {both}")
 
     def _restricted(self, geometry: Geometry) -> Geometry:

@@ -94,3 +94,13 @@ def test_each_mode_has_each_size_far_out_in_a_default_run(seed: int) -> None:
     for case in mode_cases(TARGET, Request(ALL, seed=seed), modes, COVERING):
         lacking[case.check] -= {what for what, is_far in FAR.items() if is_far(case.geometry)}
     assert not {name: sizes for name, sizes in lacking.items() if sizes}
+
+
+def test_where_no_size_has_room_for_exact_integers_no_case_is_drawn_for_ever() -> None:
+    """Sums of 300 products are past the 256 integers that bfloat16 holds."""
+    target = TARGET.within("c >= 300 and g == 1")
+    every = selected_checks(target, ())
+    small = [check for check in every if check.sample == Sample.SMALL and not check.real][:1]
+    dtypes = (torch.float32, torch.bfloat16)
+    found = [*mode_cases(target, Request(dtypes, seed=3, cases=200), small, ())]
+    assert {case.dtype for case in found} == {torch.float32}

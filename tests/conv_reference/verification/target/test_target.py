@@ -88,3 +88,21 @@ def test_a_description_travels_and_cannot_be_called(target: Any) -> None:
 def test_what_can_be_asked_for_nothing_is_refused_with_the_domain() -> None:
     with pytest.raises(ValueError, match=r"Conv2d can be asked for no sizes where kh == 7$"):
         TARGETS[2].within("kh == 7")
+
+
+@pytest.mark.parametrize(
+    ("where", "has"),
+    [
+        (
+            "kh > 100000",
+            "h100001 w1 o1 k100001x1 s1 p0 d1 g1 has a kernel of 100,001 taps, at most",
+        ),
+        (
+            "h > 2000000000",
+            "w1 o1 k1x1 s1 p0 d1 g1 has 4,000,000,003 elements, at most 134,217,728",
+        ),
+    ],
+)
+def test_what_can_be_asked_for_large_sizes_alone_is_refused_with_one(where: str, has: str) -> None:
+    with pytest.raises(ValueError, match=f"nothing but sizes that are too large .*{has}"):
+        TARGETS[0].within(where)
