@@ -322,11 +322,11 @@ def _blocks(tensor: Tensor, *, kept: bool = False) -> Iterator[slice]:
 
 def _over_samples(block: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
     """Σ_n u_n T[n] of a block: (C, H, W)."""
-    u, (_, c, h, w) = weights.to(dtype), block.shape
+    u, (n, c, h, w) = weights.to(dtype), block.shape
     if is_channels_last(block):
-        flat = block.permute(0, 2, 3, 1).reshape(len(u), -1).to(dtype)
+        flat = block.permute(0, 2, 3, 1).reshape(n, h * w * c).to(dtype)
         return (u @ flat).reshape(h, w, c).permute(2, 0, 1)
-    return (u @ block.reshape(len(u), -1).to(dtype)).reshape(block.shape[1:])
+    return (u @ block.reshape(n, c * h * w).to(dtype)).reshape(c, h, w)
 
 
 def _over_channels(block: Tensor, weights: Tensor, groups: int, dtype: torch.dtype) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any
 
 from conv_reference.verification import accelerator
 from conv_reference.verification.step import dispatched
-from conv_reference.verification.step.certificate import Seen
 from conv_reference.verification.step.dispatched import Answer, Dispatched
 from conv_reference.verification.step.places import Place, inspect
 from conv_reference.verification.step.rounded import as_if
@@ -28,20 +27,16 @@ class Again:
         read = dispatched.backward if self.call.backward else dispatched.forward
         return read(self.arguments, answered)
 
-    def explained(self, said: str, answer: Answer, place: Place, seen: Seen) -> str:
-        """What is wrong, and where too few bits are to blame, the switch that they come from.
+    def cause(self, answer: Answer, place: Place) -> str:
+        """Where too few bits are to blame, the switch that they come from, behind a colon.
 
         Args:
-            said: what is wrong.
-            answer: that is.
+            answer: that is wrong.
             place: where.
-            seen: of the quantity; only its first finding is looked into.
         """
-        if seen.finding:
-            return said
         pixel = place.index[-2:] if len(place.index) > 2 else ()
         why = self._of_tf32(answer.name, pixel) or as_if(answer, pixel)
-        return f"{said}: {why}" if why else said
+        return why and f": {why}"
 
     def _of_tf32(self, name: str, pixel: tuple[int, ...]) -> str:
         """Whether a device's ten bits are to blame: then it is right without them."""

@@ -41,7 +41,10 @@ def _roles(call: Dispatched, operands: Operands, number: int) -> list[Tensor | N
 
 def _bias(call: Dispatched, operands: Operands) -> Tensor:
     """As many as the output has channels: of a transposed convolution the form's input."""
-    return operands.input[0, :, 0, 0] if call.transposed else operands.bias
+    if not call.transposed:
+        return operands.bias
+    X = operands.input
+    return X[0, :, 0, 0] if X.numel() else X.new_zeros(X.shape[1])
 
 
 def _like(argument: Tensor, values: Tensor | None) -> Tensor:

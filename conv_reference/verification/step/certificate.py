@@ -32,12 +32,14 @@ class Seen:
     expected: str = ""
     actual: str = ""
 
-    def found(self, said: str, place: Place, *, over_integers: bool = False) -> None:
-        """Something is wrong; the first stays."""
-        if not self.finding:
-            self.finding, self.index = said, place.index
-            self.is_of_replay = over_integers
-            self.expected, self.actual = f"{place.expected:.17g}", f"{place.actual:.17g}"
+    def found(self, said: str, place: Place, *, over_integers: bool = False) -> bool:
+        """Something is wrong; the first stays, and whether it is that."""
+        if self.finding:
+            return False
+        self.finding, self.index = said, place.index
+        self.is_of_replay = over_integers
+        self.expected, self.actual = f"{place.expected:.17g}", f"{place.actual:.17g}"
+        return True
 
     def take(self, verdict: Verdict, *, bits: float, limit: float) -> None:
         """A call judged in place."""

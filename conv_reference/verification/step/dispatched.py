@@ -19,6 +19,8 @@ from conv_reference.geometry import Geometry
 from conv_reference.quantities import GRADIENTS
 
 FORWARD, BACKWARD = "convolution", "convolution_backward"
+# Made up of FORWARD; by these names in inference mode.
+COMPOSITE = frozenset(f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3))
 # What carries out a convolution, or makes its patches, by another name: met, it is not judged.
 _KIN = re.compile(r"conv(?!er)|im2col|col2im")
 
@@ -121,7 +123,7 @@ def backward(arguments: Sequence[Any], gradients: Sequence[Any]) -> Dispatched:
         mask, (of_input, Face.WEIGHT, of_bias), GRADIENTS, gradients, strict=True
     ):
         if wanted and isinstance(value, Tensor):
-            answers.append(Answer(whole, face, _as_planar(value), name))
+            answers.append(Answer(whole, face, _shaped(whole, face, _as_planar(value)), name))
     return Dispatched(True, X, K, tuple(answers), geometry, bool(transposed))
 
 
@@ -130,7 +132,9 @@ def _checked(tensor: Any) -> Tensor:
         raise NotJudged("not a floating tensor")
     if type(tensor) not in {Tensor, torch.nn.Parameter}:
         raise NotJudged(f"a tensor of the subclass {type(tensor).__name__}")
-    if tensor.layout != torch.strided or tensor.device.type == "meta":
+    if tensor.is_meta:
+        raise NotJudged("a tensor on the device meta, which has no numbers")
+    if tensor.layout != torch.strided:
         raise NotJudged("a tensor without strided memory")
     return tensor
 
@@ -150,21 +154,50 @@ def _planar(
     if dimensions == 1:
         stride, padding, dilation = [1, *stride], [0, *padding], [1, *dilation]
         big, small, kernel = (tensor.unsqueeze(-2) for tensor in (big, small, kernel))
-    _, _, h, w = big.shape
-    geometry = Geometry(
-        batch=big.shape[0],
-        in_channels=big.shape[1],
-        out_channels=small.shape[1],
-        input_size=(h, w),
-        kernel_size=(kernel.shape[2], kernel.shape[3]),
-        stride=(stride[0], stride[1]),
-        padding=((padding[0],) * 2, (padding[1],) * 2),
-        dilation=(dilation[0], dilation[1]),
-        groups=groups,
-    )
+    geometry = _geometry(big, small, kernel, stride, padding, dilation, groups)
     if geometry.output_shape != tuple(small.shape):
         raise NotJudged(f"shapes that fit no convolution: {tuple(small.shape)} of {geometry}")
     return geometry, (big, small, kernel)
+
+
+def _geometry(
+    big: Tensor,
+    small: Tensor,
+    kernel: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Geometry:
+    try:
+        return Geometry(
+            batch=big.shape[0],
+            in_channels=big.shape[1],
+            out_channels=small.shape[1],
+            input_size=(big.shape[2], big.shape[3]),
+            kernel_size=(kernel.shape[2], kernel.shape[3]),
+            stride=(stride[0], stride[1]),
+            padding=((padding[0],) * 2, (padding[1],) * 2),
+            dilation=(dilation[0], dilation[1]),
+            groups=groups,
+        )
+    except ValueError as error:  # as without channels, which torch answers with zeros
+        raise NotJudged(str(error)) from error
+
+
+def _shaped(form: Form, face: Face, value: Tensor) -> Tensor:
+    """The value, where it has the shape of the face; torch itself refuses it otherwise."""
+    g = form.geometry
+    shape = {
+        Face.OUTPUT: g.output_shape,
+        Face.INPUT: g.input_shape,
+        Face.WEIGHT: g.weight_shape,
+        Face.BIAS: (g.out_channels,),
+        Face.INPUT_BIAS: (g.in_channels,),
+    }[face]
+    if tuple(value.shape) != shape:
+        raise NotJudged(f"a gradient of the shape {tuple(value.shape)}, which is none of {g}")
+    return value
 
 
 def _as_planar(value: Tensor) -> Tensor:

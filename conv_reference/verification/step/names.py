@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +25,7 @@ class Names:
 
     def __init__(self, model: nn.Module | None, unheard: Unheard) -> None:
         self._model, self._unheard = model, unheard
-        self._stack: list[str] = []
+        self._here = threading.local()  # each thread is in a module of its own
         self._handles: list[RemovableHandle] = []
         self._by_operands: dict[tuple[int, _Kernel], str] = {}
         self._by_kernel: dict[_Kernel, str] = {}
@@ -46,7 +47,15 @@ class Names:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._stack.clear()
+        self._here = threading.local()
+
+    @property
+    def _stack(self) -> list[str]:
+        """The modules whose forward pass is under way in this thread."""
+        if not hasattr(self._here, "stack"):
+            self._here.stack = []
+        found: list[str] = self._here.stack
+        return found
 
     def _hooked(self, path: str, module: nn.Module) -> list[RemovableHandle]:
         def enter(_: nn.Module, __: Any) -> None:

@@ -148,6 +148,44 @@ def inspect(
     )
 
 
+def least_told(answer: Answer, *, direct: bool, allowed_bits: int | None) -> float:
+    """Of a tap or a bias about the smallest error that ``inspect`` would not take for rounding's.
+
+    Estimated from a part of the operands: the taps themselves are computed once more only where
+    something is suspect.
+
+    Args:
+        answer: what was computed.
+        direct: as of ``inspect``.
+        allowed_bits: as of ``inspect``.
+
+    Returns:
+        0 where an element that stands out is told by that alone.
+    """
+    kernel = answer.form.geometry.kernel_size if answer.face == Face.WEIGHT else (1,)
+    elements_there = answer.value.numel() // math.prod(kernel)
+    index = (0, 0) if answer.face == Face.WEIGHT else (0,)
+    if direct and elements_there >= FEWEST and not _repeats_itself(answer, index):
+        return 0.0
+    terms, unit = _terms(answer.form, answer.face), torch.finfo(answer.value.dtype).eps / 2
+    scale = float(terms)
+    if answer.face != Face.INPUT_BIAS:
+        scale *= _usual(given(answer.form.grad_output))
+    if answer.face != Face.BIAS:
+        scale *= _usual(given(answer.form.input))
+    shares = [_gamma(terms + 1, unit), 0.0 if direct else _factor(answer) * unit]
+    if allowed_bits is not None:
+        shares.append(2.0 ** (1 - allowed_bits))
+    return max(shares) * scale
+
+
+def _usual(tensor: Tensor) -> float:
+    """The mean absolute value, of some samples and channels."""
+    n, c = tensor.shape[:2]
+    some = tensor[:: -(-n // 2) or 1, :: -(-c // 8)]
+    return float(some.to(torch.float64).abs().mean()) if some.numel() else 0.0
+
+
 def _share_exact(errors: Tensor) -> float:
     return float((errors == 0).double().mean()) if errors.numel() >= FEWEST else 0.0
 

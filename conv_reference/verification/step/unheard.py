@@ -7,8 +7,10 @@ of both a certificate knows nothing, and says so.
 from __future__ import annotations
 
 from collections import Counter
+from threading import get_ident
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 from torch.nn.modules.conv import _ConvNd
@@ -20,16 +22,16 @@ class Unheard:
     def __init__(self, not_judged: Counter[str]) -> None:
         self.listening = False  # to the dispatcher: else nothing can be missed
         self._not_judged = not_judged
-        self._heard: set[str] = set()
+        self._heard: set[tuple[int, str]] = set()  # in which thread, and where
         self._first: dict[str, str] = {}  # where each kind was met first
 
     def entered(self, path: str) -> None:
         """A module's forward pass begins."""
-        self._heard.discard(path)
+        self._heard.discard((get_ident(), path))
 
     def heard(self, path: str) -> None:
         """A convolution was carried out in this module."""
-        self._heard.add(path)
+        self._heard.add((get_ident(), path))
 
     def kin(self, operator: str, path: str) -> None:
         """An operator is met that carries out a convolution by another name, in a module or ""."""
@@ -39,11 +41,15 @@ class Unheard:
         """A module's forward pass has ended."""
         if not self.listening:
             return
-        if path in self._heard and is_hand_written(output):
+        is_heard = (get_ident(), path) in self._heard
+        if is_heard and is_hand_written(output):
             self.hand_written(path)
-        elif isinstance(module, _ConvNd) and path not in self._heard:
-            kind = type(module).__name__
-            self._count(kind, path, f"{kind} without a convolution of torch's, as")
+        elif isinstance(module, _ConvNd) and not is_heard:
+            # A thread that was begun within the block has no mode of its own.
+            elsewhere = torch._C._len_torch_dispatch_stack() == 0  # noqa: SLF001
+            how = "in another thread" if elsewhere else "without a convolution of torch's"
+            kind = f"{type(module).__name__} {how}, as"
+            self._count(kind, path, kind)
 
     def _count(self, kind: str, path: str, said: str) -> None:
         first = self._first.setdefault(kind, path)

@@ -318,19 +318,18 @@ def test_of_an_answer_of_zeros_any_error_would_be_seen() -> None:
     assert str(certificate).count("rounded <0 / exact") == 3
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"every": 0}, "every must be at least 1, got 0"),
-        ({"sample": 0.0}, r"sample must be above 0 and at most 1, got 0\.0"),
-        ({"sample": 1.5}, r"sample must be above 0 and at most 1, got 1\.5"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-    ],
-    ids=["every", "no sample", "more than all", "seed"],
-)
-def test_what_is_out_of_range_is_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        certify(**options)
+def test_what_was_entered_is_not_entered_again() -> None:
+    once = certify()
+    message = (
+        r"^this certify\(\) was entered before; each is for one with block: call certify again$"
+    )
+    with once as certificate:
+        with pytest.raises(RuntimeError, match=message):
+            once.__enter__()
+        nn.Conv2d(3, 4, 3)(IMAGES)
+    with pytest.raises(RuntimeError, match=message), once:
+        pass
+    assert "1 of 1 calls judged" in str(certificate)
 
 
 def test_the_hooks_are_gone_afterwards() -> None:

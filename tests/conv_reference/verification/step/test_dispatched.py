@@ -31,7 +31,7 @@ def test_a_call_is_read_with_its_geometry() -> None:
         (Y.long(), "not a floating tensor"),
         ((Y,), "not a floating tensor"),
         (Y.as_subclass(Tagged), "a tensor of the subclass Tagged"),
-        (Y.to("meta"), "a tensor without strided memory"),
+        (Y.to("meta"), "a tensor on the device meta, which has no numbers"),
         (Y.to_sparse(), "a tensor without strided memory"),
     ],
     ids=["integers", "a tuple", "a subclass", "meta", "sparse"],

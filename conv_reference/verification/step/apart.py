@@ -1,0 +1,109 @@
+"""The judge's work, kept apart from the step that it judges: its arithmetic, and its errors."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.step.dispatched import NotJudged
+from conv_reference.verification.target.answers import message_of, type_name
+
+_MOST_SAID = 300  # characters of an error
+_here = threading.local()
+
+
+@contextmanager
+def sparing(not_judged: Counter[str], what: str) -> Iterator[None]:
+    """Whatever is raised within is listed as not judged, and never reaches the step.
+
+    Args:
+        not_judged: where it is counted.
+        what: is judged within.
+    """
+    try:
+        yield
+    except NotJudged as reason:
+        not_judged[f"{what}: {reason}"] += 1
+    except Exception as error:
+        said = one_line(f"{type_name(error)}: {message_of(error, _MOST_SAID)}")
+        not_judged[f"{what}: certify itself failed with {said}"] += 1
+
+
+def is_judging() -> bool:
+    """Whether a judge is at work in this thread: what it computes is no part of the step."""
+    return getattr(_here, "judging", False)
+
+
+@contextmanager
+def undisturbed(device: torch.device) -> Iterator[None]:
+    """The judge's own arithmetic: no graph, no autocast, and float32 products in full precision.
+
+    Args:
+        device: on which it is carried out.
+    """
+    has_autocast = torch.amp.is_autocast_available(device.type)
+    outer, _here.judging = is_judging(), True
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            # A default device is a mode of functions.
+            stack.enter_context(torch._C.DisableTorchFunction())  # noqa: SLF001
+            if has_autocast:
+                stack.enter_context(torch.autocast(device.type, enabled=False))
+            stack.enter_context(_in_full_precision())
+            yield
+    finally:
+        _here.judging = outer
+
+
+def _in_full_precision() -> AbstractContextManager[None]:
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # it was set for one library alone, and torch has no word for that
+        return _each_in_full_precision()
+    return nullcontext() if before == "highest" else _highest(before)
+
+
+@contextmanager
+def _highest(before: str) -> Iterator[None]:
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def _each_in_full_precision() -> Iterator[None]:
+    """The same by the settings of each library that multiplies matrices."""
+    backends: Any = torch.backends
+    lowered = {
+        library: library.fp32_precision
+        for library in (backends.cuda.matmul, backends.mkldnn.matmul)
+        if library.fp32_precision not in {"none", "ieee"}
+    }
+    for library in lowered:
+        library.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for library, precision in lowered.items():
+            # One that follows the setting of all goes on to follow it.
+            follows = precision == backends.fp32_precision
+            library.fp32_precision = "none" if follows else precision
+
+
+def is_recorded() -> bool:
+    """Whether a call is recorded rather than carried out for its numbers.
+
+    What the judge computes would be recorded as well.
+    """
+    key = torch._C._TorchDispatchModeKey  # noqa: SLF001 (there is no public one)
+    recording = (key.PROXY, key.FUNCTIONAL, key.FAKE)
+    return any(torch._C._get_dispatch_mode(mode) is not None for mode in recording)  # noqa: SLF001
