@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from conv_reference.quantities import FIRST_ORDER
+from conv_reference.quantities import FIRST_ORDER, LETTERS
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.known.entries import KnownError, read
 from conv_reference.verification.model.case import Case, dtype_name
@@ -40,7 +40,7 @@ class Defect:
     link: str  # of the record in docs/found, or of the public thread
     date: str  # on which it was last seen, year-month-day
     targets: tuple[str, ...]  # beginnings of target names
-    quantities: tuple[str, ...]  # of Y, dX, dK and db: those that it spoils, or crashes over
+    quantities: tuple[str, ...]  # those that it spoils, keeps, or crashes over
     checks: tuple[str, ...] = ()  # rows of the report
     verdicts: tuple[str, ...] = (Verdict.WRONG.value,)
     actual: tuple[str, ...] = ()  # what is found, where it is nothing else: "nan", "no gradient"
@@ -142,8 +142,9 @@ def _defect(path: Path, entry: Mapping[str, Any]) -> Defect:
 
 
 def _quantities(path: Path, defect: Defect) -> None:
-    if not defect.quantities or not {*defect.quantities} <= {*FIRST_ORDER}:
-        accepted, given = ", ".join(FIRST_ORDER), list(defect.quantities)
+    known = (*FIRST_ORDER, *LETTERS.values())
+    if not defect.quantities or not {*defect.quantities} <= {*known}:
+        accepted, given = ", ".join(known), list(defect.quantities)
         raise KnownError(
             f"{path}: {defect.name}: quantities must be one or more of {accepted}, got {given}"
         )

@@ -152,6 +152,14 @@ def test_where_the_wrong_number_is_always_the_same_another_is_not_the_defects() 
     assert (defect.matches(CASE, nan), defect.matches(CASE, zero)) == (True, False)
 
 
+def test_what_a_call_keeps_alive_is_known_where_the_entry_says_so() -> None:
+    held = replace(ANYTHING, quantities=("K",), checks=("released_memory",), actual=("still held",))
+    kept = {name: whole("released_memory", name, "freed", "still held") for name in ("X", "K")}
+    case = Case.parse("released_memory float32 n1 c2 h4 w4 o2 k2x2")
+
+    assert [name for name in kept if held.matches(case, kept[name])] == ["K"]
+
+
 def test_every_size_can_be_named() -> None:
     geometry = Geometry.parse("n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1x2 g2")
     text = (
@@ -201,11 +209,11 @@ def test_a_registry_is_read(tmp_path: Path) -> None:
         (ENTRY.replace("quantities", "#"), "known.toml: depthwise lacks quantities"),
         (
             ENTRY.replace('["dK"]', "[]"),
-            "depthwise: quantities must be one or more of Y, dX, dK, db, got []",
+            "depthwise: quantities must be one or more of Y, dX, dK, db, X, K, b, G, got []",
         ),
         (
             ENTRY.replace('["dK"]', '["dW"]'),
-            "depthwise: quantities must be one or more of Y, dX, dK, db, got ['dW']",
+            "depthwise: quantities must be one or more of Y, dX, dK, db, X, K, b, G, got ['dW']",
         ),
         (ENTRY.replace("g == c", "g = c"), "not a predicate over sizes: 'n > 1 and g = c'"),
         (ENTRY.replace("g == c", "m == c"), "not a predicate over sizes: 'n > 1 and m == c'"),
