@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ class Seen:
     bits_in_place: float = math.inf  # the least effective ones; infinite where all was exact
     bits_replayed: float = math.inf
     limit: float = 0.0  # the greatest of the detection limits of its calls
+    # Exact over integers: the probability that an error was missed, at most; None is not known.
+    miss_bound: float | None = None
     not_exact: str = ""  # over integers, where it is rounded the most: that element
     finding: str = ""  # the first that is wrong, with its element
     is_of_replay: bool = False  # whether that was found over integers
@@ -53,6 +56,14 @@ class Seen:
         self.judged += 1
         if is_wrong:
             self.wrong.append(step)
+
+    def take_exact(self, miss_bound: float | None) -> None:
+        """A replay over integers that is exact; of several kinds of calls the weakest counts."""
+        is_first = self.replayed == Verdict.UNSUPPORTED
+        known = (miss_bound,) if is_first else (miss_bound, self.miss_bound)
+        bounds = [bound for bound in known if bound is not None]
+        self.miss_bound = max(bounds) if len(bounds) == len(known) else None
+        self.take_replay(Verdict.EXACT, bits=math.inf)
 
     def take_replay(self, verdict: Verdict, *, bits: float, said: str = "") -> None:
         """A replay over integers; where it is rounded, with the element."""
@@ -261,7 +272,52 @@ def _legend(rows: list[Row]) -> list[str]:
         lines.append(
             "  / over integers, where a direct algorithm makes no error: exact, to the bit"
         )
-    return lines
+    return [*lines, *(line for said in missed(every) for line in _wrapped(said))]
+
+
+def _wrapped(said: str) -> list[str]:
+    return textwrap.wrap(said, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def missed(every: Sequence[Seen]) -> Iterator[str]:
+    """What may be missed, with which probability at most, and what is assumed for that.
+
+    Args:
+        every: quantity of a certificate.
+    """
+    if any(seen.judged for seen in every):
+        yield (
+            "missed in place: several errors at one pixel or tap, where their sum with random "
+            f"signs is near zero, which it is in at most {_percent(_OF_SIGNS)} of the calls; each "
+            "draws its own"
+        )
+    exact = [seen.miss_bound for seen in every if seen.replayed == Verdict.EXACT]
+    bounds = [bound for bound in exact if bound is not None]
+    if bounds:
+        yield (
+            f"missed over integers: an error, with probability at most {_percent(max(bounds))}, if "
+            "what ran is linear in each of its operands, as a convolution is; an error that shows "
+            "on other numbers alone is not met there"
+        )
+    if exact[len(bounds) :]:
+        some = (
+            f"for {len(exact) - len(bounds):,} of {counted(len(exact), 'answer')} "
+            if bounds
+            else ""
+        )
+        yield (
+            f"over integers no probability is known {some}of what is missed: their batch is empty, "
+            "or their dtype holds too few integers"
+        )
+
+
+def _percent(probability: float) -> str:
+    """Rounded up, for it is a bound."""
+    return f"{math.ceil(100 * probability)} %"
+
+
+_WIDTH = 96  # of a line under the table
+_OF_SIGNS = 0.75  # a bilinear form in ±1 that is not zero, by Schwartz and Zippel
 
 
 def _cell(seen: Seen | None) -> str:

@@ -143,7 +143,7 @@ class Judge:
         for held in replay(again, self._seed, allowed_bits=self._allowed_bits):
             place, seen = held.place, row.seen(held.answer.name)
             if place is None:
-                seen.take_replay(Verdict.EXACT, bits=float("inf"))
+                seen.take_exact(held.miss_bound)
                 continue
             where = f"{told(held.answer, place)}{held.extent}"
             if place.is_outside:

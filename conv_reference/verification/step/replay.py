@@ -16,11 +16,11 @@ from torch import Tensor
 
 from conv_reference.combination import Combination, draw_weights
 from conv_reference.geometry import Geometry
-from conv_reference.operands import Operands, can_be_exact
+from conv_reference.operands import Operands, Role, can_be_exact, exact_magnitudes
 from conv_reference.verification.model.case import CERTIFICATE, Case, Values
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.arguments import with_operands
-from conv_reference.verification.step.dispatched import Answer, Dispatched
+from conv_reference.verification.step.dispatched import Answer, Dispatched, Face
 from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.impulses import over_impulses
 from conv_reference.verification.step.places import OUTLYING, SPARED, Place, extent, inspect
@@ -38,6 +38,8 @@ class Replayed:
     place: Place | None = None  # where it is not exact, the element that is off the most
     over: str = "integers"  # or impulses, of which each sum has one product
     extent: str = ""  # where else it is off, in words
+    # Where it is exact, the probability that an error was missed, at most; None of sparse integers.
+    miss_bound: float | None = None
 
 
 def replay(again: Again, seed: int, *, allowed_bits: int | None = None) -> list[Replayed]:
@@ -71,7 +73,7 @@ def _held(
 ) -> Iterator[Replayed]:
     for answer, equation in equations(combination, call.answers):
         if equation.holds:
-            yield Replayed(answer, is_exact=True)
+            yield Replayed(answer, is_exact=True, miss_bound=miss_bound(answer))
             continue
         off = equation.residual.abs().nan_to_num(nan=torch.inf)
         flat = int(off.argmax())
@@ -105,6 +107,41 @@ def _spares_most(place: Place, dtype: torch.dtype) -> bool:
     return place.spared >= SPARED and place.bits < usual - math.log2(OUTLYING)
 
 
+# Which operands an answer is a product of, and how many of a combination's weights it meets.
+_FACTORS: dict[Face, tuple[tuple[Role, ...], int]] = {
+    Face.OUTPUT: (("input", "weight"), 2),
+    Face.INPUT: (("grad_output", "weight"), 2),
+    Face.WEIGHT: (("grad_output", "input"), 2),
+    Face.BIAS: (("grad_output",), 1),
+    Face.INPUT_BIAS: (("input",), 1),
+}
+
+
+def miss_bound(answer: Answer) -> float | None:
+    """The probability that an answer with an error passes over integers, at most.
+
+    If what ran is a multilinear map, so is its error. With integers from -m to m without 0 one
+    that is not zero shows with probability at least 1 - 1/(2m) for each operand, and in the
+    combination with at least 1 - 1/(2m) for each of its weights (Schwartz and Zippel).
+
+    Args:
+        answer: that is exact.
+
+    Returns:
+        None where nothing is summed, or the dtype holds too few integers to draw them so.
+    """
+    geometry, dtype = answer.form.geometry, answer.value.dtype
+    if not geometry.batch or not can_be_exact(geometry, dtype):
+        return None
+    roles, weights = _FACTORS[answer.face]
+    magnitudes = exact_magnitudes(geometry, dtype)
+    less = _less(geometry) if dtype == torch.float64 else 1.0
+    caught = (1 - 1 / (2 * _WEIGHTS_UP_TO)) ** weights
+    for role in roles:
+        caught *= 1 - 1 / (2 * max(1.0, getattr(magnitudes, role) / less))
+    return 1 - caught
+
+
 def over_integers(call: Dispatched, arguments: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
     """The same arguments with integers in their tensors.
 
@@ -127,11 +164,15 @@ def _with_room(drawn: Operands, geometry: Geometry) -> Operands:
 
     Of other dtypes the sums end long before float64 rounds; its own fill all of its bits.
     """
-    n, c, o = geometry.batch, geometry.in_channels, geometry.out_channels
-    bits = (_WEIGHTS_UP_TO**2 * max(n * c, n * o, c * o)).bit_length()
-    less = 2.0 ** math.ceil(bits / 2)
+    less = _less(geometry)
 
     def smaller(tensor: Tensor) -> Tensor:
         return tensor.sign() * (tensor.abs() / less).ceil()
 
     return Operands(**{role: smaller(tensor) for role, tensor in drawn.by_role().items()})
+
+
+def _less(geometry: Geometry) -> float:
+    n, c, o = geometry.batch, geometry.in_channels, geometry.out_channels
+    bits = (_WEIGHTS_UP_TO**2 * max(n * c, n * o, c * o)).bit_length()
+    return 2.0 ** math.ceil(bits / 2)

@@ -15,6 +15,7 @@ from conv_reference.verification.step.certificate import (
     Certificate,
     Row,
     Seen,
+    missed,
     not_exact,
     titled,
     when,
@@ -70,7 +71,7 @@ _IN_PLACE, _OVER_INTEGERS = "in place", "over integers"
 def _together(name: str, row: Row, seen: Seen) -> Iterator[CheckResult]:
     """Both answers as one check."""
     bound = "componentwise" if seen.replayed == Verdict.EXACT else "normwise"
-    yield _check(name, row, seen.verdict, seen.bits, bound)
+    yield _check(name, row, seen.verdict, seen.bits, bound, seen.miss_bound)
 
 
 def _apart(name: str, row: Row, seen: Seen) -> Iterator[CheckResult]:
@@ -84,17 +85,25 @@ def _apart(name: str, row: Row, seen: Seen) -> Iterator[CheckResult]:
         bits = min(seen.bits_in_place, usual) if math.isfinite(seen.bits_in_place) else math.inf
         yield _check(f"{name} {_IN_PLACE}", row, seen.in_place, bits, None)
     if seen.replayed != Verdict.UNSUPPORTED:
-        yield _check(f"{name} {_OVER_INTEGERS}", row, seen.replayed, seen.bits_replayed, None)
+        title = f"{name} {_OVER_INTEGERS}"
+        yield _check(title, row, seen.replayed, seen.bits_replayed, None, seen.miss_bound)
 
 
-def _check(name: str, row: Row, verdict: Verdict, bits: float, bound: str | None) -> CheckResult:
+def _check(
+    name: str,
+    row: Row,
+    verdict: Verdict,
+    bits: float,
+    bound: str | None,
+    miss_bound: float | None = None,
+) -> CheckResult:
     return CheckResult(
         name=name,
         dtype=row.dtype,
         verdict=verdict,
         geometries=1,
         effective_bits=None if math.isinf(bits) else bits,
-        miss_bound=None,
+        miss_bound=miss_bound,
         cases=row.judged,
         bound=bound,
         real=True,
@@ -149,7 +158,8 @@ def _notes(certificate: Certificate) -> Iterator[Note]:
             "the smallest error of one element that would be reported is, relative to the greatest "
             f"element, {middle:.0e} in the median of what was judged, {max(limits):.0e} at most",
         )
-    yield from (Note(NoteKind.OBSERVED, line) for line in not_exact(certificate))
+    every = [seen for row in certificate.rows for seen in row.quantities.values()]
+    yield from (Note(NoteKind.OBSERVED, line) for line in (*missed(every), *not_exact(certificate)))
     for reason, number in certificate.not_judged.most_common():
         yield Note(NoteKind.NOT_CHECKED, f"not judged: {number} × {reason}")
     yield Note(NoteKind.NOT_CHECKED, "not judged: what runs within a compiled region")

@@ -10,7 +10,7 @@ from corrupted import Change, corrupted
 from torch import Tensor, nn
 
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.step.certificate import Certificate
+from conv_reference.verification.step.certificate import Certificate, Seen
 from conv_reference.verification.step.certify import certify
 
 
@@ -91,3 +91,73 @@ def test_what_a_transform_leaves_over_integers_is_rounding() -> None:
         layer(torch.rand(8, 16, 9, 9))
     assert certificate.verdict == Verdict.ROUNDED
     assert certificate.rows[0].seen("Y").replayed == Verdict.ROUNDED
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_an_error_is_missed_over_integers_no_more_often_than_is_printed(
+    dtype: torch.dtype,
+) -> None:
+    """A product of sums of two, of which the fewer integers there are the more are zero."""
+    geometry = "n1 c2 h3 w3 o2 k3x3 s1 p1 d1 g1"
+
+    def change(_: str, call: int, args: tuple[Any, ...], answered: Any) -> None:
+        if call == 1:
+            X, K = args[0][0, 0, 0], args[1][0, 0, 0]
+            answered[0, 0, 1, 1] += (X[0] + X[1]) * (K[0] + K[1])
+
+    layer, image = nn.Conv2d(2, 2, 3, padding=1, dtype=dtype), torch.ones(1, 2, 3, 3, dtype=dtype)
+    missed, bounds, trials = 0, set(), 80
+    for seed in range(trials):
+        with corrupted(change), certify(layer, seed=seed) as certificate:
+            layer(image)
+        (row,) = certificate.rows
+        assert str(row.geometry) == geometry
+        if row.seen("Y").replayed == Verdict.EXACT:
+            missed += 1
+            bounds.add(row.seen("Y").miss_bound)
+    few = dtype == torch.bfloat16
+    assert missed / trials <= (0.5 if few else 0.13)
+    assert (missed > trials / 8) == few
+    if few:
+        (bound,) = bounds
+        assert bound == pytest.approx(1 - (15 / 16 * 5 / 6) ** 2)
+
+
+def test_what_may_be_missed_is_printed_with_what_is_assumed() -> None:
+    layer = nn.Conv2d(3, 4, 3)
+    with certify(layer) as certificate:
+        layer(torch.ones(2, 3, 8, 8)).sum().backward()
+    bounds = {name: seen.miss_bound for name, seen in certificate.rows[0].quantities.items()}
+    assert bounds["Y"] == pytest.approx(1 - (15 / 16) ** 2, abs=0.01)
+    assert bounds["db"] == pytest.approx(1 - 15 / 16, abs=0.01)
+    printed = " ".join(str(certificate).split())
+    assert "is near zero, which it is in at most 75 % of the calls" in printed
+    assert (
+        "an error, with probability at most 13 %, if what ran is linear in each of its" in printed
+    )
+    assert "no probability is known" not in printed
+    assert max(map(len, str(certificate).splitlines()[1:])) < 110
+
+    with certify(layer, replayed=False) as in_place:
+        layer(torch.ones(2, 3, 8, 8))
+    assert "missed over integers" not in str(in_place)
+
+    layer.bfloat16()
+    with certify(layer) as narrow:
+        layer(torch.ones(2, 3, 40, 40, dtype=torch.bfloat16))
+    assert narrow.rows[0].seen("Y").miss_bound is None
+    assert "no probability is known of what is missed" in " ".join(str(narrow).split())
+    with certify(layer) as both:
+        layer(torch.ones(2, 3, 40, 40, dtype=torch.bfloat16))
+        layer.float()(torch.ones(2, 3, 8, 8))
+    assert "no probability is known for 1 of 2 answers of what" in " ".join(str(both).split())
+
+
+def test_of_two_kinds_of_calls_the_weaker_bound_counts() -> None:
+    seen = Seen()
+    for bound in (0.1, 0.3, 0.2):
+        seen.take_exact(bound)
+    assert seen.miss_bound == 0.3
+    seen.take_exact(None)
+    seen.take_exact(0.2)
+    assert seen.miss_bound is None
