@@ -32,6 +32,7 @@ from conv_reference.verification.report.sizes import in_words
 from conv_reference.verification.report.summary import (
     calling,
     headline,
+    numbers,
     provenance,
     remarks,
     versions,
@@ -70,6 +71,7 @@ def render(report: Report, view: View = PLAIN) -> str:
             charts=charts(report),
             cell_height=HEIGHT,
             filters=_filters(gathered, checks),
+            numbers=numbers(gathered, strict=report.strict),
             groups=[_group(group, anchors, pages) for group in gathered],
             pages=[*pages.pages.values()],
             unsupported=unsupported(report),

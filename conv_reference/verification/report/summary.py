@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from conv_reference.quantities import QUANTITIES
@@ -14,11 +14,12 @@ from conv_reference.verification.model.result import (
     FOUND,
     LEAST_ANSWERED,
     LEAST_SHARE,
+    Finding,
     Report,
     Verdict,
 )
 from conv_reference.verification.report._refused import NO_DTYPE
-from conv_reference.verification.report.groups import groups
+from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import counted, failed_on, one_line
 from conv_reference.verification.report.table import is_right
 from conv_reference.verification.report.view import PLAIN, View
@@ -91,8 +92,33 @@ def answered(report: Report) -> str:
 
 
 def _but_known(report: Report) -> str:
-    known = len({group.first.known for group in groups(report.findings)} - {None})
-    return f", but for {counted(known, 'known defect')}" if known and report.is_right else ""
+    _, _, known = _kinds(groups(report.findings), strict=report.strict)
+    return f", but for {known}" if known and report.is_right else ""
+
+
+def numbers(gathered: Sequence[Group], *, strict: bool) -> str:
+    """How many findings a list has, above it: ``1, and 4 known defects``.
+
+    Args:
+        gathered: the groups of the list.
+        strict: whether what is merely permissive fails.
+    """
+    failing, permissive, known = _kinds(gathered, strict=strict)
+    parts = [f"{len(failing):,}"] if failing else []
+    parts += [f"{len(permissive):,} permissive"] if permissive else []
+    return ", and ".join(filter(None, (", ".join(parts), known)))
+
+
+def _kinds(gathered: Sequence[Group], *, strict: bool) -> tuple[list[Finding], list[Finding], str]:
+    """The findings that fail, those that are permissive alone, and how many are known defects."""
+    counts = FOUND if strict else FAILURES
+    own = [group.first for group in gathered if group.first.known is None]
+    failing = [first for first in own if first.verdict in counts]
+    of_known = [group.first.known for group in gathered if group.first.known is not None]
+    known = counted(len({*of_known}), "known defect") if of_known else ""
+    if len({*of_known}) < len(of_known):  # one defect that shows in several ways
+        known += f" in {len(of_known):,} forms"
+    return failing, [first for first in own if first.verdict not in counts], known
 
 
 _GRADIENT_OF = {QUANTITIES[name].row: name for name in ("dX", "dK")}  # db needs a bias
@@ -153,10 +179,10 @@ def _verdict(report: Report) -> str:
     if not any(check.verdict in FOUND for check in failing):
         return "not exact, which was required"
     word = replace(report, checks=tuple(failing)).verdict
-    counts = FOUND if report.strict else FAILURES
-    found = [group.first for group in groups(report.findings) if group.first.known is None]
-    number = sum(1 for first in found if first.verdict in counts)
-    said = f"{word.value} ({counted(number, 'finding')})" if number else word.value
+    failing_ones, _, known = _kinds(groups(report.findings), strict=report.strict)
+    beside = f", and {known}" if known else ""
+    number = len(failing_ones)
+    said = f"{word.value} ({counted(number, 'finding')}{beside})" if number else word.value
     forbidden = ", which does not pass with --strict" if word == Verdict.PERMISSIVE else ""
     return f"{said}{forbidden}"
 

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from made_reports import FAULTY, RIGHT, finding, hostile, of_size, pictured, row
 
-from conv_reference.verification.model.result import Report, Verdict
+from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.reading import catalogue
 from conv_reference.verification.report import html
 
@@ -162,6 +162,58 @@ def test_findings_come_before_the_checks() -> None:
     text = Page(FAULTY).text
 
     assert text.index("should be G[0]·K[1]") < text.index("Checks")
+
+
+KNOWN = finding(known="one-defect")
+ANOTHER_FORM = replace(
+    KNOWN, check="forward", quantity="Y", explanation="another", cause="", case="another"
+)
+
+
+@pytest.mark.parametrize(
+    ("findings", "strict", "heading", "headline"),
+    [
+        ([finding()], False, "1", "wrong (1 finding),"),
+        (
+            [finding(), KNOWN, finding(known="another")],
+            False,
+            "1, and 2 known defects",
+            "wrong (1 finding, and 2 known defects),",
+        ),
+        (
+            [finding(), KNOWN, ANOTHER_FORM],
+            False,
+            "1, and 1 known defect in 2 forms",
+            "wrong (1 finding, and 1 known defect in 2 forms),",
+        ),
+        (
+            [finding(), finding(verdict=Verdict.PERMISSIVE, quantity="")],
+            False,
+            "1, 1 permissive",
+            "wrong (1 finding),",
+        ),
+        (
+            [finding(), finding(verdict=Verdict.PERMISSIVE, quantity="")],
+            True,
+            "2",
+            "wrong (2 findings),",
+        ),
+    ],
+    ids=["one", "known ones", "one known twice", "permissive", "strict"],
+)
+def test_above_the_findings_as_many_are_counted_as_in_the_headline(
+    findings: list[Finding], strict: bool, heading: str, headline: str
+) -> None:
+    report = replace(FAULTY, findings=tuple(findings), strict=strict)
+    page = html.render(report)
+    assert f'<h2 id="findings">Findings <span class="faint">{heading}</span></h2>' in page
+    assert f'<p class="headline">{headline}' in page
+
+
+def test_where_known_defects_are_all_they_alone_are_counted() -> None:
+    page = html.render(replace(RIGHT, findings=(KNOWN,), checks=(row("a", known=True),)))
+    assert '<h2 id="findings">Findings <span class="faint">1 known defect</span></h2>' in page
+    assert ", but for 1 known defect" in page
 
 
 def test_what_is_exact_everywhere_is_folded_and_nothing_else_is() -> None:
