@@ -194,14 +194,27 @@ def real_operands(
     )
 
 
+_BLOCK = 2**20  # numbers that are drawn at a time
+
+
 # Not within those that draw: in our tests jaxtyping compiles a function each time it is defined.
 def _integers(
     generator: torch.Generator, dtype: torch.dtype, shape: tuple[int, ...], magnitude: int
 ) -> Tensor:
     """Uniform up to a magnitude, without zero."""
+    total = math.prod(shape)
+    if total <= _BLOCK:
+        return _block(generator, shape, magnitude).to(dtype)
+    drawn = torch.empty(total, dtype=dtype, device=generator.device)
+    for part in drawn.split(_BLOCK):  # the same numbers, which are twice as wide where they come
+        part.copy_(_block(generator, part.shape, magnitude))
+    return drawn.view(shape)
+
+
+def _block(generator: torch.Generator, shape: tuple[int, ...], magnitude: int) -> Tensor:
     device = generator.device
     below_or_above = torch.randint(-magnitude, magnitude, shape, generator=generator, device=device)
-    return below_or_above.add_(below_or_above >= 0).to(dtype)
+    return below_or_above.add_(below_or_above >= 0)
 
 
 def _reals(generator: torch.Generator, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:

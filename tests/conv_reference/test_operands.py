@@ -33,10 +33,9 @@ def test_the_largest_exact_integer_is_followed_by_a_gap(dtype: torch.dtype) -> N
 def test_every_sum_of_absolute_products_stays_exact(
     geometry: Geometry, dtype: torch.dtype, heavy: Role | None, seed: int
 ) -> None:
-    operands = exact_operands(geometry, dtype, seed=seed, heavy=heavy)
+    drawn = exact_operands(geometry, dtype, seed=seed, heavy=heavy)
     X, K, b, G = (
-        tensor.long().abs()
-        for tensor in (operands.input, operands.weight, operands.bias, operands.grad_output)
+        tensor.long().abs() for tensor in (drawn.input, drawn.weight, drawn.bias, drawn.grad_output)
     )
     sums = (
         functional.output(X, K, geometry) + b[:, None, None],
@@ -88,3 +87,14 @@ def test_of_a_few_numbers_one_drawing_gives_the_same(
         apart = exact_operands(geometry, dtype, seed=seed)
     for role, tensor in at_once.by_role().items():
         assert torch.equal(tensor, apart.by_role()[role])
+
+
+def test_large_operands_are_drawn_block_by_block_and_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    geometry = Geometry(batch=3, in_channels=40, input_size=(60, 50), kernel_size=(2, 2))
+    whole = exact_operands(geometry, torch.float32, seed=7)
+    monkeypatch.setattr("conv_reference.operands._BLOCK", 1_001)
+    for role, tensor in exact_operands(geometry, torch.float32, seed=7).by_role().items():
+        assert torch.equal(tensor, whole.by_role()[role])
+        assert tensor.is_contiguous()

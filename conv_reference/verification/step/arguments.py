@@ -50,4 +50,11 @@ def _bias(call: Dispatched, operands: Operands) -> Tensor:
 def _like(argument: Tensor, values: Tensor | None) -> Tensor:
     """The values in a tensor of the argument's strides, as far as those are dense."""
     assert values is not None
-    return torch.empty_like(argument).copy_(values.reshape(argument.shape))
+    shaped = values.reshape(argument.shape)
+    if (shaped.stride(), shaped.device, shaped.dtype) == (
+        argument.stride(),
+        argument.device,
+        argument.dtype,
+    ):
+        return shaped  # a large one is not held twice
+    return torch.empty_like(argument).copy_(shaped)
