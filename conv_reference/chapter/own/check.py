@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from conv_reference.chapter.own.mend import Mend, layers, makes_parameter, mends
+from conv_reference.chapter.own.mend import Cut, Mend, cuts, layers, makes_parameter, mends
 from conv_reference.verification import Report, load_target, verify
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 CHECK = "certificate"  # Y and both gradients, bit for bit
+_ONE_IMAGE = "X as HW"  # as a convention found by trial says it
 BUDGET = 0.5  # seconds for each dtype, from which the number of cases follows
 
 
@@ -56,11 +57,17 @@ class Checked:
     name: str
     answers: tuple[Answer, ...]
     mends: tuple[Mend, ...]  # where the source leaves the dtype to torch
+    cuts: tuple[Cut, ...] = ()  # where it leaves the graph
 
     @property
     def right(self) -> bool:
         """Whether nothing is to be mended in any dtype."""
         return all(answer.right for answer in self.answers)
+
+    @property
+    def takes_one_image(self) -> bool:
+        """Whether it is right of one image, and not of the chapter's batch."""
+        return any(_ONE_IMAGE in answer.report.called_as for answer in self.answers)
 
     @property
     def only_the_default(self) -> bool:
@@ -101,7 +108,9 @@ def check(
     answers = [_answer(implementation, dtype, budget) for dtype in dtypes[:1]]
     if answers[0].right:  # otherwise the others would say the same
         answers += [_answer(implementation, dtype, budget) for dtype in dtypes[1:]]
-    return Checked(target, name, tuple(answers), mends(source, name) if source else ())
+    if not source:
+        return Checked(target, name, tuple(answers), ())
+    return Checked(target, name, tuple(answers), mends(source, name), cuts(source, name))
 
 
 def check_file(target: str) -> Checked:

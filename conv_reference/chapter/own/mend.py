@@ -1,4 +1,4 @@
-"""Where a layer's source makes a tensor in torch's default dtype, and how to make it in X's."""
+"""Where a layer's source makes a tensor in torch's default dtype, and where it leaves the graph."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Through which no gradient comes back: of a tensor, and of torch.
+_CUTS = frozenset({"data", "detach", "item", "numpy", "tolist"})
+_CUTS_OF_TORCH = frozenset({"tensor", "no_grad", "from_numpy"})
 # What torch makes in its default dtype where nobody names another.
 _MAKERS = frozenset({"zeros", "ones", "empty"})
 
@@ -20,6 +23,40 @@ class Mend:
     after: str
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A line that leaves the graph."""
+
+    line: int  # of the source, from 1
+    code: str  # ".detach, .numpy"
+
+
+def cuts(source: str, name: str) -> tuple[Cut, ...]:
+    r"""Where a class or function leaves the graph, so that no gradient comes back.
+
+    What ``__init__`` does to its parameters is no part of a forward pass.
+
+    Args:
+        source: of a whole file.
+        name: of the class or function in it.
+
+    >>> cuts("def conv(X, K):\n    return (K.data * X).sum()\n", "conv")
+    (Cut(line=2, code='.data'),)
+    """
+    found: dict[int, set[str]] = {}
+    for function in _named(source, name):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and (code := _cut(node)):
+                found.setdefault(node.lineno, set()).add(code)
+    return tuple(Cut(line, ", ".join(sorted(found[line]))) for line in sorted(found))
+
+
+def _cut(node: ast.Attribute) -> str:
+    if isinstance(node.value, ast.Name) and node.value.id == "torch":
+        return f"torch.{node.attr}" if node.attr in _CUTS_OF_TORCH else ""
+    return f".{node.attr}" if node.attr in _CUTS else ""
+
+
 def mends(source: str, name: str) -> tuple[Mend, ...]:
     r"""The calls in a class or function that leave the dtype to torch.
 
@@ -32,13 +69,7 @@ def mends(source: str, name: str) -> tuple[Mend, ...]:
     >>> mends("def conv(X, K):\n    return torch.zeros(3) + X\n", "conv")[0].after
     'torch.zeros(3, dtype=X.dtype, device=X.device)'
     """
-    return tuple(
-        mend
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
-        for function in _functions(node)
-        for mend in _in(function, source)
-    )
+    return tuple(mend for function in _named(source, name) for mend in _in(function, source))
 
 
 def mended(source: str, name: str) -> str:
@@ -77,6 +108,13 @@ def makes_parameter(source: str, name: str) -> bool:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
         for inner in ast.walk(node)
     )
+
+
+def _named(source: str, name: str) -> Iterator[ast.FunctionDef]:
+    """The function of this name, or those of the class."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            yield from _functions(node)
 
 
 def _functions(node: ast.ClassDef | ast.FunctionDef) -> Iterator[ast.FunctionDef]:

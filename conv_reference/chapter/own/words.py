@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 from conv_reference.chapter.own.check import Answer, Checked
 from conv_reference.chapter.own.said import said
-from conv_reference.verification import Verdict
+from conv_reference.verification import Finding, Verdict
 
 Gettext = Callable[[str], str]
+_MOST = 3  # findings that are shown
 
 
 def words(checked: Checked, _: Gettext = str) -> str:
@@ -67,6 +68,8 @@ def _lines(checked: Checked, _: Gettext) -> Iterator[str]:
     ).format(name=checked.name)
     for answer in checked.answers:
         yield f"  {answer.name:<9} {verdict(answer, _)}"
+    if checked.takes_one_image:
+        yield _("It takes one image, (H, W); the chapter's layer takes a batch, (N, H, W).")
     yield ""
     yield from textwrap.wrap(conclusion(checked, _), 88)
     if checked.only_the_default:
@@ -74,13 +77,26 @@ def _lines(checked: Checked, _: Gettext) -> Iterator[str]:
     for answer in checked.wrong[:1]:
         if len(checked.answers) == 1:
             yield _("(the other dtypes were not asked)")
-        for finding in answer.report.findings[:1]:
+        for finding in _shown(answer):
             yield f"  {finding.quantity}, {finding.dtype}, {finding.geometry}"
             yield textwrap.indent(said(finding.explanation, _), "  ")
+        for cut in checked.cuts:
+            yield _(
+                "line {line}: {code} leaves the graph: no gradient comes back through it"
+            ).format(line=cut.line, code=cut.code)
     if checked.target:
         yield ""
         yield _("Everything else that can be asked of it:")
         yield f"  conv-reference verify {checked.target}"
+
+
+def _shown(answer: Answer) -> list[Finding]:
+    """The first finding, and those that have no number: what is no tensor, raises or has no graph.
+
+    Where Y is wrong, so are its gradients, and their numbers say no more.
+    """
+    findings = answer.report.findings
+    return [*findings[:1], *(finding for finding in findings[1:] if not finding.index)][:_MOST]
 
 
 def _mends(checked: Checked, _: Gettext) -> Iterator[str]:

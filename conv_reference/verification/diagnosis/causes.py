@@ -68,6 +68,9 @@ def guess_of_kind(trial: Trial, quantity: str) -> str:
         return ""
     if actual.dtype != torch.get_default_dtype():
         return ""
+    expected = trial.expect(only=(quantity,)).get(quantity)
+    if expected is not None and actual.shape != expected.value.shape:
+        return ""  # another dtype does not mend a shape
     return f"Perhaps the result is made in torch's default dtype, {actual.dtype}."
 
 

@@ -31,6 +31,7 @@ from conv_reference.verification.target.by_code import (
 from conv_reference.verification.target.called import as_called
 from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
 from conv_reference.verification.target.instances import instance
+from conv_reference.verification.target.nearest import nearest
 from conv_reference.verification.target.numpy_functions import over_arrays
 from conv_reference.verification.target.numpy_layers import is_numpy_layer, numpy_layer
 from conv_reference.verification.target.others import known_other
@@ -47,6 +48,7 @@ from conv_reference.verification.target.taken import (
 from conv_reference.verification.target.target import OWN_PADDINGS, Target
 from conv_reference.verification.target.trials import (
     OF_THREE,
+    SQUARE,
     TINY,
     Convention,
     Level,
@@ -77,7 +79,7 @@ def convention_by_trial(
     if words is None and standard is not None and not _is_open(own, standard, implementation):
         return None
     own, found = _best(own, implementation, _ANY if words is None else words)
-    if found is None:
+    if found is None or (standard is not None and not _comes_further(own, found)):
         return None if standard is None else _as_torchs(own, implementation, standard, name)
     if standard is not None and _is_torchs(own, found, standard):
         agrees = found.level is Level.AGREES
@@ -86,6 +88,11 @@ def convention_by_trial(
     if found.level is Level.AGREES or words is not None:
         return target
     return replace(target, computes=_other(own))
+
+
+def _comes_further(own: Stranger, found: Convention) -> bool:
+    """Whether it is rather called so than as torch is, where it raises."""
+    return found.level > Level.OTHER or asked(own, Convention(TORCHS)).error is not None
 
 
 def _as_torchs(own: Stranger, implementation: Any, standard: Target, name: str) -> Target:
@@ -129,7 +136,12 @@ def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Conventio
     padded = [replace(own, pads=padding) for padding in OWN_PADDINGS]
     tried = [(each, found) for each in padded if (found := settled(each, words)) is not None]
     agreeing = [pair for pair in tried if pair[1].level is Level.AGREES]
-    return min(agreeing, key=lambda pair: len(pair[1].integers), default=None)
+    return min(agreeing, key=lambda pair: _restriction(pair[1]), default=None)
+
+
+def _restriction(found: Convention) -> tuple[bool, int]:
+    """How much it leaves out: kernels of unequal sides, and options that are no pairs."""
+    return found.case != TINY, len(found.integers)
 
 
 def _with_its_bias(own: Stranger, found: Convention) -> Convention:
@@ -252,18 +264,31 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         words: what is fixed of it; where all is, it is that even if nothing comes of it.
     """
     best = _best_of(own, words, TINY)
-    if best is None and (best := _best_of(own, words, OF_THREE)) is not None:
+    if best is None and (best := _of_equal_sides(own, words)) is not None:
         # It takes a kernel's one side for both, or kernels of one size alone. A target that refuses
-        # the others on purpose is left to do so: its reason is reported.
+        # the others on purpose is left to do so: its reason is reported. One that answers them, if
+        # in another shape, is judged on them.
         answer = asked(own, replace(best, case=TINY))
-        if own.is_layer or answer.error is None or not is_on_purpose(answer.error):
+        meant = answer.error is not None and is_on_purpose(answer.error)
+        if answer.level is Level.RAISED and (own.is_layer or not meant):
             best = replace(best, integers=best.integers | {"kernel_size"})
+    if best is None:
+        best = nearest(own, _conventions(own, words))
     if best is None and words != _ANY:
         best = next(_conventions(own, words), None)
     if best is None or words.integers is not None:
         return best
     best = replace(best, integers=integers_of(own, best))
     return best if words.padding is not None else with_sides(own, best)
+
+
+def _of_equal_sides(own: Stranger, words: Words) -> Convention | None:
+    """What fits kernels of equal sides; and, where it agrees, what fits square images as well."""
+    found = _best_of(own, words, OF_THREE)
+    if found is not None:
+        return found
+    square = _best_of(own, words, SQUARE)
+    return square if square is not None and square.level is Level.AGREES else None
 
 
 def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:

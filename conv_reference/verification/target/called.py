@@ -146,4 +146,6 @@ def _has_bias(own: Stranger, convention: Convention) -> bool:
     bound = called(own.bound(settings_of(own, convention, geometry, bias=True)), convention)
     with torch.no_grad():
         one, other = (first_tensor(bound(X, K, b)) for b in (operands.bias, operands.bias + 1))
+    if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
+        return False  # what it answers is no tensor, with a bias or without
     return not torch.equal(one, other)

@@ -186,7 +186,7 @@ _PLANES = (
         "NCHW of one channel",
         "N1HW",
         lambda X: X[:, None],
-        lambda Y: Y[:, 0],
+        lambda Y: Y[:, 0] if Y.shape[1] == 1 else Y,
         ("[:, None]", "[:, 0]"),
         4,
         channels=False,

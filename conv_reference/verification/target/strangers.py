@@ -34,6 +34,10 @@ from conv_reference.verification.target.parameters import (
 )
 
 LIKE = "like"  # among the settings: a tensor, whose dtype and device a layer is to have
+NO_PARAMETER = (
+    "it has no nn.Parameter when it is made, so no kernel; accepted is a layer that has one, or an "
+    "instance that was called once, where the first call makes it"
+)
 Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
 
 
@@ -255,7 +259,8 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
     def made(settings: Mapping[str, Any]) -> Callable[..., Any]:
         given = numbers.named(names, taken.several, settings)
         if sides is not None:
-            given |= dict(zip(sides, settings["kernel_size"], strict=True))
+            size = settings["kernel_size"]
+            given |= dict(zip(sides, (size, size) if isinstance(size, int) else size, strict=True))
         if image is not None:
             given[image] = settings["image"]
         return partial(layer, **given)
@@ -361,6 +366,8 @@ def parts(layer: nn.Module) -> tuple[tuple[str, Tensor], tuple[str, Tensor] | No
     is_bias = [p.dim() <= 1 or n in NAMES["bias"] for n, (_, p) in zip(names, held, strict=True)]
     kernels = [pair for pair, bias in zip(held, is_bias, strict=True) if not bias]
     biases = [pair for pair, bias in zip(held, is_bias, strict=True) if bias]
+    if not held:
+        raise TargetError(NO_PARAMETER)
     if len(kernels) != 1 or len(biases) > 1:
         shapes = [tuple(p.shape) for _, p in held]
         raise TargetError(f"accepted is one kernel and at most one bias, got {shapes}")

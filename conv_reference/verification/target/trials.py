@@ -24,6 +24,8 @@ from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
 # For targets that take kernels of three by three alone, and even sizes: Winograd's F(2x2, 3x3).
 OF_THREE = Geometry.parse("n2 c3 h6 w10 o5 k3x3")
+# For those that take one side of the image for both, too.
+SQUARE = Geometry.parse("n2 c3 h6 w6 o5 k3x3")
 # Defaults under which nothing is done.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "stride": (1, (1, 1), None),
@@ -60,6 +62,7 @@ class Answer:
     Y: Any = None  # as (N, O, H', W'), where it has the form's number of dimensions
     error: BaseException | None = None
     several: bool = False  # whether Y is the first of a tuple of results
+    sizes: tuple[bool, ...] = ()  # of a Y of as many dimensions as it should have: which are right
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,9 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
         return Answer(Level.RAISED, error=error)
     first = first_tensor(answer)
     Y = returned(first, convention.form)
-    level = _level(Y, operands, geometry, convention.form)
-    return Answer(level, Y, several=first is not answer)
+    expected = _expected(operands, geometry, convention.form)
+    level = _level(Y, *expected)
+    return Answer(level, Y, several=first is not answer, sizes=_right_sizes(Y, expected[0]))
 
 
 def goes_back(own: Stranger, convention: Convention) -> bool:
@@ -189,13 +193,22 @@ def goes_back(own: Stranger, convention: Convention) -> bool:
     return True
 
 
-def _level(Y: Any, operands: Operands, geometry: Geometry, form: Form) -> Level:
+def _expected(operands: Operands, geometry: Geometry, form: Form) -> tuple[Tensor, Tensor]:
+    """Y without a bias, and with one."""
     named = operands.by_role(torch.float64)
     biased = CONV2D.first("Y", named, geometry)
     del named["bias"]
     expected = CONV2D.first("Y", named, geometry)
-    if not form.has_channels:
-        biased, expected = biased[:, 0], expected[:, 0]
+    return (expected, biased) if form.has_channels else (expected[:, 0], biased[:, 0])
+
+
+def _right_sizes(Y: Any, expected: Tensor) -> tuple[bool, ...]:
+    if not isinstance(Y, Tensor) or Y.dim() != expected.dim():
+        return ()
+    return tuple(is_ == wanted for is_, wanted in zip(Y.shape, expected.shape, strict=True))
+
+
+def _level(Y: Any, expected: Tensor, biased: Tensor) -> Level:
     if not isinstance(Y, Tensor) or Y.shape != expected.shape or Y.is_complex():
         return Level.OTHER
     Y = Y.detach().to("cpu", torch.float64)

@@ -8,29 +8,43 @@ from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.strangers import Stranger
+from conv_reference.verification.target.strangers import NO_PARAMETER, Stranger
 from conv_reference.verification.target.trials import Convention, asked
 
 
 def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:
     """The error from deepest in its code, and there from the last line; empty where there is none.
 
+    Of a class that was made, but has no kernel, that is told over what its constructor threw when
+    it was given something else.
+
     Args:
         calls: the stranger, and a convention under which it is called.
         source: the file of its own code.
     """
     thrown = [(own, asked(own, convention).error) for own, convention in calls]
-    reached = [(_lines(error, source), error) for _, error in thrown if error is not None]
-    lines, error = max(reached, key=lambda pair: (len(pair[0]), pair[0]), default=([], None))
-    if error is None or not lines:
-        # Of an object of arrays that has no kernel its own code threw nothing.
-        of_arrays = (str(e) for own, e in thrown if own.over_arrays and isinstance(e, TargetError))
-        return next(of_arrays, "")
+    reached = [(_frames(error, source), error) for _, error in thrown if error is not None]
+    frames, error = max(reached, key=lambda pair: _depth(pair[0]), default=([], None))
+    ours = (str(e) for own, e in thrown if _is_told(own, e))
+    made = next(ours, "") if all(frame.name == "__init__" for frame in frames) else ""
+    if made or error is None or not frames:
+        return made
     said = message_of(error).strip().partition("\n")[0]
-    return f"{type_name(error)}: {said} (at {Path(source).name}:{lines[-1]})"
+    return f"{type_name(error)}: {said} (at {Path(source).name}:{frames[-1].lineno})"
 
 
-def _lines(error: BaseException, source: str) -> list[int]:
+def _is_told(own: Stranger, error: BaseException | None) -> bool:
+    """Whether its own code threw nothing: an object of arrays, or a layer, that has no kernel."""
+    if not isinstance(error, TargetError):
+        return False
+    return own.over_arrays or str(error) == NO_PARAMETER
+
+
+def _depth(frames: list[traceback.FrameSummary]) -> tuple[int, list[int]]:
+    return len(frames), [frame.lineno or 0 for frame in frames]
+
+
+def _frames(error: BaseException, source: str) -> list[traceback.FrameSummary]:
     """The lines of the file on the way to what was thrown."""
     frames = traceback.extract_tb(error.__traceback__)
-    return [frame.lineno or 0 for frame in frames if frame.filename == source]
+    return [frame for frame in frames if frame.filename == source]

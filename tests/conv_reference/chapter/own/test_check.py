@@ -65,6 +65,48 @@ def test_a_layer_that_flips_its_kernel_is_wrong_and_shown_so() -> None:
     assert not re.search(r"should|wrong|takes part|  is ", hebrew)
 
 
+def test_a_layer_that_leaves_the_graph_is_told_in_which_line() -> None:
+    found = checked(book.LAYER.replace("self.kernel * sub", "self.kernel.data * sub"))
+
+    said = words(found)
+    assert "should be a gradient (asked for: dK), is no gradient" in said
+    assert "line 17: .data leaves the graph: no gradient comes back through it" in said
+    hebrew = words(found, translations("he").gettext)
+    assert "יוצא מן הגרף" in hebrew
+    assert "leaves the graph" not in hebrew
+
+
+OF_ONE_IMAGE = (
+    book.LAYER.replace("N, H, W = X.shape", "H, W = X.shape")
+    .replace("zeros(N, ", "zeros(")
+    .replace("X[:, i", "X[i")
+    .replace("Y[:, i", "Y[i")
+    .replace("sum(dim=(1, 2))", "sum()")
+)
+
+
+def test_a_layer_of_one_image_is_told_that_the_chapters_takes_a_batch() -> None:
+    found = checked(OF_ONE_IMAGE, (torch.float32,))
+
+    assert found.right
+    assert "the chapter's layer takes a batch, (N, H, W)." in words(found)
+    assert "אצווה של תמונות" in words(found, translations("he").gettext)
+
+
+def test_what_a_second_finding_raises_is_shown_and_numbers_that_follow_are_not() -> None:
+    found = checked(
+        book.LAYER.replace("w]\n", "w]\n                sub_image *= self.kernel\n").replace(
+            "self.kernel * sub_image", "sub_image"
+        )
+    )
+
+    said = words(found)
+    assert "being used in an in-place operation" in said
+    assert "  Y, float32" in said
+    assert "  dX, float32" not in said
+    assert "  dK, float32" not in said
+
+
 @pytest.mark.slow
 def test_what_is_wrong_in_another_dtype_alone_is_not_put_down_to_the_default() -> None:
     squares = "\n        if X.dtype == torch.float64:\n            Y = Y * 2\n        return Y"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from conv_reference.chapter.own import book
-from conv_reference.chapter.own.mend import layers, mended, mends
+from conv_reference.chapter.own.mend import Cut, cuts, layers, mended, mends
 
 INDENTED = """\
 def other(X):
@@ -55,3 +55,26 @@ def test_layers_are_the_classes_with_a_forward_pass() -> None:
     assert layers(INDENTED) == ("Mine",)
     assert layers(book.LAYER) == ("ConvLayer_1",)
     assert layers("class Empty: ...\n") == ()
+
+
+CUT = """\
+class Mine(nn.Module):
+    def __init__(self):
+        self.kernel = nn.Parameter(torch.tensor([1.0]).detach())
+
+    def forward(self, image):
+        K = self.kernel.detach().numpy()
+        with torch.no_grad():
+            Y = torch.tensor(K.data * image)
+        return Y + image.numpy_like
+"""
+
+
+def test_each_line_that_leaves_the_graph_is_named_with_all_that_does() -> None:
+    found = cuts(CUT, "Mine")
+    assert found == (
+        Cut(6, ".detach, .numpy"),
+        Cut(7, "torch.no_grad"),
+        Cut(8, ".data, torch.tensor"),
+    )
+    assert cuts(book.LAYER, book.NAME) == ()

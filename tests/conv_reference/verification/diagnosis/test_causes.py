@@ -205,6 +205,15 @@ def test_a_result_in_the_default_dtype_is_told() -> None:
             assert guess_of_kind(given, "Y").startswith(said)
 
 
+def test_of_another_shape_the_default_dtype_is_not_the_cause() -> None:
+    def row_short(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input.float(), weight.float())[:, :, 1:]
+
+    case = Case.parse("certificate float64 h3 w3 k2 nobias")
+    with guarded():
+        assert guess_of_kind(Trial(as_target(row_short), case, 0, torch.device("cpu")), "Y") == ""
+
+
 def test_of_several_the_guess_is_the_one_that_fits_most() -> None:
     """A gap beside the view is read, too; but in one layout there is none."""
     name = "ignores_the_strides_of_x"
