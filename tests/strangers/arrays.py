@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -311,6 +312,36 @@ class FourSizes(Whole):
         self.gradient_weights = of_K.transpose(2, 3, 1, 0)
         self.gradient_bias = error_tensor.sum((0, 1, 2))
         return found.transpose(0, 2, 3, 1)
+
+
+class OfShape(FourSizes):
+    """Another: output channels first, a word for its padding, and what it does not name."""
+
+    def __init__(self, shape: tuple[int, ...], method: str = "VALID", **kwargs: Any) -> None:
+        o, kh, kw, c = shape
+        super().__init__((kh, kw, c, o))
+        self.pads = ((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)
+        if method == "VALID":
+            self.pads = (0, 0), (0, 0)
+
+    def forward(self, input_tensor: Array) -> Array:
+        """Y, channels last."""
+        return super().forward(np.pad(input_tensor, ((0, 0), *self.pads, (0, 0))))
+
+    def backward(self, error_tensor: Array) -> Array:
+        """DX; the others are attributes."""
+        found = super().backward(error_tensor)
+        (top, bottom), (left, right) = self.pads
+        rows, columns = found.shape[1:3]
+        return found[:, top : rows - bottom, left : columns - right]
+
+
+def odd_or_none(matrix: Array, kernel: Array) -> Array:
+    """One plane; even kernels end the program, with a word on the terminal."""
+    if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
+        sys.stdout.write("the kernel must be odd\n")
+        sys.exit()
+    return cross_correlate(matrix[None, None], kernel[None, None])[0, 0]
 
 
 class WithoutBackward:

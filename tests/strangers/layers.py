@@ -150,3 +150,44 @@ class ChannelsLast(nn.Module):
         (sh, sw), (kh, kw) = self.strides, self.kernel.shape[:2]
         windows = F.pad(inputs, (0, 0, *sides)).unfold(1, kh, sh).unfold(2, kw, sw)
         return torch.einsum("nijcab,abco->nijo", windows, self.kernel) + self.bias
+
+
+class StaticSame(nn.Conv2d):
+    """TensorFlow's SAME, for images of one size."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        image_size: Any = None,
+        **rest: Any,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, **rest)
+        assert image_size is not None
+        kh, kw = self.kernel_size
+        self.pads = (kw - 1) // 2, kw // 2, (kh - 1) // 2, kh // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, self.pads), self.weight, self.bias)
+
+
+class DynamicSame(nn.Conv2d):
+    """The same for images of any size; torch's names, without one for the padding."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sides: list[int] = []
+        for size, k, s in zip(x.shape[2:], self.kernel_size, self.stride, strict=True):
+            needed = max((-(-size // s) - 1) * s + k - size, 0)
+            sides = [needed // 2, needed - needed // 2, *sides]
+        return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride)

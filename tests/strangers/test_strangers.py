@@ -61,6 +61,10 @@ STRANGERS = {
     "arrays.py:zeros_between": (EXACT, "its dilation counts the zeros between taps"),
     "arrays.py:Whole": (EXACT, "(c, kh, kw) for the kernel's size"),
     "arrays.py:FourSizes": (EXACT, "(kh, kw, c, o) for the kernel's size"),
+    "arrays.py:OfShape": (EXACT, "(o, kh, kw, c) for the kernel's size; SAME or VALID for padding"),
+    "arrays.py:odd_or_none": (EXACT, "X as HW; K as (kh, kw)"),
+    "layers.py:StaticSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
+    "layers.py:DynamicSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
     "arrays.py:Columns": (EXACT, "n_filters for out_channels"),
 }
 # Of the wrong ones: how many faults each has, where it is not one.

@@ -75,15 +75,22 @@ def run(arguments: argparse.Namespace) -> int:
 def _reported(name: str, value: Any) -> tuple[str, list[str]]:
     """The verdict in a word, and what is printed below the candidate's name."""
     from conv_reference.verification.model.errors import TargetError
+    from conv_reference.verification.model.result import Verdict
     from conv_reference.verification.target.loading import target_of
-    from conv_reference.verification.trial.tiny import tiny_judgements
+    from conv_reference.verification.trial.tiny import further_judgements, tiny_judgements
 
     try:
         target = target_of(value, name)
     except TargetError as error:
         refused = f"not called: {one_line(str(error))}"
         return "not called", [f"  {line}" for line in (refused, *_other(value))]
-    verdict, said = _summary(tiny_judgements(target))
+    judgements = tiny_judgements(target)
+    verdict, said = _summary(judgements)
+    if any(judgement.verdict is Verdict.UNSUPPORTED for judgement in judgements):
+        kernel, further = further_judgements(target)
+        if further:
+            verdict, of_another = _summary(further)
+            said = f"{of_another}, with a kernel of {kernel}; with one of 2x4 it {said}"
     computed = _computed_kernel(target) if verdict == "wrong" else ""
     if computed:
         return "not judged", [f"  called {_how(target)}", f"  {one_line(computed)}"]
@@ -106,7 +113,7 @@ def _summary(judgements: list[Judgement]) -> tuple[str, str]:
     for judgement in judgements:
         if judgement.thrown is not None:
             where = f" (at {judgement.thrown.place})" if judgement.thrown.place else ""
-            said = f"{judgement.thrown.kind}: {judgement.thrown.message}{where}"
+            said = f"{judgement.thrown.said}{where}"
             return "raises", one_line(f"raises in {judgement.quantity}: {said}")
         if judgement.verdict in FAILURES:
             index = ",".join(map(str, judgement.index))

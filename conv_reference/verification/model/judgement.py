@@ -50,6 +50,11 @@ class Thrown:
     refusal: bool = False  # whether it says that the target does not define what was asked
 
     @property
+    def said(self) -> str:
+        """The type and the message; the type alone where there is none."""
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+    @property
     def alike(self) -> Thrown:
         """What is the same for all that one mistake throws: one line may have several messages."""
         return replace(self, message="" if self.place else self.pattern)

@@ -21,7 +21,7 @@ WEIGHTS = (
     "OHW",
 )  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
 _FIRST = ("input", "weight")
-_WHOLES = ("ihw", "hwio", "oihw")  # the kernel's shape, where a constructor takes it whole
+_WHOLES = ("ihw", "hwio", "oihw", "ohwi")  # the kernel's shape, where a constructor takes it whole
 # Four sides in one value, flat by their first letters, or ((top, bottom), (left, right)).
 _PADDING = ("tblr", "lrtb", "tlbr", "pairs")
 _BIAS = ("optional", "required")

@@ -235,6 +235,8 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
         return True
     if isinstance(implementation, nn.Module):
         return not isinstance(implementation, nn.Conv2d)
+    if own.is_layer and "padding" not in own.names:
+        return True  # it may pad of itself
     if own.is_layer:
         said = "in_channels" in own.names and not own.integers
         return not said or bool(_wanted_as_integers(own, implementation))
@@ -356,7 +358,7 @@ def _wholes(own: Stranger) -> list[str]:
         return [""]
     if "in_channels" in own.names:
         return [""]
-    return ["", "ihw"] if "out_channels" in own.names else ["", "hwio", "oihw"]
+    return ["", "ihw"] if "out_channels" in own.names else ["", "hwio", "oihw", "ohwi"]
 
 
 def _is_meant(form: Form, words: Words) -> bool:

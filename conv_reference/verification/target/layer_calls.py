@@ -13,6 +13,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.leaves import in_a_line, leaf
+from conv_reference.verification.target.strangers import NO_PARAMETER
 from conv_reference.verification.target.target import Call
 
 Named = tuple[str, Tensor]
@@ -23,6 +24,8 @@ def kernel_and_bias(
 ) -> tuple[Named, Named | None]:
     """The kernel (2 or 4 dimensions, in a line 3) and the bias (1) among the layer's parameters."""
     parameters = list(layer.named_parameters())
+    if not parameters:
+        raise TargetError(f"cannot call {name!r}: {NO_PARAMETER}")
     kernels = [(n, p) for n, p in parameters if p.dim() in dims]
     biases = [(n, p) for n, p in parameters if p.dim() == 1]
     if len(kernels) != 1 or len(biases) > 1 or len(parameters) != len(kernels) + len(biases):

@@ -30,7 +30,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "kernel_size": (
             "kernel_size", "k", "ks", "kernel", "ksize", "k_size", "kernel_shape", "kernel_dim",
             "filter_size", "filter_shape", "f", "size", "kernelsize", "kernel_sz", "filter_dim",
-            "filter_dims", "convolution_shape",
+            "filter_dims", "convolution_shape", "shape",
         ),
         "bias": ("bias", "b", "biases", "use_bias", "has_bias", "with_bias", "in_bias"),
         "stride": ("stride", "strides", "s", "step", "stride_shape"),
@@ -60,6 +60,8 @@ IMAGES = (
     "input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size", "x_dim",
     "x_shape",
 )  # fmt: skip
+# One image's height and width, likewise.
+PLANES = ("image_size", "img_size", "image_hw")
 # The kernel itself, of a layer that is made of its arrays; and its bias.
 KERNELS = ("w", "weight", "weights")
 BIASES = ("b", "bias", "biases", "B")
@@ -121,7 +123,7 @@ def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) 
     taken = {name for each in several.values() for name in each}
     foreign = []
     for p in (p for p in parameters if p.name not in taken):
-        option = next(_options_called(p.name, {*names, *without}), None)
+        option = _option(p, {*names, *without})
         if option is not None:
             names[option] = p.name
         elif p.default is p.empty:
@@ -129,6 +131,18 @@ def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) 
         else:
             foreign.append(p.name)
     return Named(tuple(parameters), names, tuple(foreign), several)
+
+
+def _option(parameter: inspect.Parameter, taken: set[str]) -> str | None:
+    """What it is in conv2d: by its name, and a padding by its word, too."""
+    found = next(_options_called(parameter.name, taken), None)
+    if found is None and "padding" not in taken and _is_word_of_padding(parameter.default):
+        return "padding"
+    return found
+
+
+def _is_word_of_padding(value: Any) -> bool:
+    return isinstance(value, str) and value.lower() in {"same", "valid"}
 
 
 def _options_called(name: str, taken: set[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Whether an exception is meant: thrown by a ``raise`` or an ``assert`` of the target's own."""
+"""Whether an exception is meant: a ``raise``, ``assert`` or ``exit`` of the target's own."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def is_on_purpose(error: BaseException) -> bool:
     was given arrays which do not fit. That something is not implemented is a refusal there, too.
     """
     steps = [*_steps(error.__traceback__)]
-    if not steps or not _is_raise(steps[-1]):
-        return False
     places = [Path(step.tb_frame.f_code.co_filename) for step in steps]
     own = [place for place in places if _is_the_targets(place)]
-    if not own or places[-1] != own[-1]:
+    if not own:
+        return False
+    ends = isinstance(error, SystemExit)  # its `raise` is Python's own
+    if not ends and (not _is_raise(steps[-1]) or places[-1] != own[-1]):
         return False
     is_a_librarys = _INSTALLED in own[-1].parts and _INSTALLED not in own[0].parts
     return not is_a_librarys or isinstance(error, NotImplementedError)

@@ -28,6 +28,7 @@ from conv_reference.verification.target.parameters import (
     KERNELS,
     KEYS,
     NAMES,
+    PLANES,
     SIDES,
     named,
     parameters_of,
@@ -241,12 +242,13 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         TargetError: when one must be given whose name says nothing, or none is the kernel's size.
     """
     parameters = parameters_of(layer)
-    if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD} for p in parameters):
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise TargetError("accepted is a layer whose constructor names what it takes")
+    parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
     own = {p.name for p in parameters}
     sides = next((pair for pair in SIDES if {*pair} <= own), None)
     rest = [p for p in parameters if sides is None or p.name not in sides]
-    image = next((p.name for p in rest if p.name.lower() in IMAGES and p.default is p.empty), None)
+    image = next((p.name for p in rest if _is_of_image(p)), None)
     kernel = next((p.name for p in rest if p.name.lower() in KERNELS), None)
     arrays = () if kernel is None else (kernel, *(p.name for p in rest if p.name in BIASES))
     rest = [p for p in rest if p.name not in {image, *arrays}]
@@ -262,7 +264,8 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
             size = settings["kernel_size"]
             given |= dict(zip(sides, (size, size) if isinstance(size, int) else size, strict=True))
         if image is not None:
-            given[image] = settings["image"]
+            whole = settings["image"]
+            given[image] = whole[1:] if image.lower() in PLANES else whole
         return partial(layer, **given)
 
     return Constructed(
@@ -279,6 +282,14 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         ),
         made,
         arrays,
+    )
+
+
+def _is_of_image(parameter: inspect.Parameter) -> bool:
+    """Whether it takes one image's sizes, which it is given where no default says another thing."""
+    name, default = parameter.name.lower(), parameter.default
+    return (name in IMAGES and default is parameter.empty) or (
+        name in PLANES and default in {parameter.empty, None}
     )
 
 

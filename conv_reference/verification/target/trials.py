@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -23,9 +25,9 @@ from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
 # For targets that take kernels of three by three alone, and even sizes: Winograd's F(2x2, 3x3).
-OF_THREE = Geometry.parse("n2 c3 h6 w10 o5 k3x3")
+OF_THREE = Geometry.parse("n2 c4 h6 w10 o5 k3x3")
 # For those that take one side of the image for both, too.
-SQUARE = Geometry.parse("n2 c3 h6 w6 o5 k3x3")
+SQUARE = Geometry.parse("n2 c4 h6 w6 o5 k3x3")
 # Defaults under which nothing is done.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "stride": (1, (1, 1), None),
@@ -41,7 +43,12 @@ _PLAIN: Mapping[str, Any] = {
     "groups": 1,
 }
 # The kernel's shape as constructors take it that have no parameter for its channels, or one.
-WHOLES = {"ihw": "(c, kh, kw)", "hwio": "(kh, kw, c, o)", "oihw": "(o, c, kh, kw)"}
+WHOLES = {
+    "ihw": "(c, kh, kw)",
+    "hwio": "(kh, kw, c, o)",
+    "oihw": "(o, c, kh, kw)",
+    "ohwi": "(o, kh, kw, c)",
+}
 _TOLERANCE = 1e-3  # of the greatest element: a fault is larger, the rounding of a transform is not
 
 
@@ -155,8 +162,7 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
     b = operands.bias if biased else None
     settings = settings_of(own, convention, geometry, bias=convention.biased)
     try:
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            warnings.simplefilter("ignore")
+        with _in_silence():
             answer = called(own.bound(settings), convention)(X, K, b)
     except (Exception, SystemExit) as error:
         return Answer(Level.RAISED, error=error)
@@ -165,6 +171,21 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
     expected = _expected(operands, geometry, convention.form)
     level = _level(Y, *expected)
     return Answer(level, Y, several=first is not answer, sizes=_right_sizes(Y, expected[0]))
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Around a trial, of which there are many: what one prints or warns of says nothing to a user.
+
+    No number is taken from torch's random stream, either.
+    """
+    with (
+        redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+        torch.random.fork_rng(devices=[]),
+    ):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def goes_back(own: Stranger, convention: Convention) -> bool:
@@ -184,10 +205,11 @@ def goes_back(own: Stranger, convention: Convention) -> bool:
     leaves = [tensor.requires_grad_() for tensor in (X, K, *biased)]
     settings = settings_of(own, convention, geometry, bias=convention.biased)
     try:
-        Y = first_tensor(
-            called(own.bound(settings), convention)(*leaves, *[None] * (3 - len(leaves)))
-        )
-        torch.autograd.grad(Y, leaves, torch.ones_like(Y), allow_unused=True)
+        with _in_silence():
+            Y = first_tensor(
+                called(own.bound(settings), convention)(*leaves, *[None] * (3 - len(leaves)))
+            )
+            torch.autograd.grad(Y, leaves, torch.ones_like(Y), allow_unused=True)
     except (Exception, SystemExit):
         return False
     return True

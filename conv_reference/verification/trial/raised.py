@@ -37,7 +37,7 @@ def judged_raised(
         said = f"{raised.error}"
         return whole(row, raised.quantity, "nothing left entered", "torch works otherwise", said)
     thrown = thrown_of(raised)
-    message = f"{thrown.kind}: {thrown.message}"
+    message = thrown.said
     refusal = refused or is_unsupported(raised.error, own=bool(thrown.place))
     unsupported = refusal or transform
     where = f" (at {thrown.place})" if thrown.place else ""
@@ -59,7 +59,7 @@ def thrown_of(raised: TargetRaised) -> Thrown:
     kind = type_name(raised.error)
     said = f"{kind}: {message_of(raised.error)}"
     message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
-    return Thrown(kind, message.removeprefix(f"{kind}: "), _place(raised.error))
+    return Thrown(kind, message.removeprefix(f"{kind}:").lstrip(), _place(raised.error))
 
 
 def _hint(message: str) -> str:

@@ -30,7 +30,7 @@ def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
         trial: that threw.
         raised: what it threw.
     """
-    meant = isinstance(raised.error, Exception) and is_on_purpose(raised.error)
+    meant = isinstance(raised.error, Exception | SystemExit) and is_on_purpose(raised.error)
     return meant and not trial.strict and not _computes(trial, _thrown_by(raised.error))
 
 
@@ -57,7 +57,7 @@ def _computes(trial: Trial, thrown_by: Call | None) -> bool:
     listener = _Listener()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
     with suppress(TargetRaised):
         call = thrown_by or trial.call()
-        with suppress(Exception), listening() as arrays, listener:
+        with suppress(Exception, SystemExit), listening() as arrays, listener:
             call.forward()
         return listener.computed or arrays.anything
     return listener.computed

@@ -184,3 +184,36 @@ def test_a_file_as_it_is_out_there_is_told_in_its_own_words(
     monkeypatch.chdir(tmp_path)
     assert main(["try", name]) == 1
     assert said in capsys.readouterr().out
+
+
+ODD = """\
+import sys
+from torch.nn.functional import conv2d
+
+
+def conv2d_of_odd(x, w):
+    assert w.shape[2] % 2 == 1 and w.shape[3] % 2 == 1, "odd kernels only"
+    return conv2d(x, w)
+
+
+def conv2d_or_exit(x, w):
+    if w.shape[2] % 2 == 0:
+        print("an even kernel")
+        sys.exit()
+    return conv2d(x, w) * 2
+"""
+
+
+def test_who_refuses_even_kernels_is_asked_for_an_odd_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "odd.py").write_text(ODD)
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", "odd.py"]) == 1
+    right, wrong = capsys.readouterr().out.split("conv2d_or_exit")
+    assert (
+        "  right: Y, dX, dK bit for bit, with a kernel of 3x5; with one of 2x4 it raises" in right
+    )
+    assert "odd kernels only" in right
+    assert "  wrong: Y[0,0,0,0] should be" in wrong
+    assert "it raises in Y: SystemExit (at odd.py:13)" in wrong
