@@ -45,8 +45,8 @@ class Jax(Framework):
         return y if b is None else y + b[:, None, None]
 
     def from_dlpack(self, tensor: Any) -> Any:
-        """A copy, which XLA may keep; made by torch, where jax would compile a program for it."""
-        return jax.device_put(super().from_dlpack(tensor.clone()))
+        """A copy, which XLA may keep: what is compiled takes numpy's array as it is."""
+        return super().from_dlpack(tensor.clone())
 
     def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
         """See ``jax.vjp``."""
@@ -73,6 +73,10 @@ class Nhwc(Jax):
 
 class Eager(Jax):
     """The same without jit: each operation is a program."""
+
+    def from_dlpack(self, tensor: Any) -> Any:
+        """JAX's array."""
+        return jax.device_put(super().from_dlpack(tensor))
 
     def jit(self, f: Any) -> Any:
         """As it is."""

@@ -118,6 +118,7 @@ class Check:
     transform: bool = False  # whether it asks through a transform of torch's, or a compiler
     gradient: bool = False  # whether it judges gradients alone
     graph: bool = False  # whether it is about torch's graph, which over arrays is an adapter's
+    own_sizes: bool = False  # whether it calls at other sizes than the case's, too
     needs: tuple[str, ...] = ()  # of vjp, jvp and vmap: those without which it asks nothing
 
     def unsupported(self, target: Target) -> str | None:
@@ -201,6 +202,7 @@ def check(
     transform: bool = False,
     gradient: bool = False,
     graph: bool = False,
+    own_sizes: bool = False,
     needs: Collection[str] = (),
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
@@ -226,6 +228,8 @@ def check(
             forward only.
         graph: whether it is about torch's graph or its tensors: over numpy arrays those are an
             adapter's, and a verdict would be on that.
+        own_sizes: whether it calls at other sizes than the case's, too, for which a framework may
+            compile anew.
         needs: the modes, of vjp, jvp and vmap, without which it has nothing to ask of a framework.
     """
 
@@ -249,6 +253,7 @@ def check(
             transform=transform,
             gradient=gradient,
             graph=graph,
+            own_sizes=own_sizes,
             needs=tuple(needs),
         )
         return run

@@ -47,6 +47,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
         of_torch=True,
     ),
     sample=Sample.MODES,
+    own_sizes=True,
 )
 def memory(trial: Trial) -> Iterator[Judgement]:
     """What a call writes to, and where its results lie."""

@@ -65,7 +65,7 @@ def _asks_alike(check: Check) -> bool:
     Nor does who asks in several parts: the second order, each part of which is a program.
     """
     alike = check.sample == Sample.MODES and check.times == 1
-    return alike and not (check.real or check.transform)
+    return alike and not (check.real or check.transform or check.own_sizes)
 
 
 def modes_early(certificates: Sequence[Case], modes: Iterable[Case]) -> Iterator[Case]:
