@@ -99,11 +99,14 @@ def _each_in_full_precision() -> Iterator[None]:
             library.fp32_precision = "none" if follows else precision
 
 
-def is_recorded() -> bool:
-    """Whether a call is recorded rather than carried out for its numbers.
+def recorded() -> str:
+    """By what a call is recorded rather than carried out for its numbers; empty where by nothing.
 
     What the judge computes would be recorded as well.
     """
     key = torch._C._TorchDispatchModeKey  # noqa: SLF001 (there is no public one)
     recording = (key.PROXY, key.FUNCTIONAL, key.FAKE)
-    return any(torch._C._get_dispatch_mode(mode) is not None for mode in recording)  # noqa: SLF001
+    if any(torch._C._get_dispatch_mode(mode) is not None for mode in recording):  # noqa: SLF001
+        return "while torch records a graph"
+    is_captured = torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    return "while a CUDA graph is captured" if is_captured else ""

@@ -146,6 +146,11 @@ class _Listener(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self._judge = judge
 
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Compiled code runs on as compiled; else torch sets it aside from then on, for good."""
+        return True
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:  # called by torch

@@ -62,9 +62,12 @@ def impulses(
         generator: of the numbers.
 
     Returns:
-        None where no product belongs to the place, as of a tap that reads padding alone.
+        None where no product belongs to the place, as of a tap that reads padding alone, or of an
+        empty batch.
     """
     g = geometry
+    if not g.batch:
+        return None
     held = largest_exact_integer(dtype) // 2
     X, K, G = (
         _integers(shape, held, generator).to(dtype)

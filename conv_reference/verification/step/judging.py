@@ -74,8 +74,9 @@ class Judge:
         is_forward, recorded = name == dispatched.FORWARD, torch.is_grad_enabled()
         if is_forward:
             self.names.heard()
-        if apart.is_recorded():
-            raise NotJudged("while torch records a graph")
+        recording = apart.recorded()
+        if recording:
+            raise NotJudged(recording)
         read = dispatched.forward if is_forward else dispatched.backward
         call = read(args, answered)
         with apart.undisturbed(call.input.device):

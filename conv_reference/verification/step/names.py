@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -31,12 +33,20 @@ class Names:
         self._by_kernel: dict[_Kernel, str] = {}
         self._copied: dict[_Kernel, _Kernel] = {}
         self._unnamed: dict[_Kernel, str] = {}
+        self._owners: dict[_Kernel, str] | None = None  # of the model's parameters, once needed
 
     def __enter__(self) -> Names:
-        if self._model is not None:
-            for path, module in self._model.named_modules():
+        compiled: tuple[str, ...] = ()
+        for path, module in self._modules():
+            if is_compiled(module):
+                compiled += (path,)
+            # A hook would be compiled, and anew for each certificate.
+            if not any(_is_within(path, outer) for outer in compiled):
                 self._handles += self._hooked(path or type(module).__name__, module)
         return self
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        return iter(()) if self._model is None else self._model.named_modules()
 
     def __exit__(
         self,
@@ -108,10 +118,35 @@ class Names:
         self._by_operands.clear()
         self._by_kernel.clear()
         self._copied.clear()
+        self._owners = None
 
     def _numbered(self, kernel: _Kernel) -> str:
-        """Outside of any module, each kernel has a number."""
+        """Outside of any module: by whose parameter the kernel is; each other has a number."""
+        if self._owners is None:
+            self._owners = {
+                _place(parameter): path or type(module).__name__
+                for path, module in self._modules()
+                for parameter in module.parameters(recurse=False)
+                if parameter.dim() > 2 and _is_plain(parameter)
+            }
+        if kernel in self._owners:
+            return self._owners[kernel]
         return self._unnamed.setdefault(kernel, f"{_UNNAMED} {len(self._unnamed) + 1}")
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether its forward pass is one that torch.compile makes."""
+    is_wrapper = type(module).__name__ == "OptimizedModule"
+    return is_wrapper or getattr(module, "_compiled_call_impl", None) is not None
+
+
+def _is_within(path: str, outer: str) -> bool:
+    return path == outer or not outer or path.startswith(f"{outer}.")
+
+
+def _is_plain(parameter: nn.Parameter) -> bool:
+    """Whether it lies in memory; a lazy one does not yet."""
+    return type(parameter) is nn.Parameter and parameter.layout == torch.strided
 
 
 def _place(tensor: Tensor) -> _Kernel:

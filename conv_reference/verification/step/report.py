@@ -162,4 +162,4 @@ def _notes(certificate: Certificate) -> Iterator[Note]:
     yield from (Note(NoteKind.OBSERVED, line) for line in (*missed(every), *not_exact(certificate)))
     for reason, number in certificate.not_judged.most_common():
         yield Note(NoteKind.NOT_CHECKED, f"not judged: {number} × {reason}")
-    yield Note(NoteKind.NOT_CHECKED, "not judged: what runs within a compiled region")
+    yield Note(NoteKind.NOT_CHECKED, "not judged: what compiled code does by kernels of its own")

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 from torch.nn.modules.conv import _ConvNd
 
+AROUND = "what its own autograd.Function, or torch.compile, does around the convolution"
+
 
 class Unheard:
     """Looks at each module when its forward pass ends, and lists what was not judged in it."""
@@ -57,7 +59,7 @@ class Unheard:
 
     def hand_written(self, path: str) -> None:
         """The gradients of this module's convolution are not torch's own."""
-        self._not_judged[f"{path}: what its own autograd.Function does around the convolution"] = 1
+        self._not_judged[f"{path}: {AROUND}"] = 1
 
 
 def is_hand_written(output: Any) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import Operands
+from conv_reference.operands import Operands, largest_exact_integer
 from conv_reference.strategies import geometries
 from conv_reference.verification.step.dispatched import Face, Form
 from conv_reference.verification.step.impulses import impulses
@@ -52,5 +52,12 @@ def test_the_integers_are_held_by_the_dtype(dtype: torch.dtype) -> None:
     assert drawn is not None
     assert torch.equal(drawn.weight, drawn.weight.round())
     assert drawn.weight.ne(0).all()
+    assert drawn.weight.abs().max() <= largest_exact_integer(dtype) // 2
     assert drawn.weight.dtype == dtype
     assert drawn.input.sum() == 2  # a one of each sample
+
+
+def test_of_an_empty_batch_there_are_none() -> None:
+    geometry = Geometry.parse("n0 c2 h4 w4 o3 k2")
+    generator = torch.Generator().manual_seed(0)
+    assert impulses(geometry, Face.WEIGHT, (1, 1), torch.float32, generator) is None
