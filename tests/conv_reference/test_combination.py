@@ -194,3 +194,14 @@ def test_of_a_kernel_as_large_as_its_image_not_every_tap_reads_all_of_it() -> No
         G, X, dK, None
     )
     assert equation.holds
+
+
+def test_sums_that_float32_would_round_are_taken_in_float64() -> None:
+    largest = 2.0**17
+    geometry = Geometry(batch=64, input_size=(16, 16), kernel_size=(1, 1))
+    generator = torch.Generator().manual_seed(0)
+    X = (torch.randint(0, 2**16, geometry.input_shape, generator=generator) * 2 + 1).float()
+    combination = Combination(geometry, draw_weights(geometry, seed=0))
+    held = combination.output(X, torch.ones(1, 1, 1, 1), None, X, largest=(largest, largest))
+    assert held.holds
+    assert float(held.expected.abs().max()) > 2**20

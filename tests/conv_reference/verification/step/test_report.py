@@ -22,9 +22,9 @@ def seen(*, limit: float = 1e-6, bits: float = 22.5) -> Seen:
     return made
 
 
-def reported(*, apart: bool = False, **quantities: Seen) -> Report:
+def reported(quantities: dict[str, Seen], *, apart: bool = False) -> Report:
     row = Row("stem", GEOMETRY, "float32", transposed=False, calls=4, judged=3)
-    row.quantities |= quantities
+    row.quantities.update(quantities)
     options: dict[str, Any] = {"environment": {}, "seed": 0, "reproduce": "again"}
     return as_report(Certificate([row], steps=1), target="net", apart=apart, **options)
 
@@ -33,7 +33,7 @@ def test_both_answers_are_one_check_with_its_miss_bound_and_kind_of_bound() -> N
     rounded = Seen()
     rounded.take(Verdict.ROUNDED, bits=20.0, limit=0.0)
     rounded.take_replay(Verdict.ROUNDED, bits=18.0, said="")
-    direct, transform = reported(Y=seen(), dX=rounded).checks
+    direct, transform = reported({"Y": seen(), "dX": rounded}).checks
     assert (direct.name, direct.verdict, direct.cases) == ("stem Y", Verdict.ROUNDED, 3)
     assert (direct.effective_bits, direct.miss_bound, direct.bound) == (22.5, 0.13, "componentwise")
     assert (transform.effective_bits, transform.miss_bound) == (18.0, None)
@@ -41,14 +41,14 @@ def test_both_answers_are_one_check_with_its_miss_bound_and_kind_of_bound() -> N
 
 
 def test_apart_each_answer_is_a_check_and_bits_in_place_are_no_more_than_rounding_leaves() -> None:
-    in_place, over_integers = reported(apart=True, Y=seen(bits=23.9)).checks
+    in_place, over_integers = reported({"Y": seen(bits=23.9)}, apart=True).checks
     assert (in_place.name, in_place.effective_bits) == ("stem Y in place", 22.0)
     assert in_place.miss_bound is None
     assert (over_integers.name, over_integers.effective_bits) == ("stem Y over integers", None)
     assert over_integers.miss_bound == 0.13
-    (low, _) = reported(apart=True, Y=seen(bits=19.0)).checks
+    (low, _) = reported({"Y": seen(bits=19.0)}, apart=True).checks
     assert low.effective_bits == 19.0
-    (whole, _) = reported(apart=True, Y=seen(bits=math.inf)).checks
+    (whole, _) = reported({"Y": seen(bits=math.inf)}, apart=True).checks
     assert whole.effective_bits is None
 
 
@@ -60,7 +60,7 @@ def test_what_is_wrong_is_a_finding_with_its_element_calls_and_steps(apart: bool
     wrong.take(Verdict.WRONG, bits=1.0, limit=0.0)
     for step in (4, 9):
         wrong.counted(step, is_wrong=True)
-    (finding,) = reported(apart=apart, Y=wrong, dX=seen()).findings
+    (finding,) = reported({"Y": wrong, "dX": seen()}, apart=apart).findings
     assert finding.check == ("stem Y in place" if apart else "stem Y")
     assert (finding.index, finding.expected, finding.actual) == ((1, 0, 2, 3), "0.5", "2")
     assert finding.occurrences == 2
@@ -72,7 +72,7 @@ def test_what_is_wrong_is_a_finding_with_its_element_calls_and_steps(apart: bool
 
 def test_the_notes_say_the_usual_limit_the_greatest_and_what_may_be_missed() -> None:
     limits = dict(zip(("Y", "dX", "dK"), (1e-6, 4e-3, 2e-5), strict=True))
-    notes = [str(n) for n in reported(**{k: seen(limit=v) for k, v in limits.items()}).notes]
+    notes = [str(n) for n in reported({k: seen(limit=v) for k, v in limits.items()}).notes]
     (said,) = (note for note in notes if "would be reported" in note)
     assert "2e-05 in the median of what was judged, 4e-03 at most" in said
     assert any("missed in place: " in note for note in notes)
