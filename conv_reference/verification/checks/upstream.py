@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -91,11 +91,11 @@ def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
     if integers is None:
         return
     operands = integers.operands()
-    for how, G in _laid_out(trial, operands.grad_output.to(trial.device)):
+    for how, layout, G in _laid_out(trial, operands.grad_output.to(trial.device)):
         given = replace(operands, grad_output=G.to("cpu", copy=True).contiguous())
         call = _call(trial, given)
         handed = trial.target.view("grad_output", G)
-        yield from against_oracle(
+        judged = against_oracle(
             trial,
             "upstream_layouts",
             _backward(call, handed),
@@ -103,19 +103,26 @@ def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
             operands=given,
             missing=True,
         )
+        yield from _on(layout, trial, judged)
 
 
 _SOME = 7  # layouts for each case
 
 
-def _laid_out(trial: Trial, G: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _on(layout: Layout, trial: Trial, judged: Iterable[Judgement]) -> Iterator[Judgement]:
+    """What is judged, of the case in which G lies so: its certificate may show the same."""
+    case = trial.case.laid_out({"grad_output": layout})
+    yield from (j if j.is_exact else replace(j, case=case) for j in judged)
+
+
+def _laid_out(trial: Trial, G: Tensor) -> Iterator[tuple[str, Layout, Tensor]]:
     """Some layouts, and expanded both as ``.sum()`` and as ``.sum((2, 3))`` do it."""
     dense = [layout for layout in Layout if layout != Layout.EXPANDED]
     for layout in Random(f"{trial.key} layouts").sample(dense, _SOME):
-        yield f"G {layout.value.replace('_', ' ')}", lay_out(G, layout)
+        yield f"G {layout.value.replace('_', ' ')}", layout, lay_out(G, layout)
     if G.numel():
-        yield "G expanded", G[:1, :1, :1, :1].clone().expand(G.shape)
-        yield "G expanded over each plane", G[:, :, :1, :1].clone().expand(G.shape)
+        for how, part in (("", G[:1, :1, :1, :1]), (" over each plane", G[:, :, :1, :1])):
+            yield f"G expanded{how}", Layout.EXPANDED, part.clone().expand(G.shape)
 
 
 @check(
@@ -151,9 +158,10 @@ def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
             for name, leaf in call.leaves.items()
         }
         given = replace(operands, grad_output=total)
-        yield from against_oracle(
+        judged = against_oracle(
             trial, "upstream_accumulated", found, f"with {how}", operands=given, missing=True
         )
+        yield from _on(Layout.EXPANDED, trial, judged)  # in all that is added up
 
 
 _POWER = 4

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.kinds import row_of
+from conv_reference.verification.diagnosis.wording import whole_run
 from conv_reference.verification.execution import judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure
@@ -51,9 +52,11 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
             if judged and not any(j.verdict in FOUND for j in judged):
                 right.add(asked[number].case)
     one = _of_one_fault(asked, right)
+    if one:  # another process has another past: that it disagrees says no more
+        one |= {finding.fault for finding in findings} - _repeatable(found)
     return [
         replace(
-            _alone(failure, finding) if finding.case in right else finding,
+            _alone(failure, finding, bench) if finding.case in right else finding,
             fault=min(one) if finding.fault in one else finding.fault,
         )
         for failure, finding in found
@@ -66,12 +69,34 @@ def _of_one_fault(asked: Iterable[Finding], right: Set[str]) -> set[int]:
     return {finding.fault for finding in asked if finding.case in right} - again
 
 
+def _repeatable(found: Iterable[tuple[Failure, Finding]]) -> set[int]:
+    """The faults that show in a row whose case, judged again, shows the same; and known defects."""
+    return {
+        finding.fault
+        for failure, finding in found
+        if finding.known or row_of(failure.judgement).repeatable
+    }
+
+
 def _hung(failure: Failure) -> bool:
     crash = failure.judgement.crash
     return crash is not None and crash.hung
 
 
-def _alone(failure: Failure, finding: Finding) -> Finding:
-    seen = failure.judgement.explanation
-    # Nor is there a script: by itself it would print what is right.
-    return replace(finding, explanation=seen, cause=ALONE, circumstances="", grids="", snippet="")
+def _alone(failure: Failure, finding: Finding, bench: Bench) -> Finding:
+    """What was seen of it; the run shows it again, and neither its case nor a script would."""
+    return replace(
+        finding,
+        explanation=_without(failure.judgement.crash, failure.judgement.explanation),
+        reproduce=whole_run(bench, in_process=bench.backend.is_here),
+        cause=ALONE,
+        circumstances="",
+        grids="",
+        snippet="",
+    )
+
+
+def _without(crash: Crash | None, explanation: str) -> str:
+    """The explanation without what came of a crash alone, which the cause says."""
+    lines = explanation.splitlines()
+    return "\n".join(line for line in lines if crash is None or line != crash.again)

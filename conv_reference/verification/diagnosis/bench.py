@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conv_reference.verification.checks import all_checks, certifying
+from conv_reference.verification.diagnosis.kinds import is_of_few_bits
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect, first_match
@@ -26,6 +28,7 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 
+_HEAVY = (Values.HEAVY_INPUT, Values.HEAVY_WEIGHT, Values.HEAVY_GRAD_OUTPUT)
 _RIGHT, _WRONG = 2, 3  # times that a case is asked: see ``Bench._is_torchs``
 
 
@@ -55,6 +58,23 @@ class Bench:
     def within(self, share: float) -> Bench:
         """The same, with that share of the time that is left."""
         return replace(self, deadline=time.monotonic() + share * self.left)
+
+    @contextmanager
+    def at(self, setting: str) -> Iterator[Bench | None]:
+        """The same under a setting of the environment; None where there is no place for it.
+
+        No case is left out there: at the setting none is known to crash.
+
+        Args:
+            setting: ``NAME=value``, see ``Judgement.setting``.
+        """
+        name, _, value = setting.partition("=")
+        place = None if self.is_over else self.backend.under({name: value})
+        if place is None:
+            yield None
+        else:
+            with closing(place):
+                yield replace(self, backend=place, spared=(), _answers={})
 
     def ask(
         self, question: Callable[[Target, Any, Any], Any], items: Iterable[Any], argument: Any
@@ -109,11 +129,10 @@ class Bench:
         if geometry.batch == 0:  # on which no number is wrong, and none changed
             given.append(replace(failure.case, geometry=replace(geometry, batch=1)))
         own = [self.recast(case, certifying().name) for case in given]
-        plain = [
-            replace(case.contiguous(), values=values)
-            for case in own
-            for values in (Values.COUNTING, Values.BALANCED, Values.SPARSE)
-        ]
+        # What is kept in too few bits shows where there are many.
+        heavy = _HEAVY if is_of_few_bits(failure.judgement) else ()
+        values = (Values.COUNTING, Values.BALANCED, Values.SPARSE, *heavy)
+        plain = [replace(case.contiguous(), values=each) for case in own for each in values]
         return [*own, *plain]
 
     def recast(self, case: Case, check: str) -> Case:

@@ -141,7 +141,7 @@ def _may_be_chance(meeting: int, passing: int, failing: int, tested: int) -> boo
 
 def _conditions(case: Case) -> Iterator[str]:
     """Everything that is true of a case, in the words of its text form."""
-    yield dtype_name(case.dtype)
+    yield f"dtype {dtype_name(case.dtype)}"
     yield f"grad={case.requires_grad or 'none'}"
     for letter in case.arguments:
         asked = "asked" if letter in case.requires_grad else "not asked"

@@ -34,6 +34,7 @@ from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 MOST_TERMS = 9
+_MOST_DIGITS = 17  # of a coefficient
 MOST_ELEMENTS = 3
 MOST_CELLS = 12  # rows or columns of a grid
 
@@ -220,7 +221,15 @@ def _term(trial: Trial, quantity: str, key: tuple[Index, Index], value: float) -
         body = "·".join(f"{LETTERS[r]}{_short(trial, r, i)}" for r, i in both)
     if value == 1:
         return body
-    return f"-{body}" if value == -1 else f"{value:g}·{body}"
+    return f"-{body}" if value == -1 else f"{_written(value)}·{body}"
+
+
+def _written(value: float) -> str:
+    """In six digits; in as many as it takes, where it is nearly an integer and none."""
+    every = (f"{value:.{digits}g}" for digits in range(6, _MOST_DIGITS + 1))
+    return next(
+        (text for text in every if float(text).is_integer() == value.is_integer()), f"{value}"
+    )
 
 
 def _short(trial: Trial, role: str, index: Index) -> str:

@@ -10,7 +10,8 @@ from conv_reference.quantities import GRADIENTS, QUANTITIES
 from conv_reference.verification.diagnosis.adjoint import own_gradients
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.changeable import keeps_answers
-from conv_reference.verification.diagnosis.kinds import Condition, Kind, row_of, size
+from conv_reference.verification.diagnosis.kinds import Condition, Kind, is_near, row_of, size
+from conv_reference.verification.diagnosis.minimal import has_own_sizes
 from conv_reference.verification.diagnosis.origins import (
     CHANGED,
     Groups,
@@ -25,10 +26,12 @@ from conv_reference.verification.model.case import DTYPES, Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.possible import dense
+from conv_reference.verification.trial.values import case_operands
 
 _MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
+_SIGNS = "upstream_signs"  # the row of a G that is zero, or of one sign
 _MOST_KEPT = 4  # cases that are asked whether their answer is an earlier one
-_SLIGHT, _MOSTLY = 2.0**-6, 0.75  # relative to what it should be; of the failures
+_MOSTLY = 0.75  # of the failures
 _PRECISION = {name: place for place, name in enumerate(DTYPES)}  # the widest dtype is shown first
 
 
@@ -46,7 +49,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
     because of it, see ``own_gradients``; so is all that is wrong by a little; and what raises
     because of an argument that is changed, of a gradient of another shape, or of an answer that
-    was kept from an earlier call.
+    was kept from an earlier call; what lacks a gradient where G is empty and where it is zero; and
+    what leaves the process with one status.
     """
     faults: dict[Kind, Fault] = {}
     for kind in groups:
@@ -57,6 +61,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     _file_raises(faults, groups, "shapes", misses_a_shape)
     _file_raises(faults, groups, "updated_arguments", meets_a_graph_gone)
     _file_raises(faults, groups, "forward", meets_a_level_gone, partial(_is_kept, groups, bench))
+    _file_without_upstream(faults, groups, bench)
+    _file_left(faults, groups)
     _file_slight(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is None:
@@ -108,6 +114,60 @@ def _is_kept(groups: Groups, bench: Bench, kind: Kind) -> bool:
     return any(bench.ask(keeps_answers, asked, bench.settings).values())
 
 
+def _file_without_upstream(faults: dict[Kind, Fault], groups: Groups, bench: Bench) -> None:
+    """File gradients that are missing where G is empty under those missing where it is zero.
+
+    Nothing of an empty G differs from zero either, and whoever looks for that finds nothing.
+    """
+    signs = (k for k in faults if k.row == _SIGNS and not k.known and _lacks(faults[k], groups))
+    cause = next(signs, None)
+    if cause is None:
+        return
+    missing = [k for k in faults if k.row != _SIGNS and not k.known and _lacks(faults[k], groups)]
+    for kind in missing:
+        cases = (f.case for own in faults[kind].kinds for f in groups[own].failures)
+        if all(_has_no_upstream(case, bench) for case in cases):
+            faults[cause].following += faults.pop(kind).kinds
+
+
+def _lacks(fault: Fault, groups: Groups) -> bool:
+    """Whether all of its failures lack a gradient."""
+    return all(f.judgement.lacks_gradient for kind in fault.kinds for f in groups[kind].failures)
+
+
+def _has_no_upstream(case: Case, bench: Bench) -> bool:
+    empty = case.geometry.batch == 0
+    return (
+        empty
+        or not case_operands(case, bench.settings.seed, bench.target.operator).grad_output.any()
+    )
+
+
+def _file_left(faults: dict[Kind, Fault], groups: Groups) -> None:
+    """File that the process was left, in a check of its own sizes, under that of the certificate.
+
+    Where the call that ends it gives the same status. Who is killed by a signal may be so for any
+    number of reasons.
+    """
+    crashes = [kind for kind in faults if kind.verdict == Verdict.CRASHED and not kind.known]
+    ends = {kind: groups[faults[kind].kinds[0]].failures[0] for kind in crashes}
+    for kind, shown in ends.items():
+        crash = shown.judgement.crash
+        if crash is None or not crash.left or not has_own_sizes(shown):
+            continue
+        alike = (
+            other
+            for other, first in ends.items()
+            if other in faults
+            and row_of(first.judgement).is_first
+            and first.judgement.crash is not None
+            and (first.judgement.crash.how, first.judgement.crash.said) == (crash.how, crash.said)
+        )
+        cause = next(alike, None)
+        if cause is not None:
+            faults[cause].following += faults.pop(kind).kinds
+
+
 def _file_slight(faults: dict[Kind, Fault], groups: Groups) -> None:
     """Quantities that are wrong by little, in the same dtypes, are computed in too few bits.
 
@@ -128,15 +188,7 @@ def _dtypes(fault: Fault) -> set[str]:
 def _is_slight(fault: Fault, groups: Groups) -> bool:
     """Whether what is shown of most failures is nearly right: where sums cancel, it seldom is."""
     judged = [f.judgement for kind in fault.kinds for f in groups[kind].failures]
-    return sum(map(_is_near, judged)) > _MOSTLY * len(judged)
-
-
-def _is_near(judgement: Judgement) -> bool:
-    try:
-        should, found = float(judgement.expected), float(judgement.actual)
-    except ValueError:  # no numbers
-        return False
-    return 0 < abs(should - found) <= _SLIGHT * abs(should)
+    return sum(map(is_near, judged)) > _MOSTLY * len(judged)
 
 
 def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:

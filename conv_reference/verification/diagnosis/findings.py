@@ -19,7 +19,9 @@ from conv_reference.verification.diagnosis.faults import (
     faults_of,
     first_own,
 )
+from conv_reference.verification.diagnosis.kept import filed_under_what_is_kept
 from conv_reference.verification.diagnosis.kinds import Condition, Kind, products, row_of
+from conv_reference.verification.diagnosis.layouts import filed_by_layouts
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.mode_snippet import as_plain_torch
 from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
@@ -35,6 +37,7 @@ from conv_reference.verification.model.result import Finding, Verdict
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
 _SORTING = 0.6  # of the time: the rest is for the smallest cases, without which nobody sees why
+_SHOWING = 0.7  # of what is left: the rest is for which of the findings are one
 _MOST_NAMED = 4  # rows
 _MOST_MESSAGES = 3  # of one line, beside the first
 _LEFT = "It was not made smaller, for want of time; the command below does that."
@@ -67,17 +70,20 @@ class Diagnosis:
         groups, known = sorted_out(self.failures, self.bench.within(_SORTING))
         dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}
         groups, more = with_wider(groups, dtypes, self.bench)
+        shown = replace(self, bench=self.bench.within(_SHOWING))
         found = _numbered_by_place(
             each
-            for number, fault in enumerate(faults_of(groups, self.bench), start=1)
-            for each in self._of_fault(number, fault, groups)
+            for number, fault in enumerate(faults_of(groups, shown.bench), start=1)
+            for each in shown.of_fault(number, fault, groups)
         )
         found = filed_under_what_larger_images_show(found, self.bench)
+        found = filed_under_what_is_kept(found, self.bench)
+        found = filed_by_layouts(found, self.bench)
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
             return Gathered(tuple(finding for _, finding in found), tuple(known), more)
         return Gathered(tuple(asked_alone(found, self.bench)), tuple(known), more)
 
-    def _of_fault(
+    def of_fault(
         self, number: int, fault: Fault, groups: Groups
     ) -> Iterator[tuple[Failure, Finding]]:
         """What is shown of one fault: the failure, and the finding that it makes."""

@@ -11,6 +11,7 @@ from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
 
+_SLIGHT = 2.0**-6  # relative to what it should be
 Condition = Callable[[Failure], bool]  # whether a failure is a fault of its own
 
 
@@ -77,3 +78,27 @@ def products(case: Case) -> int:
     """How many products one forward pass has."""
     g = case.geometry
     return math.prod((g.batch, *g.output_size, *g.weight_shape))
+
+
+def is_near(judgement: Judgement) -> bool:
+    """Whether the number that is shown is nearly right."""
+    should, found = _shown(judgement)
+    return 0 < abs(should - found) <= _SLIGHT * abs(should)
+
+
+def is_of_few_bits(judgement: Judgement) -> bool:
+    """Whether the number that is shown may lack bits or range: near, or past what is finite, or 0.
+
+    What float32 does not hold of a float64 is one of these.
+    """
+    should, found = _shown(judgement)
+    outside = not math.isfinite(found) or (found == 0 and should != 0)
+    return (math.isfinite(should) and outside) or is_near(judgement)
+
+
+def _shown(judgement: Judgement) -> tuple[float, float]:
+    """What is shown of it, should be and is; NaN and 0 where those are no numbers."""
+    try:
+        return float(judgement.expected), float(judgement.actual)
+    except ValueError:
+        return math.nan, 0.0

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from conv_reference.quantities import FIRST_ORDER, ROLE_OF
 from conv_reference.verification.checks import Reported
@@ -116,6 +117,7 @@ def _origins(
     """
     asked, reached = _sample(failures), set[int]()
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs, reached=reached)
+    origins |= _at_settings(asked, bench)
     fickle = changeable(first, bench) if asked else []
     left = [f for f in asked if id(f) not in origins]
     if left:
@@ -140,6 +142,23 @@ def _origins(
             yield failure, simplest.get(id(failure), failure), origins.get(id(failure))
         else:
             yield failure, failure, usual[_of_quantity(failure)]
+
+
+def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:
+    """What failures follow from that were met under a setting: they are asked under it again."""
+    found: _Origins = {}
+    for setting in sorted({failure.judgement.setting for failure in failures} - {""}):
+        those = [failure for failure in failures if failure.judgement.setting == setting]
+        with bench.at(setting) as there:
+            if there is None:
+                continue
+            origins = _found(those, there, there.certificates_of, explains, disturbs)
+            left = [failure for failure in those if id(failure) not in origins]
+            simpler = partial(_simpler_modes, bench=there)
+            origins |= _found(left, there, simpler, lacks_alike, is_made_of)
+        for key, origin in origins.items():
+            found[key] = Failure(origin.case, origin.judgement.met_under(setting))
+    return found
 
 
 def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins:

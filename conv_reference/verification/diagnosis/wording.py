@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks import Reported, all_rows
@@ -104,14 +105,28 @@ def _where(failure: Failure) -> str:
     return ""
 
 
+def whole_run(bench: Bench, *, in_process: bool) -> str:
+    """A command, or a call, that puts all cases of the seed: for what one of them does not show."""
+    if not bench.target.importable:
+        return f"verify({PLACEHOLDER}, seed={bench.settings.seed})"
+    return _command([], bench, in_process=in_process)
+
+
 def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool, setting: str = "") -> str:
     """A command, or for what cannot be imported a call, that shows the same."""
-    settings = bench.settings
     if not bench.target.importable:
-        return f'verify({PLACEHOLDER}, case="{case}", seed={settings.seed})'
-    words = ["conv-reference", "verify", bench.target.name, "--case", str(case)]
+        return f'verify({PLACEHOLDER}, case="{case}", seed={bench.settings.seed})'
+    words = ["--case", str(case)]
     if not all_rows()[row].repeatable:  # its case alone does not show it
         words += ["--check", row]
+    command = _command(words, bench, in_process=in_process)
+    return f"{setting} {command}" if setting else command
+
+
+def _command(chosen: Sequence[str], bench: Bench, *, in_process: bool) -> str:
+    """What is chosen, put to the target under the settings of the run."""
+    settings = bench.settings
+    words = ["conv-reference", "verify", bench.target.name, *chosen]
     if settings.domain.where:
         words += ["--where", settings.domain.where]
     if settings.device != "cpu":
@@ -120,5 +135,4 @@ def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool, setting:
         words += ["--in-process"]
     if settings.allowed_bits is not None:
         words += ["--allow-bits", str(settings.allowed_bits)]
-    command = shlex.join([*words, "--seed", str(settings.seed)])
-    return f"{setting} {command}" if setting else command
+    return shlex.join([*words, "--seed", str(settings.seed)])

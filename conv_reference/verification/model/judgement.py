@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # it needs torch, for which the command's --help does not wai
     from conv_reference.verification.model.case import Case
 
 NO_GRADIENT = "no gradient"  # found in place of one
-_OF_A_CASE = re.compile(r"(torch\.)?\bb?float\d+|-?\d+(, ?-?\d+)*")  # in what is raised
+# In what is raised: dtypes, by whatever name, and sizes; not the line of a file.
+_DTYPES = r"\b(?:torch\.)?(?:b?float|complex|u?int)\d+\b|\b(?:Half|BFloat16|Float|Double)\b"
+_OF_A_CASE = re.compile(rf"{_DTYPES}|(?<!\.py:)(?<!\d)-?\d+(?:, ?-?\d+)*")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ class Quantity:
         return f"{self.name} mapped over {(' around ' if self.nested else ', ').join(operands)}"
 
 
+def without_what_differs(message: str) -> str:
+    """A message without sizes and dtypes, which differ from case to case.
+
+    >>> without_what_differs("no kernel of 3, 5 in torch.bfloat16 (at conv.py:12)")
+    'no kernel of # in # (at conv.py:12)'
+    """
+    return _OF_A_CASE.sub("#", message)
+
+
 @dataclass(frozen=True)
 class Thrown:
     """What a target threw where it should have answered."""
@@ -62,7 +73,7 @@ class Thrown:
     @property
     def pattern(self) -> str:
         """The message without sizes and dtypes, which differ from case to case."""
-        return _OF_A_CASE.sub("#", self.message)
+        return without_what_differs(self.message)
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,7 @@ class Crash:
     asked: str = ""  # what the target was asked for last, where that is not the item itself
     hung: bool = False  # whether it did not return in time
     again: str = ""  # what came of it alone, in a new process, where that was something else
+    left: bool = False  # whether it was left by a call that ends it, with a status
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,10 @@ class Judgement:
     def about(self, quantity: Quantity) -> Judgement:
         """The same, with the quantity in its parts."""
         return replace(self, quantity=str(quantity), mapped=quantity)
+
+    def met_under(self, setting: str) -> Judgement:
+        """The same, as it was met under a setting of the environment, which it says."""
+        return replace(self, setting=setting, explanation=f"with {setting}: {self.explanation}")
 
     def derived_as(self, name: str) -> Judgement:
         """The same of a tangent or a second derivative, which the convolution of ``name`` gives.

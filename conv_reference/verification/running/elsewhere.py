@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.tally import crashed
@@ -77,10 +77,7 @@ def _put(
 
 
 def _under(setting: str, judgement: Judgement) -> Judgement:
-    if judgement.verdict not in FAILURES:
-        return judgement
-    said = f"with {setting}: {judgement.explanation}"
-    return replace(judgement, setting=setting, explanation=said)
+    return judgement.met_under(setting) if judgement.verdict in FAILURES else judgement
 
 
 def _notes(spared: Spared, results: dict[Case, tuple[Judgement, ...]]) -> Iterator[Note]:

@@ -68,6 +68,33 @@ def load(name: str) -> Any:
     return value
 
 
+def load_anew(name: str) -> Any:
+    """The same, of a module that is executed once more, beside the one that is imported.
+
+    Raises:
+        TargetError: when it cannot be executed twice.
+    """
+    place, attribute = split(name)
+    try:
+        value: Any = _executed(place)
+        for part in attribute.split("."):
+            value = getattr(value, part)
+    except (Exception, SystemExit) as error:
+        raise TargetError(_said(place, error)) from error
+    return value
+
+
+def _executed(place: str) -> ModuleType:
+    if place.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(f"_target_{Path(place).stem}", place)
+    else:
+        spec = importlib.util.find_spec(place)
+    assert spec is not None and spec.loader is not None  # it was imported before  # noqa: PT018
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def load_module(place: str) -> ModuleType:
     """Import ``package.module`` or ``path/file.py``.
 

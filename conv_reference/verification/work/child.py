@@ -167,7 +167,7 @@ class Child:
                 return Crash(f"killed by {signal.Signals(-status).name}", self.said())
         if status == LOST:
             return Crash("lost its device", self.said())
-        return Crash(f"left the process with status {status}", self.said())
+        return Crash(f"left the process with status {status}", self.said(), left=True)
 
     def stop(self) -> None:
         """End it, and what it started."""

@@ -77,6 +77,7 @@ class Children:
     _job: Job | None = None
     _patience: Patience = field(init=False)
     _launcher: Launcher = field(init=False)
+    _said_of_slow: str = ""  # last, of items that would take too long
     _has_stopped: bool = False  # no further process is started, and none is left
     _ended: float = -math.inf  # when the last process was seen to have ended
 
@@ -139,9 +140,7 @@ class Children:
             self.notes += job.notes
             for child in [child for child in self._children if child.piece is not None]:
                 self._drop(child)  # nobody waits for what it is at
-            slow = self._patience.left_out()
-            if slow:
-                self._note(slow)
+            self._note_slow()
 
     def close(self) -> None:
         """End all processes, and what they have started."""
@@ -316,6 +315,14 @@ class Children:
             self._describer = None
             child.release()  # to wait for its end would be to wait for those that are forked next
         return ""
+
+    def _note_slow(self) -> None:
+        """Say how many were too slow: of all jobs together, in place of what was said before."""
+        said = self._patience.left_out()
+        if said and said != self._said_of_slow:
+            self.notes[:] = [note for note in self.notes if note.text != self._said_of_slow]
+            self._note(said)
+            self._said_of_slow = said
 
     def _note(self, text: str) -> None:
         self.notes.append(Note(NoteKind.NOT_REACHED, text))

@@ -57,11 +57,11 @@ class Patience:
         self._too_slow += 1
 
     def left_out(self) -> str:
-        """What is to be said of those since this was last asked; empty where there are none."""
-        count, self._too_slow = self._too_slow, 0
-        if not count:
+        """What is to be said of all those so far; empty where there are none."""
+        if not self._too_slow:
             return ""
+        one = self._too_slow == 1
         return (
-            f"not reached: {count:,} that would take more than {self.limit:g} s each, at the pace "
-            "of the others"
+            f"not reached: {self._too_slow:,} {'case' if one else 'cases'} that would take more "
+            f"than {self.limit:g} s{'' if one else ' each'}, at the pace of the others"
         )

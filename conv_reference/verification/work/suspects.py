@@ -20,11 +20,11 @@ from conv_reference.verification.work.pace import Size
 
 REMEMBERED = 8  # items of a process that are tried after the suspect
 ALONE_RIGHT = (
-    "Alone, in a new process, it comes back: what ends the process depends on earlier calls, or "
-    "on chance."
+    "Alone, in a new process, this call returns: what ends the process depends on earlier calls, "
+    "or on chance."
 )
 NOT_AGAIN = "It was not tried again alone."
-LATER = "The process ends in the next call, which alone comes back."
+LATER = "The process ends in the next call, which alone returns."
 
 
 @dataclass(frozen=True)

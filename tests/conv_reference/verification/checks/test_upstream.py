@@ -11,6 +11,7 @@ from modes import (
     LosesABitInHalf,
     Overwrites,
     ReadsAsContiguous,
+    Right,
     RoundsLarge,
     StaleWhereUndefined,
     ask,
@@ -20,6 +21,7 @@ from modes import (
 )
 
 from conv_reference import functional, layer
+from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.result import Verdict
 
 CHECKS = (
@@ -92,3 +94,19 @@ def test_a_positive_gradient_alone_shows_no_clamp() -> None:
 def test_a_dtype_without_room_is_passed_over() -> None:
     geometry = "n4 c1 h20 w20 o1 k1x1"
     assert ask(torch.nn.functional.conv2d, "upstream_signs", "bfloat16", geometry) == ()
+
+
+class _DoubledWhereExpanded(Right):
+    """Adds an expanded G up twice."""
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> Any:
+        return Right.backward(ctx, 2 * G if 0 in G.stride() else G)
+
+
+@pytest.mark.parametrize("check", ["upstream_layouts", "upstream_accumulated"])
+def test_what_an_expanded_gradient_shows_is_on_the_case_of_one(check: str) -> None:
+    """Its certificate shows the same, under which it is filed."""
+    judged = [j for j in ask(_DoubledWhereExpanded, check) if not j.is_exact]
+    layouts = {None if j.case is None else j.case.grad_output_layout for j in judged}
+    assert layouts == {Layout.EXPANDED}

@@ -99,3 +99,51 @@ def test_a_share_of_the_time_that_is_left_may_be_set_aside() -> None:
     assert bench.within(0.25)._answers is bench._answers
     assert replace(bench, deadline=-math.inf).within(0.25).is_over
     assert replace(bench, deadline=math.inf).within(0.25).left == math.inf
+
+
+def test_what_may_lack_bits_is_asked_over_numbers_of_many_bits() -> None:
+    backend: Any = Scripted((), ())
+    bench = Bench(as_target(conv2d), backend, Settings(seed=0, device="cpu"), (), (), math.inf)
+
+    def values(expected: str, actual: str) -> set[str]:
+        judgement = replace(WRONG, expected=expected, actual=actual)
+        return {case.values.value for case in bench.certificates_of(Failure(CASE, judgement))}
+
+    many = {"heavy_input", "heavy_weight", "heavy_grad_output"}
+    assert values("3509778668520", "3509778644992") >= many
+    assert values("-137", "-inf") >= many
+    assert values("5e-40", "0") >= many
+    assert not values("3", "4") & many
+    assert values("0", "nan") >= many
+    assert not values("inf", "nan") & many
+    assert not values("a gradient", "no gradient") & many
+
+
+class Elsewhere:
+    """In place of where a target runs: a place under a setting, and whether it was closed."""
+
+    def __init__(self) -> None:
+        self.opened: list[dict[str, str]] = []
+        self.closed = 0
+
+    def under(self, environment: dict[str, str]) -> Elsewhere:
+        self.opened.append(environment)
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_under_a_setting_no_case_is_left_out_and_the_place_is_closed() -> None:
+    backend: Any = Elsewhere()
+    settings = Settings(seed=0, device="cpu")
+    bench = Bench(as_target(conv2d), backend, settings, (), (), math.inf, spared=(DEFECT,))
+    with bench.at("ONEDNN_MAX_CPU_ISA=AVX") as there:
+        assert there is not None
+        assert there.spared == ()
+        assert there.may_ask(CASE)
+        assert backend.closed == 0
+    assert backend.opened == [{"ONEDNN_MAX_CPU_ISA": "AVX"}]
+    assert backend.closed == 1
+    with replace(bench, deadline=0.0).at("ONEDNN_MAX_CPU_ISA=AVX") as there:
+        assert there is None

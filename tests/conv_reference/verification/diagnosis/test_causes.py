@@ -194,6 +194,16 @@ def test_float32_is_told_in_float64(quantity: str) -> None:
     assert told == "Perhaps the result is computed in float32: no number of it has more bits."
 
 
+def test_products_in_float32_are_told_where_the_bias_is_not() -> None:
+    def narrow(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y = conv2d(input.float(), weight.float()).to(input.dtype)
+        return Y if bias is None else Y + bias.view(1, -1, 1, 1)
+
+    case = Case.parse("certificate float64 h3 w4 k2 values=heavy_input")
+    told = guess(Trial(as_target(narrow), case, 0, torch.device("cpu")), "Y")
+    assert told.startswith("Perhaps the products are summed in float32: without the bias")
+
+
 def test_a_result_in_the_default_dtype_is_told() -> None:
     for dtype, said in (
         ("float64", "Perhaps the result is made in torch's default dtype"),

@@ -36,7 +36,7 @@ def said(fails: Callable[[Case], bool]) -> str:
         (lambda c: c.weight_layout == Layout.CHANNELS_LAST, "K=channels_last"),
         (
             lambda c: c.dtype == DTYPES["bfloat16"] and c.geometry.dilation[0] > 1,
-            "bfloat16, dh > 1",
+            "dtype bfloat16, dh > 1",
         ),
         (lambda c: any(c.geometry.remainder), "a remainder in h or w"),
         (lambda c: not any(c.geometry.remainder), "no remainder in h and w"),

@@ -364,3 +364,14 @@ def test_large_sizes_are_not_derived_while_somebody_waits() -> None:
     explanation = explained(faulty.negative, "n2 c16 h32 w32 o16 k3 nobias grad= values=ones", "Y")
     assert explanation.text == ""
     assert explanation.cause == "Perhaps the sign is wrong."
+
+
+def test_a_factor_that_is_nearly_one_is_not_written_as_one() -> None:
+    def slightly(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight) * (1 + 2.0**-20)
+
+    target = as_target(slightly)
+    case = Case.parse("certificate float64 h1 w2 k1 nobias grad= values=ones")
+    wrong = next(j for j in judge_case(target, case, SETTINGS) if j.verdict == Verdict.WRONG)
+    told = explain_case(target, case, (SETTINGS, wrong, ())).text
+    assert "is        1.000001·K[0,0]·X[0,0]" in told

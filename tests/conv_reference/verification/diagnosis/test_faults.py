@@ -9,10 +9,11 @@ import pytest
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.diagnosis.faults import condition_of, faults_of
-from conv_reference.verification.diagnosis.kinds import kind_of
+from conv_reference.verification.diagnosis.kinds import Kind, kind_of
 from conv_reference.verification.diagnosis.origins import Group
+from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.judgement import NO_GRADIENT, Crash, Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
@@ -108,3 +109,52 @@ def test_where_nothing_is_first_every_failure_is_its_own() -> None:
     second = Failure(CASES[0], Judgement("two_backwards", "dX", Verdict.WRONG))
     bench: Any = Failing(DX_WRONG)
     assert condition_of(kind_of(second), {kind_of(second): Group([second])}, bench)(second)
+
+
+def as_faults(*failures: Failure) -> list[tuple[list[str], list[str]]]:
+    """Of each fault the rows of its own, and of those that follow from it."""
+    groups: dict[Kind, Group] = {}
+    for failure in failures:
+        groups.setdefault(kind_of(failure), Group([])).failures.append(failure)
+    bench: Any = Answering(())
+    bench.settings = Settings(seed=0, device="cpu")
+    return [
+        ([kind.row for kind in fault.kinds], [kind.row for kind in fault.following])
+        for fault in faults_of(groups, bench)
+    ]
+
+
+def crash(check: str, status: int, row: str = "forward", *, left: bool = True) -> Failure:
+    how = f"left the process with status {status}" if left else "killed by SIGSEGV"
+    judgement = Judgement(row, "Y", Verdict.CRASHED, crash=Crash(how, left=left))
+    return Failure(Case.parse(f"{check} float32 h4 w5 k2x3"), judgement)
+
+
+def test_what_leaves_the_process_alike_in_a_check_of_its_own_sizes_is_one_fault() -> None:
+    first = crash("certificate", 3)
+    assert as_faults(first, crash("refusals", 3, "refusals")) == [(["forward"], ["refusals"])]
+    two: list[tuple[list[str], list[str]]] = [(["forward"], []), (["refusals"], [])]
+    assert as_faults(first, crash("refusals", 4, "refusals")) == two
+    by_signals = crash("certificate", 0, left=False), crash("refusals", 0, "refusals", left=False)
+    assert as_faults(*by_signals) == two
+    # A check that has its geometry from the case asks for just that.
+    drawn = crash("batch_independence", 3, "batch_independence")
+    assert as_faults(first, drawn) == [(["forward"], []), (["batch_independence"], [])]
+
+
+def lacking(row: str, quantity: str, text: str) -> Failure:
+    judgement = Judgement(row, quantity, Verdict.WRONG, actual=NO_GRADIENT, of_numbers=False)
+    return Failure(Case.parse(text), judgement)
+
+
+def test_no_gradient_of_an_empty_g_follows_from_none_of_a_g_of_zeros() -> None:
+    zero = lacking("upstream_signs", "dX", "upstream_signs float32 h1 w1 k1")
+    empty = lacking("requires_grad", "dX", "certificate float32 n0 h1 w1 k1")
+    padded = lacking("requires_grad", "dX", "certificate float32 h1 w1 k1 p1")
+    one = [(["upstream_signs"], ["requires_grad"])]
+    assert as_faults(zero, empty) == one
+    # Beside one where G is not zero, it is another fault.
+    two: list[tuple[list[str], list[str]]] = [(["upstream_signs"], []), (["requires_grad"], [])]
+    assert as_faults(zero, empty, padded) == two
+    wrong = Judgement("upstream_signs", "dX", Verdict.WRONG)
+    assert as_faults(Failure(zero.case, wrong), empty) == two

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import cast
@@ -353,3 +354,38 @@ def test_too_few_bits_are_one_fault_whatever_quantities_they_show_in(dtype: str)
     report = verify(convolve, dtypes=[dtype], checks=["certificate"], cases=20, seed=1)
     (only,) = groups(report.findings)
     assert {f.quantity for f in only.findings} == {"Y", "dX", "dK"}, str(report)
+
+
+class _AtSettings(_Bench):
+    """At a setting, a case fails in its certificate, too; elsewhere nothing fails."""
+
+    is_over = False
+    asked: tuple[str, ...] = ()
+
+    def known(self, failure: Failure) -> None:
+        return None
+
+    @contextmanager
+    def at(self, setting: str) -> Iterator[_AtSettings]:
+        there = _AtSettings()
+        there.asked = (*self.asked, setting)
+        yield there
+
+    def ask(self, *_: object) -> dict[object, object]:
+        return {}
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        wrong = Judgement("forward", "Y", Verdict.WRONG, explanation="is 2")
+        return {case: [Failure(case, wrong)] if self.asked else [] for case in cases}
+
+
+def test_what_fails_under_a_setting_is_asked_its_certificate_under_it() -> None:
+    case = Case.parse("autocast float32 h3 w3 k2")
+    law = Judgement("autocast", "Y", Verdict.WRONG).met_under("LEVEL=low")
+    found, _ = sorted_out([Failure(case, law)], cast("Bench", _AtSettings()))
+    ((kind, group),) = found.items()
+    assert (kind.row, [*group.also]) == ("forward", ["autocast"])
+    assert {f.judgement.explanation for f in group.failures} == {"with LEVEL=low: is 2"}
+    # Without a setting the certificate passes: the row is a fault of its own.
+    found, _ = sorted_out([Failure(case, replace(law, setting=""))], cast("Bench", _AtSettings()))
+    assert [kind.row for kind in found] == ["autocast"]

@@ -295,3 +295,33 @@ def test_reasons_of_a_part_that_differ_in_sizes_alone_are_said_once() -> None:
     ]
     found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *parts)))
     assert found[-1] == (parts[0].reason, "vmap (2 of 8 cases)")
+
+
+def test_reasons_that_differ_in_the_dtype_are_said_once_and_whole_and_part_add_up() -> None:
+    said = "ValueError: a kernel of {} of torch.{} at conv.py:9 (BFloat16)"
+    parts = [
+        row("vmap", "float32", cases=3, unsupported=1, reason=said.format("1, 3", "float32")),
+        row(
+            "vmap",
+            "float64",
+            UNSUPPORTED,
+            cases=0,
+            unsupported=2,
+            reason=said.format(2, "bfloat16"),
+        ),
+        row("jvp", "float32", cases=1, unsupported=1, reason=said.format(5, "int8")),
+        row("jacfwd", "float32", cases=1, unsupported=1, reason=said.format(5, "int8")[:-12]),
+    ]
+    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *parts)))
+    assert found[-2:] == (
+        (parts[0].reason, "vmap (3 of 6 cases), jvp (1 of 2 cases in float32)"),
+        (parts[3].reason, "jacfwd (1 of 2 cases in float32)"),
+    )
+
+
+def test_of_many_checks_that_are_refused_in_part_the_first_are_named() -> None:
+    parts = [row(f"check_{n}", cases=3, unsupported=1, reason="no groups") for n in range(9)]
+    ((_, names),) = unsupported(replace(RIGHT, checks=tuple(parts)))
+    assert names.endswith("check_5 (1 of 4 cases), 3 further checks (3 of 12 cases)")
+    ((_, names),) = unsupported(replace(RIGHT, checks=tuple(parts[:7])))
+    assert names.endswith("check_5 (1 of 4 cases), check_6 (1 of 4 cases)")

@@ -104,7 +104,7 @@ def pauses() -> None:
     ("harm", "crash"),
     [
         (writes_everywhere, Crash(GARBLED)),
-        (forks_and_dies_while_the_fork_lives, Crash("left the process with status 7")),
+        (forks_and_dies_while_the_fork_lives, Crash("left the process with status 7", left=True)),
         (stops_itself, Crash(STOPPED)),
         (kills_its_parent, Crash("killed by SIGKILL")),
     ],
@@ -277,7 +277,7 @@ def test_a_folder_for_temporary_files_that_is_gone_costs_nothing(
         assert dict(children.run(answers, [0, 1], None)) == {0: 0, 1: 1}
         folder.rmdir()
         results = dict(children.run(answers, ["leaves", 1, 2], None))
-        assert results == {0: Crash("left the process with status 5"), 1: 1, 2: 2}
+        assert results == {0: Crash("left the process with status 5", left=True), 1: 1, 2: 2}
         assert children.notes == []
 
 
@@ -320,7 +320,7 @@ def test_what_is_slow_is_waited_for_and_what_would_take_too_long_is_not_begun(
         assert children._patience.of(by_item(3000.0)) == 4.0
         assert dict(children.run(rests_by_size, items[8:], None, weigh=by_item)) == {}
         (note,) = children.notes
-    assert note.text.startswith("not reached: 2 that would take more than 1 s each")
+    assert note.text.startswith("not reached: 2 cases that would take more than 1 s each")
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_each_child_is_a_process_with_a_group_of_its_own_until_it_is_closed(
 def test_how_a_process_ended_is_known(source: Processes) -> None:
     with closing(Children(CONV2D, 1, source=source)) as children:
         assert once(children, dies, "signal") == Crash("killed by SIGTERM")
-        assert once(children, dies, "0") == Crash("left the process with status 0")
+        assert once(children, dies, "0") == Crash("left the process with status 0", left=True)
         assert once(children, number) == children.processes[0]  # of the next one
 
 
