@@ -169,3 +169,11 @@ def onnx_conv(x: Tensor, w: Tensor, pads: tuple[int, ...], strides: tuple[int, i
     """ONNX's order: what is before on each axis, then what is behind."""
     top, left, bottom, right = pads
     return by_sides(x, w, *strides, top, bottom, left, right)
+
+
+def one_map(volume: Tensor, kernel: Tensor, bias: Any) -> Tensor:
+    """One feature map: a kernel over all channels of one image, and a number."""
+    _, kh, kw = kernel.shape
+    windows = volume.unfold(1, kh, 1).unfold(2, kw, 1)
+    Y: Tensor = torch.einsum("chwij,cij->hw", windows, kernel) + bias
+    return Y

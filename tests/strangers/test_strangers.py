@@ -37,6 +37,7 @@ STRANGERS = {
     "functions.py:sides_exchanged": (WRONG, "pad_t, pad_b, pad_l, pad_r for padding"),
     "functions.py:onnx_conv": (EXACT, "(top, left, bottom, right) for padding"),
     "functions.py:square": (EXACT, "kernels of equal sides alone, for it raises on others"),
+    "functions.py:one_map": (EXACT, "X as CHW, Y as HW; K as (c, kh, kw)"),
     "functions.py:winograd": (EXACT, ""),
     "arrays.py:conv_forward": (EXACT, "conv_param['stride'] for stride"),
     "arrays.py:forward_nhwc": (EXACT, "X as NHWC; K as HWIO; b as (1, 1, 1, o)"),

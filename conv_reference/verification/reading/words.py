@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-INPUTS = ("NCHW", "NHWC", "CHW", "HWC", "NHW", "HW", "N1HW", "HW-HWC", "HW-CHW")
+INPUTS = ("NCHW", "NHWC", "CHW", "HWC", "NHW", "HW", "N1HW", "HW-HWC", "HW-CHW", "CHW-HW", "HWC-HW")
 WEIGHTS = (
     "OIHW",
     "HWIO",
@@ -19,6 +19,8 @@ WEIGHTS = (
     "columns",
     "HW",
     "OHW",
+    "CHW",
+    "HWC",
 )  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
 _FIRST = ("input", "weight")
 _WHOLES = ("ihw", "hwio", "oihw", "ohwi")  # the kernel's shape, where a constructor takes it whole

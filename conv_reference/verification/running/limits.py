@@ -137,7 +137,7 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
         except TargetRaised as raised:
             if is_refusal(trial, raised) or _is_of_glue(target, raised.error):
                 said = message_of(raised.error).strip().partition("\n")[0]
-                return Refused(f"{type_name(raised.error)}: {said}")
+                return Refused(": ".join(filter(None, (type_name(raised.error), said))))
             return None
     return Answered(listener.made_all(case.geometry))
 

@@ -27,6 +27,7 @@ class InputForm:
     channels: bool = True  # whether it has a dimension of channels
     batch: bool = True  # whether it has one of samples
     one_channel: bool = False  # whether X has none, and Y has
+    one_output: bool = False  # whether X has some, and Y has none
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Form:
     @property
     def fixed(self) -> dict[str, int]:
         """The fields of Geometry that it settles."""
+        if self.input.one_output:
+            return {"out_channels": 1, "groups": 1}
         return {"in_channels": 1, "groups": 1} if self.input.one_channel else {}
 
     @property
@@ -161,6 +164,41 @@ _SINGLE = tuple(
     )
 )
 _FILTERS = WeightForm("(o, kh, kw)", "OHW", lambda K: K[:, 0], "[:, 0]", lambda _: None)
+# One kernel over all input channels, which has them as X has; Y is one plane.
+_OVER_CHANNELS = (
+    (
+        InputForm(
+            "CHW, Y as HW",
+            "CHW-HW",
+            lambda X: X[0],
+            lambda Y: Y[None, None],
+            ("[0]", "[None, None]"),
+            2,
+            batch=False,
+            one_output=True,
+        ),
+        WeightForm("(c, kh, kw)", "CHW", lambda K: K[0], "[0]", lambda _: None),
+    ),
+    (
+        InputForm(
+            "HWC, Y as HW",
+            "HWC-HW",
+            lambda X: X[0].permute(1, 2, 0),
+            lambda Y: Y[None, None],
+            ("[0].permute(1, 2, 0)", "[None, None]"),
+            2,
+            batch=False,
+            one_output=True,
+        ),
+        WeightForm(
+            "(kh, kw, c)",
+            "HWC",
+            lambda K: K[0].permute(1, 2, 0),
+            "[0].permute(1, 2, 0)",
+            lambda _: None,
+        ),
+    ),
+)
 FLAT = BiasForm("(o,)", _same, "")
 BIASES = (
     FLAT,
@@ -209,6 +247,7 @@ FORMS: tuple[Form, ...] = tuple(
         *product(INPUTS, WEIGHTS),
         *((x, _PLANE) for x in _PLANES),
         *((x, _FILTERS) for x in _SINGLE),
+        *_OVER_CHANNELS,
     )
 )
 

@@ -30,7 +30,8 @@ def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:
     if made or error is None or not frames:
         return made
     said = message_of(error).strip().partition("\n")[0]
-    return f"{type_name(error)}: {said} (at {Path(source).name}:{frames[-1].lineno})"
+    what = ": ".join(filter(None, (type_name(error), said)))
+    return f"{what} (at {Path(source).name}:{frames[-1].lineno})"
 
 
 def _is_told(own: Stranger, error: BaseException | None) -> bool:

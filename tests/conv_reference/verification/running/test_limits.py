@@ -219,3 +219,15 @@ def lost_without_groups(input: Tensor, weight: Tensor, groups: int = 1) -> Tenso
 
 def test_a_dtype_is_asked_of_sizes_that_are_answered_not_of_those_that_raise() -> None:
     assert limits_of(lost_without_groups).refuses == ("float16 (TypeError: no half precision)",)
+
+
+def odd_or_nothing(input: Tensor, weight: Tensor) -> Tensor:
+    """Even kernels end the program, without a word."""
+    if weight.shape[2] % 2 == 0 or weight.shape[3] % 2 == 0:
+        raise SystemExit
+    return conv2d(input, weight)
+
+
+def test_an_exit_is_a_refusal_and_without_a_message_told_by_its_type() -> None:
+    limits = limits_of(odd_or_nothing)
+    assert limits.refuses == ("kh % 2 == 0 or kw % 2 == 0 (SystemExit)",)

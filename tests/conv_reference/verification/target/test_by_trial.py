@@ -39,6 +39,8 @@ UNDONE: dict[str, Callable[[Tensor], Tensor]] = {
     "(c·kh·kw, o)": lambda K: K.t().reshape(K.shape[1], 3, 2, len(K) // 6),
     "(kh, kw)": lambda K: K[None, None],
     "(o, kh, kw)": lambda K: K[:, None],
+    "(c, kh, kw)": lambda K: K[None],
+    "(kh, kw, c)": lambda K: K.permute(2, 0, 1)[None],
 }  # a kernel in torch's form again
 
 
@@ -49,8 +51,11 @@ def in_form(form: Form) -> Any:
     def convolution(image: Tensor, kernel: Tensor) -> Tensor:
         if form.exchanged:
             image, kernel = kernel, image
-        if image.dim() != form.input.dimensions - form.input.one_channel:
+        if image.dim() != form.input.dimensions - form.input.one_channel + form.input.one_output:
             raise ValueError(f"{form.input.name} is accepted")
+        if form.input.one_output:
+            X = image if form.input.word == "CHW-HW" else image.permute(2, 0, 1)
+            return F.conv2d(X[None], undone(kernel))[0, 0]
         if form.input.one_channel:
             Y = F.conv2d(image[None, None], undone(kernel))[0]
             return Y.permute(1, 2, 0) if form.input.word.endswith("HWC") else Y
