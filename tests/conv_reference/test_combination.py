@@ -201,7 +201,10 @@ def test_sums_that_float32_would_round_are_taken_in_float64() -> None:
     geometry = Geometry(batch=64, input_size=(16, 16), kernel_size=(1, 1))
     generator = torch.Generator().manual_seed(0)
     X = (torch.randint(0, 2**16, geometry.input_shape, generator=generator) * 2 + 1).float()
-    combination = Combination(geometry, draw_weights(geometry, seed=0))
-    held = combination.output(X, torch.ones(1, 1, 1, 1), None, X, largest=(largest, largest))
+    one = torch.ones(1, dtype=torch.float64)
+    weights = Weights(samples=7 * one.expand(64), outputs=one, inputs=one, magnitude=8)
+    held = Combination(geometry, weights).output(
+        X, torch.ones(1, 1, 1, 1), None, X, largest=(largest, largest)
+    )
     assert held.holds
-    assert float(held.expected.abs().max()) > 2**20
+    assert float(held.expected.abs().max()) > 2**24
