@@ -287,8 +287,8 @@ def missed(every: Sequence[Seen]) -> Iterator[str]:
     """
     if any(seen.judged for seen in every):
         yield (
-            "missed in place: several errors at one pixel or tap, where their sum with random "
-            f"signs is near zero, which it is in at most {_percent(_OF_SIGNS)} of the calls; each "
+            "missed in place: several errors at one pixel or tap that cancel in their sum with "
+            f"random signs, with probability at most {_percent(_OF_SIGNS)} in each call, which "
             "draws its own"
         )
     exact = [seen.miss_bound for seen in every if seen.replayed == Verdict.EXACT]
