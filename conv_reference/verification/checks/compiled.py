@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call
+from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import Trial, target_code, under
 
 _COMPILERS = ("g++", "clang++", "c++")
 
@@ -22,7 +24,7 @@ _COMPILERS = ("g++", "clang++", "c++")
 @check(
     Row(
         "compile",
-        "torch.compile gives the same Y, dX, dK and db, bit for bit.",
+        "torch.compile gives the same Y, dX, dK and db, for one size and for any, bit for bit.",
         "A compiler fuses, folds and pads what surrounds a convolution.",
         "wrong with INDUCTOR_SHAPE_PADDING=1 (pytorch#173902)",
     ),
@@ -30,27 +32,41 @@ _COMPILERS = ("g++", "clang++", "c++")
     transform=True,
 )
 def compiled(trial: Trial) -> Iterator[Judgement]:
-    """One compiled call, forward and backward."""
+    """A program for the case's sizes by each backend, forward and backward, and one for any."""
     integers = Integers.of(trial, terms=1)
     if integers is None:
         return
-    operands = integers.operands()
+    for backend, dynamic in _programs():
+        said = f"compiled by {backend}" + ", for a batch of any size" * dynamic
+        operands = integers.operands()
+        with under(said):
+            found = _compiled(trial, operands, backend, dynamic=dynamic)
+        yield observed("compile", "", f"{said}: asked for Y and the gradients")
+        answers = {name: found.get(name) for name in trial.expect(operands)}
+        yield from against_oracle(trial, "compile", answers, said, operands=operands, missing=True)
+
+
+def _programs() -> Iterator[tuple[str, bool]]:
+    """Backends, and whether for any size; inductor, which takes seconds for each, needs C++."""
+    yield "aot_eager", False
+    yield "aot_eager", True
+    if any(shutil.which(compiler) for compiler in _COMPILERS):
+        yield "inductor", False
+
+
+def _compiled(trial: Trial, operands: Operands, backend: str, *, dynamic: bool) -> dict[str, Any]:
+    """Y and the gradients; of a program for any size, at another batch than it was made with."""
     call = trial.call(operands, requires_grad=trial.case.arguments)
-    found = any(shutil.which(compiler) for compiler in _COMPILERS)
-    backend = "inductor" if found else "aot_eager"
     torch.compiler.reset()
     try:
         with target_code("Y"):
-            function = torch.compile(call.function, backend=backend, dynamic=False)
-        observed = observe(Call(function=function, X=call.X, K=call.K, b=call.b, G=call.G))
+            function = torch.compile(call.function, backend=backend, dynamic=dynamic)
+            if dynamic:
+                X = call.X.detach()
+                function(torch.cat((X, X)), call.K.detach(), call.b)
+        return observe(Call(function=function, X=call.X, K=call.K, b=call.b, G=call.G))
     finally:
         torch.compiler.reset()  # what was compiled for this call serves no other
-    for name, expected in trial.expect(operands).items():
-        if name in observed:
-            actual = observed[name]
-            yield trial.judge("compile", name, actual, expected)
-        else:
-            yield whole("compile", name, "a gradient", NO_GRADIENT)
 
 
 class _Exported(nn.Module):

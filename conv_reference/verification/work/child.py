@@ -145,12 +145,19 @@ class Child:
     def hangs(self, limit: float) -> bool:
         """Whether its item is not coming back."""
         alone = self.is_fresh and self.current() == 0
+        return self._late(limit, first=alone)
+
+    def starts_too_long(self, limit: float) -> bool:
+        """Whether it does not come to have its target: on a busy machine that takes long, too."""
+        return self._late(limit)
+
+    def _late(self, limit: float, *, first: bool = False) -> bool:
         waited = time.monotonic() - self.begun
         if waited <= limit:
             return False
         worked = self._own_time() - self._worked
         worked += sum(seen.worked for seen in descent.descendants(self.process.pid).values())
-        return hangs(waited, worked, limit, first=alone)
+        return hangs(waited, worked, limit, first=first)
 
     def _own_time(self) -> float:
         """Seconds that all its threads have worked; 0 where the system does not report it."""

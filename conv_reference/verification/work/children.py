@@ -329,7 +329,7 @@ class Children:
 
     def _overdue(self, child: Child) -> None:
         if not child.ready:
-            if time.monotonic() - child.begun > START_LIMIT:
+            if child.starts_too_long(START_LIMIT):
                 self._drop(child)
                 why = f"not done within {START_LIMIT:.0f} s"
                 self._not_started(f"cannot import {self.target_name!r}: {why}", again=False)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import hostile
@@ -18,8 +19,8 @@ from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.work import patience
-from conv_reference.verification.work.child import hangs
+from conv_reference.verification.work import descent, patience
+from conv_reference.verification.work.child import Child, hangs
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.here import Here
 from conv_reference.verification.work.messages import Broken
@@ -184,6 +185,18 @@ def test_what_a_process_does_first_may_be_compiled(
     waited: float, worked: float, hanging: bool
 ) -> None:
     assert hangs(waited, worked, limit=20.0, first=True) == hanging
+
+
+@pytest.mark.parametrize(("worked", "late"), [(30.0, False), (115.0, True), (0.0, True)])
+def test_a_start_on_a_busy_machine_may_take_longer(
+    worked: float, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = Child.__new__(Child)  # what is asked of it is the clock and the processor's alone
+    child.process = SimpleNamespace(seen=lambda: SimpleNamespace(worked=worked), pid=0)  # type: ignore[assignment]
+    child.begun, child._worked = time.monotonic() - 150, 0.0
+    monkeypatch.setattr(descent, "descendants", lambda _: {})
+
+    assert child.starts_too_long(120.0) == late
 
 
 @pytest.mark.slow
