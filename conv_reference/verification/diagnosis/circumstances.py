@@ -25,6 +25,7 @@ _MOST_PASSING = 1.25  # for each that fails
 _CHANCE = 0.01  # with which one of all conditions may be common to the failing cases by chance
 _CONTIGUOUS = {Layout.CONTIGUOUS, Layout.OFFSET}
 _Met = frozenset[str]  # the conditions that a case meets
+_IN_WORDS = {"n = 0": "n = 0 (an empty batch)"}  # what a letter alone hardly says
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def circumstances(
     if not chosen or passing > _MOST_PASSING * len(wrong):
         return ""  # what more of the right ones have, too, explains nothing
     left = f"{passing:,} other{'s' * (passing > 1)}" if passing else "no other"
-    return f"All {len(wrong):,}{among} have {', '.join(chosen)}; {left} with that passed."
+    said = ", ".join(_IN_WORDS.get(text, text) for text in chosen)
+    return f"All {len(wrong):,}{among} have {said}; {left} with that passed."
 
 
 def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> list[str]:

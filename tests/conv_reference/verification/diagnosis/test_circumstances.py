@@ -72,7 +72,8 @@ def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
     others = [case for case in cases() if case.geometry.batch % 2]
     empty = [case.on(replace(case.geometry, batch=0)) for case in others[::20]]
     assert (
-        circumstances(empty, others) == f"All {len(empty)} have n = 0; no other with that passed."
+        circumstances(empty, others)
+        == f"All {len(empty)} have n = 0 (an empty batch); no other with that passed."
     )
 
 
