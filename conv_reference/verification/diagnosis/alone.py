@@ -6,6 +6,7 @@ dtype on one case, has other numbers on the next, and no gradient on a third.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +20,7 @@ from conv_reference.verification.model.judgement import Crash, Failure
 from conv_reference.verification.model.result import FOUND, Finding
 from conv_reference.verification.work.messages import Broken
 
-_MOST_ASKED = 12  # findings
+_MOST_ASKED = 24  # findings
 ALONE = (
     "Alone, in a new process, this case comes out right: what fails depends on earlier calls, "
     "on what the memory held, or on chance."
@@ -34,13 +35,13 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
         bench: where it has no other process, or no time is left, nothing is asked.
     """
     findings = [finding for _, finding in found]
-    asked = [
+    asked = _each_fault_first(
         finding
         for failure, finding in found
         if not finding.known
         and not _hung(failure)  # which would take its limit once more
         and row_of(failure.judgement).repeatable
-    ][:_MOST_ASKED]
+    )[:_MOST_ASKED]
     other = bench.backend.another() if asked and not bench.is_over else None
     if other is None:
         return findings
@@ -61,6 +62,16 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
         )
         for failure, finding in found
     ]
+
+
+def _each_fault_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The first finding of each fault, then the second of each, and so on."""
+    met = Counter[int]()
+    places = []
+    for finding in findings:
+        places.append((met[finding.fault], finding))
+        met[finding.fault] += 1
+    return [finding for _, finding in sorted(places, key=lambda each: each[0])]
 
 
 def _of_one_fault(asked: Iterable[Finding], right: Set[str]) -> set[int]:

@@ -32,6 +32,7 @@ KEPT = (
 )
 _MOST_ASKED = 24  # findings
 _TIMES = 4
+_SHARE = 0.6  # of the time that is left
 _FURTHER = 7  # calls of one function, each of a module of its own
 _MOST_SECONDS = 0.02  # that loading may take: it is done for each call
 
@@ -53,7 +54,7 @@ def filed_under_what_is_kept(found: Sequence[Found], bench: Bench) -> list[Found
     if not asked or not bench.target.importable or bench.target.offer is not None:
         return [*found]
     few = [*dict.fromkeys(asked.values())][:_MOST_ASKED]
-    answers = bench.ask(is_of_what_is_kept, few, bench.settings)
+    answers = bench.within(_SHARE).ask(is_of_what_is_kept, few, bench.settings)
     kept = {fault for fault, question in asked.items() if answers.get(question) is True}
     return [
         (failure, _of_one(min(kept), finding) if finding.fault in kept else finding)

@@ -106,3 +106,10 @@ def test_an_audit_that_disagrees_follows_from_what_does_not_show_alone(
     audited = replace(failure, judgement=replace(WRONG, check="audit"))
     findings = asked_alone([(failure, kept), (audited, replace(other, check="audit"))], bench)
     assert [finding.fault for finding in findings] == [1, fault]
+
+
+def test_every_fault_is_asked_before_further_findings_of_one() -> None:
+    """A fault of many dtypes and quantities leaves none of the others unasked."""
+    faults = [1] * 30 + [2, 3]
+    assert [said for _, said in told(set(), faults)][-2:] == [True, True]
+    assert told({31}, faults)[-2:] == [(2, False), (1, True)]
