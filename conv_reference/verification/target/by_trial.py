@@ -273,7 +273,9 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         answer = asked(own, replace(best, case=TINY))
         meant = answer.error is not None and is_on_purpose(answer.error)
         if answer.level is Level.RAISED and (own.is_layer or not meant):
-            best = replace(best, integers=best.integers | {"kernel_size"})
+            equal = replace(best, integers=best.integers | {"kernel_size"})
+            if not own.is_layer or asked(own, equal).level is not Level.RAISED:
+                best = equal  # else its constructor takes a pair alone
     if best is None:
         best = nearest(own, _conventions(own, words))
     if best is None and words != _ANY:

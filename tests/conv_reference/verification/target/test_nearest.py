@@ -169,3 +169,22 @@ class WithoutParameter(nn.Module):
 def test_a_layer_without_a_parameter_is_told_so_and_not_what_its_constructor_throws() -> None:
     with pytest.raises(TargetError, match=r"it has no nn\.Parameter when it is made"):
         as_target(WithoutParameter)
+
+
+class OfSquares(nn.Module):
+    """Its constructor takes a pair, and its forward pass one side for both."""
+
+    def __init__(self, kernel_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.rand(*kernel_size))
+
+    def forward(self, X: Tensor) -> Tensor:
+        k = self.kernel.shape[0]
+        windows = X.unfold(1, k, 1).unfold(2, k, 1)
+        return torch.einsum("nhwij,ij->nhw", windows, self.kernel)
+
+
+def test_a_constructor_that_takes_a_pair_alone_is_given_one() -> None:
+    target = as_target(OfSquares)
+    assert not target.integers
+    assert tiny_judgements(target)[0].thrown is not None  # 2x4 is asked for, and raises
