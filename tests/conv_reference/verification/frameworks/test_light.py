@@ -49,3 +49,41 @@ def test_a_short_run_of_each_is_right_and_stands_in_the_table(
     judged = [json.loads(file.read_text()) for file in (tmp_path / "reports").glob("*.json")]
     assert [report["judged"] > 100 for report in judged] == [True, True, True]
     shutil.rmtree(tmp_path)  # some hundred megabytes
+
+
+def test_a_short_run_of_one_that_compiles_for_each_shape_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONV_REFERENCE_CACHE", str(tmp_path / "cache"))
+    python = environment(tmp_path / "jax", "jax")
+    # Programs are dear: one dtype, the certificate, and one mode.
+    asked = ["--check", "forward", "--check", "grad_input", "--check", "grad_weight"]
+    limits = ["--cases", "20", "--dtype", "float32", "--seed", "0", "--workers", "1"]
+    words = ["verify", "conv_reference.adapters.jax:Jax", "--python", str(python)]
+    output = tmp_path / "jax.json"
+    written = ["--format", "json", "--output", str(output), "--quiet"]
+    status = cli.main([*words, *asked, "--check", "vmap", *limits, *written])
+
+    report = json.loads(output.read_text())
+    assert (status, report["verdict"]) == (0, "exact"), capsys.readouterr().out
+    assert report["environment"]["framework"] == "JAX 0.10.2"
+    assert report["judged"] > 100
+    assert {check["name"]: check["verdict"] for check in report["checks"]}["vmap"] == "exact"
+    assert len([*(tmp_path / "cache" / "JAX-0.10.2").iterdir()]) > 100
+    shutil.rmtree(tmp_path)
+
+
+def test_one_geometry_by_tinygrad_is_right(tmp_path: Path) -> None:
+    python = environment(tmp_path / "tinygrad", "tinygrad")
+    # Each kernel is a run of clang, seconds of it for each question.
+    asked = ["--check", "forward", "--check", "grad_input", "--check", "grad_weight"]
+    words = ["verify", "conv_reference.adapters.tinygrad:TinyGrad", "--python", str(python)]
+    size = ["--geometry", "n1 c2 h3 w4 o2 k2x2 s1 p1 d1 g2", "--dtype", "float32"]
+    output = tmp_path / "tinygrad.json"
+    written = ["--format", "json", "--output", str(output), "--quiet"]
+    status = cli.main([*words, *asked, *size, "--workers", "1", *written])
+
+    report = json.loads(output.read_text())
+    assert (status, report["verdict"]) == (0, "exact")
+    assert report["judged"] >= 10
+    shutil.rmtree(tmp_path)
