@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -19,6 +21,12 @@ TF32_BITS = 10  # of a significand, the leading one aside
 _cudnn: Any = torch.backends.cudnn  # its settings are made by a module of another class
 _NAMES = ("enabled", "benchmark", "deterministic", "allow_tf32")
 _BLOCKS = 2  # of each size that are dirtied
+# What has a precision of its own, by its name in torch.backends; first the setting of all.
+_LIBRARIES = (
+    "", "cuda.matmul", "cudnn", "cudnn.conv", "cudnn.rnn",
+    "mkldnn", "mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn",
+)  # fmt: skip
+_UNSET = "none"  # torch's word for a library that follows the setting above its own
 
 
 def wait() -> None:
@@ -62,8 +70,48 @@ def settings(target: Any, device: str, _: None) -> dict[str, str]:  # noqa: ARG0
         "compute capability": f"{major}.{minor}",
         "cuda": str(torch.version.cuda),
         "cudnn": str(_cudnn.version()),
-        "float32 products": torch.get_float32_matmul_precision(),
+        "float32 products": str(float32_products()),
     } | {f"cudnn.{name}": str(value) for name, value in zip(_NAMES, cudnn(), strict=True)}
+
+
+@dataclass(frozen=True)
+class Float32Products:
+    """How precisely products in float32 are summed."""
+
+    word: str  # torch's for matrices; empty where libraries were set apart, for which it has none
+    libraries: tuple[str, ...]  # the precision of each; of older versions of torch none
+
+    def __str__(self) -> str:
+        named = zip(_LIBRARIES, self.libraries, strict=False)
+        apart = ", ".join(f"{name or 'all'} {how}" for name, how in named if how != _UNSET)
+        return self.word or apart
+
+
+def float32_products() -> Float32Products:
+    """How precise they are now."""
+    known = _LIBRARIES if hasattr(torch.backends, "fp32_precision") else ()
+    return Float32Products(_word(), tuple(_library(name).fp32_precision for name in known))
+
+
+def set_float32_products(products: Float32Products) -> None:
+    """Have products in float32 be so precise."""
+    if products.word and products.word != _word():
+        torch.set_float32_matmul_precision(products.word)
+    for name, wanted in zip(_LIBRARIES, products.libraries, strict=False):
+        for value in (_UNSET, wanted):  # one that follows the setting above its own goes on to
+            if _library(name).fp32_precision != wanted:
+                _library(name).fp32_precision = value
+
+
+def _word() -> str:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return ""
+
+
+def _library(name: str) -> Any:
+    return attrgetter(name)(torch.backends) if name else torch.backends
 
 
 def cudnn() -> tuple[bool | None, ...]:

@@ -38,7 +38,7 @@ def environment(device: str) -> dict[str, str]:
         "instructions": _instructions() or "unknown",
         "device": device,
         "threads": str(torch.get_num_threads()),
-        "float32 products": torch.get_float32_matmul_precision(),
+        "float32 products": str(accelerator.float32_products()),
         "cores": str(os.cpu_count()),
     }
     if accelerator.is_another(device):  # what the processor's kernels do there shows nowhere

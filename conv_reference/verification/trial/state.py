@@ -74,8 +74,8 @@ STATES = (
     State("deterministic algorithms", _deterministic, _set_deterministic),
     State(
         "float32 precision",
-        torch.get_float32_matmul_precision,
-        torch.set_float32_matmul_precision,
+        accelerator.float32_products,
+        accelerator.set_float32_products,
     ),
     State("anomaly mode", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     State("autocast", lambda: torch.is_autocast_enabled("cpu"), _set_autocast),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+from collections.abc import Iterator
 from contextlib import closing
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,47 @@ def test_the_settings_of_cudnn_are_changed_within_the_block_alone() -> None:
         assert accelerator.cudnn() == (before[0], True, before[2], False)
 
     assert accelerator.cudnn() == before
+
+
+@pytest.fixture
+def products() -> Iterator[accelerator.Float32Products]:
+    """The precision of products, which is put back."""
+    begun = accelerator.float32_products()
+    yield begun
+    accelerator.set_float32_products(begun)
+    assert accelerator.float32_products() == begun
+
+
+@pytest.mark.parametrize("word", ["highest", "medium"])
+@pytest.mark.parametrize(
+    "apart",
+    [{"": "tf32"}, {"cuda.matmul": "tf32", "mkldnn.matmul": "ieee"}, {"cudnn.conv": "ieee"}, {}],
+    ids=["of all", "of matrices", "of convolutions", "of none"],
+)
+def test_precisions_of_products_are_put_back_whichever_way_they_were_set(
+    products: accelerator.Float32Products, word: str, apart: dict[str, str]
+) -> None:
+    torch.set_float32_matmul_precision(word)
+    before = accelerator.float32_products()
+    assert str(before) == word
+    for name, precision in apart.items():
+        library: Any = attrgetter(name)(torch.backends) if name else torch.backends
+        library.fp32_precision = precision
+    after = accelerator.float32_products()
+    assert (after == before) == (not apart)
+
+    for each in (before, after, products, after):
+        accelerator.set_float32_products(each)
+        assert accelerator.float32_products() == each
+
+
+def test_precisions_that_torch_has_no_word_for_are_told_by_library(
+    products: accelerator.Float32Products,
+) -> None:
+    assert products.word
+    backends: Any = torch.backends
+    backends.fp32_precision = "tf32"
+    assert str(accelerator.float32_products()).startswith("all tf32, cuda.matmul tf32, ")
 
 
 def test_without_a_device_nothing_is_waited_for_and_none_is_lost() -> None:
