@@ -99,7 +99,6 @@ def test_what_takes_its_process_along_is_named(
 @pytest.mark.parametrize(
     ("name", "verdict", "actual"),
     [
-        ("exits", Verdict.RAISED, "SystemExit: 0"),
         ("raises", Verdict.RAISED, "RuntimeError: no engine found for this problem"),
         ("raises_something_of_its_own", Verdict.RAISED, "UnpicklableError: lambda"),
         ("returns_none", Verdict.WRONG, "NoneType"),
@@ -115,6 +114,11 @@ def test_an_answer_that_is_none_is_judged(
     failed = [j for j in outcome.of(name) if not j.is_exact]
     assert [(j.quantity, j.verdict) for j in failed] == [("Y", verdict)]
     assert failed[0].actual == actual.format(w=hostile.FIRST + NAMES.index(name))
+
+
+def test_to_exit_before_anything_is_computed_is_a_refusal(outcome: Outcome) -> None:
+    said = {(j.verdict, j.actual) for j in outcome.of("exits")}
+    assert said == {(Verdict.UNSUPPORTED, "SystemExit: 0")}
 
 
 @pytest.mark.parametrize(
