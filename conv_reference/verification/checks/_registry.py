@@ -134,6 +134,10 @@ class Check:
             return f"not asked: it holds of zeros around the input, not of {target.settled_mode}"
         return self.cannot(target)
 
+    def answers(self, geometry: Geometry) -> bool:
+        """Whether it has an answer for the batch, where that is empty."""
+        return has_samples(geometry) or self.fits(geometry)
+
     def applies(self, dtype: torch.dtype) -> bool:
         """Whether the check has a meaning in this dtype."""
         return self.dtypes is None or dtype in self.dtypes

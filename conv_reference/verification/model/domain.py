@@ -19,7 +19,7 @@ from conv_reference.verification.model.predicates import evaluate, require_predi
 from conv_reference.verification.model.sizes import sizes_of
 
 _FREE = ("n", "c", "o", "g", "h", "w", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw")
-_LEAST = dict.fromkeys(_FREE, 1) | {"ph": 0, "pw": 0}
+_LEAST = dict.fromkeys(_FREE, 1) | {"n": 0, "ph": 0, "pw": 0}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from conv_reference.verification.checks import Check, certifying
+from conv_reference.verification.checks import Check, all_checks, certifying
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import DEFAULT_CASES
 from conv_reference.verification.plan.bulk import (
@@ -148,7 +148,9 @@ def _followed_by_the_bulk(
 
 
 def _distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
-    return tuple(dict.fromkeys(cases))
+    """Each once; no empty batch is put to a check that has no answer for it."""
+    checks = all_checks()
+    return tuple(case for case in dict.fromkeys(cases) if checks[case.check].answers(case.geometry))
 
 
 def _certificates(

@@ -22,6 +22,8 @@ BROUGHT_ABOUT = (
     "h == w and ph == pw == 0 and dh < 2 and dw < 2",
     "sh <= kh and sw <= kw",
     "3 <= kh and n > 2",
+    "n == 0 and kh == 3",
+    "n < 1",
 )
 
 
@@ -43,6 +45,13 @@ def test_what_no_comparison_brings_about_is_looked_at() -> None:
     assert found
     assert all(g.output_size[0] % 2 == 0 and g.batch > 3 for g in found)
     assert not list(some_inside("kh < kh"))
+
+
+@pytest.mark.parametrize("where", ["n == 0", "n < 1", "n <= 0 and kh == 3"])
+def test_a_domain_of_empty_batches_is_one(where: str) -> None:
+    found = [*some_inside(where)]
+    assert found
+    assert not any(geometry.batch for geometry in found)
 
 
 def test_what_is_no_predicate_is_refused() -> None:

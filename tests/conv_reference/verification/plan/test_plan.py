@@ -257,3 +257,33 @@ def test_a_large_plan_begins_as_a_small_one_and_a_small_one_is_a_single_round() 
     small = plan(TARGET, Request(FLOAT32, seed=0, cases=500))
     assert [*small.rounds()] == [small.cases]
     assert small.planned == len(small.cases)
+
+
+EMPTY = Geometry.parse("n0 c2 h4 w4 o2 k2")
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ("", Request(FLOAT32, seed=0, geometry=EMPTY)),
+        ("n == 0", Request(FLOAT32, seed=0, budget=0.5)),
+        ("n == 0", Request(FLOAT32, seed=0, quick=True)),
+    ],
+    ids=["one geometry", "a domain", "a domain, at once"],
+)
+def test_an_empty_batch_is_put_to_the_checks_that_have_an_answer_for_it(
+    where: str, wanted: Request
+) -> None:
+    cases = plan(TARGET.within(where), wanted).cases
+    named = {case.check for case in cases if case.geometry.batch == 0}
+    assert {certifying().name, "vmap_gradients", "hessian_vector"} <= named
+    assert not named & {"extremes", "double_backward", "third_order", "jacrev", "jacfwd"}
+
+
+def test_a_domain_with_empty_batches_among_others_has_both() -> None:
+    target = TARGET.within("n == 0 or n == 1")
+    cases = plan(target, Request(FLOAT32, seed=0, budget=2.0)).cases
+    met = Counter(case.geometry.batch for case in cases)
+    assert met[0] > 10
+    assert met[1] > 10
+    assert "double_backward" in {case.check for case in cases}
