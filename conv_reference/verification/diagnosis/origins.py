@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from conv_reference.quantities import FIRST_ORDER, ROLE_OF
+from conv_reference.quantities import FIRST_ORDER, GRADIENTS, ROLE_OF
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.changeable import behind_changes, changeable
@@ -187,6 +187,7 @@ def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench)
     found: _Origins = {}
     for failure in failures:
         behind = [other for other in among if explains(other.judgement, failure.judgement)]
+        behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
         own = [other for other in behind if other.case.dtype == failure.case.dtype]
         for origin in (own or behind)[:1]:
             found[id(failure)] = origin
@@ -267,12 +268,14 @@ def explains(origin: Judgement, judgement: Judgement) -> bool:
         return _explains_raise(origin, judgement)
     if row.reported == Reported.APART:  # no argument is changed because a number was wrong
         return False
-    if first.reported == Reported.GRAPH or (
-        first.reported == Reported.SHAPE and origin.quantity == "Y"
-    ):
+    if first.reported == Reported.GRAPH or _is_shape_of_y(origin):
         return True
     # A wrong number takes no gradient away.
     return not judgement.lacks_gradient and origin.quantity in _rests_on(judgement)
+
+
+def _is_shape_of_y(judgement: Judgement) -> bool:
+    return row_of(judgement).reported == Reported.SHAPE and judgement.quantity == "Y"
 
 
 def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
@@ -283,6 +286,9 @@ def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
             and origin.thrown is not None
             and origin.thrown.alike == (thrown.alike)
         )
+    # A backward pass that is given the gradient of a Y with another shape may throw wherever it is.
+    if _is_shape_of_y(origin) and judgement.quantity_name in GRADIENTS:
+        return True
     # Nobody throws because a number was wrong; torch does because of a shape or a missing graph.
     at_home = thrown is not None and thrown.place
     return row_of(origin).reported in {Reported.SHAPE, Reported.GRAPH} and not at_home
