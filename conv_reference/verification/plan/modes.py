@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -33,7 +34,7 @@ def mode_cases(
     """Cases for each check but the certificate, in each dtype to which it applies.
 
     Each check and dtype has a random stream of its own, so that a check that is added, or left
-    out, changes no other check's cases.
+    out, changes no other check's cases. The dtypes of a check take turns.
 
     Args:
         target: what they are put to.
@@ -42,17 +43,40 @@ def mode_cases(
         covering: the cases of the covering array, of which some are taken.
     """
     for check in checks:
-        if check == certifying():
-            continue
-        begun = Random(f"{request.seed} {check.name}").randrange(1_000)
-        for dtype in filter(check.applies, request.dtypes):
-            share = request.scale * shares(request.dtypes)[dtype]
-            number = max(1, round(_COUNTS.get(check.sample, 3) * check.times * share))
-            random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
-            # Each size is far out in turn, so that no mode goes without a batch, or many channels.
-            turn = begun + _TURN * [*DTYPES].index(dtype_name(dtype))
-            yield from sampled(target, check, dtype, covering, random, number, turn)
-        yield from _of_no_sample(target, check, request, covering)
+        if check != certifying():
+            yield from by_turns(_in_each_dtype(target, request, check, covering))
+            yield from _of_no_sample(target, check, request, covering)
+
+
+def by_turns(cases: Iterable[Case]) -> list[Case]:
+    """The first of each check in each dtype, the second of each, and so on.
+
+    A run that the clock cuts has asked something of each, then.
+
+    Args:
+        cases: those of one check in one dtype in their order.
+    """
+    met: Counter[object] = Counter()
+    rounds: defaultdict[int, list[Case]] = defaultdict(list)
+    for case in cases:
+        key = case.check, case.dtype
+        rounds[met[key]].append(case)
+        met[key] += 1
+    return [case for each in sorted(rounds) for case in rounds[each]]
+
+
+def _in_each_dtype(
+    target: Target, request: Request, check: Check, covering: Sequence[Case]
+) -> Iterator[Case]:
+    """The cases of one check, dtype by dtype."""
+    begun = Random(f"{request.seed} {check.name}").randrange(1_000)
+    for dtype in filter(check.applies, request.dtypes):
+        share = request.scale * shares(request.dtypes)[dtype]
+        number = max(1, round(_COUNTS.get(check.sample, 3) * check.times * share))
+        random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
+        # Each size is far out in turn, so that no mode goes without a batch, or many channels.
+        turn = begun + _TURN * [*DTYPES].index(dtype_name(dtype))
+        yield from sampled(target, check, dtype, covering, random, number, turn)
 
 
 def sampled(

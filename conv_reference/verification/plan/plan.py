@@ -33,7 +33,7 @@ from conv_reference.verification.plan.grouped import (
     modes_early,
     questions,
 )
-from conv_reference.verification.plan.modes import mode_cases
+from conv_reference.verification.plan.modes import by_turns, mode_cases
 from conv_reference.verification.plan.possible import require_possible, require_possible_geometry
 from conv_reference.verification.plan.quick import quick_cases
 from conv_reference.verification.plan.request import Request, Sweep
@@ -123,8 +123,8 @@ def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -
     compiled = compiles_for_each_shape(target)
     asked = fewer(request, LESS_MODES) if compiled and certified else request
     modes = mode_cases(target, asked, checks, covering.cases)
-    if not certified:
-        return Plan(_distinct(modes))
+    if not certified:  # nothing follows, so that each check that is named has its turn, too
+        return Plan(_distinct(by_turns(modes)))
     first = modes_early(covering.cases, modes) if compiled else (*covering.cases, *modes)
     # The bulk comes last: the clock may cut its end.
     chosen = _followed_by_the_bulk(first, target, request, checks, ever)

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from conv_reference.verification.checks import Sample
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.modes import mode_cases
+from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.target.conventions import as_target
@@ -104,3 +106,20 @@ def test_where_no_size_has_room_for_exact_integers_no_case_is_drawn_for_ever() -
     dtypes = (torch.float32, torch.bfloat16)
     found = [*mode_cases(target, Request(dtypes, seed=3, cases=200), small, ())]
     assert {case.dtype for case in found} == {torch.float32}
+
+
+@pytest.mark.parametrize("names", [("compile",), ("compile", "export"), ("autocast_precision",)])
+def test_what_is_asked_for_by_name_is_asked_in_each_dtype_before_again_in_any(
+    names: tuple[str, ...],
+) -> None:
+    """A compiler takes seconds for each case, so that the clock cuts most of such a run."""
+    asked = plan(TARGET, Request(ALL, seed=3, checks=names)).cases
+    checks = selected_checks(TARGET, names)
+    first = {(c.name, dtype) for c in checks for dtype in ALL if c.applies(dtype)}
+    assert {(case.check, case.dtype) for case in asked[: len(first)]} == first
+    assert len(asked) > len(first)
+
+
+def test_in_a_default_run_the_dtypes_of_a_check_take_turns() -> None:
+    cases = mode_cases(TARGET, REQUEST, selected_checks(TARGET, ("adjointness",)), COVERING)
+    assert {case.dtype for case in islice(cases, len(ALL))} == {*ALL}
