@@ -272,7 +272,7 @@ def _legend(rows: list[Row]) -> list[str]:
         lines.append(
             "  / over integers, where a direct algorithm makes no error: exact, to the bit"
         )
-    return [*lines, *(line for said in missed(every) for line in _wrapped(said))]
+    return [*lines, *(line for said in (SCOPE, *missed(every)) for line in _wrapped(said))]
 
 
 def _wrapped(said: str) -> list[str]:
@@ -317,6 +317,10 @@ def _percent(probability: float) -> str:
 
 
 _WIDTH = 96  # of a line under the table
+SCOPE = (
+    "judged is what torch's convolution was given and what it answered; not whether that was the "
+    "layer's own kernel, nor what hooks or a forward pass do around it"
+)
 _OF_SIGNS = 0.75  # a bilinear form in ±1 that is not zero, by Schwartz and Zippel
 
 

@@ -12,6 +12,7 @@ from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict
 from conv_reference.verification.step.certificate import (
+    SCOPE,
     Certificate,
     Row,
     Seen,
@@ -160,6 +161,7 @@ def _notes(certificate: Certificate) -> Iterator[Note]:
         )
     every = [seen for row in certificate.rows for seen in row.quantities.values()]
     yield from (Note(NoteKind.OBSERVED, line) for line in (*missed(every), *not_exact(certificate)))
+    yield Note(NoteKind.NOT_CHECKED, SCOPE)
     for reason, number in certificate.not_judged.most_common():
         yield Note(NoteKind.NOT_CHECKED, f"not judged: {number} × {reason}")
     yield Note(NoteKind.NOT_CHECKED, "not judged: what compiled code does by kernels of its own")

@@ -78,6 +78,30 @@ def test_a_layer_without_a_convolution_of_torchs_is_listed(
     assert [row.name for row in certificate.rows] == ["2"]
 
 
+class Trimmed(nn.Conv2d):
+    """What pruning does on purpose, and a mistake may do, too."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        kernel = self.weight.clone()
+        kernel[:, -1, :, -1] = 0
+        return conv2d(input, kernel, self.bias)
+
+
+def test_a_certificate_says_that_kernels_and_hooks_of_a_layers_own_are_not_judged() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), Trimmed(4, 5, 3))
+    kernel = next(model.parameters())
+    kernel.register_hook(lambda gradient: 1.001 * gradient)
+    with certify(model) as certificate:
+        model(IMAGES).sum().backward()
+    assert certificate.passed
+    assert not certificate.not_judged
+    printed = " ".join(str(certificate).split())
+    assert (
+        "judged is what torch's convolution was given and what it answered; not whether that was "
+        "the layer's own kernel, nor what hooks or a forward pass do around it"
+    ) in printed
+
+
 def test_frozen_and_checkpointed_layers_are_judged_and_none_is_listed() -> None:
     frozen, layer = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)
     model = nn.ModuleList([frozen, layer])
