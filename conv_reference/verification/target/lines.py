@@ -9,7 +9,6 @@ microsecond for each line; after a thousand calls without a new line one call in
 from __future__ import annotations
 
 import ast
-import dataclasses
 import dis
 import linecache
 import sys
@@ -17,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -46,8 +44,7 @@ def written(implementation: Any) -> tuple[Written, ...]:
     Args:
         implementation: a function, a class, an instance, or whatever wraps one.
     """
-    reaching = (item for item in reached(implementation) if isinstance(item, CodeType))
-    codes = [code for code in reaching if not _is_of_python(code.co_filename)]
+    codes = [item for item in reached(implementation) if isinstance(item, CodeType)]
     files = {code.co_filename for code in codes}
     refusals = {file: _refusals("".join(linecache.getlines(file))) for file in files}
     found = []
@@ -59,11 +56,6 @@ def written(implementation: Any) -> tuple[Written, ...]:
         name = getattr(code, "co_qualname", code.co_name)
         found.append(Written(code.co_filename, name, code.co_firstlineno, lines))
     return tuple(sorted(found, key=lambda each: (each.file, each.first)))
-
-
-def _is_of_python(file: str) -> bool:
-    """Whether it is of the standard library, as what wraps a dataclass's own methods is."""
-    return Path(file).parent == Path(dataclasses.__file__).parent
 
 
 def _lines(code: CodeType) -> set[int]:

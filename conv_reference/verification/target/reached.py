@@ -51,13 +51,7 @@ def _held(item: Any, home: str) -> Iterator[Any]:
         case CodeType():
             yield from _looked_into(item.co_consts)
         case FunctionType():
-            yield item.__code__
-            yield from _looked_into(item.__defaults__ or ())
-            yield from _looked_into((item.__kwdefaults__ or {}).values())
-            yield from _closed_over(item, home)
-            names = dict.fromkeys(_names(item.__code__))
-            read = (item.__globals__[name] for name in names if name in item.__globals__)
-            yield from _of_package(read, home)
+            yield from _of_function(item, home)
         case MethodType():
             yield item.__func__
         case partial():
@@ -72,6 +66,22 @@ def _held(item: Any, home: str) -> Iterator[Any]:
         case _:
             yield from _of_class(type(item), home)
             yield from _looked_into(getattr(item, "__dict__", {}).values(), through=True)
+
+
+def _of_function(function: FunctionType, home: str) -> Iterator[Any]:
+    """What it closes over, and all else where its code is the package's own.
+
+    What wraps another function bears that function's module, and is not of it.
+    """
+    yield from _closed_over(function, home)
+    if str(function.__globals__.get("__name__", home)).partition(".")[0] != home:
+        return
+    yield function.__code__
+    yield from _looked_into(function.__defaults__ or ())
+    yield from _looked_into((function.__kwdefaults__ or {}).values())
+    names = dict.fromkeys(_names(function.__code__))
+    read = (function.__globals__[name] for name in names if name in function.__globals__)
+    yield from _of_package(read, home)
 
 
 def _names(code: CodeType) -> Iterator[str]:

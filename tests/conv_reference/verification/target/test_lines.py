@@ -131,3 +131,32 @@ def with_options(size: int) -> int:
 
 def test_what_wraps_the_methods_of_a_dataclass_is_pythons_own() -> None:
     assert {each.file for each in written(with_options)} == {__file__}
+
+
+def doubled(size: int) -> int:
+    return 2 * size
+
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, X: torch.Tensor) -> torch.Tensor:
+        return X
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, G: torch.Tensor) -> torch.Tensor:
+        return G * doubled(1)
+
+
+@torch.no_grad()
+def spared(size: int) -> int:
+    return doubled(size)
+
+
+@pytest.mark.parametrize(("wrapped", "function"), [(Once, "Once.backward"), (spared, "spared")])
+def test_what_wraps_a_function_is_not_its_own_and_what_it_wraps_is(
+    wrapped: Any, function: str
+) -> None:
+    found = written(wrapped)
+    assert {each.file for each in found} == {__file__}
+    assert {function, "doubled"} <= {each.name for each in found}
