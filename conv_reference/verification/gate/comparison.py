@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -86,7 +86,7 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
     require_target(baseline, report.target)
     if not margin >= 0:
         raise ValueError(f"the margin must be at least 0 bits, got {margin}")
-    was = {row.key: row for row in baseline.rows}
+    was = _attainable(baseline.rows, report)
     now = {row.key: row for row in rows_of(report)}
     worse, better, known, appeared, failing = [], [], [], [], []
     held = 0
@@ -127,8 +127,7 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
     Nothing broke there: it may always have been so. A row that fails only because another does,
     which is no news, is not found: its finding says so.
     """
-    was = {row.key: row for row in baseline.rows}
-    now = {row.key: row for row in rows_of(repeated)}
+    was, now = (_attainable(rows, fresh) for rows in (baseline.rows, rows_of(repeated)))
     changes = []
     for row in rows_of(fresh):
         before = [rows[row.key] for rows in (was, now) if row.key in rows]
@@ -139,6 +138,28 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
             shown = ", ".join(dict.fromkeys(_shown(r) for r in before)) or "not there"
             changes.append(_change(Kind.VERDICT, row, shown, _shown(row)))
     return tuple(changes)
+
+
+def _attainable(rows: Iterable[Row], report: Report) -> dict[tuple[str, str, str], Row]:
+    """The rows by their keys, none with more bits over real operands than the dtype has.
+
+    There it is luck to be exact, or to have more: other cases, or another processor, have less of
+    it, and nothing broke.
+    """
+    most = {
+        (check.name, check.dtype): check.expected_bits
+        for check in report.checks
+        if check.real and check.expected_bits is not None
+    }
+    return {row.key: _without_luck(row, most.get((row.check, row.dtype))) for row in rows}
+
+
+def _without_luck(row: Row, most: float | None) -> Row:
+    if most is None or row.verdict not in {Verdict.EXACT, Verdict.ROUNDED}:
+        return row
+    if row.verdict == Verdict.EXACT:
+        return replace(row, verdict=Verdict.ROUNDED, bits=most, bound="componentwise")
+    return row if row.bits is None else replace(row, bits=min(row.bits, most))
 
 
 def _fails(row: Row, report: Report) -> bool:
@@ -215,7 +236,7 @@ def _losses(was: Row, now: Row, margin: float, report: Report) -> Iterator[Chang
     judged = dict(now.families)
     for family, count in was.families:
         if count and not judged.get(family):
-            geometries = f"judged on {count} {family} geometries"
+            geometries = f"judged on {count} {family} geometr{'y' if count == 1 else 'ies'}"
             missing = _missing(report, family) if report.was_cut else "on none"
             yield _change(Kind.FAMILY, now, geometries, missing)
 

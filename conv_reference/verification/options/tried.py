@@ -124,6 +124,7 @@ QUICK = Option(
     help="some hundred cases of every kind, for a first answer in a second or two",
     kind=None,
     default=False,
+    recorded=True,
 )
 LIMIT = Option(
     flag="limit",

@@ -71,7 +71,7 @@ def test_whatever_cases_or_verdicts_follow_from_is_recorded_in_a_baseline() -> N
     recorded = {option.keyword for option in options.RECORDED}
     asked = {option.keyword for option in options.OPTIONS if option.keyword}
     # One case or geometry has no baseline; seeds are its own; where it runs changes no verdict.
-    assert asked - recorded == {"geometry", "case", "seed", "quick", "workers", "store", "python"}
+    assert asked - recorded == {"geometry", "case", "seed", "workers", "store", "python"}
 
 
 def test_what_is_given_is_told_from_what_is_not() -> None:

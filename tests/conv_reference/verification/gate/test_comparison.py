@@ -63,6 +63,39 @@ def test_a_verdict_that_got_worse_is_a_regression(was: Verdict, now: Verdict, wo
         assert comparison.regressions[0].kind == Kind.VERDICT
 
 
+def measured(bits: float | None) -> CheckResult:
+    """A row over real operands, where float32 has 24 bits: exact where none are given."""
+    verdict, bound = (EXACT, None) if bits is None else (ROUNDED, "componentwise")
+    full = None if bits is None else 24.0
+    return replace(
+        row("precision_forward", verdict=verdict, effective_bits=bits, bound=bound),
+        expected_bits=full,
+        real=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "worse"),
+    [
+        (None, 25.4, False),
+        (None, 23.1, False),
+        (None, 22.9, True),
+        (25.4, 23.1, False),
+        (25.4, 22.9, True),
+        (22.0, 20.9, True),
+        (25.4, None, False),
+    ],
+)
+def test_more_bits_over_real_operands_than_the_dtype_has_are_luck_that_may_go(
+    was: float | None, now: float | None, worse: bool
+) -> None:
+    before, after = measured(was), measured(now)
+    assert compared(before, after).regressed == worse
+    fresh = replace(measured(12.0), verdict=WRONG)
+    assert not found(baseline(before), report(before), report(measured(now)))
+    assert found(baseline(before), report(before), report(fresh))
+
+
 def test_a_change_reads_as_a_sentence() -> None:
     comparison = compared(row("forward"), rounded(10.5))
 

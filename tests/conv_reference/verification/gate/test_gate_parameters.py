@@ -28,9 +28,10 @@ MADE = Parameters(
     allowed_bits=10,
     known="none",
     strict=True,
+    quick=True,
 )
 SAME = "--dtype float64 --dtype float32 --device cpu --budget 5 --sweep small --check certificate"
-SAME += " --require exact --allow-bits 10 --known none --strict"
+SAME += " --require exact --allow-bits 10 --known none --strict --quick"
 
 Gate = Callable[..., int]
 
