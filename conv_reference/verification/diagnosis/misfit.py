@@ -6,6 +6,7 @@ from conv_reference.quantities import LETTERS
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.operators import arguments
+from conv_reference.verification.target.taken import PAIRED
 from conv_reference.verification.target.target import Target
 
 
@@ -22,7 +23,7 @@ def misfit(target: Target, case: Case, judgement: Judgement, count: int) -> str:
     return (
         f"{target.name!r} does not look like {_article(target.operator.name)} "
         f"{target.operator.name}: the first {count} cases all {_raised(judgement)}{own}; "
-        f"it was called {_called(target, case)}; {_to_try(target)}"
+        f"it was called {_called(target, case)}; {_to_try(target, judgement)}"
     )
 
 
@@ -53,11 +54,22 @@ def _called(target: Target, case: Case) -> str:
     return f"with {said}{found}"
 
 
-def _to_try(target: Target) -> str:
+def _to_try(target: Target, judgement: Judgement) -> str:
     place = target.name.rpartition(":")[0]
     trial = f"conv-reference try {place} says what in the file could be one"
     parts = (
+        _integers(target, judgement),
         trial if place.endswith(".py") else "",
         "--operator names what it should compute where that is another one",
     )
     return "; ".join(filter(None, parts))
+
+
+def _integers(target: Target, judgement: Judgement) -> str:
+    """Where a pair is what it could not compute with, and no option is an integer yet."""
+    thrown = judgement.thrown
+    pairs = sorted(target.options & {*PAIRED})
+    of_pairs = thrown is not None and thrown.kind == "TypeError" and "tuple" in thrown.message
+    if not of_pairs or target.integers or not pairs:
+        return ""
+    return f'--as "integers={",".join(pairs)}" gives it integers in place of pairs'

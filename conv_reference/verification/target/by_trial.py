@@ -29,6 +29,7 @@ from conv_reference.verification.target.by_code import (
     knows_torch,
 )
 from conv_reference.verification.target.called import as_called
+from conv_reference.verification.target.computing import computes_with
 from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
 from conv_reference.verification.target.instances import instance
 from conv_reference.verification.target.nearest import nearest
@@ -251,9 +252,12 @@ def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
     is_class = inspect.isclass(implementation)
     if plain is None or not (is_class or inspect.isfunction(implementation)):
         return frozenset()
-    if (is_class and issubclass(implementation, nn.Conv2d)) or hands_on(implementation):
+    if is_class and issubclass(implementation, nn.Conv2d):
         return frozenset()
-    taken = (option for option in PAIRED if option in own.names)
+    taken = [option for option in PAIRED if option in own.names]
+    called = frozenset(own.names[option] for option in taken)
+    if hands_on(implementation) and not computes_with(implementation, called):
+        return frozenset()
     errors = {o: asked(own, Convention(TORCHS), probed(own, plain, o)).error for o in taken}
     return frozenset(option for option, error in errors.items() if is_of_pairs(error))
 

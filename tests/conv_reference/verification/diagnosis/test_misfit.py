@@ -102,3 +102,32 @@ def test_a_file_is_named_with_the_command_that_looks_into_it(name: str, tip: str
     said = misfit(target, case, thrown, 100)
     assert tip in said
     assert "as found by trial: an image of (height, width)" in said
+
+
+@pytest.mark.parametrize(
+    ("thrown", "integers", "is_told"),
+    [
+        (Thrown("TypeError", "can't multiply a tuple by a tuple"), frozenset(), True),
+        (Thrown("TypeError", "can't multiply a tuple by a tuple"), frozenset({"stride"}), False),
+        (Thrown("ValueError", "a tuple of seven"), frozenset(), False),
+    ],
+)
+def test_what_could_not_compute_with_a_pair_may_be_given_integers(
+    thrown: Thrown, integers: frozenset[str], is_told: bool
+) -> None:
+    judgement = Judgement("forward", "Y", Verdict.RAISED, thrown=thrown)
+    target = replace(as_target(conv2d), integers=integers)
+    said = misfit(target, Case.parse("certificate float32 h1 w2 k1x2"), judgement, 100)
+    tip = '--as "integers=dilation,padding,stride" gives it integers in place of pairs; --operator '
+    assert (tip in said) == is_told
+
+
+def test_a_helpers_other_word_for_the_padding_leads_to_the_tip() -> None:
+    def widened(x: Tensor, by: Any) -> Tensor:
+        return x.new_zeros(len(x), x.shape[1], x.shape[2] + 2 * by, x.shape[3] + 2 * by)
+
+    def conv(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+        return conv2d(widened(input, padding), weight)
+
+    with pytest.raises(TargetError, match='--as "integers=padding" gives it integers'):
+        judged(conv)

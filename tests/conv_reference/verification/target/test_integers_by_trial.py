@@ -10,7 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conv_reference import functional
+from conv_reference.verification import verify
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.by_code import hands_on
+from conv_reference.verification.target.computing import computes_with
 from conv_reference.verification.target.conventions import as_target
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
@@ -72,6 +75,80 @@ def test_one_that_hands_its_options_on_is_called_as_torch_is_and_not_for_nothing
     assert not hands_on(applied)
     assert all(hands_on(each) for each in (HandedOn, handed_on, F.conv2d))
     assert not as_target(handed_on).integers
+
+
+def one_sided(
+    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0
+) -> Tensor:
+    """It computes with its padding, wrongly, and hands on its stride."""
+    return F.conv2d(F.pad(input, (0, 2 * padding, padding, padding)), weight, bias, stride)
+
+
+def four_sides(input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0) -> Tensor:
+    return F.conv2d(F.pad(input, [padding] * 4), weight, None, stride)
+
+
+def by_another(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+    return F.conv2d(widened(input, padding), weight)
+
+
+def widened(input: Tensor, padding: Any) -> Tensor:
+    return F.pad(input, (padding, padding, padding, padding))
+
+
+class OneSided(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+        return one_sided(input, weight, padding=padding)
+
+
+class PaddedLayer(torch.nn.Module):
+    """It pads its image, and its torch's words are those of a layer."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+    ):
+        super().__init__()
+        self.stride, self.padding = stride, padding
+        self.weight = torch.nn.Parameter(torch.ones(out_channels, in_channels, *kernel_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(
+            F.pad(x, (0, 2 * self.padding, 0, 2 * self.padding)), self.weight, None, self.stride
+        )
+
+
+@pytest.mark.parametrize(
+    "implementation", [one_sided, four_sides, by_another, OneSided, PaddedLayer]
+)
+def test_one_that_computes_with_a_padding_and_hands_on_the_rest_is_given_integers_for_that(
+    implementation: Any,
+) -> None:
+    assert as_target(implementation).integers == {"padding"}
+
+
+def test_a_wrong_one_is_judged_then() -> None:
+    report = verify(
+        one_sided, checks=["certificate"], dtypes=["float64"], cases=40, seed=0, known=None
+    )
+    assert report.verdict == Verdict.WRONG
+    assert report.called_as == ("integers for padding",)
+
+
+def test_a_pair_that_is_taken_apart_is_handed_on() -> None:
+    def apart(input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = (0, 0)) -> Tensor:
+        left = 2 * padding[1]
+        return F.conv2d(F.pad(input, (left - padding[1], padding[1])), weight, None, stride)
+
+    assert not computes_with(apart, {"stride", "padding"})
+    assert not computes_with(F.conv2d, {"stride", "padding"})
+    assert computes_with(one_sided, {"padding"})
+    assert not computes_with(one_sided, {"stride"})
 
 
 class HalvedSame(Halved):
