@@ -17,7 +17,6 @@ from conv_reference.verification.gate.baseline import Baseline, read
 from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.options import network
 from conv_reference.verification.report import formats
-from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View
 from conv_reference.verification.target import names
 from conv_reference.verification.target.written import require_written
@@ -76,12 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     held = _refused(arguments)
     from conv_reference.verification.console import screen
+    from conv_reference.verification.report import summary
 
     shown = _shown(arguments, held)
     assert shown.view.status is not None  # a command's view has one
     # A certificate was printed as a table; a gate's report says what changed.
     if held is None and not arguments.output and arguments.format in {None, "text"}:
-        screen.show(_closing(shown))
+        screen.show(f"{summary.closing(shown.report, shown.view)}\n")
         return shown.view.status
     outputs.deliver(
         shown.report,
@@ -92,14 +92,6 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=bool(arguments.quiet),
     )
     return shown.view.status
-
-
-def _closing(shown: Shown) -> str:
-    """The last line; in place nobody is exact, so that "right" is all that is said."""
-    words = {"unsupported": "nothing was judged", "wrong": "wrong"}
-    word = words.get(shown.report.verdict.value, "right")
-    calls = f"{shown.report.judged:,} call{'' if shown.report.judged == 1 else 's'} judged"
-    return f"{one_line(shown.report.target)}: {word}, {calls}; exit status {shown.view.status}\n"
 
 
 def _shown(arguments: argparse.Namespace, held: Baseline | None) -> Shown:

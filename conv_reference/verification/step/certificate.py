@@ -187,9 +187,13 @@ def _lines(certificate: Certificate) -> list[str]:
                 lines.append(f"    {'; '.join(filter(None, (_described(row), when(seen))))}")
     lines += _table(rows)
     lines += (f"  {line}" for line in not_exact(certificate))
+    return lines + [f"  {line}" for line in unjudged(certificate)]
+
+
+def unjudged(certificate: Certificate) -> Iterator[str]:
+    """A line for each kind of what was met and not judged, the most frequent first."""
     for reason, number in certificate.not_judged.most_common():
-        lines.append(f"  not judged: {number} × {reason}")
-    return lines
+        yield f"not judged: {reason}" + ("" if number == 1 else f" ({number:,} times)")
 
 
 def _over_integers(certificate: Certificate) -> str:
@@ -201,9 +205,9 @@ def _over_integers(certificate: Certificate) -> str:
 
 
 def _unjudged(certificate: Certificate) -> str:
-    """That something was met which nothing is known of, if so."""
-    met = certificate.not_judged
-    return f"; met and not judged: {counted(len(met), 'kind')}" if met else ""
+    """How much was met which nothing is known of, if any was."""
+    met = certificate.not_judged.total()  # calls, layers, answers of a call
+    return f"; met and not judged: {counted(met, 'thing')}" if met else ""
 
 
 def not_exact(certificate: Certificate) -> Iterator[str]:

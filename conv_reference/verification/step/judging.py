@@ -85,7 +85,8 @@ class Judge:
             if is_forward:
                 row.recorded = bool(row.recorded) or recorded
             elif row.recorded is False:
-                self.unheard.hand_written(row.name)
+                is_unknown = self.names.is_of_no_module(row.name)
+                self.unheard.hand_written(row.name if is_unknown else f"module {row.name}")
             if self._random.random() < self._sample:
                 self._judges(call, row, operator, args)
 

@@ -113,6 +113,10 @@ class Names:
         place = _place(weight)
         return self._copied.get(place, place)
 
+    def is_of_no_module(self, name: str) -> bool:
+        """Whether it is the number of a convolution whose module is not known."""
+        return name in self._unnamed.values()
+
     def forget(self) -> None:
         """Between two steps: memory is handed out anew."""
         self._by_operands.clear()

@@ -19,6 +19,7 @@ from conv_reference.verification.step.certificate import (
     missed,
     not_exact,
     titled,
+    unjudged,
     when,
 )
 
@@ -162,6 +163,5 @@ def _notes(certificate: Certificate) -> Iterator[Note]:
     every = [seen for row in certificate.rows for seen in row.quantities.values()]
     yield from (Note(NoteKind.OBSERVED, line) for line in (*missed(every), *not_exact(certificate)))
     yield Note(NoteKind.NOT_CHECKED, SCOPE)
-    for reason, number in certificate.not_judged.most_common():
-        yield Note(NoteKind.NOT_CHECKED, f"not judged: {number} × {reason}")
+    yield from (Note(NoteKind.NOT_CHECKED, line) for line in unjudged(certificate))
     yield Note(NoteKind.NOT_CHECKED, "not judged: what compiled code does by kernels of its own")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 from torch.nn.modules.conv import _ConvNd
 
-AROUND = "what its own autograd.Function, or torch.compile, does around the convolution"
+AROUND = "what its autograd.Function, or torch.compile's, does around torch's convolution"
 
 
 class Unheard:
@@ -37,7 +37,7 @@ class Unheard:
 
     def kin(self, operator: str, path: str) -> None:
         """An operator is met that carries out a convolution by another name, in a module or ""."""
-        self._count(operator, path, f"{operator} in" if path else operator)
+        self._count(operator, path, f"{operator} in module" if path else operator)
 
     def left(self, path: str, module: nn.Module, output: Any) -> None:
         """A module's forward pass has ended."""
@@ -45,21 +45,21 @@ class Unheard:
             return
         is_heard = (get_ident(), path) in self._heard
         if is_heard and is_hand_written(output):
-            self.hand_written(path)
+            self.hand_written(f"module {path}")
         elif isinstance(module, _ConvNd) and not is_heard:
             # A thread that was begun within the block has no mode of its own.
             elsewhere = torch._C._len_torch_dispatch_stack() == 0  # noqa: SLF001
             how = "in another thread" if elsewhere else "without a convolution of torch's"
-            kind = f"{type(module).__name__} {how}, as"
+            kind = f"{type(module).__name__} {how}, as module"
             self._count(kind, path, kind)
 
     def _count(self, kind: str, path: str, said: str) -> None:
         first = self._first.setdefault(kind, path)
         self._not_judged[f"{said} {first}".strip()] += 1
 
-    def hand_written(self, path: str) -> None:
-        """The gradients of this module's convolution are not torch's own."""
-        self._not_judged[f"{path}: {AROUND}"] = 1
+    def hand_written(self, where: str) -> None:
+        """The gradients of this convolution, "module" and its path, are not torch's own."""
+        self._not_judged[f"{where}: {AROUND}"] = 1
 
 
 def is_hand_written(output: Any) -> bool:

@@ -39,6 +39,26 @@ class Worn(TorchDispatchMode):
 
 
 
+class Own(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, input, weight):
+        ctx.save_for_backward(input, weight)
+        return nn.functional.conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx, G):
+        return None, 2 * nn.grad.conv2d_weight(ctx.saved_tensors[0], (2, 3, 3, 3), G)
+
+
+class HandWritten(nn.Conv2d):
+    def forward(self, input):
+        return Own.apply(input, self.weight)
+
+
+def around():
+    return nn.Sequential(HandWritten(3, 2, 3))
+
+
 def faulty():
     Worn().__enter__()
     return Small()
@@ -69,7 +89,16 @@ def test_each_convolution_of_a_network_is_certified(
         "right, as far as it was judged: 2 convolutions, 4 of 4 calls judged"
     )
     assert [line.split()[0] for line in lines[2:4]] == ["stem", "up"]
-    assert lines[-1].endswith("exit status 0")
+    assert lines[-1] == f"{nets}:{name}: {lines[0]}; exit status 0"
+
+
+def test_the_last_line_says_how_much_was_met_and_not_judged(
+    nets: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", f"{nets}:around", "--input", "2x3x9x10"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("nets.py:around: right, as far as it was judged: ")
+    assert last.endswith("; met and not judged: 1 thing; exit status 0")
 
 
 def test_the_report_is_written_in_the_format_of_the_files_name(

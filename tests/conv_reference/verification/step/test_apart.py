@@ -83,7 +83,7 @@ def test_what_neither_answer_was_judged_of_is_not_counted_as_judged(
         step(layer)
     assert certificate.headline == (
         "nothing was judged: 1 convolution, 0 of 2 calls judged in 0 steps, in float32; "
-        "met and not judged: 2 kinds"
+        "met and not judged: 2 things"
     )
     with certify(layer) as other:
         step(layer)

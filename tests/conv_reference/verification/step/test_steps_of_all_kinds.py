@@ -286,7 +286,7 @@ def test_what_another_thread_computes_is_not_heard_and_is_listed() -> None:
         thread = threading.Thread(target=lambda: layer(X).sum().backward())
         thread.start()
         thread.join()
-    assert [*certificate.not_judged] == ["Conv2d in another thread, as Conv2d"]
+    assert [*certificate.not_judged] == ["Conv2d in another thread, as module Conv2d"]
     assert "1 of 1 calls judged" in certificate.headline
 
 

@@ -55,15 +55,27 @@ def test_a_hand_written_backward_pass_is_listed(bias: bool) -> None:
         for _ in range(2):
             model(IMAGES).sum().backward()
     assert certificate.not_judged == {
-        "1: what its own autograd.Function, or torch.compile, does around the convolution": 1
+        "module 1: what its autograd.Function, or torch.compile's, does around torch's "
+        "convolution": 1
     }
-    assert certificate.headline.endswith("; met and not judged: 1 kind")
+    assert certificate.headline.endswith("; met and not judged: 1 thing")
+    assert str(certificate).endswith(
+        "  not judged: module 1: what its autograd.Function, or torch.compile's, does around "
+        "torch's convolution"
+    )
+
+
+def test_a_hand_written_backward_pass_of_no_module_is_listed_by_its_number() -> None:
+    with certify() as certificate:
+        HandWritten(3, 5, 3)(IMAGES).sum().backward()
+    (listed,) = certificate.not_judged
+    assert listed.startswith("convolution 1: what its autograd.Function, ")
 
 
 @pytest.mark.parametrize(
     ("kind", "listed"),
     [
-        (Patches, {"aten::im2col in 0": 2, "aten::col2im": 1}),
+        (Patches, {"aten::im2col in module 0": 2, "aten::col2im": 1}),
         (Sums, {}),
     ],
 )
@@ -73,8 +85,11 @@ def test_a_layer_without_a_convolution_of_torchs_is_listed(
     model = nn.Sequential(kind(3, 4, 3), kind(4, 2, 3), nn.Conv2d(2, 2, 1))
     with certify(model) as certificate:
         model(IMAGES).sum().backward()
-    silent = {f"{kind.__name__} without a convolution of torch's, as 0": 2}
+    silent = {f"{kind.__name__} without a convolution of torch's, as module 0": 2}
     assert certificate.not_judged == listed | silent
+    met = sum(listed.values()) + 2
+    assert certificate.headline.endswith(f"; met and not judged: {met} things")
+    assert f"  not judged: {next(iter(silent))} (2 times)" in str(certificate).splitlines()
     assert [row.name for row in certificate.rows] == ["2"]
 
 
