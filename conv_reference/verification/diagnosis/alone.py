@@ -40,6 +40,7 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
         for failure, finding in found
         if not finding.known
         and not _hung(failure)  # which would take its limit once more
+        and not failure.judgement.setting  # which the new process would be without
         and row_of(failure.judgement).repeatable
     )[:_MOST_ASKED]
     other = bench.backend.another() if asked and not bench.is_over else None
