@@ -97,6 +97,7 @@ class Row:
     # Whether autograd recorded a forward pass of it; None before there was one. Else a backward
     # pass that is met is called by what wrote its own.
     recorded: bool | None = None
+    is_unplaced: bool = False  # of no known module of the model that certify was given
     quantities: dict[str, Seen] = field(default_factory=dict)
 
     def seen(self, quantity: str) -> Seen:
@@ -276,7 +277,19 @@ def _legend(rows: list[Row]) -> list[str]:
         lines.append(
             "  / over integers, where a direct algorithm makes no error: exact, to the bit"
         )
-    return [*lines, *(line for said in (SCOPE, *missed(every)) for line in _wrapped(said))]
+    below = (*unplaced(rows), SCOPE, *missed(every))
+    return [*lines, *(line for said in below for line in _wrapped(said))]
+
+
+def unplaced(rows: Sequence[Row]) -> Iterator[str]:
+    """Why some rows have a number for a name, though the modules are known."""
+    names = [*dict.fromkeys(row.name for row in rows if row.is_unplaced)]
+    if names:
+        others = " and others" if names[1:] else ""
+        yield (
+            f"{names[0]}{others}: met in no module's forward pass, on a kernel that is no "
+            "module's parameter, so that the module is not known"
+        )
 
 
 def _wrapped(said: str) -> list[str]:
@@ -291,9 +304,9 @@ def missed(every: Sequence[Seen]) -> Iterator[str]:
     """
     if any(seen.judged for seen in every):
         yield (
-            "missed in place: several errors at one pixel or tap that cancel in their sum with "
-            f"random signs, with probability at most {_percent(_OF_SIGNS)} in each call, which "
-            "draws its own"
+            "missed in place: several errors at one pixel or tap, if they cancel where the answers "
+            "there are added up with random signs; the probability is at most "
+            f"{_percent(_OF_SIGNS)} in one call, and each call draws new signs"
         )
     exact = [seen.miss_bound for seen in every if seen.replayed == Verdict.EXACT]
     bounds = [bound for bound in exact if bound is not None]

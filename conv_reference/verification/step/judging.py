@@ -110,7 +110,9 @@ class Judge:
         name, dtype = named(call.input, call.weight), dtype_name(call.weight.dtype)
         place = (name, call.geometry, dtype, call.transposed)
         if place not in self._rows:
-            self._rows[place] = Row(name, call.geometry, dtype, call.transposed)
+            made = Row(name, call.geometry, dtype, call.transposed)
+            made.is_unplaced = self.names.is_unplaced(name)
+            self._rows[place] = made
             self.certificate.rows.append(self._rows[place])
         return self._rows[place]
 

@@ -117,6 +117,10 @@ class Names:
         """Whether it is the number of a convolution whose module is not known."""
         return name in self._unnamed.values()
 
+    def is_unplaced(self, name: str) -> bool:
+        """Whether it is such a number though the modules are known."""
+        return self._model is not None and self.is_of_no_module(name)
+
     def forget(self) -> None:
         """Between two steps: memory is handed out anew."""
         self._by_operands.clear()

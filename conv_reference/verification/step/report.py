@@ -20,6 +20,7 @@ from conv_reference.verification.step.certificate import (
     not_exact,
     titled,
     unjudged,
+    unplaced,
     when,
 )
 
@@ -161,7 +162,8 @@ def _notes(certificate: Certificate) -> Iterator[Note]:
             f"element, {middle:.0e} in the median of what was judged, {max(limits):.0e} at most",
         )
     every = [seen for row in certificate.rows for seen in row.quantities.values()]
-    yield from (Note(NoteKind.OBSERVED, line) for line in (*missed(every), *not_exact(certificate)))
+    lines = (*unplaced(certificate.rows), *missed(every), *not_exact(certificate))
+    yield from (Note(NoteKind.OBSERVED, line) for line in lines)
     yield Note(NoteKind.NOT_CHECKED, SCOPE)
     yield from (Note(NoteKind.NOT_CHECKED, line) for line in unjudged(certificate))
     yield Note(NoteKind.NOT_CHECKED, "not judged: what compiled code does by kernels of its own")

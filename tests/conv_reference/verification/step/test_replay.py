@@ -131,7 +131,7 @@ def test_what_may_be_missed_is_printed_with_what_is_assumed() -> None:
     assert bounds["Y"] == pytest.approx(1 - (15 / 16) ** 2, abs=0.01)
     assert bounds["db"] == pytest.approx(1 - 15 / 16, abs=0.01)
     printed = " ".join(str(certificate).split())
-    assert "with random signs, with probability at most 75 % in each call" in printed
+    assert "the probability is at most 75 % in one call, and each call draws new signs" in printed
     assert (
         "an error, with probability at most 13 %, if what ran is linear in each of its" in printed
     )

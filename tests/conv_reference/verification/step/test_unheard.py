@@ -70,6 +70,24 @@ def test_a_hand_written_backward_pass_of_no_module_is_listed_by_its_number() -> 
         HandWritten(3, 5, 3)(IMAGES).sum().backward()
     (listed,) = certificate.not_judged
     assert listed.startswith("convolution 1: what its autograd.Function, ")
+    assert "in no module's forward pass" not in str(certificate)
+
+
+def test_why_a_row_is_of_no_module_is_printed_where_the_modules_are_known() -> None:
+    model, kernel = nn.Conv2d(3, 4, 1), torch.randn(5, 3, 3, 3)
+    with certify(model) as certificate:
+        model(IMAGES)
+        conv2d(IMAGES, kernel)
+    assert [row.name for row in certificate.rows] == ["Conv2d", "convolution 1"]
+    why = (
+        "convolution 1: met in no module's forward pass, on a kernel that is no module's "
+        "parameter, so that the module is not known"
+    )
+    assert why in " ".join(str(certificate).split())
+    with certify(model) as both:
+        conv2d(IMAGES, kernel)
+        conv2d(IMAGES, kernel.clone())
+    assert "convolution 1 and others: met in no" in " ".join(str(both).split())
 
 
 @pytest.mark.parametrize(
