@@ -331,7 +331,7 @@ def _signed_zeros(trial: Trial, ones: Operands) -> Iterator[Judgement]:
     Y = _forward(trial, zeros)
     if Y is not None and bool((Y == 0).all()):
         kept = "keep" if bool(Y.signbit().all()) else "do not keep"
-        yield observed("signed_zeros", "Y", f"sums of negative zeros {kept} the sign")
+        yield observed("signed_zeros", "Y", f"{kept} the sign", of="sums of negative zeros")
 
 
 def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
@@ -347,11 +347,11 @@ def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
     kept = trial.target.operator.first("Y", given, trial.case.geometry)
     value, kept = Y.to(torch.float64), kept.reshape(Y.shape)
     if torch.equal(value, kept):
-        yield observed("subnormals", "Y", "subnormal numbers are kept in Y")
+        yield observed("subnormals", "Y", "kept in Y", of=_SUBNORMALS)
     elif bool(((value == kept) | (value == 0)).all()):
-        yield observed("subnormals", "Y", "subnormal numbers are flushed to zero in Y")
+        yield observed("subnormals", "Y", "flushed to zero in Y", of=_SUBNORMALS)
     elif float((value - kept).abs().max()) <= _subnormal_noise(kept, trial.case.dtype):
-        yield observed("subnormals", "Y", "a transform rounds subnormal numbers in Y")
+        yield observed("subnormals", "Y", "rounded by a transform in Y", of=_SUBNORMALS)
     else:
         index = tuple(int(i) for i in ((value != kept) & (value != 0)).nonzero()[0])
         should, shown = f"{float(kept[index]):.17g}", f"{float(value[index]):.17g}"
@@ -367,3 +367,4 @@ def _subnormal_noise(kept: Tensor, dtype: torch.dtype) -> float:
 
 
 _SPACINGS = 4
+_SUBNORMALS = "subnormal numbers are"

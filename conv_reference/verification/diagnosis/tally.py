@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -65,7 +65,8 @@ class Tally:
     dtypes: Sequence[torch.dtype]
     operator: Operator = CONV2D  # that the target should compute
     refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
-    _notes: dict[str, set[torch.dtype]] = field(default_factory=dict)  # observed, and in which
+    # What was observed, by its subject, and in which dtypes.
+    _notes: dict[str, dict[str, set[torch.dtype]]] = field(default_factory=dict)
     _answered: set[torch.dtype] = field(default_factory=set)  # in which anything was
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
 
@@ -110,7 +111,9 @@ class Tally:
             else:
                 seen.thrown.setdefault(thrown.alike, said)
         elif judgement.observed:
-            self._notes.setdefault(judgement.observed, set()).add(case.dtype)
+            about = judgement.subject or judgement.observed
+            answers = self._notes.setdefault(about, {})
+            answers.setdefault(judgement.observed, set()).add(case.dtype)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
@@ -119,15 +122,30 @@ class Tally:
     def notes(self) -> list[Note]:
         """What was observed and not judged; where not in every dtype with answers, in which."""
         return [
-            Note(
-                NoteKind.OBSERVED,
-                what + ("" if seen >= self._answered else f" ({self._named(seen)})"),
-            )
-            for what, seen in self._notes.items()
+            Note(NoteKind.OBSERVED, self._noted(subject, answers))
+            for subject, answers in self._notes.items()
         ]
 
-    def _named(self, dtypes: set[torch.dtype]) -> str:
-        return ", ".join(dtype_name(dtype) for dtype in self.dtypes if dtype in dtypes)
+    def _noted(self, subject: str, answers: Mapping[str, set[torch.dtype]]) -> str:
+        """One answer, or several to one question: "zeros are kept in float32, and lost in ..."."""
+        if len(answers) == 1:
+            [(what, seen)] = answers.items()
+            return what + ("" if seen >= self._answered else f" ({self._named(seen)})")
+        times = Counter(dtype for seen in answers.values() for dtype in seen)
+        partly = {dtype for dtype, number in times.items() if number > 1}
+        told = [
+            f"{what.removeprefix(subject).lstrip()} in {self._named(seen, partly)}"
+            for what, seen in answers.items()
+        ]
+        return f"{subject} {', and '.join(told)}"
+
+    def _named(self, dtypes: Set[torch.dtype], partly: Set[torch.dtype] = frozenset()) -> str:
+        """Their names in the order asked for, and of which only some cases are meant."""
+        return ", ".join(
+            dtype_name(dtype) + " (some cases)" * (dtype in partly)
+            for dtype in self.dtypes
+            if dtype in dtypes
+        )
 
     @property
     def rows(self) -> set[str]:

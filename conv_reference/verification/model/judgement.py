@@ -104,6 +104,7 @@ class Judgement:
     case: Case | None = None  # on which it failed, where the check made another of its own
     cause: str = ""  # a guess at why it is wrong, where the check itself can make one
     observed: str = ""  # what is noted in the report and judged neither right nor wrong
+    subject: str = ""  # the words with which that begins, where it may be otherwise elsewhere
     of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
     of_numbers: bool = True  # False where a shape, a graph or the memory is what is wrong
     derived: str = ""  # whose like it is, where it is a derivative of those: Y, dX, dK or db

@@ -93,9 +93,17 @@ def explained(judgement: Judgement, said: str) -> Judgement:
     return replace(judgement, explanation=f"{said}: {judgement.explanation}")
 
 
-def observed(row: str, quantity: str, what: str) -> Judgement:
-    """What is reported in the notes and judged neither right nor wrong."""
-    return Judgement(row, quantity, Verdict.EXACT, observed=what)
+def observed(row: str, quantity: str, what: str, *, of: str = "") -> Judgement:
+    """What is reported in the notes and judged neither right nor wrong.
+
+    Args:
+        row: of the report.
+        quantity: as it is reported.
+        what: was seen, in words.
+        of: the subject, where it is one of several answers to one question: those are told
+            together, each with its dtypes.
+    """
+    return Judgement(row, quantity, Verdict.EXACT, observed=f"{of} {what}".lstrip(), subject=of)
 
 
 def not_judged(row: str, reason: str, thrown: Thrown | None = None) -> Judgement:

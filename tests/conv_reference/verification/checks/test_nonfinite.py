@@ -233,7 +233,7 @@ def test_a_transform_may_round_subnormals() -> None:
     case = "extremes float32 n1 c2 h4 w4 o2 k2"
     assert not failures(there_and_back, case)
     notes = [judgement.observed for judgement in judged(there_and_back, case)]
-    assert "a transform rounds subnormal numbers in Y" in notes
+    assert "subnormal numbers are rounded by a transform in Y" in notes
 
 
 def test_a_nan_in_the_bias_that_is_lost_is_found() -> None:

@@ -11,7 +11,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Verdict
-from conv_reference.verification.trial.agreement import not_judged
+from conv_reference.verification.trial.agreement import not_judged, observed
 from conv_reference.verification.trial.values import miss_bound
 
 SMALL = Case.parse("certificate float32 h1 w2 k1x2")
@@ -248,6 +248,27 @@ def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (float32)")]
     given.add(DOUBLE, [seen])
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]
+
+
+def test_several_answers_to_one_question_are_told_together_each_with_its_dtypes() -> None:
+    kept, lost = (
+        observed("forward", "Y", what, of="zeros are") for what in ("kept in Y", "lost in Y")
+    )
+    given = tally()
+    given.add(SMALL, [kept])
+    given.add(DOUBLE, [lost, observed("forward", "Y", "a NaN spreads")])
+    assert [str(note) for note in given.notes] == [
+        "zeros are kept in Y in float32, and lost in Y in float64",
+        "a NaN spreads (float64)",
+    ]
+    given.add(LARGE, [lost])
+    assert str(given.notes[0]) == (
+        "zeros are kept in Y in float32 (some cases), "
+        "and lost in Y in float32 (some cases), float64"
+    )
+    alone = tally()
+    alone.add(SMALL, [kept])
+    assert [str(note) for note in alone.notes] == ["zeros are kept in Y"]
 
 
 def test_what_torch_throws_for_a_gradient_of_another_shape_is_no_raise_of_a_mode() -> None:
