@@ -64,14 +64,19 @@ class _Tangents:
         }
 
 
-def _call(trial: Trial, point: _Tangents) -> Call:
-    """A call without a graph. Dual numbers refuse an expanded primal, whosever function it is."""
+def forward_call(trial: Trial, operands: Operands) -> Call:
+    """A call without a graph. Dual numbers refuse an expanded primal, whosever function it is.
+
+    Args:
+        trial: of the case.
+        operands: X, K, b and G; X and K are not expanded, whatever the case says of their layouts.
+    """
     whole = {
         LAYOUT_FIELDS[role]: Layout.CONTIGUOUS
         for role, layout in trial.case.layouts.items()
         if role != "grad_output" and layout == Layout.EXPANDED
     }
-    return trial.call(point.operands, requires_grad="", **whole)
+    return trial.call(operands, requires_grad="", **whole)
 
 
 def carries_no_tangent(call: Call) -> bool:
@@ -158,7 +163,7 @@ def _moved(trial: Trial, point: _Tangents) -> Iterator[tuple[str, Call, dict[str
     """All operands together, and each subset: its letters, a new call, and the tangents."""
     together, *others = _subsets(trial)
     for subset in (together, *trial.some(others)):
-        yield subset, _call(trial, point), point.own(trial, subset)
+        yield subset, forward_call(trial, point.operands), point.own(trial, subset)
 
 
 def _function_of(call: Call, moving: Mapping[str, Tensor]) -> Any:
@@ -277,7 +282,7 @@ def _mixed(
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    call = _call(trial, point)
+    call = forward_call(trial, point.operands)
     moving = point.own(trial, "XKb")
     names = [name.format(letter) for letter in moving]
     with target_code(names[0]):

@@ -10,9 +10,14 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
+from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF
 from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
-from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
+from conv_reference.verification.checks.forward_mode import (
+    carries_no_tangent,
+    forward_call,
+    no_forward_mode,
+)
 from conv_reference.verification.checks.second_order import require_second_order
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at
@@ -24,6 +29,7 @@ from conv_reference.verification.trial.trial import Trial, target_code
 
 _MOST_ELEMENTS = 256  # of X, and of K: each is a basis vector for the oracle
 _MOST_ENTRIES = 2**15  # of one Jacobian
+_FORWARD = {"jacfwd", "hessian_vector_forward"}
 
 Transform = Callable[..., Any]
 
@@ -81,7 +87,7 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
         yield not_judged(row, f"the Jacobian of these sizes: {reason}")
         return
     operands = integers.operands()
-    call = trial.call(operands, requires_grad="")
+    call = _call(trial, row, operands)
     names = GRADIENTS if call.b is not None else GRADIENTS[:-1]
     with target_code("∂Y/∂X"):
         function, primals = _function_of(call)
@@ -96,6 +102,13 @@ def _jacobians(trial: Trial, row: str, transform: Transform) -> Iterator[Judgeme
         quantity = f"∂Y/∂{QUANTITIES[name].leaf}"
         like = "Y" if row == "jacfwd" else name  # it maps the tangent, the other the gradient
         yield trial.judge(row, quantity, actual, expected).derived_as(like)
+
+
+def _call(trial: Trial, row: str, operands: Operands) -> Call:
+    """A call without a graph, as the row's transform can be asked for it."""
+    if row in _FORWARD:
+        return forward_call(trial, operands)
+    return trial.call(operands, requires_grad="")
 
 
 def _function_of(call: Call) -> tuple[Any, tuple[Tensor, ...]]:
@@ -169,7 +182,7 @@ def _products(trial: Trial, row: str, product: Transform) -> Iterator[Judgement]
     operands = integers.operands()
     upstream = {"input": integers.like("input"), "weight": integers.like("weight")}
     directions = tuple(own(trial, QUANTITY_OF[role], t) for role, t in upstream.items())
-    call = trial.call(operands, requires_grad="")
+    call = _call(trial, row, operands)
     names = ("Hessian-vector product in X", "Hessian-vector product in K")
     with target_code(names[0]):
         Y = call.forward()

@@ -38,6 +38,15 @@ def test_what_is_right_is_exact(check: str, implementation: Any) -> None:
         assert verdicts(ask(implementation, check, dtype, SIZES)) == {Verdict.EXACT}
 
 
+@pytest.mark.parametrize(
+    "letters", ["X=expanded", "K=expanded", "X=expanded K=expanded G=expanded"]
+)
+@pytest.mark.parametrize("check", CHECKS)
+def test_an_expanded_operand_is_no_fault_and_no_refusal(check: str, letters: str) -> None:
+    judgements = ask(conv2d, check, "float64", f"n2 c2 h3 w4 o2 k2 {letters}")
+    assert verdicts(judgements) == {Verdict.EXACT}
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_function_with_every_rule_is_exact(check: str) -> None:
     assert verdicts(ask(Right, check, "float32", "c2 h3 w4 o2 k2")) == {Verdict.EXACT}
