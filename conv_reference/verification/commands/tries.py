@@ -112,17 +112,26 @@ def _summary(judgements: list[Judgement]) -> tuple[str, str]:
 
     for judgement in judgements:
         if judgement.thrown is not None:
-            where = f" (at {judgement.thrown.place})" if judgement.thrown.place else ""
-            said = f"{judgement.thrown.said}{where}"
+            where = [f"at {judgement.thrown.place}"] if judgement.thrown.place else []
+            said = f"{judgement.thrown.said}{_on(judgement, *where)}"
             return "raises", one_line(f"raises in {judgement.quantity}: {said}")
         if judgement.verdict in FAILURES:
             index = ",".join(map(str, judgement.index))
             element = f"{judgement.quantity}[{index}]" if index else judgement.quantity
             said = f"should be {judgement.expected}, is {judgement.actual}"
-            return "wrong", one_line(f"wrong: {element} {said}")
+            return "wrong", one_line(f"wrong: {element} {said}{_on(judgement)}")
     names = ", ".join(judgement.quantity for judgement in judgements)
     exact = all(judgement.verdict is Verdict.EXACT for judgement in judgements)
     return "right", f"right: {names} {'bit for bit' if exact else 'within rounding'}"
+
+
+def _on(judgement: Judgement, *where: str) -> str:
+    """`` (at my_conv.py:3, in float32 on n2 c3 h5 w9 o5 k2x4 s1 p0 d1 g1)``."""
+    from conv_reference.verification.model.case import dtype_name
+
+    case = judgement.case
+    on = [] if case is None else [f"in {dtype_name(case.dtype)} on {case.geometry}"]
+    return f" ({', '.join([*where, *on])})" if where or on else ""
 
 
 def _computed_kernel(target: Target) -> str:

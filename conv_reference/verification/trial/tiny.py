@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -24,7 +25,7 @@ ODD = ("n2 c3 h6 w10 o5 k3x5", "n2 c3 h6 w10 o5 k3x3")
 
 def tiny_judgements(target: Target) -> list[Judgement]:
     """Y and each gradient of the tiny case, or of the nearest that the target can be asked for."""
-    return list(_judgements(target, GEOMETRY))
+    return _of_sizes(target, GEOMETRY)
 
 
 def further_judgements(target: Target) -> tuple[str, list[Judgement]]:
@@ -34,17 +35,22 @@ def further_judgements(target: Target) -> tuple[str, list[Judgement]]:
         The kernel's size, and the judgements; of none that is answered both are empty.
     """
     for text in ODD:
-        found = list(_judgements(target, text))
+        found = _of_sizes(target, text)
         if all(judgement.thrown is None for judgement in found):
             return text.rpartition(" k")[2], found
     return "", []
 
 
-def _judgements(target: Target, text: str) -> Iterator[Judgement]:
+def _of_sizes(target: Target, text: str) -> list[Judgement]:
+    """The judgements of the nearest case that the target can be asked for; each names it."""
     # Numpy's own dtype; many of its functions answer in that whatever they are given.
     dtype = torch.float64 if target.over_arrays else torch.float32
     geometry = Geometry.parse(text)
     case = target.restrict(Case(check=CERTIFICATE, geometry=geometry, dtype=dtype))
+    return [replace(judgement, case=case) for judgement in _judgements(target, case)]
+
+
+def _judgements(target: Target, case: Case) -> Iterator[Judgement]:
     trial = Trial(target, case, 0, torch.device("cpu"))
     call = trial.call()
     raised = None
