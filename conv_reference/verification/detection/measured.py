@@ -180,10 +180,12 @@ def _explained(mutant: Mutant, found: Found, seed: int) -> Found:
 def _words(finding: Finding, every: tuple[Finding, ...]) -> str:
     """What a person reads above the formulas: where, under which check, and its first line.
 
-    Its numbers are of one draw, and the formulas name each operand: neither names a guard.
+    Its numbers are of one draw, and the formulas name each operand: neither names a guard. What is
+    answered though it describes no convolution is told in words alone.
     """
+    permissive = finding.verdict == Verdict.PERMISSIVE
+    first = finding.explanation if permissive else finding.explanation.partition("\n")[0]
     dtypes = {other.dtype for other in every if other.fault == finding.fault and not other.follows}
-    first = finding.explanation.partition("\n")[0]
     said = (finding.cause, finding.circumstances, finding.layout, first, finding.check)
     return " ".join((*said, *sorted(dtypes)))
 

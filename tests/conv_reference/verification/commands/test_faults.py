@@ -83,3 +83,14 @@ def test_one_is_verified_in_a_process_of_its_own(capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert out.startswith("group_zero_input (GROUP: ")
     assert "found by forward in Y" in out
+
+
+@pytest.mark.slow
+def test_what_describes_no_convolution_is_named_by_its_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["faults", "accepts_no_dilation", "--workers", "1"]) == 0
+
+    out = capsys.readouterr().out
+    assert "found by refusals in Y" in out
+    assert "guard named: yes" in out
