@@ -4,46 +4,86 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
 from conv_reference.verification.target.reached import reached
 
+_Function = ast.FunctionDef | ast.Lambda
+
 
 def computes_with(implementation: Any, options: Set[str]) -> bool:
     """Whether one of the options is an operand, or one of several values; no without a source.
 
-    As ``2 * padding`` and ``(padding, padding)`` are, where a pair is no number. What a pair is
-    taken apart by, ``padding[0]``, is neither.
+    As in ``2 * padding`` and ``(padding, padding)``, where a pair is no number. In ``padding[0]``,
+    which takes a pair apart, it is neither. A function of its own that is handed an option is read,
+    too, whatever it calls that.
 
     Args:
         implementation: a function, a class, an instance, or whatever wraps one.
         options: what it calls them.
     """
+    functions = _functions(implementation)
+    names = {_title(function): {*options} for function in functions}
+    for function in functions * 2:  # what is handed on to one that stands before it, too
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and _name(node.func) in names.keys() - {""}:
+                _hand_on(node, names[_title(function)], names, functions)
+    return any(
+        _name(operand) in names[_title(function)]
+        for function in functions
+        for node in ast.walk(function)
+        for operand in _operands(node)
+    )
+
+
+def _functions(implementation: Any) -> list[_Function]:
+    """Its own functions, as they are written."""
     begun: dict[str, set[int]] = {}
     for item in reached(implementation):
         if isinstance(item, CodeType):
             begun.setdefault(item.co_filename, set()).add(item.co_firstlineno)
-    return any(not options.isdisjoint(_computed(file, those)) for file, those in begun.items())
+    return [
+        node
+        for file, firsts in begun.items()
+        for node in _nodes(file)
+        if isinstance(node, _Function) and _begin(node) in firsts
+    ]
 
 
-def _computed(file: str, begun: Set[int]) -> Iterator[str]:
-    """The names and attributes that the functions which begin on the lines compute with."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError):
-        return
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-    for function in ast.walk(tree):
-        if isinstance(function, kinds) and _begin(function) in begun:
-            for node in ast.walk(function):
-                yield from map(_name, _operands(node))
+def _nodes(file: str) -> Iterator[ast.AST]:
+    with suppress(SyntaxError, ValueError):
+        yield from ast.walk(ast.parse("".join(linecache.getlines(file))))
 
 
-def _begin(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> int:
-    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-    return min(each.lineno for each in (node, *decorators))
+def _hand_on(
+    call: ast.Call,
+    options: Set[str],
+    names: Mapping[str, set[str]],
+    functions: Iterable[_Function],
+) -> None:
+    """Add what the function that is called calls the options that it is given."""
+    called = _name(call.func)
+    for function in functions:
+        if _title(function) == called:
+            parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+            if isinstance(call.func, ast.Attribute) and parameters[:1] == ["self"]:
+                del parameters[0]
+            given = zip(parameters, call.args, strict=False)
+            names[called].update(name for name, value in given if _name(value) in options)
+    # By its keyword it has the word that is written there.
+    names[called].update(k.arg for k in call.keywords if k.arg and _name(k.value) in options)
+
+
+def _begin(function: _Function) -> int:
+    decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
+    return min([function.lineno, *(each.lineno for each in decorators)])
+
+
+def _title(function: _Function) -> str:
+    return "" if isinstance(function, ast.Lambda) else function.name
 
 
 def _operands(node: ast.AST) -> Iterator[ast.expr]:

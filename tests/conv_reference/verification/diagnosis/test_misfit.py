@@ -122,12 +122,12 @@ def test_what_could_not_compute_with_a_pair_may_be_given_integers(
     assert (tip in said) == is_told
 
 
-def test_a_helpers_other_word_for_the_padding_leads_to_the_tip() -> None:
+def test_a_helper_out_of_a_table_leads_to_the_tip() -> None:
     def widened(x: Tensor, by: Any) -> Tensor:
         return x.new_zeros(len(x), x.shape[1], x.shape[2] + 2 * by, x.shape[3] + 2 * by)
 
     def conv(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
-        return conv2d(widened(input, padding), weight)
+        return conv2d({"zeros": widened}["zeros"](input, padding), weight)
 
     with pytest.raises(TargetError, match='--as "integers=padding" gives it integers'):
         judged(conv)

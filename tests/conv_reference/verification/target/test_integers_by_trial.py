@@ -92,8 +92,19 @@ def by_another(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
     return F.conv2d(widened(input, padding), weight)
 
 
-def widened(input: Tensor, padding: Any) -> Tensor:
-    return F.pad(input, (padding, padding, padding, padding))
+def widened(image: Tensor, by: Any) -> Tensor:
+    return F.pad(image, (by, by, by, by))
+
+
+def by_keyword(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+    return F.conv2d(widened(by=padding, image=input), weight)
+
+
+def by_another_of_another(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+    def all_around(image: Tensor, rim: Any) -> Tensor:
+        return widened(image, rim)
+
+    return F.conv2d(all_around(input, padding), weight)
 
 
 class OneSided(torch.autograd.Function):
@@ -124,7 +135,8 @@ class PaddedLayer(torch.nn.Module):
 
 
 @pytest.mark.parametrize(
-    "implementation", [one_sided, four_sides, by_another, OneSided, PaddedLayer]
+    "implementation",
+    [one_sided, four_sides, by_another, by_keyword, by_another_of_another, OneSided, PaddedLayer],
 )
 def test_one_that_computes_with_a_padding_and_hands_on_the_rest_is_given_integers_for_that(
     implementation: Any,
@@ -149,6 +161,7 @@ def test_a_pair_that_is_taken_apart_is_handed_on() -> None:
     assert not computes_with(F.conv2d, {"stride", "padding"})
     assert computes_with(one_sided, {"padding"})
     assert not computes_with(one_sided, {"stride"})
+    assert computes_with(lambda x, w, padding=0: F.conv2d(F.pad(x, (padding,) * 4), w), {"padding"})
 
 
 class HalvedSame(Halved):
