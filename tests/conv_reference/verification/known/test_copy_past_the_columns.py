@@ -14,7 +14,7 @@ from conv_reference.verification.model.case import Case
 @pytest.mark.parametrize(
     ("text", "met"),
     [
-        ("n2 c1 h3 w3 o10533 k1x3 s2", True),  # died
+        ("n2 c1 h3 w3 o10533 k1x3 s2", True),  # died, in float32
         ("n2 c1 h3 w3 o32767 k1x3 s2 p1x0", True),
         ("n2 c1 h9 w9 o9117 k1x3 s2", True),
         ("n2 c1 h3 w3 o9012 k1x3 s2 p0x1", True),
