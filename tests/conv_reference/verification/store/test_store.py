@@ -240,7 +240,8 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_command_that_is_killed_loses_nothing(tmp_path: Path) -> None:
-    words = ["verify", CONV2D, "--cases", "150", "--seed"]
+    # Some seconds of cases: it has to be killed before it ends, and writes each half a second.
+    words = ["verify", CONV2D, "--cases", "1500", "--seed"]
     words += ["7", "--dtype", "float64", "--quiet", "--check", "certificate", "--workers", "1"]
 
     def command(name: str) -> list[str]:
