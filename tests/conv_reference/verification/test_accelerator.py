@@ -62,13 +62,10 @@ def test_precisions_of_products_are_put_back_whichever_way_they_were_set(
         assert accelerator.float32_products() == each
 
 
-def test_precisions_that_torch_has_no_word_for_are_told_by_library(
-    products: accelerator.Float32Products,
-) -> None:
-    assert products.word
-    backends: Any = torch.backends
-    backends.fp32_precision = "tf32"
-    assert str(accelerator.float32_products()).startswith("all tf32, cuda.matmul tf32, ")
+def test_precisions_that_torch_has_no_word_for_are_told_by_library() -> None:
+    apart = ("tf32", "tf32", "none", "ieee", *["none"] * 5)
+    told = str(accelerator.Float32Products("", apart))
+    assert told == "all tf32, cuda.matmul tf32, cudnn.conv ieee"
 
 
 def test_without_a_device_nothing_is_waited_for_and_none_is_lost() -> None:
