@@ -9,6 +9,7 @@ import pytest
 
 from conv_reference.verification import own
 from conv_reference.verification.report import _derived
+from conv_reference.verification.target.siblings import _Siblings
 
 GEOMETRY = "n1 c1 h2 w2 o1 k1x2 s1 p0 d1 g1"
 
@@ -23,6 +24,9 @@ def theirs(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(own, "_set_aside", {})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    # Another test may have had the modules of the working directory found first, which is ours.
+    others = [finder for finder in sys.meta_path if not isinstance(finder, _Siblings)]
+    monkeypatch.setattr(sys, "meta_path", others)
     if request.param == "theirs is imported":
         importlib.import_module("analytic")
     yield
