@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -101,6 +101,26 @@ def set_float32_products(products: Float32Products) -> None:
         for value in (_UNSET, wanted):  # one that follows the setting above its own goes on to
             if _library(name).fp32_precision != wanted:
                 _library(name).fp32_precision = value
+
+
+def in_full_precision() -> AbstractContextManager[None]:
+    """Within it matrices in float32 are multiplied in float32."""
+    return nullcontext() if _word() == "highest" else _in_full_precision()
+
+
+@contextmanager
+def _in_full_precision() -> Iterator[None]:
+    before = float32_products()
+    if before.word:
+        torch.set_float32_matmul_precision("highest")
+    else:
+        for name in ("cuda.matmul", "mkldnn.matmul"):
+            if _library(name).fp32_precision != _UNSET:
+                _library(name).fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        set_float32_products(before)
 
 
 def _word() -> str:

@@ -54,13 +54,8 @@ class Status:
     @property
     def phase(self) -> str:
         """What is being done."""
-        phase = (
-            f"judging {self.thing}s"
-            if self.done < self.total
-            else GATHERING
-            if self.total
-            else STARTING
-        )
+        judging = f"judging {self.thing}s" if self.done < self.total else GATHERING
+        phase = judging if self.total else STARTING
         return f"{self.run}: {phase}" if self.run else phase
 
     @property

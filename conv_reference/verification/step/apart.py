@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any
+from contextlib import ExitStack, contextmanager
 
 import torch
 
+from conv_reference.verification import accelerator
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.step.dispatched import NotJudged
 from conv_reference.verification.target.answers import message_of, type_name
@@ -53,50 +53,18 @@ def undisturbed(device: torch.device) -> Iterator[None]:
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             # A default device is a mode of functions.
-            stack.enter_context(torch._C.DisableTorchFunction())  # noqa: SLF001
+            stack.enter_context(torch._C.DisableTorchFunction())  # noqa: SLF001 (nothing public)
             if has_autocast:
                 stack.enter_context(torch.autocast(device.type, enabled=False))
-            stack.enter_context(_in_full_precision())
+            stack.enter_context(accelerator.in_full_precision())
             yield
     finally:
         _here.judging = outer
 
 
-def _in_full_precision() -> AbstractContextManager[None]:
-    try:
-        before = torch.get_float32_matmul_precision()
-    except RuntimeError:  # it was set for one library alone, and torch has no word for that
-        return _each_in_full_precision()
-    return nullcontext() if before == "highest" else _highest(before)
-
-
-@contextmanager
-def _highest(before: str) -> Iterator[None]:
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-@contextmanager
-def _each_in_full_precision() -> Iterator[None]:
-    """The same by the settings of each library that multiplies matrices."""
-    backends: Any = torch.backends
-    lowered = {
-        library: library.fp32_precision
-        for library in (backends.cuda.matmul, backends.mkldnn.matmul)
-        if library.fp32_precision not in {"none", "ieee"}
-    }
-    for library in lowered:
-        library.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        for library, precision in lowered.items():
-            # One that follows the setting of all goes on to follow it.
-            follows = precision == backends.fp32_precision
-            library.fp32_precision = "none" if follows else precision
+def modes_entered() -> int:
+    """How many dispatch modes of Python's this thread is in."""
+    return torch._C._len_torch_dispatch_stack()  # noqa: SLF001 (there is no public one)
 
 
 def recorded() -> str:
@@ -106,7 +74,8 @@ def recorded() -> str:
     """
     key = torch._C._TorchDispatchModeKey  # noqa: SLF001 (there is no public one)
     recording = (key.PROXY, key.FUNCTIONAL, key.FAKE)
-    if any(torch._C._get_dispatch_mode(mode) is not None for mode in recording):  # noqa: SLF001
+    entered = torch._C._get_dispatch_mode  # noqa: SLF001 (as above)
+    if any(entered(mode) is not None for mode in recording):
         return "while torch records a graph"
     is_captured = torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
     return "while a CUDA graph is captured" if is_captured else ""

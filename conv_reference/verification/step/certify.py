@@ -18,7 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from conv_reference.verification.step import dispatched
-from conv_reference.verification.step.apart import is_judging
+from conv_reference.verification.step.apart import is_judging, modes_entered
 from conv_reference.verification.step.certificate import Certificate
 from conv_reference.verification.step.dispatched import NotJudged
 from conv_reference.verification.step.judging import Judge
@@ -85,7 +85,7 @@ class Certifying:
                 "this certify() was entered before; each is for one with block: call certify again"
             )
         self._was_entered = True
-        self._place, self._thread = torch._C._len_torch_dispatch_stack(), get_ident()  # noqa: SLF001
+        self._place, self._thread = modes_entered(), get_ident()
         self._stack.enter_context(self._names)
         handle = register_optimizer_step_post_hook(lambda *_: self._stepped())
         self._stack.callback(handle.remove)
@@ -119,7 +119,7 @@ class Certifying:
     def _listen(self) -> None:
         """From now on; where a mode was entered since, that one must be left before."""
         if not self._is_pushed:
-            if torch._C._len_torch_dispatch_stack() != self._place:  # noqa: SLF001
+            if modes_entered() != self._place:
                 raise NotJudged(
                     "another dispatch mode was entered after certify, and is in the way"
                 )
@@ -130,7 +130,7 @@ class Certifying:
 
     def _pause(self) -> None:
         self._judge.listening = False
-        if torch._C._len_torch_dispatch_stack() == self._place + 1:  # noqa: SLF001 (it is the last)
+        if modes_entered() == self._place + 1:  # it is the last
             self._pop()
 
     def _pop(self) -> None:

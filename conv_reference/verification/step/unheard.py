@@ -10,10 +10,11 @@ from collections import Counter
 from threading import get_ident
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 from torch.nn.modules.conv import _ConvNd
+
+from conv_reference.verification.step.apart import modes_entered
 
 AROUND = "what its autograd.Function, or torch.compile's, does around torch's convolution"
 
@@ -48,7 +49,7 @@ class Unheard:
             self.hand_written(f"module {path}")
         elif isinstance(module, _ConvNd) and not is_heard:
             # A thread that was begun within the block has no mode of its own.
-            elsewhere = torch._C._len_torch_dispatch_stack() == 0  # noqa: SLF001
+            elsewhere = modes_entered() == 0
             how = "in another thread" if elsewhere else "without a convolution of torch's"
             kind = f"{type(module).__name__} {how}, as module"
             self._count(kind, path, kind)

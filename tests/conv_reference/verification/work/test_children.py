@@ -196,7 +196,8 @@ def test_a_start_on_a_busy_machine_may_take_longer(
     worked: float, late: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = Child.__new__(Child)  # what is asked of it is the clock and the processor's alone
-    child.process = SimpleNamespace(seen=lambda: SimpleNamespace(worked=worked), pid=0)  # type: ignore[assignment]
+    process: Any = SimpleNamespace(seen=lambda: SimpleNamespace(worked=worked), pid=0)
+    child.process = process
     child.begun, child._worked = time.monotonic() - 150, 0.0
     monkeypatch.setattr(descent, "descendants", lambda _: {})
 
