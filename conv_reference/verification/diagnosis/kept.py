@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
@@ -76,7 +76,7 @@ def is_of_what_is_kept(target: Target, question: tuple[Case, str], settings: Set
         return False
     try:
         begun = time.thread_time()
-        _Anew(target.name)()
+        _anew(target.name)
         if time.thread_time() - begun > _MOST_SECONDS:
             return False
     except TargetError:  # twice it cannot be loaded
@@ -104,27 +104,23 @@ def _verdicts(target: Target, case: Case, row: str, settings: Settings) -> set[V
     return {judgement.verdict for judgement in judged if judgement.check == row}
 
 
-@dataclass(frozen=True)
-class _Anew:
-    """Loads the target as if it never was."""
-
-    name: str
-
-    def __call__(self) -> Target:
-        return target_of(load_anew(self.name), self.name)
+def _anew(name: str) -> Target:
+    """The target, loaded as if it never was."""
+    return target_of(load_anew(name), name)
 
 
 def _forgetting(target: Target) -> Target:
     """The same, made anew for each call; a layer is, too, but is then called as it is."""
-    anew = _Anew(target.name)
 
     def prepare(case: Case, operands: Operands) -> Call:
-        call = anew().prepare(case, operands)
+        call = _anew(target.name).prepare(case, operands)
         if call.layer is not None:
             return call
 
         # Made beforehand: it may be called under a transform, where no operand can be.
-        calls = cycle([call, *(anew().prepare(case, operands) for _ in range(_FURTHER))])
+        calls = cycle(
+            [call, *(_anew(target.name).prepare(case, operands) for _ in range(_FURTHER))]
+        )
 
         def function(*given: Any) -> Any:
             return next(calls).function(*given)
