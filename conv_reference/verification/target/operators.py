@@ -31,7 +31,11 @@ _FUNCTIONS: dict[Any, Operator] = {
     grad.conv2d_weight: CONV2D_WEIGHT,
     grad.conv2d_input: CONV2D_INPUT,
 }
-_THREE = (torch.nn.functional.conv3d, torch.nn.functional.conv_transpose3d)
+_THREE = (
+    torch.nn.functional.conv3d, torch.nn.functional.conv_transpose3d,
+    grad.conv3d_input, grad.conv3d_weight,
+)  # fmt: skip
+_FACES_OF_A_LINE = (grad.conv1d_input, grad.conv1d_weight)
 _LAYERS = (nn.Conv3d, nn.ConvTranspose3d)
 _LINES = (torch.nn.functional.conv1d, torch.nn.functional.conv_transpose1d)
 _LINE_LAYERS = (nn.Conv1d, nn.ConvTranspose1d)
@@ -47,7 +51,7 @@ def operator_of(implementation: Any, name: str) -> Operator:
         name: for messages.
 
     Raises:
-        TargetError: where it convolves in three dimensions.
+        TargetError: where it convolves in three dimensions, or is a gradient of conv1d.
     """
     while isinstance(implementation, partial):
         implementation = implementation.func
@@ -56,6 +60,11 @@ def operator_of(implementation: Any, name: str) -> Operator:
         raise TargetError(
             f"cannot verify {name!r}: three-dimensional convolution is not covered; accepted is "
             "one in one or two"
+        )
+    if any(implementation is one for one in _FACES_OF_A_LINE):
+        raise TargetError(
+            f"cannot verify {name!r}: a gradient of conv1d as a function is not covered; accepted "
+            "are those of conv2d, or conv1d itself"
         )
     known = next((o for f, o in _FUNCTIONS.items() if f is implementation), None)
     if known is not None:

@@ -111,12 +111,24 @@ def test_a_finding_in_one_dimension_has_its_indices() -> None:
 
 
 @pytest.mark.parametrize(
-    "implementation", [conv3d, conv_transpose3d, nn.Conv3d, nn.Conv3d(1, 1, 2), nn.ConvTranspose3d]
-)
+    "implementation",
+    [
+        conv3d, conv_transpose3d, nn.Conv3d, nn.Conv3d(1, 1, 2), nn.ConvTranspose3d,
+        torch.nn.grad.conv3d_input, torch.nn.grad.conv3d_weight,
+    ],
+)  # fmt: skip
 def test_three_dimensions_are_refused_in_one_line(implementation: Any) -> None:
     with pytest.raises(TargetError, match="three-dimensional convolution is not covered") as raised:
         as_target(implementation)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "implementation", [torch.nn.grad.conv1d_input, torch.nn.grad.conv1d_weight]
+)
+def test_the_gradients_of_one_dimension_are_refused_in_one_line(implementation: Any) -> None:
+    with pytest.raises(TargetError, match=r"a gradient of conv1d as a function is not covered"):
+        as_target(implementation)
 
 
 @pytest.mark.parametrize(
