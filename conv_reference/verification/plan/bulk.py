@@ -20,7 +20,6 @@ from conv_reference.verification.model.case import (
     SUBSETS,
     Case,
     Layout,
-    Values,
 )
 from conv_reference.verification.plan.ever import DRAWS, NEVER, Ever
 from conv_reference.verification.plan.factors import shared_out
@@ -31,7 +30,7 @@ from conv_reference.verification.plan.geometries import (
     small_geometry,
 )
 from conv_reference.verification.plan.networks import STEM, miniature, network_geometries
-from conv_reference.verification.plan.possible import dense, is_outside, nearest
+from conv_reference.verification.plan.possible import is_outside, nearest
 from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.target import Target
 
@@ -88,8 +87,8 @@ def small_cases(
     Dtypes go round by their ``shares``, from another one in each run, so that a few runs put each
     of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. A
     fifth of the sample is what networks have, in miniature: faults hide in fast paths, too. Another
-    sixth has sizes far out; where those sum too much for dense values, as in half precision, the
-    values are sparse.
+    sixth has sizes far out. Where sums are too long for dense values, as there in half precision,
+    and soon in eight bits, the values are sparse.
 
     Args:
         target: what they are put to.
@@ -115,9 +114,7 @@ def small_cases(
             case = min(drawn, key=ever.times)
         if target.sides and random.random() < _UNEVEN:
             case = case.on(_uneven(case.geometry, random))
-        possible = case if case.values == Values.SPARSE else dense(target, case)
-        if possible is not None:
-            yield possible
+        yield nearest(target, case)
 
 
 def _sampled(target: Target, dtype: torch.dtype, random: Random) -> Case:

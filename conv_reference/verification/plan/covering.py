@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, product
@@ -14,11 +14,9 @@ from typing import Any
 import torch
 from covertable import criteria, make
 
+from conv_reference.operands import largest_exact_integer
 from conv_reference.verification.checks import certifying
-from conv_reference.verification.model.case import (
-    LAYOUT_FIELDS,
-    Case,
-)
+from conv_reference.verification.model.case import LAYOUT_FIELDS, Case, Values
 from conv_reference.verification.model.result import Coverage
 from conv_reference.verification.plan.factors import (
     Levels,
@@ -36,17 +34,17 @@ class Covering:
 
     target: Target
     factors: Mapping[str, tuple[Any, ...]]
-    rows: tuple[tuple[Levels, Case], ...]
+    rows: tuple[Row, ...]
 
     @classmethod
     def of(
         cls, target: Target, dtypes: Sequence[torch.dtype], *, strength: int, seed: int
     ) -> Covering:
-        """See ``covering_array``."""
+        """See ``covering_array``; what a case cannot hold of its row, a further one does."""
         factors = factors_of(target, dtypes)
         levels = covering_array(factors, strength=strength, seed=seed)
         rows = tuple((row, case_of(row, target, certifying().name)) for row in levels)
-        return cls(target, factors, rows)
+        return cls(target, factors, rows).completed(strength)
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -66,7 +64,7 @@ class Covering:
             seed: by which the triples, and the rows that they are put into, are drawn.
         """
         random, rows = Random(f"toward {seed}"), [*self.rows]
-        met = {t for levels in (*judged, *(row for row, _ in rows)) for t in _triples(levels)}
+        met = {t for levels in (*judged, *(row for row, _ in rows)) for t in _choices(levels, 3)}
         lacking = [triple for triple in self._possible(3) if triple not in met]
         random.shuffle(lacking)
         for triple in lacking:
@@ -75,65 +73,102 @@ class Covering:
             levels = {**random.choice(self.rows)[0], **dict(triple)}
             if triple not in met and can_occur(levels):
                 rows.append((levels, case_of(levels, self.target, certifying().name)))
-                met.update(_triples(levels))
+                met.update(_choices(levels, 3))
         return replace(self, rows=tuple(rows))
 
     def met(self, cases: Container[Case]) -> list[Levels]:
         """The rows whose cases were met, as these are laid out in the end."""
-        return [{**levels, **_laid_out(case)} for levels, case in self.rows if case in cases]
+        return [_as_put(levels, case) for levels, case in self.rows if case in cases]
 
     def without(self, left_out: Callable[[Case], bool]) -> Covering:
         """No row that is left out; others in their place, for each pair that can still occur."""
         kept = [(levels, case) for levels, case in self.rows if not left_out(case)]
         if len(kept) == len(self.rows):
             return self
-        met = {pair for levels, _ in kept for pair in _pairs(levels)}
-        for pair in self._possible(2):
-            if pair in met:
-                continue
-            found = self._with_pair(dict(pair), kept, left_out)
-            if found is not None:
-                kept.append(found)
-                met.update(_pairs(found[0]))
-        return Covering(self.target, self.factors, tuple(kept))
+        held = {pair for levels in self.met(self.cases) for pair in _choices(levels, 2)}
+        lost = held - {pair for row in kept for pair in _choices(_as_put(*row), 2)}
+        return self._with_each([pair for pair in self._possible(2) if pair in lost], kept, left_out)
 
-    def _possible(self, strength: int) -> Iterator[Pair]:
+    def completed(self, strength: int) -> Covering:
+        """With a row for each choice of levels that a case lost where its values are sparse.
+
+        A dtype of few exact integers has room for dense values on the smallest sizes alone.
+
+        Args:
+            strength: how many factors' levels are one choice.
+        """
+        if all(case.values != Values.SPARSE for case in self.cases):
+            return self
+        met = {some for levels in self.met(self.cases) for some in _choices(levels, strength)}
+        lost = [some for some in self._possible(strength) if some not in met]
+        roomiest = sorted(self.rows, key=lambda row: self._longest(row[1]))[:_ROOMIEST]
+        return self._with_each(lost, self.rows, lambda _: False, roomiest)
+
+    def _longest(self, case: Case) -> float:
+        """Its longest sum, of the integers that are exact in its dtype."""
+        longest = self.target.operator.longest_sum(case.geometry)
+        return longest / largest_exact_integer(case.dtype)
+
+    def _with_each(
+        self,
+        wanted: Iterable[Choice],
+        rows: Sequence[Row],
+        left_out: Callable[[Case], bool],
+        like: Sequence[Row] | None = None,
+    ) -> Covering:
+        """These rows, and further ones that hold the choices of levels that are wanted.
+
+        Args:
+            wanted: of each choice, its levels by factor.
+            rows: that there are.
+            left_out: whether a case may not be among the further ones.
+            like: the rows that a choice is put into, these and the further ones if None.
+        """
+        rows, met = [*rows], set[Choice]()
+        for choice in wanted:
+            if choice not in met:
+                found = self._holding(dict(choice), rows if like is None else like, left_out)
+                if found is not None:
+                    rows.append(found)
+                    met.update(_choices(_as_put(*found), len(choice)))
+        return replace(self, rows=tuple(rows))
+
+    def _possible(self, strength: int) -> Iterator[Choice]:
         for names in combinations(sorted(self.factors), strength):
             for levels in product(*(self.factors[name] for name in names)):
-                pair = tuple(zip(names, levels, strict=True))
-                if can_occur(dict(pair)):
-                    yield pair
+                choice = tuple(zip(names, levels, strict=True))
+                if can_occur(dict(choice)):
+                    yield choice
 
-    def _with_pair(
+    def _holding(
         self,
-        pair: Mapping[str, Any],
-        rows: Sequence[tuple[Levels, Case]],
+        choice: Levels,
+        like: Sequence[Row],
         left_out: Callable[[Case], bool],
-    ) -> tuple[Levels, Case] | None:
-        """A row with the pair, otherwise like one of these; None where each is left out."""
-        for row, _ in rows:
-            levels = {**row, **pair}
+    ) -> Row | None:
+        """A row whose case holds these levels, else like one of those; None where none does."""
+        for other, _ in like:
+            levels = {**other, **choice}
             if can_occur(levels):
                 case = case_of(levels, self.target, certifying().name)
-                if not left_out(case):
+                if _as_put(levels, case).items() >= choice.items() and not left_out(case):
                     return levels, case
         return None
 
 
-Pair = tuple[tuple[str, Any], ...]
+Row = tuple[Levels, Case]
+Choice = tuple[tuple[str, Any], ...]  # of some factors' levels, by the factors' names
+_ROOMIEST = 8  # rows, of which one holds what can be held at all
 
 
-def _laid_out(case: Case) -> Levels:
-    """The layouts that the case has in the end: where values are sparse nothing is expanded."""
-    return {LAYOUT_FIELDS[role]: family_of(layout) for role, layout in case.layouts.items()}
+def _as_put(levels: Levels, case: Case) -> Levels:
+    """The levels that the case has in the end: where values are sparse nothing is expanded."""
+    layouts = {LAYOUT_FIELDS[role]: family_of(layout) for role, layout in case.layouts.items()}
+    return {**levels, **layouts}
 
 
-def _triples(levels: Levels) -> Iterator[Pair]:
-    return combinations(sorted(levels.items()), 3)
-
-
-def _pairs(levels: Levels) -> Iterator[Pair]:
-    return combinations(sorted(levels.items()), 2)
+def _choices(levels: Levels, strength: int) -> Iterator[Choice]:
+    return combinations(sorted(levels.items()), strength)
 
 
 def covering_array(

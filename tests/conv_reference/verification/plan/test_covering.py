@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conv_reference.layer import ConvLayer_1
-from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.case import DTYPES, Case, Values
 from conv_reference.verification.plan.covering import Covering, coverage, covering_array
 from conv_reference.verification.plan.factors import factors_of
 from conv_reference.verification.target.conventions import as_target
@@ -24,6 +24,28 @@ def covering() -> Covering:
 def test_all_pairs_are_met_where_all_cases_are(covering: Covering) -> None:
     covered = covering.coverage(covering.cases)
     assert covered.pairs == covered.possible_pairs > 0
+
+
+def test_a_dtype_of_hardly_any_integers_meets_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of its rows have room for sparse values alone, which leave nothing expanded."""
+    monkeypatch.setitem(DTYPES, "float8_e5m2", torch.float8_e5m2)
+    dtypes = (torch.float64, torch.float8_e5m2)
+    for target in (torch.nn.functional.conv2d, ConvLayer_1):
+        covering = Covering.of(as_target(target), dtypes, strength=2, seed=0)
+        covered = covering.coverage(covering.cases)
+        assert any(case.values == Values.SPARSE for case in covering.cases)
+        assert covered.pairs == covered.possible_pairs
+
+    both = Covering.of(as_target(ConvLayer_1), dtypes, strength=3, seed=0)
+    covered = both.coverage(both.cases)
+    assert covered.triples > 0.99 * covered.possible_triples
+
+
+def test_what_no_size_has_room_for_is_not_met() -> None:
+    target = as_target(torch.nn.Conv2d(512, 512, 3))
+    covering = Covering.of(target, (torch.float64, torch.bfloat16), strength=2, seed=0)
+    covered = covering.coverage(covering.cases)
+    assert covered.pairs == covered.possible_pairs - 3  # an expanded X, K or G in bfloat16
 
 
 def test_a_case_that_was_not_met_covers_nothing(covering: Covering) -> None:
