@@ -9,14 +9,18 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.console.screen import has_no_reader, lose_nothing
 from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.work.anew import begin_anew
 
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
+_MODULE = "conv_reference.cli"  # of which ``python -m`` makes the main one
+_ELSEWHERE = frozenset({"--in-process", "--python", "--dask", "--device", "--help", "-h"})
 _PARSER = "parser"  # of the command, among what is parsed
 
 
@@ -30,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 nothing wrong, 1 something is wrong, 2 it could not be carried
         out (one line on standard error says why), 130 interrupted.
     """
+    if arguments is None and _is_own() and _is_short(sys.argv[1:]):
+        begin_anew()
     lose_nothing()
     with _ended_as_interrupted():
         try:
@@ -38,6 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The reader has enough; what is left in the buffer would raise again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
+
+
+def _is_own() -> bool:
+    """Whether the process is this command, and nothing else."""
+    began = getattr(sys.modules["__main__"], "__spec__", None)
+    return Path(sys.argv[0]).name == PROGRAM or getattr(began, "name", "") == _MODULE
+
+
+def _is_short(arguments: Sequence[str]) -> bool:
+    """Whether most of a run would be the import of torch, in this process and in its children."""
+    options = {argument.partition("=")[0] for argument in arguments}
+    return arguments[:1] == ["verify"] and "--quick" in options and options.isdisjoint(_ELSEWHERE)
 
 
 @contextmanager

@@ -195,3 +195,25 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     os.close(writer)
     assert done.returncode == 141
     assert done.stderr == ""
+
+
+def test_only_a_short_run_of_the_command_itself_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.setattr("conv_reference.cli.begin_anew", lambda: begun.append(sys.argv))
+    ours, others = "/somewhere/bin/conv-reference", "/somewhere/wrapper.py"
+    quick = ["verify", "no_such.py:conv", "--quick"]
+    for program, arguments in (
+        (ours, quick),
+        (ours, quick[:2]),
+        (ours, [*quick, "--in-process"]),
+        (ours, [*quick, "--python=other"]),
+        (ours, ["try", *quick[1:2]]),
+        (others, quick),
+    ):
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        assert main() == 2
+    main(quick)  # called from a program, which would be lost
+    assert begun == [[ours, *quick]]
+    capsys.readouterr()

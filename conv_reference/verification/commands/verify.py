@@ -25,6 +25,7 @@ from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View, status_of
 from conv_reference.verification.target.names import completed, read_as
+from conv_reference.verification.work.anew import Shared
 from conv_reference.verification.work.children import Children, usual_count
 from conv_reference.verification.work.cluster import dask_executor
 from conv_reference.verification.work.importing import uncollected
@@ -53,6 +54,12 @@ HELP = "is an implementation right, in every mode, and if not, where and how?"
 DESCRIPTION = (
     "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
     "It runs in child processes, which may crash or hang."
+)
+# What ``_carried_out`` takes, torch among it.
+_IMPORTED = (
+    "conv_reference.verification.gate.command",
+    "conv_reference.verification.gate.expected",
+    "conv_reference.verification.runner",
 )
 EPILOG: tuple[str, ...] = (LETTERS, STATUSES, EXAMPLES)
 
@@ -85,10 +92,13 @@ def run(arguments: argparse.Namespace) -> int:
     configured = Configuration() if arguments.no_config else configuration.read()
     targets = targets_of(arguments.targets, configured)
     asked = [named(_completed(configured.given(arguments, target))) for target in targets]
-    if len(asked) > 1:
-        return in_turn(asked, _once)
-    (alone,) = asked
-    return watched(alone, _once) if alone.watch else _once(alone)
+    with closing(Shared(lasts=len(asked) > 1 or arguments.watch)) as shared:
+        for one in asked:
+            one.shared = shared
+        if len(asked) > 1:
+            return in_turn(asked, _once)
+        (alone,) = asked
+        return watched(alone, _once) if alone.watch else _once(alone)
 
 
 def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
@@ -205,11 +215,15 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     count = usual_count() if arguments.workers is None else arguments.workers
     full_run = not (arguments.case or arguments.geometry or arguments.check)
     forks = given.value(arguments, options.DEVICE).startswith("cpu")
+    shared, source = arguments.shared, None
+    if forks and arguments.python is None:
+        source = shared.processes(_IMPORTED, full_run=full_run and not arguments.quick)
     asked = Children(
         arguments.target,
         count,
         full_run=full_run,
         quick=arguments.quick,
+        source=source,
         setup=Setup(forks=forks, python=arguments.python),
     )
     with closing(asked) as children:
@@ -222,10 +236,10 @@ def _carried_out(
 ) -> Shown:
     """Verify where the target runs already; see ``run``."""
     with uncollected():
-        from conv_reference.verification import verify
         from conv_reference.verification.gate import command as gate_command
         from conv_reference.verification.gate.expected import expecting, unmatched
         from conv_reference.verification.report import markdown
+        from conv_reference.verification.runner import verify
 
     asked = _keywords(arguments) | how
     if arguments.baseline is not None:

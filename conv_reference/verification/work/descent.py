@@ -90,7 +90,7 @@ def end_descendants(number: int) -> None:
 def end_marked(mark: str) -> None:
     """End what a run has started and nobody adopted: its environment shows which."""
     entry = f"{MARK}={mark}".encode()
-    for number, _ in _all():
+    for number in (number for number, _ in _all() if number != os.getpid()):
         with contextlib.suppress(OSError):
             if entry in Path(f"/proc/{number}/environ").read_bytes().split(b"\0"):
                 end(number)

@@ -19,7 +19,8 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from typing import IO
+from collections.abc import Callable
+from typing import IO, Protocol
 
 from conv_reference.verification.work import descent
 from conv_reference.verification.work.starting import memory_file, popen, tail
@@ -89,6 +90,24 @@ class Process(ABC):
         return b""
 
 
+class Started(Protocol):
+    """The process that forks, as ``subprocess.Popen`` has one."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """The status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The status, as soon as there is one."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+Beginning = Callable[[int, int, str], Started]  # from its end of the socket, standard error, mark
+
+
 class Processes(ABC):
     """Where processes come from."""
 
@@ -152,18 +171,31 @@ class Forking(Processes):
     Args:
         python: the interpreter that runs it; None for this one.
         full_run: whether it imports what every check together needs, before it forks.
+        mark: by which all that descends from it is known; None makes one up.
+        first: begins the first of them, where that is not started anew.
     """
 
-    def __init__(self, python: str | None = None, *, full_run: bool = True) -> None:
-        self._mark, self._python, self._full_run = secrets.token_hex(8), python, full_run
-        self._server = _Server(self._mark, python)
+    def __init__(
+        self,
+        python: str | None = None,
+        *,
+        full_run: bool = True,
+        mark: str | None = None,
+        first: Beginning | None = None,
+    ) -> None:
+        self._python, self._full_run = python, full_run
+        self._mark = secrets.token_hex(8) if mark is None else mark
+        self._server = _Server(self._mark, first or self._begun)
         self._lost_one = False
+
+    def _begun(self, control: int, errors: int, mark: str) -> Started:
+        return popen(_SERVER, (control,), errors, mark, python=self._python)
 
     def start(self, connection: int, shared: int, errors: int) -> Process:  # noqa: D102 (Processes says it)
         if self._server.has_ended:
             self._server.close()
             self._lost_one = True
-            self._server = _Server(self._mark, self._python)
+            self._server = _Server(self._mark, self._begun)
         fds = connection, shared, errors
         return _Forked(self._server, self._server.fork(fds, full_run=self._full_run))
 
@@ -177,12 +209,10 @@ class Forking(Processes):
 class _Server:
     """The process that forks: see ``server``."""
 
-    def __init__(self, mark: str, python: str | None) -> None:
+    def __init__(self, mark: str, begin: Beginning) -> None:
         ours, theirs = socket.socketpair()
         self._errors: IO[bytes] = memory_file("server")
-        self._process = popen(
-            _SERVER, (theirs.fileno(),), self._errors.fileno(), mark, python=python
-        )
+        self._process = begin(theirs.fileno(), self._errors.fileno(), mark)
         theirs.close()
         self._socket = ours
         self._asked = 0  # processes, altogether

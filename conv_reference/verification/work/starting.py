@@ -59,7 +59,6 @@ def popen(
         marked: whether on memory that was dirtied at all.
         python: the interpreter that runs it; None for this one.
     """
-    own = {**_PERTURB, **_preload()} if marked else {}
     return subprocess.Popen(
         # Not from the working directory: what lies there must not run in place of a module.
         [python or sys.executable, "-P", "-m", module, *map(str, fds)],
@@ -67,15 +66,36 @@ def popen(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
-        env={
-            **_CACHE,
-            **{name: value for name, value in os.environ.items() if name not in _OF_MAKE},
-            **own,
-            descent.MARK: mark,
-            "PYTHONPATH": os.pathsep.join(child_path(other=python is not None)),
-        },
+        env=surroundings(mark, marked=marked, other=python is not None),
         start_new_session=True,  # Ctrl-C is ours to answer
     )
+
+
+def surroundings(mark: str, *, marked: bool = True, other: bool = False) -> dict[str, str]:
+    """The environment in which a worker starts; see ``popen``.
+
+    Args:
+        mark: see there.
+        marked: see there.
+        other: whether another interpreter runs it.
+    """
+    return {
+        **{name: value for name, value in os.environ.items() if name not in _OF_MAKE},
+        **of_libraries(),
+        **(of_memory() if marked else {}),
+        descent.MARK: mark,
+        "PYTHONPATH": os.pathsep.join(child_path(other=other)),
+    }
+
+
+def of_libraries() -> dict[str, str]:
+    """What torch's libraries read when they are loaded, where the user did not set it."""
+    return {name: os.environ.get(name, value) for name, value in _CACHE.items()}
+
+
+def of_memory() -> dict[str, str]:
+    """What dirties memory and checks it: the system reads it when a process begins, not later."""
+    return {**_PERTURB, **_preload()}
 
 
 def memory_file(name: str) -> IO[bytes]:

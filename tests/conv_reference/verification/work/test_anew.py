@@ -1,0 +1,138 @@
+"""A command that begins anew, and whose children are forks of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conv_reference.verification.work import anew, descent, processes
+
+pytestmark = pytest.mark.skipif(not processes.FORKS, reason="elsewhere nothing is forked")
+
+# What runs in a child, by its name.
+ASKED = """\
+import os, signal, subprocess, sys, torch
+
+def seen(*_):
+    return {
+        "dirty": set(bytes(torch.empty(5000, dtype=torch.uint8).numpy())),
+        "set": {name: os.environ.get(name) for name in ("MALLOC_PERTURB_", "OMP_WAIT_POLICY")},
+        "alone": os.getsid(0) == os.getpid(),
+        "said": sys.stdin.read(),
+        "argv": len(sys.argv),
+        "open": "kept" in [os.path.basename(os.readlink(f"/proc/self/fd/{n}")) for n in handed()],
+        "product": float((torch.ones(700, 700) @ torch.ones(700, 700)).max()),
+    }
+
+def handed():
+    return [n for n in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{n}")]
+
+def detached(*_):
+    kept = subprocess.Popen(["sleep", "100"], start_new_session=True)
+    return kept.pid
+
+def kills_its_parent(*_):
+    os.kill(os.getppid(), signal.SIGKILL)
+"""
+COMMAND = """\
+import json, os, sys, time
+from contextlib import closing
+from conv_reference.verification.work.anew import Shared, begin_anew
+begin_anew()
+import asked
+from conv_reference.verification.work.children import Children
+
+def once(function):
+    ((_, result),) = children.run(function, [None], None)
+    return result
+
+kept = open("kept", "w")
+with closing(Shared()) as shared:
+    source = shared.processes(["torch"], full_run=False)
+    found = {"own": os.environ.get("MALLOC_PERTURB_"), "arguments": sys.argv[1:]}
+    with closing(Children("torch.nn.functional:conv2d", 1, source=source)) as children:
+        found |= {name: sorted(v) if type(v) is set else v for name, v in once(asked.seen).items()}
+        found["torchs"] = [source._server._process.pid, type(source._server._process).__name__]
+        left = once(asked.detached)
+        once(asked.kills_its_parent)
+        found["again"] = once(asked.seen)["product"]
+end = time.monotonic() + 60
+while os.path.exists(f"/proc/{left}/stat") and time.monotonic() < end:
+    if open(f"/proc/{left}/stat").read().rpartition(")")[2].split()[0] in "ZX":
+        break
+    time.sleep(0.02)
+else:
+    left = None
+found["left"] = left is not None and time.monotonic() > end
+print(json.dumps(found))
+"""
+
+
+def test_a_fork_of_the_command_is_as_a_child_that_was_started_anew(tmp_path: Path) -> None:
+    (tmp_path / "asked.py").write_text(ASKED)
+    (tmp_path / "command.py").write_text(COMMAND)
+    environment = {n: v for n, v in os.environ.items() if n != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "command.py", "one", "two"],
+        cwd=tmp_path,
+        env=environment,
+        input="what nobody reads",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    assert not done.stderr
+    found = json.loads(done.stdout)
+    assert found.pop("torchs")[1] == "_Fork"
+    assert found == {
+        "own": None,  # the command's environment is as it was
+        "arguments": ["one", "two"],
+        "dirty": [0x7F],
+        "set": {"MALLOC_PERTURB_": "128", "OMP_WAIT_POLICY": "passive"},
+        "alone": True,
+        "said": "",
+        "argv": 2,
+        "open": False,  # what the command had open
+        "product": 700.0,
+        "again": 700.0,
+        "left": False,  # whatever a target that killed the process that forks had started
+    }
+
+
+def test_it_does_not_begin_anew_twice_nor_within_another_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("began anew"))
+    for name in (anew._BEFORE, descent.MARK):
+        with monkeypatch.context() as patched:
+            patched.setenv(name, "{}")
+            anew.begin_anew()
+
+
+def test_where_it_cannot_begin_anew_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def refused(_: str, arguments: list[str], __: dict[str, str]) -> None:
+        asked.append(arguments)
+        raise OSError("no")
+
+    monkeypatch.delenv(descent.MARK, raising=False)
+    monkeypatch.setattr(os, "execve", refused)
+    anew.begin_anew()
+    assert asked == [[sys.executable, *sys.orig_argv[1:]]]
+
+
+def test_a_process_that_did_not_begin_anew_shares_where_runs_follow_one_another() -> None:
+    alone, several = anew.Shared(), anew.Shared(lasts=True)
+    assert alone.processes(["no.such.module"], full_run=False) is None
+    source = several.processes(["no.such.module"], full_run=False)
+    assert source is not None
+    assert several.processes([], full_run=False) is source
+    several.close()
+    several.close()
