@@ -171,7 +171,7 @@ def _with_misfits(judgement: Judgement, misfits: Sequence[Misfit]) -> Judgement:
     said = dict.fromkeys(f"{m}" for m in misfits if m.is_resized or m.shape is None)
     if judgement.verdict != Verdict.WRONG or judgement.quantity == "Y" or not said:
         return judgement
-    return replace(judgement, explanation="\n".join([judgement.explanation, *said]))
+    return replace(judgement, beneath=(*judgement.beneath, *said))
 
 
 def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgement]:

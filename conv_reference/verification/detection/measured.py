@@ -92,8 +92,7 @@ def listen(name: str, seed: int, cases: int) -> Alarm:
     chosen = plan(target, request).cases
     for _, case, wrong in failures(target, chosen, seed, FAILURES):
         seconds = time.process_time() - begun
-        said = wrong.explanation.partition("\n")[0]
-        return Alarm(name, len(chosen), seconds, wrong.check, str(case), said)
+        return Alarm(name, len(chosen), seconds, wrong.check, str(case), wrong.explanation)
     return Alarm(name, len(chosen), time.process_time() - begun)
 
 
@@ -184,7 +183,7 @@ def _words(finding: Finding, every: tuple[Finding, ...]) -> str:
     answered though it describes no convolution is told in words alone.
     """
     permissive = finding.verdict == Verdict.PERMISSIVE
-    first = finding.explanation if permissive else finding.explanation.partition("\n")[0]
+    first = finding.explanation if permissive else finding.seen
     dtypes = {other.dtype for other in every if other.fault == finding.fault and not other.follows}
     said = (finding.cause, finding.circumstances, finding.layout, first, finding.check)
     return " ".join((*said, *sorted(dtypes)))

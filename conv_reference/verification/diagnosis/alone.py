@@ -99,16 +99,11 @@ def _alone(failure: Failure, finding: Finding, bench: Bench) -> Finding:
     """What was seen of it; the run shows it again, and neither its case nor a script would."""
     return replace(
         finding,
-        explanation=_without(failure.judgement.crash, failure.judgement.explanation),
+        explanation="\n".join(failure.judgement.lines),  # the cause says what came of it alone
+        seen=failure.judgement.explanation,
         reproduce=whole_run(bench, in_process=bench.backend.is_here),
         cause=ALONE,
         circumstances="",
         grids="",
         snippet="",
     )
-
-
-def _without(crash: Crash | None, explanation: str) -> str:
-    """The explanation without what came of a crash alone, which the cause says."""
-    lines = explanation.splitlines()
-    return "\n".join(line for line in lines if crash is None or line != crash.again)

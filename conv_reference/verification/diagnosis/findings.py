@@ -152,6 +152,7 @@ class Diagnosis:
                     ),
                 )
             ),
+            seen=setting or finding.seen,
             cause=finding.cause or _usual_cause([*failures, shown]),
             snippet=script or finding.snippet,
             also=tuple(row for row in _rows(groups[kind]) if row != finding.check),

@@ -274,14 +274,14 @@ def _weakest(
 def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
     """What is reported of a case in which the process died."""
     said = f": {crash.said}" if crash.said else ""
-    damage = DAMAGE if _DAMAGED.match(crash.said) else ""
     return Judgement(
         check.row_for("Y", case.geometry).name,
         "Y",
         Verdict.CRASHED,
         expected="an answer",
         actual=crash.how,
-        explanation="\n".join(filter(None, (f"{crash.how}{said}", damage, crash.again))),
+        explanation=f"{crash.how}{said}",
+        beneath=(DAMAGE,) if _DAMAGED.match(crash.said) else (),
         case=_asked(crash),
         crash=crash,
     )

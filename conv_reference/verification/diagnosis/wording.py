@@ -34,7 +34,8 @@ def finding_of(
     case, judgement = failure.case, failure.judgement
     lines = (
         _record(known, bench),
-        judgement.explanation,
+        *judgement.lines,
+        "" if judgement.crash is None else judgement.crash.again,
         _own_sizes(failure, bench),
         _where(failure),
         _assumed(failure, bench),
@@ -52,6 +53,7 @@ def finding_of(
         expected=judgement.expected,
         actual=judgement.actual,
         explanation="\n".join(filter(None, lines)),
+        seen=next(filter(None, lines), ""),
         reproduce=_reproduce(
             case, judgement.check, bench, in_process=in_process, setting=judgement.setting
         ),

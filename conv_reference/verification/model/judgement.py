@@ -100,7 +100,8 @@ class Judgement:
     index: tuple[int, ...] = ()  # the element that shows it best; () for a whole tensor
     expected: str = ""
     actual: str = ""
-    explanation: str = ""
+    explanation: str = ""  # one line
+    beneath: tuple[str, ...] = ()  # further lines of it: formulas, what torch made of an answer
     case: Case | None = None  # on which it failed, where the check made another of its own
     cause: str = ""  # a guess at why it is wrong, where the check itself can make one
     observed: str = ""  # what is noted in the report and judged neither right nor wrong
@@ -112,6 +113,11 @@ class Judgement:
     thrown: Thrown | None = None  # what it raised, if it did
     crash: Crash | None = None  # how its process ended, if it did
     setting: str = ""  # of the environment under which it failed, where that is not the run's own
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The whole explanation."""
+        return (self.explanation, *self.beneath)
 
     @property
     def lacks_gradient(self) -> bool:

@@ -95,9 +95,10 @@ def _differing(finding: Finding, first: Finding) -> str:
     """Where a finding lies, and how what it shows differs from what the first does."""
     layout = "" if finding.layout == "contiguous" else f", {finding.layout}"
     quantity = f": {finding.quantity}" if finding.quantity != first.quantity else ""
-    said, _, _ = finding.explanation.partition("\n")
     alike = (finding.check, finding.verdict) == (first.check, first.verdict)
-    return f"on {finding.geometry}{layout}{quantity}" + ("" if alike or not said else f": {said}")
+    return f"on {finding.geometry}{layout}{quantity}" + (
+        "" if alike or not finding.seen else f": {finding.seen}"
+    )
 
 
 def rows_of(finding: Finding) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
     What is merely permissive comes behind what is wrong, and known defects come last.
 
     Two show one fault when the diagnosis of one run says so, when they are the same thing in
-    another dtype, when one case explains both in the same words, or when both carry one guess.
+    another dtype, when on one case the same is seen of both, or when both carry one guess.
 
     Args:
         findings: of one report, or of several on one target.
@@ -162,7 +163,8 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
         yield "fault", finding.seed, finding.fault
     thrown = finding.actual if finding.verdict == Verdict.RAISED else ""
     yield (*kind, "dtype", finding.check, finding.quantity, thrown, _place(finding))
-    yield (*kind, "words", _place(finding), finding.explanation)
+    if finding.seen:
+        yield (*kind, "seen", _place(finding), finding.seen)
     if finding.cause:
         yield (*kind, "cause", finding.cause)
 

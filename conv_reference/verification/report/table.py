@@ -25,6 +25,8 @@ NORMWISE = (
     "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound of "
     "a direct algorithm."
 )
+_OF_BITS = f"a/b: {BITS}."
+_FOOTNOTES = (_OF_BITS, NORMWISE, ASKED, ASSUMPTION)  # in their order below a table
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Cell:
 
     verdict: str  # "" where it was not put to this dtype
     detail: str = ""  # the bound, or the bits
+    notes: frozenset[str] = frozenset()  # the footnotes that say what is in the detail
     known: bool = False
     right: bool = True
 
@@ -53,17 +56,8 @@ class Table:
     @property
     def footnotes(self) -> tuple[str, ...]:
         """What the details in the cells mean, as far as they occur."""
-        details = [cell.detail for _, cells, _ in self.rows for cell in cells]
-        notes = []
-        if any("/" in detail for detail in details):
-            notes.append(f"a/b: {BITS}.")
-        if any("*" in detail for detail in details):
-            notes.append(NORMWISE)
-        if any(detail.endswith(")") for detail in details):
-            notes.append(ASKED)
-        if any("≤" in detail for detail in details):
-            notes.append(ASSUMPTION)
-        return tuple(notes)
+        met = {note for _, cells, _ in self.rows for cell in cells for note in cell.notes}
+        return tuple(note for note in _FOOTNOTES if note in met)
 
 
 def is_right(check: CheckResult, report: Report) -> bool:
@@ -134,7 +128,10 @@ def _without_following(whole: Table, report: Report) -> Table:
             n for (row, of), many in seen.items() if row in names and of == dtype for n in many
         }
         detail = f"see {_listed(sorted(numbers))}" if failing and numbers else ""
-        cells.append(replace(_worst(failing or asked), detail=detail) if asked else Cell(""))
+        shown = Cell("")
+        if asked:
+            shown = replace(_worst(failing or asked), detail=detail, notes=frozenset())
+        cells.append(shown)
     others = tuple(row for row in whole.rows if row not in following_rows)
     name = f"{len(names)} that fail by these"
     return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
@@ -165,9 +162,10 @@ def _without_exact(whole: Table, report: Report) -> Table:
     cells = []
     for place, dtype in enumerate(whole.dtypes):
         asked = sum(bool(cells_of[place].verdict) for _, cells_of, _ in exact)
-        detail = [_bound(bounds[dtype])] if dtype in bounds else []
-        detail += [f"({asked})"] if asked < len(exact) else []  # so many of them were asked
-        cells.append(Cell("exact", " ".join(detail)) if asked else Cell(""))
+        detail = {ASSUMPTION: _bound(bounds[dtype])} if dtype in bounds else {}
+        detail |= {ASKED: f"({asked})"} if asked < len(exact) else {}  # so many were asked
+        cell = Cell("exact", " ".join(detail.values()), notes=frozenset(detail))
+        cells.append(cell if asked else Cell(""))
     others = tuple(row for row in whole.rows if row not in exact)
     name = f"{'other' if others else 'all'} {len(exact)} checks"
     return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
@@ -180,10 +178,11 @@ def _bound(miss_bound: float) -> str:
 def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
     known = check.known and check.verdict in FOUND
     right = is_right(check, report)
-    detail = _detail(check)
+    cell = Cell(check.verdict.value, known=known, right=right)
     if seen and (not right or check.verdict == Verdict.PERMISSIVE):
-        detail = f"see {_listed(seen)}"
-    return Cell(check.verdict.value, detail, known=known, right=right)
+        return replace(cell, detail=f"see {_listed(seen)}")
+    detail = _detail(check)
+    return replace(cell, detail="".join(detail.values()), notes=frozenset(detail) - {""})
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -191,10 +190,15 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers)) if len(numbers) <= _MOST_SEEN else f"{numbers[0]}, ..."
 
 
-def _detail(check: CheckResult) -> str:
+def _detail(check: CheckResult) -> dict[str, str]:
+    """The parts of what is in a cell, by the footnote that says what they mean; "" for none."""
     if check.verdict == Verdict.ROUNDED and check.effective_bits is not None:
-        expected = "" if check.expected_bits is None else f"/{check.expected_bits:g}"
-        return f"{check.effective_bits:.1f}{expected}{'*' if check.bound == 'normwise' else ''}"
+        parts = {"": f"{check.effective_bits:.1f}"}
+        if check.expected_bits is not None:
+            parts[_OF_BITS] = f"/{check.expected_bits:g}"
+        if check.bound == "normwise":
+            parts[NORMWISE] = "*"
+        return parts
     if check.verdict == Verdict.EXACT and check.miss_bound is not None:
-        return _bound(check.miss_bound)
-    return ""
+        return {ASSUMPTION: _bound(check.miss_bound)}
+    return {}

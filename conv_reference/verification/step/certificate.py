@@ -12,7 +12,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.model.result import Verdict, is_worse, worst
 from conv_reference.verification.report.plain import counted
-from conv_reference.verification.step.places import Place
+from conv_reference.verification.step.element import Element
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Seen:
     # Exact over integers: the probability that an error was missed, at most; None is not known.
     miss_bound: float | None = None
     not_exact: str = ""  # over integers, where it is rounded the most: that element
-    finding: str = ""  # the first that is wrong, with its element
+    finding: Element | None = None  # the first that is wrong
     is_of_replay: bool = False  # whether that was found over integers
     judged: int = 0  # calls, in place
     wrong: list[int] = field(default_factory=list)  # in place, the optimizer's steps of such calls
@@ -35,11 +35,12 @@ class Seen:
     expected: str = ""
     actual: str = ""
 
-    def found(self, said: str, place: Place, *, over_integers: bool = False) -> bool:
+    def found(self, element: Element, *, over_integers: bool = False) -> bool:
         """Something is wrong; the first stays, and whether it is that."""
-        if self.finding:
+        if self.finding is not None:
             return False
-        self.finding, self.index = said, place.index
+        place = element.place
+        self.finding, self.index = element, place.index
         self.is_of_replay = over_integers
         self.expected, self.actual = f"{place.expected:.17g}", f"{place.actual:.17g}"
         return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from conv_reference.combination import Equation
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.step.certificate import Seen
 from conv_reference.verification.step.dispatched import Answer, Face, NotJudged
+from conv_reference.verification.step.element import Element
 from conv_reference.verification.step.places import (
     Place,
     are_finite,
@@ -27,14 +26,6 @@ from conv_reference.verification.step.places import (
 _SUSPECT = 4.0
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """An answer that rounding does not explain."""
-
-    place: Place
-    said: str  # what should be there and what is, and where else it is off
-
-
 def judged_in_place(
     answer: Answer,
     equation: Equation,
@@ -42,7 +33,7 @@ def judged_in_place(
     *,
     direct: bool,
     allowed_bits: int | None = None,
-) -> Wrong | None:
+) -> Element | None:
     """One answer held against what rounding explains; None where it is not wrong.
 
     A pixel costs little, so the worst one is always computed once more, element by element; a tap
@@ -76,20 +67,20 @@ def judged_in_place(
     place = inspect(answer, worst(equation), direct=direct, allowed_bits=allowed_bits)
     if not is_finite and not place.is_outside:
         raise NotJudged("an answer past the dtype's range, which is infinite")
-    said = ""
+    wrong = None
     if place.is_outside:
-        said = told(answer, place) + extent(answer, place)
+        wrong = Element(name_of(answer, place), place, (extent(answer, place),))
     elif place.stands_out:
-        others = f"{place.times:,.0f} times the error of the others at its place"
-        said = f"{told(answer, place)}: {others}"
-    seen.take(Verdict.WRONG if said else Verdict.ROUNDED, bits=place.bits, limit=place.limit)
-    return Wrong(place, said) if said else None
+        others = f": {place.times:,.0f} times the error of the others at its place"
+        wrong = Element(name_of(answer, place), place, (others,))
+    verdict = Verdict.ROUNDED if wrong is None else Verdict.WRONG
+    seen.take(verdict, bits=place.bits, limit=place.limit)
+    return wrong
 
 
-def told(answer: Answer, place: Place) -> str:
-    """What should be at a place, and what is."""
-    index = ",".join(map(str, place.index))
-    return f"{answer.name}[{index}] should be {place.expected:.9g}, is {place.actual:.9g}"
+def name_of(answer: Answer, place: Place) -> str:
+    """An element of an answer: ``Y[1,0,2,3]``."""
+    return f"{answer.name}[{','.join(map(str, place.index))}]"
 
 
 def _allowed(answer: Answer, allowed_bits: int | None) -> float:

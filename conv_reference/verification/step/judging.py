@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -16,10 +17,10 @@ from conv_reference.verification.step import apart, dispatched
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.certificate import Certificate, Row, Seen
 from conv_reference.verification.step.dispatched import Answer, Dispatched, NotJudged
+from conv_reference.verification.step.element import Element
 from conv_reference.verification.step.equations import equations
-from conv_reference.verification.step.in_place import judged_in_place, told
+from conv_reference.verification.step.in_place import judged_in_place, name_of
 from conv_reference.verification.step.names import Names
-from conv_reference.verification.step.places import Place
 from conv_reference.verification.step.replay import key, over_integers, replay
 from conv_reference.verification.step.unheard import Unheard
 
@@ -132,7 +133,7 @@ class Judge:
                 is_judged = True
                 seen.counted(self.step, is_wrong=wrong is not None)
                 if wrong is not None:
-                    _found(seen, wrong.said, again, answer, wrong.place)
+                    _found(seen, wrong, again, answer)
         return is_judged
 
     def _over_integers(
@@ -149,25 +150,20 @@ class Judge:
             if place is None:
                 seen.take_exact(held.miss_bound)
                 continue
-            where = f"{told(held.answer, place)}{held.extent}"
+            element = Element(name_of(held.answer, place), place, (held.extent,))
             if place.is_outside:
                 seen.take_replay(Verdict.WRONG, bits=place.bits)
-                said = f"over {held.over}, {where}"
-                _found(seen, said, again, held.answer, place, over_integers=True)
+                element = replace(element, name=f"over {held.over}, {element.name}")
+                _found(seen, element, again, held.answer, over_integers=True)
             else:
-                seen.take_replay(Verdict.ROUNDED, bits=place.bits, said=where)
+                seen.take_replay(Verdict.ROUNDED, bits=place.bits, said=str(element))
         return True
 
 
 def _found(
-    seen: Seen,
-    said: str,
-    again: Again,
-    answer: Answer,
-    place: Place,
-    *,
-    over_integers: bool = False,
+    seen: Seen, element: Element, again: Again, answer: Answer, *, over_integers: bool = False
 ) -> None:
     """Keep the first that is wrong; then look into what it comes from."""
-    if seen.found(said, place, over_integers=over_integers):
-        seen.finding += again.cause(answer, place)
+    if seen.found(element, over_integers=over_integers):
+        cause = again.cause(answer, element.place)
+        seen.finding = replace(element, more=(*element.more, cause))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -131,20 +130,12 @@ def _findings(
                     index=seen.index,
                     expected=seen.expected,
                     actual=seen.actual,
-                    explanation=_in_lines(seen.finding),
+                    explanation=seen.finding.in_lines,
+                    seen=seen.finding.name,
                     circumstances=when(seen).capitalize(),
                     occurrences=max(1, len(seen.wrong)),
                     reproduce=reproduce,
                 )
-
-
-def _in_lines(said: str) -> str:
-    """What should be and what is one below the other, as in every finding."""
-    element = re.fullmatch(r"(.*) should be (\S+), is ([^,:]+)[,:]? ?(.*)", said)
-    if element is None:
-        return said
-    name, expected, actual, rest = element.groups()
-    return f"{name}\n  should be {expected}\n  is        {actual}\n{rest}".rstrip()
 
 
 def _notes(certificate: Certificate) -> Iterator[Note]:

@@ -37,12 +37,12 @@ def explained_in_terms(
     if judgement.verdict != Verdict.WRONG:
         return judgement
     zero = "" if any(bool(term.any()) for term in terms.values()) else " = 0"
-    lines = [judgement.explanation, f"should be {_written(dict.fromkeys(terms, 1))}{zero}"]
+    lines = [f"should be {_written(dict.fromkeys(terms, 1))}{zero}"]
     found, cause = _found(actual, terms, others), ""
     if found is not None:
         lines.append(f"is        {_written(found)}")
         cause = f"Perhaps {'; '.join(_causes(found, terms))}."
-    return replace(judgement, explanation="\n".join([*lines, where]), cause=cause)
+    return replace(judgement, beneath=(*lines, where), cause=cause)
 
 
 def _found(actual: Any, terms: Terms, others: Terms) -> dict[str, int] | None:

@@ -183,7 +183,7 @@ def test_where_the_heap_is_damaged_it_is_said_what_that_means(said: str) -> None
     given.add(SMALL, crash)
     (failure,) = given.failures()
     assert failure.judgement.crash is crash
-    assert failure.judgement.explanation == f"killed by SIGABRT: {said}\n{DAMAGE}"
+    assert failure.judgement.lines == (f"killed by SIGABRT: {said}", DAMAGE)
 
 
 def test_a_row_is_known_when_all_its_failures_are() -> None:

@@ -166,7 +166,13 @@ def test_findings_come_before_the_checks() -> None:
 
 KNOWN = finding(known="one-defect")
 ANOTHER_FORM = replace(
-    KNOWN, check="forward", quantity="Y", explanation="another", cause="", case="another"
+    KNOWN,
+    check="forward",
+    quantity="Y",
+    explanation="another",
+    seen="another",
+    cause="",
+    case="another",
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.step.certificate import Certificate, Row, Seen
+from conv_reference.verification.step.element import Element
 from conv_reference.verification.step.places import Place
 from conv_reference.verification.step.report import as_report
 
@@ -56,7 +57,7 @@ def test_apart_each_answer_is_a_check_and_bits_in_place_are_no_more_than_roundin
 def test_what_is_wrong_is_a_finding_with_its_element_calls_and_steps(apart: bool) -> None:
     wrong = seen()
     place = Place((1, 0, 2, 3), 0.5, 2.0, 1.0, True, 0.0, 0.0)
-    wrong.found("Y[1,0,2,3] should be 0.5, is 2, alone at this pixel", place)
+    wrong.found(Element("Y[1,0,2,3]", place, (", alone at this pixel", ": TF32")))
     wrong.take(Verdict.WRONG, bits=1.0, limit=0.0)
     for step in (4, 9):
         wrong.counted(step, is_wrong=True)
@@ -66,8 +67,9 @@ def test_what_is_wrong_is_a_finding_with_its_element_calls_and_steps(apart: bool
     assert finding.occurrences == 2
     assert finding.circumstances == "In place wrong in 2 of 3 calls, in steps 4, 9"
     assert finding.explanation == (
-        "Y[1,0,2,3]\n  should be 0.5\n  is        2\nalone at this pixel"
+        "Y[1,0,2,3]\n  should be 0.5\n  is        2\nalone at this pixel: TF32"
     )
+    assert finding.seen == "Y[1,0,2,3]"
 
 
 def test_the_notes_say_the_usual_limit_the_greatest_and_what_may_be_missed() -> None:

@@ -33,7 +33,7 @@ def judged(implementation: Any, case: str, seed: int = 1) -> tuple[Judgement, ..
 def failures(implementation: Any, case: str, seed: int = 1) -> dict[tuple[str, str], str]:
     """The explanations of what failed, by row and quantity."""
     return {
-        (judgement.check, judgement.quantity): judgement.explanation
+        (judgement.check, judgement.quantity): "\n".join(judgement.lines)
         for judgement in judged(implementation, case, seed)
         if judgement.verdict in FOUND
     }
@@ -53,7 +53,7 @@ def judged_on_its_own(implementation: Any, check: str, dtype: str) -> tuple[Judg
 def failures_on_its_own(implementation: Any, check: str) -> dict[tuple[str, str], str]:
     """The explanations of what failed in float32, by row and quantity."""
     return {
-        (judgement.check, judgement.quantity): judgement.explanation
+        (judgement.check, judgement.quantity): "\n".join(judgement.lines)
         for judgement in judged_on_its_own(implementation, check, "float32")
         if judgement.verdict in FOUND
     }

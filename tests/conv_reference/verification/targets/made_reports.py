@@ -87,6 +87,8 @@ def row(name: str, dtype: str = "float32", verdict: Verdict = EXACT, **more: obj
 
 def finding(**changes: object) -> Finding:
     """dX without one of its two products, in float32."""
+    if "explanation" in changes:
+        changes = {"seen": str(changes["explanation"]).partition("\n")[0], **changes}
     made = Finding(
         check="grad_input",
         dtype="float32",
@@ -99,6 +101,7 @@ def finding(**changes: object) -> Finding:
         expected="17",
         actual="5",
         explanation=EXPLANATION,
+        seen=EXPLANATION.partition("\n")[0],
         reproduce=f"conv-reference verify my_kernels:conv2d --case '{CASE}' --seed 7",
         case=CASE,
         snippet=SNIPPET,

@@ -42,7 +42,7 @@ def test_what_was_computed_is_told_beside_what_should_have_been(
     told = explained_in_terms(WRONG, actual, TERMS, OTHERS, where="V: a tangent")
 
     assert told.cause == cause
-    assert told.explanation.splitlines() == [
+    assert [*told.lines] == [
         "1 of 2 elements is wrong",
         "should be Y(V, K) + Y(X, W)",
         f"is        {formula}",
@@ -55,7 +55,7 @@ def test_in_place_of_a_term_that_is_zero_there_it_is_the_same_cause() -> None:
     told = explained_in_terms(WRONG, OTHERS["Y(X, K)"], {"Y(V, K)": zero}, OTHERS, where="")
 
     assert told.cause == "Perhaps Y(X, K) is computed in place of Y(V, K)."
-    assert "should be Y(V, K) = 0\nis        Y(X, K)" in told.explanation
+    assert told.beneath[:2] == ("should be Y(V, K) = 0", "is        Y(X, K)")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_where_that_is_not_known_the_formula_is_told_alone(
     told = explained_in_terms(WRONG, actual, terms, OTHERS, where="V: a tangent")
 
     assert told.cause == ""
-    assert told.explanation == "1 of 2 elements is wrong\nshould be Y(V, K) + Y(X, W)\nV: a tangent"
+    assert told.lines == ("1 of 2 elements is wrong", "should be Y(V, K) + Y(X, W)", "V: a tangent")
 
 
 def test_what_is_right_stays_as_it_is() -> None:
