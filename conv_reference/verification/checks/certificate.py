@@ -154,7 +154,8 @@ def _once(trial: Trial) -> Iterator[Judgement]:
 def _mended(misfits: Sequence[Misfit]) -> Iterator[Judgement]:
     """What torch mends is observed; of a vjp over numpy arrays nothing is mended."""
     for misfit in misfits:
-        if not misfit.leaf or misfit.is_resized or misfit.shape is None:
+        whole_leaf = misfit.leaf and not misfit.is_laid_out
+        if not whole_leaf or misfit.is_resized or misfit.shape is None:
             continue
         if misfit.is_cast and misfit.by == "vjp":
             wanted, returned = f"{misfit.wanted_dtype} from vjp", f"{misfit.dtype}"

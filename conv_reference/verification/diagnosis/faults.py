@@ -58,7 +58,7 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     for fault in faults.values():
         fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
     _file_raises(faults, groups, "arguments", writes_in_place)
-    _file_raises(faults, groups, "shapes", misses_a_shape)
+    _file_raises(faults, groups, "shapes", misses_a_shape, lambda kind: kind.quantity in GRADIENTS)
     _file_raises(faults, groups, "updated_arguments", meets_a_graph_gone)
     _file_raises(faults, groups, "forward", meets_a_level_gone, partial(_is_kept, groups, bench))
     _file_without_upstream(faults, groups, bench)
@@ -91,10 +91,7 @@ def _file_raises(
 
     A tensor may not be written to; a gradient of another shape may not even be summed to size.
     """
-    wrong = (k for k in faults if k.row == row and k.verdict == Verdict.WRONG and not k.known)
-    cause = next(wrong, None)
-    if cause is None:
-        return
+    wrong = [k for k in faults if k.row == row and k.verdict == Verdict.WRONG and not k.known]
     raised = [
         kind
         for kind, fault in faults.items()
@@ -102,8 +99,9 @@ def _file_raises(
         and not kind.known
         and follows(groups[fault.kinds[0]].failures[0].judgement)
     ]
-    for kind in raised if raised and may_cause(cause) else ():
-        faults[cause].following += faults.pop(kind).kinds
+    cause = next(filter(may_cause, wrong), None) if raised else None
+    if cause is not None:
+        faults[cause].following += [own for kind in raised for own in faults.pop(kind).kinds]
 
 
 def _is_kept(groups: Groups, bench: Bench, kind: Kind) -> bool:

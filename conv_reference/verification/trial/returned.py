@@ -8,6 +8,7 @@ torch calls every ``Function``'s ``backward``. Passes written in C++ do not come
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from torch.autograd.function import BackwardCFunction
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.judge import whole
 
+# Nodes that hand the same numbers on, in another layout or of another dtype.
+_LAYOUTS = re.compile(
+    r"(Permute|Transpose|T|View|UnsafeView|ReshapeAlias|Unsqueeze|Squeeze|Clone|ToCopy)Backward\d+"
+)
 _CALLERS = tuple(name for name in ("apply", "apply_boxed") if hasattr(BackwardCFunction, name))
 
 
@@ -33,6 +38,7 @@ class Misfit:
     dtype: torch.dtype | None
     wanted: tuple[int, ...]
     wanted_dtype: torch.dtype
+    is_laid_out: bool = False  # its input is the leaf in another layout, as NHWC
 
     @property
     def is_resized(self) -> bool:
@@ -55,7 +61,8 @@ class Misfit:
             returned, wanted = f"{self.dtype}", f"{self.wanted_dtype}"
         if not self.leaf:
             return f"{self.by} returned {returned} for an input of {wanted}"
-        return f"{self.leaf}: {self.by} returned {returned}, {self.leaf[1:]} is {wanted}"
+        there = ", as it is laid out there," if self.is_laid_out else ""
+        return f"{self.leaf}: {self.by} returned {returned}, {self.leaf[1:]}{there} is {wanted}"
 
 
 @contextmanager
@@ -106,11 +113,22 @@ def _misfits(ctx: Any, returned: Any, leaves: Mapping[str, Tensor]) -> Iterator[
             continue  # nearly always
         if value is not None and shape is None:
             continue  # no tensor: torch refuses it itself
-        variable = getattr(node, "variable", None)
+        variable = _variable(node)
         leaf = next((name for name, tensor in leaves.items() if tensor is variable), "")
+        is_laid_out = bool(leaf) and not hasattr(node, "variable")
         by = getattr(ctx._forward_cls, "backward_is", "backward")  # noqa: SLF001 (the Function itself)
         dtype = None if value is None else value.dtype
-        yield Misfit(by, leaf, shape, dtype, wanted_shape, wanted.dtype)
+        yield Misfit(by, leaf, shape, dtype, wanted_shape, wanted.dtype, is_laid_out)
+
+
+def _variable(node: Any) -> Tensor | None:
+    """The leaf that a node gathers the gradient of, itself or laid out in another way."""
+    while _LAYOUTS.fullmatch(node.name()):
+        node = node.next_functions[0][0]
+        if node is None:
+            return None
+    found: Tensor | None = getattr(node, "variable", None)
+    return found
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:

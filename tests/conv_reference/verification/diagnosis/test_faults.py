@@ -13,7 +13,13 @@ from conv_reference.verification.diagnosis.kinds import Kind, kind_of
 from conv_reference.verification.diagnosis.origins import Group
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import NO_GRADIENT, Crash, Failure, Judgement
+from conv_reference.verification.model.judgement import (
+    NO_GRADIENT,
+    Crash,
+    Failure,
+    Judgement,
+    Thrown,
+)
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
@@ -158,3 +164,12 @@ def test_no_gradient_of_an_empty_g_follows_from_none_of_a_g_of_zeros() -> None:
     assert as_faults(zero, empty, padded) == two
     wrong = Judgement("upstream_signs", "dX", Verdict.WRONG)
     assert as_faults(Failure(zero.case, wrong), empty) == two
+
+
+def test_what_torch_raises_for_a_gradients_shape_does_not_follow_from_that_of_y() -> None:
+    said = "Function F returned an invalid gradient at index 0 - got [1]"
+    refused = Judgement("grad_input", "dX", Verdict.RAISED, thrown=Thrown("RuntimeError", said))
+    raised = Failure(Case.parse("certificate float32 h2 w2 k1 s2"), refused)
+    of_y, of_dx = (Failure(CASES[0], Judgement("shapes", q, Verdict.WRONG)) for q in ("Y", "dX"))
+    assert as_faults(of_y, raised) == [(["shapes"], []), ([""], [])]
+    assert as_faults(of_y, of_dx, raised) == [(["shapes"], []), (["shapes"], [""])]

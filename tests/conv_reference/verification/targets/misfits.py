@@ -61,6 +61,28 @@ def through_a_padded_input(input: Tensor, weight: Tensor) -> Tensor:
     return Y + 0 * conv2d(input, weight)
 
 
+class _ChannelsLast(torch.autograd.Function):
+    """Takes X as NHWC; dX comes a row short."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+        ctx.save_for_backward(X, K)
+        return conv2d(X.permute(0, 3, 1, 2), K)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (X, K), (G,) = ctx.saved_tensors, grad_outputs
+        X = X.permute(0, 3, 1, 2)
+        dX = conv2d_input(X.shape, K, G).permute(0, 2, 3, 1)
+        return dX[:, :-1], conv2d_weight(X, K.shape, G)
+
+
+def cropped_in_nhwc(input: Tensor, weight: Tensor) -> Tensor:
+    """The Function sees X in another layout."""
+    Y: Tensor = _ChannelsLast.apply(input.permute(0, 2, 3, 1).contiguous(), weight)  # type: ignore[no-untyped-call]  # as above
+    return Y
+
+
 class _First(torch.autograd.Function):
     """The first order is right and is differentiated by a Function of its own."""
 

@@ -40,6 +40,12 @@ SMALL = "certificate float32 n2 c1 h3 w4 o2 k1x1"
             "dX: backward returned (2, 1, 3, 3), X is (2, 1, 3, 4)",
         ),
         (
+            misfits.cropped_in_nhwc,
+            SMALL,
+            "dX",
+            "dX: backward returned (2, 2, 4, 1), X, as it is laid out there, is (2, 3, 4, 1)",
+        ),
+        (
             misfits.stacked_adapter,
             SMALL,
             "dX",
@@ -52,7 +58,14 @@ SMALL = "certificate float32 n2 c1 h3 w4 o2 k1x1"
             "dK: vjp returned torch.float64, K is torch.float32",
         ),
     ],
-    ids=["summed to zero", "summed", "refused", "an adapter's", "another dtype of an adapter's"],
+    ids=[
+        "summed to zero",
+        "summed",
+        "refused",
+        "in NHWC",
+        "an adapter's",
+        "another dtype of an adapter's",
+    ],
 )
 def test_what_is_returned_in_another_shape_is_wrong_shape_for_shape(
     implementation: Any, case: str, quantity: str, said: str
