@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         not be written, or something failed that nobody foresaw; 130 where the user interrupted it.
     """
     options = parser()
-    asked = options.parse_args(arguments)
+    asked, unknown = options.parse_known_args(arguments)
+    if unknown:
+        options.refuse(unknown)
     try:
         right, content = _content(asked, options)
     except _REFUSALS as error:

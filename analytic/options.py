@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -114,9 +115,29 @@ class Parser(argparse.ArgumentParser):
                 joined.append(argument)
         return super().parse_known_args(joined, namespace or argparse.Namespace())
 
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """That nothing is called so, and which option may have been meant."""
+        options = [option for each in self._actions for option in each.option_strings]
+        hints = [_meant(text.partition("=")[0], options) for text in unknown if text[:2] == "--"]
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{next(filter(None, hints), '')}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """That a value is none of the choices, and which may have been meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _meant(str(value), map(str, action.choices or ()))
+            raise
+
     def error(self, message: str) -> NoReturn:
         """One line, without the usage."""
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _meant(name: str, accepted: Iterable[str]) -> str:
+    """A question to end a refusal with; empty where nothing is like the name."""
+    near = get_close_matches(name, [*accepted], n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def parser() -> Parser:

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.console.screen import has_no_reader, lose_nothing
+from conv_reference.verification.reading.nearest import meant, nearest
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.work.anew import begin_anew
 
@@ -82,9 +83,7 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
         try:
             parsed, unknown = parser.parse_known_args(arguments)
             if unknown:  # the help that is named is that of the command
-                getattr(parsed, _PARSER, parser).error(
-                    f"unrecognized arguments: {' '.join(unknown)}"
-                )
+                getattr(parsed, _PARSER, parser).refuse(unknown)
         except SystemExit:  # after --help, say: what it printed may not be written yet
             sys.stdout.flush()
             raise
@@ -122,12 +121,29 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {one_line(message)} (try {self.prog} --help)\n")
 
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """That nothing is called so, and which option may have been meant."""
+        options = [option for each in self._actions for option in each.option_strings]
+        flags = [option.removeprefix("--") for option in options]
+        given = (text.partition("=")[0] for text in unknown if text.startswith("--"))
+        near = (f"--{each}" for flag in given for each in nearest(flag[2:], flags, most=1))
+        hint = next((f"; did you mean {each}?" for each in near), "")
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """That a value is none of the choices, and which may have been meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += meant(str(value), map(str, action.choices or ()))
+            raise
+
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 (it has no public name)
 
 
-def command_parser() -> argparse.ArgumentParser:
+def command_parser() -> _Parser:
     """Everything that may be typed; `make completion` reads it, too."""
     parser = _Parser(
         prog=PROGRAM,

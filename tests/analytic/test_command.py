@@ -146,7 +146,11 @@ def test_language(capsys: pytest.CaptureFixture[str]) -> None:
             "--values X=1," + "9" * 5000,
             "X must hold numbers of at most 100 signs, got one of 5000",
         ),
-        ("--inptu 3", "unrecognized arguments: --inptu 3"),
+        ("--inptu 3", "unrecognized arguments: --inptu 3; did you mean --input?"),
+        (
+            "--language eng",
+            "argument --language: invalid choice: 'eng' (choose from 'en', 'he'); did you mean en?",
+        ),
         (
             "--padding 1:0x2:0x1",
             "argument --padding: padding is written 1, 1x2, 1:0x0:2 (top:bottom x left:right), "

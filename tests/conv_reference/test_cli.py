@@ -18,7 +18,14 @@ from conv_reference.cli import main
     ("arguments", "message"),
     [
         (["verify"], "no TARGET is given, and pyproject.toml has no targets"),
-        (["verfy"], "argument COMMAND: invalid choice: 'verfy'"),
+        (["verfy"], "'completion'); did you mean verify? (try conv-reference --help)"),
+        (["verify", "torch.nn:Conv2d", "--budgt=3"], "--budgt=3; did you mean --budget? (try"),
+        (["verify", "torch.nn:Conv2d", "--dtype", "fp32"], "'bfloat16'); did you mean float32?"),
+        (["verify", "torch.nn:Conv2d", "--format", "md"], "'text'); did you mean markdown?"),
+        (
+            ["chapter", "--ephocs", "3"],
+            "arguments: --ephocs 3; did you mean --epochs?",
+        ),
         (
             ["verify", "torch.nn:Conv2d", "--no-such-option"],
             "unrecognized arguments: --no-such-option (try conv-reference verify --help)",

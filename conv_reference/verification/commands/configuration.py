@@ -20,13 +20,13 @@ import copy
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from conv_reference.verification import options
 from conv_reference.verification.options import Option
+from conv_reference.verification.reading.nearest import meant
 
 FILE = "pyproject.toml"  # in the current folder, from which the files in it are named, too
 _TABLE = "tool.conv-reference"
@@ -138,9 +138,8 @@ def _option(flag: str, place: str) -> Option:
         return _OPTIONS[flag]
     if flag in _NOT_HERE:
         raise ConfigurationError(f"{place} {flag}: this is for one run; give it as --{flag}")
-    near = get_close_matches(flag, [*_OPTIONS, "targets", "target"], n=1)
-    hint = f"perhaps {near[0]!r} is meant" if near else f"accepted are {', '.join(_OPTIONS)}"
-    raise ConfigurationError(f"{place} has a key that nobody reads, {flag!r}; {hint}")
+    hint = meant(flag, [*_OPTIONS, "targets", "target"]) or f"; accepted are {', '.join(_OPTIONS)}"
+    raise ConfigurationError(f"{place} has a key that nobody reads, {flag!r}{hint}")
 
 
 def _value(option: Option, value: Any, place: str) -> Any:

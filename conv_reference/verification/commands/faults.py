@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conv_reference.verification.commands import STATUSES
+from conv_reference.verification.reading.nearest import meant
 
 if TYPE_CHECKING:
     from conv_reference.verification.detection.measured import Alarm, Outcome
@@ -105,9 +105,7 @@ def _chosen(names: Sequence[str], everything: str | None) -> list[Mutant]:
     known = {*FAULTS, *(fault.fault_class for fault in FAULTS.values())}
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            nearest = f"; nearest: {near[0]}" if near else ""
-            raise ValueError(f"no planted fault or class is called {name!r}{nearest}")
+            raise ValueError(f"no planted fault or class is called {name!r}{meant(name, known)}")
     if everything and not names:
         return planted_in(everything)
     wanted = {*names}

@@ -14,6 +14,7 @@ from typing import Any
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.sizes import sizes_of
+from conv_reference.verification.reading.nearest import meant
 
 
 class PredicateError(ValueError):
@@ -25,6 +26,13 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+# What an option is called elsewhere, and in the text form of a geometry.
+_AXES = {
+    "k": "kh or kw", "kernel": "kh or kw", "s": "sh or sw", "stride": "sh or sw",
+    "p": "ph or pw", "padding": "ph or pw", "d": "dh or dw", "dilation": "dh or dw",
+    "groups": "g", "batch": "n", "in_channels": "c", "out_channels": "o",
+    "input": "h or w", "output": "oh or ow", "height": "h", "width": "w",
 }  # fmt: skip
 
 
@@ -38,7 +46,10 @@ def require_predicate(text: str) -> None:
     nodes = [*ast.walk(_checked(text, sizes))]
     unknown = [n.id for n in nodes if isinstance(n, ast.Name) and n.id not in sizes]
     if unknown:
-        raise _refusal(text, f"there is no size {unknown[0]!r}", sizes)
+        name = unknown[0]
+        near = _AXES.get(name.removesuffix("_size"))
+        hint = f"; did you mean {near}?" if near else meant(name, sizes)
+        raise _refusal(text, f"there is no size {name!r}{hint}", sizes)
     if any(
         isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda) for node in nodes
     ):
@@ -61,8 +72,9 @@ def _checked(text: str, sizes: Mapping[str, int]) -> ast.expr:
 def _refusal(text: str, wrong: str, sizes: Mapping[str, int]) -> PredicateError:
     """What was wrong, where more can be said of it than that it is none; and what is accepted."""
     why = f": {wrong}" if wrong else ""
+    end = "" if wrong.endswith("?") else ";"
     return PredicateError(
-        f"not a predicate over sizes: {text!r}{why}; accepted are comparisons, and, or, not, "
+        f"not a predicate over sizes: {text!r}{why}{end} accepted are comparisons, and, or, not, "
         f"+ - * // % and whole numbers, over {', '.join(sizes)}"
     )
 

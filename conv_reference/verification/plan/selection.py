@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from conv_reference.verification.checks import Check, Sample, all_checks
+from conv_reference.verification.reading.nearest import meant
 from conv_reference.verification.target.target import Target
 
 
 def no_check(name: str, accepted: Iterable[str]) -> str:
     """That there is none of the name: the check whose row it is, or what is spelt nearly so."""
     owners = [check.name for check in all_checks().values() if name in names_of(check)]
-    near = owners or get_close_matches(name, sorted(accepted))
-    nearest = f"; nearest: {', '.join(near)}" if near else ""
-    return f"no check {name!r}; accepted are those that `conv-reference checks` lists{nearest}"
+    near = f"; did you mean {' or '.join(owners)}?" if owners else meant(name, accepted)
+    return f"no check {name!r}; accepted are those that `conv-reference checks` lists{near}"
 
 
 def asked_checks(names: Sequence[str]) -> list[Check]:

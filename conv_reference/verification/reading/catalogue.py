@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+
+from conv_reference.verification.reading.nearest import meant
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,8 @@ def require_known(wanted: Iterable[str]) -> None:
     """
     for name in wanted:
         if name not in names():
-            near = get_close_matches(name, sorted(names()))
-            nearest = f"; nearest: {', '.join(near)}" if near else ""
-            raise ValueError(
-                f"no check {name!r}; accepted are those that `conv-reference checks` lists{nearest}"
-            )
+            accepted = "accepted are those that `conv-reference checks` lists"
+            raise ValueError(f"no check {name!r}; {accepted}{meant(name, names())}")
 
 
 def without(wanted: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from conv_reference.verification.reading.nearest import meant
+
 INPUTS = ("NCHW", "NHWC", "CHW", "HWC", "NHW", "HW", "N1HW", "HW-HWC", "HW-CHW", "CHW-HW", "HWC-HW")
 WEIGHTS = (
     "OIHW",
@@ -43,6 +45,9 @@ _CHOICES = {
     "kernel_size": _WHOLES,
     "backward": _BACKWARD,
 }
+
+
+_KEYS = (*_CHOICES, "integers")
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,18 @@ def parse(text: str) -> Words:
         if key == "integers" and equals:
             names = frozenset(() if value == "none" else value.split(","))
             if not names <= {*_INTEGERS}:
-                raise ValueError(f"not a convention: {word!r}; {ACCEPTED}")
+                other = min(names - {*_INTEGERS})
+                raise ValueError(_refusal(word, meant(other, _INTEGERS)))
             given["integers"] = names
         elif value in _CHOICES.get(key, ()):
             given[key] = value
         else:
-            raise ValueError(f"not a convention: {word!r}; {ACCEPTED}")
+            hint = meant(value, _CHOICES[key]) if key in _CHOICES else meant(key, _KEYS)
+            raise ValueError(_refusal(word, hint))
     if not text.strip():
         raise ValueError(f"a convention must not be empty; {ACCEPTED}")
     return Words(**given, text=" ".join(text.split()))
+
+
+def _refusal(word: str, hint: str) -> str:
+    return f"not a convention: {word!r}{hint or ';'} {ACCEPTED}"

@@ -6,12 +6,12 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.reading.nearest import meant
 from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS
 
 
@@ -123,9 +123,8 @@ def lacking(
         names: what is there, of which those like ``part`` are said.
         defined: what is said where there are none like it.
     """
-    near = get_close_matches(part, names, n=3)
-    said = f"; nearest: {', '.join(near)}" if near else ""
-    if defined and not near:
+    said = meant(part, names)
+    if defined and not said:
         said = f"; it defines {', '.join(defined)}"
     return f"cannot import {name!r}: {place} has no {part!r}{said}"
 

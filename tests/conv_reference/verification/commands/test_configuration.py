@@ -95,7 +95,7 @@ def test_where_there_is_no_file_or_no_table_nothing_is_said(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("dtypes = ['float32']", "a key that nobody reads, 'dtypes'; perhaps 'dtype' is meant"),
+        ("dtypes = ['float32']", "a key that nobody reads, 'dtypes'; did you mean dtype?"),
         ("zzz = 1", "a key that nobody reads, 'zzz'; accepted are operator, as, where, source,"),
         ("dtype = 'float32'", "dtype: accepted is a list, got 'float32'"),
         ("dtype = ['float8']", f"dtype must be one of {', '.join(options.DTYPES)}, got"),

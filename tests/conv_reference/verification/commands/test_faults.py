@@ -41,7 +41,7 @@ def test_a_class_is_listed_in_lines(form: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["GROUPS"], "no planted fault or class is called 'GROUPS'; nearest: GROUP"),
+        (["GROUPS"], "no planted fault or class is called 'GROUPS'; did you mean GROUP?"),
         ([], "name a fault or a class, or ask for --all, --sound or --list"),
         (["short_index", "--workers", "0"], "workers must be at least 1, got 0"),
         (["short_index", "--seed", "-1"], "seed must be at least 0, got -1"),

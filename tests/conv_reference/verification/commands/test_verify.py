@@ -262,7 +262,7 @@ CONV2D = "torch.nn.functional:conv2d"
             [CONV2D, "--output", "report.xyz"],
             "--output: no format is named '.xyz', got 'report.xyz'; accepted are .",
         ),
-        (["raises.py:conv"], "raises.py has no 'conv'; nearest: conv2d"),
+        (["raises.py:conv"], "raises.py has no 'conv'; did you mean conv2d?"),
         ([CONV2D, "--output", "."], "--output: '.' is a folder; accepted is a file"),
         ([CONV2D, "--baseline", "."], "--baseline: '.' is a folder; accepted is a file"),
         (

@@ -60,6 +60,13 @@ def test_anything_else_is_refused_in_its_own_words(text: str) -> None:
         evaluate(text, SIZES)
 
 
+def test_a_size_that_is_named_as_elsewhere_is_recognised() -> None:
+    accepted = "? accepted are comparisons"
+    for text, meant in {"stride == 1": "sh or sw", "kernel_size > 1": "kh or kw"}.items():
+        with pytest.raises(PredicateError, match=re.escape(f"; did you mean {meant}{accepted}")):
+            require_predicate(text)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

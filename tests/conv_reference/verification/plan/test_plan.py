@@ -202,7 +202,7 @@ def test_one_case_is_the_whole_plan() -> None:
         ),
         (
             {"case": Case.parse("grad_input float32 h1 w1 k1")},
-            "no check 'grad_input'; accepted are those .* lists; nearest: certificate$",
+            "no check 'grad_input'; accepted are those .* lists; did you mean certificate[?]$",
         ),
         (
             {"case": Case.parse("gradgradcheck float32 h1 w1 k1")},

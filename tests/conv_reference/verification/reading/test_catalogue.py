@@ -49,7 +49,7 @@ def test_a_name_that_is_there_is_accepted() -> None:
 
 
 def test_a_name_that_is_not_there_is_refused_with_what_is_near() -> None:
-    with pytest.raises(ValueError, match=r"no check 'grad_inptu'; .*; nearest: grad_input"):
+    with pytest.raises(ValueError, match=r"no check 'grad_inptu'; .*; did you mean grad_input or"):
         catalogue.require_known(["forward", "grad_inptu"])
 
 

@@ -28,6 +28,19 @@ def test_what_says_nothing_is_refused_with_what_is_accepted(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("input=NHCW", "NHW or NHWC or NCHW"),
+        ("inptu=NHWC", "input"),
+        ("integers=strides", "stride"),
+    ],
+)
+def test_what_is_misspelt_is_answered_with_what_may_be_meant(text: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{text}'; did you mean {meant}\? accepted is input="):
+        parse(text)
+
+
 def test_a_name_carries_its_convention_and_operator() -> None:
     name = read_as("a@b.py:f", "conv2d", "input=NHWC weight=HWIO")
     assert name == "a@b.py:f@conv2d@input=NHWC weight=HWIO"

@@ -61,7 +61,7 @@ def test_a_module_that_may_have_other_names_is_left_to_the_import(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mine.py:convolv", "mine.py has no 'convolv'; nearest: convolve, convolver"),
+        ("mine.py:convolv", "mine.py has no 'convolv'; did you mean convolve or convolver?"),
         ("mine.py:missing", "mine.py has no 'missing'; it defines convolve, convolver"),
         ("mine.py:backward.apply", "mine.py has no 'backward'; it defines convolve, convolver"),
         ("mine:missing@conv2d", "mine has no 'missing'; it defines"),
