@@ -15,6 +15,7 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import agree
@@ -155,7 +156,7 @@ def _sides_agree(
     if rounds and relative <= trial.normwise_allowance:
         bits = -math.log2(relative)
         return Judgement("adjointness", quantity, Verdict.ROUNDED, bits, NORMWISE)
-    should, found = f"{float(wanted):.17g}", f"{float(side):.17g}"
+    should, found = digits(float(wanted)), digits(float(side))
     explanation = f"{law}: should be {should}, is {found}"
     return whole("adjointness", quantity, should, found, explanation, of_numbers=True)
 

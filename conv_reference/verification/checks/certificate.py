@@ -16,6 +16,7 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER, GRADIENTS, QUANTITIES
 from conv_reference.verification.checks._registry import Reported, Row, Sample, check
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -207,7 +208,7 @@ def _changed(row: str, name: str, held: Tensor, private: Tensor) -> Judgement:
     """Which elements of an argument the call changed, and from what to what."""
     places = (held != private).nonzero()
     index = tuple(places[0].tolist())
-    before, after = f"{float(private[index]):g}", f"{float(held[index]):g}"
+    before, after = digits(float(private[index])), digits(float(held[index]))
     count = f"{len(places):,} of {private.numel():,} elements"
     said = f"the call changed {count} of its argument; the first was {before}, is {after}"
     return replace(whole(row, name, before, after, said), index=index)

@@ -26,6 +26,7 @@ from conv_reference.quantities import FIRST_ORDER, LETTERS
 from conv_reference.verification.checks._reach import Reach, reach_of
 from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
 from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import explained, observed
@@ -219,7 +220,7 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: Reach, said: str) -> J
     if not len(wrong):
         return None
     index = tuple(int(i) for i in wrong[0])
-    should, shown = f"{float(infinity[index]):g}", f"{float(actual[index]):g}"
+    should, shown = digits(float(infinity[index])), digits(float(actual[index]))
     explanation = (
         f"{said} is the one infinite product of {quantity}{list(index)}, finite ones beside it: "
         f"should be {should}, is {shown}"
@@ -313,7 +314,7 @@ def _first_missed(
         why: what is said before the element.
     """
     index = tuple(int(i) for i in missed.nonzero()[0])
-    shown = f"{float(actual[index]):.17g}"
+    shown = digits(float(actual[index]))
     should = "should be nan" if should_be == "nan" else "should not be finite"
     explanation = f"{why} {quantity}{list(index)}: {should}, is {shown}"
     wrong = whole(row, quantity, should_be, shown, explanation, of_numbers=True)
@@ -354,7 +355,7 @@ def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
         yield observed("subnormals", "Y", "rounded by a transform in Y", of=_SUBNORMALS)
     else:
         index = tuple(int(i) for i in ((value != kept) & (value != 0)).nonzero()[0])
-        should, shown = f"{float(kept[index]):.17g}", f"{float(value[index]):.17g}"
+        should, shown = digits(float(kept[index])), digits(float(value[index]))
         explanation = f"a subnormal times 1: should be {should} or 0, is {shown}"
         wrong = whole("subnormals", "Y", should, shown, explanation, of_numbers=True)
         yield replace(wrong, index=index)

@@ -16,6 +16,7 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import dtype_name
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import against_oracle
@@ -92,7 +93,7 @@ def _overflows(quantity: str, actual: Tensor, exact: Tensor) -> Judgement:
     if not len(finite):
         return Judgement("overflow", quantity, Verdict.EXACT)
     index = tuple(int(i) for i in finite[0])
-    shown = f"{float(actual[index]):g}"
+    shown = digits(float(actual[index]))
     explanation = (
         f"every product is larger than the largest number of {dtype_name(actual.dtype)}: "
         f"{quantity}{list(index)} should be inf, is {shown}"

@@ -18,7 +18,7 @@ from rich.theme import Theme
 #: What stands in for a character where the encoding lacks it; any other is a question mark.
 TWINS = {
     "≤": "<=", "≥": ">=", "·": "*", "×": "x", "…": "...", "∂": "d", "⟨": "<", "⟩": ">", "→": "->",
-    "−": "-", "±": "+-", "Σ": "sum", "γ": "gamma", "∞": "inf", "²": "^2", "³": "^3",
+    "−": "-", "±": "+-", "Σ": "sum", "γ": "gamma", "∞": "inf", "²": "^2", "≈": "~", "³": "^3",
 }  # fmt: skip
 _ERRORS = "conv-reference"
 _THEME = Theme(

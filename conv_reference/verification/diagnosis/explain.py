@@ -26,6 +26,7 @@ from conv_reference.verification.diagnosis.steadiness import CHANGES, unsteady
 from conv_reference.verification.diagnosis.symbolic import can_derive, derived_terms, participation
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.grids import cell
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.picture import Picture
@@ -157,7 +158,7 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
     if any(map(math.isnan, found.terms.values())):
         yield "  is        nan, whatever the operands"
         return
-    yield f"  is        {_offset(found)}{_sum(trial, quantity, found.terms)}"
+    yield f"  is        {_offset(trial, found)}{_sum(trial, quantity, found.terms)}"
     missing = {
         key: value - max(found.terms.get(key, 0), 0)
         for key, value in should.items()
@@ -177,9 +178,9 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
         yield "  (read out by impulses; on the values above it answers something else again)"
 
 
-def _offset(found: Readout) -> str:
+def _offset(trial: Trial, found: Readout) -> str:
     """What stands before the terms: the answer where every operand is 0."""
-    return f"{found.offset:g} + " if found.offset else ""
+    return f"{_written(found.offset, trial.case.dtype)} + " if found.offset else ""
 
 
 def _repetition(trial: Trial, quantity: str) -> str:
@@ -221,15 +222,20 @@ def _term(trial: Trial, quantity: str, key: tuple[Index, Index], value: float) -
         body = "·".join(f"{LETTERS[r]}{_short(trial, r, i)}" for r, i in both)
     if value == 1:
         return body
-    return f"-{body}" if value == -1 else f"{_written(value)}·{body}"
+    return f"-{body}" if value == -1 else f"{_written(value, trial.case.dtype)}·{body}"
 
 
-def _written(value: float) -> str:
-    """In six digits; in as many as it takes, where it is nearly an integer and none."""
-    every = (f"{value:.{digits}g}" for digits in range(6, _MOST_DIGITS + 1))
-    return next(
-        (text for text in every if float(text).is_integer() == value.is_integer()), f"{value}"
-    )
+def _written(value: float, dtype: torch.dtype) -> str:
+    """In six digits, marked where the dtype does not read them as the same number.
+
+    An integer is written in all of its digits; what is nearly one and none, in as many as it takes.
+    """
+    if value.is_integer() or not math.isfinite(value):
+        return digits(value)
+    every = (f"{abs(value):.{count}g}" for count in range(6, _MOST_DIGITS + 1))
+    text = next((text for text in every if not float(text).is_integer()), repr(abs(value)))
+    read = torch.tensor(float(text), dtype=dtype).item()
+    return f"{'-' * (value < 0)}{'' if abs(value) in {read, float(text)} else '≈'}{text}"
 
 
 def _short(trial: Trial, role: str, index: Index) -> str:

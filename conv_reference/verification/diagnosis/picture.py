@@ -17,6 +17,7 @@ from conv_reference.verification.diagnosis.readout import (
     factors,
     repeated_dims,
 )
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.picture import Part, Picture, Plane, Term
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
@@ -102,5 +103,5 @@ def _plane(name: str, tensor: Tensor, leading: Index) -> Plane | None:
         return None
     several = prod(tensor.shape[: len(leading)]) > 1
     label = f"{name}[{','.join(map(str, leading))}]" if several else name
-    numbers = tuple(tuple(f"{value:.9g}" for value in row) for row in rows.tolist())
+    numbers = tuple(tuple(digits(value) for value in row) for row in rows.tolist())
     return Plane(name, label, leading, numbers)

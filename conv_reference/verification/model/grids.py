@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from conv_reference.verification.model.digits import digits
+
 # "[2]" is a marked element; "G[0,1]", the label of a plane, is none.
 _MARKED = re.compile(r"(?<![\w)])(\[[^\[\]\n]{1,24}\])")
 
 
 def cell(number: float, *, marked: bool) -> str:
     """One element of a plane, as wide with a mark as without."""
-    return f"[{number:g}]" if marked else f" {number:g} "
+    return f"[{digits(number)}]" if marked else f" {digits(number)} "
 
 
 def by_marks(grids: str) -> Iterator[tuple[bool, str]]:

@@ -11,7 +11,7 @@ from conv_reference.verification.report.plain import one_line
 HEIGHT = 34  # of a cell, in pixels
 _LEAST_WIDTH = 44
 _CHARACTER = 8.5
-_MOST_CHARACTERS = 10  # of a number
+_MOST_CHARACTERS = 10  # of a number that is no integer
 _MOST_NUMBERED = 12  # products: more numbers help nobody
 SCROLLS = 300  # pixels: what is wider may not fit on a phone
 
@@ -175,7 +175,10 @@ def _drawn(
 
 def _short(number: str) -> str:
     text = one_line(number)
-    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+    is_whole = text.lstrip("-").isdecimal()
+    if is_whole or len(text) <= _MOST_CHARACTERS:
+        return text
+    return text[: _MOST_CHARACTERS - 1] + "…"
 
 
 _SPOKEN = {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.result import Verdict, is_worse, worst
 from conv_reference.verification.report.plain import counted
 from conv_reference.verification.step.element import Element
@@ -42,7 +43,7 @@ class Seen:
         place = element.place
         self.finding, self.index = element, place.index
         self.is_of_replay = over_integers
-        self.expected, self.actual = f"{place.expected:.17g}", f"{place.actual:.17g}"
+        self.expected, self.actual = digits(place.expected), digits(place.actual)
         return True
 
     def take(self, verdict: Verdict, *, bits: float, limit: float) -> None:

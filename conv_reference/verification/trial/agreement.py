@@ -13,6 +13,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import judge, whole
@@ -125,7 +126,7 @@ def _not_rounded(
     if not torch.equal(wanted.detach().to("cpu", torch.float64), exact):
         return judgement
     index = tuple(int(i) for i in (answer != wanted).nonzero()[0])
-    should, found = f"{float(wanted[index]):.17g}", f"{float(answer[index]):.17g}"
+    should, found = digits(float(wanted[index])), digits(float(answer[index]))
     explanation = f"the first to differ should be {should}, is {found}"
     row, quantity = judgement.check, judgement.quantity
     wrong = whole(row, quantity, should, found, explanation, of_numbers=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import largest_exact_integer
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import Odd, looked_at
@@ -218,10 +219,11 @@ def _elementwise(
         quantity,
         Verdict.WRONG,
         index=index,
-        expected=f"{should:.17g}",
-        actual=f"{found:.17g}",
+        expected=digits(should),
+        actual=digits(found),
         explanation=(
-            f"{_counted(len(indices), value.numel())} should be {should:.17g}, is {found:.17g}"
+            f"{_counted(len(indices), value.numel())} should be {digits(should)}, "
+            f"is {digits(found)}"
         ),
     )
 

@@ -18,6 +18,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.case import CERTIFICATE, Case
+from conv_reference.verification.model.digits import digits
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
@@ -95,7 +96,7 @@ class _Asked:
             return ""
         place = int((own - first).abs().argmax())
         was, became = float(first.flatten()[place]), float(own.flatten()[place])
-        return f"where that is {was:g}, it convolves with {became:.6g}"
+        return f"where that is {digits(was)}, it convolves with {became:.6g}"
 
     def _drawn(self, generator: torch.Generator) -> Tensor:
         shape = self._geometry.weight_shape

@@ -374,4 +374,19 @@ def test_a_factor_that_is_nearly_one_is_not_written_as_one() -> None:
     case = Case.parse("certificate float64 h1 w2 k1 nobias grad= values=ones")
     wrong = next(j for j in judge_case(target, case, SETTINGS) if j.verdict == Verdict.WRONG)
     told = explain_case(target, case, (SETTINGS, wrong, ())).text
-    assert "is        1.000001·K[0,0]·X[0,0]" in told
+    assert "is        ≈1.000001·K[0,0]·X[0,0]" in told
+
+
+def test_a_factor_of_some_digits_is_marked_where_it_has_more() -> None:
+    def thirds(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight) / 3
+
+    def tenths(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight) * 0.3  # in float32 the number that is written 0.3
+
+    case = Case.parse("certificate float32 h1 w2 k1 nobias grad= values=ones")
+    for wrong, factor in ((thirds, "≈0.333333"), (tenths, "0.3")):
+        target = as_target(wrong)
+        found = next(j for j in judge_case(target, case, SETTINGS) if j.verdict == Verdict.WRONG)
+        told = explain_case(target, case, (SETTINGS, found, ())).text
+        assert f"is        {factor}·K[0,0]·X[0,0]" in told

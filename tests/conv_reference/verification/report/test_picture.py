@@ -75,11 +75,11 @@ def test_a_plane_is_told_in_words_row_by_row() -> None:
     assert drawn.spoken == "G: 1 (1) belongs and lacks; 2"
 
 
-def test_a_long_number_is_cut_and_wide_planes_scroll() -> None:
-    wide = Plane("G", "G", (0, 0), (("123456789012345",) * 6,))
+def test_a_long_fraction_is_cut_an_integer_is_not_and_wide_planes_scroll() -> None:
+    wide = Plane("G", "G", (0, 0), (("0.12345678901234", "123456789012345") * 3,))
     (drawn,) = scene(replace(PICTURE, operands=(wide,)), INDEX).operands
 
-    assert {cell.text for cell in drawn.cells} == {"123456789…"}
+    assert {cell.text for cell in drawn.cells} == {"0.1234567…", "123456789012345"}
     assert drawn.scrolls
     assert not any(one.scrolls for one in scene(PICTURE, INDEX).operands)
 

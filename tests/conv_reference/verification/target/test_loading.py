@@ -43,7 +43,7 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
         ("torch.nn:Nothing", "cannot import 'torch.nn:Nothing': torch.nn has no 'Nothing'"),
         (
             "torch.nn:Conv2",
-            "torch.nn has no 'Conv2'; did you mean Conv2d or Conv3d or Conv1d?",
+            "cannot import 'torch.nn:Conv2': torch.nn has no 'Conv2'; did you mean Conv2d or ",
         ),
         ("torch.nn:functional.no", "cannot import 'torch.nn:functional.no': torch.nn has no 'no'"),
         ("torch.nn:functional", "cannot verify 'torch.nn:functional' of type module"),
