@@ -36,6 +36,12 @@ def all_rows() -> dict[str, Row]:
 
 
 @cache
+def check_of(row: str) -> Check:
+    """The check that a row belongs to."""
+    return next(each for each in all_checks().values() if all_rows()[row] in each.rows)
+
+
+@cache
 def certifying() -> Check:
     """The check that every geometry is put to, and by which others are explained: one alone."""
     (found,) = (check for check in all_checks().values() if check.sample == Sample.ALL)
@@ -51,6 +57,7 @@ __all__ = [
     "all_rows",
     "certifying",
     "check",
+    "check_of",
     "lacking",
     "unseen",
 ]

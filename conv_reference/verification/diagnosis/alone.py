@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.kept import KEPT
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.diagnosis.wording import whole_run
 from conv_reference.verification.execution import judge_case
@@ -56,13 +57,23 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
     one = _of_one_fault(asked, right)
     if one:  # another process has another past: that it disagrees says no more
         one |= {finding.fault for finding in findings} - _repeatable(found)
-    return [
+        one |= {finding.fault for finding in findings if finding.cause == KEPT}
+    told = [
         replace(
             _alone(failure, finding, bench) if finding.case in right else finding,
             fault=min(one) if finding.fault in one else finding.fault,
         )
         for failure, finding in found
     ]
+    return _with_its_cause_first(told, one)
+
+
+def _with_its_cause_first(findings: Sequence[Finding], one: Set[int]) -> list[Finding]:
+    """Of the fault that is made of several, what tells its cause in place of the first."""
+    places = [n for n, finding in enumerate(findings) if finding.fault in one]
+    those = sorted((findings[n] for n in places), key=lambda finding: finding.cause != KEPT)
+    moved = dict(zip(places, those, strict=True))
+    return [moved.get(n, finding) for n, finding in enumerate(findings)]
 
 
 def _each_fault_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -102,7 +113,7 @@ def _alone(failure: Failure, finding: Finding, bench: Bench) -> Finding:
         explanation="\n".join(failure.judgement.lines),  # the cause says what came of it alone
         seen=failure.judgement.explanation,
         reproduce=whole_run(bench, in_process=bench.backend.is_here),
-        cause=ALONE,
+        cause=finding.cause if finding.cause == KEPT else ALONE,
         circumstances="",
         grids="",
         snippet="",

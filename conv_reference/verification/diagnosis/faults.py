@@ -41,6 +41,7 @@ class Fault:
 
     kinds: list[Kind] = field(default_factory=list)
     following: list[Kind] = field(default_factory=list)
+    cause: str = ""  # where it was asked for
 
 
 def faults_of(groups: Groups, bench: Bench) -> list[Fault]:

@@ -19,8 +19,14 @@ from conv_reference.verification.diagnosis.faults import (
     faults_of,
     first_own,
 )
-from conv_reference.verification.diagnosis.kept import filed_under_what_is_kept
-from conv_reference.verification.diagnosis.kinds import Condition, Kind, products, row_of
+from conv_reference.verification.diagnosis.kept import filed_under_what_is_kept, smallest_alone
+from conv_reference.verification.diagnosis.kinds import (
+    Condition,
+    Kind,
+    products,
+    row_of,
+    size,
+)
 from conv_reference.verification.diagnosis.layouts import filed_by_layouts
 from conv_reference.verification.diagnosis.minimal import minimal
 from conv_reference.verification.diagnosis.mode_snippet import as_plain_torch
@@ -37,6 +43,7 @@ from conv_reference.verification.model.result import Finding, Verdict
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
 _SORTING = 0.6  # of the time: the rest is for the smallest cases, without which nobody sees why
+_KEPT = 0.5  # of what is left
 _SHOWING = 0.7  # of what is left: the rest is for which of the findings are one
 _MOST_NAMED = 4  # rows
 _MOST_MESSAGES = 3  # of one line, beside the first
@@ -71,13 +78,14 @@ class Diagnosis:
         dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}
         groups, more = with_wider(groups, dtypes, self.bench)
         shown = replace(self, bench=self.bench.within(_SHOWING))
+        faults = faults_of(groups, shown.bench)
+        faults = filed_under_what_is_kept(faults, groups, self.bench.within(_KEPT))
         found = _numbered_by_place(
             each
-            for number, fault in enumerate(faults_of(groups, shown.bench), start=1)
-            for each in shown.of_fault(number, fault, groups)
+            for number, fault in enumerate(faults, start=1)
+            for each in (shown.of_kept if fault.cause else shown.of_fault)(number, fault, groups)
         )
         found = filed_under_what_larger_images_show(found, self.bench)
-        found = filed_under_what_is_kept(found, self.bench)
         found = filed_by_layouts(found, self.bench)
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
             return Gathered(tuple(finding for _, finding in found), tuple(known), more)
@@ -104,6 +112,20 @@ class Diagnosis:
             smallest.setdefault(kind.in_any_dtype, shown.case)
             yield shown, replace(finding, fault=number, follows=follows)
 
+    def of_kept(
+        self, number: int, fault: Fault, groups: Groups
+    ) -> Iterator[tuple[Failure, Finding]]:
+        """The same of what is kept between calls: neither formulas nor sizes have a part in it."""
+        smallest: dict[Kind, Case] = {}
+        for kind in (*fault.kinds, *fault.following):
+            follows, failures = kind in fault.following, groups[kind].failures
+            shown = failures[0] if kind == fault.kinds[0] else min(failures, key=size)
+            if not follows:
+                shown = smallest_alone(shown, self.bench, smallest.get(kind.in_any_dtype))
+                smallest.setdefault(kind.in_any_dtype, shown.case)
+            finding = self._finding(kind, shown, groups, explained=False, cause=fault.cause)
+            yield shown, replace(finding, fault=number, follows=follows)
+
     def _common(self, kind: Kind, groups: Groups, shown: Failure, *, follows: bool) -> str:
         """What the failing cases have in common, where it begins, and which line they alone run."""
         by_kind = {other: group.failures for other, group in groups.items()}
@@ -127,7 +149,9 @@ class Diagnosis:
         first = first_own(groups[kind].failures, is_own)
         return minimal(first, self.bench, elsewhere=elsewhere, is_own=is_own)
 
-    def _finding(self, kind: Kind, shown: Failure, groups: Groups, *, explained: bool) -> Finding:
+    def _finding(
+        self, kind: Kind, shown: Failure, groups: Groups, *, explained: bool, cause: str = ""
+    ) -> Finding:
         failures = groups[kind].failures
         cases = {failure.case: None for failure in failures}
         explanation = self._explained(shown, _spread(cases)) if explained else Explanation()
@@ -136,7 +160,8 @@ class Diagnosis:
         )
         setting = switched(shown, self.bench) if explained else ""
         script = as_plain_torch(shown, self.bench) if explained else ""
-        hint = "" if explained or kind.known or not self.bench.target.importable else _LEFT
+        is_whole = explained or cause or kind.known
+        hint = "" if is_whole or not self.bench.target.importable else _LEFT
         return replace(
             finding,
             explanation="\n".join(
@@ -153,7 +178,7 @@ class Diagnosis:
                 )
             ),
             seen=setting or finding.seen,
-            cause=finding.cause or _usual_cause([*failures, shown]),
+            cause=cause or finding.cause or _usual_cause([*failures, shown]),
             snippet=script or finding.snippet,
             also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
             occurrences=len(cases),

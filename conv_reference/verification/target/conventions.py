@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from conv_reference.quantities import CONV2D
+from conv_reference.quantities import CONV2D, Operator
 from conv_reference.verification.frameworks.recipe import lacking
 from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.reading.words import Words, parse
@@ -21,7 +21,7 @@ from conv_reference.verification.target.foreign import framework_of, target_of
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.lines import written
-from conv_reference.verification.target.names import read_as
+from conv_reference.verification.target.names import asked_convention, asked_operator, read_as
 from conv_reference.verification.target.numpy_layers import without_backward
 from conv_reference.verification.target.operators import is_line, operator_of, reading
 from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
@@ -69,6 +69,21 @@ def as_target(
         constants=constants_of(implementation),
         written=written(implementation),
     )
+
+
+def called_as_before(implementation: Any, found: Target) -> Target:
+    """The same implementation once more, of a module that was executed again, say.
+
+    One that is called as torch's convolution is, is called so again, without a trial of it.
+
+    Raises:
+        TargetError: when it cannot be called so.
+    """
+    if found.has_glue or found.convention:
+        name, (_, operator) = found.name, asked_operator(found.name)
+        fixed = asked_convention(name)
+        return as_target(implementation, name=name, operator=operator, convention=fixed)
+    return _of_operator(implementation, found.name, found.operator, line=found.is_line)
 
 
 def _fitted(implementation: Any, name: str, operator: str | None, words: Words | None) -> Target:
@@ -132,6 +147,11 @@ def _adapted(implementation: Any, name: str, asked: str | None) -> Target:
         operator, line = operator_of(implementation, name), is_line(implementation)
     else:
         operator, line = reading(asked)
+    return _of_operator(implementation, name, operator, line=line)
+
+
+def _of_operator(implementation: Any, name: str, operator: Operator, *, line: bool) -> Target:
+    """As torch's own functions and layers of the operator are called."""
     if isinstance(implementation, nn.Module):
         return of_instance(implementation, name, operator, line=line)
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):

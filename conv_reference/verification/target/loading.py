@@ -14,7 +14,7 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.benchmarks import benchmark_target, is_benchmark
-from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.conventions import as_target, called_as_before
 from conv_reference.verification.target.names import (
     asked_convention,
     asked_operator,
@@ -68,8 +68,18 @@ def load(name: str) -> Any:
     return value
 
 
+def loaded_anew(target: Target) -> Target:
+    """The target of its module, executed once more, called as it was found to be.
+
+    Raises:
+        TargetError: when it cannot be executed twice.
+    """
+    value = load_anew(target.name)
+    return target_of(value, target.name) if is_benchmark(value) else called_as_before(value, target)
+
+
 def load_anew(name: str) -> Any:
-    """The same, of a module that is executed once more, beside the one that is imported.
+    """What a name leads to in a module that is executed once more, beside the imported one.
 
     Raises:
         TargetError: when it cannot be executed twice.

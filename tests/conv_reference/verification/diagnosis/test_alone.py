@@ -14,6 +14,7 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.alone import ALONE, asked_alone
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explain import Explanation
+from conv_reference.verification.diagnosis.kept import KEPT
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.execution import Settings
@@ -113,3 +114,15 @@ def test_every_fault_is_asked_before_further_findings_of_one() -> None:
     faults = [1] * 30 + [2, 3]
     assert [said for _, said in told(set(), faults)][-2:] == [True, True]
     assert told({31}, faults)[-2:] == [(2, False), (1, True)]
+
+
+def test_what_does_not_show_alone_is_of_what_is_kept_where_anything_is() -> None:
+    """Threads that meet in it, say. What shows alone is reported first, and keeps its cause."""
+    backend: Any = Fresh({2})
+    bench = Bench(TARGET, backend, Settings(seed=1, device="cpu"), (), (), math.inf)
+    (one, first), (two, second), (three, third) = found(bench, [1, 2, 2])
+    pairs = [(one, first), (two, replace(second, cause=KEPT)), (three, replace(third, cause=KEPT))]
+    findings = asked_alone(pairs, bench)
+    assert [finding.fault for finding in findings] == [1, 1, 1]
+    assert [finding.cause for finding in findings] == [KEPT, KEPT, ALONE]
+    assert "h2" in findings[0].case

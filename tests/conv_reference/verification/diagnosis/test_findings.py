@@ -17,7 +17,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis import minimal
-from conv_reference.verification.diagnosis.alone import ALONE
+from conv_reference.verification.diagnosis.kept import KEPT
 from conv_reference.verification.faults import direct
 from conv_reference.verification.report.groups import groups, rows_of
 
@@ -38,7 +38,7 @@ def test_what_does_not_show_alone_is_said_to_depend_on_earlier_calls() -> None:
     )
     (finding,) = report.findings
 
-    assert finding.cause == ALONE
+    assert finding.cause == KEPT  # it counts its calls
     assert not finding.snippet  # which would print what is right
     assert not finding.circumstances
 

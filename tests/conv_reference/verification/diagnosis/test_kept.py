@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import builtins
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.explain import Explanation
-from conv_reference.verification.diagnosis.kept import KEPT, filed_under_what_is_kept
-from conv_reference.verification.diagnosis.wording import finding_of
-from conv_reference.verification.execution import Settings
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.diagnosis.faults import Fault
+from conv_reference.verification.diagnosis.kept import (
+    KEPT,
+    filed_under_what_is_kept,
+    is_of_what_is_kept,
+    shown_at_once,
+    smallest_alone,
+)
+from conv_reference.verification.diagnosis.kinds import kind_of
+from conv_reference.verification.diagnosis.origins import Group, Groups
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import FOUND
-from conv_reference.verification.target.loading import load, load_anew, load_target
+from conv_reference.verification.target.loading import load, load_anew, load_target, loaded_anew
 from conv_reference.verification.work.here import Here
 
 ONE_BUFFER = """
@@ -59,31 +65,30 @@ CASES = (
 
 def told(tmp_path: Path, source: str, texts: tuple[str, ...]) -> dict[str, tuple[int, bool]]:
     """Of each row and quantity that fails its fault, and whether it is said to be kept."""
+    bench = bench_of(tmp_path, source)
+    groups = failing(bench, texts)
+    faults = filed_under_what_is_kept([Fault([kind]) for kind in groups], groups, bench)
+    return {
+        f"{kind.row} {kind.quantity}": (number, fault.cause == KEPT)
+        for number, fault in enumerate(faults, start=1)
+        for kind in (*fault.kinds, *fault.following)
+    }
+
+
+def bench_of(tmp_path: Path, source: str) -> Bench:
     file = tmp_path / "kept_by_a_user.py"
     file.write_text(source)
     target = load_target(f"{file}:conv2d")
-    settings = Settings(seed=1, device="cpu")
-    bench = Bench(target, Here(target), settings, (), (), math.inf)
-    failures = [
-        failure
-        for text in texts
-        for failure in bench.failures_on([target.restrict(Case.parse(text))]).popitem()[1]
-    ]
-    found = [
-        (
-            failure,
-            replace(
-                finding_of(failure, Explanation(), bench, known="", in_process=True), fault=number
-            ),
-        )
-        for number, failure in enumerate(failures, start=1)
-        if failure.judgement.verdict in FOUND
-    ]
-    shown: dict[str, tuple[int, bool]] = {}
-    for _, finding in filed_under_what_is_kept(found, bench):
-        name = f"{finding.check} {finding.quantity}"
-        shown.setdefault(name, (finding.fault, finding.cause == KEPT))
-    return shown
+    return Bench(target, Here(target), Settings(seed=1, device="cpu"), (), (), math.inf)
+
+
+def failing(bench: Bench, texts: tuple[str, ...]) -> Groups:
+    """How the cases fail, one after another, each kind with the rows that fail because of it."""
+    groups: Groups = {}
+    for text in texts:
+        for failure in bench.failures_on([bench.target.restrict(Case.parse(text))]).popitem()[1]:
+            groups.setdefault(kind_of(failure), Group()).failures.append(failure)
+    return groups
 
 
 def test_a_buffer_that_is_handed_out_again_is_one_fault_whatever_shows_it(tmp_path: Path) -> None:
@@ -91,7 +96,72 @@ def test_a_buffer_that_is_handed_out_again_is_one_fault_whatever_shows_it(tmp_pa
     rows = {name.split()[0] for name in found}
     assert {"kept_results", "output_memory", "released_memory", "additivity"} <= rows
     assert {fault for fault, _ in found.values()} == {1}
-    assert any(said for _, said in found.values())
+    assert all(said for _, said in found.values())
+
+
+CACHE = """
+import torch
+from torch.nn.functional import conv2d as convolved
+answers = {{}}
+
+
+class Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, K):
+        ctx.save_for_backward(X, K)
+        return answers.setdefault({key}, convolved(X, K)).clone()
+
+    @staticmethod
+    def backward(ctx, G):
+        X, K = ctx.saved_tensors
+        dX = torch.nn.grad.conv2d_input(X.shape, K, G)
+        return dX, torch.nn.grad.conv2d_weight(X, K.shape, G)
+
+
+def conv2d(input, weight):
+    return Conv.apply(input, weight)
+"""
+BY_SHAPE = CACHE.format(key="(X.shape, X.dtype)")
+CERTIFICATE = "certificate float64 h2 w3 k2 nobias values=ones"
+
+
+def test_an_answer_that_is_kept_is_shown_by_a_case_that_shows_it_by_itself(tmp_path: Path) -> None:
+    """The certificate does so after another alone: of that nobody sees anything again."""
+    bench = bench_of(tmp_path, BY_SHAPE)
+    groups = failing(bench, ("certificate float64 h2 w3 k2 nobias", CERTIFICATE))
+    (kind,) = groups
+    groups[kind].also["fresh_values"] = None
+    (fault,) = filed_under_what_is_kept([Fault([kind])], groups, bench)
+    assert (fault.cause, fault.following) == (KEPT, [kind])
+    (shown,) = fault.kinds
+    assert shown.row == "fresh_values"
+    smallest = smallest_alone(groups[shown].failures[0], bench, None)
+    assert (smallest.case.geometry.input_size, smallest.case.values) == ((1, 1), Values.ONES)
+    question = smallest.case, smallest.judgement.check
+    assert shown_at_once(bench.target, question, bench.settings)
+
+
+def test_what_a_target_keeps_is_seen_where_its_own_answer_came_first(tmp_path: Path) -> None:
+    """Asked again and again, a case has the answer that was kept of itself, which is right."""
+    target, settings = bench_of(tmp_path, BY_SHAPE).target, Settings(seed=1, device="cpu")
+    case = Case.parse(CERTIFICATE)
+    assert not any(j.verdict in FOUND for j in judge_case(target, case, settings))
+    assert is_of_what_is_kept(target, (case, "forward"), settings)
+
+
+def test_of_a_module_that_is_loaded_anew_nothing_is_tried(tmp_path: Path) -> None:
+    """How it is called is known: to find that out for each call took longer than all else."""
+    counting = BY_SHAPE.replace(
+        "ctx.save_for", "import builtins; builtins.asked += 1; ctx.save_for"
+    )
+    builtins.asked = 0  # type: ignore[attr-defined]  # counted there, whichever module it is
+    try:
+        target = bench_of(tmp_path, counting).target
+        builtins.asked = 0  # type: ignore[attr-defined]  # see above
+        assert loaded_anew(target).options == target.options
+        assert builtins.asked == 0  # type: ignore[attr-defined]  # see above
+    finally:
+        del builtins.asked  # type: ignore[attr-defined]  # see above
 
 
 def test_what_is_kept_elsewhere_too_is_another_fault(tmp_path: Path) -> None:
