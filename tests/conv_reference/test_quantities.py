@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import pickle
+import re
+from gettext import NullTranslations
 from math import prod
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.functional import jvp
+from torch.nn import grad
 
+from analytic import Geometry as AnalyticGeometry
+from analytic import derive
+from analytic.render import renderer
 from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact, real_operands
 from conv_reference.quantities import (
@@ -132,3 +138,68 @@ def test_formulas_name_the_operands() -> None:
         "db(G)",
     ]
     assert QUANTITIES["dK"].formula({"input": "V"}) == "dK(G, V)"
+
+
+def by_torch(operator: Operator, operands: dict[str, Tensor], geometry: Geometry) -> Tensor:
+    """Y by torch's function of the operator's name, which knows nothing of the form."""
+    X, K = operands["input"], operands["weight"]
+    options: dict[str, Any] = {
+        "stride": geometry.stride,
+        "padding": tuple(before for before, _ in geometry.padding),
+        "dilation": geometry.dilation,
+        "groups": geometry.groups,
+    }
+    match operator.name:
+        case "conv2d":
+            return nn.functional.conv2d(X, K, operands["bias"], **options)
+        case "conv_transpose2d":
+            b, remainder = operands["bias"], geometry.remainder
+            return nn.functional.conv_transpose2d(X, K, b, output_padding=remainder, **options)
+        case "conv2d_weight":
+            return grad.conv2d_weight(X, geometry.weight_shape, K, **options)  # type: ignore[no-any-return]  # torch annotates none of it
+    return grad.conv2d_input(geometry.input_shape, K, X, **options)  # type: ignore[no-any-return]  # the same
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "conv2d_weight", "conv2d_input"])
+@given(geometry=geometries(symmetric=True))
+@settings(max_examples=20, deadline=None)
+def test_each_is_what_torch_computes_by_its_name(name: str, geometry: Geometry) -> None:
+    operator = OPERATORS[name]
+    operands = named(operator, geometry)
+    found = operator.first("Y", operands, geometry)
+    torch.testing.assert_close(found, by_torch(operator, operands, geometry))
+
+
+def pixel(size: int, place: int) -> Tensor:
+    plane = torch.zeros(1, 1, size, size, dtype=torch.float64)
+    plane[0, 0, place, place] = 1
+    return plane
+
+
+def test_a_quantity_moves_with_its_image() -> None:
+    """With X, Y and dK move; with K and with G they move the other way."""
+
+    def quantities(X: Tensor, K: Tensor, G: Tensor) -> dict[str, Tensor]:
+        Y = nn.functional.conv2d(X.requires_grad_(), K.requires_grad_())
+        dX, dK = torch.autograd.grad(Y, (X, K), G)
+        return {"Y": Y.detach(), "dX": dX, "dK": dK}
+
+    operands = {"input": pixel(9, 4), "weight": pixel(3, 1), "grad_output": pixel(7, 3)}
+    before = quantities(*operands.values())
+    geometry = Geometry.parse("n5 c2 h9 w9 o3 k3")
+    for name, still in before.items():
+        image = QUANTITIES[name].image
+        moved = {**operands, image: operands[image].detach().roll(1, -1)}
+        assert torch.equal(quantities(*moved.values())[name], still.roll(1, -1)), name
+        if name != "dK":  # which has no samples
+            assert OPERATORS["conv2d"].shape(image, geometry)[0] == 5
+
+
+def test_the_factors_stand_in_the_order_in_which_the_derivation_prints_them() -> None:
+    document = derive(AnalyticGeometry((3, 3), (2, 2))).document
+    printed = renderer("text")(document, NullTranslations())
+    for quantity, letters in (("Y", "KX"), ("∂C/∂X", "GK"), ("∂C/∂K", "GX")):
+        sums = rf"^ *{re.escape(quantity)}\[\w, \w\] = Σ\([^)]*\) (\w)\[[^]]*\]·(\w)\["
+        (found,) = {"".join(match) for match in re.findall(sums, printed, re.MULTILINE)}
+        assert found == letters
+        assert QUANTITIES[quantity.replace("∂C/∂", "d")].letters == letters
