@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
+from conv_reference.quantities import GRADIENTS, LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.digits import digits
@@ -113,13 +113,11 @@ def adjointness(trial: Trial) -> Iterator[Judgement]:
         return  # reported by the certificate
     G = given.grad_output.reshape(bare.shape)
     forward, with_bias = _inner(G, bare), _inner(G, found["Y"])
-    sides = {
-        "dX": (given.input, forward, "⟨G, Y⟩ without bias"),
-        "dK": (given.weight, forward, "⟨G, Y⟩ without bias"),
-        "db": (given.bias, _difference(with_bias, forward), "⟨G, Y⟩ less the same without bias"),
-    }
-    for name, (operand, wanted, said) in sides.items():
-        gradient = found.get(name)
+    bilinear = forward, "⟨G, Y⟩ without bias"
+    of_bias = _difference(with_bias, forward), "⟨G, Y⟩ less the same without bias"
+    for name in GRADIENTS:
+        operand, gradient = given.by_role()[QUANTITIES[name].of], found.get(name)
+        wanted, said = of_bias if name == "db" else bilinear
         if isinstance(gradient, Tensor) and gradient.numel() == operand.numel():
             side = _inner(gradient, operand.reshape(gradient.shape))
             rounds = not _are_whole(trial, bare, found["Y"], gradient)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
-from conv_reference.quantities import FIRST_ORDER, GRADIENTS, QUANTITIES
+from conv_reference.quantities import FIRST_ORDER, GRADIENTS, LETTERS, QUANTITIES, QUANTITY_OF
 from conv_reference.verification.checks._registry import Reported, Row, Sample, check
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
@@ -178,15 +178,12 @@ def _with_misfits(judgement: Judgement, misfits: Sequence[Misfit]) -> Judgement:
 
 def unchanged_arguments(row: str, trial: Trial, call: Call) -> Iterator[Judgement]:
     """Whether the target's own copies still hold what they held."""
-    pairs = (
-        ("X", call.X, trial.operands.input, "dX"),
-        ("K", call.K, trial.operands.weight, "dK"),
-        ("b", call.b, trial.operands.bias, "db"),
-        ("G", call.G, trial.operands.grad_output, "Y"),
-    )
+    given = {**call.arguments, "G": call.G}
     shapes = trial.shapes
     changed = False
-    for name, tensor, private, like in pairs:
+    for role, private in trial.operands.by_role().items():
+        name, like = LETTERS[role], QUANTITY_OF[role]
+        tensor = given[name]
         if tensor is None:
             continue
         if (tuple(tensor.shape), tensor.dtype) != (shapes[like], private.dtype):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.quantities import GRADIENTS, QUANTITIES
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.target import Target
@@ -42,15 +43,12 @@ def own_gradients(target: Target, case: Case, settings: Settings) -> frozenset[s
     bare = _exact(bare)
     if Y is None or G is None or bare is None or not Y.numel() == bare.numel() == G.numel():
         return frozenset()
-    pairs = {
-        "dX": (operands.input, bare),
-        "dK": (operands.weight, bare),
-        "db": (operands.bias, Y - bare),
-    }
+    own = operands.by_role()
+    parts = {name: Y - bare if name == "db" else bare for name in GRADIENTS}
     return frozenset(
         name
-        for name, (operand, part) in pairs.items()
-        if _is_adjoint(_exact(found.get(name)), _exact(operand), G, part)
+        for name, part in parts.items()
+        if _is_adjoint(_exact(found.get(name)), _exact(own[QUANTITIES[name].of]), G, part)
     )
 
 

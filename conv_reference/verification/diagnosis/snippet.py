@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.quantities import GRADIENTS, ROLE_OF, ROLES
+from conv_reference.quantities import GRADIENTS, QUANTITIES, ROLE_OF, ROLES
 from conv_reference.verification.checks import all_rows
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
@@ -53,7 +53,7 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
                 K, b = _attribute(spelling.kernel), _attribute(spelling.bias)
             case None:
                 return _through_verify(target, case, judgement, settings)
-        shown = _shown(judgement, tensors, {"dX": "X", "dK": K, "db": b})
+        shown = _shown(judgement, tensors, {"X": "X", "K": K, "b": b})
         return "\n".join([*imports(target), *call, *shown])
     return _through_verify(target, case, judgement, settings)
 
@@ -284,8 +284,10 @@ def _options(target: Target, case: Case) -> dict[str, Any]:
 
 def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> Iterator[str]:
     """What asks for the quantity and prints it."""
-    shown = leaves.get(judgement.quantity_name, "Y")
-    if judgement.quantity != "Y":
+    name = judgement.quantity_name
+    leaf = QUANTITIES[name].leaf if name in QUANTITIES else ""
+    shown = leaves[leaf] if leaf else "Y"
+    if leaf:
         yield f"Y.backward({tensors.text('G')})"
         shown += ".grad"
     if judgement.index:

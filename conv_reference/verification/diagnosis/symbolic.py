@@ -82,7 +82,7 @@ def _of_mode(geometry: Geometry, quantity: str, index: Index, *, bias: bool) -> 
     rows = [inside(place, height, mode) or 0 for place in range(-top, height + bottom)]
     columns = [inside(place, width, mode) or 0 for place in range(-left, width + right)]
     whole = replace(geometry, input_size=geometry.padded_size, padding=((0, 0), (0, 0)))
-    if quantity == "dX":
+    if QUANTITIES[quantity].of == "input":
         n, c, row, column = index
         copies = product(_places(rows, row), _places(columns, column))
         return _added(derived_terms(whole, quantity, (n, c, *copy), bias=bias) for copy in copies)

@@ -13,6 +13,7 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Role
 from conv_reference.quantities import LETTERS, ROLES
+from conv_reference.verification import options
 
 CERTIFICATE = "certificate"  # the check that every geometry is put to
 
@@ -203,12 +204,7 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "values": ("values", Values),
     "grad": ("requires_grad", str),
 }
-DTYPES: dict[str, torch.dtype] = {
-    "float64": torch.float64,
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in options.DTYPES}
 
 
 def dtype_name(dtype: torch.dtype) -> str:

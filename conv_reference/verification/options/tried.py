@@ -7,12 +7,15 @@ from typing import Any
 
 from .option import TRIED, Option
 
+# By torch's names for them.
 DTYPES = (
     "float64",
     "float32",
     "float16",
     "bfloat16",
 )
+# Those of `quantities`, and those of one dimension; this folder is loaded by itself, so that it
+# cannot import them: a test compares.
 OPERATORS = (
     "conv2d",
     "conv_transpose2d",

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from conv_reference.combination import Combination, draw_weights
 from conv_reference.geometry import Geometry
-from conv_reference.operands import Operands, Role, can_be_exact, exact_magnitudes
+from conv_reference.operands import Operands, can_be_exact, exact_magnitudes
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.case import CERTIFICATE, Case, Values
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.arguments import with_operands
@@ -107,16 +108,6 @@ def _spares_most(place: Place, dtype: torch.dtype) -> bool:
     return place.spared >= SPARED and place.bits < usual - math.log2(OUTLYING)
 
 
-# Which operands an answer is a product of, and how many of a combination's weights it meets.
-_FACTORS: dict[Face, tuple[tuple[Role, ...], int]] = {
-    Face.OUTPUT: (("input", "weight"), 2),
-    Face.INPUT: (("grad_output", "weight"), 2),
-    Face.WEIGHT: (("grad_output", "input"), 2),
-    Face.BIAS: (("grad_output",), 1),
-    Face.INPUT_BIAS: (("input",), 1),
-}
-
-
 def miss_bound(answer: Answer) -> float | None:
     """The probability that an answer with an error passes over integers, at most.
 
@@ -133,10 +124,11 @@ def miss_bound(answer: Answer) -> float | None:
     geometry, dtype = answer.form.geometry, answer.value.dtype
     if not geometry.batch or not can_be_exact(geometry, dtype):
         return None
-    roles, weights = _FACTORS[answer.face]
+    bias_of_transposed = answer.face == Face.INPUT_BIAS
+    roles = ("input",) if bias_of_transposed else QUANTITIES[answer.face].factors
     magnitudes = exact_magnitudes(geometry, dtype)
     less = _less(geometry) if dtype == torch.float64 else 1.0
-    caught = (1 - 1 / (2 * _WEIGHTS_UP_TO)) ** weights
+    caught = (1 - 1 / (2 * _WEIGHTS_UP_TO)) ** len(roles)  # the sides of a product
     for role in roles:
         caught *= 1 - 1 / (2 * max(1.0, getattr(magnitudes, role) / less))
     return 1 - caught
