@@ -338,10 +338,10 @@ def _upstream_matrix(grad_output: Tensor, geometry: Geometry) -> Tensor:
 def _matmul(left: Tensor, right: Tensor) -> Tensor:
     if left.is_floating_point() or left.device.type == "cpu":
         return left @ right
-    return _products_summed(left, right)
+    return products_summed(left, right)
 
 
-def _products_summed(left: Tensor, right: Tensor) -> Tensor:
+def products_summed(left: Tensor, right: Tensor) -> Tensor:
     """``left @ right`` where accelerators have no integer matrix product."""
     return (left[..., :, :, None] * right[..., None, :, :]).sum(-2, dtype=left.dtype)
 

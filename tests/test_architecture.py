@@ -72,6 +72,37 @@ def test_nothing_private_is_imported_from_outside_its_room(folder: str) -> None:
     assert crossings == []
 
 
+def is_module(name: str) -> bool:
+    """Whether a dotted name is that of a module or a package."""
+    place = ROOT.joinpath(*name.split("."))
+    return place.is_dir() or place.with_suffix(".py").exists()
+
+
+def reached_into(path: Path) -> Iterator[str]:
+    """The private names of our modules that a file imports, or takes out of one it has imported."""
+    ours = [n for n in imported(path) if n.split(".")[0] in {"conv_reference", "analytic"}]
+    for name in ours:
+        last = name.rpartition(".")[2]
+        if room_of_private(last) is not None and not (last.startswith("__") or is_module(name)):
+            yield name
+    modules = {name.split(".")[-1] for name in ours if is_module(name)}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            private = node.attr.startswith("_") and not node.attr.startswith("__")
+            if private and node.value.id in modules:
+                yield f"{node.value.id}.{node.attr}"
+
+
+def test_tests_use_what_is_public() -> None:
+    """A module may be its room's own; it is tested at its own place, by its public names."""
+    crossings = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in reached_into(path)
+    ]
+    assert crossings == []
+
+
 WALL = 400  # lines
 
 

@@ -198,7 +198,7 @@ def test_integer_dtypes_agree_with_the_definition(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float64], ids=str)
 def test_products_and_sums_stand_in_for_the_matrix_product(dtype: torch.dtype) -> None:
     left, right = torch.arange(12).reshape(2, 2, 3), torch.arange(24).reshape(2, 3, 4)
-    actual = functional._products_summed(left.to(dtype), right.to(dtype))
+    actual = functional.products_summed(left.to(dtype), right.to(dtype))
     assert torch.equal(actual, (left @ right).to(dtype))
 
 

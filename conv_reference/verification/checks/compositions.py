@@ -47,7 +47,7 @@ def _words() -> Iterator[tuple[str, ...]]:
                 yield word
 
 
-_WORDS = tuple(_words())
+WORDS = tuple(_words())
 _QUANTITY = "Y under composed transforms"  # one for all words: what fails in several is one fault
 
 
@@ -74,7 +74,7 @@ _QUANTITY = "Y under composed transforms"  # one for all words: what fails in se
 )
 def compositions(trial: Trial) -> Iterator[Judgement]:
     """Each word of transforms, over integers of which no sum rounds."""
-    for word in trial.some(_WORDS):
+    for word in trial.some(WORDS):
         composed = _Composed.of(trial, word)
         integers = Integers.of(trial, terms=composed.most_products)
         if integers is not None:

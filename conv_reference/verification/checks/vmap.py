@@ -96,7 +96,7 @@ def _expected_Y(trial: Trial, mapped: _Mapped, letters: str) -> Expected:  # noq
     return _stacked(trial, "Y", [mapped.slice(letters, place) for place in range(mapped.size)])
 
 
-def _in_dims(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
+def dims_of(trial: Trial, letters: str) -> Iterator[dict[str, int]]:
     """Every dimension for one letter; for several, two choices: others for each case."""
     shapes = trial.shapes
     ranks = {"X": len(shapes["dX"]), "K": len(shapes["dK"]), "b": 1}
@@ -136,7 +136,7 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     answers: list[tuple[str, Quantity, Any]] = []
     ranks = len(trial.shapes["Y"]) + 1
     for letters in _subsets(trial):
-        for out_dim, dims in trial.some(enumerate(_in_dims(trial, letters)), letters):
+        for out_dim, dims in trial.some(enumerate(dims_of(trial, letters)), letters):
             call = mapped.call(trial)
             given = call.arguments
             given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}

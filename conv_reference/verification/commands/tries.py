@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdicts, left = [], []
     expected = likely(name for name, _, _ in found)
     for name, kind, value in found:
-        verdict, lines = _reported(f"{arguments.file}:{name}", value)
+        verdict, lines = reported(f"{arguments.file}:{name}", value)
         if name not in expected and verdict != "right":
             left.append(name)
             continue
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if "right" in verdicts and "wrong" not in verdicts else 1
 
 
-def _reported(name: str, value: Any) -> tuple[str, list[str]]:
+def reported(name: str, value: Any) -> tuple[str, list[str]]:
     """The verdict in a word, and what is printed below the candidate's name."""
     from conv_reference.verification.model.errors import TargetError
     from conv_reference.verification.model.result import Verdict

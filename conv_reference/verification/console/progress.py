@@ -98,7 +98,7 @@ def shown(
 @contextmanager
 def _bar(console: Console, thing: str) -> Iterator[Status]:
     counted = (MofNCompleteColumn(), TimeRemainingColumn(compact=True), TextColumn("left"))
-    columns = (TextColumn("{task.description}"), BarColumn(), *map(_Counted, counted))
+    columns = (TextColumn("{task.description}"), BarColumn(), *map(Counted, counted))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(STARTING, total=None)
 
@@ -109,7 +109,7 @@ def _bar(console: Console, thing: str) -> Iterator[Status]:
         yield Status(update, thing=thing)
 
 
-class _Counted(ProgressColumn):
+class Counted(ProgressColumn):
     """A column that is empty while nobody knows how many cases there are."""
 
     def __init__(self, column: ProgressColumn) -> None:

@@ -56,10 +56,11 @@ def switched(failure: Failure, bench: Bench) -> str:
     judgement, kind = failure.judgement, torch.device(bench.settings.device).type
     if kind != "cuda" or judgement.verdict == Verdict.CRASHED:
         return ""
-    return _said(failure, bench)
+    return right_with(failure, bench)
 
 
-def _said(failure: Failure, bench: Bench) -> str:
+def right_with(failure: Failure, bench: Bench) -> str:
+    """The same, whatever kind of device it is."""
     own = failure.judgement
     for switch in _about(failure.case):
         answers = bench.ask(fails_with, [failure.case], (bench.settings, switch))

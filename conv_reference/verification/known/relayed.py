@@ -140,7 +140,7 @@ def judged_beside(target: Target, case: Case, argument: tuple[Settings, Defect])
         argument: the settings of the run, and the defect.
     """
     settings, defect = argument
-    listener = _Beside(
+    listener = ListenerBeside(
         settings.device, _operations(defect), target.about_to, framing="nan" in defect.actual
     )
     with guarded(), listener:
@@ -232,7 +232,7 @@ class _Listener(Listening):
         return in_float64(operation, args, kwargs)
 
 
-class _Beside(_Listener):
+class ListenerBeside(_Listener):
     """Hands back what torch answers, and holds it against what it answers in float64."""
 
     def __init__(
@@ -252,7 +252,7 @@ class _Beside(_Listener):
         """
         self._about_to(IN_TORCH)
         try:
-            found = _between_nans(operation, args, kwargs) if self._framing else None
+            found = between_nans(operation, args, kwargs) if self._framing else None
             found = operation(*args, **kwargs) if found is None else found
         except Exception:
             self.torch_errs |= self._exactly(operation, args, kwargs) is not None
@@ -272,7 +272,7 @@ class _Beside(_Listener):
             return tried(in_float64, operation, args, kwargs)
 
 
-def _between_nans(operation: Any, args: Any, kwargs: Any) -> Any:
+def between_nans(operation: Any, args: Any, kwargs: Any) -> Any:
     """What torch answers where NaN lies before and behind each operand.
 
     Operands with gaps it copies first, and reads past the copy: then they are given without.

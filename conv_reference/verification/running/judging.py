@@ -88,7 +88,7 @@ def judged(
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = _in_time(cases, backend, settings, clock, kept)
+        answers = in_time(cases, backend, settings, clock, kept)
         first = _First()
         try:
             with closing(answers):
@@ -183,7 +183,7 @@ class Clock:
         return {number: descent.delayed(number) for number in self.backend.processes}
 
 
-def _in_time(
+def in_time(
     cases: Sequence[Case], backend: Backend, settings: Settings, clock: Clock, kept: Kept | None
 ) -> Generator[tuple[int, Any], None, None]:
     """Results by their cases' numbers, until the time is up."""

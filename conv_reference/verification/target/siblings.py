@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 
-class _Siblings(MetaPathFinder):
+class Siblings(MetaPathFinder):
     """Finds what lies in a folder, but for Python's own modules and for the target itself."""
 
     def __init__(self, folder: str) -> None:
@@ -46,8 +46,8 @@ def find_last() -> None:
 
     A file deep in a project imports the project by the folder from which it is run.
     """
-    finder = _Siblings(str(Path.cwd()))
-    if not any(isinstance(f, _Siblings) and f.folder == finder.folder for f in sys.meta_path):
+    finder = Siblings(str(Path.cwd()))
+    if not any(isinstance(f, Siblings) and f.folder == finder.folder for f in sys.meta_path):
         sys.meta_path.append(finder)
 
 
@@ -58,10 +58,10 @@ def find_here(name: str) -> None:
         _finder(here)
 
 
-def _finder(folder: Path) -> _Siblings:
+def _finder(folder: Path) -> Siblings:
     for finder in sys.meta_path:
-        if isinstance(finder, _Siblings) and finder.folder == str(folder):
+        if isinstance(finder, Siblings) and finder.folder == str(folder):
             return finder
-    made = _Siblings(str(folder))
+    made = Siblings(str(folder))
     sys.meta_path.insert(0, made)
     return made

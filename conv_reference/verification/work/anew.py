@@ -28,7 +28,7 @@ from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.processes import FORKS, Forking, Processes, Started
 from conv_reference.verification.work.starting import of_libraries, of_memory, surroundings
 
-_BEFORE = "CONV_REFERENCE_BEFORE"  # what the environment had where it was changed
+BEFORE = "CONV_REFERENCE_BEFORE"  # what the environment had where it was changed
 _SERVER = "conv_reference.verification.work.server"
 
 
@@ -37,12 +37,12 @@ def begin_anew() -> None:
 
     Nothing else may have been done: what was is lost.
     """
-    if not FORKS or not {_BEFORE, descent.MARK}.isdisjoint(os.environ):
+    if not FORKS or not {BEFORE, descent.MARK}.isdisjoint(os.environ):
         return
     own = of_memory() | {descent.MARK: random.SystemRandom().randbytes(8).hex()}
     before = json.dumps({name: os.environ.get(name) for name in own})
     arguments = [sys.executable, *sys.orig_argv[1:]]
-    changed = {**os.environ, **own, **of_libraries(), _BEFORE: before}
+    changed = {**os.environ, **own, **of_libraries(), BEFORE: before}
     with contextlib.suppress(OSError):
         os.execve(sys.executable, arguments, changed)
 
@@ -87,7 +87,7 @@ def _as_before() -> str | None:
 
     But for what torch's libraries read, which are not there yet.
     """
-    changed = os.environ.pop(_BEFORE, None)
+    changed = os.environ.pop(BEFORE, None)
     if changed is None:
         return None
     mark = os.environ[descent.MARK]

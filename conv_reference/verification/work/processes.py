@@ -185,7 +185,7 @@ class Forking(Processes):
     ) -> None:
         self._python, self._full_run = python, full_run
         self._mark = secrets.token_hex(8) if mark is None else mark
-        self._server = _Server(self._mark, first or self._begun)
+        self._server = Server(self._mark, first or self._begun)
         self._lost_one = False
 
     def _begun(self, control: int, errors: int, mark: str) -> Started:
@@ -195,7 +195,7 @@ class Forking(Processes):
         if self._server.has_ended:
             self._server.close()
             self._lost_one = True
-            self._server = _Server(self._mark, self._begun)
+            self._server = Server(self._mark, self._begun)
         fds = connection, shared, errors
         return _Forked(self._server, self._server.fork(fds, full_run=self._full_run))
 
@@ -206,7 +206,7 @@ class Forking(Processes):
             descent.end_marked(self._mark)
 
 
-class _Server:
+class Server:
     """The process that forks: see ``server``."""
 
     def __init__(self, mark: str, begin: Beginning) -> None:
@@ -311,7 +311,7 @@ class _Server:
 
 
 class _Forked(Process):
-    def __init__(self, server: _Server, place: int) -> None:
+    def __init__(self, server: Server, place: int) -> None:
         self._server, self._place = server, place
         self._status: int | None = None
 

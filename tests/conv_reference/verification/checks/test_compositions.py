@@ -16,7 +16,7 @@ RIGHT = [conv2d, nn.Conv2d, conv_transpose2d, rules.all_gradients_at_once, right
 
 
 def test_words_are_all_of_two_and_three_up_to_the_second_order() -> None:
-    words = {"∘".join(word) for word in compositions._WORDS}
+    words = {"∘".join(word) for word in compositions.WORDS}
     assert {"vjp∘vjp", "vjp∘jvp", "vmap∘vmap∘vmap", "vjp∘vmap∘jvp"} <= words
     assert not {"jvp∘jvp", "vjp", "vjp∘vjp∘vjp", "vjp∘jvp∘vjp"} & words
     assert len(words) == 24

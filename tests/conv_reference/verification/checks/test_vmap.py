@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference import functional, layer
-from conv_reference.verification.checks.vmap import _in_dims
+from conv_reference.verification.checks.vmap import dims_of
 from conv_reference.verification.detection.measured import first_found
 from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.collection import FAULTS
@@ -114,7 +114,7 @@ def test_the_cases_of_one_run_meet_nearly_all_pairs_of_dimensions() -> None:
     dims = [
         given
         for case in cases
-        for given in _in_dims(Trial(as_target(conv2d), case, 0, torch.device("cpu")), "XK")
+        for given in dims_of(Trial(as_target(conv2d), case, 0, torch.device("cpu")), "XK")
     ]
     assert len({(given["X"], given["K"]) for given in dims}) > 20
 

@@ -9,8 +9,8 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from conv_reference.verification.console.progress import (
     GATHERING,
     STARTING,
+    Counted,
     Status,
-    _Counted,
     shown,
 )
 
@@ -67,7 +67,7 @@ def test_a_log_says_at_once_how_many_cases_are_planned(capsys: pytest.CaptureFix
 
 
 def test_on_a_terminal_nothing_is_counted_before_the_cases_are_planned() -> None:
-    columns = [_Counted(column) for column in (MofNCompleteColumn(), TextColumn("left"))]
+    columns = [Counted(column) for column in (MofNCompleteColumn(), TextColumn("left"))]
     bar = Progress(*columns)  # not begun
     task = bar._tasks[bar.add_task("starting", total=None)]
     assert [column.render(task) for column in columns] == ["", ""]

@@ -69,7 +69,7 @@ def test_the_setting_with_which_a_case_is_right_is_named(
         judged = judge_case(target, case, settings)
         failure = Failure(case, next(j for j in judged if j.verdict in FAILURES))
 
-        assert switches._said(failure, bench) == said
+        assert switches.right_with(failure, bench) == said
 
 
 def test_on_the_processor_no_setting_is_asked_for() -> None:

@@ -21,8 +21,8 @@ from conv_reference.verification.known.known import SHIPPED, load
 from conv_reference.verification.known.relayed import (
     IN_TORCH,
     Beside,
-    _Beside,
-    _between_nans,
+    ListenerBeside,
+    between_nans,
     convolved_by_torch,
     errs_again,
     is_right_without,
@@ -368,7 +368,7 @@ def reads_behind(given: Tensor) -> Tensor:
 @pytest.mark.parametrize("framing", [False, True])
 def test_a_defect_that_reads_past_an_operand_shows_each_time(framing: bool) -> None:
     """Whatever the heap happens to hold there; see docs/found/0006."""
-    beside = _Beside("cpu", frozenset(), lambda _: None, framing=framing)
+    beside = ListenerBeside("cpu", frozenset(), lambda _: None, framing=framing)
     with guarded():  # as the judge is
         found = beside.carried_out(reads_behind, (torch.ones(3),), {})
 
@@ -384,6 +384,6 @@ def test_what_torch_copies_first_is_given_without_gaps_too() -> None:
             return torch.zeros(1)
         return X.as_strided((1,), (1,), X.storage_offset() + X.numel()) * 0
 
-    assert _between_nans(reads_on, (torch.ones(2, 3),), {}).isnan()
-    assert _between_nans(reads_on, (torch.ones(2, 6)[:, ::2],), {}).isnan()
-    assert not _between_nans(lambda X: X[:1, 0], (torch.ones(2, 6)[:, ::2],), {}).isnan()
+    assert between_nans(reads_on, (torch.ones(2, 3),), {}).isnan()
+    assert between_nans(reads_on, (torch.ones(2, 6)[:, ::2],), {}).isnan()
+    assert not between_nans(lambda X: X[:1, 0], (torch.ones(2, 6)[:, ::2],), {}).isnan()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
-from conv_reference.verification.commands.tries import _reported
+from conv_reference.verification.commands.tries import reported
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict
@@ -104,7 +104,7 @@ def test_it_is_refused_with_the_reason_and_a_single_case_is_judged() -> None:
 
 
 def test_a_file_that_is_tried_says_so() -> None:
-    verdict, lines = _reported("ws.py:Standardised", Standardised)
+    verdict, lines = reported("ws.py:Standardised", Standardised)
     assert verdict == "not judged"
     assert "it convolves with another kernel than its parameter" in lines[1]
-    assert _reported("ws.py:Flipped", Flipped)[0] == "wrong"
+    assert reported("ws.py:Flipped", Flipped)[0] == "wrong"

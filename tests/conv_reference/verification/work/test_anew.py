@@ -109,7 +109,7 @@ def test_it_does_not_begin_anew_twice_nor_within_another_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("began anew"))
-    for name in (anew._BEFORE, descent.MARK):
+    for name in (anew.BEFORE, descent.MARK):
         with monkeypatch.context() as patched:
             patched.setenv(name, "{}")
             anew.begin_anew()

@@ -98,7 +98,7 @@ def test_forks_do_not_draw_the_same(source: Processes) -> None:
 
 
 def test_to_close_does_not_wait_for_the_import_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes._Server, "number", lambda *_: pytest.fail("waited for it"))
+    monkeypatch.setattr(processes.Server, "number", lambda *_: pytest.fail("waited for it"))
     with closing(Children(CONV2D, 2)) as children:
         children.start()
 
