@@ -1,14 +1,15 @@
-"""``--quick`` of a small convolution, over the import of torch: until one case is judged, and all.
+"""``conv-reference verify --quick`` of a small convolution, over the import of torch.
 
     python benchmarks/quick.py [TURNS]
 
-Each in a fresh process, in turn; the least of the turns, by the clock and by the processor's time
-of all processes. What else runs on the machine shows in the clock.
+Each in a fresh process, in turn; the median of the turns, by the clock and by the processor's time
+of all processes, those that outlive their parents included. Until a wrong case is told, it is that
+of one whose Y is wrong. What else runs on the machine shows in the clock.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import resource
 import subprocess
@@ -16,8 +17,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
-TARGET = """\
+from conv_reference.verification.work import descent
+
+RIGHT = """\
 import torch
 from torch.nn.functional import unfold
 
@@ -26,58 +30,57 @@ def conv2d(x, w, stride=1, pad=0):
     height = (x.shape[2] + 2 * pad - w.shape[2]) // stride + 1
     return (w.flatten(1) @ columns).unflatten(2, (height, -1))
 """
-QUICK = """\
-import json, sys, time
-from conv_reference.verification import verify
-first = []
-def heard(done, planned):
-    if done and not first:
-        first.append(time.time())
-report = verify("own.py:conv2d", quick=True, seed=1, known=None, isolate=True, progress=heard)
-assert report, str(report)
-print(json.dumps([first[0], time.time()]))
-"""
+WRONG = RIGHT.replace("w.flatten(1)", "w.abs().flatten(1)")
+QUICK = (sys.executable, "-m", "conv_reference.cli", "verify", "--quick", "--seed", "1")
+ASKED = {
+    "import torch": (sys.executable, "-c", "import torch"),
+    "a wrong case is told": (*QUICK, "wrong.py:conv2d"),
+    "all is judged": (*QUICK, "right.py:conv2d"),
+}
+TOLD = b"so far"  # in the line that tells it
 
 
 def main() -> None:
-    turns = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    clock: dict[str, list[float]] = {"import torch": [], "one judged": [], "all": []}
-    busy: dict[str, list[float]] = {"import torch": [], "all": []}
+    turns = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    descent.adopt()
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ASKED}
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "own.py").write_text(TARGET)
+        (Path(folder) / "right.py").write_text(RIGHT)
+        (Path(folder) / "wrong.py").write_text(WRONG)
         for _ in range(turns):
-            begun, _, taken = timed("import torch", folder)
-            clock["import torch"].append(time.time() - begun)
-            busy["import torch"].append(taken)
-            begun, said, taken = timed(QUICK, folder)
-            first, last = json.loads(said)
-            clock["one judged"].append(first - begun)
-            clock["all"].append(last - begun)
-            busy["all"].append(taken)
-    for what, found in (("clock", clock), ("processor", busy)):
-        of_torch = min(found["import torch"])
-        for name, times in found.items():
-            least = min(times)
-            over = f"{least - of_torch:.1f} s beyond the import, {least / of_torch:.1f} times it"
-            print(f"{what:9} {name:12} {least:5.1f} s: {over}")
+            for name, command in ASKED.items():
+                found[name].append(timed(command, folder, until_told="wrong" in name))
+    for place, what in enumerate(("clock", "processor")):
+        of_torch = median(times[place] for times in found["import torch"])
+        for name, every in found.items():
+            if place and "wrong" in name:
+                continue  # it is interrupted, after it was told
+            taken = median(times[place] for times in every)
+            over = f"{taken - of_torch:.1f} s beyond the import, {taken / of_torch:.1f} times it"
+            print(f"{what:9} {name:20} {taken:5.1f} s: {over}")
 
 
-def timed(program: str, folder: str) -> tuple[float, str, float]:
-    """When it began, what it printed last, and its processor's time, children included."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begun = time.time()
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env=clean,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+def timed(command: tuple[str, ...], folder: str, *, until_told: bool) -> tuple[float, float]:
+    """Its seconds by the clock, and of the processor."""
+    clean = {n: v for n, v in os.environ.items() if n not in {"PYTHONPATH", descent.MARK}}
+    clean["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    with subprocess.Popen(
+        command, cwd=folder, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if until_told and TOLD in line:
+                break
+        else:
+            process.wait()
+        seconds = time.monotonic() - begun
+        process.terminate()
+    with contextlib.suppress(ChildProcessError):
+        while True:  # those that were left to this process
+            os.waitpid(-1, 0)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return begun, (done.stdout.splitlines() or [""])[-1], busy
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ class Status:
     begun: float = 0.0  # when the first case was judged
     planned: Callable[[int], None] = lambda _: None
     thing: str = "case"  # what is counted
+    say: Callable[[str], None] = lambda _: None  # a line, at once
+    hears: bool = True  # whether what is wrong is said before the report
+
+    def hear(self, said: str) -> None:
+        """Say what is known before the report, in one line."""
+        if self.hears:
+            self.say(f"conv-reference: {said}")
 
     def __call__(self, done: int, total: int) -> None:
         """Take note of how many cases are judged, of how many; of none when they are planned."""
@@ -106,7 +113,10 @@ def _bar(console: Console, thing: str) -> Iterator[Status]:
             total = status.total or None
             bar.update(task, description=status.phase, completed=status.done, total=total)
 
-        yield Status(update, thing=thing)
+        def say(line: str) -> None:
+            bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        yield Status(update, thing=thing, say=say)
 
 
 class Counted(ProgressColumn):
@@ -123,17 +133,19 @@ class Counted(ProgressColumn):
 
 @contextmanager
 def _lines(interval: float, thing: str) -> Iterator[Status]:
-    def planned(total: int) -> None:
-        counted = f"{total:,} {thing}{'' if total == 1 else 's'}"
-        sys.stderr.write(f"conv-reference: {counted} {'is' if total == 1 else 'are'} planned\n")
+    def say(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
-    status, ended = Status(planned=planned, thing=thing), threading.Event()
+    def planned(total: int) -> None:
+        counted = f"{total:,} {thing}{'' if total == 1 else 's'}"
+        say(f"conv-reference: {counted} {'is' if total == 1 else 'are'} planned")
+
+    status, ended = Status(planned=planned, thing=thing, say=say), threading.Event()
 
     def tell() -> None:
         while not ended.wait(interval):
-            sys.stderr.write(f"conv-reference: {status}\n")
-            sys.stderr.flush()
+            say(f"conv-reference: {status}")
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()

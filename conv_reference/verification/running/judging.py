@@ -28,6 +28,7 @@ from conv_reference.verification.work.pace import Size
 _WORTHWHILE = 0.5  # seconds: for less nothing is begun again
 MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
 Progress = Callable[[int, int], None]  # cases judged, cases planned
+Met = Callable[[Case, Any], None]  # a case, and what came of it
 
 
 @dataclass
@@ -66,6 +67,7 @@ def judged(
     *,
     spared: Sequence[Defect] = (),
     progress: Progress | None = None,
+    met: Met = lambda *_: None,
     kept: Kept | None = None,
 ) -> Judged:
     """Put the cases of a plan to its target, round after round.
@@ -77,6 +79,7 @@ def judged(
         settings: of the run.
         spared: defects whose cases are left out of all rounds but the first, for they would crash.
         progress: called with each result.
+        met: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not asked again.
     """
     clock = Clock(backend, request.time_limit, strict=request.is_strict_limit)
@@ -88,7 +91,7 @@ def judged(
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = in_time(cases, backend, settings, clock, kept)
+        answers = in_time(cases, backend, settings, clock, kept, met)
         first = _First()
         try:
             with closing(answers):
@@ -184,7 +187,12 @@ class Clock:
 
 
 def in_time(
-    cases: Sequence[Case], backend: Backend, settings: Settings, clock: Clock, kept: Kept | None
+    cases: Sequence[Case],
+    backend: Backend,
+    settings: Settings,
+    clock: Clock,
+    kept: Kept | None,
+    met: Met,
 ) -> Generator[tuple[int, Any], None, None]:
     """Results by their cases' numbers, until the time is up."""
     left: Sequence[int] = range(len(cases))
@@ -194,6 +202,7 @@ def in_time(
         with closing(answers):
             for place, result in answers:
                 came.add(left[place])
+                met(cases[left[place]], result)
                 yield left[place], result
         if not (clock.is_over and clock.put_off()):
             return

@@ -41,6 +41,7 @@ from conv_reference.verification.plan.selection import asked_checks, selected_ro
 from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.running.elsewhere import Elsewhere, Spared, put_elsewhere
+from conv_reference.verification.running.first import First
 from conv_reference.verification.running.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.running.sweeping import Swept, swept
 from conv_reference.verification.store.store import Kept
@@ -94,6 +95,7 @@ class Run:
             self.settings,
             spared=self._crashing,
             progress=progress,
+            met=First(progress, self._rows(chosen), (*self.defects, *self.torchs)),
             kept=self.kept,
         )
         sweep = self._swept(progress)
@@ -114,7 +116,7 @@ class Run:
         chosen, outcome, sweep = done.chosen, done.outcome, done.sweep
         checks = self._checks(chosen)
         not_asked = _not_asked(self.target, checks)
-        rows = selected_rows(checks, self.wanted.checks) - {result.name for result in not_asked}
+        rows = self._rows(chosen) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
         gathered = self._findings(tally, done.after)
         interrupted = done.after.interrupted
@@ -227,6 +229,10 @@ class Run:
         if self.wanted.case is None:
             named |= {check.name for check in asked_checks(self.wanted.checks)}
         return [check for check in all_checks().values() if check.name in named]
+
+    def _rows(self, chosen: Plan) -> Set[str]:
+        """Those that are asked for."""
+        return selected_rows(self._checks(chosen), self.wanted.checks)
 
     def _findings(self, tally: Tally, after: _After) -> Gathered:
         """What failed, taken apart; where that is interrupted, or fails, as it was met."""

@@ -73,3 +73,16 @@ def test_on_a_terminal_nothing_is_counted_before_the_cases_are_planned() -> None
     assert [column.render(task) for column in columns] == ["", ""]
     bar.update(task.id, total=10)
     assert [str(column.render(task)) for column in columns] == [" 0/10", "left"]
+
+
+def test_what_is_heard_is_said_at_once_but_for_what_is_expected(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with shown(interval=60) as status:
+        status.hear("wrong so far")
+        status.hears = False
+        status.hear("wrong as the baseline has it")
+    assert capsys.readouterr().err == "conv-reference: wrong so far\n"
+    with shown(quiet=True) as status:
+        status.hear("wrong so far")
+    assert capsys.readouterr().err == ""

@@ -92,7 +92,7 @@ def test_what_is_put_off_is_judged_in_the_end(monkeypatch: pytest.MonkeyPatch) -
     clock = Clock(HERE, 0.0, strict=False)
     given_back = iter([True, True, False])
     monkeypatch.setattr(Clock, "put_off", lambda _: next(given_back))
-    found = list(judging.in_time(cases, HERE, None, clock, None))  # type: ignore[arg-type]  # stand-ins
+    found = list(judging.in_time(cases, HERE, None, clock, None, print))  # type: ignore[arg-type]  # stand-ins
     assert found == [(0, "done"), (1, "done")]
     assert asked == [cases, cases, cases[1:]]
 

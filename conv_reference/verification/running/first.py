@@ -1,0 +1,64 @@
+"""The first case that a run finds wrong, told as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from conv_reference.verification.known.known import Defect
+from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.judgement import Crash, Judgement
+from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.model.result import FAILURES, Verdict
+
+_MOST_SAID = 200  # characters of what is wrong
+_LEFT = "the rest is judged first"
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A progress that takes more than numbers."""
+
+    def hear(self, said: str) -> None:
+        """Take one line, which is shown at once."""
+
+
+@dataclass
+class First:
+    """What is told of a run before its report: one line, of the first case that is wrong."""
+
+    hearing: object  # the progress, or None; told where it is a ``Hearing``
+    rows: Set[str]  # that are asked for
+    defects: Sequence[Defect]  # what lies where one was seen may be that, and is not told
+    _is_told: bool = field(default=False, init=False)
+
+    def __call__(self, case: Case, result: Any) -> None:
+        """Take the result of a case."""
+        if self._is_told or not isinstance(self.hearing, Hearing):
+            return
+        said = self._said(case, result)
+        if said and not any(defect.concerns(case) for defect in self.defects):
+            self._is_told = True
+            self.hearing.hear(said)
+
+    def _said(self, case: Case, result: Any) -> str:
+        if isinstance(result, Crash):
+            return _line(Verdict.CRASHED, "", case, result.how)
+        for judgement in result if isinstance(result, tuple) else ():
+            if judgement.verdict in FAILURES and judgement.check in self.rows:
+                return _line(
+                    judgement.verdict, judgement.quantity, judgement.case or case, _what(judgement)
+                )
+        return ""
+
+
+def _what(judgement: Judgement) -> str:
+    return judgement.explanation if judgement.thrown is None else judgement.thrown.said
+
+
+def _line(verdict: Verdict, quantity: str, case: Case, what: str) -> str:
+    """``wrong so far: Y in float32 on n1 c1 h1 w2 o1 k1x1 s1 p0 d1 g1: ...``."""
+    where = f"in {dtype_name(case.dtype)} on {case.geometry}"
+    named = f"{quantity} {where}" if quantity else where
+    return f"{verdict} so far: {named}: {one_line(what[:_MOST_SAID])}; {_LEFT}"
