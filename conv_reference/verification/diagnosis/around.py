@@ -54,7 +54,8 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     if not said or len(said) > _MOST or bench.is_over:  # then something was not answered
         return ""
     return (
-        f"Around the smallest case the target fails where {_listed(said)}, and passes just outside."
+        "Around the smallest case alone, one size moved at a time, it fails where "
+        f"{_listed(said)}, and passes just outside: other cases may have other limits."
     )
 
 

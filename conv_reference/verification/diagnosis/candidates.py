@@ -108,7 +108,6 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
         for mode in (mode for mode in MODES if mode != g.padding_mode):
             said = f"the padding is of mode {mode!r}, whatever is asked for"
             yield said, {"padding_mode": mode}
-    yield _AS_SAME, {"padding": _same(g)}
     yield "stride and dilation are exchanged", {"stride": g.dilation, "dilation": g.stride}
     for axis, words in ((0, "height"), (1, "width")):
         sides = [*g.padding]
@@ -116,6 +115,29 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
         if first + second:
             sides[axis] = (0, first + second)
             yield f"all padding of the {words} is put on one side", {"padding": tuple(sides)}
+    yield from _one_sided(g)
+    yield _AS_SAME, {"padding": _same(g)}
+
+
+def _one_sided(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The padding of both axes on one side of the image, the whole of it or that side's own."""
+    if not any(map(sum, g.padding)):
+        return
+    (top, bottom), (left, right) = g.padding
+    whole = (top + bottom, left + right)
+    for words, first, second in (
+        ("all padding is put behind the image, none before its first row and column", 0, 1),
+        ("all padding is put before the image, none behind its last row and column", 1, 0),
+    ):
+        yield words, {"padding": tuple((first * each, second * each) for each in whole)}
+    yield (
+        "the image is padded behind its last row and column alone",
+        {"padding": ((0, bottom), (0, right))},
+    )
+    yield (
+        "the image is padded before its first row and column alone",
+        {"padding": ((top, 0), (left, 0))},
+    )
 
 
 def _same(g: Geometry) -> tuple[tuple[int, int], ...]:

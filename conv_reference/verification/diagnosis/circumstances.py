@@ -34,7 +34,7 @@ class Contrast:
 
     failing: Sequence[Case]
     passing: Collection[Case]
-    among: str  # which of all that failed in this way they are; empty where they are all
+    among: str  # which they are, in words
 
 
 def contrast(
@@ -54,11 +54,27 @@ def contrast(
     alike = [f for k, those in failures.items() if _is_alike(k, kind) for f in those]
     first = row_of(alike[0].judgement).is_first
     failing = [f.case for f in alike if not first or f.case.check == certifying().name]
-    among = "" if len({*failing}) == len({f.case for f in alike}) else " of the certificate"
+    every_one = len({*failing}) == len({f.case for f in alike})
+    among = f" cases{'' if every_one else ' of the certificate'} {_that_fail(alike)}"
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
     others = {case for row in rows for case in judged_in.get(row, ())} - elsewhere
     return Contrast(failing, others, among)
+
+
+def _that_fail(failures: Sequence[Failure]) -> str:
+    """In which way they do: a finding counts the cases of each of its quantities."""
+    shown = failures[0].judgement
+    names = dict.fromkeys(failure.judgement.quantity for failure in failures)
+    if shown.thrown is not None:
+        return "that raise this"
+    if shown.crash is not None:
+        return "that end so"
+    if shown.lacks_gradient and len(names) == 1 and shown.quantity:
+        return f"that give no {shown.quantity}"
+    if row_of(shown).is_first and shown.of_numbers and len(names) == 1 and shown.quantity:
+        return f"in which {shown.quantity} is wrong"
+    return f"that fail in {shown.check}"
 
 
 def _is_alike(other: Kind, kind: Kind) -> bool:
@@ -84,7 +100,7 @@ def circumstances(
         failing: cases that failed in one way.
         others: cases that could have, and passed.
         smallest: one more that fails in this way, made small: what it lacks is not needed.
-        among: which of all that failed in this way they are, where they are not all.
+        among: which they are, in words, see ``Contrast``.
 
     Returns:
         Empty where fewer than five failed, or all did, or nothing is common to them alone but

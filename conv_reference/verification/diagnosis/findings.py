@@ -108,7 +108,8 @@ class Diagnosis:
             finding = self._finding(kind, shown, groups, explained=apart)
             if elsewhere is None and not kind.known:  # reported once, for all dtypes together
                 common = self._common(kind, groups, shown, follows=follows)
-                finding = replace(finding, circumstances=common)
+                said = " ".join(filter(None, (common, finding.circumstances)))
+                finding = replace(finding, circumstances=said)
             smallest.setdefault(kind.in_any_dtype, shown.case)
             yield shown, replace(finding, fault=number, follows=follows)
 
@@ -171,11 +172,11 @@ class Diagnosis:
                         setting,
                         finding.explanation,
                         _also_raised(shown, failures),
-                        _hidden(groups[kind]),
-                        _unasked(groups[kind]),
-                        hint,
                     ),
                 )
+            ),
+            circumstances=" ".join(
+                filter(None, (_hidden(groups[kind]), _unasked(groups[kind]), hint))
             ),
             seen=setting or finding.seen,
             cause=cause or finding.cause or _usual_cause([*failures, shown]),

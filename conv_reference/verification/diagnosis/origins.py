@@ -260,7 +260,8 @@ def _found(
 def explains(origin: Judgement, judgement: Judgement) -> bool:
     """Whether a failure of the certificate is the cause of another on the same case."""
     first, row = row_of(origin), row_of(judgement)
-    if not (first.is_first or (first.reported == Reported.GRAPH != row.reported)):
+    is_behind = first.is_first or (first.reported == Reported.GRAPH != row.reported)
+    if judgement.verdict == Verdict.PERMISSIVE or not is_behind:  # what has no answer has no number
         return False
     if Verdict.CRASHED in {judgement.verdict, origin.verdict}:
         return origin.verdict == judgement.verdict

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from conv_reference.operands import Operands
-from conv_reference.verification.model.case import Layout
+from conv_reference.geometry import Role
+from conv_reference.quantities import LETTERS, QUANTITIES
+from conv_reference.verification.model.case import Layout, dtype_name
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -52,12 +53,12 @@ def patterns(
             "the padding in front is not cut off the gradient of the padded input",
             torch.equal(value, _of_the_corner(trial)),
         )
-    for words, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
-        yield (
-            f"operands are rounded to {words} on the way",
-            trial.case.dtype != dtype
-            and _lowered(trial, quantity, value, partial(Tensor.to, dtype=dtype)),
-        )
+    for dtype in _NARROWER:
+        if torch.finfo(dtype).bits < torch.finfo(trial.case.dtype).bits or _are_halves(
+            dtype, trial
+        ):
+            lower = partial(Tensor.to, dtype=dtype)
+            yield from _rounded(trial, quantity, value, lower, dtype_name(dtype))
     yield (
         "the result is computed in float32: no number of it has more bits",
         trial.case.dtype == torch.float64 and _is_of_float32(value, expected),
@@ -76,6 +77,25 @@ def patterns(
             _lowered(trial, quantity, value, lower) for lower in (_ten_bits_to_even, _ten_bits_away)
         ),
     )
+
+
+_NARROWER = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def _are_halves(dtype: torch.dtype, trial: Trial) -> bool:
+    """Whether it is the other of two that have as many bits, and fewer for some numbers."""
+    return {dtype, trial.case.dtype} == {torch.bfloat16, torch.float16}
+
+
+def _rounded(
+    trial: Trial, quantity: str, value: Tensor, lower: Callable[[Tensor], Tensor], name: str
+) -> Iterator[tuple[str, bool]]:
+    """Whether one of the operands is rounded on the way, or both."""
+    both = QUANTITIES[quantity].factors
+    for role in both if len(both) > 1 else ():  # what one explains is not laid to the other, too
+        said = f"{LETTERS[role]} is rounded to {name} on the way"
+        yield said, _lowered(trial, quantity, value, lower, (role,))
+    yield f"operands are rounded to {name} on the way", _lowered(trial, quantity, value, lower)
 
 
 def _is_of_float32(value: Tensor, expected: Tensor) -> bool:
@@ -132,15 +152,17 @@ def _is_shifted(value: Tensor, expected: Tensor, rows: int, columns: int) -> boo
     return bool(moved.any()) and torch.equal(value, moved)
 
 
-def _lowered(trial: Trial, quantity: str, value: Tensor, lower: Callable[[Tensor], Tensor]) -> bool:
+def _lowered(
+    trial: Trial,
+    quantity: str,
+    value: Tensor,
+    lower: Callable[[Tensor], Tensor],
+    roles: Sequence[Role] = ("input", "weight", "grad_output"),
+) -> bool:
     """Whether it is what comes of operands that were rounded so."""
     o = trial.operands
-    lowered = Operands(
-        input=lower(o.input).to(o.input.dtype),
-        weight=lower(o.weight).to(o.input.dtype),
-        bias=o.bias,
-        grad_output=lower(o.grad_output).to(o.input.dtype),
-    )
+    rounded = {role: lower(getattr(o, role)).to(o.input.dtype) for role in roles}
+    lowered = replace(o, **rounded)
     return torch.equal(trial.expect(lowered, only=(quantity,))[quantity].value, value)
 
 

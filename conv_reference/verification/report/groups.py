@@ -95,7 +95,8 @@ def _differing(finding: Finding, first: Finding) -> str:
     """Where a finding lies, and how what it shows differs from what the first does."""
     layout = "" if finding.layout == "contiguous" else f", {finding.layout}"
     quantity = f": {finding.quantity}" if finding.quantity != first.quantity else ""
-    alike = (finding.check, finding.verdict) == (first.check, first.verdict)
+    same = (finding.check, finding.verdict) == (first.check, first.verdict)
+    alike = same or (finding.verdict, finding.seen) == (first.verdict, first.seen)
     return f"on {finding.geometry}{layout}{quantity}" + (
         "" if alike or not finding.seen else f": {finding.seen}"
     )

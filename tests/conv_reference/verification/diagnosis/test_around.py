@@ -23,6 +23,11 @@ from conv_reference.verification.work.here import Here
 PIXEL = "certificate float32 h1 w1 k1 grad= nobias"
 Guard = Callable[[Tensor, Tensor, dict[str, Any]], bool]
 
+SAID = (
+    "Around the smallest case alone, one size moved at a time, it fails where {}, and passes just "
+    "outside: other cases may have other limits."
+)
+
 
 def wrong_where(guard: Guard) -> Any:
     """A convolution that is one too large where the guard holds."""
@@ -127,14 +132,14 @@ def said(target: Any, smallest: str) -> str:
     ],
 )
 def test_where_it_fails(guard: Guard, smallest: str, where: str) -> None:
-    sentence = f"Around the smallest case the target fails where {where}, and passes just outside."
+    sentence = SAID.format(where)
     assert said(wrong_where(guard), smallest) == (sentence if where else "")
 
 
 def test_a_check_with_sizes_of_its_own_does_not_hide_the_threshold() -> None:
     """Its planes have tens of thousands of pixels; the certificate is asked below."""
     target = wrong_where(lambda X, K, given: X.shape[3] > 129)
-    sentence = "Around the smallest case the target fails where ow ≥ 130, and passes just outside."
+    sentence = SAID.format("ow ≥ 130")
     assert said(target, "large float32 h1 w65543 k1x3 values=sparse grad= nobias") == sentence
 
 
@@ -162,7 +167,7 @@ def test_of_a_fault_that_shows_now_and_then_neighbours_are_asked_often_enough() 
     found = list[Failure]()
     while not found:
         found = bench.failures_on([case])[case]
-    sentence = "Around the smallest case the target fails where n ≥ 2, and passes just outside."
+    sentence = SAID.format("n ≥ 2")
     assert around(found[0], bench, lambda _: True) == sentence
 
 
@@ -172,7 +177,7 @@ def test_a_row_that_is_exact_as_a_whole_has_passed() -> None:
             torch.rand(1)
         return conv2d(input, weight)
 
-    sentence = "Around the smallest case the target fails where n ≥ 3, and passes just outside."
+    sentence = SAID.format("n ≥ 3")
     assert said(draws_of_three, "global_state float32 n3 h1 w1 k1 grad= nobias") == sentence
 
 

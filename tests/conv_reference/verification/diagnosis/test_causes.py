@@ -6,7 +6,7 @@ import faulty
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import verify
@@ -288,3 +288,53 @@ def test_an_answer_that_is_transposed_is_none_of_other_options() -> None:
     (found,) = verify(channels_last, case=case, seed=1).findings
     assert "is of shape (1, 1, 3, 1)" in found.explanation
     assert found.cause == ""
+
+
+def padded_behind(input: Tensor, weight: Tensor, bias: Any = None, padding: Any = 0) -> Tensor:
+    return conv2d(pad(input, (0, 2 * padding[1], 0, 2 * padding[0])), weight)
+
+
+def padded_in_front_alone(
+    input: Tensor, weight: Tensor, bias: Any = None, padding: Any = 0
+) -> Tensor:
+    return conv2d(pad(input, (padding[1], 0, padding[0], 0)), weight)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (
+            padded_behind,
+            "all padding is put behind the image, none before its first row and column",
+        ),
+        (padded_in_front_alone, "the image is padded before its first row and column alone"),
+    ],
+)
+def test_padding_on_one_side_of_both_axes_is_told(function: Any, said: str) -> None:
+    """Of all of it on one side Y has the right shape; of that side's own another."""
+    case = Case.parse("certificate float32 h4 w5 k2 p1 nobias")
+    given = Trial(as_target(function), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(given, "Y") == f"Perhaps {said}."
+
+
+@pytest.mark.parametrize(
+    ("lowered", "values", "said"),
+    [
+        ("X", "heavy_input", "X is rounded to float32 on the way"),
+        ("K", "heavy_weight", "K is rounded to float32 on the way"),
+        ("XK", "heavy_weight", "K is rounded to float32 on the way"),  # nor is X known to be
+    ],
+)
+def test_which_operand_is_rounded_is_told(lowered: str, values: str, said: str) -> None:
+    """A buffer that is made in float32, say: the products themselves have all of their bits."""
+
+    def through_float32(input: Tensor, weight: Tensor) -> Tensor:
+        X = input.float().to(input.dtype) if "X" in lowered else input
+        K = weight.float().to(weight.dtype) if "K" in lowered else weight
+        return conv2d(X, K)
+
+    case = Case.parse(f"certificate float64 h4 w5 k2 nobias values={values}")
+    given = Trial(as_target(through_float32), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(given, "Y") == f"Perhaps {said}."

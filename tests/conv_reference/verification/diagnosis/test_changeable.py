@@ -134,8 +134,8 @@ def test_what_comes_and_goes_is_said_to_hide_other_faults() -> None:
     checks = ["certificate", "vmap"]
     report = verify(BesideAnother(), dtypes=["float32"], checks=checks, cases=40, seed=1)
     first = next(f for f in report.findings if f.check == "forward")
-    assert first.explanation.endswith(
-        "\nIt comes and goes; until it is mended, no other fault of vmap can be distinguished "
+    assert first.circumstances.endswith(
+        "It comes and goes; until it is mended, no other fault of vmap can be distinguished "
         "from it."
     )
 

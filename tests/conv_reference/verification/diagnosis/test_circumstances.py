@@ -11,11 +11,19 @@ from torch.nn.functional import conv2d
 from conv_reference.verification.diagnosis.circumstances import FEWEST, circumstances, contrast
 from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.model.case import DTYPES, Case, Layout
-from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.judgement import (
+    NO_GRADIENT,
+    Crash,
+    Failure,
+    Judgement,
+    Thrown,
+)
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.plan.bulk import small_cases
 from conv_reference.verification.target.conventions import as_target
+
+WRONG = Judgement("forward", "Y", Verdict.WRONG, index=(0, 0, 0, 0), explanation="wrong")
 
 
 @cache
@@ -77,15 +85,38 @@ def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("judgement", "said"),
+    [
+        (WRONG, "in which Y is wrong"),
+        (
+            replace(WRONG, check="requires_grad", quantity="dX", actual=NO_GRADIENT),
+            "that give no dX",
+        ),
+        (replace(WRONG, thrown=Thrown("ValueError", "", "no")), "that raise this"),
+        (replace(WRONG, crash=Crash("killed by SIGSEGV")), "that end so"),
+        (replace(WRONG, check="additivity"), "that fail in additivity"),
+        (replace(WRONG, check="shapes", of_numbers=False), "that fail in shapes"),
+    ],
+)
+def test_in_which_way_the_cases_fail_is_said_where_they_are_counted(
+    judgement: Judgement, said: str
+) -> None:
+    """A finding is seen in more cases than fail in the one quantity that is spoken of."""
+    failures = [Failure(case, judgement) for case in cases()]
+    kind = kind_of(failures[0])
+    assert contrast(kind, {kind: failures}, failures, {}).among == f" cases {said}"
+
+
 def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:
-    wrong = Judgement("forward", "Y", Verdict.WRONG, index=(0, 0, 0, 0), explanation="wrong")
-    failing = [Failure(case, wrong) for case in cases() if case.geometry.stride[1] == 2]
+    failing = [Failure(case, WRONG) for case in cases() if case.geometry.stride[1] == 2]
     kinds = {kind_of(failure): [failure] for failure in failing}
     of_kind = {kind: [f for f in failing if kind_of(f) == kind] for kind in kinds}
 
     those = contrast(next(iter(kinds)), of_kind, failing, {"forward": cases()})
     sentence = circumstances(those.failing, [*those.passing], among=those.among)
-    assert sentence == f"All {len(failing):,} have sw = 2; no other with that passed."
+    said = f"All {len(failing):,} cases in which Y is wrong have sw = 2; no other with that passed."
+    assert sentence == said
 
 
 def test_those_that_meet_the_conditions_and_pass_are_counted() -> None:

@@ -70,3 +70,13 @@ def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
     found, _ = sorted_out([*first, Failure(WIDE, RAISED)], cast("Bench", _OutOfTime()))
     also = {kind.row: [*group.also] for kind, group in found.items()}
     assert also == {"shapes": [], "": ["upstream_accumulated"]}
+
+
+def test_what_is_answered_without_a_convolution_follows_from_no_wrong_number() -> None:
+    """Else a wrong target's report names it, and never says what was answered."""
+    answered = replace(
+        RAISED, check="refusals", quantity="", verdict=Verdict.PERMISSIVE, thrown=None
+    )
+    wrong = Judgement("forward", "Y", Verdict.WRONG)
+    assert explains(wrong, replace(answered, verdict=Verdict.WRONG))
+    assert not explains(wrong, answered)

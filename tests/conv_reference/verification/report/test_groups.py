@@ -37,3 +37,16 @@ def test_what_shows_otherwise_is_said_with_the_case() -> None:
         f"float32 on {TINY}, input=sliced: raised RuntimeError: too small",
         f"float32 on {TINY}: dX: is no gradient",
     )
+
+
+def test_the_same_words_of_another_row_are_not_repeated() -> None:
+    raised = {
+        "fault": 1,
+        "verdict": Verdict.RAISED,
+        "seen": "raised ZeroDivisionError: n",
+        "layout": "contiguous",
+    }
+    first = finding(geometry=SMALL, check="nonfinite_input", quantity="dX", **raised)
+    other = finding(geometry=TINY, check="grad_input", quantity="dX", **raised)
+    (group,) = groups([first, other])
+    assert group.likewise == (f"float32 on {TINY}",)
