@@ -6,7 +6,7 @@ import argparse
 import secrets
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from conv_reference.verification.work.children import Children, usual_count
 from conv_reference.verification.work.cluster import dask_executor
 from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.launching import Setup
+from conv_reference.verification.work.stop import Stop
 
 EXAMPLES = """\
 examples:
@@ -122,10 +123,19 @@ def _once(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{opening(arguments)}\n")
         sys.stderr.flush()
     _require_loaded(arguments)
-    with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
-        # What a baseline holds, or a list of expectations, is not news.
-        status.hears = arguments.baseline is None and arguments.xfail is None
-        shown = _carried_out(arguments, {**place, "progress": status}, status.begin)
+    with ExitStack() as delivered:
+        with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
+            # What a baseline holds, or a list of expectations, is not news.
+            status.hears = arguments.baseline is None and arguments.xfail is None
+            shown = _carried_out(arguments, {**place, "progress": status}, status.begin)
+            delivered.enter_context(Stop().heard())  # which would cost the report that is there
+        _deliver(arguments, shown)
+    assert shown.view.status is not None  # a command's view has one
+    return shown.view.status
+
+
+def _deliver(arguments: argparse.Namespace, shown: Shown) -> None:
+    """Print the report, and write it."""
     if shown.view.status == 2:
         sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
     deliver(
@@ -136,8 +146,6 @@ def _once(arguments: argparse.Namespace) -> int:
         files=arguments.output or (),
         quiet=arguments.quiet,
     )
-    assert shown.view.status is not None  # a command's view has one
-    return shown.view.status
 
 
 def _require_loaded(arguments: argparse.Namespace) -> None:

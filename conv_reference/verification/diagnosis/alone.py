@@ -50,10 +50,12 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
     right = set[str]()
     with closing(other) as fresh:
         cases = [Case.parse(finding.case) for finding in asked]
-        for number, result in fresh.run(judge_case, cases, bench.settings):
-            judged = () if isinstance(result, Crash | Broken) else result
-            if judged and not any(j.verdict in FOUND for j in judged):
-                right.add(asked[number].case)
+        answers = fresh.run(judge_case, cases, bench.settings, deadline=bench.deadline)
+        with bench.stop.asking(), closing(answers):
+            for number, result in answers:
+                judged = () if isinstance(result, Crash | Broken) else result
+                if judged and not any(j.verdict in FOUND for j in judged):
+                    right.add(asked[number].case)
     one = _of_one_fault(asked, right)
     if one:  # another process has another past: that it disagrees says no more
         one |= {finding.fault for finding in findings} - _repeatable(found)

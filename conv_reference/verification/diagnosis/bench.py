@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -27,6 +28,7 @@ from conv_reference.verification.plan.possible import in_reach, is_telling
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
+from conv_reference.verification.work.stop import Stop
 
 _HEAVY = (Values.HEAVY_INPUT, Values.HEAVY_WEIGHT, Values.HEAVY_GRAD_OUTPUT)
 _RIGHT, _WRONG = 2, 3  # times that a case is asked: see ``Bench._is_torchs``
@@ -43,6 +45,7 @@ class Bench:
     torchs: tuple[Defect, ...]  # those of torch, which it may pass on
     deadline: float  # of ``time.monotonic``
     spared: tuple[Defect, ...] = ()  # the known ones that crash: their cases are not asked
+    stop: Stop = field(default_factory=Stop)  # when it is wanted, no time is left
     _answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # see ``_once``
 
     @property
@@ -53,7 +56,7 @@ class Bench:
     @property
     def left(self) -> float:
         """Seconds for which it may still be asked."""
-        return self.deadline - time.monotonic()
+        return -math.inf if self.stop.wanted else self.deadline - time.monotonic()
 
     def within(self, share: float) -> Bench:
         """The same, with that share of the time that is left."""
@@ -83,15 +86,17 @@ class Bench:
 
         Items on which the engine itself fails have none either.
         """
-        listed = list(dict.fromkeys(items))
-        if not listed or self.is_over:
+        if self.is_over:  # before each item is looked at
+            return {}
+        listed, found = list(dict.fromkeys(items)), dict[Any, Any]()
+        if not listed:
             return {}
         answers = self.backend.run(question, listed, argument, deadline=self.deadline)
-        return {
-            listed[number]: answer
-            for number, answer in answers
-            if answer is not None and not isinstance(answer, Broken)
-        }
+        with self.stop.asking(), closing(answers):
+            for number, answer in answers:
+                if answer is not None and not isinstance(answer, Broken):
+                    found[listed[number]] = answer
+        return found
 
     def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
         """How each case fails, all questions asked; a case is missing where it was not reached."""

@@ -70,7 +70,7 @@ def behind_changes(
     """
     wrong = [f for f in failures if _may_follow(f.judgement)]
     met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
-    if not met or not wrong:
+    if not met or not wrong or bench.is_over:
         return {}
     questions = {id(f): tuple(filter(bench.may_ask, bench.certificates_of(f))) for f in wrong}
     rounds = _ROUNDS if fickle else _BRIEF_ROUNDS

@@ -48,6 +48,7 @@ from conv_reference.verification.store.store import Kept
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.work.stop import Stop
 
 T = TypeVar("T")
 
@@ -82,7 +83,8 @@ class Run:
             if auditor is not None:
                 held.callback(auditor.close)
             done = self._carried_out(chosen, progress, auditor)
-        return self._report(done, require)
+        with done.after.stop.heard():
+            return self._report(done, require)
 
     def _carried_out(
         self, chosen: Plan, progress: Progress | None, auditor: Backend | None
@@ -102,7 +104,7 @@ class Run:
         outcome.results += [] if sweep is None else sweep.results
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
-        after = _After(outcome.interrupted)
+        after = _After(Stop(wanted=outcome.interrupted))
         audited = after.done("the audit", lambda: self._audited(auditor, outcome), Audit())
         left = (*spared, *outcome.spared)
         elsewhere = after.done(
@@ -249,6 +251,7 @@ class Run:
                 self.torchs,
                 deadline,
                 () if self.wanted.is_single else self._crashing,
+                after.stop,
             )
             in_process = self.backend.is_here
             return Diagnosis(failures, judged_in, bench, in_process).gathered()
@@ -277,15 +280,26 @@ class Run:
 class _After:
     """What is done when the cases are judged: whatever becomes of it, their results are there."""
 
-    interrupted: bool  # by the user, then or before
+    stop: Stop  # whether the user has wanted one, then or before
     failed: list[Unjudged] = field(default_factory=list)  # the engine itself failed on it
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user wanted an end."""
+        return self.stop.wanted
+
     def done(self, name: str, work: Callable[[], T], otherwise: T) -> T:
-        """What comes of it; something else where it is interrupted, or fails."""
+        """What comes of it; something else where it is interrupted, or fails.
+
+        Raises:
+            KeyboardInterrupt: when the user wants an end for the second time.
+        """
         try:
             return work()
         except KeyboardInterrupt:
-            self.interrupted = True
+            if self.stop.wanted:
+                raise
+            self.stop.wanted = True
         except Exception as error:  # none may cost what was judged
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"(at {Path(last.filename).name}:{last.lineno})"

@@ -47,6 +47,24 @@ class Scripted:
         yield 0, self.answers[function.__name__].pop(0)
 
 
+class Interrupted:
+    """In place of where a target runs: an interrupt after the first answer."""
+
+    def run(self, *_: Any, **__: Any) -> Iterator[Any]:
+        yield 0, "first"
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_answers_that_are_there_and_nothing_more_is_asked() -> None:
+    place: Any = Interrupted()
+    bench = Bench(as_target(conv2d), place, Settings(seed=0, device="cpu"), (), (), math.inf)
+
+    assert bench.within(0.5).ask(lambda *_: None, [1, 2], None) == {1: "first"}
+    assert bench.stop.wanted
+    assert bench.is_over
+    assert bench.ask(lambda *_: None, [3], None) == {}
+
+
 def known(beside: Sequence[Any], *exactly: Any, deadline: float = math.inf) -> bool:
     bench = Bench(
         as_target(conv2d),

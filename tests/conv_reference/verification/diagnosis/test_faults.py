@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,24 @@ def test_a_gradient_follows_from_y_where_it_is_its_own_in_each_case(
         [["Y"]] if follows else [["Y"], ["dX"]]
     )
     assert [kind.quantity for kind in found[0].following] == (["dX"] if follows else [])
+
+
+@pytest.mark.parametrize(("shared", "follows"), [(0, False), (1, False), (2, True), (3, True)])
+def test_without_time_a_gradient_follows_from_y_where_both_are_wrong_on_most_of_its_cases(
+    *, shared: int, follows: bool
+) -> None:
+    Y = Failure(CASES[0], Judgement("forward", "Y", Verdict.WRONG))
+    dX = Failure(CASES[0], DX_WRONG)
+    other = Case.parse("certificate float32 h9 w9 k3")
+    groups = {
+        kind_of(Y): Group([replace(Y, case=case) for case in [*CASES[:shared], other]]),
+        kind_of(dX): Group([replace(dX, case=case) for case in CASES]),
+    }
+    bench: Any = Answering(())
+    bench.is_over = True
+    found = faults_of(groups, bench)
+    assert [kind.quantity for kind in found[0].following] == (["dX"] if follows else [])
+    assert [*groups[kind_of(Y)].unasked] == (["grad_input"] if follows else [])
 
 
 class Failing(Answering):

@@ -16,7 +16,8 @@ from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import Verdict, verify
-from conv_reference.verification.diagnosis import minimal
+from conv_reference.verification.diagnosis import findings, minimal
+from conv_reference.verification.diagnosis.explain import explain_case
 from conv_reference.verification.diagnosis.kept import KEPT
 from conv_reference.verification.faults import direct
 from conv_reference.verification.report.groups import groups, rows_of
@@ -62,6 +63,30 @@ def test_an_interrupt_while_findings_are_taken_apart_shows_them_as_they_were_met
     assert report.interrupted
     assert [finding.quantity for finding in report.findings] == ["Y"]
     assert report.findings[0].occurrences > 1
+
+
+def test_an_interrupt_later_on_keeps_the_findings_that_were_made_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrong_twice(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+        return conv2d(input, weight.flip(2, 3), None, stride)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def explained(target: Any, case: Any, argument: Any) -> Any:
+        monkeypatch.setattr(findings, "explain_case", interrupted)
+        return explain_case(target, case, argument)
+
+    monkeypatch.setattr(findings, "explain_case", explained)
+    report = verify(wrong_twice, dtypes=["float64", "float32"], checks="certificate", cases=60)
+
+    assert report.interrupted
+    first, later = report.findings[0], report.findings[-1]
+    assert first.geometry == "n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1"
+    assert first.cause.startswith("Perhaps the kernel is flipped")
+    assert not later.cause
+    assert len({finding.fault for finding in report.findings}) == 1
 
 
 def test_what_one_line_raises_is_one_finding_whatever_it_says() -> None:

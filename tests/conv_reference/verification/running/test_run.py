@@ -85,6 +85,16 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     assert unreached(report) == [f"not reached: {report.planned - 20} cases of certificate"]
 
 
+def test_a_second_interrupt_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    gathered = "conv_reference.verification.diagnosis.findings.Diagnosis.gathered"
+    monkeypatch.setattr(gathered, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        certified(conv2d, progress=interrupt)
+
+
 @pytest.mark.parametrize(
     ("thrown", "interrupted", "unjudged"),
     [
@@ -110,8 +120,12 @@ def test_whatever_becomes_of_what_follows_the_cases_their_results_are_there(
     unjudged: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    calls = []
+
     def throws(*_: object) -> None:
-        raise thrown
+        calls.append(thrown)
+        if calls == [thrown] or not interrupted:  # a second interrupt ends the run
+            raise thrown
 
     monkeypatch.setattr(f"conv_reference.verification.{stage}", throws)
     report = verify(faulty.flipped_kernel, case=FLIPPED, known=None)
