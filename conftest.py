@@ -173,5 +173,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
     patterns=["*.md"],
-    excludes=["CHANGELOG.md", "contributing.md", "frameworks.md", "kernels.md"],  # have their tests
+    excludes=["CHANGELOG.md", "recipes.md", "frameworks.md", "kernels.md"],  # have their tests
 ).pytest()
