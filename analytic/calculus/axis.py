@@ -1,6 +1,6 @@
 """One axis of a convolution: which output meets which input pixel through which tap.
 
-Rows and columns never mix, so everything about indices is said once, for one axis: output i,
+Rows and columns never mix, so everything about indices is written once, for one axis: output i,
 tap a and input u meet where ``u = stride*i + dilation*a - before``.
 """
 

@@ -1,4 +1,4 @@
-"""What is said of a formula that somebody tried: right, or which term is not as it should be."""
+"""The verdict on a formula that somebody tried: right, or which term is not as it should be."""
 
 from __future__ import annotations
 
