@@ -1,4 +1,4 @@
-"""What is said of one case, as data: nothing downstream reads a sentence back."""
+"""What is found of one case, as data: nothing downstream reads a sentence back."""
 
 from __future__ import annotations
 

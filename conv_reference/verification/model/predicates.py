@@ -70,7 +70,7 @@ def _checked(text: str, sizes: Mapping[str, int]) -> ast.expr:
 
 
 def _refusal(text: str, wrong: str, sizes: Mapping[str, int]) -> PredicateError:
-    """What was wrong, where more can be said of it than that it is none; and what is accepted."""
+    """What was wrong, where more is known than that it is no predicate; and what is accepted."""
     why = f": {wrong}" if wrong else ""
     end = "" if wrong.endswith("?") else ";"
     return PredicateError(
