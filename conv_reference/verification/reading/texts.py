@@ -1,4 +1,4 @@
-"""What can be said of a check's name, a geometry and a case without torch."""
+"""What is validated of a check's name, a geometry and a case without torch."""
 
 from __future__ import annotations
 
