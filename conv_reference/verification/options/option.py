@@ -30,7 +30,7 @@ class Option:
     repeated: bool = False
     ordered: bool = False  # of a repeated one, whether the order of its values matters
     valid: Callable[[Any], bool] = lambda _: True
-    accepted: str = ""  # what is said of a value that is not valid, behind its name
+    accepted: str = ""  # the error for a value that is not valid, behind its name
     checked: Callable[[Any], object] | None = None  # raises a ValueError that says more
     recorded: bool = False  # cases or verdicts follow from it: a baseline holds it
     short: str = ""
