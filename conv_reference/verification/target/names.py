@@ -120,8 +120,8 @@ def lacking(
         name: of the target.
         place: its module or file.
         part: what is not there.
-        names: what is there, of which those like ``part`` are said.
-        defined: what is said where there are none like it.
+        names: what is there, of which those like ``part`` are listed.
+        defined: the message where there are none like it.
     """
     said = meant(part, names)
     if defined and not said:

@@ -1,6 +1,6 @@
 """Where no convention fits: the one under which a stranger came furthest, for it answered there.
 
-Who is told of the last attempt's error looks for it in vain: what is wrong is the shape of the
+Who reads the last attempt's error looks for it in vain: what is wrong is the shape of the
 answer before it.
 """
 

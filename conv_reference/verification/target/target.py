@@ -293,7 +293,7 @@ class Target:
     def lifted(self, tensor: Tensor) -> Tensor:
         """What the target hands back of an operand or a gradient, in the form's dimensions.
 
-        A target over (N, H, W) has no channels that could be told apart, and is left as it is.
+        A target over (N, H, W) has no channels to distinguish, and is left as it is.
         """
         return tensor[:, :, None] if self.is_line and tensor.dim() == 3 else tensor
 

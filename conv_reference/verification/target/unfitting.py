@@ -15,8 +15,8 @@ from conv_reference.verification.target.trials import Convention, asked
 def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:
     """The error from deepest in its code, and there from the last line; empty where there is none.
 
-    Of a class that was made, but has no kernel, that is told over what its constructor threw when
-    it was given something else.
+    Of a class that was made, but has no kernel, that is reported, not what its constructor threw
+    when it was given something else.
 
     Args:
         calls: the stranger, and a convention under which it is called.
