@@ -81,7 +81,7 @@ _SMALL = (
 
 @dataclass(frozen=True)
 class Refused:
-    """What a target said as it refused a case."""
+    """The message with which a target refused a case."""
 
     said: str  # "ValueError: groups are not supported"
 
@@ -95,7 +95,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a target answers, and what it said of the rest."""
+    """Where a target answers, and the messages with which it refused the rest."""
 
     where: str = ""
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: groups are not supported)"
@@ -217,7 +217,7 @@ def _first(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> str:
 
 
 def _limits(answers: Mapping[Case, Refused | None]) -> Iterator[tuple[str, str, str]]:
-    """What refusals are about, the domain that is left, and what was said."""
+    """What refusals are about, the domain that is left, and their messages."""
     accepted = [case.geometry for case, said in answers.items() if said is None]
     refused = {case.geometry: said.said for case, said in answers.items() if said is not None}
     possible = [pair for pair in _LIMITS if not any(g in Domain(pair[0]) for g in accepted)]
