@@ -1,4 +1,4 @@
-"""The regression gate: what broke since the baseline, told apart from what was only found now.
+"""The regression gate: what broke since the baseline, distinguished from what was only found now.
 
 First the baseline's own cases are run again, with the same seed and plan: where a verdict is
 worse there, something broke. Then fresh cases are run: a fault that only they show was found,
