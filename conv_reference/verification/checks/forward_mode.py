@@ -98,7 +98,7 @@ NO_RULE = (
 
 
 def no_forward_mode(row: str) -> Judgement:
-    """What is said of such a target."""
+    """What is reported of such a target."""
     return Judgement(
         row,
         "tangent of Y",

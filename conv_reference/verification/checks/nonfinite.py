@@ -311,7 +311,7 @@ def _first_missed(
         actual: what the target answered.
         missed: which elements should be something else; at least one.
         should_be: "nan", or "not finite".
-        why: what is said before the element.
+        why: the words before the element.
     """
     index = tuple(int(i) for i in missed.nonzero()[0])
     shown = digits(float(actual[index]))

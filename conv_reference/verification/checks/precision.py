@@ -175,7 +175,7 @@ def _mixed(
 
 
 def _products(trial: Trial) -> Iterator[Judgement]:
-    """Whether single products are rounded to nearest; of mixed ones nothing can be said."""
+    """Whether single products are rounded to nearest; of mixed ones nothing is known."""
     if trial.case.dtype not in MEASURABLE or trial.allowed_bits is not None:
         return
     for flaw in flaws(trial):

@@ -207,7 +207,7 @@ def _law(
 
     Args:
         trial: whose gradients they are.
-        said: the law.
+        said: the law, in words.
         given: with a G whose absolute values say how far a transform's rounding may reach: in
             half precision, where hardly one is in use, no further than a unit of roundoff.
         found: of the whole.

@@ -281,7 +281,7 @@ def batched_gradients(trial: Trial) -> Iterator[Judgement]:
 
 
 def _of_many(call: Call, mapped: _Mapped, trial: Trial) -> dict[str, Any]:
-    """The gradients by their names; none where Y is none that has any, as the certificate tells."""
+    """The gradients by their names; none where Y has none, as the certificate reports."""
     with target_code(Quantity("dX", ("G",))):
         Y = call.forward()
         if not isinstance(Y, Tensor) or Y.shape != call.G.shape or not Y.requires_grad:
