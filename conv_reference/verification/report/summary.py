@@ -201,7 +201,7 @@ def closing(report: Report, view: View = PLAIN) -> str:
 
 
 def _tried(report: Report, *, alike: bool) -> str:
-    """In which dtypes, unless that is said already, and on how many cases; empty of none."""
+    """In which dtypes, unless they are named already, and on how many cases; empty of none."""
     if report.verdict == Verdict.UNSUPPORTED:
         return ""
     answered = (c for c in report.checks if c.verdict != Verdict.UNSUPPORTED)
@@ -239,7 +239,7 @@ def asked(report: Report) -> tuple[str, ...]:
 
 
 def remarks(report: Report) -> Iterator[str]:
-    """What else is to be said of a run, a line each."""
+    """What else is reported of a run, a line each."""
     seen = [note for note in report.notes if note.kind == NoteKind.OBSERVED]
     if seen:
         every = "; ".join(one_line(str(note)) for note in seen)
