@@ -51,7 +51,7 @@ class Memory:
             tried: those that were recalled.
 
         Returns:
-            What is to be said where the folder cannot be written; else nothing.
+            The message where the folder cannot be written; else nothing.
         """
         now = set(failing)
         if self._folder is None or not (now or self._folder.is_dir()):
