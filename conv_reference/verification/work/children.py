@@ -317,7 +317,7 @@ class Children:
         return ""
 
     def _note_slow(self) -> None:
-        """Say how many were too slow: of all jobs together, in place of what was said before."""
+        """Report how many were too slow: of all jobs together, in place of the message before."""
         said = self._patience.left_out()
         if said and said != self._said_of_slow:
             self.notes[:] = [note for note in self.notes if note.text != self._said_of_slow]

@@ -57,7 +57,7 @@ class Patience:
         self._too_slow += 1
 
     def left_out(self) -> str:
-        """What is to be said of all those so far; empty where there are none."""
+        """The message about all those so far; empty where there are none."""
         if not self._too_slow:
             return ""
         one = self._too_slow == 1
