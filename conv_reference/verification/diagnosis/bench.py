@@ -103,7 +103,7 @@ class Bench:
         return {case: _failures(case, judged) for case, judged in self.judged(cases).items()}
 
     def judged(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
-        """What is said of each case, all questions asked; without those that were not reached.
+        """The judgements of each case, all questions asked; without those that were not reached.
 
         Args:
             cases: to be asked.

@@ -94,7 +94,7 @@ def circumstances(
     """One sentence: the conditions that all failing cases meet, and how many others do.
 
     Of the conditions that hold in each failing case, that which the fewest of the others meet
-    comes first, then that which the fewest of those left meet, until none tells them apart.
+    comes first, then that which the fewest of those left meet, until none distinguishes them.
 
     Args:
         failing: cases that failed in one way.
@@ -125,7 +125,7 @@ def circumstances(
 
 
 def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> list[str]:
-    """The fewest conditions that tell the failing cases from as many others as they can."""
+    """The fewest conditions that separate the failing cases from as many others as they can."""
     chosen: list[str] = []
     passing = right
     while passing and len(chosen) < _MOST:

@@ -42,7 +42,7 @@ MOST_CELLS = 12  # rows or columns of a grid
 
 @dataclass(frozen=True)
 class Explanation:
-    """What can be said about one failing case."""
+    """What explains one failing case."""
 
     text: str = ""  # formulas side by side
     cause: str = ""  # a guess

@@ -19,7 +19,7 @@ Condition = Callable[[Failure], bool]  # whether a failure is a fault of its own
 class Kind:
     """What failures have in common that are reported as one.
 
-    What raises is told apart by what is thrown and where: which row and which quantity it is
+    What raises is distinguished by what is thrown and where: which row and which quantity it is
     blamed on depends on what the case asks for.
     """
 

@@ -10,7 +10,7 @@ from conv_reference.verification.diagnosis.neighbours import Neighbours
 from conv_reference.verification.model.case import Case
 
 _FAR = {"n", "c", "o", "c/g", "o/g", "oh", "ow"}  # sizes that may have a limit far above
-_NEAR = (3, 4, 8, 16, 32, 64, 128)  # further steps upward, to tell a limit from a remainder
+_NEAR = (3, 4, 8, 16, 32, 64, 128)  # further steps upward, to distinguish a limit from a remainder
 _MODULI = (2, 4, 8, 16, 32, 64, 128)
 _LARGE = 64  # a size that may stand for a number of elements
 
@@ -62,7 +62,7 @@ def lowered(case: Case, asked: Neighbours) -> Case:
 
 
 def limits(case: Case, asked: Neighbours) -> tuple[list[str], list[str]]:
-    """What is said of the sizes that have to be so large, and of those that may not be larger."""
+    """The sentence about sizes that have to be so large, and those that may not be larger."""
     sizes = [*dials(case.geometry)]
     seen = _seen(case, sizes, (-1, 1, 2), (), asked)
     for name, further in _seen(case, sizes, (), ((16, 1),), asked, only=_FAR).items():

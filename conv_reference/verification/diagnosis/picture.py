@@ -58,8 +58,8 @@ def pictured(
 def _terms(trial: Trial, quantity: str, should: Terms, found: Readout | None) -> Iterator[Term]:
     """Those that should be, each with whether it is there, and those that should not be.
 
-    Of an operand that repeats one number the places cannot be told apart: all are drawn, and
-    nothing is said of what is there.
+    Of an operand that repeats one number the places cannot be distinguished: all are drawn, and
+    which of them are there is not marked.
     """
     repeats = any(repeated_dims(trial, role) for role in factors(quantity))
     known = found is not None and not repeats and not any(map(math.isnan, found.terms.values()))
