@@ -157,7 +157,7 @@ class _Listener(TorchDispatchMode):
         if is_judging() or not self._judge.listening:
             return func(*args, **(kwargs or {}))
         name, is_own = func.overloadpacket.__name__, func.namespace == "aten"
-        if is_own and name in dispatched.COMPOSITE:  # as in inference mode: of what it is made up
+        if is_own and name in dispatched.COMPOSITE:  # as in inference mode: of its parts
             with self:
                 answered = func.decompose(*args, **(kwargs or {}))
             if answered is not NotImplemented:

@@ -24,7 +24,7 @@ from conv_reference.verification.trial.judge import can_transform, growth
 # the algorithm is direct. Rounding errors of sums are normally distributed: 32 medians are over
 # twenty deviations.
 OUTLYING = 32.0
-FEWEST = 8  # elements at a place, below which none can be said to stand out
+FEWEST = 8  # elements at a place, below which none is taken to stand out
 SPARED = (
     0.5  # the share of exact elements at a place, from which on the others' errors are no noise
 )
@@ -160,7 +160,7 @@ def least_told(answer: Answer, *, direct: bool, allowed_bits: int | None) -> flo
         allowed_bits: as of ``inspect``.
 
     Returns:
-        0 where an element that stands out is told by that alone.
+        0 where an element that stands out is detected by that alone.
     """
     kernel = answer.form.geometry.kernel_size if answer.face == Face.WEIGHT else (1,)
     elements_there = answer.value.numel() // math.prod(kernel)

@@ -80,7 +80,7 @@ def _apart(name: str, row: Row, seen: Seen) -> Iterator[CheckResult]:
     """A check for each answer that was asked for.
 
     In place the bits are those of one worst element, which other weights shift by two and more: as
-    many as rounding leaves anyhow are not told apart from more.
+    many as rounding leaves anyhow are not distinguished from more.
     """
     if seen.in_place != Verdict.UNSUPPORTED:
         usual = -math.log2(torch.finfo(DTYPES[row.dtype]).eps) - 1
