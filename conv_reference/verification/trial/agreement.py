@@ -101,7 +101,7 @@ def observed(row: str, quantity: str, what: str, *, of: str = "") -> Judgement:
         row: of the report.
         quantity: as it is reported.
         what: was seen, in words.
-        of: the subject, where it is one of several answers to one question: those are told
+        of: the subject, where it is one of several answers to one question: those are listed
             together, each with its dtypes.
     """
     return Judgement(row, quantity, Verdict.EXACT, observed=f"{of} {what}".lstrip(), subject=of)

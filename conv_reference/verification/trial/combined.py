@@ -24,7 +24,7 @@ _EXACT = frozenset({*EXACT_VALUES, Values.SPARSE})
 
 
 def holding(trial: Trial, observed: Mapping[str, Any]) -> tuple[str, ...]:
-    """Those of Y, dX, dK and db that are shown to be exact; of the others nothing is said.
+    """Those of Y, dX, dK and db that are shown to be exact; of the others nothing is known.
 
     Args:
         trial: any; of a case whose sizes are small none is shown to be.

@@ -31,7 +31,7 @@ class Level:
     """One kind of them."""
 
     get: Callable[[], Any]
-    undo: Callable[[Any], list[str]]  # back to what ``get`` said; what was undone
+    undo: Callable[[Any], list[str]]  # back to what ``get`` returned; what was undone
 
 
 def _undo_functions(depth: int) -> list[str]:
@@ -106,7 +106,7 @@ def undone(before: tuple[Any, ...]) -> str:
     """Undo what was entered since and not left again.
 
     Args:
-        before: what ``entered`` said.
+        before: what ``entered`` returned.
 
     Returns:
         What that was; empty nearly always.

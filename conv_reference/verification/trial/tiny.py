@@ -29,7 +29,7 @@ def tiny_judgements(target: Target) -> list[Judgement]:
 
 
 def further_judgements(target: Target) -> tuple[str, list[Judgement]]:
-    """Where the tiny case is refused: the first of odd kernels that is not, and what is said of it.
+    """Where the tiny case is refused: the first of odd kernels that is not, and its verdicts.
 
     Returns:
         The kernel's size, and the judgements; of none that is answered both are empty.
