@@ -58,7 +58,7 @@ class Outcome:
     planned: int
     seconds: float  # of the processor's time, all in all
     found: Found | None = None
-    failed: str = ""  # in one line why it could not be measured; then nothing is said of it
+    failed: str = ""  # in one line why it could not be measured; then nothing else is known of it
     operator: str = "conv2d"  # in which it is planted
 
 
@@ -180,7 +180,7 @@ def _words(finding: Finding, every: tuple[Finding, ...]) -> str:
     """What a person reads above the formulas: where, under which check, and its first line.
 
     Its numbers are of one draw, and the formulas name each operand: neither names a guard. What is
-    answered though it describes no convolution is told in words alone.
+    answered though it describes no convolution is reported in words alone.
     """
     permissive = finding.verdict == Verdict.PERMISSIVE
     first = finding.explanation if permissive else finding.seen
