@@ -120,7 +120,7 @@ def _refuse_device(device: str | None) -> None:
     if device is None:
         return
     kind, colon, number = device.partition(":")
-    # A package that brings a device brings its name as well: torch knows it when it is imported.
+    # A package that adds a device registers its name as well: torch knows it once imported.
     named = kind in DEVICES or bool(entry_points(group="torch.backends"))
     if not named or (colon and not number.isdecimal()):
         accepted = "cpu, cuda, cuda:1, mps or another that torch has"

@@ -33,7 +33,7 @@ _TABLE = "tool.conv-reference"
 # They are for one run, and are not what a project is.
 _NOT_HERE = {"case", "geometry", "watch", "update-baseline", "accept-regressions", "no-config"}
 _OPTIONS = MappingProxyType({o.flag: o for o in options.OPTIONS if o.flag not in _NOT_HERE})
-# What is said of a whole run says nothing of one case, or of one geometry, that is given.
+# What is configured for a whole run is no matter of one case, or one geometry, that is given.
 _OF_WHOLE_RUNS = frozenset(
     {"baseline", "budget", "cases", "check", "limit", "quick", "skip", "store", "sweep", "xfail"}
 )
