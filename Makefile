@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test fast test-slow every coverage coverage-others mutation lint format completion accessibility site clean
+.PHONY: verify test fast test-slow every coverage coverage-others recipes mutation lint format completion accessibility site clean
 
 # Wherever Python is asked to write no bytecode: some hundred child processes import the packages.
 export PYTHONDONTWRITEBYTECODE :=
@@ -47,6 +47,11 @@ coverage: .venv/installed
 # each was measured, on 2026-11-29: diagnosis 95, step 88, target 94, work 92 in a hundred.
 coverage-others:
 	$(MAKE) coverage ROOMS="diagnosis step target work" FLOOR=92
+
+# The recipes of docs/recipes.md followed in a copy, and every test run there: as many minutes as
+# `make fast`. CI runs those that name what a recipe adds to, and put no case to a target.
+recipes: .venv/installed
+	RECIPES_EVERY=1 $(BIN)/python -m pytest -q tests/test_contributing.py -k needs_to_be_touched
 
 # Which small changes no test notices: a sample, on request (docs/contributing.md).
 mutation: export OMP_NUM_THREADS ?= 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from convolved import CONVOLVED
 from modes import (
     ForgetsCrossTerm,
     ForgetsWeightTangent,
@@ -20,7 +21,6 @@ from torch.nn.functional import conv2d
 
 from conv_reference import functional, layer
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
@@ -81,9 +81,9 @@ def test_a_jacobian_too_large_is_said_not_to_be_judged() -> None:
 def test_sizes_are_drawn_until_they_are_small_enough(check: str) -> None:
     target = as_target(torch.nn.functional.conv2d)
     for seed in range(5):
-        request = Request(dtypes=tuple(DTYPES.values()), seed=seed, budget=20.0, checks=(check,))
-        cases = plan(target, request).cases
-        assert len(cases) == 3 * len(DTYPES)
+        dtypes = tuple(CONVOLVED.values())  # with room for more than a few sizes
+        cases = plan(target, Request(dtypes, seed=seed, budget=20.0, checks=(check,))).cases
+        assert len(cases) == 3 * len(CONVOLVED)
         assert all(all_checks()[check].fits(case.geometry) for case in cases)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from convolved import CONVOLVED
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
@@ -38,8 +39,8 @@ def ask(
 
 
 def dtypes_of(implementation: Any) -> tuple[str, ...]:
-    """All four for torch's own function; one for what is checked beside it."""
-    return tuple(DTYPES) if implementation is conv2d else ("float32",)
+    """All of its own for torch's function; one for what is checked beside it."""
+    return tuple(CONVOLVED) if implementation is conv2d else ("float32",)
 
 
 def verdicts(judgements: tuple[Judgement, ...]) -> set[Verdict]:
