@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call, Target, with_remainder
 from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
 from conv_reference.verification.trial.integers import own
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.refused import is_refusal
@@ -44,7 +46,8 @@ def _no_words(target: Target) -> str | None:
 @check(
     Row(
         "integers_for_pairs",
-        "An integer means the same for both axes; so do sequences of one element, where taken.",
+        "An integer means the same for both axes; so do sequences of one element, where taken; "
+        "no list is changed.",
         "Every caller of torch's conv2d writes stride=2.",
         "the first element used for every axis (Paddle PR#21225)",
         of_torch=True,
@@ -88,6 +91,7 @@ def _pairs(geometry: Geometry) -> dict[str, Pair]:
 def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[Judgement]:
     """Forward and backward with the options in each form."""
     for form, given in forms.items():
+        before = {name: deepcopy(value) for name, value in given.items()}
         try:
             found = _asked(trial, given)
         except TargetRaised as raised:
@@ -103,7 +107,19 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             if form == "pairs":
                 return  # what is refused in any form says nothing of the others
             continue
+        yield from _changed(trial, before, given)
         yield from _on_its_own_case(trial, "integers_for_pairs", found, f"options given as {form}")
+
+
+def _changed(
+    trial: Trial, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[Judgement]:
+    """The options that are no longer what they were given as: a list can be written to."""
+    for name, was in before.items():
+        if after[name] != was:
+            said = f"{name} was given as {was}, and is {after[name]} after the call"
+            changed = whole("integers_for_pairs", name, f"{was} as given", f"{after[name]}", said)
+            yield replace(changed, case=trial.case)
 
 
 @check(

@@ -370,3 +370,19 @@ def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
     assert row.unsupported
     assert "refused" not in str(report).splitlines()[0]
     assert "unbatched: an image without a batch is not taken" in str(report)
+
+
+def reversing(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, padding: Any = 0
+) -> Tensor:
+    if isinstance(padding, list):
+        padding.reverse()
+        padding = padding[::-1]
+    return conv2d(input, weight, bias, padding=padding)
+
+
+def test_a_list_that_is_changed_is_found() -> None:
+    """The answer is right: only the next call with that list is not."""
+    found = failures(reversing, "integers_for_pairs float32 h4 w5 k2x3 p2x1")
+    said = "padding was given as [2, 1], and is [1, 2] after the call"
+    assert found == {("integers_for_pairs", "padding"): said}
