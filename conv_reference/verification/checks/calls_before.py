@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
+from random import Random
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from conv_reference.geometry import Geometry
+from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
-from conv_reference.verification.target.target import Call
+from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
@@ -141,3 +143,122 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
             found = observe(call)
         for judgement in against_oracle(own, "calls_before", found, said, missing=True):
             yield judgement if judgement.is_exact else replace(judgement, case=own.case)
+
+
+def _no_options(target: Target) -> str | None:
+    options = {"stride", "padding", "dilation"} & target.options
+    return None if options else "it has neither stride nor padding nor dilation"
+
+
+@check(
+    Row(
+        "options_before",
+        "After a call with another stride, padding or dilation a call answers as ever.",
+        "What is kept for a call is found again by a key, and a key can lack one of the options.",
+        "a padded buffer whose border holds the last pixels of a larger image (a class of faults)",
+        follows=("certificate",),
+    ),
+    sample=Sample.MODES,
+    unsupported=_no_options,
+)
+def options_before(trial: Trial) -> Iterator[Judgement]:
+    """Two passes whose operands, padded images or outputs have the same shapes, and two calls.
+
+    The calls are made without a graph: what is kept there is often something else. Each kind has
+    sizes of its own, as for ``calls_before``.
+    """
+    kinds = [*product(_WITH_OTHER_OPTIONS, (True, False))]
+    for kind in trial.some(kinds):
+        said, graph = kind
+        height, width = trial.case.geometry.input_size
+        own = _of(
+            trial, replace(trial.case.geometry, input_size=(height, width + kinds.index(kind)))
+        )
+        other = _drawn(own, _WITH_OTHER_OPTIONS[said]) if own else None
+        if own is None or other is None:
+            continue
+        with torch.set_grad_enabled(graph), suppress(TargetRaised):
+            _answers(other.call(), graph=graph)
+        said += "" if graph else ", both without gradients"
+        with torch.set_grad_enabled(graph), under(said):
+            found = _answers(own.call(), graph=graph)
+        for judgement in against_oracle(own, "options_before", found, said, missing=graph):
+            yield judgement if judgement.is_exact else replace(judgement, case=own.case)
+
+
+def _answers(call: Call, *, graph: bool) -> dict[str, Any]:
+    if graph:
+        return observe(call)
+    with target_code("Y"):
+        return {"Y": call.forward()}
+
+
+def _drawn(trial: Trial, others: Callable[[Geometry], Iterator[Geometry]]) -> Trial | None:
+    """The trial on one of the other geometries; None where the target can be asked for none."""
+    possible = [*filter(None, (_of(trial, other) for other in others(trial.case.geometry)))]
+    return Random(f"{trial.key} options before").choice(possible) if possible else None
+
+
+def _of_the_same_operands(geometry: Geometry) -> Iterator[Geometry]:
+    """X and K of the same shapes: one option of one axis is larger or smaller by 1."""
+    for axis, by in product((0, 1), (1, -1)):
+        for name in ("stride", "dilation"):
+            pair = [*getattr(geometry, name)]
+            pair[axis] += by
+            yield from _if_possible(geometry, **{name: (pair[0], pair[1])})
+        yield from _if_possible(geometry, padding=_padded(geometry, axis, by))
+
+
+def _of_larger_images(geometry: Geometry) -> Iterator[Geometry]:
+    """What the padding is less of, the image is more of, on one axis."""
+    yield from _as_large_when_padded(geometry, (-1, -2))
+
+
+def _of_smaller_images(geometry: Geometry) -> Iterator[Geometry]:
+    """What the padding is more of, the image is less of, on one axis."""
+    yield from _as_large_when_padded(geometry, (1, 2))
+
+
+def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[Geometry]:
+    for axis, by in product((0, 1), steps):
+        size = [*geometry.input_size]
+        size[axis] -= 2 * by
+        padding = _padded(geometry, axis, by)
+        yield from _if_possible(geometry, input_size=(size[0], size[1]), padding=padding)
+
+
+def _of_the_same_outputs(geometry: Geometry) -> Iterator[Geometry]:
+    """X, K and Y of the same shapes: a stride's remainder takes up what the padding adds, say."""
+    for axis, *by in product((0, 1), (0, 1, -1), (0, 1, -1), (0, 1, -1)):
+        stride, dilation = [*geometry.stride], [*geometry.dilation]
+        stride[axis] += by[0]
+        dilation[axis] += by[1]
+        for other in _if_possible(
+            geometry,
+            stride=(stride[0], stride[1]),
+            dilation=(dilation[0], dilation[1]),
+            padding=_padded(geometry, axis, by[2]),
+        ):
+            if any(by) and other.output_size == geometry.output_size:
+                yield other
+
+
+def _padded(geometry: Geometry, axis: int, by: int) -> tuple[Pair, Pair]:
+    """Its padding, with so many more elements at both sides of one axis."""
+    (top, bottom), (left, right) = geometry.padding
+    if axis == 0:
+        return (top + by, bottom + by), (left, right)
+    return (top, bottom), (left + by, right + by)
+
+
+def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
+    with suppress(ValueError):
+        yield replace(geometry, **changed)
+
+
+_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry], Iterator[Geometry]]] = {
+    "after a pass with other options on operands of these shapes": _of_the_same_operands,
+    "after a pass of a larger image, with less padding as large": _of_larger_images,
+    "after a pass of a smaller image, with more padding as large": _of_smaller_images,
+    "after a pass with other options and an output of this shape": _of_the_same_outputs,
+}

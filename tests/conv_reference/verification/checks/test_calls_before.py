@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from judging import exact_everywhere, failures, judged
-from torch import nn
-from torch.nn.functional import conv2d
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
@@ -41,3 +42,60 @@ def test_a_buffer_made_in_inference_mode_is_found() -> None:
     assert explanation.startswith(
         "after a call in inference mode on the same tensors: raised RuntimeError: Inference tensors"
     )
+
+
+OPTIONS = "options_before float32 n2 c2 h4 w5 o3 k3x2 s2x1 p1x2 nobias"
+
+
+@pytest.mark.parametrize("implementation", [conv2d, nn.Conv2d, functional.conv2d, right.Im2col])
+def test_other_options_raise_no_false_alarm(implementation: Any) -> None:
+    assert exact_everywhere(implementation, "options_before", count=2) > 0
+
+
+class Padding:
+    """Pads into a buffer that it keeps by the padded shape, and whose border it never clears."""
+
+    def __init__(self, *, graph: bool) -> None:
+        self.graph, self.kept = graph, dict[tuple[int, ...], Tensor]()
+
+    def __call__(
+        self, input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+        padding: Any = 0, dilation: Any = 1,
+    ) -> Tensor:  # fmt: skip
+        p, q = padding
+        X = pad(input, (q, q, p, p))
+        if torch.is_grad_enabled() == self.graph:
+            if X.shape not in self.kept:
+                self.kept[X.shape] = torch.zeros_like(X)
+            kept = self.kept[X.shape]
+            kept[:, :, p : X.shape[2] - p, q : X.shape[3] - q] = input.detach()
+            X = X + (kept - X).detach()
+        return conv2d(X, weight, bias, stride, 0, dilation)
+
+
+@pytest.mark.parametrize(("graph", "when"), [(True, ""), (False, ", both without gradients")])
+def test_a_border_left_by_a_larger_image_is_found(graph: bool, when: str) -> None:
+    found = failures(Padding(graph=graph), OPTIONS)
+    said = found["options_before", "Y"]
+    assert said.startswith("after a pass of a larger image, with less padding as large")
+    assert (", both without gradients" in said) == bool(when)
+
+
+def looked_up(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, *, kept: dict[Any, Any],
+) -> Tensor:  # fmt: skip
+    shapes = input.shape, weight.shape, stride, padding
+    return conv2d(input, weight, bias, stride, padding, kept.setdefault(shapes, dilation))
+
+
+def test_a_key_without_the_dilation_is_found() -> None:
+    kept: dict[Any, Any] = {}
+
+    def convolve(
+        input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+        padding: Any = 0, dilation: Any = 1,
+    ) -> Tensor:  # fmt: skip
+        return looked_up(input, weight, bias, stride, padding, dilation, kept=kept)
+
+    assert any(check == "options_before" for check, _ in failures(convolve, OPTIONS))
