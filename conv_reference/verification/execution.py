@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -78,7 +78,12 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
     check = all_checks()[case.check]
     trial = settings.trial(target, case)
     judgements: list[Judgement] = []
-    with _threads(case, parallel=check.parallel), _cudnn(case, settings), guarded(), _seen(check):
+    with (
+        _threads(case, parallel=check.parallel),
+        _cudnn(case, settings),
+        guarded(),
+        _seen(check, case),
+    ):
         try:
             judgements.extend(check.run(trial))
         except OutsideError:
@@ -98,9 +103,11 @@ def _blamed(check: Check, case: Case, raised: TargetRaised) -> str:
     return check.row_for(raised.quantity, case.geometry).name
 
 
-def _seen(check: Check) -> AbstractContextManager[None]:
-    """Its lines are watched, but for where a compiler would see that."""
-    return lines.unwatched() if check.sample == Sample.REQUEST else nullcontext()
+def _seen(check: Check, case: Case) -> AbstractContextManager[None]:
+    """The target's lines are watched, but for where a compiler would see that."""
+    if check.sample == Sample.REQUEST:
+        return lines.unwatched()
+    return lines.asked(f"{check.name} in {case.dtype}")
 
 
 _FEW_PRODUCTS = 20_000

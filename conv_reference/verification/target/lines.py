@@ -3,7 +3,8 @@
 A fault in a branch that no case took is not found, and what is right of the other branches says
 nothing about it. So the calls of a target are watched, by Python's own tracing. It costs nothing
 where the target is not written in Python, or all of its lines have run, and else a fraction of a
-microsecond for each line; after a thousand calls without a new line one call in eight is watched.
+microsecond for each line; after a thousand calls without a new line one call in eight is watched,
+and of what is asked seldom, in another way or another dtype, all that it calls first.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import ast
 import dis
 import linecache
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType, FrameType
@@ -26,6 +28,7 @@ Tracer = Callable[[FrameType, str, Any], Any]
 
 _PROLOGUE = {"RESUME", "MAKE_CELL", "COPY_FREE_VARS", "RETURN_GENERATOR", "CACHE"}
 _STALLED, _ONE_IN = 1_000, 8  # calls without a new line; of how many one is watched then
+_FIRST = 100  # calls of one kind that are watched in any case
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Watch:
     _tracers: dict[int, tuple[CodeType, Tracer | None]] = field(default_factory=dict)
     _lines: dict[tuple[str, int], set[int]] = field(init=False)
     _calls: int = 0  # since the last new line
+    _kind: str = ""  # what is being asked
+    _seen: Counter[str] = field(default_factory=Counter)  # calls, by kind
 
     def __post_init__(self) -> None:
         self._lines = {(each.file, each.first): {*each.lines} for each in self.functions}
@@ -150,7 +155,18 @@ class Watch:
         if not any(self._lines.values()):
             return False
         self._calls += 1
-        return self._calls <= _STALLED or self._calls % _ONE_IN == 0
+        self._seen[self._kind] += 1
+        is_new = self._calls <= _STALLED or self._seen[self._kind] <= _FIRST
+        return is_new or self._calls % _ONE_IN == 0
+
+    @contextmanager
+    def asked(self, kind: str) -> Iterator[None]:
+        """Calls that answer one kind of question."""
+        before, self._kind = self._kind, kind
+        try:
+            yield
+        finally:
+            self._kind = before
 
 
 _watch: Watch | None = None
@@ -188,6 +204,15 @@ def watched(functions: Iterable[Written]) -> Iterator[Watch]:
         yield _watch
     finally:
         _watch = before
+
+
+def asked(kind: str) -> AbstractContextManager[None]:
+    """Of the calls that follow: of each kind the first are watched.
+
+    Args:
+        kind: of question that they answer.
+    """
+    return nullcontext() if _watch is None else _watch.asked(kind)
 
 
 @contextmanager

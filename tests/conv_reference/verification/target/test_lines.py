@@ -90,11 +90,26 @@ def test_after_many_calls_without_a_new_line_one_in_eight_is_watched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lines, "_STALLED", 3)
+    monkeypatch.setattr(lines, "_FIRST", 0)
     watch = Watch(written(branching))
     due = [watch.is_due for _ in range(19)]
     assert due == [True] * 3 + [False] * 4 + [True] + [False] * 7 + [True] + [False] * 3
     assert seen(watch, lambda: branching(0)) == [2, 6, 8, 9, 11]
     assert watch.is_due
+
+
+def test_of_each_kind_of_question_the_first_calls_are_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "_STALLED", 3)
+    monkeypatch.setattr(lines, "_FIRST", 2)
+    with lines.watched(written(branching)) as watch:
+        assert [watch.is_due for _ in range(5)] == [True] * 3 + [False] * 2
+        with lines.asked("vmap in float32"):
+            assert [watch.is_due for _ in range(4)] == [True, True, True, False]
+        assert not watch.is_due
+    with lines.asked("vmap in float32"):
+        assert lines.tracer() is None
 
 
 def test_where_every_line_has_run_no_call_is_watched() -> None:
