@@ -19,6 +19,7 @@ from conv_reference.verification.model.case import DTYPES, dtype_named
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.once_per_run import shared_report
+from conv_reference.verification.reading.catalogue import of_families
 from conv_reference.verification.reading.patterns import Pattern, identifier, read_patterns
 from conv_reference.verification.report.groups import rows_of
 from conv_reference.verification.report.plain import failed_on, one_line
@@ -54,7 +55,7 @@ class Suite:
         self.target: str = config.getoption("--conv")
         self.device: str = _value(config, options.DEVICE)
         self.dtypes: tuple[str, ...] = tuple(_value(config, options.DTYPE))
-        self.checks: Sequence[str] = _value(config, options.CHECK)
+        self.checks: Sequence[str] = of_families(_value(config, options.CHECK))
         self.cases: int | None = _value(config, options.CASES)
         self.budget: float | None = _value(config, options.BUDGET)
         if self.budget is None and self.cases is None:

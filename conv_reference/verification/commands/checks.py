@@ -42,8 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def listed(names: Sequence[str], form: str = "text") -> str:
     """The rows of these names, by groups, as text or as JSON."""
-    groups = {entry.group for entry in catalogue.entries()}
-    catalogue.require_known(name for name in names if name not in groups)
+    catalogue.require_known(names)
     wanted = {*names}
     found = [
         entry

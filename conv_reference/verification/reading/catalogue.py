@@ -47,12 +47,12 @@ def entries() -> tuple[Entry, ...]:
 
 @cache
 def names() -> frozenset[str]:
-    """What can be asked for: the checks and their rows."""
-    return frozenset(name for entry in entries() for name in (entry.check, entry.name))
+    """What can be asked for: the checks, their rows and their families."""
+    return frozenset(name for entry in entries() for name in (entry.check, entry.name, entry.group))
 
 
 def require_known(wanted: Iterable[str]) -> None:
-    """Refuse a name that is neither a check's nor a row's.
+    """Refuse a name that is no check's, no row's and no family's.
 
     Raises:
         ValueError: when there is one; says which, and what is near it.
@@ -63,18 +63,32 @@ def require_known(wanted: Iterable[str]) -> None:
             raise ValueError(f"no check {name!r}; {accepted}{meant(name, names())}")
 
 
+def of_families(wanted: Iterable[str]) -> tuple[str, ...]:
+    """The names, a family's replaced by those of its checks; one that is a check's, too, is that.
+
+    >>> of_families(["jvp", "options"])
+    ('jvp', 'integers_for_pairs', 'padding_words', 'unbatched')
+    """
+    own = {name for entry in entries() for name in (entry.check, entry.name)}
+    checks: dict[str, tuple[str, ...]] = {name: (name,) for name in own}
+    for group in {entry.group for entry in entries()} - own:
+        checks[group] = tuple(entry.check for entry in entries() if entry.group == group)
+    return tuple(dict.fromkeys(check for name in wanted for check in checks.get(name, (name,))))
+
+
 def without(wanted: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
     """The names that ask for what is wanted, but for what is skipped.
 
     Args:
-        wanted: names of checks or rows; all but those on request where empty.
-        skipped: names of checks or rows.
+        wanted: names of checks, rows or families; all but those on request where empty.
+        skipped: names of checks, rows or families.
 
     Raises:
         ValueError: when nothing is left.
     """
+    wanted, skipped = of_families(wanted), of_families(skipped)
     if not skipped:
-        return tuple(wanted)
+        return wanted
     default = [e for e in entries() if not e.on_request]
     named = [e for e in entries() if {e.name, e.check} & {*wanted}]
     kept = [e for e in (named if wanted else default) if not {e.name, e.check} & {*skipped}]

@@ -15,7 +15,7 @@ MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float
 
 
 def known_check(name: str) -> None:
-    """Refuse a name that is neither a check's nor a row's.
+    """Refuse a name that is no check's, no row's and no family's.
 
     Raises:
         ValueError: one line, with what is near it.

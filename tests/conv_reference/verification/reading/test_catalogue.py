@@ -53,6 +53,21 @@ def test_a_name_that_is_not_there_is_refused_with_what_is_near() -> None:
         catalogue.require_known(["forward", "grad_inptu"])
 
 
+def test_every_heading_that_is_listed_may_be_asked_for() -> None:
+    groups = {entry.group for entry in catalogue.entries()}
+    catalogue.require_known(groups)
+    for group in groups:
+        assert catalogue.of_families([group])
+    assert catalogue.without(["surroundings"], []) == ("threads", "global_state")
+    assert catalogue.without(["bilinearity"], ["adjointness"]) == ("additivity", "homogeneity")
+    assert not {"two_backwards", "memory"} & {*catalogue.without([], ["aliasing"])}
+    assert "jvp" in catalogue.without([], ["aliasing"])
+
+
+def test_a_check_is_no_family_of_its_name() -> None:
+    assert catalogue.of_families(["vmap", "autocast", "vmap"]) == ("vmap", "autocast")
+
+
 def test_what_is_skipped_is_left_out_by_check_or_row() -> None:
     whole = catalogue.without((), ["jvp"])
     assert "jvp" not in whole
