@@ -20,6 +20,7 @@ from conv_reference import functional
 from conv_reference.geometry import Geometry
 from conv_reference.layer import Conv2d, ConvLayer_1
 from conv_reference.verification import TargetError, Verdict, as_target, assert_correct, verify
+from conv_reference.verification.options import DTYPES
 from conv_reference.verification.report import renderer
 from conv_reference.verification.work.children import Children
 
@@ -224,7 +225,7 @@ def never(input: Tensor, weight: Tensor) -> Tensor:
     [
         (
             {"dtypes": []},
-            "dtypes must be one or more of float64, float32, float16, bfloat16, got []",
+            f"dtypes must be one or more of {', '.join(DTYPES)}, got []",
         ),
         ({"dtypes": [torch.int32]}, "dtypes must be one or more of float64, "),
         ({"seed": -1}, "seed must be at least 0, got -1"),

@@ -17,6 +17,7 @@ from made_reports import RIGHT, row
 from conv_reference.cli import main
 from conv_reference.verification.commands.verify import add_arguments, opening
 from conv_reference.verification.execution import judge_case
+from conv_reference.verification.options import DTYPES
 from conv_reference.verification.report.view import status_of
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
@@ -367,7 +368,7 @@ def test_what_a_run_reads_is_not_overwritten(
     assert {file.read_text() for file in files} == {"conv = 'as it was'"}
 
 
-ALL = "float64, float32, float16, bfloat16"
+ALL = ", ".join(DTYPES)
 
 
 @pytest.mark.parametrize(
