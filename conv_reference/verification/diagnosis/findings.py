@@ -19,7 +19,11 @@ from conv_reference.verification.diagnosis.faults import (
     faults_of,
     first_own,
 )
-from conv_reference.verification.diagnosis.kept import filed_under_what_is_kept, smallest_alone
+from conv_reference.verification.diagnosis.kept import (
+    KEPT,
+    filed_under_what_is_kept,
+    smallest_alone,
+)
 from conv_reference.verification.diagnosis.kinds import (
     Condition,
     Kind,
@@ -33,6 +37,7 @@ from conv_reference.verification.diagnosis.mode_snippet import as_plain_torch
 from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
 from conv_reference.verification.diagnosis.outgrown import filed_under_what_larger_images_show
 from conv_reference.verification.diagnosis.ran import only_failing
+from conv_reference.verification.diagnosis.relaid import filed_by_what_mends
 from conv_reference.verification.diagnosis.switches import switched
 from conv_reference.verification.diagnosis.wider import with_wider
 from conv_reference.verification.diagnosis.wording import finding_of
@@ -43,7 +48,7 @@ from conv_reference.verification.model.result import Finding, Verdict
 PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
 _SORTING = 0.6  # of the time: the rest is for the smallest cases, without which nobody sees why
-_KEPT = 0.5  # of what is left
+_MENDING = 0.5  # of what is left
 _SHOWING = 0.7  # of what is left: the rest is for which of the findings are one
 _MOST_NAMED = 4  # rows
 _MOST_MESSAGES = 3  # of one line, beside the first
@@ -79,11 +84,14 @@ class Diagnosis:
         groups, more = with_wider(groups, dtypes, self.bench)
         shown = replace(self, bench=self.bench.within(_SHOWING))
         faults = faults_of(groups, shown.bench)
-        faults = filed_under_what_is_kept(faults, groups, self.bench.within(_KEPT))
+        faults = filed_under_what_is_kept(faults, groups, self.bench.within(_MENDING))
+        faults = filed_by_what_mends(faults, groups, self.bench.within(_MENDING))
         found = _numbered_by_place(
             each
             for number, fault in enumerate(faults, start=1)
-            for each in (shown.of_kept if fault.cause else shown.of_fault)(number, fault, groups)
+            for each in (shown.of_kept if fault.cause == KEPT else shown.of_fault)(
+                number, fault, groups
+            )
         )
         found = filed_under_what_larger_images_show(found, self.bench)
         found = filed_by_layouts(found, self.bench)
@@ -111,6 +119,7 @@ class Diagnosis:
                 said = " ".join(filter(None, (common, finding.circumstances)))
                 finding = replace(finding, circumstances=said)
             smallest.setdefault(kind.in_any_dtype, shown.case)
+            finding = replace(finding, cause=fault.cause or finding.cause)
             yield shown, replace(finding, fault=number, follows=follows)
 
     def of_kept(

@@ -20,7 +20,7 @@ from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.checks import all_rows, check_of
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.faults import Fault
-from conv_reference.verification.diagnosis.kinds import Kind, kind_of, products, row_of, size
+from conv_reference.verification.diagnosis.kinds import Kind, few_of, kind_of, row_of, size
 from conv_reference.verification.diagnosis.origins import Group, Groups
 from conv_reference.verification.diagnosis.reduce import smallest_failing
 from conv_reference.verification.execution import Settings, judge_case
@@ -37,8 +37,6 @@ KEPT = (
 )
 _Question = tuple[Case, str]  # a case, and the row that fails on it
 _MOST_ASKED = 24  # faults
-_CASES = 2  # of each kind, the smallest among them
-_MOST_PRODUCTS = 100_000  # of one
 _TIMES = 4
 _ROUNDS = 2  # in which other calls come before a case that passes
 _FURTHER = 7  # calls of one function for which a module of their own is made beforehand
@@ -69,12 +67,10 @@ def filed_under_what_is_kept(faults: Sequence[Fault], groups: Groups, bench: Ben
 
 def _questions(kind: Kind, groups: Groups) -> dict[_Question, str]:
     """A few of its failures, with the settings that they were met under; none of what is left."""
-    failures = sorted(groups[kind].failures, key=size)
-    judgement = failures[0].judgement
+    few = few_of(groups[kind].failures)
+    judgement = few[0].judgement
     if kind.known or judgement.crash or not row_of(judgement).repeatable:
         return {}
-    held = [f for f in failures if products(f.case) <= _MOST_PRODUCTS] or failures[:1]
-    few = held[:: max(1, len(held) // _CASES)][:_CASES]
     return {(f.case, f.judgement.check): f.judgement.setting for f in few}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks import Reported, Row, all_rows
@@ -11,6 +11,7 @@ from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
 
+_MOST_PRODUCTS = 100_000  # of a case that is asked again many times
 _SLIGHT = 2.0**-6  # relative to what it should be
 Condition = Callable[[Failure], bool]  # whether a failure is a fault of its own
 
@@ -72,6 +73,16 @@ def size(failure: Failure) -> tuple[bool, int, int]:
     empty = g.batch == 0  # it shows little: last
     work = products(failure.case) * 4 + g.input_size[0] * g.input_size[1]
     return empty, work, len(failure.case.layout)
+
+
+def few_of(failures: Iterable[Failure]) -> list[Failure]:
+    """The smallest, one of middle size and the largest that is asked again in a moment.
+
+    Of one kind may be several faults: what is said of all of them holds of small and of large ones.
+    """
+    by_size = sorted(failures, key=size)
+    held = [f for f in by_size if products(f.case) <= _MOST_PRODUCTS] or by_size[:1]
+    return [held[place] for place in sorted({0, len(held) // 2, len(held) - 1})]
 
 
 def products(case: Case) -> int:

@@ -157,6 +157,12 @@ def test_a_layer_that_is_called_twice_before_a_backward_pass_is_one_layer() -> N
     assert set(found) == {("open_graphs", "dK")}
 
 
+def test_of_a_change_that_nobody_noticed_it_is_said_what_would_have() -> None:
+    found = [j for j in judged(careless.Unsaved, f"saved_tensors {SIZES}") if not j.is_exact]
+    assert found
+    assert all("save_for_backward" in judgement.cause for judgement in found)
+
+
 def test_saved_copies_are_right() -> None:
     judgements = judged(careless.Copied, f"saved_tensors {SIZES}")
 
