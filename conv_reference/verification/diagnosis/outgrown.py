@@ -3,7 +3,8 @@
 Where stride or dilation is taken for another, a small image is refused, as nothing of it would be
 left, and a larger one has an answer of another shape. Which of the two a case shows depends on its
 size. So the image of the smallest case that raises is enlarged, step by step, until it no longer
-does: what fails there as another finding does is filed under that.
+does, and where it always does, its strides: what fails there as another finding does is filed under
+that.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from conv_reference.verification.model.result import Finding, Verdict
 Found = tuple[Failure, Finding]
 _MOST_ASKED = 6  # faults that raise
 _STEPS = 12  # by which an image is enlarged, each by one stride
+_STRIDES = 3  # by which both strides are, where that is of no avail
 
 
 def filed_under_what_larger_images_show(found: Sequence[Found], bench: Bench) -> list[Found]:
@@ -66,19 +68,32 @@ def _shown_beyond(failure: Failure, told: dict[Kind, int], bench: Bench) -> int 
             if step == 0:  # it is not the certificate that raises: its answers say nothing of it
                 return None
             fault = _first(kinds, told)
-            return None if _shows_plainly(failure, step, fault, told, bench) else fault
+            plain = _enlarged(_plain(geometry), step, geometry.stride)
+            return None if _shows_plainly(failure, plain, fault, told, bench) else fault
+    return _shown_by_strides(failure, told, bench) if answers else None
+
+
+def _shown_by_strides(failure: Failure, told: dict[Kind, int], bench: Bench) -> int | None:
+    """The fault that shows where larger strides round off what it raises for; None without one."""
+    own, geometry = kind_of(failure).in_any_dtype, failure.case.geometry
+    rows, columns = geometry.stride
+    for more in range(1, _STRIDES + 1):
+        strided = replace(geometry, stride=(rows + more, columns + more))
+        case = _certificate(failure.case, strided, bench)
+        kinds = _kinds(bench.failures_on([case]).get(case, ()))
+        if kinds and own not in kinds and case.geometry.stride == strided.stride:
+            fault, plain = _first(kinds, told), replace(_plain(geometry), stride=strided.stride)
+            return None if _shows_plainly(failure, plain, fault, told, bench) else fault
     return None
 
 
 def _shows_plainly(
-    failure: Failure, step: int, fault: int | None, told: dict[Kind, int], bench: Bench
+    failure: Failure, plain: Geometry, fault: int | None, told: dict[Kind, int], bench: Bench
 ) -> bool:
-    """Whether the fault shows on that image without the options: it is not why this raises."""
-    geometry = failure.case.geometry
-    plain = _plain(geometry)
-    if fault is None or geometry == plain:
+    """Whether the fault shows on an image without the options: it is not why this raises."""
+    if fault is None or failure.case.geometry == _plain(failure.case.geometry):
         return False
-    case = _certificate(failure.case, _enlarged(plain, step, geometry.stride), bench)
+    case = _certificate(failure.case, plain, bench)
     return _first(_kinds(bench.failures_on([case]).get(case, ())), told) == fault
 
 

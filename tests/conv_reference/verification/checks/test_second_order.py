@@ -17,6 +17,8 @@ from modes import (
 )
 
 from conv_reference import functional, layer
+from conv_reference.geometry import Geometry
+from conv_reference.verification.checks import all_checks
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.model.result import Verdict
 
@@ -78,3 +80,10 @@ def test_second_derivatives_taken_for_constants_are_found() -> None:
 def test_a_weight_gradient_that_leads_nowhere_has_no_third_order() -> None:
     (judgement,) = ask(several.saves_what_it_padded, "third_order")
     assert (judgement.verdict, judgement.actual) == (Verdict.WRONG, "no gradient")
+
+
+def test_finite_differences_of_an_empty_batch_are_not_asked_for() -> None:
+    """Of a NaN in the gradients of none torch's own check raises."""
+    check = all_checks()["gradgradcheck"]
+    assert check.answers(Geometry.parse("n1 h2 w3 k1"))
+    assert not check.answers(Geometry.parse("n0 h2 w3 k1"))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, unfold
-from torch.nn.grad import conv2d_weight
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explain import Explanation
@@ -90,12 +90,47 @@ def shrinking(input: Tensor, weight: Tensor, stride: Pair = (1, 1)) -> Tensor:
     return answer
 
 
+class _Undilated(torch.autograd.Function):
+    """Its dX takes no dilation: torch raises, but where a stride rounds that off."""
+
+    @staticmethod
+    def forward(ctx, X, K, stride, dilation):  # type: ignore[no-untyped-def]  # as users write it
+        ctx.save_for_backward(X, K)
+        ctx.options = stride, 0, dilation
+        return conv2d(X, K, None, *ctx.options)
+
+    @staticmethod
+    def backward(ctx, G):  # type: ignore[no-untyped-def]  # the same
+        (X, K), (stride, _, _) = ctx.saved_tensors, ctx.options
+        dX = conv2d_input(X.shape, K, G, stride)
+        return dX, conv2d_weight(X, K.shape, G, *ctx.options), None, None
+
+
+def undilated(
+    input: Tensor, weight: Tensor, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> Tensor:
+    answer: Tensor = _Undilated.apply(input, weight, stride, dilation)  # type: ignore[no-untyped-call]  # of torch
+    return answer
+
+
+def strided_and_dilated(
+    input: Tensor, weight: Tensor, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> Tensor:
+    """Two faults: any stride, and any dilation with none."""
+    Y = conv2d(input, weight, stride=stride, dilation=dilation)
+    if max(stride) > 1:
+        return Y + 1
+    return Y.view(0) if max(dilation) > 1 else Y
+
+
 @pytest.mark.parametrize(
     ("target", "larger", "raising", "is_filed"),
     [
         (exchanged, "h3 w3 k1x2 d1x2", "h1 w2 k1x2 d2x1", True),
         (shrinking, "h1 w5 k1 s1x3", "h1 w2 k1 s1x3", True),
         (of_three_by_three, "h3 w3 k2", "h1 w1 k1", True),
+        (undilated, "h1 w3 k1x2 s1x2 d1x2", "h1 w3 k1x2 d1x2", True),
+        (strided_and_dilated, "h3 w3 k1 s2", "h3 w3 k1x2 d1x2", False),
         (neither_small_nor_large, "h8 w1 k1", "h1 w1 k1", False),
         # On larger images it raises all the same; and it is wrong there for their size alone.
         (large_and_dilated, "h4 w1 k1", "h3 w1 k2x1 d2x1", False),
