@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         if len(asked) > 1:
             return in_turn(asked, _once)
         (alone,) = asked
-        return watched(alone, _once) if alone.watch else _once(alone)
+        return watched(alone, _once, shared.get_ready) if alone.watch else _once(alone)
 
 
 def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
@@ -144,7 +144,8 @@ def _deliver(arguments: argparse.Namespace, shown: Shown) -> None:
         shown.annotations,
         form=arguments.format,
         files=arguments.output or (),
-        quiet=arguments.quiet,
+        # What was right once, and is right again, needs no second page.
+        quiet=arguments.quiet or (getattr(arguments, "again", False) and not shown.view.status),
     )
 
 

@@ -56,7 +56,7 @@ class Shared:
 
     def __init__(self, *, lasts: bool = False) -> None:
         self._lasts, self._mark = lasts, _as_before()
-        self._made: Processes | None = None
+        self._made: Forking | None = None
 
     def processes(self, needed: Sequence[str], *, full_run: bool) -> Processes | None:
         """Where they come from; None where each run may see to that by itself.
@@ -74,6 +74,11 @@ class Shared:
             elif self._lasts:
                 self._made = Forking(full_run=full_run)
         return self._made
+
+    def get_ready(self) -> None:
+        """Have what every check needs imported for the runs to come, while nobody waits."""
+        if self._made is not None:
+            self._made.get_ready()
 
     def close(self) -> None:
         """End them, and what descends from them."""
@@ -116,7 +121,7 @@ def _serve(control: int, errors: int, mark: str) -> NoReturn:
     """As that process would begin by itself: in the environment, and with the files, of a child."""
     try:
         os.setsid()
-        for name in (signal.SIGTERM, signal.SIGHUP):
+        for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
             signal.signal(name, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor, own in enumerate((nothing, nothing, errors)):

@@ -29,7 +29,7 @@ FORKS = sys.platform == "linux"
 # What is asked, and the number of a process; of a fork 1 where every check is to be imported.
 MESSAGE = struct.Struct("=ci")
 ANSWER = struct.Struct("=i")
-FORK, STATUS = b"f", b"s"
+FORK, STATUS, READY = b"f", b"s", b"r"  # to get ready is not answered
 RUNNING = 1 << 16  # no status is as large
 _LAST = 5.0  # seconds that a process takes at most to be gone
 _SERVER_LIMIT = 120.0  # seconds for an answer of the process that forks, which may import torch
@@ -199,6 +199,10 @@ class Forking(Processes):
         fds = connection, shared, errors
         return _Forked(self._server, self._server.fork(fds, full_run=self._full_run))
 
+    def get_ready(self) -> None:
+        """Import what every check together needs, while nobody waits for a process."""
+        self._server.get_ready()
+
     def close(self) -> None:
         """End the process that forks, and all that descends from it."""
         self._server.close()
@@ -235,6 +239,11 @@ class Server:
             self._is_lost = True
         self._asked += 1
         return self._asked - 1
+
+    def get_ready(self) -> None:
+        """Ask for the imports that every check needs; one that has ended is not asked."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(MESSAGE.pack(READY, 1), socket.MSG_DONTWAIT)
 
     def number(self, place: int) -> int:
         """The number of the process that was asked for in this place; 0 where the server died."""

@@ -16,7 +16,7 @@ import traceback
 
 from conv_reference.verification.work import descent, worker
 from conv_reference.verification.work.importing import uncollected
-from conv_reference.verification.work.processes import ANSWER, FORK, MESSAGE, RUNNING
+from conv_reference.verification.work.processes import ANSWER, FORK, MESSAGE, READY, RUNNING
 
 _DESCRIBES = "conv_reference.verification.target.loading"  # what it takes to describe a target
 
@@ -31,7 +31,6 @@ def serve(control: int) -> None:
     descent.adopt()
     with uncollected():
         importlib.import_module(_DESCRIBES)
-    has_forked = False
     statuses: dict[int, int] = {}
     running: set[int] = set()
     with socket.socket(fileno=control) as parent:
@@ -40,6 +39,9 @@ def serve(control: int) -> None:
             if not message:
                 break
             asked, number = MESSAGE.unpack(message)
+            if asked == READY:
+                worker.prepare(full_run=True)
+                continue
             if asked == FORK:  # the number says whether every check is to be imported
                 answer = _forked(parent, fds)
                 statuses.pop(answer, None)
@@ -48,8 +50,7 @@ def serve(control: int) -> None:
                 _reap(statuses, running)
                 answer = statuses.get(number, RUNNING)
             parent.sendall(ANSWER.pack(answer))
-            if not has_forked:
-                has_forked = True
+            if asked == FORK:
                 worker.prepare(full_run=bool(number))
     descent.end_descendants(os.getpid())
 

@@ -115,6 +115,20 @@ def test_where_the_process_that_forks_cannot_start_it_is_told(
         children.describe()
 
 
+def has_dynamo(*_: Any) -> bool:
+    return "torch._dynamo" in sys.modules
+
+
+@pytest.mark.slow
+def test_what_every_check_needs_is_imported_while_nobody_waits() -> None:
+    with closing(FORKING()) as source:
+        with closing(Children(CONV2D, 1, source=source)) as children:
+            assert not once(children, has_dynamo)
+        source.get_ready()
+        with closing(Children(CONV2D, 1, source=source)) as children:
+            assert once(children, has_dynamo)
+
+
 def capacity(*_: Any) -> str | None:
     return os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 
