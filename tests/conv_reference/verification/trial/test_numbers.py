@@ -45,3 +45,10 @@ def test_a_sign_that_only_a_view_holds_counts(dtype: torch.dtype) -> None:
     values = torch.ones(2, dtype=dtype)
     assert same_numbers(torch._neg_view(values), -values)
     assert not same_numbers(torch._neg_view(values), values)
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_zeros_that_torch_keeps_nowhere_are_zeros(dtype: torch.dtype) -> None:
+    nowhere = torch._efficientzerotensor((2,), dtype=dtype)
+    assert same_numbers(nowhere, torch.zeros(2, dtype=dtype))
+    assert not same_numbers(nowhere, torch.ones(2, dtype=dtype))
