@@ -12,6 +12,7 @@ from refused import refused
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
+from conv_reference.verification.options import DTYPES
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,10 @@ from conv_reference.cli import main
         (["verify"], "no TARGET is given, and pyproject.toml has no targets"),
         (["verfy"], "'completion'); did you mean verify? (try conv-reference --help)"),
         (["verify", "torch.nn:Conv2d", "--budgt=3"], "--budgt=3; did you mean --budget? (try"),
-        (["verify", "torch.nn:Conv2d", "--dtype", "fp32"], "'bfloat16'); did you mean float32?"),
+        (
+            ["verify", "torch.nn:Conv2d", "--dtype", "fp32"],
+            f"{DTYPES[-1]!r}); did you mean float32?",
+        ),
         (["verify", "torch.nn:Conv2d", "--format", "md"], "'text'); did you mean markdown?"),
         (
             ["chapter", "--ephocs", "3"],
