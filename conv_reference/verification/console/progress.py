@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -17,10 +18,11 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
 INTERVAL = 10.0  # seconds between two lines in a log
+_UPDATES = 2  # of a bar, in a second: each is some 300 bytes
 STARTING = "starting: the target is imported"
 GATHERING = "gathering what was seen"
 
@@ -38,11 +40,17 @@ class Status:
     thing: str = "case"  # what is counted
     say: Callable[[str], None] = lambda _: None  # a line, at once
     hears: bool = True  # whether what is wrong is said before the report
+    deadline: float | None = None  # of ``time.monotonic``, when what is done now ends at the latest
 
     def hear(self, said: str) -> None:
         """Say what is known before the report, in one line."""
         if self.hears:
             self.say(f"conv-reference: {said}")
+
+    def until(self, deadline: float | None) -> None:
+        """Take note of when what is done from now on ends at the latest; None where nobody says."""
+        self.deadline = deadline
+        self.update(self)
 
     def __call__(self, done: int, total: int) -> None:
         """Take note of how many cases are judged, of how many; of none when they are planned."""
@@ -55,7 +63,7 @@ class Status:
 
     def begin(self, run: str) -> None:
         """Another run of the same command begins, of this name."""
-        self.run, self.done, self.total, self.begun = run, 0, 0, 0.0
+        self.run, self.done, self.total, self.begun, self.deadline = run, 0, 0, 0.0, None
         self.update(self)
 
     @property
@@ -67,17 +75,27 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of judging, at the pace so far; None where there is none yet."""
-        taken = time.monotonic() - self.begun
-        if self.done < 2 or not 0 < self.done < self.total or taken <= 0:
-            return None
-        return taken / self.done * (self.total - self.done)
+        """At the pace so far, but no longer than the clock lets it go on; None: nobody knows."""
+        now = time.monotonic()
+        most = math.inf if self.deadline is None else max(0.0, self.deadline - now)
+        taken, pace = now - self.begun, math.inf
+        if 1 < self.done < self.total and taken > 0:
+            pace = taken / self.done * (self.total - self.done)
+        left = min(pace, most)
+        return None if left == math.inf else left
+
+    @property
+    def left(self) -> str:
+        """The time left, in words; empty where nobody knows."""
+        seconds = self.seconds_left
+        if seconds is None:
+            return ""
+        gathering = 0 < self.total <= self.done  # it ends as soon as nothing is left to be asked
+        return f"{'at most' if gathering else 'about'} {_seconds(seconds)} left"
 
     def __str__(self) -> str:
-        if not 0 < self.done < self.total:
-            return self.phase
-        left = "" if self.seconds_left is None else f", about {_seconds(self.seconds_left)} left"
-        return f"{self.phase}, {self.done:,} of {self.total:,}{left}"
+        counted = f"{self.done:,} of {self.total:,}" if 0 < self.done < self.total else ""
+        return ", ".join(filter(None, (self.phase, counted, self.left)))
 
 
 @contextmanager
@@ -104,9 +122,11 @@ def shown(
 
 @contextmanager
 def _bar(console: Console, thing: str) -> Iterator[Status]:
-    counted = (MofNCompleteColumn(), TimeRemainingColumn(compact=True), TextColumn("left"))
-    columns = (TextColumn("{task.description}"), BarColumn(), *map(Counted, counted))
-    with Progress(*columns, console=console, transient=True) as bar:
+    status = Status(thing=thing)
+    counted = Counted(MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), counted, _Left(status))
+    bars = Progress(*columns, console=console, transient=True, refresh_per_second=_UPDATES)
+    with bars as bar:
         task = bar.add_task(STARTING, total=None)
 
         def update(status: Status) -> None:
@@ -116,7 +136,20 @@ def _bar(console: Console, thing: str) -> Iterator[Status]:
         def say(line: str) -> None:
             bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-        yield Status(update, thing=thing, say=say)
+        status.update, status.say = update, say
+        yield status
+
+
+class _Left(ProgressColumn):
+    """The time left, as a log has it."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__()
+        self._status = status
+
+    def render(self, task: Task) -> RenderableType:  # noqa: ARG002 (the status knows more)
+        """The words."""
+        return Text(self._status.left)
 
 
 class Counted(ProgressColumn):

@@ -195,8 +195,8 @@ BUDGET = Option(
     keyword="budget",
     group=TRIED,
     help="alone, the number of cases follows from it, 500 a second, and the clock cuts at three "
-    "times as much, waiting for a busy processor not counted; beside --cases it is the time limit "
-    f"itself ({DEFAULT_BUDGET:g})",
+    "times as much, six on a busy processor; beside --cases it is the time limit itself; what "
+    f"failed is taken apart for twice as long, 20 to 60 s ({DEFAULT_BUDGET:g})",
     kind=float,
     metavar="SECONDS",
     valid=_finite_above_0,

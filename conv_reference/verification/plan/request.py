@@ -12,6 +12,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import DEFAULT_BUDGET, DEFAULT_CASES, planned
 
 OVERRUN = 3  # times the budget, after which the clock cuts a run that was sized by it
+TAKING_APART = 2  # times the budget, for which failures are taken apart
 LEAST_LIMIT = 10.0  # seconds that such a run has at least: on a busy machine a start takes some
 
 

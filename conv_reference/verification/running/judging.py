@@ -18,6 +18,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.running.timed import tell
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.work import descent
 from conv_reference.verification.work.backend import Backend
@@ -25,6 +26,7 @@ from conv_reference.verification.work.child import MOST_WAITS
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.pace import Size
 
+_MOST_OF_A_BUDGET = 2  # times the limit of a run whose budget is given, on a busy machine
 _WORTHWHILE = 0.5  # seconds: for less nothing is begun again
 MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
 Progress = Callable[[int, int], None]  # cases judged, cases planned
@@ -82,7 +84,13 @@ def judged(
         met: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not asked again.
     """
-    clock = Clock(backend, request.time_limit, strict=request.is_strict_limit)
+    clock = Clock(
+        backend,
+        request.time_limit,
+        strict=request.is_strict_limit,
+        most=_MOST_OF_A_BUDGET if request.budget is not None else MOST_WAITS,
+        progress=progress,
+    )
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
@@ -160,6 +168,8 @@ class Clock:
     backend: Backend
     limit: float | None  # seconds; None where there is none
     strict: bool = True  # whether all of the time counts
+    most: float = MOST_WAITS  # times the limit, whatever others had of the processor
+    progress: object = None
     begun: float = field(default_factory=time.monotonic)
     deadline: float | None = field(init=False)
     _delays: Mapping[int, float] = field(init=False)  # of the processes, at first
@@ -167,6 +177,7 @@ class Clock:
     def __post_init__(self) -> None:
         self.deadline = None if self.limit is None else self.begun + self.limit
         self._delays = {} if self.strict else self._delayed()
+        tell(self.progress, self.deadline)
 
     @property
     def is_over(self) -> bool:
@@ -179,7 +190,8 @@ class Clock:
             return False
         delays = [d - self._delays.get(n, 0.0) for n, d in self._delayed().items()]
         lost = fmean(delays) if delays else 0.0
-        self.deadline = self.begun + min(self.limit + lost, MOST_WAITS * self.limit)
+        self.deadline = self.begun + min(self.limit + lost, self.most * self.limit)
+        tell(self.progress, self.deadline)
         return self.deadline - time.monotonic() > _WORTHWHILE
 
     def _delayed(self) -> dict[int, float]:

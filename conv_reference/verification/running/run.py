@@ -36,7 +36,7 @@ from conv_reference.verification.model.result import (
     Verdict,
 )
 from conv_reference.verification.plan.plan import Plan
-from conv_reference.verification.plan.request import Request
+from conv_reference.verification.plan.request import TAKING_APART, Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
 from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
@@ -44,6 +44,7 @@ from conv_reference.verification.running.elsewhere import Elsewhere, Spared, put
 from conv_reference.verification.running.first import First
 from conv_reference.verification.running.judging import MOST_ALIKE, Judged, Progress, judged
 from conv_reference.verification.running.sweeping import Swept, swept
+from conv_reference.verification.running.timed import tell
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
@@ -84,7 +85,7 @@ class Run:
                 held.callback(auditor.close)
             done = self._carried_out(chosen, progress, auditor)
         with done.after.stop.heard():
-            return self._report(done, require)
+            return self._report(done, require, progress)
 
     def _carried_out(
         self, chosen: Plan, progress: Progress | None, auditor: Backend | None
@@ -114,13 +115,13 @@ class Run:
         )
         return _CarriedOut(chosen, outcome, sweep, audited, elsewhere, after)
 
-    def _report(self, done: _CarriedOut, require: Verdict) -> Report:
+    def _report(self, done: _CarriedOut, require: Verdict, progress: Progress | None) -> Report:
         chosen, outcome, sweep = done.chosen, done.outcome, done.sweep
         checks = self._checks(chosen)
         not_asked = _not_asked(self.target, checks)
         rows = self._rows(chosen) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
-        gathered = self._findings(tally, done.after)
+        gathered = self._findings(tally, done.after, progress)
         interrupted = done.after.interrupted
         for failure in gathered.more:  # some are of the certificate, which may not be asked for
             tally.add(failure.case, _of_rows([failure.judgement], rows))
@@ -236,13 +237,14 @@ class Run:
         """Those that are asked for."""
         return selected_rows(self._checks(chosen), self.wanted.checks)
 
-    def _findings(self, tally: Tally, after: _After) -> Gathered:
+    def _findings(self, tally: Tally, after: _After, progress: Progress | None) -> Gathered:
         """What failed, taken apart; where that is interrupted, or fails, as it was met."""
         patience = 0.0 if after.interrupted else _patience(self.wanted)
         failures, judged_in = tally.failures(), tally.judged_in
 
         def taken_apart(seconds: float) -> Gathered:
             deadline = time.monotonic() + seconds
+            tell(progress, deadline if failures else None)
             bench = Bench(
                 self.target,
                 self.backend,
@@ -365,7 +367,9 @@ def _coverage(chosen: Plan, tried: Sequence[Case], refused: Container[Case]) -> 
 def _patience(wanted: Request) -> float:
     """Seconds for taking failures apart: a short run is not to end in a long wait."""
     limit = wanted.time_limit
-    return PATIENCE if limit is None else min(PATIENCE, max(PATIENCE / 3, limit))
+    if limit is None or wanted.budget is None:
+        return PATIENCE
+    return min(PATIENCE, max(PATIENCE / 3, TAKING_APART * wanted.budget))
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:

@@ -38,6 +38,45 @@ def test_the_time_left_follows_from_the_pace(monkeypatch: pytest.MonkeyPatch) ->
     assert str(status) == "judging cases, 100 of 1,000, about 8 min left"
 
 
+def test_the_time_left_is_no_longer_than_the_clock_lets_it_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    status = Status()
+    status.until(130.0)
+    status(0, 1_000)
+    assert str(status) == "judging cases, about 30 s left"
+    now[0] += 10.0
+    status(50, 1_000)
+    assert str(status) == "judging cases, 50 of 1,000, about 20 s left"
+    status(900, 1_000)
+    assert str(status) == "judging cases, 900 of 1,000, about 1 s left"
+    now[0] += 60.0
+    assert str(status) == "judging cases, 900 of 1,000, about 0 s left"
+    status.until(190.0)
+    status(950, 950)
+    assert str(status) == f"{GATHERING}, at most 20 s left"
+    status.begin("fresh cases")
+    assert str(status) == f"fresh cases: {STARTING}"
+
+
+def test_a_bar_is_brief_and_leaves_nothing_on_the_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with shown() as status:
+        status.until(time.monotonic() + 60)
+        for done in range(2_000):
+            status(done, 2_000)
+    written = capsys.readouterr().err
+    assert "judging cases" in written
+    assert "left" in written
+    assert len(written) < 20_000  # an update for each case would be a hundred times that
+    assert written.endswith("\x1b[2K")  # the line is taken away
+
+
 def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     with shown(interval=0.01) as status:
         status(30, 100)

@@ -56,6 +56,23 @@ def test_nobody_is_waited_for_without_end(busy: list[float]) -> None:
     assert not clock.put_off()
 
 
+def test_the_limit_is_told_and_that_it_is_put_off_by_its_own_length_at_most(
+    busy: list[float],
+) -> None:
+    told = []
+
+    class Told:
+        def until(self, deadline: float | None) -> None:
+            told.append(deadline)
+
+    clock = Clock(HERE, 10.0, strict=False, most=2, progress=Told(), begun=100.0)
+    busy[:] = 1000.0, 111.0
+    assert clock.put_off()
+    busy[:] = 2000.0, 121.0
+    assert not clock.put_off()
+    assert told == [110.0, 120.0, 120.0]
+
+
 def test_a_limit_that_was_given_is_kept(busy: list[float]) -> None:
     clock = Clock(HERE, 10.0, strict=True, begun=100.0)
     busy[:] = 1000.0, 110.1
@@ -117,8 +134,8 @@ def test_the_clock_begins_when_the_target_is_there(monkeypatch: pytest.MonkeyPat
         late[0] += 1_000.0
         return described(here)
 
-    def begun_now(backend: Any, limit: float | None, *, strict: bool) -> Clock:
-        return Clock(backend, limit, strict=strict, begun=time.monotonic())
+    def begun_now(backend: Any, limit: float | None, **others: Any) -> Clock:
+        return Clock(backend, limit, begun=time.monotonic(), **others)
 
     monkeypatch.setattr("time.monotonic", lambda: real() + late[0])
     monkeypatch.setattr(judging, "Clock", begun_now)

@@ -13,6 +13,7 @@ from torch.nn.functional import conv2d
 from conv_reference.verification import Report, Verdict, verify
 from conv_reference.verification.diagnosis import findings as findings_module
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.findings import Diagnosis, Gathered
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.plan.plan import plan
@@ -83,6 +84,24 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     assert report.judged == 20
     assert next(c for c in report.checks if c.name == "forward").verdict == Verdict.EXACT
     assert unreached(report) == [f"not reached: {report.planned - 20} cases of certificate"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds"), [(None, 60.0), (1.0, 20.0), (15.0, 30.0), (1_000.0, 60.0)]
+)
+def test_what_failed_is_taken_apart_for_twice_the_budget(
+    budget: float | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def gathered(own: Diagnosis) -> Gathered:
+        given.append(own.bench.left)
+        return Gathered((), ())
+
+    monkeypatch.setattr(Diagnosis, "gathered", gathered)
+    monkeypatch.setattr("time.monotonic", lambda: 1_000.0)
+    verify(faulty.flipped_kernel, dtypes="float32", checks="forward", budget=budget, cases=9)
+    assert given == [seconds]
 
 
 def test_a_second_interrupt_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
