@@ -23,7 +23,13 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
+from conv_reference.verification.trial.trial import (
+    TargetRaised,
+    Trial,
+    each_asked,
+    target_code,
+    under,
+)
 
 _MORE = 3  # samples of a larger batch
 _Call = Callable[[Call], Any]
@@ -125,24 +131,30 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
     Whether what comes before is answered is a question of other checks.
     """
     kinds = [*_ON_THE_SAME_TENSORS, *_OF_OTHERS]
-    for said in trial.some(kinds):
-        height, width = trial.case.geometry.input_size
-        wider = replace(trial.case.geometry, input_size=(height, width + kinds.index(said)))
-        own = _of(trial, wider) or trial
-        call = own.call()
-        if said in _ON_THE_SAME_TENSORS:
-            with suppress(TargetRaised), target_code("Y"):
-                _ON_THE_SAME_TENSORS[said](call)
-        else:
-            other = _OF_OTHERS[said](own)
-            if other is None:
-                continue
-            with suppress(TargetRaised):
-                observe(other.call())
-        with under(said):
-            found = observe(call)
-        for judgement in against_oracle(own, "calls_before", found, said, missing=True):
-            yield judgement if judgement.is_exact else replace(judgement, case=own.case)
+    with each_asked() as one:
+        for said in trial.some(kinds):
+            with one():
+                yield from _after(trial, said, kinds.index(said))
+
+
+def _after(trial: Trial, said: str, wider: int) -> Iterator[Judgement]:
+    """One call after another of one kind, on an image that is wider by so many columns."""
+    height, width = trial.case.geometry.input_size
+    own = _of(trial, replace(trial.case.geometry, input_size=(height, width + wider))) or trial
+    call = own.call()
+    if said in _ON_THE_SAME_TENSORS:
+        with suppress(TargetRaised), target_code("Y"):
+            _ON_THE_SAME_TENSORS[said](call)
+    else:
+        other = _OF_OTHERS[said](own)
+        if other is None:
+            return
+        with suppress(TargetRaised):
+            observe(other.call())
+    with under(said):
+        found = observe(call)
+    for judgement in against_oracle(own, "calls_before", found, said, missing=True):
+        yield judgement if judgement.is_exact else replace(judgement, case=own.case)
 
 
 def _no_options(target: Target) -> str | None:
@@ -168,22 +180,27 @@ def options_before(trial: Trial) -> Iterator[Judgement]:
     sizes of its own, as for ``calls_before``.
     """
     kinds = [*product(_WITH_OTHER_OPTIONS, (True, False))]
-    for kind in trial.some(kinds):
-        said, graph = kind
-        height, width = trial.case.geometry.input_size
-        own = _of(
-            trial, replace(trial.case.geometry, input_size=(height, width + kinds.index(kind)))
-        )
-        other = _drawn(own, _WITH_OTHER_OPTIONS[said]) if own else None
-        if own is None or other is None:
-            continue
-        with torch.set_grad_enabled(graph), suppress(TargetRaised):
-            _answers(other.call(), graph=graph)
-        said += "" if graph else ", both without gradients"
-        with torch.set_grad_enabled(graph), under(said):
-            found = _answers(own.call(), graph=graph)
-        for judgement in against_oracle(own, "options_before", found, said, missing=graph):
-            yield judgement if judgement.is_exact else replace(judgement, case=own.case)
+    with each_asked() as one:
+        for kind in trial.some(kinds):
+            said, graph = kind
+            with one():
+                yield from _after_others(trial, said, graph=graph, wider=kinds.index(kind))
+
+
+def _after_others(trial: Trial, said: str, *, graph: bool, wider: int) -> Iterator[Judgement]:
+    """One call after another with other options; see ``_after``."""
+    height, width = trial.case.geometry.input_size
+    own = _of(trial, replace(trial.case.geometry, input_size=(height, width + wider)))
+    other = _drawn(own, _WITH_OTHER_OPTIONS[said]) if own else None
+    if own is None or other is None:
+        return
+    with torch.set_grad_enabled(graph), suppress(TargetRaised):
+        _answers(other.call(), graph=graph)
+    said += "" if graph else ", both without gradients"
+    with torch.set_grad_enabled(graph), under(said):
+        found = _answers(own.call(), graph=graph)
+    for judgement in against_oracle(own, "options_before", found, said, missing=graph):
+        yield judgement if judgement.is_exact else replace(judgement, case=own.case)
 
 
 def _answers(call: Call, *, graph: bool) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from conv_reference.verification.trial.multilinear import (
     Variable,
     convolution,
 )
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import Trial, each_asked, target_code
 
 _Function = Callable[..., tuple[Any, ...]]  # of tensors
 _MOST_DERIVATIVES = 2  # the third order has a check of its own
@@ -74,11 +74,13 @@ _QUANTITY = "Y under composed transforms"  # one for all words: what fails in se
 )
 def compositions(trial: Trial) -> Iterator[Judgement]:
     """Each word of transforms, over integers of which no sum rounds."""
-    for word in trial.some(WORDS):
-        composed = _Composed.of(trial, word)
-        integers = Integers.of(trial, terms=composed.most_products)
-        if integers is not None:
-            yield from _judged(trial, word, composed, integers)
+    with each_asked() as one:
+        for word in trial.some(WORDS):
+            composed = _Composed.of(trial, word)
+            integers = Integers.of(trial, terms=composed.most_products)
+            if integers is not None:
+                with one():
+                    yield from _judged(trial, word, composed, integers)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.integers import DIRECTIONS, Integers, addends, along, at, own
 from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.terms import explained_in_terms
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import Trial, each_asked, target_code
 
 _Function = Callable[..., Any]  # of tensors
 _Tensors = tuple[Any, ...]
@@ -147,16 +147,20 @@ def jvp(trial: Trial) -> Iterator[Judgement]:
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    for subset, call, tangents in _moved(trial, point):
-        with target_code(_quantity(subset)):
-            pair = torch.func.jvp(
-                _function_of(call, tangents), _primals(call, tangents), tuple(tangents.values())
-            )
-            actual = looked_at(pair[1])
-        if isinstance(actual, Tensor) and not actual.any() and carries_no_tangent(call):
-            yield no_forward_mode("jvp")
-            return
-        yield _tangent_judged("jvp", trial, point, subset, actual)
+    with each_asked() as one:
+        for subset, call, tangents in _moved(trial, point):
+            with one():
+                with target_code(_quantity(subset)):
+                    pair = torch.func.jvp(
+                        _function_of(call, tangents),
+                        _primals(call, tangents),
+                        tuple(tangents.values()),
+                    )
+                    actual = looked_at(pair[1])
+                if isinstance(actual, Tensor) and not actual.any() and carries_no_tangent(call):
+                    yield no_forward_mode("jvp")
+                    return
+                yield _tangent_judged("jvp", trial, point, subset, actual)
 
 
 def _moved(trial: Trial, point: _Tangents) -> Iterator[tuple[str, Call, dict[str, Tensor]]]:
@@ -199,17 +203,22 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     point = _Tangents.drawn(trial)
     if point is None:
         return
-    for subset, call, tangents in _moved(trial, point):
-        primals = zip(_primals(call, tangents), tangents.values(), strict=True)
-        with target_code(_quantity(subset)), forward_ad.dual_level():
-            duals = (forward_ad.make_dual(primal.detach(), tangent) for primal, tangent in primals)
-            Y = _function_of(call, tangents)(*duals)
-            actual = forward_ad.unpack_dual(Y).tangent
-            actual = looked_at(actual if actual is None else actual.clone())
-        if actual is None and carries_no_tangent(call):
-            yield no_forward_mode("dual_numbers")
-            return
-        yield _tangent_judged("dual_numbers", trial, point, subset, actual)
+    with each_asked() as one:
+        for subset, call, tangents in _moved(trial, point):
+            with one():
+                primals = zip(_primals(call, tangents), tangents.values(), strict=True)
+                with target_code(_quantity(subset)), forward_ad.dual_level():
+                    duals = (
+                        forward_ad.make_dual(primal.detach(), tangent)
+                        for primal, tangent in primals
+                    )
+                    Y = _function_of(call, tangents)(*duals)
+                    actual = forward_ad.unpack_dual(Y).tangent
+                    actual = looked_at(actual if actual is None else actual.clone())
+                if actual is None and carries_no_tangent(call):
+                    yield no_forward_mode("dual_numbers")
+                    return
+                yield _tangent_judged("dual_numbers", trial, point, subset, actual)
 
 
 @check(

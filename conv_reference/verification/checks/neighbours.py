@@ -24,7 +24,13 @@ from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, explained
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
+from conv_reference.verification.trial.trial import (
+    TargetRaised,
+    Trial,
+    each_asked,
+    target_code,
+    under,
+)
 
 
 @contextmanager
@@ -79,11 +85,13 @@ _SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 )
 def settings(trial: Trial) -> Iterator[Judgement]:
     """Some settings in turn, each with a call, forward and backward."""
-    for said in trial.some(_SETTINGS):
-        call = trial.call()
-        with _SETTINGS[said](), under(said):
-            found = observe(call)
-        yield from against_oracle(trial, "settings", found, said)
+    with each_asked() as one:
+        for said in trial.some(_SETTINGS):
+            call = trial.call()
+            with one():
+                with _SETTINGS[said](), under(said):
+                    found = observe(call)
+                yield from against_oracle(trial, "settings", found, said)
 
 
 _Gradients = Callable[[Call], tuple[Tensor, ...]]
@@ -186,20 +194,21 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
     plain = observe(trial.call(operands))
     if any(not isinstance(value, Tensor) for value in plain.values()):
         return  # reported by the certificate
-    for said in trial.some(_NEIGHBOURS):
-        gradients = _NEIGHBOURS[said]
-        call = trial.call(operands)
-        if not call.leaves:
-            return
-        try:
-            with under(said), target_code(next(iter(call.leaves))):
-                found = gradients(call)
-        except TargetRaised:
-            if gradients is _MAY_RAISE:
-                continue
-            raise
-        named = dict(zip(call.leaves, found, strict=True))
-        yield from against_oracle(trial, "graph_neighbours", named, said, operands=doubled)
+    with each_asked() as one:
+        for said in trial.some(_NEIGHBOURS):
+            call = trial.call(operands)
+            if not call.leaves:
+                return
+            with one():
+                try:
+                    with under(said), target_code(next(iter(call.leaves))):
+                        found = _NEIGHBOURS[said](call)
+                except TargetRaised:
+                    if _NEIGHBOURS[said] is _MAY_RAISE:
+                        continue
+                    raise
+                named = dict(zip(call.leaves, found, strict=True))
+                yield from against_oracle(trial, "graph_neighbours", named, said, operands=doubled)
 
 
 @check(

@@ -24,7 +24,7 @@ from conv_reference.verification.trial.judge import Expected, whole
 from conv_reference.verification.trial.layouts import lay_out
 from conv_reference.verification.trial.returned import Misfit, intercepted_backward, resized
 from conv_reference.verification.trial.terms import explained_in_terms
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import Trial, each_asked, target_code
 
 _LETTERS = "V, W and v are the upstream gradients of dX, dK and db"
 
@@ -97,8 +97,10 @@ def double_backward(trial: Trial) -> Iterator[Judgement]:
     upstream = {name: integers.like(QUANTITIES[name].of) for name in GRADIENTS}
     point = _Point(integers.operands(), upstream)
     together, *others = _questions(trial)
-    for asked, mask in (together, *trial.some(others)):
-        yield from _first_order(trial, point, asked, mask)
+    with each_asked() as one:
+        for asked, mask in (together, *trial.some(others)):
+            with one():
+                yield from _first_order(trial, point, asked, mask)
 
 
 def _first_order(

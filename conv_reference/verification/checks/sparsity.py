@@ -10,7 +10,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import Trial
+from conv_reference.verification.trial.trial import Trial, each_asked
 
 # Operands, each with a dimension of which one slice is zero, and what that slice is.
 _SLICES = (
@@ -38,12 +38,14 @@ _SLICES = (
 def structured_zeros(trial: Trial) -> Iterator[Judgement]:
     """One slice of one operand, all zero; in a brief run another one for each case."""
     plain = replace(trial, case=trial.case.contiguous())
-    for role, dim, what in trial.some(_SLICES):
-        tensor = getattr(plain.operands, role).clone()
-        if tensor.numel() == 0:
-            continue
-        tensor.select(dim, tensor.shape[dim] - 1).zero_()
-        operands = replace(plain.operands, **{role: tensor})
-        found = observe(plain.call(operands))
-        said = f"the last {what} of {LETTERS[role]} is all zero"
-        yield from against_oracle(plain, "structured_zeros", found, said, operands=operands)
+    with each_asked() as one:
+        for role, dim, what in trial.some(_SLICES):
+            tensor = getattr(plain.operands, role).clone()
+            if tensor.numel() == 0:
+                continue
+            tensor.select(dim, tensor.shape[dim] - 1).zero_()
+            operands = replace(plain.operands, **{role: tensor})
+            said = f"the last {what} of {LETTERS[role]} is all zero"
+            with one():
+                found = observe(plain.call(operands))
+                yield from against_oracle(plain, "structured_zeros", found, said, operands=operands)

@@ -21,7 +21,7 @@ from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, answer
 from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.raised import thrown_of
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial, each_asked, target_code
 
 # Of the dimension that is mapped over, one of these for each case: a rule that squeezes fails of
 # one, one that works in blocks fails of many. The commonest is the quickest.
@@ -133,33 +133,37 @@ def vmap(trial: Trial) -> Iterator[Judgement]:
     mapped = _Mapped.drawn(trial)
     if mapped is None:
         return
-    answers: list[tuple[str, Quantity, Any]] = []
+    judged: list[tuple[str, Judgement]] = []
+    with each_asked() as one:
+        for letters in _subsets(trial):
+            expected = _expected_Y(trial, mapped, letters)
+            for out_dim, dims in trial.some(enumerate(dims_of(trial, letters)), letters):
+                with one():
+                    quantity, actual = _mapped_over(trial, mapped, dims, out_dim)
+                    judgement = trial.judge("vmap", str(quantity), actual, expected)
+                    judged.append((letters, judgement.about(quantity)))
+        wrong_alone = {letters for letters, judgement in judged if judgement.verdict in FAILURES}
+        for letters, judgement in judged:
+            together = judgement.verdict in FAILURES and wrong_alone.isdisjoint(letters)
+            yield _only_together(judgement, letters) if together else judgement
+
+
+def _mapped_over(
+    trial: Trial, mapped: _Mapped, dims: Mapping[str, int], out_dim: int
+) -> tuple[Quantity, Any]:
+    """Y with some of its arguments mapped over, each along a dimension; mapped first in Y."""
     ranks = len(trial.shapes["Y"]) + 1
-    for letters in _subsets(trial):
-        for out_dim, dims in trial.some(enumerate(dims_of(trial, letters)), letters):
-            call = mapped.call(trial)
-            given = call.arguments
-            given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}
-            in_dims = tuple(dims.get(letter) for letter in given)
-            quantity = Quantity("Y", tuple(dims), tuple(dims.values()))
-            with target_code(quantity):
-                mapping = torch.func.vmap(call.function, in_dims, out_dim % ranks)
-                actual = mapping(*given.values())
-            if isinstance(actual, Tensor):
-                actual = actual.movedim(out_dim % ranks, 0)
-            answers.append((letters, quantity, actual))
-    expected = {letters: _expected_Y(trial, mapped, letters) for letters in _subsets(trial)}
-    judged = [
-        (
-            letters,
-            trial.judge("vmap", str(quantity), actual, expected[letters]).about(quantity),
-        )
-        for letters, quantity, actual in answers
-    ]
-    wrong_alone = {letters for letters, judgement in judged if judgement.verdict in FAILURES}
-    for letters, judgement in judged:
-        together = judgement.verdict in FAILURES and wrong_alone.isdisjoint(letters)
-        yield _only_together(judgement, letters) if together else judgement
+    call = mapped.call(trial)
+    given = call.arguments
+    given |= {letter: mapped.handed(trial, letter, dim) for letter, dim in dims.items()}
+    in_dims = tuple(dims.get(letter) for letter in given)
+    quantity = Quantity("Y", tuple(dims), tuple(dims.values()))
+    with target_code(quantity):
+        mapping = torch.func.vmap(call.function, in_dims, out_dim % ranks)
+        actual = mapping(*given.values())
+    if isinstance(actual, Tensor):
+        actual = actual.movedim(out_dim % ranks, 0)
+    return quantity, actual
 
 
 def _only_together(judgement: Judgement, letters: str) -> Judgement:
@@ -186,25 +190,33 @@ def vmap_nested(trial: Trial) -> Iterator[Judgement]:
     inner, outer = _Mapped.drawn(trial, _INNER), _Mapped.drawn(trial, _OUTER)
     if inner is None or outer is None:
         return
-    for first, second in trial.some([("X", "K"), ("K", "X")]):
-        call = inner.call(trial)
-        given = call.arguments
-        given[first] = outer.handed(trial, first, 0)
-        given[second] = inner.handed(trial, second, 1)
-        quantity = Quantity("Y", (first, second), (0, 1), nested=True)
-        with target_code(quantity):
-            within = torch.func.vmap(call.function, tuple(_at(n, second, 1) for n in given))
-            around = torch.func.vmap(within, tuple(_at(n, first, 0) for n in given))
-            actual = around(*given.values())
-        if isinstance(actual, Tensor) and actual.shape[:2] == (_OUTER, _INNER):
-            actual = actual.flatten(0, 1)
-        slices = [
-            inner.slice(second, j) | {ROLE_OF[first]: outer.stacks[first][i]}
-            for i in range(_OUTER)
-            for j in range(_INNER)
-        ]
-        expected = _stacked(trial, "Y", slices)
-        yield trial.judge("vmap_nested", str(quantity), actual, expected).about(quantity)
+    with each_asked() as one:
+        for first, second in trial.some([("X", "K"), ("K", "X")]):
+            with one():
+                yield _nested(trial, (first, outer), (second, inner))
+
+
+def _nested(trial: Trial, around: tuple[str, _Mapped], within: tuple[str, _Mapped]) -> Judgement:
+    """One argument mapped over inside of another, against the two loops."""
+    (first, outer), (second, inner) = around, within
+    call = inner.call(trial)
+    given = call.arguments
+    given[first] = outer.handed(trial, first, 0)
+    given[second] = inner.handed(trial, second, 1)
+    quantity = Quantity("Y", (first, second), (0, 1), nested=True)
+    with target_code(quantity):
+        mapping = torch.func.vmap(call.function, tuple(_at(n, second, 1) for n in given))
+        mapping = torch.func.vmap(mapping, tuple(_at(n, first, 0) for n in given))
+        actual = mapping(*given.values())
+    if isinstance(actual, Tensor) and actual.shape[:2] == (_OUTER, _INNER):
+        actual = actual.flatten(0, 1)
+    slices = [
+        inner.slice(second, j) | {ROLE_OF[first]: outer.stacks[first][i]}
+        for i in range(_OUTER)
+        for j in range(_INNER)
+    ]
+    expected = _stacked(trial, "Y", slices)
+    return trial.judge("vmap_nested", str(quantity), actual, expected).about(quantity)
 
 
 def _at(name: str, mapped: str, dim: int) -> int | None:
@@ -229,21 +241,26 @@ def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     mapped = _Mapped.drawn(trial)
     if mapped is None:
         return
-    answers: list[tuple[str, str, Any]] = []
     alone, together = ("X", "K", "G"), ("XG", "XKG")
-    for letters in (*trial.some(alone, "alone"), *trial.some(together, "together")):
-        call = mapped.call(trial)
-        given = call.arguments | {"G": call.G}
-        given |= {letter: mapped.handed(trial, letter, 0) for letter in letters}
-        in_dims = tuple(0 if letter in letters else None for letter in given)
-        with target_code(Quantity("dX", tuple(letters))):
-            found = torch.func.vmap(_gradients_of(call), in_dims)(*given.values())
-        answers += [(letters, name, actual) for name, actual in zip(GRADIENTS, found, strict=False)]
-    expected = {letters: _expected_gradients(trial, mapped, letters) for letters, *_ in answers}
-    for letters, name, actual in answers:
+    with each_asked() as one:
+        for letters in (*trial.some(alone, "alone"), *trial.some(together, "together")):
+            with one():
+                yield from _gradients_mapped(trial, mapped, letters)
+
+
+def _gradients_mapped(trial: Trial, mapped: _Mapped, letters: str) -> Iterator[Judgement]:
+    """dX, dK and db mapped over what these letters are."""
+    call = mapped.call(trial)
+    given = call.arguments | {"G": call.G}
+    given |= {letter: mapped.handed(trial, letter, 0) for letter in letters}
+    in_dims = tuple(0 if letter in letters else None for letter in given)
+    with target_code(Quantity("dX", tuple(letters))):
+        found = torch.func.vmap(_gradients_of(call), in_dims)(*given.values())
+    expected = _expected_gradients(trial, mapped, letters)
+    for name, actual in zip(GRADIENTS, found, strict=False):
         quantity = Quantity(name, tuple(letters))
-        wanted = expected[letters][name]
-        yield trial.judge("vmap_gradients", str(quantity), actual, wanted).about(quantity)
+        judgement = trial.judge("vmap_gradients", str(quantity), actual, expected[name])
+        yield judgement.about(quantity)
 
 
 @check(

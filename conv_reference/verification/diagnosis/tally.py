@@ -76,12 +76,15 @@ class Tally:
             result = [crashed(self._check(case), case, result)]
         judged = {j.check: None for j in result if j.verdict != Verdict.UNSUPPORTED}
         refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
+        # What raises in one of its questions was not judged, whatever it answered to the others.
+        in_part = {j.check for j in result if j.check in refused and _raises(j)}
         if judged:
             self._answered.add(case.dtype)
         for row in judged:
-            _count(self._row(row, case), case)
+            if row not in in_part:
+                _count(self._row(row, case), case)
         for row in refused:
-            if row not in judged:
+            if row not in judged or row in in_part:
                 self._row(row, case).unsupported += 1
         if refused and not judged:
             self.refused[case] = None
@@ -204,7 +207,8 @@ class Tally:
         # Beside a new failure a known one says nothing of how bad it is.
         verdicts = (seen.verdicts - FOUND) | new if new else seen.verdicts
         # A mode that some cases have and others do not is judged by those that do.
-        verdict = worst(verdicts - {Verdict.UNSUPPORTED})
+        answered = verdicts - {Verdict.UNSUPPORTED}
+        verdict = worst(answered if seen.cases or seen.failures else ())
         of_transforms = [said for thrown, said in seen.thrown.items() if thrown not in found]
         of_others = [said for said, thrown in seen.reasons.items() if thrown not in found]
         as_found = AS_FOUND if seen.thrown or seen.reasons else ""
@@ -229,6 +233,12 @@ class Tally:
             families=count_families(seen.geometries),
             bits=_whole(seen.bits),
         )
+
+
+def _raises(judgement: Judgement) -> bool:
+    """Whether it is unsupported by what was thrown, which was no refusal."""
+    thrown = judgement.thrown
+    return judgement.verdict == Verdict.UNSUPPORTED and thrown is not None and not thrown.refusal
 
 
 def _count(seen: _Seen, case: Case) -> None:

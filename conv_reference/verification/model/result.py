@@ -82,7 +82,7 @@ class CheckResult:
     effective_bits: float | None  # the least; None where every element was exact
     miss_bound: float | None  # of one geometry's certificate, the weakest; None without one
     cases: int = 0  # judged: a geometry in one layout, with one choice of values
-    unsupported: int = 0  # further cases, that were refused
+    unsupported: int = 0  # further cases, that were refused, or raised in one question
     bound: str | None = None  # where rounded: "componentwise" or "normwise"
     expected_bits: float | None = None  # what the dtype should give, where bits are reported
     reason: str = ""  # why it, or a part of it, is unsupported

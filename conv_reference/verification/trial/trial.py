@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from random import Random
@@ -75,6 +75,31 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
         left = undone(before)
     if left:
         raise TargetRaised(LeftEnteredError(left), quantity)
+
+
+@contextmanager
+def each_asked() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Around several questions of one case: what raises in one hides no answer to another.
+
+    Yields:
+        What stands around one question.
+
+    Raises:
+        TargetRaised: at the end, the first that was raised; one of the judge's own refusals only
+            where there is no other.
+    """
+    raised: list[TargetRaised] = []
+
+    @contextmanager
+    def one() -> Iterator[None]:
+        try:
+            yield
+        except TargetRaised as error:
+            raised.append(error)
+
+    yield one
+    for error in sorted(raised, key=lambda each: isinstance(each.error, OutsideError)):
+        raise error
 
 
 @contextmanager

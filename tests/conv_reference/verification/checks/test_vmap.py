@@ -14,9 +14,10 @@ from torch.nn.functional import conv2d
 from conv_reference import functional, layer
 from conv_reference.verification.checks.vmap import dims_of
 from conv_reference.verification.detection.measured import first_found
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.faults import direct
 from conv_reference.verification.faults.collection import FAULTS
-from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
@@ -39,6 +40,30 @@ def test_a_rule_that_takes_one_kernel_for_all_is_wrong() -> None:
     assert found
     assert all("K (in_dims" in quantity for quantity in found)
     assert wrong(ask(WrongBatchingRule, "vmap_nested"))
+
+
+class _Transposing(Right):
+    """Exchanges the mapped dimension with the first, where it should move it there."""
+
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, X: Tensor, K: Tensor, *others: Any) -> Any:
+        if in_dims[1] is not None:
+            raise RuntimeError("mapped over K")
+        X = X.transpose(0, in_dims[0])
+        Y = _Transposing.apply(X.flatten(0, 1), K, *others)
+        return Y.unflatten(0, X.shape[:2]), 0
+
+
+def test_what_raises_in_one_question_hides_no_wrong_answer_to_another() -> None:
+    target = as_target(_Transposing)
+    case = Case.parse("vmap float64 n2 c2 h3 w4 o1 k2x2 nobias")
+    for brief in (False, True):
+        judgements = judge_case(target, case, Settings(2, "cpu", brief=brief))
+        assert {each.verdict for each in judgements} >= {Verdict.UNSUPPORTED}
+        if not brief:
+            assert {each.verdict for each in judgements} >= {Verdict.WRONG, Verdict.EXACT}
 
 
 def _groups_forgotten(
@@ -105,7 +130,9 @@ def test_gradients_of_another_sample_are_wrong() -> None:
 
 def test_an_accumulator_that_cannot_be_mapped_is_unsupported() -> None:
     for check in CHECKS:
-        assert verdicts(ask(layer.ConvLayer_1, check)) == {Verdict.UNSUPPORTED}
+        found = verdicts(ask(layer.ConvLayer_1, check))
+        assert Verdict.UNSUPPORTED in found
+        assert found <= {Verdict.UNSUPPORTED, Verdict.EXACT}
 
 
 def test_the_cases_of_one_run_meet_nearly_all_pairs_of_dimensions() -> None:

@@ -122,6 +122,16 @@ def test_what_was_refused_is_counted_apart_from_what_was_judged() -> None:
     assert not result((SMALL, [EXACT])).has_refusals
 
 
+def test_what_raises_in_one_question_is_not_counted_as_judged() -> None:
+    """A row of such cases alone is not right, whatever the other questions were answered with."""
+    raised = Judgement("forward", "Y", Verdict.UNSUPPORTED, thrown=Thrown("RuntimeError", "no"))
+    whole, part = (SMALL, [EXACT]), (LARGE, [EXACT, raised])
+    found = result(whole, part)
+    assert (found.verdict, found.cases, found.unsupported) == (Verdict.EXACT, 1, 1)
+    assert result(part).verdict == Verdict.UNSUPPORTED
+    assert result((LARGE, [WRONG, raised])).verdict == Verdict.WRONG
+
+
 def test_refused_cases_lend_no_miss_bound() -> None:
     refused = [Judgement("forward", "Y", Verdict.UNSUPPORTED)]
     assert result((SMALL, [EXACT]), (LARGE, refused)).miss_bound == miss_bound(

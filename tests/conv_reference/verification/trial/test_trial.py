@@ -10,9 +10,10 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.domain import OutsideError
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.trial.trial import Trial
+from conv_reference.verification.trial.trial import TargetRaised, Trial, each_asked, target_code
 
 CASE = Case.parse("double_backward float64 n2 c2 h4 w5 o2 k3x2 p1")
 WHOLE = Trial(as_target(conv2d), CASE, 0, torch.device("cpu"))
@@ -54,3 +55,24 @@ def test_what_all_terms_together_show_no_brief_trial_misses() -> None:
         judgements = judge_case(target, target.restrict(CASE), Settings(seed, "cpu", brief=True))
         wrong = {j.quantity for j in judgements if j.verdict == Verdict.WRONG}
         assert "gradient of ⟨V, dX⟩ + ⟨W, dK⟩ in K" in wrong
+
+
+def raising(error: Exception) -> None:
+    with target_code("Y"):
+        raise error
+
+
+def test_what_raises_first_is_raised_when_all_was_asked() -> None:
+    asked = []
+
+    def ask() -> None:
+        with each_asked() as one:
+            for error in (OutsideError("first"), ValueError("second"), ValueError("third"), None):
+                with one():
+                    asked.append(error)
+                    if error is not None:
+                        raising(error)
+
+    with pytest.raises(TargetRaised, match="ValueError: second"):
+        ask()
+    assert len(asked) == 4
