@@ -62,6 +62,7 @@ class Comparison:
     appeared: tuple[Change, ...] = ()  # rows that fail and that the baseline does not have
     environment: tuple[tuple[str, str, str], ...] = ()  # key, was, is
     held: int = 0  # rows that are what they were
+    unsupported: int = 0  # those of them that are not judged, as they were not
     failing: tuple[Change, ...] = ()  # those of them that fail, as they did
     remarks: tuple[str, ...] = ()
 
@@ -89,7 +90,7 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
     was = _attainable(baseline.rows, report)
     now = {row.key: row for row in rows_of(report)}
     worse, better, known, appeared, failing = [], [], [], [], []
-    held = 0
+    held = unsupported = 0
     for key, row in was.items():
         if key not in now:
             worse.append(_change(Kind.DISAPPEARED, row, row.verdict.value, _missing(report)))
@@ -102,6 +103,7 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
             worse += losses
         better += gains
         held += not losses and not gains
+        unsupported += row.verdict == now[key].verdict == Verdict.UNSUPPORTED
         if _fails(row, report) and now[key].verdict == row.verdict:
             failing.append(_change(Kind.VERDICT, row, row.verdict.value, row.verdict.value))
     for key, row in now.items():
@@ -116,6 +118,7 @@ def compare(baseline: Baseline, report: Report, *, margin: float = DEFAULT_MARGI
         appeared=tuple(appeared),
         environment=tuple(_environment(baseline.environment, report.environment)),
         held=held,
+        unsupported=unsupported,
         failing=tuple(failing),
         remarks=tuple(_remarks(baseline, report)),
     )

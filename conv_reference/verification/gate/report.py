@@ -8,10 +8,11 @@ from typing import Any
 
 from conv_reference.verification.gate.comparison import Change, Comparison
 from conv_reference.verification.gate.gate import GateResult, OnFound
-from conv_reference.verification.model.result import Finding
+from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report.groups import groups, rows_of
 from conv_reference.verification.report.plain import counted, failed_on, one_line
+from conv_reference.verification.report.summary import share
 from conv_reference.verification.report.view import Item, Top, View
 
 
@@ -80,12 +81,27 @@ def headline(result: GateResult) -> str:
         parts.append("nothing was judged, so nothing is known to hold")
     if result.unjudged:
         parts.append(f"the engine itself failed on {failed_on(result.unjudged)}")
-    held, failing = result.comparison.held, len(result.comparison.failing)
+    return "; ".join(parts) or _green(result)
+
+
+def _green(result: GateResult) -> str:
+    """What holds, and on how much of what there was that was judged."""
+    comparison = result.comparison
+    failing, unsupported = len(comparison.failing), comparison.unsupported
     already = f", {failing:,} of them failing already" if failing else ""
-    return "; ".join(parts) or (
-        f"green: {counted(held, 'row')} hold as in the baseline{already}, and fresh cases found "
-        "nothing"
+    not_judged = f", {unsupported:,} more unsupported as before" if unsupported else ""
+    own = f"on {_judged(result.repeated, 'of its cases').rstrip(',')}"
+    assert result.fresh is not None  # else it was interrupted
+    return (
+        f"green: {counted(comparison.held - unsupported, 'row')} hold as in the baseline{already}"
+        f"{not_judged}, {own}, and {_judged(result.fresh, 'fresh cases')} found nothing"
     )
+
+
+def _judged(report: Report, cases: str) -> str:
+    """How many of the planned cases were judged, and how many of those were refused."""
+    refused = f", {report.refused:,} of them refused," if report.refused else ""
+    return f"{share(report.judged, report.planned)} {cases}{refused}"
 
 
 def _faults(changes: Sequence[Change], findings: Sequence[Finding]) -> int:

@@ -35,13 +35,10 @@ def headline(report: Report) -> str:
         return one_line(report.certified)
     parts = [_verdict(report)]
     if report.verdict != Verdict.UNSUPPORTED:
-        parts.append(f", on {counted(report.judged - report.refused, 'case')}")
-        if report.was_cut:
-            parts.append(f" of {report.planned:,} planned")
-    # The contract does not ask for these spellings, so a target without them refused nothing.
-    optional = sum(check.unsupported for check in report.checks if check.optional)
-    if report.verdict != Verdict.UNSUPPORTED and (refused := max(report.refused - optional, 0)):
-        parts.append(f", with {refused:,} more refused as unsupported")
+        parts.append(f", {_on(report)}")
+    refused = _refused(report)
+    if refused:
+        parts.append(f", {refused}")
     elif any(check.unsupported and check.cases and not check.optional for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
     parts.append(_but_known(report) + _permissive(report) + _without_gradients(report))
@@ -49,11 +46,40 @@ def headline(report: Report) -> str:
     if raising:
         named = ", ".join(_raising(name, report) for name in raising)
         parts.append(f"; raises under {named}: not judged there")
-    if report.unjudged:
-        parts.append(f"; the engine itself failed on {failed_on(report.unjudged, 'more case')}")
+    parts.append(_failed(report))
     if report.interrupted:
         parts.append(" (interrupted: this is what is known so far)")
     return "".join(parts)
+
+
+def _on(report: Report) -> str:
+    """On how many cases, and of how many where it was cut."""
+    planned = f" of {report.planned:,} planned" if report.was_cut else ""
+    return f"on {counted(report.judged - report.refused, 'case')}{planned}"
+
+
+def _refused(report: Report) -> str:
+    """How many more cases were refused; empty where none was, or nothing was answered.
+
+    The contract does not ask for some spellings, so a target without them refused nothing.
+    """
+    optional = sum(check.unsupported for check in report.checks if check.optional)
+    refused = max(report.refused - optional, 0)
+    if report.verdict == Verdict.UNSUPPORTED or not refused:
+        return ""
+    return f"with {refused:,} more refused as unsupported"
+
+
+def _failed(report: Report) -> str:
+    if not report.unjudged:
+        return ""
+    return f"; the engine itself failed on {failed_on(report.unjudged, 'more case')}"
+
+
+def _raises(report: Report) -> str:
+    """In how many rows, and so not judged there, it raises: the first line names them."""
+    rows = {check.name for check in report.checks if check.raises}
+    return f"; {counted(len(rows), 'check')} not judged, for it raises there" if rows else ""
 
 
 def _raising(name: str, report: Report) -> str:
@@ -191,7 +217,7 @@ def closing(report: Report, view: View = PLAIN) -> str:
     """The last line: the verdict once more, for which dtypes and cases, and the exit status."""
     apart = by_dtype(report) if view.top is None else ""
     alone = _verdict(report) + _tried(report, alike=not apart) + _but_known(report)
-    more = _permissive(report) + _without_gradients(report) if view.top is None else ""
+    more = "".join(each(report) for each in _ENDING) if view.top is None else ""
     said = alone if view.top is None else view.top.headline
     where = answered(report) if view.top is None else ""
     if view.top is None and report.certified:
@@ -209,11 +235,12 @@ def _tried(report: Report, *, alike: bool) -> str:
     dtypes = ", ".join(map(one_line, judged)) if alike else ""
     if len(judged) > _MOST_NAMED and alike:
         dtypes = f"{len(judged)} dtypes"
-    cases = counted(report.judged - report.refused, "case")
-    return f"{dtypes and ', in '}{dtypes}, on {cases}"
+    refused = _refused(report)
+    return f"{dtypes and ', in '}{dtypes}, {_on(report)}{refused and ', '}{refused}"
 
 
 _MOST_NAMED = 4  # dtypes, in the last line
+_ENDING = (_permissive, _without_gradients, _raises, _failed)  # of that line
 
 
 def by_dtype(report: Report) -> str:

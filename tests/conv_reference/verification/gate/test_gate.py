@@ -47,7 +47,26 @@ def test_nothing_changed_is_green() -> None:
 
     assert result.status == 0
     assert told("text", result).splitlines()[0] == (
-        "my_kernels:conv2d: green: 10 rows hold as in the baseline, and fresh cases found nothing"
+        "my_kernels:conv2d: green: 8 rows hold as in the baseline, 2 more unsupported as before, "
+        "on all 11,300 of its cases, and all 11,300 fresh cases found nothing"
+    )
+
+
+def test_a_green_says_how_much_of_the_baseline_and_of_the_fresh_cases_was_not_judged() -> None:
+    first, *others = RIGHT.checks
+    silent = replace(RIGHT, checks=(replace(first, verdict=Verdict.UNSUPPORTED), *others))
+    baseline = baseline_of(silent, BASELINE.parameters)
+    reports = {
+        SEED: replace(silent, planned=4 * silent.judged),
+        FRESH: replace(silent, seed=FRESH, refused=2),
+    }
+    result = run_gate(reports.__getitem__, baseline, FRESH)
+
+    assert result.status == 0
+    assert told("text", result).splitlines()[-1] == (
+        "my_kernels:conv2d: green: 7 rows hold as in the baseline, 3 more unsupported as before, "
+        "on 11,300 of 45,200 (25.0 %) of its cases, and all 11,300 fresh cases, 2 of them refused, "
+        "found nothing; exit status 0"
     )
 
 
@@ -292,7 +311,8 @@ def test_a_fault_that_the_baseline_has_is_neither_broken_nor_found() -> None:
     result = run_gate(lambda seed: replace(FAULTY, seed=seed), baseline, FRESH)
     assert result.status == 0
     lines = told("text", result).splitlines()
-    assert "green: 9 rows hold as in the baseline, 3 of them failing already" in lines[0]
+    held = "7 rows hold as in the baseline, 3 of them failing already, 2 more unsupported as before"
+    assert f"green: {held}, on 9,000 of 11,300 (79.6 %) of its cases, and 9,000" in lines[0]
     assert "Failing already in the baseline:" in lines
     assert "  grad_input in float32, float64 on cpu: wrong, as it was" in lines
 

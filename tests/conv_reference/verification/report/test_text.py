@@ -25,6 +25,16 @@ def test_a_report_is_printed_as_the_command_prints_it() -> None:
     assert repr(printed) == f"<Report of {text.render(FAULTY).splitlines()[0]}>"
 
 
+def test_the_last_line_says_what_was_not_judged() -> None:
+    checks = tuple(replace(c, raises=c.verdict == Verdict.UNSUPPORTED) for c in RIGHT.checks)
+    cut = replace(RIGHT, checks=checks, planned=20_000, refused=300, unjudged=UNJUDGED.unjudged[:1])
+    last = text.render(cut, View(status=2)).splitlines()[-1]
+
+    assert ", on 11,000 cases of 20,000 planned, with 300 more refused as unsupported" in last
+    assert "; 1 check not judged, for it raises there; the engine itself failed on 1 more" in last
+    assert last.endswith("; exit status 2")
+
+
 def test_a_notebook_shows_the_page_in_a_frame() -> None:
     shown = PrintedReport(**vars(hostile()))._repr_html_()
     assert shown.startswith('<iframe sandbox="allow-scripts"')
