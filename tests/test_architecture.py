@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -101,6 +102,23 @@ def test_tests_use_what_is_public() -> None:
         for name in reached_into(path)
     ]
     assert crossings == []
+
+
+UNMEASURED = {"adapters"}  # of frameworks that are not installed here
+
+
+def test_the_coverage_of_each_room_is_measured_in_ci_or_on_request() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lists = re.findall(r"^(ROOMS|DEAR|REST) [:+]= (.*)$", makefile, re.MULTILINE)
+    measured = [room for _, rooms in lists for room in rooms.split()]
+    folders = [
+        *(ROOT / "conv_reference").iterdir(),
+        *(ROOT / "conv_reference/verification").iterdir(),
+    ]
+    rooms = {folder.name for folder in folders if (folder / "__init__.py").exists()}
+    outside = {"analytic", "reference", "edges"}  # and the modules that stand in no folder
+
+    assert sorted(measured) == sorted((rooms | outside) - UNMEASURED - {"verification"})
 
 
 WALL = 400  # lines
