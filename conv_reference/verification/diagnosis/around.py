@@ -20,7 +20,7 @@ from conv_reference.verification.diagnosis.limits import limits, lowered
 from conv_reference.verification.diagnosis.neighbours import Neighbours, neighbours_of
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.judgement import Failure
-from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.trial.layouts import lay_out
 
 _MOST = 6  # conditions that are named: with more, nothing stands out
@@ -56,6 +56,20 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     return (
         "Around the smallest case alone, one size moved at a time, it fails where "
         f"{_listed(said)}, and passes just outside: other cases may have other limits."
+    )
+
+
+def with_all_gradients(shown: Failure, bench: Bench) -> str:
+    """Whether a gradient that is missing is there once all are asked for; empty where it is not."""
+    case = replace(shown.case, requires_grad=shown.case.arguments)
+    if not shown.judgement.lacks_gradient or case == shown.case:
+        return ""
+    judged = bench.judged_once([case]).get(case, ())
+    if not judged or any(judgement.verdict in FOUND for judgement in judged):
+        return ""
+    return (
+        "Where every gradient is asked for, all are there: which are computed depends on which are "
+        "asked for, as by ctx.needs_input_grad."
     )
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import comb
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.checks import all_rows, certifying
+from conv_reference.verification.checks import Reported, all_rows, certifying
 from conv_reference.verification.diagnosis.kinds import Kind, row_of
 from conv_reference.verification.model.case import Case, Layout, dtype_name
 from conv_reference.verification.model.judgement import Failure
@@ -74,6 +74,8 @@ def _that_fail(failures: Sequence[Failure]) -> str:
         return f"that give no {shown.quantity}"
     if row_of(shown).is_first and shown.of_numbers and len(names) == 1 and shown.quantity:
         return f"in which {shown.quantity} is wrong"
+    if row_of(shown).reported == Reported.SHAPE and len(names) == 1 and shown.quantity:
+        return f"in which {shown.quantity} is of another shape or dtype"
     return f"that fail in {shown.check}"
 
 

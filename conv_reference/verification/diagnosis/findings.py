@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks import Reported, certifying
 from conv_reference.verification.diagnosis.alone import asked_alone
-from conv_reference.verification.diagnosis.around import around
+from conv_reference.verification.diagnosis.around import around, with_all_gradients
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.circumstances import circumstances, contrast
 from conv_reference.verification.diagnosis.difference import differences
@@ -146,7 +146,7 @@ class Diagnosis:
         has_time = self.bench.left > PATIENCE / 2  # the smallest cases of the others come first
         edges = around(shown, self.bench, is_own) if has_time else ""
         ran = only_failing([*those.failing, smallest], right, self.bench)
-        return " ".join(filter(None, (met, edges, ran)))
+        return " ".join(filter(None, (met, with_all_gradients(shown, self.bench), edges, ran)))
 
     def _condition(self, kind: Kind, groups: Groups, *, follows: bool) -> Condition:
         return (lambda _: True) if follows else condition_of(kind, groups, self.bench)

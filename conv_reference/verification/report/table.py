@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.model.result import FOUND, CheckResult, Report, Verdict, worst
@@ -86,14 +86,13 @@ def table(report: Report, *, fold: bool = False) -> Table:
     found: dict[str, dict[str, CheckResult]] = {}
     for check in ran:
         found.setdefault(one_line(check.name), {})[one_line(check.dtype)] = check
-    seen = references(report.findings)
-    several = len({number for numbers in seen.values() for number in numbers}) > 1
+    seen = _references(report)
     rows = []
     for name, by_dtype in found.items():
         if all(check.verdict == Verdict.UNSUPPORTED for check in by_dtype.values()):
             continue
         cells = tuple(
-            _cell(one, report, seen.get((one.name, one.dtype), ()) if several else ())
+            _cell(one, report, seen.get((one.name, one.dtype), ()))
             if (one := by_dtype.get(dtype)) is not None
             else Cell("")
             for dtype in dtypes
@@ -102,6 +101,12 @@ def table(report: Report, *, fold: bool = False) -> Table:
         rows.append((name, cells, cases))
     whole = Table(dtypes, tuple(rows))
     return _without_exact(_without_following(whole, report), report) if fold else whole
+
+
+def _references(report: Report) -> Mapping[tuple[str, str], tuple[int, ...]]:
+    """The numbers of findings by row and dtype; none where there is one, which has no number."""
+    seen = references(report.findings)
+    return seen if len({number for numbers in seen.values() for number in numbers}) > 1 else {}
 
 
 def following(whole: Table, report: Report) -> frozenset[str]:
@@ -119,7 +124,7 @@ def _without_following(whole: Table, report: Report) -> Table:
     if not names:
         return whole
     following_rows = [row for row in whole.rows if row[0] in names]
-    seen = references(report.findings)
+    seen = _references(report)
     cells = []
     for place, dtype in enumerate(whole.dtypes):
         asked = [cells_of[place] for _, cells_of, _ in following_rows if cells_of[place].verdict]

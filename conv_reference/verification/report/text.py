@@ -125,7 +125,7 @@ def _group(group: Group, *, numbered: bool) -> Iterator[str]:
     if first.cause:
         yield from _wrapped(one_line(first.cause), "  ")
     for line in group.likewise:
-        yield f"  and likewise in {line}"
+        yield from _wrapped(f"and likewise in {line}", "  ")
     yield f"  seen in {counted(group.occurrences, 'case')}, by {', '.join(group.rows)}"
     if group.following:
         yield from _wrapped(f"from it follow failures of {', '.join(group.following)}", "  ")

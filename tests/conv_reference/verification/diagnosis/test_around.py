@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.diagnosis.around import around
+from conv_reference.verification.diagnosis.around import around, with_all_gradients
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.limits import between
 from conv_reference.verification.execution import Settings
@@ -208,3 +208,39 @@ def test_where_the_time_ran_out_no_half_of_a_sentence_is_said() -> None:
 )
 def test_no_limit_is_claimed_that_was_not_met(fails: dict[int, bool], limit: str) -> None:
     assert str(between("n", 3, fails)) == limit
+
+
+class _Exchanged(torch.autograd.Function):
+    """Asks for each operand whether the other needs a gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+        ctx.save_for_backward(X, K)
+        return conv2d(X, K)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        (X, K), (G,), (first, second) = ctx.saved_tensors, gradients, ctx.needs_input_grad
+        dX = torch.nn.grad.conv2d_input(X.shape, K, G) if second else None
+        return dX, torch.nn.grad.conv2d_weight(X, K.shape, G) if first else None
+
+
+class _Without(_Exchanged):
+    """Never has a dK."""
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        X, K = ctx.saved_tensors
+        return torch.nn.grad.conv2d_input(X.shape, K, gradients[0]), None
+
+
+@pytest.mark.parametrize(("function", "is_said"), [(_Exchanged, True), (_Without, False)])
+def test_a_gradient_that_is_there_once_all_are_asked_for_is_told(
+    function: type[torch.autograd.Function], is_said: bool
+) -> None:
+    bench = bench_of(function)
+    case = Case.parse("certificate float32 h2 w3 k2 grad=K nobias")
+    (failure,) = bench.failures_on([case])[case]
+    said = with_all_gradients(failure, bench)
+    assert said.startswith("Where every gradient is asked for, all are there") == is_said
+    assert bool(said) == is_said

@@ -96,7 +96,10 @@ def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
         (replace(WRONG, thrown=Thrown("ValueError", "", "no")), "that raise this"),
         (replace(WRONG, crash=Crash("killed by SIGSEGV")), "that end so"),
         (replace(WRONG, check="additivity"), "that fail in additivity"),
-        (replace(WRONG, check="shapes", of_numbers=False), "that fail in shapes"),
+        (
+            replace(WRONG, check="shapes", of_numbers=False),
+            "in which Y is of another shape or dtype",
+        ),
     ],
 )
 def test_in_which_way_the_cases_fail_is_said_where_they_are_counted(

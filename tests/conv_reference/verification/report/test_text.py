@@ -55,6 +55,17 @@ def test_the_folded_line_has_the_weakest_bound_of_its_rows() -> None:
     assert "  all 3 checks  exact ≤5e-01" in shown
 
 
+def test_what_shows_elsewhere_keeps_to_the_width_of_the_page() -> None:
+    seen = "raised RuntimeError: " + "no such primitive, " * 12
+    other = finding(
+        fault=1, geometry="n1 c1 h9 w9 o1 k1 s1 p0 d1 g1", check="jvp", explanation=seen
+    )
+    shown = text.render_findings([finding(fault=1), other])
+    (first,) = [n for n, line in enumerate(shown.splitlines()) if "likewise in" in line]
+    assert max(map(len, shown.splitlines()[first : first + 4])) <= text.WIDTH
+    assert " ".join(shown.split()).count("no such primitive,") == 12
+
+
 def test_the_verdict_comes_last_too_by_dtype_where_they_differ_and_with_the_status() -> None:
     assert text.render(RIGHT).splitlines()[-1] == (
         "my_kernels:conv2d: right, bit for bit, in float32, float64, on 11,300 cases"
