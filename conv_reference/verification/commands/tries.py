@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.work.starting import of_libraries
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from conv_reference.verification.model.judgement import Judgement
+    from conv_reference.verification.target.piecewise import LeftOut
     from conv_reference.verification.target.target import Target
 
+_MOST_LEFT = 3  # statements of a file that are named
+_MISSING = re.compile(r"^raises (ModuleNotFound|Import)Error: ")
 EXAMPLES = """\
 examples:
   conv-reference try my_conv.py
@@ -22,7 +34,8 @@ examples:
 HELP = "what in a file could be a convolution, and what does one tiny case say of it?"
 DESCRIPTION = (
     "List what in a file could be a convolution, how each would be called, and "
-    "what one tiny case, whose sizes all differ, says of it. It is called in this process."
+    "what one tiny case, whose sizes all differ, says of it. It is called in this process, and "
+    "what it prints is not shown. Of a file that cannot be imported, what it defines all the same."
 )
 EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 
@@ -37,39 +50,88 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0 where something is right on its tiny case and nothing that could be called is wrong,
-        else 1.
+        and the file can be imported whole; else 1.
 
     Raises:
-        ValueError: when the file is not there or cannot be imported, or holds nothing that could
-            be a convolution.
+        ValueError: when the file is not there or is no Python, or holds nothing that could be a
+            convolution.
     """
+    os.environ.update(of_libraries())  # threads that wait for another tiny case take no processor
     from conv_reference.verification.console import screen
     from conv_reference.verification.target.candidates import candidates
-    from conv_reference.verification.target.loading import load_module
     from conv_reference.verification.target.names import likely
 
-    found = candidates(load_module(arguments.file))
+    module, left_out = _loaded(arguments.file)
+    found = candidates(module)
     if not found:
         raise ValueError(
             f"nothing in {arguments.file!r} could be a convolution; accepted is a function of an "
             "input and a kernel, a layer, an autograd.Function or an adapter"
+            + "".join(f"; {line}" for line in _left_out(left_out))
         )
-    verdicts, left = [], []
+    if left_out:
+        said = "\n  ".join(["cannot be imported whole", *_left_out(left_out)])
+        screen.show(f"{one_line(arguments.file)} {said}\n\n")
+    verdicts: dict[str, str] = {}
+    left = []
     expected = likely(name for name, _, _ in found)
     for name, kind, value in found:
-        verdict, lines = reported(f"{arguments.file}:{name}", value)
+        with _undisturbed(arguments.file):
+            verdict, lines = reported(f"{arguments.file}:{name}", value)
         if name not in expected and verdict != "right":
             left.append(name)
             continue
-        verdicts.append(verdict)
+        verdicts[name] = verdict
         screen.show("".join(f"{line}\n" for line in (f"{name} ({kind})", *lines)))
     if left:
         screen.show(f"left out, as their names say: {', '.join(left)}\n")
-    screen.show(
-        "\none case of one size was tried, so nothing is verified yet: "
-        f"conv-reference verify {arguments.file}:NAME\n"
-    )
-    return 0 if "right" in verdicts and "wrong" not in verdicts else 1
+    right = [name for name, verdict in verdicts.items() if verdict == "right"]
+    screen.show(_further(arguments.file, right, is_whole=not left_out))
+    return 0 if right and "wrong" not in verdicts.values() and not left_out else 1
+
+
+def _further(file: str, right: Sequence[str], *, is_whole: bool) -> str:
+    """What is to be typed next: of one that is right its name."""
+    command = f"conv-reference verify {file}:{right[0] if len(right) == 1 else 'NAME'}"
+    needed = "" if is_whole else ", for which the file must be importable"
+    return f"\none case of one size was tried, so nothing is verified yet: {command}{needed}\n"
+
+
+def _loaded(file: str) -> tuple[ModuleType, Sequence[LeftOut]]:
+    """The module, and what of it could not be executed; of a package's nothing is left out."""
+    from conv_reference.verification.target.loading import load_module
+    from conv_reference.verification.target.piecewise import executed
+
+    with _undisturbed(file):
+        if file.endswith(".py") and Path(file).is_file():
+            try:
+                return executed(Path(file))
+            except (SyntaxError, ValueError):  # it is no Python: said as of any import
+                pass
+        return load_module(file), ()
+
+
+def _left_out(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    """What was left out, a line for each, and what to do about it."""
+    for one in left_out[:_MOST_LEFT]:
+        yield f"line {one.line} {one.said}"
+    if len(left_out) > _MOST_LEFT:
+        yield f"and {len(left_out) - _MOST_LEFT} more"
+    if not all(_MISSING.search(one.said) for one in left_out):
+        yield 'what is not to run on import belongs under if __name__ == "__main__":'
+
+
+@contextmanager
+def _undisturbed(file: str) -> Iterator[None]:
+    """Run the file's own code: as a script without arguments, that nobody reads or answers."""
+    before = sys.argv, sys.stdin
+    with Path(os.devnull).open("r+", encoding="utf-8") as nowhere:
+        sys.argv, sys.stdin = [file], nowhere
+        try:
+            with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                yield
+        finally:
+            sys.argv, sys.stdin = before
 
 
 def reported(name: str, value: Any) -> tuple[str, list[str]]:

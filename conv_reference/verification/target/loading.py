@@ -155,5 +155,9 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     find_beside(path)
     find_last()
-    spec.loader.exec_module(module)
+    arguments, sys.argv = sys.argv, [str(path)]  # a script's parser finds none but its defaults
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.argv = arguments
     return module

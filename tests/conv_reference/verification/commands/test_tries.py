@@ -218,3 +218,40 @@ def test_who_refuses_even_kernels_is_asked_for_an_odd_one(
     assert "odd kernels only" in right
     assert "  wrong: Y[0,0,0,0] should be" in wrong
     assert "it raises in Y: SystemExit (at odd.py:13, in " in wrong
+
+
+SCRIPT = """\
+import sys
+from torch.nn.functional import conv2d
+print("for nobody", file=sys.stderr)
+size = input("how large? ")
+def mine(x, w, b=None):
+    print("for nobody", sys.argv)
+    return conv2d(x, w, b)
+print(mine(size, size))
+sys.exit(0)
+"""
+
+
+def test_of_a_file_that_cannot_be_imported_what_it_defines_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tried_script.py").write_text(SCRIPT)
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", "tried_script.py"]) == 1
+    captured = capsys.readouterr()
+    assert not captured.err
+    assert captured.out.splitlines() == [
+        "tried_script.py cannot be imported whole",
+        "  line 4 raises EOFError: EOF when reading a line",
+        "  line 8 raises NameError: name 'size' is not defined",
+        "  line 9 raises SystemExit: 0",
+        '  what is not to run on import belongs under if __name__ == "__main__":',
+        "",
+        "mine (function)",
+        "  called with b for bias",
+        "  right: Y, dX, dK, db bit for bit",
+        "",
+        "one case of one size was tried, so nothing is verified yet: conv-reference verify "
+        "tried_script.py:mine, for which the file must be importable",
+    ]

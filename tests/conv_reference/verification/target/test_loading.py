@@ -154,3 +154,18 @@ def test_the_first_error_of_a_compiler_is_what_is_said(tmp_path: Path, log: str,
     with pytest.raises(TargetError) as raised:
         load_target(f"{file}:conv2d")
     assert str(raised.value) == f"cannot compile {str(file)!r}: {said}"
+
+
+def test_a_script_that_reads_its_arguments_finds_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "parses.py"
+    file.write_text(
+        "import argparse, sys\nfrom torch.nn.functional import conv2d\n"
+        "parser = argparse.ArgumentParser()\nparser.add_argument('--size', default=3)\n"
+        "size, own = parser.parse_args().size, sys.argv\n"
+    )
+    monkeypatch.setattr(sys, "argv", ["server.py", "4"])
+    load_target(f"{file}:conv2d")
+    assert sys.modules["_target_parses"].own == [str(file)]
+    assert sys.argv == ["server.py", "4"]

@@ -1,0 +1,72 @@
+"""What a file defines is there, whatever else it does."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from conv_reference.verification.target import piecewise
+from conv_reference.verification.target.piecewise import LeftOut, executed
+
+
+def left_out(tmp_path: Path, text: str) -> tuple[list[str], list[LeftOut]]:
+    """The names that a file defines in lower case, and what is left out."""
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    module, left = executed(file)
+    return sorted(name for name in vars(module) if name.islower() and name[0] != "_"), [*left]
+
+
+def test_a_file_that_can_be_imported_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "neighbour_of_it.py").write_text("seven = 7\n")
+    text = (
+        "'''of it'''\nfrom __future__ import annotations\nfrom neighbour_of_it import seven\n"
+        "def f(x: nobody) -> nothing: return __file__\nclass c: pass\n"
+        "if seven: conditional = f(1)\nif __name__ == '__main__': main()\n"
+    )
+    names, left = left_out(tmp_path, text)
+    assert names == ["annotations", "c", "conditional", "f", "seven"]
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import no_such_package", "raises ModuleNotFoundError: No module named 'no_such_package'"),
+        ("import sys; sys.exit(0)", "raises SystemExit: 0"),
+        ("get_ipython().run()", "raises NameError: name 'get_ipython' is not defined"),
+        ("size = int('none\\nat all')", "raises ValueError: invalid literal for int() with base"),
+    ],
+)
+def test_what_raises_is_left_out_and_the_rest_is_defined(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    names, (left,) = left_out(tmp_path, f"def f(): ...\n{line}\ndef g(): ...\n")
+    assert {"f", "g"} <= {*names}
+    assert left.line == 2
+    assert left.said.startswith(said)
+    assert "\n" not in left.said
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there nothing ends it")
+def test_what_does_not_come_to_its_end_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piecewise, "_PATIENCE", 0.05)
+    handler = signal.getsignal(signal.SIGALRM)
+    text = (
+        "while True:\n    try: pass\n    except Exception: pass\n"
+        "import time\nslow = time.sleep(0.2)\ndef f(): ...\n"
+    )
+    names, left = left_out(tmp_path, text)
+    assert names == ["f", "slow", "time"]  # what is assigned may take its time
+    assert left == [LeftOut(1, "takes more than 0.05 s")]
+    assert signal.getsignal(signal.SIGALRM) is handler
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SyntaxError):
+        left_out(tmp_path, "def f(:\n")
