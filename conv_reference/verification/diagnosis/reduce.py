@@ -14,6 +14,7 @@ MOST_TRIES = 800
 # The simplest first: with ones a wrong element is a wrong count, with counting numbers one can
 # see which were taken.
 _SIMPLER = (Values.ONES, Values.COUNTING)
+_LARGE = 64  # a size, above which its limit is searched for by halves
 _BY_AXIS = ("kernel_size", "input_size", "stride", "dilation", "padding")
 
 
@@ -129,5 +130,12 @@ def _pairs_below(pair: Pair, least: int) -> Iterator[Pair]:
 
 
 def _below(size: int, least: int) -> Iterator[int]:
-    """Smaller sizes, smallest first: all the small ones, for a fault may want an even one."""
-    yield from sorted({*range(least, min(size, 17)), size // 2, size - 1} & {*range(least, size)})
+    """Smaller sizes, smallest first: all the small ones, for a fault may want an even one.
+
+    Of a large one further ones between its half and itself, each half as far from it as the one
+    before: so the limit above which it fails is met in some tens of tries, and not one by one.
+    """
+    smaller = {*range(least, min(size, 17)), size // 2, size - 1}
+    if size > _LARGE:
+        smaller |= {size - (size >> shift) for shift in range(2, size.bit_length())}
+    yield from sorted(each for each in smaller if least <= each < size)

@@ -181,3 +181,15 @@ def test_tries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(asked) == 7
     assert reduced.geometry.batch > 3
+
+
+def test_a_large_size_is_reduced_to_its_limit_by_halves() -> None:
+    tries = []
+
+    def fails(case: Case) -> bool:
+        tries.append(case)
+        return case.geometry.batch >= 32_768
+
+    start = Case.parse("certificate float32 n65493 c1 h1 w1 o1 k1")
+    assert smallest_failing(start, "Y", fails).geometry.batch == 32_768
+    assert len(tries) < 400  # one by one they would have been used up on the way
