@@ -14,6 +14,7 @@ IN_PROCESS = Option(
     kind=None,
     plugin="in-process",
 )
+MOST_WORKERS = 256  # each is a process with torch in it; more is a slip of the keyboard
 WORKERS = Option(
     flag="workers",
     keyword="workers",
@@ -21,8 +22,8 @@ WORKERS = Option(
     help="child processes (one a core, up to 4)",
     kind=int,
     metavar="N",
-    valid=lambda workers: workers >= 1,
-    accepted="must be at least 1",
+    valid=lambda workers: 1 <= workers <= MOST_WORKERS,
+    accepted=f"must be 1..{MOST_WORKERS}",
 )
 
 

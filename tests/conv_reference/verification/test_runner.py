@@ -236,7 +236,7 @@ def never(input: Tensor, weight: Tensor) -> Tensor:
         ({"require": "perfect"}, "require must be one of rounded, exact, got 'perfect'"),
         ({"allowed_bits": 0}, "allowed_bits must be 1..53, got 0"),
         ({"allowed_bits": 54}, "allowed_bits must be 1..53, got 54"),
-        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"workers": 0}, "workers must be 1..256, got 0"),
         ({"sweep": "wide"}, "sweep must be one of default, small, random, networks, exhaustive, "),
         ({"checks": ["nothing"]}, "no check 'nothing'; accepted are "),
         ({"device": "nowhere"}, "no device 'nowhere' here: "),

@@ -241,7 +241,7 @@ CONV2D = "torch.nn.functional:conv2d"
         ([CONV2D, "--seed", "x"], "argument --seed: invalid int value: 'x'"),
         ([CONV2D, "--budget", "0"], "budget must be finite and more than 0 seconds, got 0.0"),
         ([CONV2D, "--budget", "nan"], "budget must be finite and more than 0 seconds, got nan"),
-        ([CONV2D, "--workers", "0"], "workers must be at least 1, got 0"),
+        ([CONV2D, "--workers", "0"], "workers must be 1..256, got 0"),
         ([CONV2D, "--allow-bits", "0"], "--allow-bits must be 1..53, got 0"),
         ([CONV2D, "--check", "nothing"], "no check 'nothing'; accepted are"),
         ([CONV2D, "--margin", "1"], "--margin goes with --baseline FILE"),
