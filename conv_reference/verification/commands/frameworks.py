@@ -11,7 +11,6 @@ from pathlib import Path
 from conv_reference.verification import options
 from conv_reference.verification.commands import STATUSES, verify
 from conv_reference.verification.conformance import reading, table
-from conv_reference.verification.conformance.rendering import rendered
 from conv_reference.verification.console import screen
 from conv_reference.verification.console.files import named_refusal, require_writable
 from conv_reference.verification.options import conformance
@@ -78,9 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         failed |= made is None
         runs += [made] if made is not None else []
     if runs:
-        _show(
-            rendered(runs, arguments.format or conformance.TABLE_FORMAT.default), arguments.output
-        )
+        from conv_reference.verification.conformance.rendering import rendered  # noqa: PLC0415 (jinja2, which no other command waits for)
+
+        form = arguments.format or conformance.TABLE_FORMAT.default
+        _show(rendered(runs, form), arguments.output)
     return 2 if failed else int(not table.passed(runs))
 
 
