@@ -91,7 +91,7 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
             parser.print_help()
             return 2
         command = f"{PROGRAM} {parsed.command}"
-        status: int = parsed.run(parsed)
+        status = _run(parsed)
         sys.stdout.flush()
     except BrokenPipeError as error:
         if has_no_reader():
@@ -107,6 +107,16 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
             raise
         where = f"please report it, with what {TRACEBACK}=1 shows"
         return _refused(command, f"{type(error).__name__}: {error}; {where}")
+    return status
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    """Carry it out; not in a directory that was deleted, where torch ends whoever imports it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise OSError("the working directory was deleted; accepted is one that is there") from error
+    status: int = parsed.run(parsed)
     return status
 
 

@@ -74,6 +74,24 @@ def test_the_chapter_prints_the_kernels_and_writes_the_figure(
     assert [path.name for path in figure.parent.iterdir()] == ["edge-detector.png"]
 
 
+def test_a_working_directory_that_was_deleted_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        status = main(["checks"])
+    finally:
+        os.chdir(tmp_path)
+    assert status == 2
+    assert capsys.readouterr().err == (
+        "conv-reference checks: error: the working directory was deleted; accepted is one that is "
+        "there\n"
+    )
+
+
 def test_help_is_there_without_loading_torch() -> None:
     program = (
         "import sys\nfrom conv_reference.cli import main\n"

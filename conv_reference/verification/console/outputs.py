@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from conv_reference.verification.console import screen
@@ -67,7 +68,21 @@ def deliver(
     if files and os.environ.get("GITHUB_ACTIONS") == "true":
         sys.stdout.writelines(f"{line}\n" for line in annotations)
     verdict = closing(report, view) + "\n"
-    if files:
+    try:
+        _show(report, view, verdict, form=form, to_files=bool(files), quiet=quiet)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has enough
+        raise
+    except OSError as error:  # it took the run to find out: the verdict is not lost
+        screen.show(closing(report, replace(view, status=2)) + "\n", sys.stderr)
+        raise OSError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _show(
+    report: Report, view: View, verdict: str, *, form: str | None, to_files: bool, quiet: bool
+) -> None:
+    """What is on the screen: the report, or of one that is in files the verdict alone."""
+    if to_files:
         screen.show(verdict)
     elif form in {None, TEXT}:
         screen.show(verdict if quiet else renderer(TEXT)(report, view))
