@@ -113,7 +113,7 @@ def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
     What is merely permissive comes behind what is wrong, and known defects come last.
 
     Two show one fault when the diagnosis of one run says so, when they are the same thing in
-    another dtype, when on one case the same is seen of both, or when both carry one guess.
+    another dtype, when one case explains both in the same words, or when both carry one guess.
 
     Args:
         findings: of one report, or of several on one target.
@@ -164,8 +164,7 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
         yield "fault", finding.seed, finding.fault
     thrown = finding.actual if finding.verdict == Verdict.RAISED else ""
     yield (*kind, "dtype", finding.check, finding.quantity, thrown, _place(finding))
-    if finding.seen:
-        yield (*kind, "seen", _place(finding), finding.seen)
+    yield (*kind, "words", _place(finding), finding.explanation)  # compared whole, never read
     if finding.cause:
         yield (*kind, "cause", finding.cause)
 
