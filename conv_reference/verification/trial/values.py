@@ -93,13 +93,14 @@ _MOST_SPARSE = 100  # bfloat16 holds the integers up to 256
 
 
 def _sparse(case: Case, seed: int, operator: Operator, device: torch.device | str) -> Operands:
-    """±1, with so few of them that no sum is longer than 101.
+    """±1, with so few of them that no sum is longer than 101, or than the dtype's integers.
 
     In the form ⟨G, conv(X, K)⟩ few are in each of K's output channels and in G: an element of dX
     or dK meets each element of G at most once. What db sums, has few as well.
     """
     generator = torch.Generator(device).manual_seed(seed)
     geometry = case.geometry
+    most = min(_MOST_SPARSE, largest_exact_integer(case.dtype) - 1)  # and the bias
 
     def signs(shape: tuple[int, ...]) -> Tensor:
         return torch.randint(0, 2, shape, generator=generator, device=device) * 2 - 1
@@ -113,7 +114,7 @@ def _sparse(case: Case, seed: int, operator: Operator, device: torch.device | st
             for ends in product((0, -1), repeat=len(dims)):
                 index: tuple[Any, ...] = (..., *ends)
                 corners[index] = -1  # first and last ones, at most 16: always there
-        few = keys.topk(min(_MOST_SPARSE, keys.shape[1]), dim=1, largest=False).indices
+        few = keys.topk(min(most, keys.shape[1]), dim=1, largest=False).indices
         kept = torch.zeros_like(flat, dtype=torch.bool).scatter_(1, few, value=True)
         return torch.where(kept, flat, 0).reshape(shape)
 

@@ -39,7 +39,7 @@ class Fresh:
     def another(self) -> Fresh:
         return self
 
-    def run(self, _: Any, cases: Sequence[Case], *__: Any) -> Iterator[Any]:
+    def run(self, _: Any, cases: Sequence[Case], *__: Any, **___: Any) -> Iterator[Any]:
         for number, case in enumerate(cases):
             fails = case.geometry.input_size[0] in self.failing
             yield number, [WRONG if fails else exact("forward", "Y")]

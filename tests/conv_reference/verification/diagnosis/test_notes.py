@@ -142,7 +142,7 @@ def test_every_report_says_what_was_not_asked_with_the_option_and_what_is_not_ch
     others = len([entry for entry in catalogue.entries() if entry.name != "grad_bias"])
 
     assert said[NoteKind.NOT_REQUESTED] == (
-        f"not asked: {others} other checks (--check); float32, float16, bfloat16 (--dtype); every "
+        f"not asked: {others} other checks (--check); {', '.join([*DTYPES][1:])} (--dtype); every "
         "layer of known networks (--sweep networks); devices other than cpu (--device)"
     )
     assert said[NoteKind.NOT_CHECKED].startswith("not checked: complex, integer, sparse and ")

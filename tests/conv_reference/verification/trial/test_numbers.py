@@ -4,12 +4,13 @@ import math
 
 import pytest
 import torch
+from convolved import CONVOLVED
 
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.trial.numbers import same_numbers
 
 
-@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("dtype", CONVOLVED.values(), ids=CONVOLVED)
 def test_the_same_numbers_are_equal_whatever_their_strides(dtype: torch.dtype) -> None:
     values = torch.arange(24).reshape(1, 2, 3, 4).to(dtype)
     last = values.contiguous(memory_format=torch.channels_last)
@@ -40,7 +41,7 @@ def test_numbers_of_two_dtypes_are_compared_as_numbers() -> None:
     assert same_numbers(wide.bfloat16(), wide.bfloat16().double())
 
 
-@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("dtype", CONVOLVED.values(), ids=CONVOLVED)
 def test_a_sign_that_only_a_view_holds_counts(dtype: torch.dtype) -> None:
     values = torch.ones(2, dtype=dtype)
     assert same_numbers(torch._neg_view(values), -values)

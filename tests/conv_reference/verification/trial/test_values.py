@@ -238,3 +238,11 @@ def test_sparse_operands_are_never_zero_at_either_end(seed: int) -> None:
 def test_annotated_shapes_are_checked_at_each_call_here() -> None:
     with pytest.raises(TypeCheckError, match="lay_out"):
         lay_out(torch.zeros(2, 3), Layout.CONTIGUOUS)
+
+
+def test_sparse_operands_are_exact_in_a_dtype_of_hardly_any_integers() -> None:
+    """Of the eight that float8_e5m2 has, one is left to the bias."""
+    case = certificate(Geometry.parse("n2 c3 h6 w7 o2 k2x4"), torch.float8_e5m2, Values.SPARSE)
+    for seed in range(5):
+        sums = longest_sums(case_operands(case, seed), case.geometry)
+        assert 2 < max(sums.values()) <= 8
