@@ -6,7 +6,7 @@ ordinary one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
@@ -33,6 +33,7 @@ from conv_reference.verification.trial.trial import (
 
 _MORE = 3  # samples of a larger batch
 _Call = Callable[[Call], Any]
+_Pair = tuple[str, Geometry, Geometry]  # the option in which they differ
 _Other = Callable[[Trial], Trial | None]  # None where there is no such case
 
 
@@ -174,26 +175,26 @@ def _no_options(target: Target) -> str | None:
     unsupported=_no_options,
 )
 def options_before(trial: Trial) -> Iterator[Judgement]:
-    """Two passes whose operands, padded images or outputs have the same shapes, and two calls.
+    """Two passes whose operands, padded images or outputs have the same shapes, or two calls.
 
     The calls are made without a graph: what is kept there is often something else. Each kind has
     sizes of its own, as for ``calls_before``.
     """
-    kinds = [*product(_WITH_OTHER_OPTIONS, (True, False))]
     with each_asked() as one:
-        for kind in trial.some(kinds):
-            said, graph = kind
-            with one():
-                yield from _after_others(trial, said, graph=graph, wider=kinds.index(kind))
+        for wider, said in enumerate(_WITH_OTHER_OPTIONS):
+            for graph in trial.some((True, False), said):
+                with one():
+                    yield from _after_others(trial, said, graph=graph, wider=wider)
 
 
 def _after_others(trial: Trial, said: str, *, graph: bool, wider: int) -> Iterator[Judgement]:
     """One call after another with other options; see ``_after``."""
     height, width = trial.case.geometry.input_size
-    own = _of(trial, replace(trial.case.geometry, input_size=(height, width + wider)))
-    other = _drawn(own, _WITH_OTHER_OPTIONS[said]) if own else None
-    if own is None or other is None:
+    geometry = replace(trial.case.geometry, input_size=(height, width + wider))
+    pair = _drawn(trial, _WITH_OTHER_OPTIONS[said](geometry), said)
+    if pair is None:
         return
+    own, other = pair
     with torch.set_grad_enabled(graph), suppress(TargetRaised):
         _answers(other.call(), graph=graph)
     said += "" if graph else ", both without gradients"
@@ -210,54 +211,72 @@ def _answers(call: Call, *, graph: bool) -> dict[str, Any]:
         return {"Y": call.forward()}
 
 
-def _drawn(trial: Trial, others: Callable[[Geometry], Iterator[Geometry]]) -> Trial | None:
-    """The trial on one of the other geometries; None where the target can be asked for none."""
-    possible = [*filter(None, (_of(trial, other) for other in others(trial.case.geometry)))]
-    return Random(f"{trial.key} options before").choice(possible) if possible else None
+def _drawn(trial: Trial, pairs: Iterable[_Pair], said: str) -> tuple[Trial, Trial] | None:
+    """The trial on two geometries that differ in an option; None where it can be asked for none.
+
+    Each option is as likely, however many pairs it has.
+    """
+    drawn, by_option = Random(f"{trial.key} {said}"), dict[str, list[_Pair]]()
+    for pair in pairs:
+        by_option.setdefault(pair[0], []).append(pair)
+    for option in drawn.sample([*by_option], len(by_option)):
+        every = by_option[option]
+        for _, own, other in drawn.sample(every, len(every)):
+            asked, before = _of(trial, own), _of(trial, other)
+            if asked is not None and before is not None:
+                return asked, before
+    return None
 
 
-def _of_the_same_operands(geometry: Geometry) -> Iterator[Geometry]:
+def _of_the_same_operands(geometry: Geometry) -> Iterator[_Pair]:
     """X and K of the same shapes: one option of one axis is larger or smaller by 1."""
-    for axis, by in product((0, 1), (1, -1)):
-        for name in ("stride", "dilation"):
-            pair = [*getattr(geometry, name)]
-            pair[axis] += by
-            yield from _if_possible(geometry, **{name: (pair[0], pair[1])})
-        yield from _if_possible(geometry, padding=_padded(geometry, axis, by))
+    for axis in (0, 1):
+        for option, other in _with_another_option(geometry, axis):
+            yield option, geometry, other
 
 
-def _of_larger_images(geometry: Geometry) -> Iterator[Geometry]:
+def _of_larger_images(geometry: Geometry) -> Iterator[_Pair]:
     """What the padding is less of, the image is more of, on one axis."""
     yield from _as_large_when_padded(geometry, (-1, -2))
 
 
-def _of_smaller_images(geometry: Geometry) -> Iterator[Geometry]:
+def _of_smaller_images(geometry: Geometry) -> Iterator[_Pair]:
     """What the padding is more of, the image is less of, on one axis."""
     yield from _as_large_when_padded(geometry, (1, 2))
 
 
-def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[Geometry]:
+def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[_Pair]:
     for axis, by in product((0, 1), steps):
-        size = [*geometry.input_size]
-        size[axis] -= 2 * by
+        size = _at(geometry.input_size, axis, geometry.input_size[axis] - 2 * by)
         padding = _padded(geometry, axis, by)
-        yield from _if_possible(geometry, input_size=(size[0], size[1]), padding=padding)
+        for other in _if_possible(geometry, input_size=size, padding=padding):
+            yield "padding", geometry, other
 
 
-def _of_the_same_outputs(geometry: Geometry) -> Iterator[Geometry]:
-    """X, K and Y of the same shapes: a stride's remainder takes up what the padding adds, say."""
-    for axis, *by in product((0, 1), (0, 1, -1), (0, 1, -1), (0, 1, -1)):
-        stride, dilation = [*geometry.stride], [*geometry.dilation]
-        stride[axis] += by[0]
-        dilation[axis] += by[1]
-        for other in _if_possible(
-            geometry,
-            stride=(stride[0], stride[1]),
-            dilation=(dilation[0], dilation[1]),
-            padding=_padded(geometry, axis, by[2]),
-        ):
-            if any(by) and other.output_size == geometry.output_size:
-                yield other
+def _of_the_same_outputs(geometry: Geometry) -> Iterator[_Pair]:
+    """X, K and Y of the same shapes: a stride's remainder takes up what one option adds."""
+    for axis, stride, longer in product((0, 1), _STRIDES, range(_MOST_LONGER)):
+        size = _at(geometry.input_size, axis, geometry.input_size[axis] + longer)
+        strides = _at(geometry.stride, axis, stride)
+        for own in _if_possible(geometry, input_size=size, stride=strides):
+            for option, other in _with_another_option(own, axis):
+                if other.output_size == own.output_size:
+                    yield option, own, other
+
+
+def _with_another_option(geometry: Geometry, axis: int) -> Iterator[tuple[str, Geometry]]:
+    """One option of an axis larger or smaller by 1, by its name."""
+    for by in (1, -1):
+        for name in ("stride", "dilation"):
+            pair: Pair = getattr(geometry, name)
+            for other in _if_possible(geometry, **{name: _at(pair, axis, pair[axis] + by)}):
+                yield name, other
+        for other in _if_possible(geometry, padding=_padded(geometry, axis, by)):
+            yield "padding", other
+
+
+def _at(pair: Pair, axis: int, value: int) -> Pair:
+    return (value, pair[1]) if axis == 0 else (pair[0], value)
 
 
 def _padded(geometry: Geometry, axis: int, by: int) -> tuple[Pair, Pair]:
@@ -273,7 +292,9 @@ def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
         yield replace(geometry, **changed)
 
 
-_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry], Iterator[Geometry]]] = {
+# That leave a remainder which takes up what an option adds, and how much longer an axis is for it.
+_STRIDES, _MOST_LONGER = (1, 3, 4), 3
+_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry], Iterator[_Pair]]] = {
     "after a pass with other options on operands of these shapes": _of_the_same_operands,
     "after a pass of a larger image, with less padding as large": _of_larger_images,
     "after a pass of a smaller image, with more padding as large": _of_smaller_images,
