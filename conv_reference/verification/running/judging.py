@@ -17,7 +17,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.plan.plan import Plan
-from conv_reference.verification.plan.request import Request
+from conv_reference.verification.plan.request import LEAST_LIMIT, Request
 from conv_reference.verification.running.timed import tell
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.work import descent
@@ -88,7 +88,7 @@ def judged(
         backend,
         request.time_limit,
         strict=request.is_strict_limit,
-        most=_MOST_OF_A_BUDGET if request.budget is not None else MOST_WAITS,
+        most=times_at_most(request),
         progress=progress,
     )
     # What fails is taken apart with all questions.
@@ -121,6 +121,17 @@ def judged(
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
     return outcome
+
+
+def times_at_most(request: Request) -> float:
+    """By how many times its length the limit may be put off, whatever others had of the processor.
+
+    Of a short run, which would be over before anything was judged, by more than of a long one.
+    """
+    limit = request.time_limit
+    if request.budget is None or not limit:
+        return MOST_WAITS
+    return max(_MOST_OF_A_BUDGET, min(MOST_WAITS, MOST_WAITS * LEAST_LIMIT / limit))
 
 
 @dataclass

@@ -73,6 +73,13 @@ def test_the_limit_is_told_and_that_it_is_put_off_by_its_own_length_at_most(
     assert told == [110.0, 120.0, 120.0]
 
 
+@pytest.mark.parametrize(
+    ("budget", "times"), [(None, 4), (0.5, 4), (5.0, 8 / 3), (10.0, 2), (100.0, 2)]
+)
+def test_a_limit_of_a_short_run_is_put_off_by_more(budget: float | None, times: float) -> None:
+    assert judging.times_at_most(replace(REQUEST, budget=budget)) == pytest.approx(times)
+
+
 def test_a_limit_that_was_given_is_kept(busy: list[float]) -> None:
     clock = Clock(HERE, 10.0, strict=True, begun=100.0)
     busy[:] = 1000.0, 110.1
