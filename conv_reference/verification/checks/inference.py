@@ -8,15 +8,18 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial, target_code, under
 
@@ -29,7 +32,7 @@ _MODES = {
 @check(
     Row(
         "without_gradients",
-        "Y is the same under torch.no_grad and torch.inference_mode.",
+        "Y is the same under torch.no_grad and torch.inference_mode, and has no graph there.",
         "A fast path for inference is one that no test of gradients takes.",
         "a fast path for inference that leaves out what training does (a class of faults)",
     ),
@@ -43,12 +46,29 @@ def without_gradients(trial: Trial) -> Iterator[Judgement]:
         with mode(), under(said), target_code("Y"):
             Y = call.forward()
         yield from against_oracle(trial, "without_gradients", {"Y": Y}, said)
+        yield from _with_a_graph("without_gradients", Y, said)
     said = "under torch.inference_mode, of tensors made there"
     with torch.inference_mode(), under(said):
         inside = trial.call(requires_grad="")
         with target_code("Y"):
             Y = inside.forward()
     yield from against_oracle(trial, "without_gradients", {"Y": Y}, said)
+
+
+def _with_a_graph(row: str, Y: Any, said: str) -> Iterator[Judgement]:
+    """A Y that requires gradients where none are to be recorded: memory for each call.
+
+    The mode belongs to a thread, so that a worker that computes Y does not have it.
+    """
+    if isinstance(Y, Tensor) and Y.requires_grad:
+        explanation = f"{said}: Y should have no graph, requires gradients, and holds a graph"
+        found = whole(row, "Y", "without a graph", "with one", explanation)
+        yield replace(found, cause=_NOT_INHERITED)
+
+
+_NOT_INHERITED = (
+    "Perhaps Y is computed in another thread, which has its own mode, or under torch.enable_grad."
+)
 
 
 def _no_layer(target: Target) -> str | None:
@@ -80,6 +100,7 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
         with torch.no_grad(), under(f"{said} under torch.no_grad"), target_code("Y"):
             Y = call.forward()
         yield from against_oracle(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")
+        yield from _with_a_graph("evaluation", Y, f"{said} under torch.no_grad")
 
 
 @check(

@@ -20,8 +20,13 @@ from torch.utils.checkpoint import checkpoint
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import against_oracle, explained
+from conv_reference.verification.trial.agreement import (
+    against_oracle,
+    explained,
+    observed,
+)
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import (
@@ -116,9 +121,17 @@ def _used_twice(call: Call) -> tuple[Tensor, ...]:
     return torch.autograd.grad(call.forward() + call.forward(), _leaves(call), call.G)
 
 
+class _FixedError(Exception):
+    """Torch does not let this Y be changed in place."""
+
+
 def _changed_in_place(call: Call) -> tuple[Tensor, ...]:
     Y = call.forward()
-    return torch.autograd.grad(Y.mul_(2), _leaves(call), call.G)
+    try:
+        Y.mul_(2)
+    except RuntimeError as error:
+        raise _FixedError from error
+    return torch.autograd.grad(Y, _leaves(call), call.G)
 
 
 def _hooked(call: Call) -> tuple[Tensor, ...]:
@@ -169,8 +182,22 @@ _NEIGHBOURS: dict[str, _Gradients] = {
     "with saved tensors that are packed": _packed,
     "with the backward pass in another thread": _elsewhere,
 }
-# A target that needs its Y for the backward pass may refuse that it is changed, by an error.
-_MAY_RAISE = _changed_in_place
+
+
+def _why_fixed(error: BaseException) -> str:
+    """Why Y cannot be changed in place, in words.
+
+    That is no fault: every view that an ``autograd.Function`` returns is so, and a backward pass
+    may need its Y. But an activation in place cannot follow.
+    """
+    cause = error.__cause__
+    if isinstance(error, _FixedError) and cause is not None:
+        why = message_of(cause).split(". ")[0].rstrip(".")
+    elif "modified by an inplace operation" in message_of(error):
+        why = "the backward pass needs it as it was"
+    else:
+        why = f"the backward pass then raises {type_name(error)}"
+    return f"Y cannot be changed in place, as relu_ does: {why}"
 
 
 @check(
@@ -203,10 +230,11 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
                 try:
                     with under(said), target_code(next(iter(call.leaves))):
                         found = _NEIGHBOURS[said](call)
-                except TargetRaised:
-                    if _NEIGHBOURS[said] is _MAY_RAISE:
-                        continue
-                    raise
+                except TargetRaised as raised:
+                    if _NEIGHBOURS[said] is not _changed_in_place:
+                        raise
+                    yield observed("graph_neighbours", "Y", _why_fixed(raised.error))
+                    continue
                 named = dict(zip(call.leaves, found, strict=True))
                 yield from against_oracle(trial, "graph_neighbours", named, said, operands=doubled)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
@@ -214,8 +215,7 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
         yield observed("unbatched", raised.quantity, said)
     Y = found["Y"]
     if isinstance(Y, Tensor) and Y.shape != call.G.shape[1:]:
-        said = f"an image without a batch is answered in {Y.dim()} dimensions"
-        yield not_judged("unbatched", said)
+        yield replace(_of_another_shape(trial, Y, call.G.shape), case=one)
         return
     batched = {
         name: value[None] if name in {"Y", "dX"} and isinstance(value, Tensor) else value
@@ -223,6 +223,26 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
     }
     for judgement in against_oracle(trial, "unbatched", batched, "an image without a batch"):
         yield replace(judgement, case=one)
+
+
+def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement:
+    """Wrong where Y is right but for its shape; else a tensor (C, H, W) has another meaning here.
+
+    Args:
+        trial: of one sample.
+        Y: as it was answered, not in the shape (O, H', W').
+        batched: the shape (1, O, H', W'): a batch of one is what some return for an image.
+    """
+    shape = tuple(Y.shape)
+    said = f"an image without a batch is answered in {Y.dim()} dimensions"
+    if Y.shape == batched or Y.numel() != batched.numel():
+        return not_judged("unbatched", said)
+    (found,) = against_oracle(trial, "unbatched", {"Y": Y.detach().reshape(batched)}, said)
+    if found.verdict == Verdict.WRONG:
+        return not_judged("unbatched", said)
+    wanted = tuple(batched[1:])
+    explanation = f"an image without a batch: should be of shape {wanted}, is of shape {shape}"
+    return whole("unbatched", "Y", f"of shape {wanted}", f"of shape {shape}", explanation)
 
 
 def _square(trial: Trial) -> Trial | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,7 @@ from conv_reference.verification.trial.agreement import observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.refused import is_refusal
+from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 
@@ -108,6 +110,12 @@ _IMPOSSIBLE = (
         "dilation=0 accepted, Y silently wrong (tinygrad PR#14115)",
         reported=Reported.LAST,
     ),
+    Row(
+        "state_after_refusal",
+        "A call that raises leaves the settings of the process as they were, too.",
+        "Who catches the error goes on with whatever the call had set.",
+        "a default dtype that is put back only where nothing raises (a class of faults)",
+    ),
     sample=Sample.OWN,
     unsupported=_who_refuses,
 )
@@ -119,17 +127,10 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
     except TargetRaised as raised:
         yield judged_raised("refusals", raised, refused=is_refusal(trial, raised))
         return
+    left = _Left()
     answered = []
-    for impossible in _IMPOSSIBLE:
-        if not impossible.needs <= target.options:
-            continue
-        if impossible.channels and not target.has_channels:
-            continue
-        if impossible.slides and target.operator is not CONV2D:
-            continue
-        if target.is_module and (impossible.b is not None or len(impossible.K) != 4):
-            continue  # no layer is ever given its own kernel
-        answer = _answer(trial, impossible)
+    for impossible in filter(partial(_can_express, target), _IMPOSSIBLE):
+        answer = _answer(trial, impossible, left)
         if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
             answered.append(f"{impossible.what}, with Y of shape {tuple(answer.shape)}")
         elif isinstance(answer, Tensor) or answer is not None:
@@ -139,7 +140,53 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
         yield _permissive("Y", "refused", "answered", said)
     else:
         yield Judgement("refusals", "Y", Verdict.EXACT)
-    yield from _mismatches(trial)
+    with left.after("operands that do not go together"):
+        mismatched = [*_mismatches(trial)]
+    yield from left.judged()
+    yield from mismatched
+
+
+def _can_express(target: Target, impossible: _Impossible) -> bool:
+    """Whether the target has the parameters for it, and whether it is impossible there."""
+    if not impossible.needs <= target.options:
+        return False
+    if impossible.channels and not target.has_channels:
+        return False
+    if impossible.slides and target.operator is not CONV2D:
+        return False
+    # No layer is ever given its own kernel.
+    return not target.is_module or (impossible.b is None and len(impossible.K) == 4)
+
+
+class _Left:
+    """What calls that raise have left changed: each setting once, with the first such call."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, str] = {}
+
+    def entered(self, raised: TargetRaised, what: str) -> None:
+        """Of a mode that was left entered, which is undone already."""
+        if raised.left:
+            self._by.setdefault("modes of torch", f"{what}: {raised.left}")
+
+    @contextmanager
+    def after(self, what: str) -> Iterator[None]:
+        """Around such a call; each setting is put back, so that the next call finds it right."""
+        before = [(state, state.get()) for state in STATES if state.put_back is not None]
+        yield
+        for state, value in before:
+            if state.get() != value:
+                assert state.put_back is not None  # or it would not be here
+                state.put_back(value)
+                self._by.setdefault(state.name, what)
+
+    def judged(self) -> Iterator[Judgement]:
+        """Each setting, or that there is none."""
+        for name, what in self._by.items():
+            said = f"a call that raises ({what}): should be left alone, is changed"
+            yield whole("state_after_refusal", name, "left alone", "changed", said)
+        if not self._by:
+            yield Judgement("state_after_refusal", "", Verdict.EXACT)
 
 
 def _permissive(quantity: str, expected: str, actual: str, said: str) -> Judgement:
@@ -151,11 +198,14 @@ def _permissive(quantity: str, expected: str, actual: str, said: str) -> Judgeme
 _ROUNDING = 2.0**-6  # of sums of four ones, in whatever dtype
 
 
-def _answer(trial: Trial, impossible: _Impossible) -> Any:
+def _answer(trial: Trial, impossible: _Impossible, left: _Left) -> Any:
     """What the target answers; None where it refuses."""
-    with suppress(TargetRaised):
-        return _ask(trial, impossible)
-    return None
+    with left.after(impossible.what):
+        try:
+            return _ask(trial, impossible)
+        except TargetRaised as raised:
+            left.entered(raised, impossible.what)
+            return None
 
 
 def _ask(trial: Trial, impossible: _Impossible) -> Any:

@@ -40,6 +40,7 @@ class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ou
         self.quantity = str(quantity)
         self.mapped = quantity if isinstance(quantity, Quantity) else None
         self.observed: dict[str, Any] = {}  # what it had answered before
+        self.left = ""  # what it had left entered, which is undone
         self.under = ""  # the circumstances, where they are no ordinary ones: see ``under``
 
 
@@ -60,6 +61,7 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
             was left entered, which is undone: the judge's own numbers would be made under it.
     """
     before, trace = entered(), lines.tracer()
+    raised = None
     if trace is not None:
         sys.settrace(trace)
     try:
@@ -68,11 +70,14 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        raise TargetRaised(error, quantity) from error
+        raised = TargetRaised(error, quantity)
+        raise raised from error
     finally:
         if trace is not None:
             sys.settrace(None)
         left = undone(before)
+        if raised is not None:
+            raised.left = left
     if left:
         raise TargetRaised(LeftEnteredError(left), quantity)
 

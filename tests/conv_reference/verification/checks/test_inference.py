@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -82,6 +83,31 @@ def test_a_refusal_of_inference_mode_is_no_answer() -> None:
     where = f"(at test_inference.py:{line})"
     said = f"under torch.inference_mode: raised RuntimeError: not in inference mode {where}"
     assert found == {("without_gradients", "Y"): said}
+
+
+def elsewhere(X: Tensor, K: Tensor) -> Tensor:
+    """Large batches in a worker, which does not have the mode of the thread that calls."""
+    if len(X) < 4:
+        return conv2d(X, K)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(conv2d, X, K).result()
+
+
+class Elsewhere(nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.enable_grad():
+            return super().forward(input)
+
+
+def test_a_graph_where_none_is_to_be_recorded_is_found() -> None:
+    larger = SIZES.replace("n2", "n4")
+    found = failures(elsewhere, f"without_gradients {larger} nobias")
+    assert set(found) == {("without_gradients", "Y")}
+    assert found["without_gradients", "Y"].startswith(
+        "under torch.inference_mode: Y should have no"
+    )
+    assert not failures(elsewhere, f"without_gradients {SIZES} nobias")
+    assert "under torch.no_grad" in failures(Elsewhere, f"evaluation {SIZES}")["evaluation", "Y"]
 
 
 class WrongInEval(nn.Conv2d):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from judging import exact_everywhere, failures
+from judging import exact_everywhere, failures, judged
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
@@ -138,6 +138,38 @@ def test_who_refuses_that_its_output_is_changed_is_right() -> None:
                 return torch.autograd.grad(conv2d(*leaves), leaves, grad_outputs[0])
 
     assert not failures(Saves, f"graph_neighbours {SIZES} nobias")
+    assert _observed(Saves) == {
+        "Y cannot be changed in place, as relu_ does: the backward pass needs it as it was"
+    }
+
+
+def _observed(implementation: Any) -> set[str]:
+    return {j.observed for j in judged(implementation, f"graph_neighbours {SIZES} nobias")} - {""}
+
+
+def test_a_y_that_cannot_be_changed_in_place_is_reported() -> None:
+    def split(X: Tensor, K: Tensor) -> Tensor:
+        return conv2d(torch.cat([X, X]), K).chunk(2)[0]
+
+    assert not failures(split, f"graph_neighbours {SIZES} nobias")
+    (said,) = _observed(split)
+    assert said.startswith("Y cannot be changed in place, as relu_ does: Output 0 of Split")
+    assert _observed(conv2d) == set()
+
+
+def test_of_an_error_in_the_backward_pass_of_a_changed_y_it_is_said_which() -> None:
+    class Notices(Own):
+        @staticmethod
+        def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+            if not torch.equal(ctx.Y, ctx.copy):
+                raise ValueError("Y has changed")
+            return Own.backward(ctx, *grad_outputs)
+
+    def notices(input: Tensor, weight: Tensor) -> Any:
+        return Notices.apply(input, weight, "")  # type: ignore[no-untyped-call]  # as above
+
+    (said,) = _observed(notices)
+    assert said.endswith("the backward pass then raises ValueError")
 
 
 ONE_SIZE = "n2 c3 h2 w3 o2 k2x3"

@@ -12,9 +12,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference import functional
 from conv_reference.layer import Conv2d, ConvLayer_1
-from conv_reference.verification import verify
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound.right import PlaneLayer
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.conventions import as_target
@@ -303,73 +301,6 @@ def test_who_refuses_everything_on_purpose_has_refused_nothing_wrongly() -> None
 
     (judgement,) = judged(refuses, "refusals float32 h1 w1 k1 nobias")
     assert judgement.verdict == Verdict.UNSUPPORTED
-
-
-@pytest.mark.parametrize(
-    "implementation",
-    [conv2d, torch.nn.Conv2d, torch.nn.functional.conv_transpose2d, torch.nn.ConvTranspose2d],
-)
-def test_one_image_is_answered_as_a_batch_of_one(implementation: Any) -> None:
-    assert exact_everywhere(implementation, "unbatched", count=4) > 0
-
-
-def test_an_image_whose_channels_are_taken_for_its_batch_is_wrong() -> None:
-    found = failures(FAULTS["unbatched_image"].function, "unbatched float32 n3 c2 h4 w4 k2")
-    assert {quantity for _, quantity in found} == {"Y", "dX", "dK"}
-    assert found["unbatched", "Y"].startswith("an image without a batch: ")
-
-
-def test_who_takes_batches_alone_is_asked_for_no_image() -> None:
-    def batches(input: Tensor, weight: Tensor) -> Tensor:
-        _, _, _, _ = input.shape
-        return conv2d(input, weight)
-
-    (judgement,) = judged(batches, f"unbatched {OWN}")
-    assert judgement.verdict == Verdict.UNSUPPORTED
-
-
-def test_an_image_that_is_answered_with_a_batch_is_not_judged() -> None:
-    def restores(input: Tensor, weight: Tensor) -> Tensor:
-        return conv2d(input.reshape(-1, *input.shape[-3:]), weight)
-
-    (judgement,) = judged(restores, f"unbatched {OWN}")
-    assert judgement.verdict == Verdict.UNSUPPORTED
-    assert judgement.explanation.endswith("is answered in 4 dimensions")
-
-
-def test_a_backward_pass_that_raises_on_one_image_is_a_note() -> None:
-    class Batches(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
-            ctx.save_for_backward(X, K)
-            return conv2d(X, K)
-
-        @staticmethod
-        def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-            X, K = ctx.saved_tensors
-            _, _, _, _ = X.shape
-            return conv2d_input(X.shape, K, *grad_outputs), conv2d_weight(X, K.shape, *grad_outputs)
-
-    def batches(input: Tensor, weight: Tensor) -> Tensor:
-        return Batches.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
-
-    raised, Y = judged(batches, f"unbatched {OWN}")
-    assert raised.observed.endswith("is answered, but its backward pass raises")
-    assert (Y.quantity, Y.verdict) == ("Y", Verdict.EXACT)
-
-
-def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
-    def batches(input: Tensor, weight: Tensor) -> Tensor:
-        _, _, _, _ = input.shape
-        return conv2d(input, weight)
-
-    report = verify(batches, dtypes="float64", checks=["unbatched", "shapes"], budget=1, seed=1)
-    (row,) = (check for check in report.checks if check.name == "unbatched")
-
-    assert row.optional
-    assert row.unsupported
-    assert "refused" not in str(report).splitlines()[0]
-    assert "unbatched: an image without a batch is not taken" in str(report)
 
 
 def reversing(

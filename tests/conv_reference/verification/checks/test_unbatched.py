@@ -1,0 +1,105 @@
+"""One image (C, H, W): its answer is that of a batch of one, where it is taken at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import exact_everywhere, failures, judged
+from torch import Tensor
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from conv_reference.verification import verify
+from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification.model.result import Verdict
+
+OWN = "float32 h4 w5 k2x3"
+
+
+@pytest.mark.parametrize(
+    "implementation",
+    [conv2d, torch.nn.Conv2d, torch.nn.functional.conv_transpose2d, torch.nn.ConvTranspose2d],
+)
+def test_one_image_is_answered_as_a_batch_of_one(implementation: Any) -> None:
+    assert exact_everywhere(implementation, "unbatched", count=4) > 0
+
+
+def test_an_image_whose_channels_are_taken_for_its_batch_is_wrong() -> None:
+    found = failures(FAULTS["unbatched_image"].function, "unbatched float32 n3 c2 h4 w4 k2")
+    assert {quantity for _, quantity in found} == {"Y", "dX", "dK"}
+    assert found["unbatched", "Y"].startswith("an image without a batch: ")
+
+
+def test_who_takes_batches_alone_is_asked_for_no_image() -> None:
+    def batches(input: Tensor, weight: Tensor) -> Tensor:
+        _, _, _, _ = input.shape
+        return conv2d(input, weight)
+
+    (judgement,) = judged(batches, f"unbatched {OWN}")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+
+
+def test_an_image_that_is_answered_with_a_batch_is_not_judged() -> None:
+    def restores(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input.reshape(-1, *input.shape[-3:]), weight)
+
+    (judgement,) = judged(restores, f"unbatched {OWN}")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation.endswith("is answered in 4 dimensions")
+
+
+def test_an_image_that_loses_its_sizes_of_one_is_of_a_wrong_shape() -> None:
+    def squeezes(input: Tensor, weight: Tensor) -> Tensor:
+        Y = conv2d(input, weight)
+        return Y if input.dim() == 4 else Y.squeeze()
+
+    found = failures(squeezes, "unbatched float32 n2 c2 h4 w3 o3 k2x3")
+    said = "an image without a batch: should be of shape (3, 3, 1), is of shape (3, 3)"
+    assert found == {("unbatched", "Y"): said}
+    assert not failures(squeezes, "unbatched float32 n2 c2 h4 w4 o3 k2x3")
+
+
+def test_an_image_that_means_something_else_is_not_judged() -> None:
+    def last(input: Tensor, weight: Tensor) -> Tensor:
+        Y = conv2d(input, weight)
+        return Y if input.dim() == 4 else Y.movedim(0, -1)
+
+    (judgement,) = judged(last, "unbatched float32 n2 c2 h4 w5 o3 k2")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+
+
+def test_a_backward_pass_that_raises_on_one_image_is_a_note() -> None:
+    class Batches(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+            ctx.save_for_backward(X, K)
+            return conv2d(X, K)
+
+        @staticmethod
+        def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+            X, K = ctx.saved_tensors
+            _, _, _, _ = X.shape
+            return conv2d_input(X.shape, K, *grad_outputs), conv2d_weight(X, K.shape, *grad_outputs)
+
+    def batches(input: Tensor, weight: Tensor) -> Tensor:
+        return Batches.apply(input, weight)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
+
+    raised, Y = judged(batches, f"unbatched {OWN}")
+    assert raised.observed.endswith("is answered, but its backward pass raises")
+    assert (Y.quantity, Y.verdict) == ("Y", Verdict.EXACT)
+
+
+def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
+    def batches(input: Tensor, weight: Tensor) -> Tensor:
+        _, _, _, _ = input.shape
+        return conv2d(input, weight)
+
+    report = verify(batches, dtypes="float64", checks=["unbatched", "shapes"], budget=1, seed=1)
+    (row,) = (check for check in report.checks if check.name == "unbatched")
+
+    assert row.optional
+    assert row.unsupported
+    assert "refused" not in str(report).splitlines()[0]
+    assert "unbatched: an image without a batch is not taken" in str(report)
