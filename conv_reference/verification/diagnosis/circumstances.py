@@ -12,6 +12,7 @@ from functools import lru_cache
 from math import comb
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.checks import Reported, all_rows, certifying
 from conv_reference.verification.diagnosis.kinds import Kind, row_of
 from conv_reference.verification.model.case import Case, Layout, dtype_name
@@ -58,8 +59,17 @@ def contrast(
     among = f" cases{'' if every_one else ' of the certificate'} {_that_fail(alike)}"
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
-    others = {case for row in rows for case in judged_in.get(row, ())} - elsewhere
+    leaf = _leaf(alike)  # who is not asked for a gradient cannot get it wrong
+    able = (case for row in rows for case in judged_in.get(row, ()) if leaf in case.requires_grad)
+    others = {*able} - elsewhere
     return Contrast(failing, others, among)
+
+
+def _leaf(failures: Sequence[Failure]) -> str:
+    """The operand of the one gradient that fails, as a case names it; empty for others."""
+    names = {failure.judgement.quantity for failure in failures}
+    found = [QUANTITIES[name].leaf for name in names if name in QUANTITIES]
+    return found[0] if len(names) == len(found) == 1 else ""
 
 
 def _that_fail(failures: Sequence[Failure]) -> str:

@@ -111,6 +111,19 @@ def test_in_which_way_the_cases_fail_is_said_where_they_are_counted(
     assert contrast(kind, {kind: failures}, failures, {}).among == f" cases {said}"
 
 
+def test_of_a_gradient_that_is_wrong_it_is_not_said_that_it_was_asked_for() -> None:
+    lost = replace(WRONG, check="requires_grad", quantity="dK", actual=NO_GRADIENT)
+    failing = [Failure(case, lost) for case in cases() if "K" in case.requires_grad]
+    kind = kind_of(failing[0])
+    assert not contrast(kind, {kind: failing}, failing, {"requires_grad": cases()}).passing
+    grouped = [failure for failure in failing if failure.case.geometry.groups > 1]
+    those = contrast(kind, {kind: grouped}, grouped, {"requires_grad": cases()})
+    said = circumstances(those.failing, [*those.passing], among=those.among)
+    assert (
+        said == f"All {len(grouped):,} cases that give no dK have g > 1; no other with that passed."
+    )
+
+
 def test_of_certificates_alone_it_is_not_said_that_they_are() -> None:
     failing = [Failure(case, WRONG) for case in cases() if case.geometry.stride[1] == 2]
     kinds = {kind_of(failure): [failure] for failure in failing}
