@@ -29,7 +29,7 @@ from conv_reference.verification.target.layer_calls import (
 )
 from conv_reference.verification.target.modes import modes_of, settled_mode
 from conv_reference.verification.target.operators import arguments, channels
-from conv_reference.verification.target.signatures import layer_parameters
+from conv_reference.verification.target.signatures import layer_parameters, takes_words
 from conv_reference.verification.target.spelling import LayerSpelling
 from conv_reference.verification.target.target import Call, Target, options_of, settled_remainder
 
@@ -86,7 +86,8 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
         is_line=line,
         is_module=True,
         holds_kernel=True,
-        words=issubclass(layer, nn.Conv2d),
+        words=issubclass(layer, nn.Conv2d)
+        or ("padding" in parameters and takes_words(layer.__init__)),
         padding_modes=modes_of(parameters, operator),
         call_with=None if line else call_with,
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),

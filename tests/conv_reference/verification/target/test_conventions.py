@@ -53,6 +53,18 @@ def only_stride(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
     return F.conv2d(input, weight, stride=stride)
 
 
+class Padded(nn.Module):
+    """Hands its padding on to torch's layer, words included, and says nothing of its type."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, padding=0) -> None:  # type: ignore[no-untyped-def]
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding)
+
+    def forward(self, X: Tensor) -> Tensor:
+        Y: Tensor = self.conv(X)
+        return Y
+
+
 def takes_words(input: Tensor, weight: Tensor, padding: int | str = 0) -> Tensor:
     return F.conv2d(input, weight, padding=padding)
 
@@ -294,6 +306,7 @@ def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature(
         (hints_at_nothing, True),
         (lambda input, weight, padding: input, None),
         (ConvLayer_1, False),
+        (Padded, None),
     ],
     ids=[
         "torch's",
@@ -302,6 +315,7 @@ def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature(
         "beside one without meaning",
         "untold",
         "a layer without",
+        "a layer with",
     ],
 )
 def test_padding_in_words_is_asked_of_those_that_take_it(
