@@ -74,7 +74,7 @@ def test_a_gradient_follows_from_y_where_it_is_its_own_in_each_case(
 
 
 @pytest.mark.parametrize(("shared", "follows"), [(0, False), (1, False), (2, True), (3, True)])
-def test_without_time_a_gradient_follows_from_y_where_both_are_wrong_on_most_of_its_cases(
+def test_without_time_a_gradient_follows_from_y_where_both_are_wrong_on_nearly_all_of_its_cases(
     *, shared: int, follows: bool
 ) -> None:
     Y = Failure(CASES[0], Judgement("forward", "Y", Verdict.WRONG))
