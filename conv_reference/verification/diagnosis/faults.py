@@ -32,6 +32,7 @@ _MOST_HELD = 12  # cases in which a gradient is held against the target's own Y
 _SIGNS = "upstream_signs"  # the row of a G that is zero, or of one sign
 _MOST_KEPT = 4  # cases that are asked whether their answer is an earlier one
 _MOSTLY = 0.75  # of the failures
+_BY_CHANCE = 0.05  # of the cases, those on which a wrong Y may be right
 _PRECISION = {name: place for place, name in enumerate(DTYPES)}  # the widest dtype is shown first
 
 
@@ -235,9 +236,6 @@ def _is_explained(failure: Failure, bench: Bench) -> bool:
         for other in found
         for is_behind in (explains, disturbs)
     )
-
-
-_BY_CHANCE = 0.05  # of the cases, those on which a wrong Y may be right
 
 
 def _follows(kind: Kind, forward: Fault, groups: Groups, bench: Bench) -> bool:
