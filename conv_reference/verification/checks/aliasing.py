@@ -25,7 +25,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.agreement import against_oracle, agree, explained
+from conv_reference.verification.trial.agreement import against_oracle, agree, explained, observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.trial import TargetRaised, Trial, each_asked, target_code
 
@@ -71,7 +71,7 @@ def memory(trial: Trial) -> Iterator[Judgement]:
         yield from _touched(before, after)
     yield from _overlaps(arguments, results, other)
     yield from _in_modes(trial)
-    yield from _identity(trial)
+    yield from _degenerate(trial)
 
 
 def _in_modes(trial: Trial) -> Iterator[Judgement]:
@@ -101,26 +101,30 @@ def _kept_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
     yield from _overlaps(arguments_of(call), results, other, mode.said)
 
 
-def _identity(trial: Trial) -> Iterator[Judgement]:
-    """One channel and a kernel that is the number 1: Y equals X, and may still not be X."""
-    geometry = Geometry(
-        batch=trial.case.geometry.batch,
-        input_size=trial.case.geometry.input_size,
-        kernel_size=(1, 1),
-    )
-    # Only addresses matter: sparse values fit in every dtype, however many positions there are.
-    sparse = replace(trial.case, geometry=geometry, values=Values.SPARSE, bias=False)
-    case = trial.target.restrict(sparse)
-    if case.geometry != geometry:  # a layer of other sizes
-        return
-    alone = replace(trial, case=case)
-    operands = replace(
-        alone.operands,
-        weight=torch.ones_like(alone.operands.weight),
-        bias=torch.zeros_like(alone.operands.bias),
-    )
-    for requires_grad in ("", "XK"):
-        call = alone.call(operands, requires_grad=requires_grad)
+def _degenerate(trial: Trial) -> Iterator[Judgement]:
+    """Sizes and values for which a result equals an argument, and may still not be it.
+
+    Of one channel and a kernel that is the number 1, Y equals X. Of one pixel besides, where all
+    numbers are 1, dX equals K, dK equals X, and db equals G.
+    """
+    g = trial.case.geometry
+    same = Geometry(batch=g.batch, input_size=g.input_size, kernel_size=(1, 1))
+    pixel = Geometry(batch=1, input_size=(1, 1), kernel_size=(1, 1))
+    asked = [(same, ""), (same, "XK"), (pixel, "XKb")]
+    for geometry, requires_grad in trial.some(asked, "degenerate"):
+        # Only addresses matter: sparse values fit in every dtype, however many positions there are.
+        bias = "b" in requires_grad
+        sparse = replace(trial.case, geometry=geometry, values=Values.SPARSE, bias=bias)
+        case = trial.target.restrict(sparse)
+        if case.geometry != geometry:  # a layer of other sizes
+            continue
+        alone = replace(trial, case=case)
+        given = replace(alone.operands, weight=torch.ones_like(alone.operands.weight))
+        given = replace(given, bias=torch.zeros_like(given.bias))
+        if geometry == pixel:
+            ones = torch.ones_like(given.input)
+            given = replace(given, input=ones, grad_output=torch.ones_like(given.grad_output))
+        call = alone.call(given, requires_grad=requires_grad if case.bias else requires_grad[:2])
         yield from _overlaps(arguments_of(call), results_of(call), {})
 
 
@@ -148,7 +152,12 @@ def _overlaps(
 ) -> Iterator[Judgement]:
     shared = False
     for name, result in results.items():
-        # A gradient may be its upstream gradient: torch's own operators pass G on.
+        # A gradient may be its upstream gradient: torch's own operators pass G on, and a bias that
+        # is added by broadcasting gets a view of it where there is one pixel.
+        if name != "Y" and _overlap(result, arguments["G"]):
+            what = f"{name} shares memory with its upstream gradient G in some cases: "
+            what += "changing one in place changes the other"
+            yield observed("output_memory", name, what)
         foreign = {f"the argument {a}": t for a, t in arguments.items() if name == "Y" or a != "G"}
         foreign |= {n: t for n, t in results.items() if n > name}
         foreign |= {f"{n} of another call": t for n, t in other.items()}
