@@ -170,10 +170,13 @@ def in_one_line(folder: Path) -> str:
     together = {name for check in others for name in check.found}
     best = max(len(check.found) for check in others)
     found = sum(each.found is not None for each in all_)
+    of_part = (
+        f"of {len(faults)} that were put to ten usual checks, too, it finds {len(ours.found)}, they"
+    )
+    others_of = "ten usual checks" if len(faults) == len(all_) else of_part
     return (
-        f"A default run finds {found} of {len(all_)} planted faults; of {len(faults)} that were "
-        f"put to ten usual checks, from gradcheck to hypothesis, too, it finds {len(ours.found)}, "
-        f"they find {len(together)} together and the best of them {best} "
+        f"A default run finds {found} of {len(all_)} planted faults; {others_of}, from gradcheck "
+        f"to hypothesis, find {len(together)} together and the best of them {best} "
         "([how that was measured](docs/detection.md))."
     )
 

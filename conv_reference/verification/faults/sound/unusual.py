@@ -51,12 +51,13 @@ def mixed(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: int | Pair = 1,
-    padding: int | Pair = 0,
+    padding: int | str | Pair = 0,
     dilation: int | Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Unfolded where there is one group and a stride, torch's elsewhere."""
-    if groups != 1 or max(pair(stride)) == 1:
+    """Unfolded where there is one group and a stride, in a batch; torch's elsewhere."""
+    is_plain = groups != 1 or max(pair(stride)) == 1 or input.dim() == 3
+    if is_plain or isinstance(padding, str):
         return conv2d(input, weight, bias, stride, padding, dilation, groups)
     columns = unfold(input, weight.shape[2:], dilation, padding, stride)
     Y: Tensor = (weight.flatten(1) @ columns).unflatten(
