@@ -45,7 +45,13 @@ def structured_zeros(trial: Trial) -> Iterator[Judgement]:
                 continue
             tensor.select(dim, tensor.shape[dim] - 1).zero_()
             operands = replace(plain.operands, **{role: tensor})
-            said = f"the last {what} of {LETTERS[role]} is all zero"
+            only = tensor.shape[dim] == 1
+            part = (
+                f"{LETTERS[role]}, of one {what},"
+                if only
+                else f"the last {what} of {LETTERS[role]}"
+            )
+            said = f"{part} is all zero"
             with one():
                 found = observe(plain.call(operands))
                 yield from against_oracle(plain, "structured_zeros", found, said, operands=operands)

@@ -46,7 +46,9 @@ class Group:
         same = [f for f in self.findings if _place(f) == _place(first) and f.dtype == first.dtype]
         also = dict.fromkeys(f.quantity for f in same if f.quantity != first.quantity)
         layout = "" if first.layout == "contiguous" else f", {first.layout}"
-        named = [f"{first.quantity}{index}", *also]
+        # Of "tangent of Y along b" the place is the tangent's, not that of b.
+        at = " at " if index and " " in first.quantity else ""
+        named = [f"{first.quantity}{at}{index}", *also]
         if len(also) > _MOST_ALSO:
             named = [*named[: _MOST_ALSO + 1], f"{len(also) - _MOST_ALSO} more"]
         what = ", ".join(named) if first.quantity else first.check

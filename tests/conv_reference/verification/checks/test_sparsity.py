@@ -33,3 +33,9 @@ def test_no_false_alarm(implementation: Any) -> None:
 def test_work_that_is_skipped_is_found(name: str, quantity: str, slice_: str) -> None:
     found = failures(FAULTS[name].function, f"structured_zeros {SIZES}")
     assert found["structured_zeros", quantity].startswith(slice_)
+
+
+def test_of_a_single_slice_the_whole_operand_is_zero() -> None:
+    found = failures(FAULTS["pruned_channel"].function, "structured_zeros float32 h5 w6 k3x2")
+    said = found["structured_zeros", "dK"]
+    assert said.startswith("K, of one output channel, is all zero")

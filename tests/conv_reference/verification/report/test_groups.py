@@ -50,3 +50,13 @@ def test_the_same_words_of_another_row_are_not_repeated() -> None:
     other = finding(geometry=TINY, check="grad_input", quantity="dX", **raised)
     (group,) = groups([first, other])
     assert group.likewise == (f"float32 on {TINY}",)
+
+
+def test_the_place_is_that_of_the_quantity_not_of_what_it_is_along() -> None:
+    """Of the tangent along b, which has one dimension, an element has four indices."""
+    for quantity, shown in (
+        ("tangent of Y along b", "tangent of Y along b at [0,1,0,0]"),
+        ("Y", "Y[0,1,0,0]"),
+    ):
+        (group,) = groups([finding(quantity=quantity, index=(0, 1, 0, 0), geometry=SMALL)])
+        assert group.title.startswith(f"{shown} in float32 on")
