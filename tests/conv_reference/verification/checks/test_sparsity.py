@@ -38,4 +38,4 @@ def test_work_that_is_skipped_is_found(name: str, quantity: str, slice_: str) ->
 def test_of_a_single_slice_the_whole_operand_is_zero() -> None:
     found = failures(FAULTS["pruned_channel"].function, "structured_zeros float32 h5 w6 k3x2")
     said = found["structured_zeros", "dK"]
-    assert said.startswith("K, of one output channel, is all zero")
+    assert said.startswith("K, of one input channel, is all zero")
