@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 _PACKAGES = ("conv_reference", "analytic")
+UNKNOWN = "unknown"
 
 
 def _version() -> str:
@@ -24,7 +25,6 @@ def _version() -> str:
 
 VERSION = _version()  # of the code that was imported, whatever is installed later
 FOLDER = str(Path(__file__).resolve().parents[2])
-UNKNOWN = "unknown"
 
 
 def identity() -> bytes:

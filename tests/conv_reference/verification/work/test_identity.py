@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from conv_reference.verification import load_target, verify
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.work import child
+from conv_reference.verification.work import identity as of_identity
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.identity import (
     FOLDER,
@@ -49,6 +52,18 @@ def test_two_versions_are_told_in_one_line(parent: bytes) -> None:
     assert said.startswith("two versions of conv-reference: ")
     assert FOLDER in said
     assert "\n" not in said
+
+
+def test_a_checkout_that_was_never_installed_is_one_with_its_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def not_found(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", not_found)
+    module = runpy.run_path(str(of_identity.__file__))
+    assert module["VERSION"] == "unknown"
+    assert module["difference"](identity()) == ""
 
 
 def test_a_child_of_another_version_refuses(
