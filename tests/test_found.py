@@ -6,7 +6,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 FOUND = Path(__file__).parent.parent / "docs" / "found"
+SCRIPTS = sorted(FOUND.glob("0*.py"))
 
 
 def test_each_finding_has_one_line_of_the_gallery() -> None:
@@ -17,3 +20,10 @@ def test_each_finding_has_one_line_of_the_gallery() -> None:
     assert links == Counter(page.name for page in FOUND.glob("0*.md"))
     assert len(lines) == len(links)
     assert all(number == of for number, of in lines)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem[:4])
+def test_whether_a_defect_shows_is_the_exit_status_of_its_script(script: Path) -> None:
+    source = script.read_text("utf-8")
+    assert "\ndef main() -> int:\n" in source
+    assert re.search(r'\nif __name__ == "__main__":\n(    .*\n)* +sys\.exit\(main\(\)\)\n$', source)
