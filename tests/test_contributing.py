@@ -311,5 +311,5 @@ def test_what_is_right_in_a_new_dtype_or_operator_passes_and_what_is_wrong_does_
         check=False,
     )
     of_dtype, of_operator = done.stdout.splitlines() or ("", done.stderr)
-    assert of_dtype == "['rounded', 'wrong']"
+    assert of_dtype == "['exact', 'wrong']"
     assert of_operator == "['exact', 'wrong']"
