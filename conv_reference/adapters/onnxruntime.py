@@ -16,7 +16,6 @@ class OnnxRuntime(Framework):
 
     name, version = "ONNX Runtime", onnxruntime.__version__
     dtypes = ("float32",)
-    compiles_per = "options"
 
     def conv(
         self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int

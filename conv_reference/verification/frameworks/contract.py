@@ -15,7 +15,7 @@ Function = Callable[..., tuple[Any, ...]]  # of arrays, positional, to a tuple o
 
 OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
 DTYPES = ("float64", "float32", "float16", "bfloat16")
-COMPILES_PER = (None, "options", "shape")
+COMPILES_PER = (None, "shape")
 MODES = ("vjp", "jvp", "vmap")  # the transforms that a framework may lack
 
 
@@ -49,7 +49,7 @@ class Framework:
     layouts: Sequence[str] = ("contiguous",)  # which `to` hands on as they lie
     # An exception and a part of its text, which together mean: not offered.
     refusals: Sequence[tuple[type[BaseException], str]] = ()
-    compiles_per: str | None = None  # None, "options" or "shape": what has its program
+    compiles_per: str | None = None  # "shape": each has a program of its own
 
     @property
     def label(self) -> str:
@@ -164,5 +164,5 @@ def problem(framework: Framework) -> str:
     if not framework.dtypes:
         return "dtypes must name at least one dtype, got none"
     if framework.compiles_per not in COMPILES_PER:
-        return f"compiles_per must be None, 'options' or 'shape', got {framework.compiles_per!r}"
+        return f"compiles_per must be None or 'shape', got {framework.compiles_per!r}"
     return ""

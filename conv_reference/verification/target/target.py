@@ -89,7 +89,7 @@ class Offer:
     dtypes: tuple[str, ...]
     layouts: tuple[Layout, ...]  # those that reach the kernel as they lie
     lacks: frozenset[str]  # of vjp, jvp and vmap
-    compiles_per: str | None  # None, "options" or "shape": what has a program of its own
+    compiles_per: str | None  # "shape": each has a program of its own
 
 
 @dataclass(frozen=True)

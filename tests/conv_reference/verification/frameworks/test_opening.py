@@ -50,6 +50,10 @@ class NoDtype(Right):
     dtypes = ("float8",)
 
 
+class CompilesPerOptions(Right):
+    compiles_per = "options"
+
+
 class NoConv(Framework):
     pass
 
@@ -68,6 +72,7 @@ MISTAKES = [
     (IgnoresTheMask, r"vjp raises AdapterError .*for each primal: 1 asked for, got 3"),
     (CopiesStrides, r"layouts names more .* strides \(540, 1, 45, 3\) has strides \(540, 180, 15"),
     (NoDtype, r"dtypes must be of float64, float32, float16, bfloat16, got \('float8',\)"),
+    (CompilesPerOptions, r"compiles_per must be None or 'shape', got 'options'$"),
     (NoConv, r"gives no conv\(self, x, w, b, \*, stride, padding, dilation, groups\)"),
 ]
 
