@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import re
 import sys
+from inspect import getattr_static
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,8 +65,15 @@ def load(name: str) -> Any:
         try:
             value = getattr(value, part)
         except AttributeError:
-            raise TargetError(lacking(name, place, part, dir(value))) from None
+            raise TargetError(lacking(name, place, part, _possible(value))) from None
     return value
+
+
+def _possible(owner: Any) -> list[str]:
+    """The names in a module or class that may be of a target: modules that it imports are none."""
+    return [
+        name for name in dir(owner) if not isinstance(getattr_static(owner, name, None), ModuleType)
+    ]
 
 
 def loaded_anew(target: Target) -> Target:
