@@ -129,6 +129,7 @@ class Report:
     unjudged: tuple[Unjudged, ...] = ()  # what the engine itself failed on
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: everything in them is unsupported
+    silent: int = 0  # of those judged: their check asks nothing of such sizes
     strict: bool = False  # whether a permissive target does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock
     # What differs from torch's convention in how it was called: "X as NHWC"; and the same as

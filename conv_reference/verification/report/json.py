@@ -53,6 +53,7 @@ def content(report: Report) -> dict[str, Any]:
         "refuses": list(report.refuses),
         "planned": report.planned,
         "judged": report.judged,
+        "silent": report.silent,
         "refused": report.refused,
         "interrupted": report.interrupted,
         "seconds": _number(report.seconds),

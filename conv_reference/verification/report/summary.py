@@ -55,7 +55,7 @@ def headline(report: Report) -> str:
 def _on(report: Report) -> str:
     """On how many cases, and of how many where it was cut."""
     planned = f" of {report.planned:,} planned" if report.was_cut else ""
-    return f"on {counted(report.judged - report.refused, 'case')}{planned}"
+    return f"on {counted(report.judged - report.refused - report.silent, 'case')}{planned}"
 
 
 def _refused(report: Report) -> str:

@@ -149,6 +149,7 @@ class Run:
             stale=self._stale(outcome, gathered, tally, rows),
             unjudged=done.unjudged,
             refused=len(tally.refused),
+            silent=done.silent(rows),
             called_as=self.target.called_as,
             convention=self.target.convention,
             never_varied=self.target.never_varied,
@@ -343,6 +344,12 @@ class _CarriedOut:
         for case, judgements in self.elsewhere.results:
             tally.add(case, _of_rows(judgements, rows))
         return tally
+
+    def silent(self, rows: Set[str]) -> int:
+        """Cases of which none of these rows asked anything: of such sizes there is nothing."""
+        results = (result for _, result in self.outcome.results if not isinstance(result, Crash))
+        other = (judgements for _, judgements in self.elsewhere.results)
+        return sum(not _of_rows(result, rows) for result in (*results, *other))
 
 
 def _of_rows(judgements: Sequence[Judgement], rows: Set[str]) -> list[Judgement]:

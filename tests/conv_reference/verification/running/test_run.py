@@ -279,3 +279,12 @@ def test_a_wrong_output_that_one_check_meets_in_one_dtype_is_shown_in_wider_ones
         ("forward", dtype) for dtype in answered
     }
     assert len(answered) >= 4
+
+
+def test_a_case_of_which_nothing_is_asked_is_not_counted_as_one_that_was() -> None:
+    """One group is not taken apart: where that is all, a check has nothing to ask."""
+    report = verify(conv2d, checks="group_decomposition", budget=4.0, seed=1)
+    judged = sum(row.cases for row in report.checks)
+    assert report.silent > 0
+    assert report.judged == judged + report.silent
+    assert f"on {judged:,} case" in str(report).splitlines()[0]
