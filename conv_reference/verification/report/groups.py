@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from conv_reference.verification.model.result import Finding, Verdict
-from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.report.plain import counted, one_line
 
 _MOST_LIKEWISE = 6
 _MOST_ALSO = 3  # quantities beside the first in a title
@@ -35,6 +35,13 @@ class Group:
         for finding in self.findings:
             most[finding.dtype] = max(most.get(finding.dtype, 0), finding.occurrences)
         return sum(most.values())
+
+    @property
+    def seen(self) -> str:
+        """In how many cases, in words: where several quantities failed, in so many at least."""
+        own = [finding.dtype for finding in self.findings if not finding.follows]
+        least = "at least " if len({*own}) < len(own) else ""
+        return f"{least}{counted(self.occurrences, 'case')}"
 
     @property
     def title(self) -> str:

@@ -27,7 +27,7 @@ from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
-from conv_reference.verification.report.plain import counted, one_line, printable
+from conv_reference.verification.report.plain import one_line, printable
 from conv_reference.verification.report.sizes import in_words
 from conv_reference.verification.report.summary import (
     calling,
@@ -139,7 +139,7 @@ def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str
         "page": pages.page_of(first),
         "cause": one_line(first.cause),
         "likewise": group.likewise,
-        "seen": counted(group.occurrences, "case"),
+        "seen": group.seen,
         "circumstances": one_line(first.circumstances),
         "dtypes": _dtypes(group),
         "quantities": _quantities(group),

@@ -18,7 +18,7 @@ from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.json import dumps
-from conv_reference.verification.report.plain import counted, one_line, printable
+from conv_reference.verification.report.plain import one_line, printable
 from conv_reference.verification.report.summary import headline
 from conv_reference.verification.report.view import PLAIN, Top, View
 
@@ -146,7 +146,7 @@ def _paragraphs(group: Group) -> Iterator[str]:
         yield printable(first.grids).strip("\n")
     if first.cause:
         yield one_line(first.cause)
-    yield f"Seen in {counted(group.occurrences, 'case')}. {one_line(first.circumstances)}".strip()
+    yield f"Seen in {group.seen}. {one_line(first.circumstances)}".strip()
     if first.reproduce:
         yield f"To see it again: {one_line(first.reproduce)}"
     if first.known is None and derivation(first):
