@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,9 @@ def _once(arguments: argparse.Namespace) -> int:
         with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
             # What a baseline holds, or a list of expectations, is not news.
             status.hears = arguments.baseline is None and arguments.xfail is None
-            shown = _carried_out(arguments, {**place, "progress": status}, status.begin)
+            shown = _shown(
+                arguments, _carried_out(arguments, {**place, "progress": status}, status.begin)
+            )
             delivered.enter_context(Stop().heard())  # which would cost the report that is there
         _deliver(arguments, shown)
     assert shown.view.status is not None  # a command's view has one
@@ -262,8 +265,12 @@ def _carried_out(
             sys.stderr.write(f"--xfail: {one_line(text)!r} matches no row of this run\n")
         report = expecting(report, patterns)
     status = status_of(report, require_modes=arguments.require_modes)
-    view = View(verbose=arguments.verbose, status=status)
-    return Shown(report, view, markdown.annotations(report))
+    return Shown(report, View(status=status), markdown.annotations(report))
+
+
+def _shown(arguments: argparse.Namespace, carried_out: Shown) -> Shown:
+    """As the command line would have it shown, whether a gate has run or not."""
+    return replace(carried_out, view=replace(carried_out.view, verbose=arguments.verbose))
 
 
 def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:

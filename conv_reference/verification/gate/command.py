@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], No
     path: Path = arguments.baseline
     if arguments.update_baseline and not path.exists():
         report = verify(arguments.target, **asked)
-        return first(report, parameters.of(arguments), path, verbose=arguments.verbose)
+        return first(report, parameters.of(arguments), path)
     held = baselines.read(path, target=arguments.target)
     parameters.refuse_others(arguments, held.parameters, path)
     planned = _as_planned(held.parameters)
@@ -59,19 +59,16 @@ def run(arguments: argparse.Namespace, asked: Options, begin: Callable[[str], No
             again["seed"] = None  # the store draws one, and goes on where coverage is thin
         return verify(arguments.target, **again)
 
-    return compared(arguments, held, verify_once, verbose=arguments.verbose)
+    return compared(arguments, held, verify_once)
 
 
-def first(
-    report: Report, made_with: parameters.Parameters, path: Path, *, verbose: bool = False
-) -> Shown:
+def first(report: Report, made_with: parameters.Parameters, path: Path) -> Shown:
     """Write what holds now; a run that was interrupted, or on which we failed, is no baseline.
 
     Args:
         report: of the run.
         made_with: what it was asked for.
         path: of the file.
-        verbose: of the view.
     """
     nothing = report.judged == 0 or report.verdict == Verdict.UNSUPPORTED
     if report.interrupted or report.unjudged or nothing:
@@ -80,15 +77,13 @@ def first(
     else:
         status = status_of(report)
         _write(path, baselines.baseline_of(report, made_with))
-    return Shown(report, View(verbose=verbose, status=status), markdown.annotations(report))
+    return Shown(report, View(status=status), markdown.annotations(report))
 
 
 def compared(
     arguments: argparse.Namespace,
     held: baselines.Baseline,
     run_once: Callable[[int], Report],
-    *,
-    verbose: bool = False,
 ) -> Shown:
     """The baseline's own cases, then fresh ones; the file is written where that is asked for.
 
@@ -96,7 +91,6 @@ def compared(
         arguments: of the command line, the gate's options among them.
         held: what the file says.
         run_once: with the seed that it is given.
-        verbose: of the view.
     """
     margin = given.value(arguments, options.MARGIN)
     result = run_gate(
@@ -116,8 +110,7 @@ def compared(
             accept_regressions=arguments.accept_regressions,
         )
         _write(arguments.baseline, taken)
-    view = gate_report.view(result, verbose=verbose)
-    return Shown(result.repeated, view, gate_report.commands(result))
+    return Shown(result.repeated, gate_report.view(result), gate_report.commands(result))
 
 
 def _write(path: Path, baseline: baselines.Baseline) -> None:

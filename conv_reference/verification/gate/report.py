@@ -16,9 +16,9 @@ from conv_reference.verification.report.summary import share
 from conv_reference.verification.report.view import Item, Top, View
 
 
-def view(result: GateResult, *, verbose: bool = False) -> View:
+def view(result: GateResult) -> View:
     """How the report of the baseline's own cases is shown: beneath what changed."""
-    return View(verbose=verbose, status=result.status, top=top(result))
+    return View(status=result.status, top=top(result))
 
 
 def top(result: GateResult) -> Top:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,12 @@ def test_a_commit_that_breaks_dk_for_groups_turns_the_gate_red_and_its_mend_gree
 
     status, out, _ = verify(RIGHT)
     assert status == 0, out
+
+
+@pytest.mark.parametrize("words", [(), ("--verbose",)])
+def test_verbose_lists_every_row_of_a_first_baseline(verify: Run, words: tuple[str, ...]) -> None:
+    _, shown, _ = verify(RIGHT, *SMALL, "--update-baseline", *words)
+    assert bool(re.search(r"^ +grad_weight +exact", shown, re.MULTILINE)) == bool(words)
 
 
 def test_what_got_worse_is_not_taken_into_the_baseline_unless_asked(
