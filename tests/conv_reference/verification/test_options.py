@@ -4,6 +4,7 @@ import argparse
 import ast
 import inspect
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,50 @@ def test_a_flag_is_there_once_and_each_option_is_listed() -> None:
     assert len({*flags}) == len(flags)
     declared = [one for one in vars(options).values() if isinstance(one, options.Option)]
     assert {one.flag for one in declared} == {*flags}
+
+
+VERIFICATION = Path(options.__file__).parents[1]
+# Where what is given is taken: for `verify` by the keyword, for the command by its own name.
+TAKING = [VERIFICATION / "running" / "verifying.py"]
+TAKING_ALONE = [VERIFICATION / "commands" / "verify.py", *(VERIFICATION / "gate").glob("*.py")]
+
+
+def named_in(modules: list[Path]) -> set[str]:
+    """The texts and the names with a dot that the functions of the modules contain."""
+    functions = (
+        node
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
+    inside = [node for function in functions for node in ast.walk(function)]
+    texts = {str(node.value) for node in inside if isinstance(node, ast.Constant)}
+    return texts | {ast.unparse(node) for node in inside if isinstance(node, ast.Attribute)}
+
+
+def unread(asked: Iterable[options.Option]) -> list[str]:
+    """The flags of those that nothing reads."""
+    names = {id(value): f"options.{name}" for name, value in vars(options).items()}
+    taken, alone = named_in(TAKING), named_in(TAKING_ALONE)
+
+    def is_read(option: options.Option) -> bool:
+        if option.keyword:
+            return option.keyword in taken
+        return not alone.isdisjoint({f"arguments.{option.attribute}", names.get(id(option))})
+
+    return [option.flag for option in asked if not is_read(option)]
+
+
+def test_each_option_is_read_somewhere_for_else_it_is_accepted_silently() -> None:
+    assert unread(options.OPTIONS) == []
+
+
+def test_an_option_that_nothing_reads_is_noticed() -> None:
+    made = [
+        options.Option(flag="patience", group=options.JUDGED, help="", keyword=keyword)
+        for keyword in ("", "patience")
+    ]
+    assert unread(made) == ["patience", "patience"]
 
 
 def test_whatever_cases_or_verdicts_follow_from_is_recorded_in_a_baseline() -> None:
