@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
 import pytest
 
+from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Report, Verdict
 from conv_reference.verification.report.view import Top
 
@@ -81,8 +82,13 @@ TABLES = re.compile(
     r"|conv_reference\.completion|rglob\(\"\*\.py\"\)"
 )
 LISTED = "--baseline"  # in a snapshot that lists the options
-# What the page says that changes with a format or an option.
-NAMED = {"conv_reference/test_cli.py", "conv_reference/test_completion.py"}
+# What the page says that changes with a format or an option; and that one is read, as the page's
+# is by nobody.
+NAMED = {
+    "conv_reference/test_cli.py",
+    "conv_reference/test_completion.py",
+    "conv_reference/verification/test_options.py",
+}
 # Rooms whose tests put cases to targets, each in all dtypes: minutes, so they are run on request.
 PUTTING_CASES = {"checks", "diagnosis", "running", "step", "trial"}
 EVERY = "RECIPES_EVERY"  # in the environment: `make recipes` has every test run, also of these
@@ -194,21 +200,41 @@ def test_every_room_is_on_the_map_and_every_module_that_is_in_none() -> None:
     assert rooms - named - {"verification", "analytic", "conv_reference"} == set()
 
 
-def test_the_csv_says_what_is_known_and_what_a_gate_saw() -> None:
+@pytest.fixture(scope="module")
+def csv() -> Callable[[Report], str]:
+    """The example format's renderer."""
     (code,) = (code for place, code in BLOCKS if place.endswith("csv.py"))
     recipe: dict[str, Any] = {"__name__": "recipe"}
     exec(code, recipe)
+    render: Callable[[Report], str] = recipe["render"]
+    return render
+
+
+def test_the_csv_says_what_is_known_and_what_a_gate_saw(csv: Callable[[Report], str]) -> None:
     known = CheckResult("forward", "float64", Verdict.WRONG, 1, None, None, known=True)
     right = CheckResult("forward", "float32", Verdict.EXACT, 1, None, None)
     report = Report("f", {}, 0, Verdict.ROUNDED, 2, 2, (known, right), ())
     top = Top("wrong", "regression", "red: 1 regression", [("broken", ["was exact, is wrong"])])
 
-    assert recipe["render"](top.over(report)).splitlines() == [
+    assert csv(top.over(report)).splitlines() == [
         "check,dtype,verdict",
         "forward,float64,wrong (known)",
         "forward,float32,exact",
         "note,,red: 1 regression",
         'note,,"broken: was exact, is wrong"',
+    ]
+
+
+def test_the_csv_shows_no_run_as_green_in_which_the_engine_failed(
+    csv: Callable[[Report], str],
+) -> None:
+    right = CheckResult("forward", "float32", Verdict.EXACT, 1, None, None)
+    unjudged = (Unjudged("jvp", "jvp float32 h1 w1 k1", "IndexError"), Unjudged("audit", "", "no"))
+    report = Report("f", {}, 0, Verdict.ROUNDED, 2, 1, (right,), (), unjudged=unjudged)
+
+    assert csv(report).splitlines()[1:] == [
+        "forward,float32,exact",
+        "note,,the engine itself failed on 1 case and audit",
     ]
 
 
@@ -230,6 +256,15 @@ from torch.nn.functional import conv2d
 
 def rectified(input, weight):
     return conv2d(input, weight).relu()
+
+def positive(input, weight):
+    return conv2d(input, weight) > 0
+
+def summed(input, weight):
+    return conv2d(input, weight).sum()
+
+def nothing(input, weight):
+    return None
 """
 
 
@@ -256,6 +291,17 @@ def test_the_check_finds_its_fault_and_the_format_is_accepted_by_name_and_suffix
     assert "forward,float64,exact" in named.splitlines()
     suffixed = (project / "report.csv").read_text().splitlines()
     assert "negated_input,float64,exact" in suffixed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("odd", ["positive", "summed", "nothing"])
+def test_the_check_leaves_what_is_no_answer_to_the_certificate(project: Path, odd: str) -> None:
+    (project / "odd.py").write_text(WRONG)
+    done = commands(
+        project, f"verify odd.py:{odd} --check negated_input --dtype float32 --seed 0 --in-process"
+    )
+    assert "nothing was checked" in done.stdout, done.stdout + done.stderr
+    assert "the engine itself failed" not in done.stdout
 
 
 def test_the_option_is_in_the_help_and_refuses_what_is_outside_its_range(project: Path) -> None:
