@@ -9,7 +9,14 @@ from conv_reference.quantities import ROLE_OF
 from conv_reference.verification.model.judgement import NO_GRADIENT
 from conv_reference.verification.model.result import Finding, Verdict
 
-_GRAPH = "requires_grad"  # the row of whether there is a graph
+# Rows that are also about what is no number: a graph, memory, a setting, an option.
+_OF_MORE = frozenset(
+    {
+        *("requires_grad", "without_gradients", "evaluation", "integers_for_pairs"),
+        *("untouched_arguments", "output_memory", "released_memory"),
+        *("global_state", "state_after_refusal"),
+    }
+)
 _MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that one reads
 
 
@@ -28,7 +35,7 @@ def derived_geometry(finding: Finding, most: int) -> str:
     """
     if finding.verdict != Verdict.WRONG:  # there is no number to compare
         return ""
-    if finding.check == _GRAPH or finding.actual == NO_GRADIENT:
+    if (finding.check in _OF_MORE and not finding.index) or finding.actual == NO_GRADIENT:
         return ""
     if finding.quantity in ROLE_OF:  # which should be as they were given
         return ""

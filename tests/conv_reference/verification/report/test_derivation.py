@@ -35,7 +35,10 @@ def test_an_argument_should_be_what_it_was_and_is_not_derived(argument: str) -> 
 @pytest.mark.parametrize(
     "other",
     [
-        finding(check="requires_grad", actual="no graph"),
+        finding(check="requires_grad", actual="no graph", index=()),
+        finding(check="without_gradients", quantity="Y", actual="a graph", index=()),
+        finding(check="integers_for_pairs", quantity="padding", actual="[1, 0]", index=()),
+        finding(check="state_after_refusal", quantity="default dtype", index=()),
         finding(check="vmap", actual="no gradient"),
         finding(verdict=Verdict.RAISED),
         finding(verdict=Verdict.CRASHED),
