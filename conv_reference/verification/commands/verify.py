@@ -27,7 +27,7 @@ from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown, View, status_of
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.work.anew import Shared
-from conv_reference.verification.work.children import Children, usual_count
+from conv_reference.verification.work.children import Children, number_of
 from conv_reference.verification.work.cluster import dask_executor
 from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.launching import Setup
@@ -226,7 +226,6 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         with dask_executor(arguments.dask) as executor:
             yield {"workers": executor}
         return
-    count = usual_count() if arguments.workers is None else arguments.workers
     full_run = not (arguments.case or arguments.geometry or arguments.check)
     forks = given.value(arguments, options.DEVICE).startswith("cpu")
     shared, source = arguments.shared, None
@@ -234,7 +233,7 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         source = shared.processes(_IMPORTED, full_run=full_run and not arguments.quick)
     asked = Children(
         arguments.target,
-        count,
+        number_of(arguments.workers),
         full_run=full_run,
         quick=arguments.quick,
         source=source,

@@ -14,12 +14,13 @@ IN_PROCESS = Option(
     kind=None,
     plugin="in-process",
 )
+MOST_CHILDREN = 4  # by default: each is a process with torch in it
 MOST_WORKERS = 256  # each is a process with torch in it; more is a slip of the keyboard
 WORKERS = Option(
     flag="workers",
     keyword="workers",
     group=PLACE,
-    help="child processes (one a core, up to 4)",
+    help=f"child processes (one a core, up to {MOST_CHILDREN})",
     kind=int,
     metavar="N",
     valid=lambda workers: 1 <= workers <= MOST_WORKERS,

@@ -13,7 +13,7 @@ from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.names import read_as
 from conv_reference.verification.target.operators import reading
 from conv_reference.verification.work.backend import Backend
-from conv_reference.verification.work.children import Children, usual_count
+from conv_reference.verification.work.children import Children, number_of
 from conv_reference.verification.work.executor import OnExecutor
 from conv_reference.verification.work.here import Here
 from conv_reference.verification.work.launching import Setup
@@ -78,7 +78,7 @@ def _elsewhere(
     """
     if not isinstance(implementation, str) or not isolate or isinstance(workers, Executor):
         raise ValueError("python goes with a target by its name, and with isolate=True")
-    count = usual_count() if workers is None else workers
+    count = number_of(workers)
     return Children(implementation, count, setup=Setup(python=python))
 
 
@@ -92,7 +92,7 @@ def _started(
 ) -> Backend:
     if isinstance(workers, Executor):
         return OnExecutor(_importable(implementation, "workers"), workers)
-    count = usual_count() if workers is None else workers
+    count = number_of(workers)
     is_name = isinstance(implementation, str)
     if is_name and isolate:
         return Children(implementation, count, full_run=full_run, setup=Setup(forks=forks))

@@ -17,6 +17,7 @@ from typing import Any
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.notes import Note, NoteKind
+from conv_reference.verification.options import MOST_CHILDREN
 from conv_reference.verification.work.backend import Item, Result
 from conv_reference.verification.work.child import (
     GARBLED,
@@ -41,14 +42,13 @@ from conv_reference.verification.work.processes import FORKS, Processes
 from conv_reference.verification.work.suspects import Suspicion
 
 START_LIMIT = 120.0  # seconds to import torch and the target
-MOST_CHILDREN = 4  # by default: each is a process with torch in it
 _POLL = 0.1  # seconds
 _STOPPED = 0.5  # seconds that a process may be stopped
 
 
-def usual_count() -> int:
-    """One child for each core, up to four."""
-    return min(MOST_CHILDREN, os.cpu_count() or 1)
+def number_of(workers: int | None = None) -> int:
+    """How many children: as many as are asked for, or one for each core, up to a few."""
+    return min(MOST_CHILDREN, os.cpu_count() or 1) if workers is None else workers
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Children:
     """
 
     target_name: str
-    count: int = field(default_factory=usual_count)
+    count: int = field(default_factory=number_of)
     limit: float = LIMIT
     full_run: bool = False  # whether a whole run follows, for which more is imported beforehand
     quick: bool = False  # whether that run is over before all of it would be imported
