@@ -1,7 +1,8 @@
 """Laws that need no oracle: two routes through the implementation lead to the same numbers.
 
 A convolution that shares a fault with its reference still breaks a law (Paddle PR#21225 had
-the same fault in both). Over integers that are exact in any order, laws hold bit for bit.
+the same fault in both). Over integers that are exact in any order, laws hold bit for bit: every
+sum of another route is a part of one of the first.
 
 They are laws of the form ⟨G, conv(X, K)⟩: here operands and answers stand under its names, and
 only what is handed to the target, and what is judged, under the operator's own.
@@ -61,7 +62,7 @@ def _lacks_channels(target: Target) -> str | None:
 def batch_independence(trial: Trial) -> Iterator[Judgement]:
     """One sample at a time."""
     geometry, given = trial.case.geometry, _operands_of_form(trial)
-    if geometry.batch < 2 or not _has_room(trial):
+    if geometry.batch < 2 or not trial.has_room:
         return
     alone = replace(geometry, batch=1)
     parts = [
@@ -92,7 +93,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
 def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     """One group at a time."""
     geometry, given = trial.case.geometry, _operands_of_form(trial)
-    if geometry.groups == 1 or not _has_room(trial):
+    if geometry.groups == 1 or not trial.has_room:
         return
     group_in, group_out = geometry.group_channels
     alone = replace(geometry, groups=1, in_channels=group_in, out_channels=group_out)
@@ -273,17 +274,12 @@ def channel_permutation(trial: Trial) -> Iterator[Judgement]:
 
 
 def _two_routes(trial: Trial, row: str, route: _Route, said: str) -> Iterator[Judgement]:
-    if not _has_room(trial):
+    if not trial.has_room:
         return
     direct = _answers(trial, trial.case.geometry, _operands_of_form(trial))
     around = route.back(_answers(trial, route.geometry, route.operands))
     other = trial.case.contiguous().on(route.geometry)
     yield from _agree(trial, row, direct, around, said, other=other)
-
-
-def _has_room(trial: Trial) -> bool:
-    """Whether sums are exact; every sum of the other routes is a part of one of these."""
-    return trial.has_room
 
 
 def _operands_of_form(trial: Trial) -> Operands:

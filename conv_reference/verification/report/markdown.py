@@ -181,7 +181,7 @@ def _table(checks: Table) -> str:
     head = ["check", *map(code, checks.dtypes), "cases"]
     lines = [_row(head), _row(["---"] * (len(head) - 1) + ["---:"])]
     for name, cells, cases in checks.rows:
-        lines.append(_row([code(name), *map(_cell, cells), f"{cases:,}"]))
+        lines.append(_row([code(name), *map(_cell, cells), "" if cases is None else f"{cases:,}"]))
     return "\n".join(lines)
 
 

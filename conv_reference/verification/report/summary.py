@@ -1,4 +1,4 @@
-"""What every format says in the same words: the verdict, the table of checks, the remarks."""
+"""What every format says in the same words: the first and the last line, the remarks, the seed."""
 
 from __future__ import annotations
 
@@ -71,9 +71,11 @@ def _refused(report: Report) -> str:
 
 
 def _failed(report: Report) -> str:
+    """On how many cases the engine itself failed: more than those that were judged, if any were."""
     if not report.unjudged:
         return ""
-    return f"; the engine itself failed on {failed_on(report.unjudged, 'more case')}"
+    noun = "case" if report.verdict == Verdict.UNSUPPORTED else "more case"
+    return f"; the engine itself failed on {failed_on(report.unjudged, noun)}"
 
 
 def _raises(report: Report) -> str:

@@ -18,7 +18,7 @@ from conv_reference import pointwise
 from conv_reference.combination import Equation
 from conv_reference.pointwise import Mapped
 from conv_reference.verification.step.dispatched import Answer, Face, Form, given
-from conv_reference.verification.trial.judge import can_transform, growth
+from conv_reference.verification.trial.judge import can_transform, gamma, growth
 
 # An element that errs so many times as much as the others at its place is none of rounding's, where
 # the algorithm is direct. Rounding errors of sums are normally distributed: 32 medians are over
@@ -31,8 +31,6 @@ SPARED = (
 # Rounding errors of one and the same product, added again and again, have one sign. So many of the
 # products behind an element may be the same, of so many numbers that are looked at.
 _MOST_ALIKE, _LOOKED_AT = 0.02, 4096
-# Two bounds for sums: of n terms, and of random signs (see `trial/judge.py`).
-_LAMBDA = 2.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def inspect(
     # Where the products alone pass the dtype's range a sum may, in whatever order it is taken.
     error = error.where(actual.isfinite() | (scale <= torch.finfo(dtype).max), 0)
     unit = usual_unit = torch.finfo(dtype).eps / 2
-    allowed = _gamma(_terms(form, answer.face) + 1, unit) * scale
+    allowed = gamma(_terms(form, answer.face) + 1, unit) * scale
     if not direct:
         allowed = allowed.clamp(min=_factor(answer) * unit * float(scale.max()))
     if allowed_bits is not None:
@@ -173,7 +171,7 @@ def least_told(answer: Answer, *, direct: bool, allowed_bits: int | None) -> flo
         scale *= _usual(given(answer.form.grad_output))
     if answer.face != Face.BIAS:
         scale *= _usual(given(answer.form.input))
-    shares = [_gamma(terms + 1, unit), 0.0 if direct else _factor(answer) * unit]
+    shares = [gamma(terms + 1, unit), 0.0 if direct else _factor(answer) * unit]
     if allowed_bits is not None:
         shares.append(2.0 ** (1 - allowed_bits))
     return max(shares) * scale
@@ -349,10 +347,3 @@ def _factor(answer: Answer) -> float:
     dtype, geometry = answer.value.dtype, answer.form.geometry
     transforms = answer.face in {Face.OUTPUT, Face.INPUT, Face.WEIGHT}
     return growth(dtype) if transforms and can_transform(geometry, dtype) else 1.0
-
-
-def _gamma(terms: int, unit: float) -> float:
-    """γ_n, or where that is large, the probabilistic λ·√n·u."""
-    if terms * unit < 0.25:
-        return terms * unit / (1 - terms * unit)
-    return _LAMBDA * math.sqrt(terms) * unit

@@ -27,7 +27,10 @@ from conv_reference.verification.step.impulses import over_impulses
 from conv_reference.verification.step.places import OUTLYING, SPARED, Place, extent, inspect
 from conv_reference.verification.trial.values import case_operands
 
-_WEIGHTS_UP_TO = 8  # the greatest absolute value of a weight of a combination
+# The greatest absolute value of a weight of a combination. A side of a product lets one fault in
+# 2·8 pass at most; greater weights let fewer, but in float64 each bit of theirs is one that the
+# integers of both operands have less, for the equations to stay exact (see `_less`).
+_WEIGHTS_UP_TO = 8
 
 
 @dataclass(frozen=True)

@@ -123,11 +123,11 @@ def judge(
     # What is smaller than any normal number is noise, and of an empty sum no part at all.
     relative = float(torch.where(error <= tiny, 0.0, error / scale).nan_to_num(nan=0.0).max())
     bits = None if relative == 0 else -math.log2(relative)
-    gamma = _gamma(expected.terms + 1, unit)
+    direct = gamma(expected.terms + 1, unit)
     factor = growth(expected.dtype) if expected.transform else 1.0
     if not real:
-        gamma = min(gamma, unit * (factor if expected.transform else expected.roundings))
-    bound = gamma * scale + tiny
+        direct = min(direct, unit * (factor if expected.transform else expected.roundings))
+    bound = direct * scale + tiny
     if bool((error <= bound).all()):
         return Judgement(check, quantity, Verdict.ROUNDED, bits, COMPONENTWISE)
     allowed = unit * factor
@@ -195,8 +195,13 @@ def _kind(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> s
     return f"of shape {shape} and {dtype}{where}"
 
 
-def _gamma(terms: int, unit: float) -> float:
-    """γ_n, or where that is large enough to pass a zero, λ·√n·u."""
+def gamma(terms: int, unit: float) -> float:
+    """The bound for a sum: γ_n, or where that is large enough to pass a zero, λ·√n·u.
+
+    Args:
+        terms: that are added up.
+        unit: the unit roundoff.
+    """
     if terms * unit < 0.25:
         return terms * unit / (1 - terms * unit)
     return _LAMBDA * math.sqrt(terms) * unit

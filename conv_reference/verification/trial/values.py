@@ -221,7 +221,10 @@ def miss_bound(
 
 
 # Large cases are judged by random combinations first; see `trial/combined.py`.
-WEIGHTS_UP_TO = 32  # the greatest absolute value of a weight of a combination
+# The greatest absolute value of a combination's weight. Those of one operand let one fault in 2·32
+# pass at most. Twice as great they would let half of those, and leave a quarter of the sums exact,
+# which are 2^19 now, samples times channels (`_SUMS`): the oracle judges layers of more.
+WEIGHTS_UP_TO = 32
 _LEAST_PRODUCTS = 3_000_000  # of a forward pass, from which on an equation is cheaper
 _SUMS = 2**53 // (2**24 * WEIGHTS_UP_TO**2)  # that add up exactly with their weights
 

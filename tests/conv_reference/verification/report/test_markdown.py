@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import markdown
 from conv_reference.verification.report.plain import one_line
+from conv_reference.verification.report.table import table
 
 
 class Page(HTMLParser):
@@ -204,3 +206,8 @@ def test_a_hostile_annotation_stays_one_command() -> None:
     assert len(command.splitlines()) == 1
     assert command.count("::error") - command.count("%0A::error") == 1
     assert "%250A" in command
+
+
+def test_rows_that_are_folded_have_no_number_of_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown, "table", partial(table, fold=True))
+    assert re.search(r"\| +\|$", markdown.render(RIGHT), re.MULTILINE)

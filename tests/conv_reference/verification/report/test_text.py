@@ -259,6 +259,13 @@ def test_what_the_engine_itself_failed_on_is_no_pass() -> None:
     assert "WRONG" not in shown
 
 
+def test_where_nothing_was_checked_the_engine_failed_on_no_more_cases_than_that() -> None:
+    shown = text.render(replace(UNJUDGED, checks=(), judged=0)).splitlines()
+
+    assert shown[0].endswith(": nothing was checked; the engine itself failed on 1 case")
+    assert "nothing was checked; the engine itself failed on 1 case" in shown[-1]
+
+
 def test_where_nothing_was_checked_nothing_is_said_to_be_covered() -> None:
     covered = replace(RIGHT, coverage=Coverage(9, 9, 4, 9))
     nothing = replace(covered, checks=(row("jvp", verdict=Verdict.UNSUPPORTED, reason="none"),))
