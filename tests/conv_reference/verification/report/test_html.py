@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from dataclasses import replace
+from functools import partial
 from gzip import decompress
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from made_reports import FAULTY, RIGHT, finding, hostile, of_size, pictured, row
 from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.reading import catalogue
 from conv_reference.verification.report import html
+from conv_reference.verification.report.table import table
 
 
 class Page(HTMLParser):
@@ -350,3 +352,9 @@ def test_a_policy_lets_nothing_but_the_pages_own_script_run() -> None:
 
 def test_the_page_can_be_written() -> None:
     html.render(hostile()).encode()
+
+
+def test_a_row_that_is_folded_has_no_number_of_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    folding = partial(table, fold=True)
+    monkeypatch.setattr("conv_reference.verification.report._rows.table", folding)
+    assert '<td class="number"></td>' in html.render(RIGHT)
