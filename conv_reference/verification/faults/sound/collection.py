@@ -7,12 +7,12 @@ from typing import Any
 from torch import nn
 from torch.nn import functional
 
-from conv_reference.verification.faults import direct
+from conv_reference.verification.faults.direct import conv2d as over_windows
 from conv_reference.verification.faults.sound import right, rules, unusual
 from conv_reference.verification.faults.sound.routes import ROUTES
 
 SOUND: dict[str, Any] = {
-    "direct": direct.conv2d,
+    "direct": over_windows,
     "conv2d": functional.conv2d,
     "Conv2d": nn.Conv2d,
     **ROUTES,

@@ -16,6 +16,7 @@ from torch.nn.functional import conv1d, conv2d, conv_transpose2d
 from conv_reference.verification.faults import collection, line, transposed
 from conv_reference.verification.faults.collection import CLASSES, FAULTS, OPERATORS, planted_in
 from conv_reference.verification.faults.planting import FaultClass
+from conv_reference.verification.faults.sound import collection as sound
 from conv_reference.verification.faults.sound.collection import SOUND
 from conv_reference.verification.faults.sound.routes import ROUTES
 from conv_reference.verification.target.loading import load_target
@@ -178,3 +179,9 @@ def test_what_is_no_transposed_convolution_is_refused(changes: Any, said: str) -
 )
 def test_every_route_leads_to_the_same_numbers(name: str, case: Any) -> None:
     assert all(map(torch.equal, results(SOUND[name], *case), results(conv2d, *case)))
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_convolution_is_what_its_name_loads(name: str) -> None:
+    """A module that the table imports would stand in the place of one of its name."""
+    assert getattr(sound, name) is SOUND[name]
