@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch._functorch import eager_transforms
 from torch.autograd import forward_ad
+from torch.utils import _python_dispatch
 
 from conv_reference.verification.target.answers import type_name
 
@@ -17,6 +18,15 @@ from conv_reference.verification.target.answers import type_name
 _C: Any = torch._C
 _functions, _pop_function = _C._len_torch_function_stack, _C._pop_torch_function_stack
 _dispatched, _pop_dispatched = _C._len_torch_dispatch_stack, _C._pop_torch_dispatch_stack
+_BELIEVED = tuple(
+    name
+    for name, value in vars(_python_dispatch).items()
+    if name.startswith("_is_in_") and isinstance(value, bool)
+)
+_BELIEVED_BY_GUARDS = "_is_in_any_mode_without_ignore_compile_internals"
+_set_believed_by_guards = getattr(
+    _python_dispatch, "set_is_in_mode_without_ignore_compile_internals", None
+)
 _depth = _C._functorch.get_dynamic_layer_stack_depth
 _undo_to_depth = _C._functorch.pop_dynamic_layer_stack_and_undo_to_depth
 _top_hooks, _pop_hooks = (
@@ -50,10 +60,24 @@ def _is_default_device_set() -> bool:
     return context is not None
 
 
-def _undo_dispatched(depth: int) -> list[str]:
+def _modes() -> tuple[Any, ...]:
+    """How deep; and whether torch believes to be in a mode, which it keeps apart.
+
+    It keeps that once for all threads, so that two of them that enter modes can leave it wrong; its
+    compiler, which asks for it, then compiles a function anew for each call.
+    """
+    return _dispatched(), *map(_python_dispatch.__dict__.__getitem__, _BELIEVED)
+
+
+def _undo_modes(before: tuple[Any, ...]) -> list[str]:
+    depth, *believed = before
     modes = [type_name(_pop_dispatched(None)) for _ in range(_dispatched() - depth)]
     if depth == 0 and _lifts_only():  # as a mode of fake tensors sets it
         _set_lifts_only(False)
+    for name, value in zip(_BELIEVED, believed, strict=True):
+        setattr(_python_dispatch, name, value)
+        if name == _BELIEVED_BY_GUARDS and _set_believed_by_guards is not None:
+            _set_believed_by_guards(value)
     return [f"a mode over torch's operators was left entered: {name}" for name in modes]
 
 
@@ -90,7 +114,7 @@ def _undo_dual(level: int) -> list[str]:
 
 LEVELS = (
     Level(_functions, _undo_functions),
-    Level(_dispatched, _undo_dispatched),
+    Level(_modes, _undo_modes),
     Level(_transforms, _undo_transforms),
     Level(_dual_level, _undo_dual),
     Level(_hooks, _undo_hooks),
@@ -99,7 +123,7 @@ LEVELS = (
 
 def entered() -> tuple[Any, ...]:
     """What is entered now: to be compared, and handed to ``undone``."""
-    return _functions(), _dispatched(), _transforms(), _dual_level(), _hooks()
+    return _functions(), _modes(), _transforms(), _dual_level(), _hooks()
 
 
 def undone(before: tuple[Any, ...]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -73,27 +72,19 @@ def test_a_compiled_model_stays_compiled_within_and_afterwards(
     assert certificate.passed
 
 
-def compilations(around: Callable[[Any], AbstractContextManager[Any]]) -> int:
-    """How often a model is compiled, of which four calls are made."""
-    count = 0
+def test_certificates_of_a_compiled_model_do_not_compile_it_anew() -> None:
+    compilations = 0
 
     def backend(graph: Any, _: Any) -> Any:
-        nonlocal count
-        count += 1
+        nonlocal compilations
+        compilations += 1
         return graph
 
-    torch._dynamo.reset()
     compiled: Any = torch.compile(Network(), backend=backend)
     for _ in range(4):
-        with around(compiled):
+        with certify(compiled, replayed=False):
             compiled(X)
-    return count
-
-
-def test_certificates_of_a_compiled_model_do_not_compile_it_anew() -> None:
-    """What torch itself compiles anew, for a setting that an earlier test left, is not theirs."""
-    alone = compilations(nullcontext)
-    assert compilations(lambda model: certify(model, replayed=False)) == alone
+    assert compilations == 1
 
 
 def test_outside_of_any_module_a_kernel_is_named_by_whose_parameter_it_is() -> None:

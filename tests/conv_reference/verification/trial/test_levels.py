@@ -7,6 +7,8 @@ import pytest
 import torch
 from judging import judged
 from torch.nn.functional import conv2d
+from torch.utils import _python_dispatch
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from conv_reference.verification.checks import Sample, all_checks
 from conv_reference.verification.model.result import FAILURES, Verdict
@@ -44,6 +46,24 @@ def test_levels_are_told_from_those_that_were_there(name: str) -> None:
         odd.LEFT[name](torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1))
         assert undone(before) == SAID[name]
         assert entered() == before
+
+
+@pytest.mark.parametrize("name", odd.LEFT)
+def test_afterwards_torch_counts_no_mode(name: str) -> None:
+    """It counts in Python, too: by a wrong count its compiler compiles a function for each call."""
+    before = entered()
+    odd.LEFT[name](torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1))
+    undone(before)
+    assert not is_in_torch_dispatch_mode()
+
+
+def test_a_count_that_two_threads_left_wrong_is_set_right_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = entered()
+    monkeypatch.setattr(_python_dispatch, "_is_in_torch_dispatch_mode", True)
+    assert undone(before) == ""
+    assert not is_in_torch_dispatch_mode()
 
 
 _OF_LAYERS = {"copied_layer", "evaluation", "padding_modes"}  # or of who takes the word
