@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from conv_reference.verification.target.target import Target
 
 _MOST_LEFT = 3  # statements of a file that are named
-_MISSING = re.compile(r"^raises (ModuleNotFound|Import)Error: ")
 EXAMPLES = """\
 examples:
   conv-reference try my_conv.py
@@ -116,7 +114,7 @@ def _left_out(left_out: Sequence[LeftOut]) -> Iterator[str]:
         yield f"line {one.line} {one.said}"
     if len(left_out) > _MOST_LEFT:
         yield f"and {len(left_out) - _MOST_LEFT} more"
-    if not all(_MISSING.search(one.said) for one in left_out):
+    if not all(one.lacks_module for one in left_out):
         yield 'what is not to run on import belongs under if __name__ == "__main__":'
 
 

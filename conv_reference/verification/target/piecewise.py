@@ -41,6 +41,7 @@ class LeftOut:
 
     line: int
     said: str  # what it raised, or that it takes long
+    lacks_module: bool = False  # whether it is an import of what is not installed, or not in it
 
 
 def executed(path: Path) -> tuple[ModuleType, tuple[LeftOut, ...]]:
@@ -69,7 +70,8 @@ def executed(path: Path) -> tuple[ModuleType, tuple[LeftOut, ...]]:
             left.append(LeftOut(node.lineno, f"takes more than {_PATIENCE:g} s"))
         except (Exception, SystemExit) as error:
             said = f"raises {type_name(error)}: {message_of(error)}"
-            left.append(LeftOut(node.lineno, one_line(said[:_MOST_SAID])))
+            lacks = isinstance(error, ImportError)
+            left.append(LeftOut(node.lineno, one_line(said[:_MOST_SAID]), lacks))
     return module, tuple(left)
 
 

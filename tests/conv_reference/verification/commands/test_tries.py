@@ -255,3 +255,17 @@ def test_of_a_file_that_cannot_be_imported_what_it_defines_is_tried(
         "one case of one size was tried, so nothing is verified yet: conv-reference verify "
         "tried_script.py:mine, for which the file must be importable",
     ]
+
+
+def test_of_what_is_not_installed_alone_nothing_is_advised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tried_without.py"
+    file.write_text(
+        "import no_such_package\nfrom torch.nn.functional import conv2d\n"
+        "def mine(x, w, b=None): return conv2d(x, w, b)\n"
+    )
+    assert main(["try", str(file)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "  line 1 raises ModuleNotFoundError: No module named 'no_such_package'"
+    assert "__main__" not in "".join(said)

@@ -48,6 +48,7 @@ def test_what_raises_is_left_out_and_the_rest_is_defined(
     assert left.line == 2
     assert left.said.startswith(said)
     assert "\n" not in left.said
+    assert left.lacks_module == (line == "import no_such_package")
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there nothing ends it")
