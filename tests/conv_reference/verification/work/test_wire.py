@@ -12,9 +12,11 @@ from made_reports import MAPPED, PICTURE
 from conv_reference.verification.diagnosis.explain import Explanation
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.relayed import Beside
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.picture import Part
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.work.messages import Broken, Described, Results, Unreached
 from conv_reference.verification.work.wire import NotAdmitted, decoded, encoded
@@ -47,6 +49,17 @@ def messages() -> list[Any]:
 
 @pytest.mark.parametrize("message", messages())
 def test_what_children_say_arrives(message: Any) -> None:
+    assert decoded(encoded(message)) == message
+
+
+@pytest.mark.parametrize("message", messages())
+def test_it_arrives_from_a_python_that_pickles_members_by_getattr(
+    message: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python 3.11.0 to 3.11.3 do, Debian 12's among them."""
+    for kind in (Layout, Values, Verdict, Part):
+        monkeypatch.setattr(kind, "__reduce_ex__", lambda own, _: (getattr, (type(own), own.name)))
+    assert b"getattr" in pickle.dumps(Verdict.EXACT)
     assert decoded(encoded(message)) == message
 
 
