@@ -33,7 +33,7 @@ from conv_reference.verification.trial.trial import (
 
 _MORE = 3  # samples of a larger batch
 _Call = Callable[[Call], Any]
-_Pair = tuple[str, Geometry, Geometry]  # the option in which they differ
+_Apart = tuple[str, Geometry, Geometry]  # the option in which they differ
 _Other = Callable[[Trial], Trial | None]  # None where there is no such case
 
 
@@ -211,12 +211,12 @@ def _answers(call: Call, *, graph: bool) -> dict[str, Any]:
         return {"Y": call.forward()}
 
 
-def _drawn(trial: Trial, pairs: Iterable[_Pair], said: str) -> tuple[Trial, Trial] | None:
+def _drawn(trial: Trial, pairs: Iterable[_Apart], said: str) -> tuple[Trial, Trial] | None:
     """The trial on two geometries that differ in an option; None where it can be asked for none.
 
     Each option is as likely, however many pairs it has.
     """
-    drawn, by_option = Random(f"{trial.key} {said}"), dict[str, list[_Pair]]()
+    drawn, by_option = Random(f"{trial.key} {said}"), dict[str, list[_Apart]]()
     for pair in pairs:
         by_option.setdefault(pair[0], []).append(pair)
     for option in drawn.sample([*by_option], len(by_option)):
@@ -228,24 +228,24 @@ def _drawn(trial: Trial, pairs: Iterable[_Pair], said: str) -> tuple[Trial, Tria
     return None
 
 
-def _of_the_same_operands(geometry: Geometry) -> Iterator[_Pair]:
+def _of_the_same_operands(geometry: Geometry) -> Iterator[_Apart]:
     """X and K of the same shapes: one option of one axis is larger or smaller by 1."""
     for axis in (0, 1):
         for option, other in _with_another_option(geometry, axis):
             yield option, geometry, other
 
 
-def _of_larger_images(geometry: Geometry) -> Iterator[_Pair]:
+def _of_larger_images(geometry: Geometry) -> Iterator[_Apart]:
     """What the padding is less of, the image is more of, on one axis."""
     yield from _as_large_when_padded(geometry, (-1, -2))
 
 
-def _of_smaller_images(geometry: Geometry) -> Iterator[_Pair]:
+def _of_smaller_images(geometry: Geometry) -> Iterator[_Apart]:
     """What the padding is more of, the image is less of, on one axis."""
     yield from _as_large_when_padded(geometry, (1, 2))
 
 
-def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[_Pair]:
+def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[_Apart]:
     for axis, by in product((0, 1), steps):
         size = _at(geometry.input_size, axis, geometry.input_size[axis] - 2 * by)
         padding = _padded(geometry, axis, by)
@@ -253,7 +253,7 @@ def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[_Pair]:
             yield "padding", geometry, other
 
 
-def _of_the_same_outputs(geometry: Geometry) -> Iterator[_Pair]:
+def _of_the_same_outputs(geometry: Geometry) -> Iterator[_Apart]:
     """X, K and Y of the same shapes: a stride's remainder takes up what one option adds."""
     for axis, stride, longer in product((0, 1), _STRIDES, range(_MOST_LONGER)):
         size = _at(geometry.input_size, axis, geometry.input_size[axis] + longer)
@@ -294,7 +294,7 @@ def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
 
 # That leave a remainder which takes up what an option adds, and how much longer an axis is for it.
 _STRIDES, _MOST_LONGER = (1, 3, 4), 3
-_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry], Iterator[_Pair]]] = {
+_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry], Iterator[_Apart]]] = {
     "after a pass with other options on operands of these shapes": _of_the_same_operands,
     "after a pass of a larger image, with less padding as large": _of_larger_images,
     "after a pass of a smaller image, with more padding as large": _of_smaller_images,

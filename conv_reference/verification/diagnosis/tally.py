@@ -65,8 +65,8 @@ class Tally:
     dtypes: Sequence[torch.dtype]
     operator: Operator = CONV2D  # that the target should compute
     refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
-    # What was observed, by its subject, and in which dtypes.
-    _notes: dict[str, dict[str, set[torch.dtype]]] = field(default_factory=dict)
+    # In which dtypes what was observed, by its subject; what has none stands by itself.
+    _notes: dict[tuple[str, ...], dict[str, set[torch.dtype]]] = field(default_factory=dict)
     _answered: set[torch.dtype] = field(default_factory=set)  # in which anything was
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
 
@@ -114,9 +114,9 @@ class Tally:
             else:
                 seen.thrown.setdefault(thrown.alike, said)
         elif judgement.observed:
-            about = judgement.subject or judgement.observed
-            answers = self._notes.setdefault(about, {})
-            answers.setdefault(judgement.observed, set()).add(case.dtype)
+            what = judgement.observation
+            about = (judgement.subject,) if judgement.subject else ("", what)
+            self._notes.setdefault(about, {}).setdefault(what, set()).add(case.dtype)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
@@ -126,21 +126,19 @@ class Tally:
         """What was observed and not judged; where not in every dtype with answers, in which."""
         return [
             Note(NoteKind.OBSERVED, self._noted(subject, answers))
-            for subject, answers in self._notes.items()
+            for (subject, *_), answers in self._notes.items()
         ]
 
     def _noted(self, subject: str, answers: Mapping[str, set[torch.dtype]]) -> str:
         """One answer, or several to one question: "zeros are kept in float32, and lost in ..."."""
         if len(answers) == 1:
             [(what, seen)] = answers.items()
-            return what + ("" if seen >= self._answered else f" ({self._named(seen)})")
+            where = "" if seen >= self._answered else f" ({self._named(seen)})"
+            return f"{subject} {what}{where}".lstrip()
         times = Counter(dtype for seen in answers.values() for dtype in seen)
         partly = {dtype for dtype, number in times.items() if number > 1}
-        told = [
-            f"{what.removeprefix(subject).lstrip()} in {self._named(seen, partly)}"
-            for what, seen in answers.items()
-        ]
-        return f"{subject} {', and '.join(told)}"
+        each = [f"{what} in {self._named(seen, partly)}" for what, seen in answers.items()]
+        return f"{subject} {', and '.join(each)}"
 
     def _named(self, dtypes: Set[torch.dtype], partly: Set[torch.dtype] = frozenset()) -> str:
         """Their names in the order asked for, and of which only some cases are meant."""

@@ -14,7 +14,7 @@ from conv_reference.verification.diagnosis.minimal import has_own_sizes
 from conv_reference.verification.diagnosis.snippet import PLACEHOLDER, snippet
 from conv_reference.verification.known.relayed import as_passed_on
 from conv_reference.verification.model.case import Case, dtype_name
-from conv_reference.verification.model.judgement import Failure
+from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.target.operators import arguments
 
@@ -54,6 +54,7 @@ def finding_of(
         actual=judgement.actual,
         explanation="\n".join(filter(None, lines)),
         seen=next(filter(None, lines), ""),
+        of_numbers=_is_of_numbers(judgement),
         reproduce=_reproduce(
             case, judgement.check, bench, in_process=in_process, setting=judgement.setting
         ),
@@ -64,6 +65,14 @@ def finding_of(
         grids=explanation.grids,
         picture=explanation.picture,
     )
+
+
+def _is_of_numbers(judgement: Judgement) -> bool:
+    """Whether a derivation shows what should be: of a raise, a graph or the memory it does not."""
+    if judgement.verdict != Verdict.WRONG or judgement.lacks_gradient:
+        return False
+    of_shape = judgement.of_another_kind or row_of(judgement).reported == Reported.SHAPE
+    return judgement.of_numbers or of_shape
 
 
 def _own_sizes(failure: Failure, bench: Bench) -> str:

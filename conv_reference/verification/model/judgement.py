@@ -104,8 +104,8 @@ class Judgement:
     beneath: tuple[str, ...] = ()  # further lines of it: formulas, what torch made of an answer
     case: Case | None = None  # on which it failed, where the check made another of its own
     cause: str = ""  # a guess at why it is wrong, where the check itself can make one
-    observed: str = ""  # what is noted in the report and judged neither right nor wrong
-    subject: str = ""  # the words with which that begins, where it may be otherwise elsewhere
+    observation: str = ""  # what is noted in the report and judged neither right nor wrong
+    subject: str = ""  # of what, where other cases may answer otherwise: it precedes that
     of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
     of_numbers: bool = True  # False where a shape, a graph or the memory is what is wrong
     derived: str = ""  # whose like it is, where it is a derivative of those: Y, dX, dK or db
@@ -118,6 +118,11 @@ class Judgement:
     def lines(self) -> tuple[str, ...]:
         """The whole explanation."""
         return (self.explanation, *self.beneath)
+
+    @property
+    def observed(self) -> str:
+        """The subject and what was observed of it; empty where nothing was."""
+        return f"{self.subject} {self.observation}".strip()
 
     @property
     def lacks_gradient(self) -> bool:

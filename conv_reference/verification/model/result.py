@@ -65,6 +65,7 @@ class Finding:
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
     seen: str = ""  # what is wrong in one line, the explanation's first
+    of_numbers: bool = True  # whether the answer's numbers are wrong, or the shape they come in
     fault: int = 0  # the fault of the run that it shows, from 1: findings of one have one number
     follows: bool = False  # whether it follows from another finding of that number
     picture: Picture | None = None  # of a small case: the numbers, and what the element is made of

@@ -6,17 +6,8 @@ from math import prod
 
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import ROLE_OF
-from conv_reference.verification.model.judgement import NO_GRADIENT
-from conv_reference.verification.model.result import Finding, Verdict
+from conv_reference.verification.model.result import Finding
 
-# Rows that are also about what is no number: a graph, memory, a setting, an option.
-_OF_MORE = frozenset(
-    {
-        *("requires_grad", "without_gradients", "evaluation", "integers_for_pairs"),
-        *("untouched_arguments", "output_memory", "released_memory"),
-        *("global_state", "state_after_refusal"),
-    }
-)
 _MOST_SYMBOLS = 200  # of X, K and Y together: what is larger is no page that one reads
 
 
@@ -33,11 +24,7 @@ def derived_geometry(finding: Finding, most: int) -> str:
         finding: whose it is.
         most: symbols of X, K and Y together.
     """
-    if finding.verdict != Verdict.WRONG:  # there is no number to compare
-        return ""
-    if (finding.check in _OF_MORE and not finding.index) or finding.actual == NO_GRADIENT:
-        return ""
-    if finding.quantity in ROLE_OF:  # which should be as they were given
+    if not finding.of_numbers or finding.quantity in ROLE_OF:  # those should be as they were given
         return ""
     try:
         geometry = Geometry.parse(finding.geometry)

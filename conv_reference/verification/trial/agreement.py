@@ -104,7 +104,7 @@ def observed(row: str, quantity: str, what: str, *, of: str = "") -> Judgement:
         of: the subject, where it is one of several answers to one question: those are listed
             together, each with its dtypes.
     """
-    return Judgement(row, quantity, Verdict.EXACT, observed=f"{of} {what}".lstrip(), subject=of)
+    return Judgement(row, quantity, Verdict.EXACT, observation=what, subject=of)
 
 
 def not_judged(row: str, reason: str, thrown: Thrown | None = None) -> Judgement:

@@ -247,7 +247,7 @@ def test_rows_come_as_they_are_listed_the_certificates_first_and_dtypes_as_asked
 
 def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     given = tally()
-    seen = Judgement("forward", "Y", Verdict.EXACT, observed="a NaN spreads")
+    seen = Judgement("forward", "Y", Verdict.EXACT, observation="a NaN spreads")
     given.add(SMALL, [seen])
     given.add(LARGE, [seen])
     given.add(DOUBLE, [Judgement("forward", "Y", Verdict.UNSUPPORTED)])  # is none to be told apart

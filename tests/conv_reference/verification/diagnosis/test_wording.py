@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from torch.nn.functional import conv2d
@@ -13,9 +14,10 @@ from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.domain import Domain
-from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.judgement import NO_GRADIENT, Failure, Judgement
 from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.work.here import Here
 
 CONV2D = as_target(conv2d, name="torch.nn.functional:conv2d")
@@ -57,3 +59,22 @@ def test_the_command_repeats_what_the_run_was_asked_with() -> None:
         f"conv-reference verify torch.nn.functional:conv2d --case '{CERTIFICATE}' "
         "--where 'kh == 2' --device cuda --allow-bits 10 --seed 7"
     )
+
+
+@pytest.mark.parametrize(
+    ("judgement", "of_numbers"),
+    [
+        (Judgement("forward", "Y", Verdict.WRONG), True),
+        (whole("shapes", "Y", "of shape (2,)", "of shape (1,)"), True),
+        (replace(whole("vmap", "Y", "of shape (2,)", ""), of_another_kind=True), True),
+        (whole("vmap", "Y", "a tensor", "str"), False),
+        (whole("requires_grad", "Y", "a graph", "no graph"), False),
+        (whole("requires_grad", "dX", "a gradient", NO_GRADIENT), False),
+        (Judgement("forward", "Y", Verdict.RAISED), False),
+    ],
+)
+def test_it_says_whether_it_is_about_numbers_or_their_shape(
+    judgement: Judgement, *, of_numbers: bool
+) -> None:
+    found = worded(Failure(CERTIFICATE, judgement), Settings(seed=1, device="cpu"))
+    assert found.of_numbers is of_numbers

@@ -87,6 +87,7 @@ def row(name: str, dtype: str = "float32", verdict: Verdict = EXACT, **more: obj
 
 def finding(**changes: object) -> Finding:
     """dX without one of its two products, in float32."""
+    changes = {"of_numbers": changes.get("verdict", WRONG) == WRONG, **changes}
     if "explanation" in changes:
         changes = {"seen": str(changes["explanation"]).partition("\n")[0], **changes}
     made = Finding(
