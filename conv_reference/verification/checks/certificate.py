@@ -28,6 +28,7 @@ from conv_reference.verification.trial.numbers import same_numbers
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
 from conv_reference.verification.trial.returned import Misfit, intercepted_backward, resized
+from conv_reference.verification.trial.transforms import as_mixed
 from conv_reference.verification.trial.trial import (
     TargetRaised,
     Trial,
@@ -267,6 +268,8 @@ def _compared(trial: Trial, quantity: str, actual: Any, expected: Expected) -> I
             yield mismatch
             return
     yield exact("shapes", quantity)
+    if judgement.verdict == Verdict.WRONG and not expected.transform:
+        judgement = as_mixed(trial, judgement, actual, expected)
     if judgement.verdict == Verdict.ROUNDED:
         judgement = confirmed(trial, judgement, actual, expected)
     yield judgement

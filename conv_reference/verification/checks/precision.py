@@ -27,7 +27,7 @@ from conv_reference.verification.trial.judge import Expected, can_transform, ful
 from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.products import MEASURABLE, flaws
-from conv_reference.verification.trial.transforms import mixes
+from conv_reference.verification.trial.transforms import as_mixed, mixes
 from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
@@ -139,7 +139,7 @@ def _with_bits_kept(
         if judgement.verdict == Verdict.ROUNDED and expected.transform:
             judgement = _earned(trial, judgement, actual, expected, real=real)
         elif judgement.verdict == Verdict.WRONG and not expected.transform:
-            judgement = _mixed(trial, judgement, actual, expected, real=real)
+            judgement = as_mixed(trial, judgement, actual, expected, real=real)
         yield _explained(judgement, actual, expected)
 
 
@@ -157,21 +157,6 @@ def _earned(
     if strict.verdict != Verdict.WRONG:
         return strict
     return judgement if mixes(trial, judgement.quantity) else unearned(strict)
-
-
-def _mixed(
-    trial: Trial, judgement: Judgement, actual: Any, expected: Expected, *, real: bool
-) -> Judgement:
-    """Where no transform is in use one is allowed for all the same to whom its noise is seen.
-
-    Strassen's product keeps no componentwise bound, for whatever kernel it is used.
-    """
-    if not QUANTITIES[judgement.quantity].other:
-        return judgement  # a sum alone
-    allowed = replace(expected, transform=True)
-    again = trial.judge(judgement.check, judgement.quantity, actual, allowed, real=real)
-    kept = again.verdict == Verdict.ROUNDED and mixes(trial, judgement.quantity)
-    return again if kept else judgement
 
 
 def _products(trial: Trial) -> Iterator[Judgement]:

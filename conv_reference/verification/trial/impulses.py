@@ -47,32 +47,35 @@ def confirmed(trial: Trial, judgement: Judgement, actual: Tensor, expected: Expe
     """
     quantity = judgement.quantity
     roles = [role for role in _bilinear_in(quantity) if trial.case.layouts[role] != Layout.EXPANDED]
-    silent = _impulse(trial, judgement, {roles[0]: []}, as_direct=False) if roles else None
+    silent = _impulse(trial, judgement, {roles[0]: []}, {}) if roles else None
     if silent is not None:
         return silent  # where nothing is multiplied, nobody rounds
-    as_direct = trial.allowed_bits is None and expected.transform
-    if as_direct and mixes(trial, quantity):
-        as_direct = False
+    bound: dict[str, Any] = {}  # in place of what such sizes are allowed
+    if trial.allowed_bits is None and mixes(trial, quantity):
+        bound = {"transform": True}
         if zlib.crc32(trial.key.encode()) % _SAMPLED:
             return _over_small(trial, judgement)
-    if as_direct:
+    elif trial.allowed_bits is None and expected.transform:
+        bound = {"transform": False, "roundings": FEW}
         direct = replace(expected, transform=False, roundings=2 * FEW)
         judgement = trial.judge(judgement.check, quantity, actual, direct)
     if judgement.verdict == Verdict.WRONG:
         return unearned(judgement)
     error = actual.detach().to("cpu", torch.float64) - expected.value
-    return (
-        _over_impulses(trial, judgement, roles, error.flatten(), as_direct=as_direct) or judgement
-    )
+    return _over_impulses(trial, judgement, roles, error.flatten(), bound) or judgement
 
 
 def _over_impulses(
-    trial: Trial, judgement: Judgement, roles: Sequence[str], error: Tensor, *, as_direct: bool
+    trial: Trial,
+    judgement: Judgement,
+    roles: Sequence[str],
+    error: Tensor,
+    bound: Mapping[str, Any],
 ) -> Judgement | None:
     """What is wrong where each sum has one product, at the worst element and at some others."""
     if not roles:
         return None
-    ask = partial(_impulse, trial, judgement, as_direct=as_direct)
+    ask = partial(_impulse, trial, judgement, bound=bound)
     size = getattr(trial.operands, roles[0]).numel()
     order = torch.randperm(size, generator=torch.Generator().manual_seed(size))
     positions = order[:_MOST_IMPULSES].tolist()
@@ -185,11 +188,10 @@ def _answer(trial: Trial, quantity: str, operands: Operands) -> Any:
 
 
 def _impulse(
-    trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]], *, as_direct: bool
+    trial: Trial, judgement: Judgement, kept: Mapping[str, list[int]], bound: Mapping[str, Any]
 ) -> Judgement | None:
-    """What is wrong over the kept numbers alone; None where nothing is."""
-    changes = {"terms": 1, "transform": False, "roundings": FEW} if as_direct else {"terms": 1}
-    return _judged(trial, judgement, _only(trial, kept), **changes)
+    """What is wrong over the kept numbers alone, with a bound of its own; None where nothing is."""
+    return _judged(trial, judgement, _only(trial, kept), terms=1, **bound)
 
 
 def _judged(

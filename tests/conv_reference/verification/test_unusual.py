@@ -43,11 +43,8 @@ def test_a_run_of_it_passes(name: str) -> None:
 def _dtypes(name: str) -> list[str]:
     """Half of them in one pair of dtypes, and half in the other.
 
-    Strassen's sums of blocks lose more of half precision than any bound of ours allows. The FFT,
-    the slowest, is put a part of a plan in every dtype by ``test_power``.
+    The FFT, the slowest, is put a part of a plan in every dtype by ``test_power``.
     """
-    if name == "Strassen":
-        return ["float64", "float32"]
     return [*DTYPES][[*unusual.ALL].index(name) % 2 :: 2]
 
 
