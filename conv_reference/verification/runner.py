@@ -77,7 +77,7 @@ def verify(
             of cases follows from it, 500 a second, and the clock cuts a run that takes three
             times as long, and more than 10 s, in which time that others had of the processor does
             not count, up to as long again, or 40 s in all. Beside ``cases`` it is the time limit
-            itself. What failed is taken apart for twice as long, 20 to 60 s.
+            itself. What failed is taken apart for three times as long, 20 to 60 s.
         cases: about how many are planned, 1..100,000,000; without a budget there is no time
             limit.
         checks: names of checks or of their rows; all but those on request where empty.

@@ -44,8 +44,8 @@ from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Finding, Verdict
+from conv_reference.verification.options.clock import MOST_APART
 
-PATIENCE = 60.0  # seconds for all reductions together: only a hanging target comes near it
 MOST_REDUCED = 12  # faults; further ones are shown as they were met
 _SORTING = 0.6  # of the time: the rest is for the smallest cases, without which nobody sees why
 _MENDING = 0.5  # of what is left
@@ -143,7 +143,7 @@ class Diagnosis:
         smallest, right = shown.case, those.passing
         met = circumstances(those.failing, [*right], smallest=smallest, among=those.among)
         is_own = self._condition(kind, groups, follows=follows)
-        has_time = self.bench.left > PATIENCE / 2  # the smallest cases of the others come first
+        has_time = self.bench.left > MOST_APART / 2  # the smallest cases of the others come first
         edges = around(shown, self.bench, is_own) if has_time else ""
         ran = only_failing([*those.failing, smallest], right, self.bench)
         return " ".join(filter(None, (met, with_all_gradients(shown, self.bench), edges, ran)))

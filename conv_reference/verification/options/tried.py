@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from . import clock
 from .option import TRIED, Option
 
 # By torch's names for them.
@@ -194,9 +195,9 @@ BUDGET = Option(
     flag="budget",
     keyword="budget",
     group=TRIED,
-    help="alone, the number of cases follows from it, 500 a second, and the clock cuts at three "
-    "times as much, six on a busy processor; beside --cases it is the time limit itself; what "
-    f"failed is taken apart for twice as long, 20 to 60 s ({DEFAULT_BUDGET:g})",
+    help=f"alone, the number of cases follows from it, 500 a second, and {clock.JUDGING}; beside "
+    f"--cases it is the time limit itself; what failed is taken apart {clock.APART} "
+    f"({DEFAULT_BUDGET:g})",
     kind=float,
     metavar="SECONDS",
     valid=_finite_above_0,

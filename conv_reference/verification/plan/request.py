@@ -9,11 +9,8 @@ import torch
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.options import DEFAULT_BUDGET, DEFAULT_CASES, planned
-
-OVERRUN = 3  # times the budget, after which the clock cuts a run that was sized by it
-TAKING_APART = 2  # times the budget, for which failures are taken apart
-LEAST_LIMIT = 10.0  # seconds that such a run has at least: on a busy machine a start takes some
+from conv_reference.verification.options import clock
+from conv_reference.verification.options.tried import DEFAULT_BUDGET, DEFAULT_CASES, planned
 
 
 class Sweep(StrEnum):
@@ -31,9 +28,9 @@ class Request:
     """What a run is to try.
 
     The number of cases and the time limit are two things. Where only a budget is given, a run is
-    sized by it, 500 cases a second, and cut after three times as long, 10 s at least. Where a
-    number of cases is given, a budget beside it is the time limit itself, and without one there
-    is none.
+    sized by it, 500 cases a second, and cut after three times as long, 10 s at least; where
+    neither is, as with the default budget. Where a number of cases is given, a budget beside it
+    is the time limit itself, and without one there is none.
     """
 
     dtypes: tuple[torch.dtype, ...]
@@ -69,8 +66,14 @@ class Request:
             return None
         if self.cases is not None or self.limit is not None:
             return self.budget
-        budget = DEFAULT_BUDGET if self.budget is None else self.budget
-        return max(LEAST_LIMIT, OVERRUN * budget)
+        return clock.judging(DEFAULT_BUDGET if self.budget is None else self.budget)
+
+    @property
+    def apart_limit(self) -> float:
+        """Seconds for taking apart what failed."""
+        if self.time_limit is None:
+            return clock.taking_apart(None)
+        return clock.taking_apart(DEFAULT_BUDGET if self.budget is None else self.budget)
 
     @property
     def is_strict_limit(self) -> bool:

@@ -20,12 +20,12 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import FAILURES
+from conv_reference.verification.options import clock
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.messages import Broken
 
 LEVEL = "ONEDNN_MAX_CPU_ISA"
 MOST = 200  # cases of one defect; their number grows with the budget
-PATIENCE = 20.0  # seconds for those of one level
 Spared = Sequence[tuple[Defect, Case]]
 
 
@@ -66,7 +66,7 @@ def _of(spared: Spared, level: str) -> list[Case]:
 def _put(
     cases: Sequence[Case], place: Backend, settings: Settings, setting: str
 ) -> Iterator[tuple[Case, tuple[Judgement, ...]]]:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + clock.ELSEWHERE
     for number, result in place.run(judge_case, cases, settings, deadline=deadline):
         case = cases[number]
         if isinstance(result, Broken):

@@ -16,17 +16,16 @@ from conv_reference.verification.known.provoke import first_concerned
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.options.clock import times_at_most
 from conv_reference.verification.plan.plan import Plan
-from conv_reference.verification.plan.request import LEAST_LIMIT, Request
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.running.timed import tell
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.work import descent
 from conv_reference.verification.work.backend import Backend
-from conv_reference.verification.work.child import MOST_WAITS
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.pace import Size
 
-_MOST_OF_A_BUDGET = 2  # times the limit of a run whose budget is given, on a busy machine
 _WORTHWHILE = 0.5  # seconds: for less nothing is begun again
 MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
 Progress = Callable[[int, int], None]  # cases judged, cases planned
@@ -84,13 +83,7 @@ def judged(
         met: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not asked again.
     """
-    clock = Clock(
-        backend,
-        request.time_limit,
-        strict=request.is_strict_limit,
-        most=times_at_most(request),
-        progress=progress,
-    )
+    clock = Clock(backend, request.time_limit, strict=request.is_strict_limit, progress=progress)
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
@@ -121,17 +114,6 @@ def judged(
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
     return outcome
-
-
-def times_at_most(request: Request) -> float:
-    """By how many times its length the limit may be put off, whatever others had of the processor.
-
-    Of a short run, which would be over before anything was judged, by more than of a long one.
-    """
-    limit = request.time_limit
-    if request.budget is None or not limit:
-        return MOST_WAITS
-    return max(_MOST_OF_A_BUDGET, min(MOST_WAITS, MOST_WAITS * LEAST_LIMIT / limit))
 
 
 @dataclass
@@ -179,7 +161,6 @@ class Clock:
     backend: Backend
     limit: float | None  # seconds; None where there is none
     strict: bool = True  # whether all of the time counts
-    most: float = MOST_WAITS  # times the limit, whatever others had of the processor
     progress: object = None
     begun: float = field(default_factory=time.monotonic)
     deadline: float | None = field(init=False)
@@ -201,7 +182,8 @@ class Clock:
             return False
         delays = [d - self._delays.get(n, 0.0) for n, d in self._delayed().items()]
         lost = fmean(delays) if delays else 0.0
-        self.deadline = self.begun + min(self.limit + lost, self.most * self.limit)
+        most = times_at_most(self.limit)
+        self.deadline = self.begun + min(self.limit + lost, most * self.limit)
         tell(self.progress, self.deadline)
         return self.deadline - time.monotonic() > _WORTHWHILE
 

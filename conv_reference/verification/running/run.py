@@ -17,7 +17,7 @@ from conv_reference.verification.audit.audit import Audit
 from conv_reference.verification.checks import Check, Row, all_checks, lacking, unseen
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.findings import PATIENCE, Diagnosis, Gathered
+from conv_reference.verification.diagnosis.findings import Diagnosis, Gathered
 from conv_reference.verification.diagnosis.misfit import misfit
 from conv_reference.verification.diagnosis.ran import never_run
 from conv_reference.verification.diagnosis.tally import Tally
@@ -36,7 +36,7 @@ from conv_reference.verification.model.result import (
     Verdict,
 )
 from conv_reference.verification.plan.plan import Plan
-from conv_reference.verification.plan.request import TAKING_APART, Request
+from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
 from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
@@ -240,7 +240,7 @@ class Run:
 
     def _findings(self, tally: Tally, after: _After, progress: Progress | None) -> Gathered:
         """What failed, taken apart; where that is interrupted, or fails, as it was met."""
-        patience = 0.0 if after.interrupted else _patience(self.wanted)
+        patience = 0.0 if after.interrupted else self.wanted.apart_limit
         failures, judged_in = tally.failures(), tally.judged_in
 
         def taken_apart(seconds: float) -> Gathered:
@@ -369,14 +369,6 @@ def _coverage(chosen: Plan, tried: Sequence[Case], refused: Container[Case]) -> 
     if chosen.covering is None:
         return None
     return chosen.covering.coverage({case for case in tried if case not in refused})
-
-
-def _patience(wanted: Request) -> float:
-    """Seconds for taking failures apart: a short run is not to end in a long wait."""
-    limit = wanted.time_limit
-    if limit is None or wanted.budget is None:
-        return PATIENCE
-    return min(PATIENCE, max(PATIENCE / 3, TAKING_APART * wanted.budget))
 
 
 def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.options.clock import MOST_WAITS
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.backend import Item
 from conv_reference.verification.work.frames import BadFrame, Channel
@@ -22,7 +23,6 @@ from conv_reference.verification.work.processes import Processes
 from conv_reference.verification.work.starting import memory_file, tail
 from conv_reference.verification.work.suspects import REMEMBERED, Suspicion
 
-MOST_WAITS = 4  # times an item's limit, while the processor is busy with others
 FIRST = 3  # times its limit, for what a process does first, as long as it works: it may compile
 _IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
 _MOST_SAID = 300  # characters of its last line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from conv_reference.verification.work.child import MOST_WAITS
+from conv_reference.verification.options.clock import MOST_WAITS
 from conv_reference.verification.work.pace import Pace, Size
 
 LIMIT = 20.0  # seconds for each item, until one has taken them

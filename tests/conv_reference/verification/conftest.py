@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "targets"))
 @pytest.fixture
 def without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is: what is planned is judged."""
-    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1_000.0)
+    monkeypatch.setattr("conv_reference.verification.options.clock.OVERRUN", 1_000.0)
 
 
 @pytest.fixture(autouse=True, scope="session")

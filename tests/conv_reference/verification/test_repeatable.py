@@ -18,7 +18,7 @@ FEW = ("--budget", "0.1", "--dtype", "float32", "--format", "json")
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No clock: a run that it cuts is as long as the machine was free."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1e6)
+    monkeypatch.setattr("conv_reference.verification.options.clock.OVERRUN", 1e6)
 
 
 def lines(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:

@@ -32,7 +32,7 @@ SHORT = (*HERE[:-1], "--workers", "1")
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Failing cases are remembered in the current folder; and no busy machine cuts a run."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1_000.0)
+    monkeypatch.setattr("conv_reference.verification.options.clock.OVERRUN", 1_000.0)
 
 
 def verify(*arguments: str) -> int:

@@ -47,7 +47,7 @@ def verify(
     """Run the command on what ``kernels.py`` holds; the exit status, and what it said."""
     monkeypatch.chdir(tmp_path)
     # No clock: on a busy machine it would cut the baseline's own cases, and rightly be red.
-    monkeypatch.setattr("conv_reference.verification.plan.request.OVERRUN", 1e6)
+    monkeypatch.setattr("conv_reference.verification.options.clock.OVERRUN", 1e6)
 
     def run(source: str, *words: str) -> tuple[int, str, str]:
         (tmp_path / "kernels.py").write_text(source, encoding="utf-8")

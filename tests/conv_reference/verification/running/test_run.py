@@ -247,7 +247,7 @@ def test_findings_beyond_the_most_are_shown_as_they_were_met(
 
 def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The widths beside the one that crashes are judged; each look at the crash is a new child."""
-    monkeypatch.setattr("conv_reference.verification.running.run.PATIENCE", 2.0)
+    monkeypatch.setattr("conv_reference.verification.options.clock.MOST_APART", 2.0)
     report = verify(
         "hostile:segfaults",
         case="certificate float64 h1 w3 k1 values=ones grad= nobias",
