@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from conv_reference.verification.commands.verify import LETTERS
-from conv_reference.verification.reading import catalogue
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -32,13 +31,6 @@ def test_a_geometrys_letters_are_explained_as_the_help_does() -> None:
     assert {token[0] for token in spelled.split()} <= {*explained, "h", "w"}
     for letter, meaning in explained.items():
         assert f"{letter} {meaning}" in " ".join(LETTERS.split())
-
-
-def test_it_says_how_many_checks_there_are() -> None:
-    entries = catalogue.entries()
-    default = [entry for entry in entries if not entry.on_request]
-    said = f"{len(default)} checks, of the {len(entries)} that there are"
-    assert said in " ".join(README.read_text(encoding="utf-8").split())
 
 
 @pytest.mark.slow

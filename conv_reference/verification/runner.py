@@ -19,7 +19,7 @@ from conv_reference.verification.known.known import SHIPPED
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.plan.request import Sweep
-from conv_reference.verification.running.judging import Progress
+from conv_reference.verification.running.progress import Counting
 from conv_reference.verification.running.verifying import verified
 from conv_reference.verification.work.children import Children
 
@@ -52,7 +52,7 @@ def verify(
     known: Path | str | None = SHIPPED,
     memory: Path | None = None,
     store: Path | None = options.STORE.default,
-    progress: Progress | None = None,
+    progress: Counting | None = None,
 ) -> Report:
     """Is this implementation right, in every mode, and if not, where and how is it wrong?
 

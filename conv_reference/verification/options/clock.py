@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-OVERRUN = 3  # times the budget of a run that is sized by it, after which the clock ends a stage
+OVERRUN = 3  # times the budget of a run that is sized by it, after which its cases are cut
 LEAST_JUDGING = 10.0  # seconds for its cases at least: on a busy machine a start takes some
-LEAST_APART, MOST_APART = 20.0, 60.0  # seconds for taking its failures apart
+TAKING_APART = 3  # times the budget, for which its failures are taken apart
+LEAST_APART, MOST_APART = 20.0, 60.0  # seconds for that
 # Seconds for the cases that a known crash would take, under one level of instructions.
 ELSEWHERE = 20.0
 # Times a limit for which is waited while others have the processor: of a case, of a short run.
@@ -41,7 +42,7 @@ def taking_apart(budget: float | None) -> float:
     """
     if budget is None:
         return MOST_APART
-    return min(MOST_APART, max(LEAST_APART, OVERRUN * budget))
+    return min(MOST_APART, max(LEAST_APART, TAKING_APART * budget))
 
 
 # The same in words, for who gives a budget.
@@ -49,4 +50,4 @@ JUDGING = (
     f"the clock cuts at {OVERRUN} times as much, at least {LEAST_JUDGING:g} s, on a busy processor "
     f"at {MOST_LATE} times that, at least {_MEASURE:g} s"
 )
-APART = f"for {OVERRUN} times as long, {LEAST_APART:g} to {MOST_APART:g} s"
+APART = f"for {TAKING_APART} times as long, {LEAST_APART:g} to {MOST_APART:g} s"

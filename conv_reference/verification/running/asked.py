@@ -25,8 +25,8 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
-from conv_reference.verification.running.judging import Progress
 from conv_reference.verification.running.limits import Limits, learned
+from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.run import Run
 from conv_reference.verification.store.store import Kept, opened
 from conv_reference.verification.store.version import version_of
@@ -55,13 +55,13 @@ class Asked:
     is_seeded: bool  # by the caller, who then gets the same cases again
 
 
-def report_of(asked: Asked, backend: Backend, progress: Progress | None) -> Report:
+def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
     """The report of the run that is asked for, but for its seconds.
 
     Args:
         asked: may be more than this target offers, which then is left out.
         backend: where the target runs.
-        progress: see ``verify``.
+        progress: what follows the run.
 
     Raises:
         TargetError, ValueError: as ``verify`` does.

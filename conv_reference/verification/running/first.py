@@ -1,46 +1,44 @@
-"""The first case that a run finds wrong, told as soon as it is known."""
+"""The first case that a run finds wrong, reported as soon as it is known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.running.progress import Progress
 
 _MOST_SAID = 200  # characters of what is wrong
 _LEFT = "the rest is judged first"
 
 
-@runtime_checkable
-class Hearing(Protocol):
-    """A progress that takes more than numbers."""
-
-    def hear(self, said: str) -> None:
-        """Take one line, which is shown at once."""
-
-
 @dataclass
 class First:
-    """What is told of a run before its report: one line, of the first case that is wrong."""
+    """What is reported of a run before its end: one line, of the first case that is wrong."""
 
-    hearing: object  # the progress, or None; told where it is a ``Hearing``
-    rows: Set[str]  # that are asked for
-    defects: Sequence[Defect]  # what lies where one was seen may be that, and is not told
-    _is_told: bool = field(default=False, init=False)
+    progress: Progress  # which gets the line
+    rows: Set[str]  # that were requested
+    defects: Sequence[Defect]  # what lies where one was seen may be that, and is not reported
+    _is_reported: bool = field(default=False, init=False)
 
     def __call__(self, case: Case, result: Any) -> None:
-        """Take the result of a case."""
-        if self._is_told or not isinstance(self.hearing, Hearing):
+        """Take the result of a case.
+
+        Args:
+            case: that was judged.
+            result: a tuple of its judgements, a ``Crash``, or what the engine failed with.
+        """
+        if self._is_reported:
             return
         said = self._said(case, result)
         if said and not any(defect.concerns(case) for defect in self.defects):
-            self._is_told = True
-            self.hearing.hear(said)
+            self._is_reported = True
+            self.progress.hear(said)
 
     def _said(self, case: Case, result: Any) -> str:
         if isinstance(result, Crash):

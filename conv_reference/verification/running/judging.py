@@ -19,7 +19,7 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options.clock import times_at_most
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
-from conv_reference.verification.running.timed import tell
+from conv_reference.verification.running.progress import Counted, Progress
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.work import descent
 from conv_reference.verification.work.backend import Backend
@@ -28,7 +28,6 @@ from conv_reference.verification.work.pace import Size
 
 _WORTHWHILE = 0.5  # seconds: for less nothing is begun again
 MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
-Progress = Callable[[int, int], None]  # cases judged, cases planned
 Met = Callable[[Case, Any], None]  # a case, and what came of it
 
 
@@ -67,7 +66,7 @@ def judged(
     settings: Settings,
     *,
     spared: Sequence[Defect] = (),
-    progress: Progress | None = None,
+    progress: Progress,
     met: Met = lambda *_: None,
     kept: Kept | None = None,
 ) -> Judged:
@@ -79,7 +78,7 @@ def judged(
         backend: where the target runs.
         settings: of the run.
         spared: defects whose cases are left out of all rounds but the first, for they would crash.
-        progress: called with each result.
+        progress: what follows the run.
         met: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not asked again.
     """
@@ -87,8 +86,7 @@ def judged(
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
-    if progress is not None:
-        progress(0, outcome.planned)
+    progress(0, outcome.planned)
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
@@ -98,8 +96,7 @@ def judged(
             with closing(answers):
                 for done, (number, result) in enumerate(answers, start=begun + 1):
                     results[number] = result
-                    if progress is not None:
-                        progress(done, outcome.planned)
+                    progress(done, outcome.planned)
                     if done <= MOST_ALIKE and first.all_raise_alike(cases[number], result):
                         outcome.misfit = first.met
                         return outcome
@@ -108,8 +105,7 @@ def judged(
         _gather(outcome, cases, results)
         nothing_came = bool(cases) and all(result is None for result in results)
         if outcome.interrupted or (outcome.unreached and (clock.is_over or nothing_came)):
-            ends = not outcome.interrupted and bool(outcome.results)
-            if progress is not None and ends:  # no further case is judged
+            if not outcome.interrupted and outcome.results:  # no further case is judged
                 progress(len(outcome.results), len(outcome.results))
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
@@ -161,7 +157,7 @@ class Clock:
     backend: Backend
     limit: float | None  # seconds; None where there is none
     strict: bool = True  # whether all of the time counts
-    progress: object = None
+    progress: Progress = field(default_factory=Counted)
     begun: float = field(default_factory=time.monotonic)
     deadline: float | None = field(init=False)
     _delays: Mapping[int, float] = field(init=False)  # of the processes, at first
@@ -169,7 +165,7 @@ class Clock:
     def __post_init__(self) -> None:
         self.deadline = None if self.limit is None else self.begun + self.limit
         self._delays = {} if self.strict else self._delayed()
-        tell(self.progress, self.deadline)
+        self.progress.until(self.deadline)
 
     @property
     def is_over(self) -> bool:
@@ -184,7 +180,7 @@ class Clock:
         lost = fmean(delays) if delays else 0.0
         most = times_at_most(self.limit)
         self.deadline = self.begun + min(self.limit + lost, most * self.limit)
-        tell(self.progress, self.deadline)
+        self.progress.until(self.deadline)
         return self.deadline - time.monotonic() > _WORTHWHILE
 
     def _delayed(self) -> dict[int, float]:

@@ -42,9 +42,9 @@ from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.running.elsewhere import Elsewhere, Spared, put_elsewhere
 from conv_reference.verification.running.first import First
-from conv_reference.verification.running.judging import MOST_ALIKE, Judged, Progress, judged
+from conv_reference.verification.running.judging import MOST_ALIKE, Judged, judged
+from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.sweeping import Swept, swept
-from conv_reference.verification.running.timed import tell
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
@@ -77,7 +77,7 @@ class Run:
     def _crashing(self) -> tuple[Defect, ...]:
         return tuple(defect for defect in self.defects if defect.crashes)
 
-    def report(self, chosen: Plan, require: Verdict, progress: Progress | None) -> Report:
+    def report(self, chosen: Plan, require: Verdict, progress: Progress) -> Report:
         """The plan carried out, and what failed taken apart."""
         with ExitStack() as held:
             auditor = self._auditor()
@@ -88,7 +88,7 @@ class Run:
             return self._report(done, require, progress)
 
     def _carried_out(
-        self, chosen: Plan, progress: Progress | None, auditor: Backend | None
+        self, chosen: Plan, progress: Progress, auditor: Backend | None
     ) -> _CarriedOut:
         chosen, spared = self._provoked(chosen)
         outcome = judged(
@@ -115,7 +115,7 @@ class Run:
         )
         return _CarriedOut(chosen, outcome, sweep, audited, elsewhere, after)
 
-    def _report(self, done: _CarriedOut, require: Verdict, progress: Progress | None) -> Report:
+    def _report(self, done: _CarriedOut, require: Verdict, progress: Progress) -> Report:
         chosen, outcome, sweep = done.chosen, done.outcome, done.sweep
         checks = self._checks(chosen)
         not_asked = _not_asked(self.target, checks)
@@ -158,7 +158,7 @@ class Run:
         )
         return report if sweep is None else sweep.counted(report)
 
-    def _swept(self, progress: Progress | None) -> Swept | None:
+    def _swept(self, progress: Progress) -> Swept | None:
         """Every geometry up to the limits that are asked for; None where none are."""
         wanted = self.wanted
         if wanted.limit is None:
@@ -238,14 +238,14 @@ class Run:
         """Those that are asked for."""
         return selected_rows(self._checks(chosen), self.wanted.checks)
 
-    def _findings(self, tally: Tally, after: _After, progress: Progress | None) -> Gathered:
+    def _findings(self, tally: Tally, after: _After, progress: Progress) -> Gathered:
         """What failed, taken apart; where that is interrupted, or fails, as it was met."""
         patience = 0.0 if after.interrupted else self.wanted.apart_limit
         failures, judged_in = tally.failures(), tally.judged_in
 
         def taken_apart(seconds: float) -> Gathered:
             deadline = time.monotonic() + seconds
-            tell(progress, deadline if failures else None)
+            progress.until(deadline if failures else None)
             bench = Bench(
                 self.target,
                 self.backend,

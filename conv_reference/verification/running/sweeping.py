@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -25,6 +25,7 @@ from conv_reference.verification.model.result import Report
 from conv_reference.verification.plan.possible import nearest
 from conv_reference.verification.reading import limited
 from conv_reference.verification.reading.limited import Limits, Part
+from conv_reference.verification.running.progress import Counting
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
@@ -149,7 +150,7 @@ def swept(
     settings: Settings,
     *,
     deadline: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Counting = lambda *_: None,
     kept: Kept | None = None,
 ) -> Swept:
     """Put every geometry up to the limits to the target.
@@ -178,8 +179,7 @@ def swept(
                     crashed.append(chunk[number])
                 else:
                     _take(found, Judged(*answer))
-                if progress is not None:
-                    progress(found.judged + found.impossible, found.planned)
+                progress(found.judged + found.impossible, found.planned)
             for part in crashed:
                 _one_by_one(found, part, dtypes, backend, target, settings)
         except KeyboardInterrupt:

@@ -25,8 +25,8 @@ from conv_reference.verification.reading import catalogue
 from conv_reference.verification.reading.texts import require_size
 from conv_reference.verification.reading.texts import source as in_source
 from conv_reference.verification.running.asked import Asked, report_of
-from conv_reference.verification.running.judging import Progress
 from conv_reference.verification.running.place import opened, read_as_said
+from conv_reference.verification.running.progress import Counting, followed_by
 from conv_reference.verification.trial.environment import usable_device
 
 # Of which one is given as it is, or several.
@@ -35,7 +35,7 @@ _SEVERAL = ("dtypes", "checks", "skip", "source")
 _READ_LATER = {"dtypes", "geometry", "case"}
 
 
-def verified(*, implementation: Any, progress: Progress | None, **keywords: Any) -> Report:
+def verified(*, implementation: Any, progress: Counting | None, **keywords: Any) -> Report:
     """The report of the run that the arguments of ``verify`` ask for.
 
     Args:
@@ -64,7 +64,7 @@ def verified(*, implementation: Any, progress: Progress | None, **keywords: Any)
         python=_text(keywords["python"]),
     )
     with place as backend:
-        report = report_of(asked, backend, progress)
+        report = report_of(asked, backend, followed_by(progress))
     return replace(report, seconds=time.monotonic() - begun)
 
 

@@ -28,7 +28,9 @@ class Log:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def __call__(self, done: int, planned: int) -> None: ...
+    def __call__(self, done: int, total: int) -> None: ...
+
+    def until(self, deadline: float | None) -> None: ...
 
     def hear(self, said: str) -> None:
         self.heard.append(said)
@@ -65,10 +67,6 @@ def test_what_may_be_a_known_defect_is_not_told() -> None:
         log = Log()
         First(log, {"forward"}, [replace(defect, geometry=geometry)])(CASE, (WRONG,))
         assert len(log.heard) == told
-
-
-def test_a_progress_that_takes_numbers_alone_is_told_nothing() -> None:
-    First(print, {"forward"}, ())(CASE, (WRONG,))
 
 
 def negated(input: Any, weight: Any) -> Any:

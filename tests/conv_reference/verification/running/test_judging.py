@@ -15,6 +15,7 @@ from conv_reference.verification import verify
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.running import judging
 from conv_reference.verification.running.judging import Clock
+from conv_reference.verification.running.progress import Counted
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work import descent
@@ -61,7 +62,7 @@ def test_the_limit_is_told_and_that_it_is_put_off_by_its_own_length_at_most(
 ) -> None:
     told = []
 
-    class Told:
+    class Told(Counted):
         def until(self, deadline: float | None) -> None:
             told.append(deadline)
 
