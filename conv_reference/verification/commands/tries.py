@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
 from conv_reference.verification.commands import STATUSES
+from conv_reference.verification.commands.tried import Asked, At, listed, tried
+from conv_reference.verification.console import screen
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.work.starting import of_libraries
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from conv_reference.verification.model.judgement import Judgement
-    from conv_reference.verification.target.piecewise import LeftOut
-    from conv_reference.verification.target.target import Target
+from conv_reference.verification.target.names import likely
+from conv_reference.verification.work.asking import Asking
+from conv_reference.verification.work.messages import Broken
+from conv_reference.verification.work.processes import Processes, cheapest
 
 _MOST_LEFT = 3  # statements of a file that are named
+_SOON = 2.0  # seconds, after which is said what takes longer
+_LOST = "lost"  # the verdict on what ended its process, or hung
 EXAMPLES = """\
 examples:
   conv-reference try my_conv.py
@@ -32,8 +33,9 @@ examples:
 HELP = "what in a file could be a convolution, and what does one tiny case say of it?"
 DESCRIPTION = (
     "List what in a file could be a convolution, how each would be called, and "
-    "what one tiny case, whose sizes all differ, says of it. It is called in this process, and "
-    "what it prints is not shown. Of a file that cannot be imported, what it defines all the same."
+    "what one tiny case, whose sizes all differ, says of it. It is called in a child process: what "
+    "ends that, or does not return within seconds, is named, and the rest is tried. What it "
+    "prints is not shown. Of a file that cannot be imported, what it defines all the same."
 )
 EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 
@@ -47,44 +49,39 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what is found.
 
     Returns:
-        0 where something is right on its tiny case and nothing that could be called is wrong,
-        and the file can be imported whole; else 1.
+        0 where something is right on its tiny case, nothing that could be called is wrong, hangs
+        or ends its process, and the file can be imported whole; else 1.
 
     Raises:
         ValueError: when the file is not there or is no Python, or holds nothing that could be a
             convolution.
     """
-    os.environ.update(of_libraries())  # threads that wait for another tiny case take no processor
-    from conv_reference.verification.console import screen
-    from conv_reference.verification.target.candidates import candidates
-    from conv_reference.verification.target.names import likely
-
-    module, left_out = _loaded(arguments.file)
-    found = candidates(module)
-    if not found:
-        raise ValueError(
-            f"nothing in {arguments.file!r} could be a convolution; accepted is a function of an "
-            "input and a kernel, a layer, an autograd.Function or an adapter"
-            + "".join(f"; {line}" for line in _left_out(left_out))
-        )
-    if left_out:
-        said = "\n  ".join(["cannot be imported whole", *_left_out(left_out)])
-        screen.show(f"{one_line(arguments.file)} {said}\n\n")
-    verdicts: dict[str, str] = {}
-    left = []
-    expected = likely(name for name, _, _ in found)
-    for name, kind, value in found:
-        if name not in expected:  # to search for how it might be called takes seconds
-            left.append(name)
-            continue
-        with _undisturbed(arguments.file):
-            verdicts[name], lines = reported(f"{arguments.file}:{name}", value)
-        screen.show("".join(f"{line}\n" for line in (f"{name} ({kind})", *lines)))
+    file = arguments.file
+    with closing(cheapest(full_run=None)) as source, closing(_Trying(file, source)) as trying:
+        found = trying.listed()
+        if not found:
+            raise ValueError(
+                f"nothing in {file!r} could be a convolution; accepted is a function of an "
+                "input and a kernel, a layer, an autograd.Function or an adapter"
+                + "".join(f"; {line}" for line in _left_out(trying.left_out))
+            )
+        if trying.left_out:
+            said = "\n  ".join(["cannot be imported whole", *_left_out(trying.left_out)])
+            screen.show(f"{one_line(file)} {said}\n\n")
+        # To search for how any other might be called takes seconds.
+        expected = likely(name for name, _ in found)
+        verdicts: dict[str, str] = {}
+        for name, kind in found:
+            if name in expected:
+                verdicts[name], lines = trying.tried(name)
+                screen.show("".join(f"{line}\n" for line in (f"{name} ({kind})", *lines)))
+    left = [name for name, _ in found if name not in expected]
     if left:
         screen.show(f"left out, as their names say: {', '.join(left)}\n")
     right = [name for name, verdict in verdicts.items() if verdict == "right"]
-    screen.show(_further(arguments.file, right, is_whole=not left_out))
-    return 0 if right and "wrong" not in verdicts.values() and not left_out else 1
+    is_whole = not trying.left_out
+    screen.show(_further(file, right, is_whole=is_whole))
+    return 0 if right and {"wrong", _LOST}.isdisjoint(verdicts.values()) and is_whole else 1
 
 
 def _further(file: str, right: Sequence[str], *, is_whole: bool) -> str:
@@ -94,123 +91,99 @@ def _further(file: str, right: Sequence[str], *, is_whole: bool) -> str:
     return f"\none case of one size was tried, so nothing is verified yet: {command}{needed}\n"
 
 
-def _loaded(file: str) -> tuple[ModuleType, Sequence[LeftOut]]:
-    """The module, and what of it could not be executed; of a package's nothing is left out."""
-    from conv_reference.verification.target.loading import load_module
-    from conv_reference.verification.target.piecewise import executed
+@dataclass(frozen=True)
+class _Left:
+    """A statement that is left out."""
 
-    with _undisturbed(file):
-        if file.endswith(".py") and Path(file).is_file():
-            try:
-                return executed(Path(file))
-            except (SyntaxError, ValueError):  # it is no Python: said as of any import
-                pass
-        return load_module(file), ()
+    said: str  # what it raised, or what became of its process
+    lacks_module: bool = False  # whether it is an import of what is not installed
 
 
-def _left_out(left_out: Sequence[LeftOut]) -> Iterator[str]:
+def _left_out(left_out: Mapping[int, _Left]) -> Iterator[str]:
     """What was left out, a line for each, and what to do about it."""
-    for one in left_out[:_MOST_LEFT]:
-        yield f"line {one.line} {one.said}"
+    for line in sorted(left_out)[:_MOST_LEFT]:
+        yield f"line {line} {left_out[line].said}"
     if len(left_out) > _MOST_LEFT:
         yield f"and {len(left_out) - _MOST_LEFT} more"
-    if not all(one.lacks_module for one in left_out):
+    if not all(one.lacks_module for one in left_out.values()):
         yield 'what is not to run on import belongs under if __name__ == "__main__":'
 
 
-@contextmanager
-def _undisturbed(file: str) -> Iterator[None]:
-    """Run the file's own code: as a script without arguments, that nobody reads or answers."""
-    before = sys.argv, sys.stdin
-    with Path(os.devnull).open("r+", encoding="utf-8") as nowhere:
-        sys.argv, sys.stdin = [file], nowhere
-        try:
-            with redirect_stdout(nowhere), redirect_stderr(nowhere):
-                yield
-        finally:
-            sys.argv, sys.stdin = before
+class _Trying:
+    """A file in a child, which may be lost at any moment.
+
+    Args:
+        file: or package.module.
+        source: of processes.
+    """
+
+    def __init__(self, file: str, source: Processes) -> None:
+        self.left_out: dict[int, _Left] = {}  # of statements, by their lines
+        self._asked = Asked(file)
+        self._asking = Asking(source, self._limit, self._waits)
+        self._has_hung = False
+        self._named: set[str] = set()
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Names and kinds of what could be a convolution.
+
+        Raises:
+            TargetError: when it cannot be loaded.
+        """
+        answer = self._answer(listed, None)
+        if isinstance(answer, Crash):
+            where = At.read(answer.asked).what
+            at = f"{where} " if where else ""
+            raise TargetError(f"cannot import {self._asked.file!r}: {at}{_became(answer)}")
+        if isinstance(answer, str):
+            raise TargetError(answer)
+        found, raised = answer
+        self.left_out |= {line: _Left(said, lacks) for line, said, lacks in raised}
+        return list(found)
+
+    def tried(self, name: str) -> tuple[str, list[str]]:
+        """The verdict on one of them in a word, and what is printed below its name."""
+        answer = self._answer(tried, name)
+        if isinstance(answer, Crash):
+            return _LOST, [f"  {_became(answer)}"]
+        verdict, lines = answer
+        return verdict, lines
+
+    def close(self) -> None:
+        """End the child."""
+        self._asking.close()
+
+    def _answer(self, function: Any, item: str | None) -> Any:
+        """The answer, or how its process was lost; a statement that loses it is left out."""
+        while True:
+            answer = self._asking.ask(function, item, self._asked)
+            if isinstance(answer, Broken):
+                raise RuntimeError(answer.error)
+            if not isinstance(answer, Crash):
+                return answer
+            self._has_hung |= answer.hung
+            line = At.read(answer.asked).line
+            if line is None or line in self.left_out:
+                return answer
+            self.left_out[line] = _Left(_became(answer))
+            self._asked = Asked(self._asked.file, self._asked.without | {line})
+
+    def _limit(self, place: str) -> float:
+        """Seconds; where something hung, others will."""
+        seconds = At.read(place).seconds
+        return max(seconds / 2, _SOON) if self._has_hung else seconds
+
+    def _waits(self, place: str, seconds: float) -> None:
+        """Name what takes long, while it does."""
+        what = At.read(place).what
+        if seconds > _SOON and what and what not in self._named:
+            self._named.add(what)
+            said = f"{self._asked.file}: {what} takes more than {_SOON:g} s"
+            sys.stderr.write(f"conv-reference try: {one_line(said)}\n")
+            sys.stderr.flush()
 
 
-def reported(name: str, value: Any) -> tuple[str, list[str]]:
-    """The verdict in a word, and what is printed below the candidate's name."""
-    from conv_reference.verification.model.errors import TargetError
-    from conv_reference.verification.model.result import Verdict
-    from conv_reference.verification.target.loading import target_of
-    from conv_reference.verification.trial.tiny import further_judgements, tiny_judgements
-
-    try:
-        target = target_of(value, name)
-    except TargetError as error:
-        refused = f"not called: {one_line(str(error))}"
-        return "not called", [f"  {line}" for line in (refused, *_other(value))]
-    judgements = tiny_judgements(target)
-    verdict, said = _summary(judgements)
-    if any(judgement.verdict is Verdict.UNSUPPORTED for judgement in judgements):
-        kernel, further = further_judgements(target)
-        if further:
-            verdict, of_another = _summary(further)
-            said = f"{of_another}, with a kernel of {kernel}; with one of 2x4 it {said}"
-    computed = _computed_kernel(target) if verdict == "wrong" else ""
-    if computed:
-        return "not judged", [f"  called {_how(target)}", f"  {one_line(computed)}"]
-    seen = (f"computes {target.computes}",) if target.computes else ()
-    hints = () if verdict == "right" else seen or _other(value)
-    return verdict, [f"  {line}" for line in (f"called {_how(target)}", said, *hints)]
-
-
-def _how(target: Target) -> str:
-    if target.called_as:
-        return f"with {'; '.join(target.called_as)}"
-    options = ", ".join(sorted(target.options)) or "no options"
-    return f"as {target.operator.name} of torch is, with {options}"
-
-
-def _summary(judgements: list[Judgement]) -> tuple[str, str]:
-    """The first that is no good, else that all are."""
-    from conv_reference.verification.model.result import FAILURES, Verdict
-
-    for judgement in judgements:
-        if judgement.thrown is not None:
-            where = [f"at {judgement.thrown.place}"] if judgement.thrown.place else []
-            said = f"{judgement.thrown.said}{_on(judgement, *where)}"
-            return "raises", one_line(f"raises in {judgement.quantity}: {said}")
-        if judgement.verdict in FAILURES:
-            index = ",".join(map(str, judgement.index))
-            element = f"{judgement.quantity}[{index}]" if index else judgement.quantity
-            said = f"should be {judgement.expected}, is {judgement.actual}"
-            return "wrong", one_line(f"wrong: {element} {said}{_on(judgement)}")
-    names = ", ".join(judgement.quantity for judgement in judgements)
-    exact = all(judgement.verdict is Verdict.EXACT for judgement in judgements)
-    return "right", f"right: {names} {'bit for bit' if exact else 'within rounding'}"
-
-
-def _on(judgement: Judgement, *where: str) -> str:
-    """`` (at my_conv.py:3, in float32 on n2 c3 h5 w9 o5 k2x4 s1 p0 d1 g1)``."""
-    from conv_reference.verification.model.case import dtype_name
-
-    case = judgement.case
-    on = [] if case is None else [f"in {dtype_name(case.dtype)} on {case.geometry}"]
-    return f" ({', '.join([*where, *on])})" if where or on else ""
-
-
-def _computed_kernel(target: Target) -> str:
-    """Why it is not judged, where it convolves with a kernel that it computes; else empty."""
-    import torch
-
-    from conv_reference.verification.trial.own_kernel import (
-        case_of_impulses,
-        computed_kernel,
-        why_not_judged,
-    )
-    from conv_reference.verification.trial.trial import Trial
-
-    case = case_of_impulses(target)
-    said = "" if case is None else computed_kernel(Trial(target, case, 0, torch.device("cpu")))
-    return why_not_judged(target.name, said) if said else ""
-
-
-def _other(value: Any) -> tuple[str, ...]:
-    from conv_reference.verification.target.by_trial import known_other_by_trial
-
-    said = known_other_by_trial(value)
-    return (f"computes {said}",) if said else ()
+def _became(crash: Crash) -> str:
+    """What became of a process, in one line."""
+    said = f" ({crash.said})" if crash.said else ""
+    return crash.how if crash.hung else f"ended its process: {crash.how}{said}"

@@ -104,17 +104,8 @@ def _as_torchs(own: Stranger, implementation: Any, standard: Target, name: str) 
 
 
 def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, Convention | None]:
-    """Over tensors, or where nothing agrees so, and more does otherwise, over numpy arrays.
-
-    And where nothing agrees, and it has no word for its padding, as one that pads of itself.
-    """
-    found = settled(own, words)
-    level = Level.RAISED if found is None else found.level
-    if not own.over_arrays and inspect.isfunction(implementation) and level < Level.AGREES:
-        arrays = over_arrays(own, implementation)
-        other = settled(arrays, words)
-        if other is not None and other.level > level:
-            own, found = arrays, other
+    """Where nothing agrees, and it has no word for its padding, as one that pads of itself."""
+    own, found = _settled_over_either(own, implementation, words)
     # An instance that declares its padding is judged by what it declares.
     is_open = "padding" not in own.names and (own.fixed is None or "padding 0" in own.assumed)
     if is_open and (found is None or found.level < Level.AGREES):
@@ -124,6 +115,28 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
     own, found = _known(own, found), _with_its_bias(own, found)
     if own.over_arrays and own.has_backward and not found.biased:
         goes_back(own, replace(found, biased=True))  # where one is possible: for the order of three
+    return own, found
+
+
+def _settled_over_either(
+    own: Stranger, implementation: Any, words: Words
+) -> tuple[Stranger, Convention | None]:
+    """Over tensors, or where nothing agrees so, and more does otherwise, over numpy arrays."""
+    if own.over_arrays or not inspect.isfunction(implementation):
+        return own, settled(own, words)
+    arrays, other = over_arrays(own, implementation), None
+    if not knows_torch(implementation):
+        # To find that each convention raises over tensors would be thousands of trials.
+        other = settled(arrays, words)
+        agrees = other is not None and other.level is Level.AGREES
+        if other is not None and agrees and asked(own, other).error is not None:
+            return arrays, other
+    found = settled(own, words)
+    level = Level.RAISED if found is None else found.level
+    if level < Level.AGREES:
+        other = settled(arrays, words) if other is None else other
+        if other is not None and other.level > level:
+            return arrays, other
     return own, found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-import sys
+from collections.abc import Callable
 from inspect import getattr_static
 from pathlib import Path
 from types import ModuleType
@@ -23,15 +23,19 @@ from conv_reference.verification.target.names import (
     split,
 )
 from conv_reference.verification.target.operators import READINGS
-from conv_reference.verification.target.siblings import find_beside, find_here, find_last
+from conv_reference.verification.target.siblings import begun, find_here, spec_of
 from conv_reference.verification.target.target import Target
 
 _MOST_SAID = 1000  # characters of what an import throws
 _MOST_LOG = 1_000_000  # characters of a compiler's that are searched for its first error
 
 
-def load_target(name: str) -> Target:
+def load_target(name: str, found: Callable[[], None] = lambda: None) -> Target:
     """The target that ``package.module:attribute`` or ``path/file.py:attribute`` names.
+
+    Args:
+        name: of the target.
+        found: called when it is imported, before it is called for the first time.
 
     Raises:
         TargetError: when the name has another form, or cannot be imported or called.
@@ -39,7 +43,9 @@ def load_target(name: str) -> Target:
     _, operator = asked_operator(name)
     if operator is not None and operator not in READINGS:
         raise TargetError(f"no operator {operator!r}; accepted is one of {', '.join(READINGS)}")
-    return target_of(load(name), name, operator)
+    value = load(name)
+    found()
+    return target_of(value, name, operator)
 
 
 def target_of(value: Any, name: str, operator: str | None = None) -> Target:
@@ -103,10 +109,7 @@ def load_anew(name: str) -> Any:
 
 
 def _executed(place: str) -> ModuleType:
-    if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(f"_target_{Path(place).stem}", place)
-    else:
-        spec = importlib.util.find_spec(place)
+    spec = spec_of(Path(place)) if place.endswith(".py") else importlib.util.find_spec(place)
     assert spec is not None and spec.loader is not None  # it was imported before  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -155,17 +158,8 @@ def _said(place: str, error: BaseException) -> str:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Under a name of its own: it is not what others mean who import its stem."""
-    name = f"_target_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    find_beside(path)
-    find_last()
-    arguments, sys.argv = sys.argv, [str(path)]  # a script's parser finds none but its defaults
-    try:
+    with begun(path) as module:
+        spec = module.__spec__
+        assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
         spec.loader.exec_module(module)
-    finally:
-        sys.argv = arguments
     return module

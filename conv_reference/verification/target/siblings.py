@@ -7,9 +7,11 @@ meant, and a ``random.py`` beside it would run in place of Python's own.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -36,12 +38,32 @@ class Siblings(MetaPathFinder):
         return spec
 
 
-def find_beside(file: Path) -> None:
-    """Have the modules beside a file found, but not the file under its own name."""
+@contextmanager
+def begun(file: Path) -> Iterator[ModuleType]:
+    """The module of a file, empty; within, it is executed.
+
+    It finds what lies beside it, but not itself under its own name; and of a command line nothing,
+    so that a script's parser has its defaults.
+    """
+    spec = spec_of(file)
+    module = sys.modules[spec.name] = module_from_spec(spec)
     _finder(file.resolve().parent).targets.add(file.stem)
+    _find_last()
+    arguments, sys.argv = sys.argv, [str(file)]
+    try:
+        yield module
+    finally:
+        sys.argv = arguments
 
 
-def find_last() -> None:
+def spec_of(file: Path) -> ModuleSpec:
+    """Under a name of its own: it is not what others mean who import its stem."""
+    spec = spec_from_file_location(f"_target_{file.stem}", file)
+    assert spec is not None  # of a .py file there is one
+    return spec
+
+
+def _find_last() -> None:
     """Have the modules of the working directory found where nothing else has their name.
 
     A file deep in a project imports the project by the folder from which it is run.

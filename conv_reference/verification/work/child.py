@@ -26,6 +26,7 @@ from conv_reference.verification.work.suspects import REMEMBERED, Suspicion
 FIRST = 3  # times its limit, for what a process does first, as long as it works: it may compile
 _IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
 _MOST_SAID = 300  # characters of its last line
+_STOPPED = 0.5  # seconds that a process may be stopped
 _FAREWELL = 5.0  # seconds from the last word of a process to its end
 STOPPED, GARBLED = "stopped by a signal", "sent what is no answer"
 # What may have been done to it from outside as well as by what it was at.
@@ -95,8 +96,17 @@ class Child:
         """Send a piece of work."""
         self.piece, self._seen = piece, -1
         self._place.begin(0)
-        self.begun, self._worked = time.monotonic(), self._own_time()
+        self.begins()
         self.channel.send(wire.encoded(work))
+
+    def begins(self) -> None:
+        """Start the clock: it is at something else now."""
+        self.begun, self._worked = time.monotonic(), self._own_time()
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the clock was started."""
+        return time.monotonic() - self.begun
 
     def receive(self) -> tuple[list[Any], str]:
         """What it has sent, and how it broke off; empty where it did not."""
@@ -120,8 +130,8 @@ class Child:
         assert self.piece is not None
         number = min(max(self._place.number, self.piece.done), len(self.piece.items) - 1)
         if number != self._seen:
-            self._seen, self.begun = number, time.monotonic()
-            self._worked = self._own_time()
+            self._seen = number
+            self.begins()
         return number
 
     @property
@@ -138,7 +148,7 @@ class Child:
             self._stopped_since = time.monotonic()
         return self.process.is_over(seen)
 
-    def stopped_for(self) -> float:
+    def _stopped_for(self) -> float:
         """Seconds, as far as ``look`` saw."""
         return 0.0 if self._stopped_since is None else time.monotonic() - self._stopped_since
 
@@ -147,12 +157,12 @@ class Child:
         alone = self.is_fresh and self.current() == 0
         return self._late(limit, first=alone)
 
-    def starts_too_long(self, limit: float) -> bool:
-        """Whether it does not come to have its target: on a busy machine that takes long, too."""
+    def is_late(self, limit: float) -> bool:
+        """Whether what it is at takes longer than on a free machine it may."""
         return self._late(limit)
 
     def _late(self, limit: float, *, first: bool = False) -> bool:
-        waited = time.monotonic() - self.begun
+        waited = self.waited
         if waited <= limit:
             return False
         worked = self._own_time() - self._worked
@@ -164,7 +174,20 @@ class Child:
         seen = self.process.seen()
         return 0.0 if seen is None else seen.worked
 
-    def ended(self) -> Crash:
+    def gone(self, broken: str, *, is_over: bool) -> Crash | None:
+        """How it is lost; None where it is not.
+
+        Args:
+            broken: what ``receive`` said.
+            is_over: what ``look`` said before that.
+        """
+        if broken:
+            return Crash(broken, self.said())
+        if self.channel.has_ended or is_over:
+            return self._ended()
+        return Crash(STOPPED) if self._stopped_for() > _STOPPED else None
+
+    def _ended(self) -> Crash:
         """How the process ended."""
         status = self.process.wait(_FAREWELL)
         if status is None:

@@ -21,7 +21,6 @@ from conv_reference.verification.options import MOST_CHILDREN
 from conv_reference.verification.work.backend import Item, Result
 from conv_reference.verification.work.child import (
     GARBLED,
-    STOPPED,
     Child,
     Piece,
     may_be_others,
@@ -29,6 +28,7 @@ from conv_reference.verification.work.child import (
 from conv_reference.verification.work.job import Job, is_tried_in_quiet, piece_for
 from conv_reference.verification.work.launching import MOST_STARTS, Launcher, Setup
 from conv_reference.verification.work.messages import (
+    CALLED,
     Broken,
     Described,
     Results,
@@ -43,7 +43,6 @@ from conv_reference.verification.work.suspects import Suspicion
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 _POLL = 0.1  # seconds
-_STOPPED = 0.5  # seconds that a process may be stopped
 
 
 def number_of(workers: int | None = None) -> int:
@@ -285,12 +284,9 @@ class Children:
                 broken = broken or self._received(child, message)
             if child not in self._running():
                 continue
-            if broken:
-                self._lost(child, Crash(broken, child.said()))
-            elif child.channel.has_ended or is_over:
-                self._lost(child, child.ended())
-            elif child.stopped_for() > _STOPPED:
-                self._lost(child, Crash(STOPPED))
+            gone = child.gone(broken, is_over=is_over)
+            if gone is not None:
+                self._lost(child, gone)
             else:
                 self._overdue(child)
 
@@ -329,10 +325,10 @@ class Children:
 
     def _overdue(self, child: Child) -> None:
         if not child.ready:
-            if child.starts_too_long(START_LIMIT):
+            if child.is_late(START_LIMIT):
+                why = f"{self._cannot(child.asked)}: not done within {START_LIMIT:.0f} s"
                 self._drop(child)
-                why = f"not done within {START_LIMIT:.0f} s"
-                self._not_started(f"cannot import {self.target_name!r}: {why}", again=False)
+                self._not_started(why, again=False)
         elif child.piece is not None:
             place = child.current()
             size = child.piece.item(place).size
@@ -340,6 +336,12 @@ class Children:
             if child.hangs(limit):
                 crash = Crash(f"did not return within {limit:g} s", hung=True)
                 self._lost(child, crash, slow=self._patience.hangs(size))
+
+    def _cannot(self, asked: str) -> str:
+        """What a process that did not come so far as to work was at."""
+        if asked == CALLED:
+            return f"cannot call {self.target_name!r} on the tiny case that shows how it is called"
+        return f"cannot import {self.target_name!r}"
 
     def _lost(self, child: Child, crash: Crash, *, slow: bool = False) -> None:
         """A process is gone: the item at which it was is suspected, the others go to another.
@@ -356,7 +358,7 @@ class Children:
         self._ended = time.monotonic()
         if not child.ready:
             said = f": {crash.said}" if crash.said else ""
-            why = f"cannot import {self.target_name!r}: {crash.how}{said}"
+            why = f"{self._cannot(asked)}: {crash.how}{said}"
             self._not_started(why, again=may_be_others(crash), begun=child.begun)
         if piece is None or self._job is None:  # it died while it had nothing to do
             return

@@ -68,6 +68,19 @@ def descendants(number: int) -> dict[int, Seen]:
     return {child: s for child, s in found.items() if not s.has_ended}
 
 
+def worked_by_others(number: int) -> float:
+    """Seconds of processor time of those below a process that run another program than it."""
+    own = _program(number)
+    found = descendants(number).items()
+    return sum(s.worked for child, s in found if _program(child) not in {own, None})
+
+
+def _program(number: int) -> str | None:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{number}/exe")  # noqa: PTH115 (it may be deleted by now)
+    return None
+
+
 def children(number: int) -> list[int]:
     """Those whose parent a process is, that run."""
     return [child for child, s in _all() if s.parent == number and not s.has_ended]

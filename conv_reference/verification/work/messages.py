@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module imports torch, which children are started without
 
+NO_TARGET = ""  # in place of a target's name, where what is asked needs none
+CALLED = "called"  # where a child is that tries how its target is to be called
 LOST = 74  # the status of a process that lost its device; EX_IOERR of sysexits.h
 
 __all__ = [
+    "CALLED",
     "LOST",
+    "NO_TARGET",
     "Broken",
     "Described",
+    "NoTarget",
     "Place",
     "Results",
     "Start",
@@ -36,7 +41,7 @@ __all__ = [
 class Start:
     """The second message, after that of which version the parent is: what to import, and how."""
 
-    target: str
+    target: str  # or NO_TARGET
     path: tuple[str, ...]  # entries of sys.path
     full_run: bool  # whether a whole run follows, with every check
     only_describe: bool = False  # whether no work follows
@@ -46,9 +51,19 @@ class Start:
 
 @dataclass(frozen=True)
 class Described:
-    """The child's first answer: the target, without what can be called."""
+    """The child's first answer: the target, without what can be called; or that it is ready."""
 
-    target: Target
+    target: Target | None
+
+
+@dataclass(frozen=True)
+class NoTarget:
+    """In a target's place: what is asked can say where it is, and no more."""
+
+    about_to: Callable[[Any], None] = lambda _: None
+
+    def described(self) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,11 @@ from conv_reference.verification.work import descent
 from conv_reference.verification.work.starting import memory_file, popen, tail
 
 FORKS = sys.platform == "linux"
-# What is asked, and the number of a process; of a fork 1 where every check is to be imported.
+# What is asked, and the number of a process; of a fork what is imported for the next.
 MESSAGE = struct.Struct("=ci")
 ANSWER = struct.Struct("=i")
 FORK, STATUS, READY = b"f", b"s", b"r"  # to get ready is not answered
+EVERY_CHECK, WORK, NOTHING = 1, 0, -1  # of it
 RUNNING = 1 << 16  # no status is as large
 _LAST = 5.0  # seconds that a process takes at most to be gone
 _SERVER_LIMIT = 120.0  # seconds for an answer of the process that forks, which may import torch
@@ -170,7 +171,8 @@ class Forking(Processes):
 
     Args:
         python: the interpreter that runs it; None for this one.
-        full_run: whether it imports what every check together needs, before it forks.
+        full_run: whether it imports what every check together needs, before it forks; None where
+            it imports torch, and nothing else.
         mark: by which all that descends from it is known; None makes one up.
         first: begins the first of them, where that is not started anew.
     """
@@ -179,11 +181,12 @@ class Forking(Processes):
         self,
         python: str | None = None,
         *,
-        full_run: bool = True,
+        full_run: bool | None = True,
         mark: str | None = None,
         first: Beginning | None = None,
     ) -> None:
-        self._python, self._full_run = python, full_run
+        self._python = python
+        self._ahead = NOTHING if full_run is None else EVERY_CHECK if full_run else WORK
         self._mark = secrets.token_hex(8) if mark is None else mark
         self._server = Server(self._mark, first or self._begun)
         self._lost_one = False
@@ -197,7 +200,7 @@ class Forking(Processes):
             self._lost_one = True
             self._server = Server(self._mark, self._begun)
         fds = connection, shared, errors
-        return _Forked(self._server, self._server.fork(fds, full_run=self._full_run))
+        return _Forked(self._server, self._server.fork(fds, self._ahead))
 
     def get_ready(self) -> None:
         """Import what every check together needs, while nobody waits for a process."""
@@ -230,9 +233,14 @@ class Server:
             self._awake()
         return self._process.poll() is not None or self._is_lost
 
-    def fork(self, fds: tuple[int, int, int], *, full_run: bool) -> int:
-        """Ask for a process; its place among all that were asked for."""
-        message = [MESSAGE.pack(FORK, int(full_run))]
+    def fork(self, fds: tuple[int, int, int], ahead: int) -> int:
+        """Ask for a process; its place among all that were asked for.
+
+        Args:
+            fds: that it is handed.
+            ahead: what is imported when it is forked, for the next.
+        """
+        message = [MESSAGE.pack(FORK, ahead)]
         try:
             socket.send_fds(self._socket, message, fds, socket.MSG_DONTWAIT)
         except OSError:
@@ -243,7 +251,7 @@ class Server:
     def get_ready(self) -> None:
         """Ask for the imports that every check needs; one that has ended is not asked."""
         with contextlib.suppress(OSError):
-            self._socket.sendall(MESSAGE.pack(READY, 1), socket.MSG_DONTWAIT)
+            self._socket.sendall(MESSAGE.pack(READY, EVERY_CHECK), socket.MSG_DONTWAIT)
 
     def number(self, place: int) -> int:
         """The number of the process that was asked for in this place; 0 where the server died."""
@@ -347,7 +355,9 @@ class _Forked(Process):
         return b"" if self.pid else self._server.said()
 
 
-def cheapest(python: str | None = None, *, forks: bool = True, full_run: bool = True) -> Processes:
+def cheapest(
+    python: str | None = None, *, forks: bool = True, full_run: bool | None = True
+) -> Processes:
     """The cheapest that this system can do.
 
     Args:

@@ -16,7 +16,15 @@ import traceback
 
 from conv_reference.verification.work import descent, worker
 from conv_reference.verification.work.importing import uncollected
-from conv_reference.verification.work.processes import ANSWER, FORK, MESSAGE, READY, RUNNING
+from conv_reference.verification.work.processes import (
+    ANSWER,
+    EVERY_CHECK,
+    FORK,
+    MESSAGE,
+    NOTHING,
+    READY,
+    RUNNING,
+)
 
 _DESCRIBES = "conv_reference.verification.target.loading"  # what it takes to describe a target
 
@@ -42,7 +50,7 @@ def serve(control: int) -> None:
             if asked == READY:
                 worker.prepare(full_run=True)
                 continue
-            if asked == FORK:  # the number says whether every check is to be imported
+            if asked == FORK:
                 answer = _forked(parent, fds)
                 statuses.pop(answer, None)
                 running.add(answer)
@@ -50,8 +58,8 @@ def serve(control: int) -> None:
                 _reap(statuses, running)
                 answer = statuses.get(number, RUNNING)
             parent.sendall(ANSWER.pack(answer))
-            if asked == FORK:
-                worker.prepare(full_run=bool(number))
+            if asked == FORK and number != NOTHING:
+                worker.prepare(full_run=number == EVERY_CHECK)
     descent.end_descendants(os.getpid())
 
 

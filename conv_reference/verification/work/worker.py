@@ -23,9 +23,12 @@ from conv_reference.verification.work.frames import Line
 from conv_reference.verification.work.identity import difference
 from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.messages import (
+    CALLED,
     LOST,
+    NO_TARGET,
     Broken,
     Described,
+    NoTarget,
     Place,
     Results,
     Start,
@@ -89,13 +92,9 @@ def main(connection: int, shared: int) -> None:
         return
     os.environ.update(start.environment)
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
-    # Torch, and all that comes with it, only when the path is set.
-    with uncollected():
-        from conv_reference.verification.target.loading import load_target  # noqa: PLC0415
-
     owner = _number()
     try:
-        target = load_target(start.target)
+        target = _loaded(start.target, place)
     except TargetError as error:
         line.send(wire.encoded(error))
         return
@@ -106,6 +105,20 @@ def main(connection: int, shared: int) -> None:
     fresh = _prepared(start, target)
     while (payload := line.receive()) is not None:
         _Piece(line, place, target, wire.trusted(payload), owner, fresh).carry_out()
+
+
+def _loaded(name: str, place: Place) -> Any:
+    """The target, or what stands in its place.
+
+    Raises:
+        TargetError: when it cannot be imported or called.
+    """
+    if name == NO_TARGET:
+        return NoTarget()
+    # Torch, and all that comes with it, only when the path is set.
+    with uncollected():
+        from conv_reference.verification.target.loading import load_target  # noqa: PLC0415
+    return load_target(name, found=lambda: place.ask(CALLED))
 
 
 def _prepared(start: Start, target: Target) -> _Fresh:

@@ -1,13 +1,41 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
+from conv_reference.verification.commands import tries
+from conv_reference.verification.model.judgement import Crash
+from conv_reference.verification.work.messages import NoTarget
+from conv_reference.verification.work.processes import FORKS
 
-pytestmark = pytest.mark.usefixtures("without_circumstances")
+FORKED = pytest.mark.skipif(not FORKS, reason="elsewhere each child imports torch anew")
+
+
+class Here:
+    """In place of a child, for files that harm nobody: to import torch takes seconds."""
+
+    def __init__(self, *_: object) -> None:
+        """There is nothing to begin."""
+
+    def ask(self, function: Callable[..., Any], item: Any, argument: Any) -> Any:
+        """As ``Asking`` has it done elsewhere."""
+        return function(NoTarget(), item, argument)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "Asking", Here)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+
 
 SOURCE = """\
 import torch
@@ -71,6 +99,7 @@ class Function(torch.autograd.Function):
 """
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("name", "source", "status"), [("right", SOURCE, 0), ("wrong", WRONG, 1)])
 def test_each_candidate_is_called_and_told(
     name: str,
@@ -87,9 +116,10 @@ def test_each_candidate_is_called_and_told(
     assert capsys.readouterr().out == snapshot
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("source", "said"),
-    [("x = 1\n", "nothing in 'tried_none.py' could be"), ("1 / 0\n", "ZeroDivisionError")],
+    [("x = 1\n", "nothing in 'tried_6.py' could be"), ("1 / 0\n", "ZeroDivisionError")],
 )
 def test_what_cannot_be_tried_is_refused_in_one_line(
     source: str,
@@ -98,15 +128,17 @@ def test_what_cannot_be_tried_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "tried_none.py").write_text(source)
+    name = f"tried_{len(source)}.py"
+    (tmp_path / name).write_text(source)
     monkeypatch.chdir(tmp_path)
-    assert main(["try", "tried_none.py"]) == 2
+    assert main(["try", name]) == 2
     captured = capsys.readouterr()
     assert not captured.out
     assert said in captured.err
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("without_circumstances")
 def test_verify_takes_the_only_one_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +192,7 @@ def get_init_inputs():
 """
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -205,6 +238,7 @@ def conv2d_or_exit(x, w):
 """
 
 
+@pytest.mark.usefixtures("here")
 def test_who_refuses_even_kernels_is_asked_for_an_odd_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,9 +273,7 @@ def test_of_a_file_that_cannot_be_imported_what_it_defines_is_tried(
     (tmp_path / "tried_script.py").write_text(SCRIPT)
     monkeypatch.chdir(tmp_path)
     assert main(["try", "tried_script.py"]) == 1
-    captured = capsys.readouterr()
-    assert not captured.err
-    assert captured.out.splitlines() == [
+    assert capsys.readouterr().out.splitlines() == [
         "tried_script.py cannot be imported whole",
         "  line 4 raises EOFError: EOF when reading a line",
         "  line 8 raises NameError: name 'size' is not defined",
@@ -257,6 +289,7 @@ def test_of_a_file_that_cannot_be_imported_what_it_defines_is_tried(
     ]
 
 
+@pytest.mark.usefixtures("here")
 def test_of_what_is_not_installed_alone_nothing_is_advised(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -269,3 +302,80 @@ def test_of_what_is_not_installed_alone_nothing_is_advised(
     said = capsys.readouterr().out.splitlines()
     assert said[1] == "  line 1 raises ModuleNotFoundError: No module named 'no_such_package'"
     assert "__main__" not in "".join(said)
+
+
+EVIL = """\
+import os, signal, threading, time
+from torch.nn.functional import conv2d
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+threading.Thread(target=time.sleep, args=(1e6,)).start()
+kernel = [time.sleep(1e6)]
+if True: os._exit(5)
+def conv_sleeps(x, w): time.sleep(1e6)
+def conv_right(x, w): return conv2d(x, w)
+def conv_leaves(x, w): os._exit(3)
+def conv_stops(x, w): os.kill(os.getpid(), signal.SIGSTOP)
+def conv_kills_its_parent(x, w): os.kill(os.getppid(), signal.SIGKILL)
+def conv_last(x, w): return conv2d(x, w)
+"""
+
+
+@FORKED
+def test_what_ends_its_process_or_does_not_return_costs_that_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "evil.py").write_text(EVIL)
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", "evil.py"]) == 1
+    captured = capsys.readouterr()
+    right = ["  called as conv2d of torch is, with no options", "  right: Y, dX, dK bit for bit"]
+    assert captured.out.splitlines() == [
+        "evil.py cannot be imported whole",
+        "  line 5 did not return in 5 s",
+        "  line 6 ended its process: left the process with status 5",
+        '  what is not to run on import belongs under if __name__ == "__main__":',
+        "",
+        "conv_sleeps (function)",
+        "  did not return in 5 s",
+        "conv_right (function)",
+        *right,
+        "conv_leaves (function)",
+        "  ended its process: left the process with status 3",
+        "conv_stops (function)",
+        "  ended its process: stopped by a signal",
+        "conv_kills_its_parent (function)",
+        "  ended its process: killed by SIGKILL",
+        "conv_last (function)",
+        *right,
+        "",
+        "one case of one size was tried, so nothing is verified yet: conv-reference verify "
+        "evil.py:NAME, for which the file must be importable",
+    ]
+    assert "conv-reference try: evil.py: line 5 takes more than 2 s\n" in captured.err
+
+
+@FORKED
+def test_a_package_that_ends_its_process_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "leaving.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["try", "leaving"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "conv-reference try: error: cannot import 'leaving': its import ended its process: "
+        "left the process with status 3"
+    ]
+
+
+def test_right_beside_what_is_lost_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Losing(Here):
+        def ask(self, function: Callable[..., Any], item: Any, argument: Any) -> Any:
+            lost = item == "flipped"
+            return Crash("killed by SIGBUS") if lost else super().ask(function, item, argument)
+
+    monkeypatch.setattr(tries, "Asking", Losing)
+    (tmp_path / "tried_losing.py").write_text(SOURCE + WRONG.partition("\n\ndef same")[0])
+    assert main(["try", str(tmp_path / "tried_losing.py")]) == 1
+    assert "flipped (function)\n  ended its process: killed by SIGBUS\n" in capsys.readouterr().out

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from conv_reference.verification.target import piecewise
-from conv_reference.verification.target.piecewise import LeftOut, executed
+from conv_reference.verification.target.piecewise import LeftOut, Statement, executed
 
 
 def left_out(tmp_path: Path, text: str) -> tuple[list[str], list[LeftOut]]:
     """The names that a file defines in lower case, and what is left out."""
     file = tmp_path / "mine.py"
     file.write_text(text)
-    module, left = executed(file)
+    module, left = executed(file, lambda _: None)
     return sorted(name for name in vars(module) if name.islower() and name[0] != "_"), [*left]
 
 
@@ -51,21 +50,28 @@ def test_what_raises_is_left_out_and_the_rest_is_defined(
     assert left.lacks_module == (line == "import no_such_package")
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there nothing ends it")
-def test_what_does_not_come_to_its_end_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(piecewise, "_PATIENCE", 0.05)
-    handler = signal.getsignal(signal.SIGALRM)
-    text = (
-        "while True:\n    try: pass\n    except Exception: pass\n"
-        "import time\nslow = time.sleep(0.2)\ndef f(): ...\n"
-    )
-    names, left = left_out(tmp_path, text)
-    assert names == ["f", "slow", "time"]  # what is assigned may take its time
-    assert left == [LeftOut(1, "takes more than 0.05 s")]
-    assert signal.getsignal(signal.SIGALRM) is handler
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+def test_where_it_is_is_heard_and_a_statement_can_be_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import sys\nx = 1\nx += 1\nx += 10\nsys.exit(x)\n")
+    begun: list[Statement] = []
+    module, left = executed(file, begun.append, without={3})
+    assert begun == [
+        Statement(1, imports=True),
+        Statement(2, defines=True),
+        Statement(4),
+        Statement(5),
+    ]
+    assert module.x == 11
+    assert left == (LeftOut(5, "raises SystemExit: 11"),)
+
+
+def test_a_script_finds_no_arguments(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import sys\ngiven = [*sys.argv]\n")
+    before = [*sys.argv]
+    module, _ = executed(file, lambda _: None)
+    assert module.given == [str(file)]
+    assert sys.argv == before
 
 
 def test_what_is_no_python_is_refused(tmp_path: Path) -> None:

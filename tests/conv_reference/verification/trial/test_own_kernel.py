@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
-from conv_reference.verification.commands.tries import reported
+from conv_reference.verification.commands.tiny_case import reported
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict

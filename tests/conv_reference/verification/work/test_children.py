@@ -201,7 +201,7 @@ def test_a_start_on_a_busy_machine_may_take_longer(
     child.begun, child._worked = time.monotonic() - 150, 0.0
     monkeypatch.setattr(descent, "descendants", lambda _: {})
 
-    assert child.starts_too_long(120.0) == late
+    assert child.is_late(120.0) == late
 
 
 @pytest.mark.slow
@@ -210,6 +210,10 @@ def test_a_start_on_a_busy_machine_may_take_longer(
     [
         ("hostile:nowhere", "cannot import 'hostile:nowhere': hostile has no 'nowhere'"),
         ("leaves_at_import:convolve", "cannot import .*: left the process with status 4: goodbye"),
+        (
+            "kills_when_called:convolve",
+            "cannot call .* on the tiny case that shows how it is called: killed by SIGKILL",
+        ),
     ],
 )
 def test_a_target_that_cannot_be_imported_is_refused(
@@ -218,6 +222,9 @@ def test_a_target_that_cannot_be_imported_is_refused(
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "leaves_at_import.py").write_text(
         "import os, sys\nsys.stderr.write('goodbye')\nsys.stderr.flush()\nos._exit(4)\n"
+    )
+    (tmp_path / "kills_when_called.py").write_text(
+        "import os, signal\ndef convolve(x, w): os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     for full_run in (False, True):
         with (
