@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference.verification.reading import catalogue
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -145,3 +147,29 @@ def test_calls_are_checked_wherever_shapes_are_annotated() -> None:
     assert annotated
     unchecked = {n for n in annotated if not any(f"{n}.".startswith(f"{c}.") for c in checked)}
     assert unchecked == set()
+
+
+NAMING_CHECKS = {
+    "diagnosis/faults.py", "diagnosis/origins.py", "diagnosis/mode_snippet.py", "known/faces.py",
+}  # fmt: skip
+# Names of checks and rows that are words of torch's, of options or of other things as well.
+WORDS = frozenset(
+    {
+        *("audit", "autocast", "certificate", "depthwise", "forward", "jvp", "large"),
+        *("memory", "precision", "requires_grad", "threads", "vmap"),
+    }
+)
+
+
+def test_a_check_is_named_outside_its_room_only_where_the_map_says_so() -> None:
+    verification = ROOT / "conv_reference" / "verification"
+    rows = catalogue.entries()
+    names = {name for entry in rows for name in (entry.name, entry.check)} - WORDS
+    naming = {
+        path.relative_to(verification).as_posix()
+        for path in verification.rglob("*.py")
+        if path.relative_to(verification).parts[0] not in {"checks", "faults"}
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert naming == NAMING_CHECKS

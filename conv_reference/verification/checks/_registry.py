@@ -120,6 +120,13 @@ class Check:
     graph: bool = False  # whether it is about torch's graph, which over arrays is an adapter's
     own_sizes: bool = False  # whether it calls at other sizes than the case's, too
     needs: tuple[str, ...] = ()  # of vjp, jvp and vmap: those without which it asks nothing
+    compiler: bool = False  # whether it loads torch's compiler though it asks through no transform
+    takes_seconds: bool = False  # whether one of its cases does
+
+    @property
+    def loads_compiler(self) -> bool:
+        """Whether torch loads its compiler for it, which takes as long as many cases."""
+        return self.transform or self.compiler
 
     def unsupported(self, target: Target) -> str | None:
         """Why a target cannot be asked, or None."""
@@ -208,6 +215,8 @@ def check(
     graph: bool = False,
     own_sizes: bool = False,
     needs: Collection[str] = (),
+    compiler: bool = False,
+    takes_seconds: bool = False,
 ) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
@@ -235,6 +244,9 @@ def check(
         own_sizes: whether it calls at other sizes than the case's, too, for which a framework may
             compile anew.
         needs: the modes, of vjp, jvp and vmap, without which it has nothing to ask of a framework.
+        compiler: whether it loads torch's compiler though it asks through no transform, as
+            deterministic algorithms and checkpoints do.
+        takes_seconds: whether one of its cases does: a first answer is not to wait for it.
     """
 
     def register(run: Run) -> Run:
@@ -259,6 +271,8 @@ def check(
             graph=graph,
             own_sizes=own_sizes,
             needs=tuple(needs),
+            compiler=compiler,
+            takes_seconds=takes_seconds,
         )
         return run
 

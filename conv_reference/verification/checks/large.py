@@ -66,7 +66,7 @@ _PROBES = {
 }
 
 
-@check(*_ROWS, sample=Sample.OWN)
+@check(*_ROWS, sample=Sample.OWN, takes_seconds=True)
 def large(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of them, unless the target is too slow for it."""
     row = own_row(_ROWS, trial.target, trial.case.geometry)

@@ -87,6 +87,7 @@ _SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     ),
     sample=Sample.SMALL,
     parallel=True,
+    compiler=True,
 )
 def settings(trial: Trial) -> Iterator[Judgement]:
     """Some settings in turn, each with a call, forward and backward."""
@@ -210,6 +211,7 @@ def _why_fixed(error: BaseException) -> str:
     sample=Sample.MODES,
     gradient=True,
     graph=True,
+    compiler=True,
 )
 def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
     """Some neighbours, each in a graph of its own."""

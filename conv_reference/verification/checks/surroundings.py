@@ -98,6 +98,7 @@ def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
     ),
     sample=Sample.FEW,
     parallel=True,
+    compiler=True,
 )
 def global_state(trial: Trial) -> Iterator[Judgement]:
     """The process's state before and after, which the engine restores."""

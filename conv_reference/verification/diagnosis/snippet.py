@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from conv_reference.quantities import GRADIENTS, QUANTITIES, ROLE_OF, ROLES
-from conv_reference.verification.checks import all_rows
+from conv_reference.verification.checks import Reported, all_rows
+from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
@@ -302,6 +303,6 @@ def _outcome(judgement: Judgement) -> str:
     if judgement.verdict in {Verdict.RAISED, Verdict.CRASHED}:
         return f"never reached: {judgement.actual}"
     said = f"should be {judgement.expected}, is {judgement.actual}"
-    if judgement.check == "shapes" and judgement.quantity in GRADIENTS:
+    if row_of(judgement).reported == Reported.SHAPE and judgement.quantity in GRADIENTS:
         return f"{said}: torch refuses that, or sums it to size"
     return said

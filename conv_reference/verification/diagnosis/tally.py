@@ -32,7 +32,7 @@ from conv_reference.verification.trial.values import miss_bound
 _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
 )
-_SHAPES, _MISFIT = "shapes", "returned an invalid gradient"  # the row; and as torch says it
+_MISFIT = "returned an invalid gradient"  # as torch says it
 AS_FOUND = "raises what a finding reports already"
 DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
@@ -186,7 +186,8 @@ class Tally:
 
     def _of_a_shape(self) -> set[Thrown]:
         """What torch throws for a gradient of another shape, where such a shape is a finding."""
-        shapes = (f for f in self.failures() if f.judgement.check == _SHAPES)
+        rows = {row.name for _, row in _rows(self.checks) if row.reported == Reported.SHAPE}
+        shapes = (f for f in self.failures() if f.judgement.check in rows)
         if all(f.judgement.quantity not in GRADIENTS for f in shapes):
             return set()
         every = (thrown for seen in self._seen.values() for thrown in seen.thrown)

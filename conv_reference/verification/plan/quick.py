@@ -16,16 +16,13 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
 _CERTIFICATES = 160
-_LARGE = "large"  # takes seconds by itself
-# Beside transforms: deterministic algorithms and checkpoints load torch's compiler as well.
-_COMPILING = frozenset({"global_state", "settings", "graph_neighbours"})
 
 
 def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> Iterator[Case]:
     """One case of each check that takes torch's compiler, certificates, one of each other check.
 
-    Torch loads it for its transforms, which takes as long as all the rest: so one process does
-    that while another is at the rest.
+    Torch loads it for its transforms and more, which takes as long as all the rest: so one process
+    does that while another is at the rest.
 
     Args:
         target: what they are put to.
@@ -39,11 +36,12 @@ def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> It
     def of(checks: Iterable[Check]) -> Iterator[Case]:
         for check in checks:
             dtype = _one(check, request.dtypes)
-            if check.name not in {certifying().name, _LARGE} and dtype is not None:
+            apart = check.takes_seconds or check == certifying()
+            if not apart and dtype is not None:
                 random = Random(f"{request.seed} quick {check.name} {dtype_name(dtype)}")
                 yield from sampled(target, check, dtype, certificates, random, 1)
 
-    first = [check for check in chosen if check.transform or check.name in _COMPILING]
+    first = [check for check in chosen if check.loads_compiler]
     yield from of(first)
     if certifying() in chosen:
         yield from certificates
