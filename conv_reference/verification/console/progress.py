@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from conv_reference.verification.report.plain import counted
+
 INTERVAL = 10.0  # seconds between two lines in a log
 _UPDATES = 2  # of a bar, in a second: each is some 300 bytes
 STARTING = "starting: the target is imported"
@@ -171,8 +173,7 @@ def _lines(interval: float, thing: str) -> Iterator[Status]:
         sys.stderr.flush()
 
     def planned(total: int) -> None:
-        counted = f"{total:,} {thing}{'' if total == 1 else 's'}"
-        say(f"conv-reference: {counted} {'is' if total == 1 else 'are'} planned")
+        say(f"conv-reference: {counted(total, thing)} {'is' if total == 1 else 'are'} planned")
 
     status, ended = Status(planned=planned, thing=thing, say=say), threading.Event()
 

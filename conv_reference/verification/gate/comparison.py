@@ -16,6 +16,7 @@ from conv_reference.verification.gate.baseline import (
 from conv_reference.verification.gate.parameters import Parameters
 from conv_reference.verification.model.result import FAILURES, FOUND, Report, Verdict, is_worse
 from conv_reference.verification.report.groups import rows_of as checks_of
+from conv_reference.verification.report.plain import counted
 
 DEFAULT_MARGIN = 1.0  # bits
 
@@ -239,9 +240,9 @@ def _losses(was: Row, now: Row, margin: float, report: Report) -> Iterator[Chang
     judged = dict(now.families)
     for family, count in was.families:
         if count and not judged.get(family):
-            geometries = f"judged on {count} {family} geometr{'y' if count == 1 else 'ies'}"
+            one, several = f"{family} geometry", f"{family} geometries"
             missing = _missing(report, family) if report.was_cut else "on none"
-            yield _change(Kind.FAMILY, now, geometries, missing)
+            yield _change(Kind.FAMILY, now, f"judged on {counted(count, one, several)}", missing)
 
 
 def _gains(was: Row, now: Row, margin: float) -> Iterator[Change]:

@@ -90,17 +90,18 @@ def _green(result: GateResult) -> str:
     failing, unsupported = len(comparison.failing), comparison.unsupported
     already = f", {failing:,} of them failing already" if failing else ""
     not_judged = f", {unsupported:,} more unsupported as before" if unsupported else ""
-    own = f"on {_judged(result.repeated, 'of its cases').rstrip(',')}"
     assert result.fresh is not None  # else it was interrupted
+    own = _judged(result.repeated, "of its cases")
+    fresh = _judged(result.fresh, "fresh cases") + ("," if result.fresh.refused else "")
     return (
         f"green: {counted(comparison.held - unsupported, 'row')} hold as in the baseline{already}"
-        f"{not_judged}, {own}, and {_judged(result.fresh, 'fresh cases')} found nothing"
+        f"{not_judged}, on {own}, and {fresh} found nothing"
     )
 
 
 def _judged(report: Report, cases: str) -> str:
     """How many of the planned cases were judged, and how many of those were refused."""
-    refused = f", {report.refused:,} of them refused," if report.refused else ""
+    refused = f", {report.refused:,} of them refused" if report.refused else ""
     return f"{share(report.judged, report.planned)} {cases}{refused}"
 
 

@@ -49,32 +49,36 @@ def require_predicate(text: str) -> None:
         name = unknown[0]
         near = _AXES.get(name.removesuffix("_size"))
         hint = f"; did you mean {near}?" if near else meant(name, sizes)
-        raise _refusal(text, f"there is no size {name!r}{hint}", sizes)
+        raise _refusal(text, f": there is no size {name!r}{hint or ';'}", sizes)
     if any(
         isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Lambda) for node in nodes
     ):
-        raise _refusal(text, "", sizes)
+        raise _refusal(text, ";", sizes)
     if not any(isinstance(node, ast.Name) for node in nodes):
-        raise _refusal(text, "it names no size", sizes)
+        raise _refusal(text, ": it names no size;", sizes)
     try:
         evaluate(text, sizes)
     except PredicateError as error:
-        raise _refusal(text, "", sizes) from error
+        raise _refusal(text, ";", sizes) from error
 
 
 def _checked(text: str, sizes: Mapping[str, int]) -> ast.expr:
     try:
         return _parsed(text)
     except (SyntaxError, ValueError) as error:  # a null byte, too
-        raise _refusal(text, "", sizes) from error
+        raise _refusal(text, ";", sizes) from error
 
 
 def _refusal(text: str, wrong: str, sizes: Mapping[str, int]) -> PredicateError:
-    """What was wrong, where more is known than that it is no predicate; and what is accepted."""
-    why = f": {wrong}" if wrong else ""
-    end = "" if wrong.endswith("?") else ";"
+    """What was wrong, where more is known than that it is no predicate; and what is accepted.
+
+    Args:
+        text: which is refused.
+        wrong: what follows it, with its last mark.
+        sizes: by their names.
+    """
     return PredicateError(
-        f"not a predicate over sizes: {text!r}{why}{end} accepted are comparisons, and, or, not, "
+        f"not a predicate over sizes: {text!r}{wrong} accepted are comparisons, and, or, not, "
         f"+ - * // % and whole numbers, over {', '.join(sizes)}"
     )
 

@@ -10,9 +10,15 @@ from conv_reference.verification.model.printable import one_line, printable
 __all__ = ["one_line", "printable"]
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 case``, ``2,000 cases``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 case``, ``2,000 cases``.
+
+    Args:
+        number: how many.
+        noun: of one.
+        plural: of several, where that is not the noun with an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def failed_on(unjudged: Sequence[Unjudged], noun: str = "case") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from conv_reference.verification.model.result import FOUND, CheckResult, Report, Verdict, worst
 from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
@@ -12,21 +13,27 @@ from conv_reference.verification.report.plain import one_line
 
 _MOST_SEEN = 2  # findings, in a cell
 _FEWEST_FOLLOWING = 3  # that are one line
-ASSUMPTION = (
-    "≤: the probability that a fault passes one geometry's balanced trial is at most this, if the "
-    "implementation computes a multilinear map, too."
-)
-BITS = (
-    "effective bits / bits that the dtype should give; errors are taken relative to the sum of the "
-    "absolute products, so a may pass b"
-)
-ASKED = "(n): of the checks of that line so many were asked in the dtype."
-NORMWISE = (
-    "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound of "
-    "a direct algorithm."
-)
-_OF_BITS = f"a/b: {BITS}."
-_FOOTNOTES = (_OF_BITS, NORMWISE, ASKED, ASSUMPTION)  # in their order below a table
+
+
+class Footnote(Enum):
+    """What a part of a cell means, in the order in which they stand below a table."""
+
+    BITS = (
+        "a/b: effective bits / bits that the dtype should give; errors are taken relative to the "
+        "sum of the absolute products, so a may pass b."
+    )
+    NORMWISE = (
+        "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound "
+        "of a direct algorithm."
+    )
+    COUNT = "(n): of the checks of that line so many were asked in the dtype."
+    MISS_BOUND = (
+        "≤: the probability that a fault passes one geometry's balanced trial is at most this, if "
+        "the implementation computes a multilinear map, too."
+    )
+
+
+_Part = tuple[str, Footnote | None]  # of a cell, with what says what it means
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Cell:
 
     verdict: str  # "" where it was not put to this dtype
     detail: str = ""  # the bound, or the bits
-    notes: frozenset[str] = frozenset()  # the footnotes that say what is in the detail
+    notes: frozenset[Footnote] = frozenset()  # that say what is in the detail
     known: bool = False
     right: bool = True
 
@@ -56,8 +63,8 @@ class Table:
     @property
     def footnotes(self) -> tuple[str, ...]:
         """What the details in the cells mean, as far as they occur."""
-        met = {note for _, cells, _ in self.rows for cell in cells for note in cell.notes}
-        return tuple(note for note in _FOOTNOTES if note in met)
+        there = {note for _, cells, _ in self.rows for cell in cells for note in cell.notes}
+        return tuple(note.value for note in Footnote if note in there)
 
 
 def is_right(check: CheckResult, report: Report) -> bool:
@@ -167,10 +174,12 @@ def _without_exact(whole: Table, report: Report) -> Table:
     cells = []
     for place, dtype in enumerate(whole.dtypes):
         asked = sum(bool(cells_of[place].verdict) for _, cells_of, _ in exact)
-        detail = {ASSUMPTION: _bound(bounds[dtype])} if dtype in bounds else {}
-        detail |= {ASKED: f"({asked})"} if asked < len(exact) else {}  # so many were asked
-        cell = Cell("exact", " ".join(detail.values()), notes=frozenset(detail))
-        cells.append(cell if asked else Cell(""))
+        parts: list[_Part] = []
+        if dtype in bounds:
+            parts.append((_bound(bounds[dtype]), Footnote.MISS_BOUND))
+        if asked < len(exact):
+            parts.append((f"({asked})", Footnote.COUNT))
+        cells.append(_with(Cell("exact"), parts, " ") if asked else Cell(""))
     others = tuple(row for row in whole.rows if row not in exact)
     name = f"{'other' if others else 'all'} {len(exact)} checks"
     return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
@@ -186,8 +195,13 @@ def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
     cell = Cell(check.verdict.value, known=known, right=right)
     if seen and (not right or check.verdict == Verdict.PERMISSIVE):
         return replace(cell, detail=f"see {_listed(seen)}")
-    detail = _detail(check)
-    return replace(cell, detail="".join(detail.values()), notes=frozenset(detail) - {""})
+    return _with(cell, _parts(check))
+
+
+def _with(cell: Cell, parts: Sequence[_Part], between: str = "") -> Cell:
+    """The cell with these parts, and their footnotes."""
+    detail = between.join(text for text, _ in parts)
+    return replace(cell, detail=detail, notes=frozenset(note for _, note in parts if note))
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -195,15 +209,15 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers)) if len(numbers) <= _MOST_SEEN else f"{numbers[0]}, ..."
 
 
-def _detail(check: CheckResult) -> dict[str, str]:
-    """The parts of what is in a cell, by the footnote that says what they mean; "" for none."""
+def _parts(check: CheckResult) -> list[_Part]:
+    """What is in a cell beside the verdict."""
     if check.verdict == Verdict.ROUNDED and check.effective_bits is not None:
-        parts = {"": f"{check.effective_bits:.1f}"}
+        parts: list[_Part] = [(f"{check.effective_bits:.1f}", None)]
         if check.expected_bits is not None:
-            parts[_OF_BITS] = f"/{check.expected_bits:g}"
+            parts.append((f"/{check.expected_bits:g}", Footnote.BITS))
         if check.bound == "normwise":
-            parts[NORMWISE] = "*"
+            parts.append(("*", Footnote.NORMWISE))
         return parts
     if check.verdict == Verdict.EXACT and check.miss_bound is not None:
-        return {ASSUMPTION: _bound(check.miss_bound)}
-    return {}
+        return [(_bound(check.miss_bound), Footnote.MISS_BOUND)]
+    return []
