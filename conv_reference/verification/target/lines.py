@@ -49,7 +49,7 @@ def written(implementation: Any) -> tuple[Written, ...]:
     """
     codes = [item for item in reached(implementation) if isinstance(item, CodeType)]
     files = {code.co_filename for code in codes}
-    refusals = {file: _refusals("".join(linecache.getlines(file))) for file in files}
+    refusals = {file: _refusals(_source(file)) for file in files}
     found = []
     for code in codes:
         idle = refusals[code.co_filename]
@@ -65,10 +65,16 @@ def _lines(code: CodeType) -> set[int]:
     """Those that run when it is called; that of its declaration only where it computes there."""
     found, line = set(), None
     for instruction in dis.get_instructions(code):
-        line = instruction.starts_line or line
+        at = instruction.positions  # `starts_line` is a number up to Python 3.12, and later a truth
+        line = (at.lineno if at else None) or line
         if line is not None and instruction.opname not in _PROLOGUE:
             found.add(line)
     return found
+
+
+def _source(file: str) -> str:
+    """Empty where there is none; for what was executed Python 3.13 has that of ``python -c``."""
+    return "" if file == "<string>" else "".join(linecache.getlines(file))
 
 
 @lru_cache(maxsize=16)  # several targets may stand in one file
