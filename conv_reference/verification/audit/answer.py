@@ -19,11 +19,11 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.values import arrange
 
 RAISED = "raised"
-_MOST_SAID = 300  # characters of an exception's text
 _PLAIN = frozenset({Tensor, torch.nn.Parameter})
 # Bound before a target could replace them.
 _grad, _without_modes = torch.autograd.grad, torch._C.DisableTorchFunction  # noqa: SLF001 (modes have no other switch)
@@ -61,7 +61,7 @@ def answered(target: Target, asked: Asked, device: str) -> dict[str, Any]:
     except BaseException as error:  # whatever a target throws
         found[RAISED] = type(error).__name__
         try:
-            found[RAISED] += f": {error}"[:_MOST_SAID]
+            found[RAISED] += f": {error}"[:MOST_SHOWN]
         except BaseException:  # whatever its own text throws
             return found
     return found

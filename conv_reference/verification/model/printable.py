@@ -10,6 +10,8 @@ _HARMFUL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
+MOST_SHOWN = 300  # characters of an error, or of a process's last line, where they stand in a line
+
 
 def printable(text: str) -> str:
     r"""The text with each harmful character written as its escape; newline and tab stay.

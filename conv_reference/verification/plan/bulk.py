@@ -30,7 +30,7 @@ from conv_reference.verification.plan.geometries import (
     small_geometry,
 )
 from conv_reference.verification.plan.networks import STEM, miniature, network_geometries
-from conv_reference.verification.plan.possible import is_outside, nearest
+from conv_reference.verification.plan.possible import as_possible, is_outside
 from conv_reference.verification.plan.thresholds import at_thresholds
 from conv_reference.verification.target.target import Target
 
@@ -114,14 +114,14 @@ def small_cases(
             case = min(drawn, key=ever.times)
         if target.sides and random.random() < _UNEVEN:
             case = case.on(_uneven(case.geometry, random))
-        yield nearest(target, case)
+        yield as_possible(target, case)
 
 
 def _sampled(target: Target, dtype: torch.dtype, random: Random) -> Case:
     """One of all small geometries, one with sizes far out, or what networks have, in miniature."""
     kind = random.random()
     if kind < _FAR:
-        return nearest(target, _small_case(far_geometry(random), dtype, random))
+        return as_possible(target, _small_case(far_geometry(random), dtype, random))
     if kind < _FAR + _MINIATURES:
         geometry = _fitting(miniature, dtype, random)
         return _miniature_case(geometry, dtype, random)
@@ -224,7 +224,7 @@ def _large_cases(
             case = _small_case(draw(random), dtype, random)
         everywhere = place % (_ROUND // _IN_EVERY_DTYPE) == 1
         for kind in dtypes if everywhere else (dtype,):
-            yield nearest(target, replace(case, dtype=kind))
+            yield as_possible(target, replace(case, dtype=kind))
 
 
 def pair_cases(
@@ -241,7 +241,7 @@ def pair_cases(
     random = Random(f"pairs {seed}")
     rounds = chain.from_iterable(far_pairs(random) for _ in repeat(None))
     for geometry, dtype in islice(zip(rounds, cycle(_in_turn(dtypes)), strict=False), count):
-        yield nearest(target, _small_case(geometry, dtype, random))
+        yield as_possible(target, _small_case(geometry, dtype, random))
 
 
 def threshold_cases(
@@ -258,7 +258,7 @@ def threshold_cases(
     random = Random(f"thresholds {seed}")
     drawn = at_thresholds(target.constants, random, count)
     for geometry, dtype in zip(drawn, cycle(_in_turn(dtypes)), strict=False):
-        yield nearest(target, _small_case(geometry, dtype, random))
+        yield as_possible(target, _small_case(geometry, dtype, random))
 
 
 def own_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
@@ -279,7 +279,7 @@ def own_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
     near = [own, *(replace(own, batch=1, input_size=size) for size in ((h + 1, w), (h, w + 3)))]
     for geometry in near:
         for dtype in dtypes[:2]:
-            yield nearest(target, Case(check=certifying().name, geometry=geometry, dtype=dtype))
+            yield as_possible(target, Case(check=certifying().name, geometry=geometry, dtype=dtype))
 
 
 def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Case]:
@@ -292,4 +292,4 @@ def network_cases(target: Target, dtypes: Sequence[torch.dtype]) -> Iterator[Cas
     random = Random("networks")
     for geometry in network_geometries():
         for dtype in dtypes:
-            yield nearest(target, _small_case(geometry, dtype, random))
+            yield as_possible(target, _small_case(geometry, dtype, random))

@@ -53,7 +53,7 @@ class Covering:
 
     def coverage(self, met: Container[Case], judged: Sequence[Levels] = ()) -> Coverage:
         """What the rows hold whose cases were met, and those of earlier runs."""
-        return coverage(self.factors, [*self.met(met), *judged])
+        return coverage(self.factors, [*self.rows_of(met), *judged])
 
     def toward(self, judged: Sequence[Levels], count: int, seed: int) -> Covering:
         """Further rows, each with a triple of levels that neither these nor others hold.
@@ -76,7 +76,7 @@ class Covering:
                 met.update(_choices(levels, 3))
         return replace(self, rows=tuple(rows))
 
-    def met(self, cases: Container[Case]) -> list[Levels]:
+    def rows_of(self, cases: Container[Case]) -> list[Levels]:
         """The rows whose cases were met, as these are laid out in the end."""
         return [_as_put(levels, case) for levels, case in self.rows if case in cases]
 
@@ -85,7 +85,7 @@ class Covering:
         kept = [(levels, case) for levels, case in self.rows if not left_out(case)]
         if len(kept) == len(self.rows):
             return self
-        held = {pair for levels in self.met(self.cases) for pair in _choices(levels, 2)}
+        held = {pair for levels in self.rows_of(self.cases) for pair in _choices(levels, 2)}
         lost = held - {pair for row in kept for pair in _choices(_as_put(*row), 2)}
         return self._with_each([pair for pair in self._possible(2) if pair in lost], kept, left_out)
 
@@ -99,7 +99,7 @@ class Covering:
         """
         if all(case.values != Values.SPARSE for case in self.cases):
             return self
-        met = {some for levels in self.met(self.cases) for some in _choices(levels, strength)}
+        met = {some for levels in self.rows_of(self.cases) for some in _choices(levels, strength)}
         lost = [some for some in self._possible(strength) if some not in met]
         roomiest = sorted(self.rows, key=lambda row: self._longest(row[1]))[:_ROOMIEST]
         return self._with_each(lost, self.rows, lambda _: False, roomiest)

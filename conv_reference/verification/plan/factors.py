@@ -27,7 +27,7 @@ from conv_reference.verification.model.case import (
     dtype_name,
     dtype_named,
 )
-from conv_reference.verification.plan.possible import nearest
+from conv_reference.verification.plan.possible import as_possible
 from conv_reference.verification.target.target import Offer, Target
 
 Levels = Mapping[str, Any]
@@ -168,7 +168,7 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         requires_grad="" if subset == "none" else subset,
         bias=levels["bias"] == "bias",
     )
-    return nearest(target, case)
+    return as_possible(target, case)
 
 
 def _drawn_layouts(levels: Levels, offer: Offer | None) -> dict[str, Any]:

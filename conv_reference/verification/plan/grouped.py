@@ -14,7 +14,7 @@ from itertools import cycle, islice
 
 from conv_reference.verification.checks import Check, Sample
 from conv_reference.verification.model.case import ALL_LEAVES, EXACT_VALUES, Case, Values
-from conv_reference.verification.plan.possible import dense, nearest
+from conv_reference.verification.plan.possible import as_possible, dense
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
@@ -48,9 +48,9 @@ def questions(target: Target, drawn: Iterable[Case], checks: Iterable[Check]) ->
         whole = replace(case, requires_grad=ALL_LEAVES)
         asked = [
             *(dense(target, replace(whole, values=values)) for values in EXACT_VALUES),
-            nearest(target, replace(whole, values=Values.SPARSE)),
+            as_possible(target, replace(whole, values=Values.SPARSE)),
             *(
-                nearest(target, replace(whole, check=check.name))
+                as_possible(target, replace(whole, check=check.name))
                 for check in islice(turn, min(QUESTIONS, len(joining)))
                 if check.applies(case.dtype) and target.can_be_exact(case.geometry, case.dtype)
             ),

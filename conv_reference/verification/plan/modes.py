@@ -16,7 +16,7 @@ from conv_reference.verification.model.case import ALL_LEAVES, DTYPES, Case, Val
 from conv_reference.verification.plan.bulk import shares
 from conv_reference.verification.plan.far import elements, far_geometry
 from conv_reference.verification.plan.geometries import small_geometry
-from conv_reference.verification.plan.possible import nearest
+from conv_reference.verification.plan.possible import as_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
@@ -161,7 +161,7 @@ def _of_no_sample(
 def _adapted(target: Target, check: Check, dtype: torch.dtype, case: Case) -> Case:
     values = Values.REAL if check.real else case.values
     changed = replace(case, check=check.name, dtype=dtype, values=values, requires_grad=ALL_LEAVES)
-    return nearest(target, changed)
+    return as_possible(target, changed)
 
 
 def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
@@ -169,4 +169,4 @@ def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Cas
     some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it chooses them as it runs
     own = chain.from_iterable(row.asked_of(target) for row in check.rows)
     for geometry in own if check.has_own else [some]:
-        yield nearest(target, Case(check=check.name, geometry=geometry, dtype=dtype))
+        yield as_possible(target, Case(check=check.name, geometry=geometry, dtype=dtype))

@@ -57,7 +57,7 @@ def is_outside(target: Target, geometry: Geometry) -> bool:
     return target.restrict_geometry(geometry) == target.domain.anchor
 
 
-def nearest(target: Target, case: Case) -> Case:
+def as_possible(target: Target, case: Case) -> Case:
     """The nearest case that the target can be asked for, with values that are exact there.
 
     Where sums are too long for dense integers the values are sparse; an operand that repeats

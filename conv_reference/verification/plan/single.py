@@ -17,7 +17,7 @@ from conv_reference.verification.model.case import (
     Layout,
     Values,
 )
-from conv_reference.verification.plan.possible import nearest
+from conv_reference.verification.plan.possible import as_possible
 from conv_reference.verification.target.target import Target
 
 
@@ -36,7 +36,7 @@ def geometry_cases(
     for dtype in dtypes:
         for check in chosen:
             for case in _of_check(target, geometry, dtype, check):
-                yield nearest(target, case)
+                yield as_possible(target, case)
 
 
 def _of_check(

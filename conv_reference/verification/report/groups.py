@@ -37,7 +37,7 @@ class Group:
         return sum(most.values())
 
     @property
-    def seen(self) -> str:
+    def extent(self) -> str:
         """In how many cases, in words: where several quantities failed, in so many at least."""
         own = [finding.dtype for finding in self.findings if not finding.follows]
         least = "at least " if len({*own}) < len(own) else ""

@@ -216,7 +216,7 @@ def _about(group: Group) -> Iterator[str]:
         yield prose(first.cause)
     if group.likewise:
         yield "\n".join(f"- and likewise in {code(place)}" for place in group.likewise)
-    yield f"Seen in {group.seen}, by {_codes(group.rows)}."
+    yield f"Seen in {group.extent}, by {_codes(group.rows)}."
     if group.following:
         yield f"From it follow failures of {_codes(group.following)}."
     if first.circumstances:

@@ -146,7 +146,7 @@ def _paragraphs(group: Group) -> Iterator[str]:
         yield printable(first.grids).strip("\n")
     if first.cause:
         yield one_line(first.cause)
-    yield f"Seen in {group.seen}. {one_line(first.circumstances)}".strip()
+    yield f"Seen in {group.extent}. {one_line(first.circumstances)}".strip()
     if first.reproduce:
         yield f"To see it again: {one_line(first.reproduce)}"
     if first.known is None and derivation(first):

@@ -9,11 +9,10 @@ from typing import Any
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Crash, Judgement
-from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.model.printable import MOST_SHOWN, one_line
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.running.progress import Progress
 
-_MOST_SAID = 200  # characters of what is wrong
 _LEFT = "the rest is judged first"
 
 
@@ -59,4 +58,4 @@ def _line(verdict: Verdict, quantity: str, case: Case, what: str) -> str:
     """``wrong so far: Y in float32 on n1 c1 h1 w2 o1 k1x1 s1 p0 d1 g1: ...``."""
     where = f"in {dtype_name(case.dtype)} on {case.geometry}"
     named = f"{quantity} {where}" if quantity else where
-    return f"{verdict} so far: {named}: {one_line(what[:_MOST_SAID])}; {_LEFT}"
+    return f"{verdict} so far: {named}: {one_line(what[:MOST_SHOWN])}; {_LEFT}"

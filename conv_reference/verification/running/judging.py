@@ -28,7 +28,7 @@ from conv_reference.verification.work.pace import Size
 
 _WORTHWHILE = 0.5  # seconds: for less nothing is begun again
 MOST_ALIKE = 100  # cases: where the first of a run all raise alike, no further one is put
-Met = Callable[[Case, Any], None]  # a case, and what came of it
+OnResult = Callable[[Case, Any], None]  # a case, and what came of it
 
 
 @dataclass
@@ -67,7 +67,7 @@ def judged(
     *,
     spared: Sequence[Defect] = (),
     progress: Progress,
-    met: Met = lambda *_: None,
+    on_result: OnResult = lambda *_: None,
     kept: Kept | None = None,
 ) -> Judged:
     """Put the cases of a plan to its target, round after round.
@@ -79,7 +79,7 @@ def judged(
         settings: of the run.
         spared: defects whose cases are left out of all rounds but the first, for they would crash.
         progress: what follows the run.
-        met: called with each case and what came of it, as it comes.
+        on_result: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not asked again.
     """
     clock = Clock(backend, request.time_limit, strict=request.is_strict_limit, progress=progress)
@@ -90,15 +90,15 @@ def judged(
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = in_time(cases, backend, settings, clock, kept, met)
-        first = _First()
+        answers = in_time(cases, backend, settings, clock, kept, on_result)
+        start = _Start()
         try:
             with closing(answers):
                 for done, (number, result) in enumerate(answers, start=begun + 1):
                     results[number] = result
                     progress(done, outcome.planned)
-                    if done <= MOST_ALIKE and first.all_raise_alike(cases[number], result):
-                        outcome.misfit = first.met
+                    if done <= MOST_ALIKE and start.all_raise_alike(cases[number], result):
+                        outcome.misfit = start.first
                         return outcome
         except KeyboardInterrupt:
             outcome.interrupted = True
@@ -113,21 +113,21 @@ def judged(
 
 
 @dataclass
-class _First:
+class _Start:
     """The first results of a run: whether the target throws one thing, whatever it is asked for."""
 
-    met: tuple[Case, Judgement] | None = None
+    first: tuple[Case, Judgement] | None = None
     count: int = 0
 
     def all_raise_alike(self, case: Case, result: Any) -> bool:
         """Take the next one; whether there are enough, and all are alike."""
         raised = _raised_for_Y(result)
         if raised is not None and not self.count:
-            self.met = case, raised
-        if raised is None or self.met is None or _place(raised) != _place(self.met[1]):
-            self.met = None
+            self.first = case, raised
+        if raised is None or self.first is None or _place(raised) != _place(self.first[1]):
+            self.first = None
         self.count += 1
-        return self.met is not None and self.count == MOST_ALIKE
+        return self.first is not None and self.count == MOST_ALIKE
 
 
 def _raised_for_Y(result: Any) -> Judgement | None:  # noqa: N802 (Y is the output's name)
@@ -193,7 +193,7 @@ def in_time(
     settings: Settings,
     clock: Clock,
     kept: Kept | None,
-    met: Met,
+    on_result: OnResult,
 ) -> Generator[tuple[int, Any], None, None]:
     """Results by their cases' numbers, until the time is up."""
     left: Sequence[int] = range(len(cases))
@@ -203,7 +203,7 @@ def in_time(
         with closing(answers):
             for place, result in answers:
                 came.add(left[place])
-                met(cases[left[place]], result)
+                on_result(cases[left[place]], result)
                 yield left[place], result
         if not (clock.is_over and clock.put_off()):
             return

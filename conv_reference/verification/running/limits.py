@@ -19,7 +19,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
 from conv_reference.verification.model.domain import Domain
-from conv_reference.verification.plan.possible import in_reach, nearest
+from conv_reference.verification.plan.possible import as_possible, in_reach
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.listening import Listening
@@ -165,11 +165,11 @@ def learned(
     left = [case for case in sizes if not isinstance(came[case], Refused)]  # they raise
     taken = given[:1] or left[:1] or sizes
     others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
-    came |= asked([nearest(target, in_reach(target, case)) for case in others])
+    came |= asked([as_possible(target, in_reach(target, case)) for case in others])
     # What one size is refused for may be the size: then all that are answered are asked.
     refusing = {case.dtype for case in came if isinstance(came[case], Refused)}
     again = [replace(c, dtype=d) for d in dtypes[1:] if d in refusing for c in given or taken]
-    came |= asked([nearest(target, in_reach(target, case)) for case in again])
+    came |= asked([as_possible(target, in_reach(target, case)) for case in again])
     answers: dict[Case, Refused | None] = {
         case: result if isinstance(result, Refused) else None
         for case, result in came.items()

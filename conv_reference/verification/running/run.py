@@ -98,7 +98,7 @@ class Run:
             self.settings,
             spared=self._crashing,
             progress=progress,
-            met=First(progress, self._rows(chosen), (*self.defects, *self.torchs)),
+            on_result=First(progress, self._rows(chosen), (*self.defects, *self.torchs)),
             kept=self.kept,
         )
         sweep = self._swept(progress)
@@ -222,8 +222,8 @@ class Run:
             return ()
         judged_ever = notes.ever(self.kept.ever, chosen.covering, outcome.results)
         if not interrupted:
-            met = set(outcome.tried)
-            rows = [] if chosen.covering is None else chosen.covering.met(met)
+            tried = set(outcome.tried)
+            rows = [] if chosen.covering is None else chosen.covering.rows_of(tried)
             self.kept.end(outcome.results, rows)
         return tuple(judged_ever)
 
@@ -275,8 +275,8 @@ class Run:
         """
         showing = {Case.parse(text) for defect in self.defects for text in defect.shows}
         alike = (failure for failure in tally.failures() if failure.case in showing)
-        met = (*gathered.known, *alike, *_unasked(rows, outcome))
-        return stale(outcome.tried, met, self.defects)
+        shown = (*gathered.known, *alike, *_unasked(rows, outcome))
+        return stale(outcome.tried, shown, self.defects)
 
 
 @dataclass

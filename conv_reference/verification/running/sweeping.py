@@ -22,7 +22,7 @@ from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import Report
-from conv_reference.verification.plan.possible import nearest
+from conv_reference.verification.plan.possible import as_possible
 from conv_reference.verification.reading import limited
 from conv_reference.verification.reading.limited import Limits, Part
 from conv_reference.verification.running.progress import Counting
@@ -82,7 +82,7 @@ def cases_of(target: Target, part: Part, dtypes: Sequence[torch.dtype]) -> Itera
     name = certifying().name
     for place, geometry in enumerate(limited.geometries(part)):
         dtype = dtypes[(part.first + part.steps + place) % len(dtypes)]
-        case = nearest(target, Case(check=name, geometry=geometry, dtype=dtype))
+        case = as_possible(target, Case(check=name, geometry=geometry, dtype=dtype))
         yield case if case.geometry == geometry else None
 
 

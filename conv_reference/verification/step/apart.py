@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from conv_reference.verification import accelerator
-from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.model.printable import MOST_SHOWN, one_line
 from conv_reference.verification.step.dispatched import NotJudged
 from conv_reference.verification.target.answers import message_of, type_name
 
-_MOST_SAID = 300  # characters of an error
 _here = threading.local()
 
 
@@ -31,7 +30,7 @@ def sparing(not_judged: Counter[str], what: str) -> Iterator[None]:
     except NotJudged as reason:
         not_judged[f"{what}: {reason}"] += 1
     except Exception as error:
-        said = one_line(f"{type_name(error)}: {message_of(error, _MOST_SAID)}")
+        said = one_line(f"{type_name(error)}: {message_of(error, MOST_SHOWN)}")
         not_judged[f"{what}: certify itself failed with {said}"] += 1
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_MOST_SAID = 4_000  # characters of an exception's text that are looked at
+_MOST_READ = 4_000  # characters of an exception's text that are looked at
 _PLAIN = frozenset({Tensor, torch.nn.Parameter})
 _name_of_type = type.__dict__["__name__"].__get__
 _cut = str.__getitem__
@@ -65,7 +65,7 @@ def type_name(value: Any) -> str:
     return str(_name_of_type(type(value)))
 
 
-def message_of(error: BaseException, most: int = _MOST_SAID) -> str:
+def message_of(error: BaseException, most: int = _MOST_READ) -> str:
     """What an exception says, cut where it has more than so many characters."""
     try:
         return _cut(str(error), slice(most))

@@ -32,7 +32,7 @@ from conv_reference.verification.target.called import as_called
 from conv_reference.verification.target.computing import computes_with
 from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
 from conv_reference.verification.target.instances import instance
-from conv_reference.verification.target.nearest import nearest
+from conv_reference.verification.target.nearest import nearest_convention
 from conv_reference.verification.target.numpy_functions import over_arrays
 from conv_reference.verification.target.numpy_layers import is_numpy_layer, numpy_layer
 from conv_reference.verification.target.others import known_other
@@ -294,7 +294,7 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
             if not own.is_layer or asked(own, equal).level is not Level.RAISED:
                 best = equal  # else its constructor takes a pair alone
     if best is None:
-        best = nearest(own, _conventions(own, words))
+        best = nearest_convention(own, _conventions(own, words))
     if best is None and words != _ANY:
         best = next(_conventions(own, words), None)
     if best is None or words.integers is not None:

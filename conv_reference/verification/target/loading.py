@@ -26,7 +26,7 @@ from conv_reference.verification.target.operators import READINGS
 from conv_reference.verification.target.siblings import begun, find_here, spec_of
 from conv_reference.verification.target.target import Target
 
-_MOST_SAID = 1000  # characters of what an import throws
+_MOST_OF_AN_IMPORT = 1000  # characters of what an import throws
 _MOST_LOG = 1_000_000  # characters of a compiler's that are searched for its first error
 
 
@@ -154,7 +154,7 @@ def _said(place: str, error: BaseException) -> str:
         where = f"{Path(found['place']).name}{found['line'] or ''}"
         return f"cannot compile {place!r}: {one_line(f'{where}: ' + found['said'])}"
     said = f"{type_name(error)}: {text}"
-    return f"cannot import {place!r}: {one_line(said[:_MOST_SAID])}"
+    return f"cannot import {place!r}: {one_line(said[:_MOST_OF_AN_IMPORT])}"
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -13,7 +13,7 @@ from conv_reference.verification.target.strangers import Stranger
 from conv_reference.verification.target.trials import Answer, Convention, Level, asked
 
 
-def nearest(own: Stranger, conventions: Iterable[Convention]) -> Convention | None:
+def nearest_convention(own: Stranger, conventions: Iterable[Convention]) -> Convention | None:
     """The convention whose answer has the most sizes right; None where nothing is answered.
 
     The kernel of a layer has the form that the convention says, so that whatever it answers is its

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from conv_reference.verification.model.judgement import Judgement, Thrown
+from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.refusals import is_unsupported
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.trial import LeftEnteredError, TargetRaised
 
-_MOST_SAID = 300  # characters of an exception's text
 _OURS = Path(__file__).parents[2]
 _PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside the engine
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -58,7 +58,7 @@ def thrown_of(raised: TargetRaised) -> Thrown:
     """What was thrown and where, by which the same is known again elsewhere."""
     kind = type_name(raised.error)
     said = f"{kind}: {message_of(raised.error)}"
-    message = textwrap.shorten(said, _MOST_SAID, placeholder=" …")
+    message = textwrap.shorten(said, MOST_SHOWN, placeholder=" …")
     return Thrown(kind, message.removeprefix(f"{kind}:").lstrip(), _place(raised.error))
 
 

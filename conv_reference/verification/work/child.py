@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from conv_reference.verification.model.judgement import Crash
-from conv_reference.verification.model.printable import one_line
+from conv_reference.verification.model.printable import MOST_SHOWN, one_line
 from conv_reference.verification.options.clock import MOST_WAITS
 from conv_reference.verification.work import descent, wire
 from conv_reference.verification.work.backend import Item
@@ -25,7 +25,6 @@ from conv_reference.verification.work.suspects import REMEMBERED, Suspicion
 
 FIRST = 3  # times its limit, for what a process does first, as long as it works: it may compile
 _IDLE = 0.02  # of the time: a process that waits for the processor gets more, one that sleeps less
-_MOST_SAID = 300  # characters of its last line
 _STOPPED = 0.5  # seconds that a process may be stopped
 _FAREWELL = 5.0  # seconds from the last word of a process to its end
 STOPPED, GARBLED = "stopped by a signal", "sent what is no answer"
@@ -212,7 +211,7 @@ class Child:
         """The last line that it wrote to standard error."""
         said = tail(self._errors) or self.process.said()
         lines = said.decode(errors="replace").strip().splitlines()
-        return one_line(lines[-1][:_MOST_SAID]) if lines else ""
+        return one_line(lines[-1][:MOST_SHOWN]) if lines else ""
 
 
 def hangs(waited: float, worked: float, limit: float, *, first: bool = False) -> bool:

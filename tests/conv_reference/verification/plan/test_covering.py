@@ -55,7 +55,7 @@ def test_a_case_that_was_not_met_covers_nothing(covering: Covering) -> None:
 
 
 def test_what_was_met_has_a_level_of_each_factor(covering: Covering) -> None:
-    for levels, (row, _) in zip(covering.met(covering.cases), covering.rows, strict=True):
+    for levels, (row, _) in zip(covering.rows_of(covering.cases), covering.rows, strict=True):
         assert {*levels} == {*row} == {*covering.factors}
 
 

@@ -13,11 +13,11 @@ from conv_reference.strategies import geometries
 from conv_reference.verification.model.case import DTYPES, Case, Layout, Values
 from conv_reference.verification.plan import possible
 from conv_reference.verification.plan.possible import (
+    as_possible,
     dense,
     in_reach,
     is_possible,
     is_telling,
-    nearest,
 )
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
@@ -39,9 +39,9 @@ def test_the_nearest_case_can_be_asked_for_and_is_exact(
 ) -> None:
     case = Case(check="certificate", geometry=geometry, dtype=dtype, grad_output_layout=layout)
     for target in (TARGET, NARROW):
-        found = nearest(target, case)
+        found = as_possible(target, case)
         assert target.restrict(found) == found
-        assert nearest(target, found) == found
+        assert as_possible(target, found) == found
         dense_fits = can_be_exact(found.geometry, dtype)
         assert (found.values == Values.SPARSE) == (not dense_fits)
         assert (dense(target, case) is not None) == dense_fits
@@ -49,7 +49,7 @@ def test_the_nearest_case_can_be_asked_for_and_is_exact(
 
 def test_sparse_operands_do_not_repeat_themselves() -> None:
     case = Case.parse("certificate bfloat16 n9 h6 w6 k1 X=expanded K=sliced G=expanded")
-    found = nearest(TARGET, case)
+    found = as_possible(TARGET, case)
     assert found.layout == "weight=sliced"
     assert found.values == Values.SPARSE
 

@@ -65,5 +65,5 @@ def test_the_place_is_that_of_the_quantity_not_of_what_it_is_along() -> None:
 def test_where_several_quantities_failed_the_number_of_cases_is_the_least() -> None:
     y, dX = (finding(quantity=each, fault=1, occurrences=7) for each in ("Y", "dX"))
     other = finding(quantity="dX", fault=1, dtype="float64", occurrences=3)
-    assert [group.seen for group in groups([y, other])] == ["10 cases"]
-    assert [group.seen for group in groups([y, dX, other])] == ["at least 10 cases"]
+    assert [group.extent for group in groups([y, other])] == ["10 cases"]
+    assert [group.extent for group in groups([y, dX, other])] == ["at least 10 cases"]
