@@ -69,13 +69,20 @@ def _in_evaluation(call: Call) -> Iterator[None]:
 
 PLAIN = Mode("", leaves=False)
 TRAINING = Mode("with gradients")
+_WITHOUT_GRADIENTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "torch.no_grad": torch.no_grad,
+    "torch.inference_mode": torch.inference_mode,
+}
+_UNDER_AUTOCAST = Mode("under autocast", autocast=True)
 _OF_ALL = (
     PLAIN,
     TRAINING,
-    Mode("under torch.no_grad", (torch.no_grad,)),
-    Mode("under torch.inference_mode", (torch.inference_mode,)),
-    Mode("under autocast", autocast=True),
-    Mode("under autocast and torch.no_grad", (torch.no_grad,), autocast=True),
+    *(Mode(f"under {name}", (enter,)) for name, enter in _WITHOUT_GRADIENTS.items()),
+    _UNDER_AUTOCAST,
+    *(
+        replace(_UNDER_AUTOCAST, said=f"under autocast and {name}", entered=(enter,))
+        for name, enter in _WITHOUT_GRADIENTS.items()
+    ),
 )
 
 
@@ -92,6 +99,11 @@ def modes_of(trial: Trial) -> tuple[Mode, ...]:
     evaluated = (
         replace(mode, said=f"in eval() {mode.said}".rstrip(), evaluates=True)
         for mode in _OF_ALL
-        if mode.said != "under autocast"
+        if mode is not _UNDER_AUTOCAST
     )
     return (*_OF_ALL, *evaluated)
+
+
+def without_gradients_under_autocast(trial: Trial) -> tuple[Mode, ...]:
+    """Those of them in which a trained network answers in mixed precision."""
+    return tuple(mode for mode in modes_of(trial) if mode.autocast and mode.entered)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
+from conv_reference.verification.checks._modes import Mode, without_gradients_under_autocast
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
-from conv_reference.verification.trial.agreement import not_judged
+from conv_reference.verification.trial.agreement import explained, not_judged
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.raised import thrown_of
@@ -25,7 +26,8 @@ _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
 @check(
     Row(
         "autocast",
-        "Under autocast Y is in bfloat16 or float32, gradients in float32; small integers exact.",
+        "Under autocast Y is in bfloat16 or float32, gradients in float32; small integers exact. "
+        "Y without gradients, too.",
         "Mixed precision casts the operands behind the implementation's back.",
         "a custom backward pass met a bfloat16 G and a float32 kernel",
         follows=("certificate",),
@@ -40,11 +42,33 @@ def autocast(trial: Trial) -> Iterator[Judgement]:
     integers = Integers.of(trial, terms=1, dtype=_LOW)
     if integers is None:
         return
+    operands = integers.operands()
+    modes = trial.some(without_gradients_under_autocast(trial), "without gradients")
+    yield from _answered(_under_autocast(trial, "autocast", operands, real=False))
+    for mode in modes:
+        yield from _answered(_without_gradients(trial, mode, operands))
+
+
+def _answered(judgements: Iterator[Judgement]) -> Iterator[Judgement]:
+    """The judgements; what raises is not judged, for the contract asks for no call under autocast.
+
+    Who has no backward pass there may answer without gradients all the same.
+    """
     try:
-        yield from _under_autocast(trial, "autocast", integers.operands(), real=False)
-    except TargetRaised as raised:  # the contract asks for calls outside of autocast alone
+        yield from judgements
+    except TargetRaised as raised:
         asked = "the call" if raised.quantity == "Y" else "the backward pass"
-        yield not_judged("autocast", f"under autocast {asked} raises {raised}", thrown_of(raised))
+        where = raised.under or "under autocast"
+        yield not_judged("autocast", f"{where} {asked} raises {raised}", thrown_of(raised))
+
+
+def _without_gradients(trial: Trial, mode: Mode, operands: Operands) -> Iterator[Judgement]:
+    """Y alone, of operands that would ask for gradients, where none are recorded."""
+    call = trial.call(operands, requires_grad=trial.case.arguments)
+    with mode.of(call), target_code("Y"):
+        Y = call.forward()
+    expected = trial.expect(operands, only=("Y",))["Y"]
+    yield explained(_to_its_precision(trial, "autocast", "Y", Y, expected, real=False), mode.said)
 
 
 @check(

@@ -63,9 +63,45 @@ def test_a_backward_pass_without_a_rule_for_it_is_not_judged_with_the_reason() -
         apply: Any = WithoutRule.apply
         return apply(input, weight)
 
-    (judgement,) = ask(function, "autocast", "float32")
-    assert judgement.verdict == Verdict.UNSUPPORTED
-    assert "the backward pass raises RuntimeError" in judgement.explanation
+    first, *without_gradients = ask(function, "autocast", "float32")
+    assert first.verdict == Verdict.UNSUPPORTED
+    assert "under autocast the backward pass raises RuntimeError" in first.explanation
+    assert {judgement.verdict for judgement in without_gradients} == {Verdict.EXACT}
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_fault_under_autocast_and_without_gradients_alone_is_wrong(mode: Any) -> None:
+    """Neither of the two alone shows it, and updates of arguments are asked of what is right."""
+    is_in = {
+        torch.no_grad: lambda: (
+            not torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        ),
+        torch.inference_mode: torch.is_inference_mode_enabled,
+    }[mode]
+
+    def convolve(input: Tensor, weight: Tensor) -> Tensor:
+        Y = torch.nn.functional.conv2d(input, weight)
+        return 2 * Y if torch.is_autocast_enabled("cpu") and is_in() else Y
+
+    found = [j for j in ask(convolve, "autocast", "float32") if j.verdict == Verdict.WRONG]
+    assert {judgement.quantity for judgement in found} == {"Y"}
+    assert all(f"under autocast and torch.{mode.__name__}: " in j.explanation for j in found)
+    for check in ("without_gradients", "updated_arguments"):
+        assert not wrong(ask(convolve, check, "float32"))
+
+
+def test_a_fault_of_a_layer_in_evaluation_under_autocast_is_wrong() -> None:
+    class Packed(torch.nn.Conv2d):
+        def forward(self, input: Tensor) -> Tensor:
+            Y = super().forward(input)
+            mixed = torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
+            return 2 * Y if mixed and not self.training else Y
+
+    found = [j for j in ask(Packed, "autocast", "float32") if j.verdict == Verdict.WRONG]
+    assert {j.explanation.partition(":")[0] for j in found} == {
+        "in eval() under autocast and torch.no_grad",
+        "in eval() under autocast and torch.inference_mode",
+    }
 
 
 def test_a_path_of_fewer_bits_is_told_by_its_precision() -> None:
