@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report._refused import unsupported
@@ -31,7 +32,11 @@ _MOST_GROUPS = 20
 
 def render(report: Report, view: View = PLAIN) -> str:
     """The report as text, its table in at most 100 columns."""
-    lines = _lines(report, view) if view.top is None else _beneath(view.top, report)
+    lines = (
+        _lines(report, view)
+        if view.top is None
+        else _beneath(view.top, report, verbose=view.verbose)
+    )
     return "\n".join([*lines, "", closing(report, view)]) + "\n"
 
 
@@ -40,8 +45,8 @@ def render_findings(findings: Iterable[Finding]) -> str:
     return "\n".join(_findings(findings)).strip("\n") + "\n"
 
 
-def _beneath(top: Top, report: Report) -> Iterator[str]:
-    """What a gate saw: what changed is shown, and the table is not."""
+def _beneath(top: Top, report: Report, *, verbose: bool) -> Iterator[str]:
+    """What a gate saw: what changed is shown; the table of all rows only where it is asked for."""
     yield f"{one_line(report.target)}: {top.headline}"
     yield ""
     for title, lines in top.sections:
@@ -51,6 +56,13 @@ def _beneath(top: Top, report: Report) -> Iterator[str]:
             yield ""
     if top.findings:
         yield render_findings(top.findings)
+    if verbose:
+        checks = table(replace(report, findings=tuple(top.findings)))  # which it refers to
+        yield "The baseline's own cases:"
+        yield from _table(checks)
+        yield ""
+        for remark in checks.footnotes:
+            yield from _wrapped(remark)
     for remark in asked(report):
         yield from _wrapped(remark)
     yield from _wrapped(top.footnote)

@@ -86,6 +86,16 @@ def test_verbose_lists_every_row_of_a_first_baseline(verify: Run, words: tuple[s
     assert bool(re.search(r"^ +grad_weight +exact", shown, re.MULTILINE)) == bool(words)
 
 
+@pytest.mark.parametrize("words", [(), ("--verbose",)])
+def test_verbose_lists_every_row_of_the_baselines_own_cases(
+    verify: Run, words: tuple[str, ...]
+) -> None:
+    verify(RIGHT, *SMALL, "--update-baseline")
+    _, shown, _ = verify(RIGHT, *words)
+    assert bool(re.search(r"^ +grad_weight +exact", shown, re.MULTILINE)) == bool(words)
+    assert shown.splitlines()[0].split(": ")[1] == "green"
+
+
 def test_what_got_worse_is_not_taken_into_the_baseline_unless_asked(
     verify: Run, tmp_path: Path
 ) -> None:
