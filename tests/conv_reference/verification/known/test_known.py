@@ -358,6 +358,26 @@ def test_what_is_not_finite_in_bfloat16_is_known_where_it_was_seen(
     assert _shipped(known, row, quantity, "avx2 avx512_f avx512_bf16 amx_bf16") == ""
 
 
+@pytest.mark.parametrize(
+    ("framework", "quantity", "sizes", "known"),
+    [
+        ("tinygrad 0.14.0", "dX", "c12 h16 w2 o16 k4x1 s3 p0:2x1 d3x2 g2", True),
+        ("tinygrad 0.14.0", "Y", "c12 h16 w2 o16 k4x1 s3 p0:2x1 d3x2 g2", False),
+        ("tinygrad 0.15.0", "dX", "c12 h16 w2 o16 k4x1 s3 p0:2x1 d3x2 g2", False),
+        ("tinygrad 0.14.0", "dX", "c12 h16 w2 o16 k4x1 s1 p0:2x1 d3x2 g2", False),  # X is seen
+        ("tinygrad 0.14.0", "dX", "h1 w2 k1 s3 p0x1", False),  # of one tap
+    ],
+)
+def test_a_gradient_that_tinygrad_does_not_write_is_known(
+    framework: str, quantity: str, sizes: str, *, known: bool
+) -> None:
+    here = {"framework": framework}
+    defects = [d for d in load(SHIPPED) if d.applies("conv_reference.adapters.tinygrad:it", here)]
+    judgement = Judgement("grad_input", quantity, Verdict.WRONG)
+    found = first_match(defects, Case.parse(f"certificate float64 {sizes}"), judgement)
+    assert (found is not None) == known
+
+
 def test_a_registry_that_is_nested_too_deeply_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "known.toml"
     path.write_text("a = " + "[" * 100_000)
