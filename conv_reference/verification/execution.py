@@ -55,6 +55,11 @@ def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgemen
     Beside sums of thousands a wrong 1 looks like rounding. So what rounds over integers is asked
     again over 0 and ±1, where no algorithm errs by as much as 1; the certificate, with thousands
     of cases, looks for that itself, by impulses.
+
+    Args:
+        target: what is judged.
+        case: one that it can be asked for.
+        settings: of the run.
     """
     judged = _judged(target, case, settings)
     check = all_checks()[case.check]

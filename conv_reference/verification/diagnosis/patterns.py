@@ -22,7 +22,17 @@ _HUGE = 1e30  # what fills fresh memory is larger, see `work/starting`; an infin
 def patterns(
     trial: Trial, quantity: str, value: Tensor, expected: Tensor
 ) -> Iterator[tuple[str, bool]]:
-    """Faults that the answer itself shows, without a convolution that has them."""
+    """Faults that the answer itself shows, without a convolution that has them.
+
+    Args:
+        trial: the question.
+        quantity: Y, dX, dK or db.
+        value: what was answered, of the shape of ``expected``, in float64.
+        expected: what the oracle says, in float64.
+
+    Yields:
+        Words for a fault, and whether the answer shows it.
+    """
     yield "the result is never computed: it is zero throughout", bool((value == 0).all())
     for words, factor in _factors(trial):
         yield f"the result is {words}", _is_nearly(value, expected * factor, trial.case.dtype)

@@ -38,7 +38,14 @@ PLACEHOLDER = "my_conv"  # for a target that no name leads back to
 
 
 def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
-    """Under ten lines: with torch alone where that is possible, otherwise through ``verify``."""
+    """Under ten lines: with torch alone where that is possible, otherwise through ``verify``.
+
+    Args:
+        target: which they call.
+        case: on which it failed.
+        judgement: whose quantity they print.
+        settings: of the run; on another device than the CPU they go through ``verify``.
+    """
     first_order = all_rows()[judgement.check].is_first
     sizes = (prod(target.operator.shape(role, case.geometry)) for role in ROLES)
     writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS

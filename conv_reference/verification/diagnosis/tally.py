@@ -281,7 +281,13 @@ def _weakest(
 
 
 def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
-    """What is reported of a case in which the process died."""
+    """What is reported of a case in which the process died.
+
+    Args:
+        check: of the case: the row is that of Y.
+        case: that was sent.
+        crash: how the process ended, and what it was at.
+    """
     said = f": {crash.said}" if crash.said else ""
     return Judgement(
         check.row_for("Y", case.geometry).name,

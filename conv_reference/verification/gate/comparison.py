@@ -130,6 +130,11 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
 
     Nothing broke there: it may always have been so. A row that fails only because another does,
     which is no news, is not found: its finding says so.
+
+    Args:
+        baseline: what held.
+        repeated: the report of its own cases, run again.
+        fresh: the report of other cases, of another seed.
     """
     was, now = (_attainable(rows, fresh) for rows in (baseline.rows, rows_of(repeated)))
     changes = []

@@ -167,7 +167,13 @@ def _shown_case(path: Path, defect: Defect, text: str) -> None:
 
 
 def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> Defect | None:
-    """The first defect that a failure is, if any."""
+    """The first defect that a failure is, if any.
+
+    Args:
+        defects: in the order in which they are tried.
+        case: on which it failed.
+        judgement: how.
+    """
     return next((defect for defect in defects if defect.matches(case, judgement)), None)
 
 

@@ -10,6 +10,11 @@ from pathlib import Path
 def identifier(row: str, dtype: str, device: str) -> str:
     """What a pattern is held against.
 
+    Args:
+        row: its name in the report.
+        dtype: "float32", without "torch.".
+        device: "cpu" or "cuda:0", whose colon is left out.
+
     >>> identifier("grad_input", "float32", "cuda:0")
     'grad_input-float32-cuda0'
     """

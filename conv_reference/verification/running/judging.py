@@ -195,7 +195,20 @@ def in_time(
     kept: Kept | None,
     on_result: OnResult,
 ) -> Generator[tuple[int, Any], None, None]:
-    """Results by their cases' numbers, until the time is up."""
+    """Results by their cases' numbers, until the time is up.
+
+    Args:
+        cases: that are put to the target, in this order.
+        backend: where it runs.
+        settings: of the run.
+        clock: which is put off, and the rest judged, where others had the processor.
+        kept: the run in a store, whose answers come first; None without one.
+        on_result: called with each case and what came of it.
+
+    Yields:
+        The place of a case in ``cases``, and its judgements, a ``Crash`` or a ``Broken``; a case
+        that was not reached has none.
+    """
     left: Sequence[int] = range(len(cases))
     while left:
         came = set()

@@ -126,7 +126,13 @@ class _Listener(Listening):
 
 
 def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | Answered | None:
-    """What the target refuses the case with, or that it answers; None where it does neither."""
+    """What the target refuses the case with, or that it answers; None where it does neither.
+
+    Args:
+        target: which is called, forward alone.
+        case: that is put.
+        settings: of the run.
+    """
     trial = settings.trial(target, case)
     listener = _Listener()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
     with guarded():

@@ -52,7 +52,13 @@ class Judged:
 def judge_part(
     target: Target, part: Part, argument: tuple[Settings, tuple[torch.dtype, ...]]
 ) -> tuple[Any, ...]:
-    """The fields of ``Judged`` for one part; dtypes go round."""
+    """The fields of ``Judged`` for one part; dtypes go round.
+
+    Args:
+        target: to which it is put.
+        part: geometries, in their order.
+        argument: the run's settings, and its dtypes.
+    """
     settings, dtypes = argument
     exact: Counter[tuple[str, str]] = Counter()
     kept: list[Result] = []
@@ -78,7 +84,13 @@ def judge_part(
 
 
 def cases_of(target: Target, part: Part, dtypes: Sequence[torch.dtype]) -> Iterator[Case | None]:
-    """The certificate of each geometry of a part; None where the target cannot be asked for it."""
+    """The certificate of each geometry of a part; None where the target cannot be asked for it.
+
+    Args:
+        target: which may lack options.
+        part: geometries, in their order.
+        dtypes: of which each geometry has one, in turn.
+    """
     name = certifying().name
     for place, geometry in enumerate(limited.geometries(part)):
         dtype = dtypes[(part.first + part.steps + place) % len(dtypes)]

@@ -47,7 +47,13 @@ class Seen:
         return True
 
     def take(self, verdict: Verdict, *, bits: float, limit: float) -> None:
-        """A call judged in place."""
+        """A call judged in place.
+
+        Args:
+            verdict: on this quantity.
+            bits: the least effective ones of its elements; infinite where all are exact.
+            limit: the smallest error of one element, relative to the greatest, that would show.
+        """
         if self.in_place == Verdict.UNSUPPORTED or is_worse(verdict, self.in_place):
             self.in_place = verdict
         self.bits_in_place = min(self.bits_in_place, bits)
@@ -68,7 +74,13 @@ class Seen:
         self.take_replay(Verdict.EXACT, bits=math.inf)
 
     def take_replay(self, verdict: Verdict, *, bits: float, said: str = "") -> None:
-        """A replay over integers; where it is rounded, with the element."""
+        """A replay over integers; where it is rounded, with the element.
+
+        Args:
+            verdict: on this quantity.
+            bits: the least effective ones of its elements; infinite where all are exact.
+            said: the element that is not exact, in words; empty where all are.
+        """
         if said and bits < self.bits_replayed:
             self.not_exact = said
         if self.replayed == Verdict.UNSUPPORTED or is_worse(verdict, self.replayed):

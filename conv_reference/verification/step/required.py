@@ -19,7 +19,15 @@ _MOST_SHOWN = 60  # characters of a value
 def require(
     model: Any, *, every: Any, sample: Any, replayed: Any, allowed_bits: Any, seed: Any
 ) -> None:
-    """Refuse an argument that is of another type, or outside its range; see ``certify``.
+    """Refuse an argument that is of another type, or outside its range.
+
+    Args:
+        model: see ``certify``, as for all others.
+        every: 1 or more.
+        sample: above 0, at most 1.
+        replayed: True or False.
+        allowed_bits: 1..53, or None.
+        seed: 0..2**62.
 
     Raises:
         TypeError: when one is of another type.

@@ -63,7 +63,13 @@ class Database:
         return None if found is None else (int(found[0]), int(found[1]))
 
     def begin(self, version: str, request: str, seed: int) -> int:
-        """A new run's number."""
+        """A new run's number.
+
+        Args:
+            version: of target, libraries and machine, in one text.
+            request: what was requested, as JSON.
+            seed: of its cases.
+        """
         made = self._connection.execute(
             "INSERT INTO run (version, request, seed) VALUES (?, ?, ?)", (version, request, seed)
         )
@@ -75,7 +81,13 @@ class Database:
         yield from self._connection.execute("SELECT item, answer FROM result WHERE run = ?", (run,))
 
     def add(self, run: int, item: str, answer: bytes) -> None:
-        """One result; it is written with others, half a second after the last write at most."""
+        """One result; it is written with others, half a second after the last write at most.
+
+        Args:
+            run: its number.
+            item: the text of the case.
+            answer: what came of it, encoded.
+        """
         self._waiting.append((run, item, answer))
         if len(self._waiting) >= _MOST or time.monotonic() - self._written > _EVERY:
             self.flush()

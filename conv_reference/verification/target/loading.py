@@ -51,6 +51,11 @@ def load_target(name: str, found: Callable[[], None] = lambda: None) -> Target:
 def target_of(value: Any, name: str, operator: str | None = None) -> Target:
     """What was found under a name, as a target; a benchmark's module is made as it says there.
 
+    Args:
+        value: a function, a layer or its class, an adapter, or a module of a benchmark.
+        name: as it is reported.
+        operator: what it should compute; None leaves that to its name and signature.
+
     Raises:
         TargetError: when it cannot be called.
     """

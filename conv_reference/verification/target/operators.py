@@ -154,7 +154,13 @@ def channels(operator: Operator, geometry: Geometry) -> dict[str, int]:
 
 
 def sized(function: Faces, operator: Operator, geometry: Geometry) -> Faces:
-    """A function of ``torch.nn.grad`` as one of its two tensors, with the size that it takes."""
+    """A function of ``torch.nn.grad`` as one of its two tensors, with the size that it takes.
+
+    Args:
+        function: ``conv2d_weight`` or ``conv2d_input``, or one that is called as these are.
+        operator: which of the two it is.
+        geometry: of the convolution whose gradient it gives.
+    """
     size = operator.shape("grad_output", geometry)
     if operator is CONV2D_WEIGHT:
 

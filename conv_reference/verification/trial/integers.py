@@ -162,7 +162,14 @@ DIRECTIONS: Mapping[str, str] = MappingProxyType({"input": "V", "weight": "W", "
 def addends(
     trial: Trial, quantity: str, operands: Operands, directions: Mapping[str, Tensor | None]
 ) -> dict[str, Tensor]:
-    """The terms of ``along``, by their formulas: of Y they are Y(V, K), Y(X, W) and v."""
+    """The terms of ``along``, by their formulas: of Y they are Y(V, K), Y(X, W) and v.
+
+    Args:
+        trial: whose operator and geometry it is.
+        quantity: Y, dX, dK or db.
+        operands: at which it is differentiated.
+        directions: one for each role, of that operand's shape; None for none.
+    """
     formulas = {
         role: letter if role == "bias" else QUANTITIES[quantity].formula({role: letter})
         for role, letter in DIRECTIONS.items()
@@ -176,7 +183,13 @@ def addends(
 
 
 def own(trial: Trial, like: str, tensor: Tensor | None) -> Any:
-    """What the target is handed of a tensor: a copy, in its own shape, on its device."""
+    """What the target is handed of a tensor: a copy, in its own shape, on its device.
+
+    Args:
+        trial: whose target it is.
+        like: the quantity whose shape the target gives it: dX for an X.
+        tensor: in the shape of the geometry; None stays None.
+    """
     if tensor is None:
         return None
     return tensor.reshape(trial.shapes[like]).to(trial.device, copy=True)

@@ -144,6 +144,15 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
     """What is wrong with the answer as a whole: no tensor, or another shape, dtype or device.
 
     A subclass of Tensor is wrong, too, ``nn.Parameter`` aside.
+
+    Args:
+        check: the row of the report.
+        quantity: Y, dX, dK, db or another name.
+        actual: what the implementation answered, of any type; None is a missing gradient.
+        expected: of which shape, dtype and device it should be.
+
+    Returns:
+        A wrong judgement; None where nothing of this is wrong.
     """
     seen = looked_at(actual)
     if type(seen) is Tensor and _described(seen) == (
@@ -178,7 +187,16 @@ def whole(
     *,
     of_numbers: bool = False,
 ) -> Judgement:
-    """A wrong answer that no single element shows: no number is wrong, or a sum of many is."""
+    """A wrong answer that no single element shows: no number is wrong, or a sum of many is.
+
+    Args:
+        check: the row of the report.
+        quantity: Y, dX, dK, db or another name; empty for none.
+        expected: in words, to be read after "should be".
+        actual: in words, to be read after "is".
+        explanation: one line; both of these where it is empty.
+        of_numbers: whether numbers are wrong, and not a shape, a graph or the memory.
+    """
     return Judgement(
         check,
         quantity,

@@ -149,7 +149,16 @@ def _collapsed(operands: Operands, case: Case) -> Operands:
 
 
 def arrange(operands: Operands, case: Case, device: torch.device) -> Operands:
-    """What the implementation is given: whatever it does to it, the judge does not see."""
+    """What the implementation is given: whatever it does to it, the judge does not see.
+
+    Args:
+        operands: the judge's own, on the CPU.
+        case: with the layouts.
+        device: where the implementation runs.
+
+    Returns:
+        Copies with the same numbers, laid out in memory as the case says.
+    """
     on_device = operands.to(device)
     return Operands(
         bias=on_device.bias.clone(),
@@ -161,7 +170,13 @@ def arrange(operands: Operands, case: Case, device: torch.device) -> Operands:
 
 
 def is_exact(case: Case, operands: Operands, operator: Operator = CONV2D) -> bool:
-    """Whether every product and every partial sum of these operands is exact in the dtype."""
+    """Whether every product and every partial sum of these operands is exact in the dtype.
+
+    Args:
+        case: with the geometry, the dtype, and the kind of values.
+        operands: which are looked at where the kind alone does not say it.
+        operator: whose sums they are.
+    """
     if case.values == Values.REAL:
         return False
     if case.values == Values.SPARSE:

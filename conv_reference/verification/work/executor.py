@@ -61,7 +61,15 @@ def unit_of(
     argument: Any,
     seconds: float | None = None,
 ) -> Unit:
-    """The unit in which some items are sent, cases as their texts; see ``Unit``."""
+    """The unit in which some items are sent, cases as their texts; see ``Unit``.
+
+    Args:
+        target: its name.
+        function: importable where the unit is carried out.
+        items: in the order in which they are.
+        argument: the same for every item.
+        seconds: after which no further item is begun; None for no limit.
+    """
     sent = tuple(CaseText(str(item)) if isinstance(item, Case) else item for item in items)
     return Unit(VERSION, target, function, sent, argument, seconds)
 

@@ -149,7 +149,17 @@ class Broken:
 def attempt(
     function: Callable[[Target, Any, Any], Any], target: Target, item: Any, argument: Any
 ) -> Any:
-    """The result of one item; what a target throws is caught long before, so the rest is ours."""
+    """The result of one item; what a target throws is caught long before, so the rest is ours.
+
+    Args:
+        function: of the target, an item and the argument.
+        target: to which the item is put.
+        item: a case, mostly.
+        argument: the same for every item: the run's settings, mostly.
+
+    Returns:
+        What the function returns, or ``Broken`` with the traceback where it raises.
+    """
     try:
         return function(target, item, argument)
     except Exception:
