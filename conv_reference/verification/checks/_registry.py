@@ -19,7 +19,7 @@ from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import Trial
 
-_MOST_ELEMENTS = 2**22  # of a row's own geometry, as a target can be asked for it
+_MOST_ELEMENTS = 2**22  # of a row's own geometry, as a target supports it
 
 
 class Sample(StrEnum):
@@ -30,7 +30,7 @@ class Sample(StrEnum):
     FEW = "few"  # a handful, for it is slow
     SMALL = "small"  # a few dozen small contiguous cases: its own variations are the point
     OWN = "own"  # it has geometries of its own, one for each case, or generates them as it goes
-    REQUEST = "request"  # none unless asked for by name
+    REQUEST = "request"  # none unless requested by name
 
 
 class Reported(StrEnum):
@@ -41,7 +41,7 @@ class Reported(StrEnum):
     GRAPH = "graph"  # with a number or a shape; else others with it, which mostly need a graph
     APART = "apart"  # with others, but not with a wrong number, of which it is no consequence
     WITH = "with"  # with what the certificate of the same case finds, where that finds anything
-    LAST = "last"  # after all others: it says nothing of the rest
+    LAST = "last"  # after all others: it shows nothing about the rest
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Row:
     rests_on: tuple[str, ...] = ()  # quantities whose faults show in it, too; else all of them
     follows: tuple[str, ...] = ()  # simpler checks that it is made of: their faults show in it
     own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones
-    of_bias: bool = False  # whether it asks nothing where there is none
+    of_bias: bool = False  # whether it checks nothing where there is none
     of_torch: bool = False  # whether it is about torch's memory or threads: no framework sees them
-    optional: bool = False  # whether it asks for a spelling that the contract does not promise
+    optional: bool = False  # whether it uses a spelling that the contract does not promise
     about: str = ""  # a predicate over sizes that those must keep where a target limits them
 
     @cached_property
@@ -69,11 +69,11 @@ class Row:
         return tuple(map(Geometry.parse, self.own))
 
     def asked_of(self, target: Target) -> list[Geometry]:
-        """Its geometries as the target can be asked for them: those that are still about the row.
+        """Its geometries as the target supports them: those that are still about the row.
 
-        A layer without a stride can be asked for the sizes of a stride over the kernel, but not
-        for the stride. Where height and width must agree, a row of 65,543 pixels would be a plane
-        of four thousand million: it is not asked.
+        A layer without a stride supports the sizes of a stride over the kernel, but not
+        the stride. Where height and width must agree, a row of 65,543 pixels would be a plane
+        of four thousand million: it is left out.
         """
         return [
             geometry
@@ -94,7 +94,7 @@ def _is_held(g: Geometry) -> bool:
 
 
 def own_row(rows: Iterable[Row], target: Target, geometry: Geometry) -> Row | None:
-    """The row whose own geometry this is, as far as the target can be asked for it."""
+    """The row whose own geometry this is, as far as the target supports it."""
     return next((row for row in rows if geometry in row.asked_of(target)), None)
 
 
@@ -106,21 +106,21 @@ class Check:
     rows: tuple[Row, ...]
     run: Callable[[Trial], Iterator[Judgement]]
     sample: Sample
-    cannot: Callable[[Target], str | None]  # why a target cannot be asked, or None
+    cannot: Callable[[Target], str | None]  # the reason why a target cannot be checked
     real: bool = False  # over real operands, where nobody is exact
     fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
-    # A target without what it is about is asked nothing, not even for support: no row is listed.
+    # A target without what it is about is not checked, and no row of it is listed.
     concerns: Callable[[Target], bool] = lambda _: True
     of_zeros: bool = False  # whether it holds of padding with zeros alone
     dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
-    times: int = 1  # as many cases as others of its sample: of each it asks a part, see Trial.some
+    times: int = 1  # as many cases as others of its sample: each has a part, see Trial.some
     parallel: bool = False  # whether it is about threads: put on all of torch's, always
-    transform: bool = False  # whether it asks through a transform of torch's, or a compiler
+    transform: bool = False  # whether it calls through a transform of torch's, or a compiler
     gradient: bool = False  # whether it judges gradients alone
     graph: bool = False  # whether it is about torch's graph, which over arrays is an adapter's
     own_sizes: bool = False  # whether it calls at other sizes than the case's, too
-    needs: tuple[str, ...] = ()  # of vjp, jvp and vmap: those without which it asks nothing
-    compiler: bool = False  # whether it loads torch's compiler though it asks through no transform
+    needs: tuple[str, ...] = ()  # of vjp, jvp and vmap: those without which it checks nothing
+    compiler: bool = False  # whether it loads torch's compiler though it calls through no transform
     takes_seconds: bool = False  # whether one of its cases does
 
     @property
@@ -129,7 +129,7 @@ class Check:
         return self.transform or self.compiler
 
     def unsupported(self, target: Target) -> str | None:
-        """Why a target cannot be asked, or None."""
+        """The reason why a target cannot be checked, or None."""
         needs = (*self.needs, *(("vjp",) if self.gradient else ()))
         if reason := lacking(target, needs) or unseen(target, *self.rows):
             return reason
@@ -164,7 +164,7 @@ class Check:
         return own_row(self.rows, target, geometry)
 
     def row_for(self, quantity: str, geometry: Geometry) -> Row:
-        """The row that speaks for the whole check where it failed while asked for a quantity.
+        """The row that speaks for the whole check where it failed while a quantity was computed.
 
         That of the quantity, else that whose own geometry it is, else the first.
         """
@@ -223,18 +223,18 @@ def check(
     Args:
         *rows: at least one; a judgement names the row that it belongs to.
         sample: which cases it is put to.
-        unsupported: says why a target cannot be asked at all.
+        unsupported: the reason why a target cannot be checked at all.
         real: whether its operands are real, so that rounding is no flaw.
         fits: whether it can judge such sizes: of a small sample, others are drawn.
         concerns: whether a target has what it is about; of one that has not, no row is listed.
         of_zeros: whether it holds of padding with zeros alone: of a layer whose padding mode is
-            another it asks nothing.
-        dtypes: to which it applies; in the others there is nothing to ask.
-        times: as many cases as others of its sample, where it asks a part of its questions of
+            another it checks nothing.
+        dtypes: to which it applies; in the others there is nothing to check.
+        times: as many cases as others of its sample, where it puts a part of its questions to
             each (see ``Trial.some``).
         parallel: whether it is about threads, and so is put on all of torch's; of small cases
             of others, most are put on one.
-        transform: whether it asks through a transform of torch's (vmap, jvp, torch.func) or a
+        transform: whether it calls through a transform of torch's (vmap, jvp, torch.func) or a
             compiler. Nobody promised that: a target that raises there is not judged there, and
             not wrong.
         gradient: whether it judges gradients alone, so that it is not put to a target that is
@@ -243,8 +243,9 @@ def check(
             adapter's, and a verdict would be on that.
         own_sizes: whether it calls at other sizes than the case's, too, for which a framework may
             compile anew.
-        needs: the modes, of vjp, jvp and vmap, without which it has nothing to ask of a framework.
-        compiler: whether it loads torch's compiler though it asks through no transform, as
+        needs: the modes, of vjp, jvp and vmap, without which it has nothing to check in a
+            framework.
+        compiler: whether it loads torch's compiler though it calls through no transform, as
             deterministic algorithms and checkpoints do.
         takes_seconds: whether one of its cases does: a first answer is not to wait for it.
     """

@@ -37,7 +37,7 @@ class _Point:
     upstream: dict[str, Tensor]
 
     def expected(self, trial: Trial, letter: str, asked: tuple[str, ...]) -> Expected:
-        """The gradient in G, X or K of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩, over those asked for."""
+        """The gradient in G, X or K of ⟨V, dX⟩ + ⟨W, dK⟩ + ⟨v, db⟩, over those requested."""
         upstream = {QUANTITIES[name].of: self.upstream[name] for name in asked}
         return along(trial, QUANTITY_OF[ROLE_OF[letter]], self.operands, upstream)
 
@@ -90,7 +90,7 @@ def _terms(asked: tuple[str, ...]) -> str:
     graph=True,
 )
 def double_backward(trial: Trial) -> Iterator[Judgement]:
-    """Every cross term, asked for together and one by one."""
+    """Every cross term, requested together and one by one."""
     integers = Integers.of(trial, terms=2)
     if integers is None:
         return
@@ -106,7 +106,7 @@ def double_backward(trial: Trial) -> Iterator[Judgement]:
 def _first_order(
     trial: Trial, point: _Point, asked: tuple[str, ...], mask: str
 ) -> Iterator[Judgement]:
-    """Differentiate the asked gradients in what they read, together and each alone."""
+    """Differentiate the requested gradients in what they read, together and each alone."""
     call = trial.call(point.operands, requires_grad=mask)
     G = call.G.detach().requires_grad_()
     upstream = [_laid_out(trial, name, point.upstream[name]) for name in asked]
@@ -119,7 +119,7 @@ def _first_order(
     if any(gradient is None for gradient in gradients):
         return  # reported by requires_grad
     inputs = {"G": G} | {leaf[1]: tensor for leaf, tensor in call.leaves.items() if leaf != "db"}
-    # Whether there is a second order at all was reported where all terms were asked for together.
+    # Whether there is a second order at all was reported where all terms were requested together.
     if len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients):
         second = _Second([(letter, None) for letter in inputs])
     else:

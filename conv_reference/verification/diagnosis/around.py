@@ -60,7 +60,7 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
 
 
 def with_all_gradients(shown: Failure, bench: Bench) -> str:
-    """Whether a gradient that is missing is there once all are asked for; empty where it is not."""
+    """Whether a gradient that is missing is there once all are requested; empty where it is not."""
     case = replace(shown.case, requires_grad=shown.case.arguments)
     if not shown.judgement.lacks_gradient or case == shown.case:
         return ""

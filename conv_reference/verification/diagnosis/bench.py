@@ -1,4 +1,4 @@
-"""The target, asked once more: what failures are taken apart with."""
+"""The target, run once more: what failures are taken apart with."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.stop import Stop
 
 _HEAVY = (Values.HEAVY_INPUT, Values.HEAVY_WEIGHT, Values.HEAVY_GRAD_OUTPUT)
-_RIGHT, _WRONG = 2, 3  # times that a case is asked: see ``Bench._is_torchs``
+_RIGHT, _WRONG = 2, 3  # times that a case is run: see ``Bench._is_torchs``
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A target, where it runs, and how long it may still be asked."""
+    """A target, where it runs, and how long it may still be run."""
 
     target: Target
     backend: Backend
@@ -44,7 +44,7 @@ class Bench:
     defects: tuple[Defect, ...]  # the known ones that the target itself has here
     torchs: tuple[Defect, ...]  # those of torch, which it may pass on
     deadline: float  # of ``time.monotonic``
-    spared: tuple[Defect, ...] = ()  # the known ones that crash: their cases are not asked
+    spared: tuple[Defect, ...] = ()  # the known ones that crash: their cases are not run
     stop: Stop = field(default_factory=Stop)  # when it is wanted, no time is left
     _answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # see ``_once``
 
@@ -55,7 +55,7 @@ class Bench:
 
     @property
     def left(self) -> float:
-        """Seconds for which it may still be asked."""
+        """Seconds for which it may still be run."""
         return -math.inf if self.stop.wanted else self.deadline - time.monotonic()
 
     def within(self, share: float) -> Bench:
@@ -106,7 +106,7 @@ class Bench:
         """The judgements of each case, all questions asked; without those that were not reached.
 
         Args:
-            cases: to be asked.
+            cases: to be run.
             further: added to the seed of what is drawn.
         """
         settings = replace(self.settings, seed=self.settings.seed + further)
@@ -126,7 +126,7 @@ class Bench:
 
         Each on its own values and layouts, and on numbers that differ, one by one: where few
         numbers are drawn, or one repeats itself, a wrong answer may be right by chance. And over
-        0 and ±1, over which a row is asked again: some fail where numbers are equal.
+        0 and ±1, over which a row is run again: some fail where numbers are equal.
         """
         made = failure.judgement.case
         given = [failure.case] if made is None else [made, failure.case]
@@ -141,7 +141,7 @@ class Bench:
         return [*own, *plain]
 
     def recast(self, case: Case, check: str) -> Case:
-        """The case as another check is put to it: over integers, with all gradients asked for."""
+        """The case as another check is put to it: over integers, with all gradients requested."""
         values = Values.BALANCED if case.values == Values.REAL else case.values
         wanted = replace(case, check=check, values=values, requires_grad=case.arguments)
         return in_reach(self.target, wanted)

@@ -24,17 +24,17 @@ from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import TargetRaised, target_code
 
-_ROUNDS, _SECONDS = 16, 1.0  # at most, in which one case is asked again
+_ROUNDS, _SECONDS = 16, 1.0  # at most, in which one case is run again
 _BRIEF_ROUNDS = 4  # where the certificate's own failures stay what they are
-_MOST_HELD = 6  # failures of one kind that are asked again: of a constant fault all fail
+_MOST_HELD = 6  # failures of one kind that are run again: of a constant fault all fail
 
 Explains = Callable[[Judgement, Judgement], bool]
 
 
 def changeable(failures: Sequence[Failure], bench: Bench) -> list[Failure]:
-    """Those that are wrong in a number, whose cases come out right when asked again.
+    """Those that are wrong in a number, whose cases come out right when run again.
 
-    Of each kind the smallest are asked: beside a constant fault another may come and go.
+    Of each kind the smallest are run: beside a constant fault another may come and go.
     """
     numbers = [f for f in failures if _is_number(f.judgement) and bench.known(f) is None]
     asked, counts = list[Failure](), Counter[Kind]()
@@ -58,15 +58,15 @@ def behind_changes(
 
     Each is asked its certificates in turn, over other numbers each time: what keeps an answer of
     an earlier call shows it then, and so does what few numbers show. Where the certificate's own
-    failures come and go, they are asked more often; and what no certificate explains follows where
+    failures come and go, they are run more often; and what no certificate explains follows where
     its own case, too, comes out right now and then.
 
     Args:
         failures: of other rows than the certificate's.
-        first: those of the certificate; where all are known defects, nothing is asked.
+        first: those of the certificate; where all are known defects, nothing is run.
         fickle: those of them that come and go, see ``changeable``.
         explains: whether one judgement is the cause of another on the same case.
-        bench: with no time left, nothing is asked.
+        bench: with no time left, nothing is run.
     """
     wrong = [f for f in failures if _may_follow(f.judgement)]
     met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}

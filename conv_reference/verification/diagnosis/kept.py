@@ -1,7 +1,7 @@
 """What fails only because of what a target keeps between calls: one fault, in whatever it shows.
 
 A buffer that is handed out again, a graph, a kernel of an earlier call: each shows in a dozen rows,
-as numbers, gradients, memory and raises. So some cases of each are asked once more of a target
+as numbers, gradients, memory and raises. So some cases of each are run once more on a target
 whose module is loaded anew for every call. What comes out right there is of what was kept; what
 fails there is a fault of its own.
 """
@@ -49,7 +49,7 @@ def filed_under_what_is_kept(faults: Sequence[Fault], groups: Groups, bench: Ben
     Args:
         faults: in their order.
         groups: the failures of each kind; filled with one that shows by itself, where it takes one.
-        bench: where the target has no module to load, or no time is left, nothing is asked.
+        bench: where the target has no module to load, or no time is left, nothing is run.
     """
     if not bench.target.importable or bench.target.offer is not None:
         return [*faults]
@@ -126,7 +126,7 @@ def smallest_alone(failure: Failure, bench: Bench, elsewhere: Case | None) -> Fa
 
     Args:
         failure: of what is kept.
-        bench: what is asked.
+        bench: where cases are run again.
         elsewhere: the smallest case of the same failure in another dtype, where that is known.
     """
     shown = [failure]
@@ -194,7 +194,7 @@ def _on_others(case: Case) -> Case:
 
 
 def _passes(target: Target, case: Case, row: str, settings: Settings) -> bool:
-    """Whether it is answered, and rightly: what is refused says nothing."""
+    """Whether it is answered, and rightly: what is refused shows nothing."""
     verdicts = _verdicts(target, case, row, settings)
     return bool(verdicts) and verdicts <= {Verdict.EXACT, Verdict.ROUNDED}
 

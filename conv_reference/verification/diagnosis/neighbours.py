@@ -12,9 +12,9 @@ from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
-_MOST_PRODUCTS = 2_000_000  # of a case that is asked
+_MOST_PRODUCTS = 2_000_000  # of a case that is run
 _NUMBERS = (Values.COUNTING, Values.BALANCED, Values.HEAVY_INPUT, Values.HEAVY_WEIGHT)
-# With how many seeds the smallest case itself is asked again, and with how many it has to fail:
+# With how many seeds the smallest case itself is run again, and with how many it has to fail:
 _FEW, _OF_FEW = 9, 5  # of a fault that shows in most of them
 _MANY, _OF_MANY = 45, 5  # of one that shows now and then
 _CHANCE = 1e-4  # that a case which fails as often passes all the seeds of a neighbour
@@ -34,7 +34,7 @@ class Neighbours:
     def fails(self, cases: Iterable[Case]) -> dict[Case, bool]:
         """Whether each fails in the same way; one that was not judged has no answer.
 
-        One that passes is asked over other numbers, too: on some a fault does not show.
+        One that passes is run over other numbers, too: on some a fault does not show.
         """
         answers = self.answers(case for case in cases if products(case) <= _MOST_PRODUCTS)
         for further in self.seeds[1:]:
@@ -50,7 +50,7 @@ class Neighbours:
         """Whether each fails with the values that it has, drawn with this seed.
 
         Args:
-            cases: to be asked.
+            cases: to be run.
             further: added to the seed of what is drawn.
         """
         judged = self.bench.judged_once(cases, further)
@@ -76,11 +76,11 @@ class Neighbours:
 
 
 def neighbours_of(start: Failure, bench: Bench, is_own: Condition) -> Neighbours | None:
-    """What asks the cases around one; None where a neighbour that passes would prove nothing.
+    """What runs the cases around one; None where a neighbour that passes would prove nothing.
 
-    A check may draw what it asks, such as where a NaN stands, so that the case fails with some
-    seeds alone: then a neighbour is asked with so many that one like it would hardly pass them all.
-    Where a fault shows over integers, those over which it does are asked of the neighbours, too.
+    A check may draw what it tries, such as where a NaN stands, so that the case fails with some
+    seeds alone: then a neighbour is run with so many that one like it would hardly pass them all.
+    Where a fault shows over integers, those over which it does are put to the neighbours, too.
     """
     asked, case = Neighbours(start, bench, is_own), start.case
     tried = range(_FEW)

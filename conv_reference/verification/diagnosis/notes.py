@@ -1,4 +1,4 @@
-"""What a report says besides its verdicts: what was taken for granted, and what was not asked."""
+"""What a report says besides its verdicts: what was taken for granted, and what was not tried."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iter
 
 
 def assumed(target: Target) -> Iterator[Note]:
-    """What is taken for granted: where it is otherwise, all looks wrong, or less is asked."""
+    """What is taken for granted: where it is otherwise, all looks wrong, or less is tried."""
     if target.operator.meaning:
         said = f"judged as {target.operator.name}: {target.operator.meaning}"
         yield Note(NoteKind.ASSUMED, said)
@@ -44,7 +44,7 @@ def assumed(target: Target) -> Iterator[Note]:
 
 
 def unoffered(target: Target) -> Iterator[Note]:
-    """What an adapter does not offer of what is asked of others: a cell that stays empty."""
+    """What an adapter does not offer of what others are tried in: a cell that stays empty."""
     offer = target.offer
     if offer is None:
         return
@@ -71,7 +71,7 @@ def silent(
 ) -> Iterator[Note]:
     """The rows of which nothing was seen, and why.
 
-    Either no case had anything to ask (group decomposition where none has groups), or what came
+    Either no case had anything to check (group decomposition where none has groups), or what came
     before ended each of them: where Y or a gradient has a wrong shape, its numbers are not read.
 
     Args:
@@ -107,14 +107,14 @@ def silent(
 
 
 def _asks_for(row: Row, case: Case) -> bool:
-    """Whether the case asks for the row's quantity of the first order; for any other all do."""
+    """Whether the case computes the row's quantity of the first order; for any other all do."""
     leaf = QUANTITIES[row.quantity].leaf if row.quantity else ""
     needs_bias = row.of_bias or leaf == "b"
     return leaf in case.requires_grad and (case.bias or not needs_bias)
 
 
 def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
-    """What a sweep leaves out that a default run asks."""
+    """What a sweep leaves out that a default run tries."""
     others = [check.name for check in checks if check != certifying()]
     if wanted.sweep != Sweep.DEFAULT and not wanted.is_single and others:
         left = f"not asked: {len(others)} other checks"
@@ -156,7 +156,7 @@ _MOST_LEFT_OUT = 8  # names; of more the number is reported
 
 
 def _left_out(asked: Sequence[str]) -> list[str]:
-    """The rows that are not asked for."""
+    """The rows that are not requested."""
     return sorted(
         entry.name
         for entry in catalogue.entries()
@@ -165,7 +165,7 @@ def _left_out(asked: Sequence[str]) -> list[str]:
 
 
 def unrequested(wanted: Request, device: str) -> Iterator[Note]:
-    """What a green of this run does not speak of, and the option that asks for it."""
+    """What a green of this run does not cover, and the option that does."""
     parts = []
     if wanted.case is not None:
         parts.append("anything but this case")

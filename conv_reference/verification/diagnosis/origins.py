@@ -1,8 +1,8 @@
 """Which failure follows from which: one cause is reported once, what follows from it under it.
 
 A wrong number, shape or raise of the certificate shows in laws, modes and memory as well. Whether
-it does is not guessed from the run as a whole: each failing case is asked its certificate, with all
-gradients, and then the simpler modes that its row is made of. What none of them explains is a
+it does is not guessed from the run as a whole: the certificate of each failing case is run, with
+all gradients, and then the simpler modes that its row is made of. What none of them explains is a
 fault of its own, however many others there are.
 """
 
@@ -28,7 +28,7 @@ _IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECAS
 _GRAPH = re.compile(r"not have been used in the graph|does not require grad")  # as torch does
 _ESCAPED = "escaped from inside a function being vmapped"  # as torch does
 _FREED = "backward through the graph a second time"  # the same
-_SHAPE = "returned an invalid gradient"  # as torch says it
+_SHAPE = "returned an invalid gradient"  # as torch writes it
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
 
@@ -40,7 +40,7 @@ class Group:
     also: dict[str, None] = field(default_factory=dict)
     # Those of them whose own faults could not be seen: what they follow from comes and goes.
     hidden: dict[str, None] = field(default_factory=dict)
-    # Those that are laid to it for want of time: whether they follow was not asked.
+    # Those that are attributed to it for want of time: whether they follow was not tried.
     unasked: dict[str, None] = field(default_factory=dict)
 
 
@@ -110,10 +110,10 @@ def _origins(
     Args:
         failures: of other rows than the certificate's.
         first: those of the certificate.
-        bench: what is asked.
-        hidden: filled with those, by their identity, that are laid to what comes and goes.
+        bench: where cases are run again.
+        hidden: filled with those, by their identity, that are attributed to what comes and goes.
         unasked: the same with those for which there was no time: they may follow from what they
-            are laid to.
+            are attributed to.
     """
     asked, reached = _sample(failures), set[int]()
     origins = _found(asked, bench, bench.certificates_of, explains, disturbs, reached=reached)
@@ -122,7 +122,7 @@ def _origins(
     left = [f for f in asked if id(f) not in origins]
     if left:
         origins |= behind_changes(left, first, fickle, explains, bench)
-    # What is laid to them need not follow: a fault that is always there would show just so.
+    # What is attributed to them need not follow: a fault that is always there would show just so.
     come_and_go = {kind_of(f).in_any_dtype for f in fickle}
     hidden |= {key for key, f in origins.items() if kind_of(f).in_any_dtype in come_and_go}
     simpler = [f for f in asked if id(f) not in origins]
@@ -145,7 +145,7 @@ def _origins(
 
 
 def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:
-    """What failures follow from that were met under a setting: they are asked under it again."""
+    """What failures follow from that were met under a setting: they are run under it again."""
     found: _Origins = {}
     for setting in sorted({failure.judgement.setting for failure in failures} - {""}):
         those = [failure for failure in failures if failure.judgement.setting == setting]
@@ -162,9 +162,9 @@ def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:
 
 
 def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins:
-    """Of hanging cases that there was no time to ask again: what the same row's follow from.
+    """Of hanging cases that there was no time to run again: what the same row's follow from.
 
-    Each takes its limit whenever it is asked, so that a dtype may be as far as the clock allows.
+    Each takes its limit whenever it is run, so that a dtype may be as far as the clock allows.
     """
     hung = [f for f in asked if f.judgement.crash is not None and f.judgement.crash.hung]
     usual = {f.judgement.check: origins[id(f)] for f in reversed(hung) if id(f) in origins}
@@ -176,7 +176,7 @@ def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins
 
 
 def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench) -> _Origins:
-    """The certificate's failure of which each would be a consequence, had its case been asked.
+    """The certificate's failure of which each would be a consequence, had its case been run.
 
     That of its own dtype where there is one; a known defect is none.
     """
@@ -227,13 +227,13 @@ def _found(
     *are_behind: Callable[[Judgement, Judgement], bool],
     reached: set[int] | None = None,
 ) -> _Origins:
-    """What each failure follows from, among how the cases fail that are asked for it.
+    """What each failure follows from, among how the cases fail that are run for it.
 
     Of several reasons to lay it to another failure, the first that finds one counts.
 
     Args:
-        failures: that are to be laid to others.
-        bench: what is asked.
+        failures: that are to be attributed to others.
+        bench: where cases are run again.
         questions: the cases of a failure.
         are_behind: whether one judgement is the cause of another.
         reached: filled with the failures, by their identity, of which any case has an answer.
@@ -298,7 +298,7 @@ def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
 def disturbs(origin: Judgement, judgement: Judgement) -> bool:
     """Whether an argument that the call changes is the cause of another failure on its case.
 
-    The same change shows in other rows; a check that asks twice reads other numbers the second
+    The same change shows in other rows; a check that calls twice reads other numbers the second
     time; and torch, or the memory's layout, may not let it be written to.
     """
     if origin.check != CHANGED or judgement.check == CHANGED:
@@ -316,7 +316,7 @@ def writes_in_place(judgement: Judgement) -> bool:
 
 
 def misses_a_graph(judgement: Judgement) -> bool:
-    """Whether torch raised for it was asked to differentiate what rests on nothing."""
+    """Whether torch raised because it had to differentiate what rests on nothing."""
     thrown = judgement.thrown
     return thrown is not None and not thrown.place and bool(_GRAPH.search(thrown.message))
 

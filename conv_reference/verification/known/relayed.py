@@ -3,7 +3,7 @@
 Most implementations call torch's convolution somewhere, in the backward pass above all, or are
 made of its matrix products. Whether one does is watched and not guessed: a dispatch mode sees every
 operation, and those within an operator of the target's own. And whether a failure is torch's is
-asked of the failing case itself. It is judged again twice: with these operations carried out in
+tried on the failing case itself. It is judged again twice: with these operations carried out in
 float64 and without oneDNN, where what fails as well is the target's; and with torch's answer to
 each held against that, for torch must be seen to err.
 """
@@ -48,7 +48,7 @@ from conv_reference.verification.work.messages import Broken
 TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
 _FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher does
 _PRODUCT = "matrix product"
-IN_TORCH = "an operation of torch's own"  # what a process says that it is at
+IN_TORCH = "an operation of torch's own"  # what a process reports that it is at
 
 
 def torchs(
@@ -69,7 +69,7 @@ def relayed(
     """Those of torch's defects that the target may meet, for it calls torch there.
 
     They are narrowed to what the target has torch do: where its backward pass is its own, to Y.
-    None of them is expected to show. Whether a failure is one is asked of its own case, see
+    None of them is expected to show. Whether a failure is one is tried on its own case, see
     ``judged_exactly``.
 
     Args:
@@ -161,7 +161,7 @@ def is_right_without(judgement: Judgement, exactly: Any) -> bool:
 def errs_again(judgement: Judgement, beside: Any) -> bool:
     """Whether a case fails alike once more, while torch answers wrongly or ends the process.
 
-    So a target that fails now and then is not excused because it was right when asked again.
+    So a target that fails now and then is not excused because it was right when run again.
 
     Args:
         judgement: the failure.
@@ -183,7 +183,7 @@ def _failing(judged: Iterable[Judgement]) -> frozenset[tuple[str, str]]:
 def in_each_quantity(defect: Defect) -> Defect:
     """The defect as it may show in a target: a NaN in torch's Y may be in the columns for a dK.
 
-    Wrong numbers are looked for in its own quantities alone; they are many, and each is asked.
+    Wrong numbers are looked for in its own quantities alone; they are many, and each is tried.
     """
     return replace(defect, quantities=FIRST_ORDER) if defect.actual else defect
 
@@ -248,7 +248,7 @@ class ListenerBeside(_Listener):
     def carried_out(self, operation: Any, args: Any, kwargs: Any) -> Any:
         """Torch's own answer; where it is wrong, that is remembered.
 
-        Torch is asked first: what it reads of freed memory must not be the right answer.
+        Torch is called first: what it reads of freed memory must not be the right answer.
         """
         self._about_to(IN_TORCH)
         try:
@@ -301,7 +301,7 @@ _KEYS = {
 
 
 def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | None:
-    """A case in which the defect would be met, with both gradients asked for."""
+    """A case in which the defect would be met, with both gradients requested."""
     for case in (*map(Case.parse, defect.shows), *cases):
         if defect.concerns(case):
             both = in_reach(target, replace(case, requires_grad="XK"))

@@ -20,7 +20,7 @@ _OF_A_CASE = re.compile(rf"{_DTYPES}|(?<!\.py:)(?<!\d)-?\d+(?:, ?-?\d+)*")
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is asked for, where it is mapped over a further dimension (``torch.func.vmap``).
+    """What is requested, where it is mapped over a further dimension (``torch.func.vmap``).
 
     >>> str(Quantity("Y", ("X", "K"), (1, 0)))
     'Y mapped over X (in_dims 1), K (in_dims 0)'
@@ -82,7 +82,7 @@ class Crash:
 
     how: str  # "killed by SIGSEGV", "did not return within 20 s", "left with status 3"
     said: str = ""  # the end of what it wrote to standard error
-    asked: str = ""  # what the target was asked for last, where that is not the item itself
+    asked: str = ""  # the case that the target had last, where that is not the item itself
     hung: bool = False  # whether it did not return in time
     again: str = ""  # what came of it alone, in a new process, where that was something else
     left: bool = False  # whether it was left by a call that ends it, with a status
@@ -126,7 +126,7 @@ class Judgement:
 
     @property
     def lacks_gradient(self) -> bool:
-        """Whether there is no gradient at all where one was asked for."""
+        """Whether there is no gradient at all where one was requested."""
         return self.actual == NO_GRADIENT
 
     @property

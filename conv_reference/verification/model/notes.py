@@ -12,13 +12,13 @@ class NoteKind(StrEnum):
     ASSUMED = "assumed"  # taken for granted: where it is otherwise, all looks wrong
     EVER = "ever"  # what all runs of a store have judged
     OBSERVED = "observed"  # of the target, and neither right nor wrong
-    NOT_ASKED = "not asked"  # checks that had nothing to ask, or were not chosen
+    NOT_ASKED = "not asked"  # checks that had nothing to judge, or were not chosen
     NOT_TRIED = "not tried"  # cases that were left out, for a known defect may crash there
     TRIED_ELSEWHERE = "tried elsewhere"  # such cases, with other instructions of the processor
     NOT_REMEMBERED = "not remembered"  # failing cases, for the folder cannot be written
-    NOT_REQUESTED = "not requested"  # what an option would ask
+    NOT_REQUESTED = "not requested"  # what an option would try
     NEVER_RUN = "never run"  # lines of the target's own that no case reached
-    NOT_CHECKED = "not checked"  # what no option asks
+    NOT_CHECKED = "not checked"  # what no option tries
     NOT_REACHED = "not reached"  # cases that the clock, or an interrupt, left over
 
 
@@ -35,11 +35,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """What the engine itself failed on; ``str`` is what the report says of it."""
+    """What the engine itself failed on; ``str`` is what the report shows of it."""
 
     check: str  # or what was done when the cases had been judged: "the audit"
     case: str  # its text form; empty where it was no case
-    error: str  # the exception and what it says
+    error: str  # the exception and its message
 
     def __str__(self) -> str:
         return f"{self.case or self.check}: {self.error}"

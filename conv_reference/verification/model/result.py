@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     EXACT = "exact"  # agrees bit for bit with the oracle
     ROUNDED = "rounded"  # not exact, within a derived rounding bound
     PERMISSIVE = "permissive"  # answered arguments for which there is no convolution
-    UNSUPPORTED = "unsupported"  # said so; neither right nor wrong
+    UNSUPPORTED = "unsupported"  # declared so; neither right nor wrong
     RAISED = "raised"  # threw on a valid geometry
     WRONG = "wrong"  # outside the bound, or a law or a mode is broken
     CRASHED = "crashed"  # killed the process, or did not return in time
@@ -60,7 +60,7 @@ class Finding:
     case: str = ""  # the text form of the whole case
     snippet: str = ""  # a few lines of Python that show it
     cause: str = ""  # a guess, worded as one; empty without
-    circumstances: str = ""  # what the failing cases have in common; empty where that says little
+    circumstances: str = ""  # what the failing cases have in common; empty where that shows little
     occurrences: int = 1  # cases of the run that failed in this way
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
@@ -90,14 +90,14 @@ class CheckResult:
     known: bool = False  # every failure in it is a known defect
     real: bool = False  # over real operands, where rounded within the direct bound is the best
     raises: bool = False  # whether it, or a part of it, is unsupported for a transform raises there
-    optional: bool = False  # whether it asks for what the contract does not promise
+    optional: bool = False  # whether it tries what the contract does not promise
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
     # How many judgements had how many whole bits at the least, of those that rounded.
     bits: tuple[tuple[int, int], ...] = ()
 
     @property
     def has_refusals(self) -> bool:
-        """Whether all or some of what was asked is unsupported, and so was not judged."""
+        """Whether all or some of what was tried is unsupported, and so was not judged."""
         return self.verdict == Verdict.UNSUPPORTED or self.unsupported > 0
 
 
@@ -130,7 +130,7 @@ class Report:
     unjudged: tuple[Unjudged, ...] = ()  # what the engine itself failed on
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: everything in them is unsupported
-    silent: int = 0  # of those judged: their check asks nothing of such sizes
+    silent: int = 0  # of those judged: for such sizes their check has nothing to check
     strict: bool = False  # whether a permissive target does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock
     # What differs from torch's convention in how it was called: "X as NHWC"; and the same as
@@ -169,7 +169,7 @@ class Report:
 
     @property
     def is_barely_answered(self) -> bool:
-        """Whether the target has refused nearly all cases that it was asked."""
+        """Whether the target has refused nearly all cases that it was given."""
         return self.judged - self.refused < LEAST_ANSWERED * self.judged
 
     @property

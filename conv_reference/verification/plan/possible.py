@@ -1,4 +1,4 @@
-"""What a target can be asked for: of each proposed case the nearest one that is possible.
+"""What a target supports: of each proposed case the nearest one that is possible.
 
 Whoever plans, repeats or takes a case apart asks here: nothing above the target, a trial and its
 checks restricts a case by itself, or falls back to sparse values (a test reads the sources).
@@ -17,7 +17,7 @@ from conv_reference.verification.trial.values import case_operands, is_exact
 
 
 def in_reach(target: Target, case: Case) -> Case:
-    """The nearest case that the target can be asked for, with the values that it has.
+    """The nearest case that the target supports, with the values that it has.
 
     Where a word alone gives opposite sides different paddings, both have the larger of the two.
     """
@@ -30,12 +30,12 @@ def in_reach(target: Target, case: Case) -> Case:
 
 
 def is_possible(target: Target, case: Case) -> bool:
-    """Whether the target can be asked for exactly this case."""
+    """Whether the target supports exactly this case."""
     return target.restrict(case) == case
 
 
 def is_telling(target: Target, case: Case, seed: int) -> bool:
-    """Whether it can be asked for, by its check, and with values by which a failure proves a fault.
+    """Whether it is supported, by its check, and with values by which a failure proves a fault.
 
     Args:
         target: what it is put to.
@@ -58,7 +58,7 @@ def is_outside(target: Target, geometry: Geometry) -> bool:
 
 
 def as_possible(target: Target, case: Case) -> Case:
-    """The nearest case that the target can be asked for, with values that are exact there.
+    """The nearest case that the target supports, with values that are exact there.
 
     Where sums are too long for dense integers the values are sparse; an operand that repeats
     itself would not be sparse, so none does.
@@ -74,7 +74,7 @@ def as_possible(target: Target, case: Case) -> Case:
 
 
 def dense(target: Target, case: Case) -> Case | None:
-    """The nearest case that the target can be asked for; None where it sums too much to be exact.
+    """The nearest case that the target supports; None where it sums too much to be exact.
 
     Args:
         target: what it is put to.
@@ -85,7 +85,7 @@ def dense(target: Target, case: Case) -> Case | None:
 
 
 def require_possible(target: Target, case: Case) -> Case:
-    """The case, where the target can be asked for it.
+    """The case, where the target supports it.
 
     Raises:
         ValueError: when there is no such check, or neither the target nor the check can be asked
@@ -112,7 +112,7 @@ def require_possible(target: Target, case: Case) -> Case:
 
 
 def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
-    """The geometry, where the target can be asked for it.
+    """The geometry, where the target supports it.
 
     Raises:
         ValueError: when it cannot; says the nearest that it can.

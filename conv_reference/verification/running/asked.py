@@ -1,4 +1,4 @@
-"""What is asked, put to a target: from the place where it runs to the report of its run."""
+"""What is requested, put to a target: from the place where it runs to the report of its run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from conv_reference.verification.work.backend import Backend
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What ``verify`` is asked, checked, before anything is known of the target."""
+    """What is requested of ``verify``, checked, before anything is known of the target."""
 
     wanted: Request
     settings: Settings
@@ -56,7 +56,7 @@ class Asked:
 
 
 def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
-    """The report of the run that is asked for, but for its seconds.
+    """The report of the run that is requested, but for its seconds.
 
     Args:
         asked: may be more than this target offers, which then is left out.
@@ -114,7 +114,7 @@ def _offered(wanted: Request, target: Target) -> Request:
     """The request in the dtypes that an adapter offers.
 
     Raises:
-        ValueError: when it offers none of those that are asked for.
+        ValueError: when it offers none of those that are requested.
     """
     if target.offer is None:
         return wanted
@@ -136,7 +136,7 @@ def _without(wanted: Request, refused: Sequence[torch.dtype]) -> Request:
 
 
 def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:
-    """What the target refuses; torch's own, and a single case, are not asked for that.
+    """What the target refuses; torch's own, and a single case, are not tried for that.
 
     Raises:
         TargetError: when it is a layer that convolves with what it computes from its kernel.
@@ -198,7 +198,7 @@ def _kept(
 
 
 def _recalled(remembered: Sequence[Case], target: Target, wanted: Request) -> list[Case]:
-    """Of what failed before all that is asked for: in its dtypes, and of its checks."""
+    """Of what failed before all that is requested: in its dtypes, and of its checks."""
     if wanted.is_single:
         return []
     names = {check.name for check in selected_checks(target, wanted.checks)}

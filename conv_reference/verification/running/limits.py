@@ -2,7 +2,7 @@
 
 Some fifty small cases, in which one thing at a time differs from a plain one, are put to it before
 the plan is drawn. What it refuses of them, and what all it accepts has not, is outside of its
-domain: it is reported once, and asked for no further.
+domain: it is reported once, and not tried any further.
 """
 
 from __future__ import annotations

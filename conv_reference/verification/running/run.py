@@ -123,7 +123,7 @@ class Run:
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
         gathered = self._findings(tally, done.after, progress)
         interrupted = done.after.interrupted
-        for failure in gathered.more:  # some are of the certificate, which may not be asked for
+        for failure in gathered.more:  # some are of the certificate, which may not be requested
             tally.add(failure.case, _of_rows([failure.judgement], rows))
         crashed = sum(isinstance(result, Crash) for _, result in outcome.results)
         said = (
@@ -159,7 +159,7 @@ class Run:
         return report if sweep is None else sweep.counted(report)
 
     def _swept(self, progress: Progress) -> Swept | None:
-        """Every geometry up to the limits that are asked for; None where none are."""
+        """Every geometry up to the limits that are requested; None where none are."""
         wanted = self.wanted
         if wanted.limit is None:
             return None
@@ -199,7 +199,7 @@ class Run:
 
     def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:
         if auditor is None and not self.backend.is_here:
-            return Audit()  # it was not asked for
+            return Audit()  # it was not requested
         return audit.audit(outcome.results, self.target, auditor, self.settings)
 
     def _elsewhere(self, spared: Spared, outcome: Judged, *, interrupted: bool) -> Elsewhere:
@@ -235,7 +235,7 @@ class Run:
         return [check for check in all_checks().values() if check.name in named]
 
     def _rows(self, chosen: Plan) -> Set[str]:
-        """Those that are asked for."""
+        """Those that are requested."""
         return selected_rows(self._checks(chosen), self.wanted.checks)
 
     def _findings(self, tally: Tally, after: _After, progress: Progress) -> Gathered:
@@ -346,7 +346,7 @@ class _CarriedOut:
         return tally
 
     def silent(self, rows: Set[str]) -> int:
-        """Cases of which none of these rows asked anything: of such sizes there is nothing."""
+        """Cases on which none of these rows had anything to check, being of such sizes."""
         results = (result for _, result in self.outcome.results if not isinstance(result, Crash))
         other = (judgements for _, judgements in self.elsewhere.results)
         return sum(not _of_rows(result, rows) for result in (*results, *other))
@@ -357,7 +357,7 @@ def _of_rows(judgements: Sequence[Judgement], rows: Set[str]) -> list[Judgement]
 
 
 def _unasked(rows: Set[str], outcome: Judged) -> Iterator[Failure]:
-    """What failed in rows that nobody asked for: a known defect may show there alone."""
+    """What failed in rows that nobody requested: a known defect may show there alone."""
     for case, result in outcome.results:
         for judgement in () if isinstance(result, Crash) else result:
             if judgement.check not in rows and judgement.verdict in FAILURES:
@@ -383,7 +383,7 @@ def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
 
 
 def _unsupported(target: Target, check: Check, row: Row) -> str | None:
-    """Why a row cannot be asked: its check cannot, or it is a gradient's, and there is none."""
+    """Why a row cannot be checked: its check cannot, or it is a gradient's, and there is none."""
     reason = check.unsupported(target) or unseen(target, row)
     if reason is None and row.quantity in GRADIENTS:
         return lacking(target, ("vjp",))

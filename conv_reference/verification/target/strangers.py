@@ -140,7 +140,7 @@ class _Function:
     several: Mapping[str, tuple[str, ...]]  # the options that are several parameters
     dictionary: str | None  # the parameter that takes options by their names
     by_position: bool
-    read: set[str]  # keys of the dictionary that were asked for so far
+    read: set[str]  # keys of the dictionary that were requested so far
 
     def bound(self, settings: Mapping[str, Any]) -> Bound:
         """A function of X, K and b."""

@@ -1,4 +1,4 @@
-"""What is verified: its name, how it is called, and which cases it can be asked for."""
+"""What is verified: its name, how it is called, and which cases it supports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def options_of(operator: Operator) -> tuple[str, ...]:
 
 
 def settled_remainder(operator: Operator, parameters: Container[str]) -> Pair | None:
-    """None of output_padding, where a transposed convolution cannot be asked for any."""
+    """None of output_padding, where a transposed convolution supports none."""
     transposed = operator is CONV_TRANSPOSE2D
     return (0, 0) if transposed and "output_padding" not in parameters else None
 
@@ -72,7 +72,7 @@ class Call:
 
     @property
     def leaves(self) -> dict[str, Tensor]:
-        """X, K and b by the name of their gradient, those that ask for one."""
+        """X, K and b by the name of their gradient, those that require one."""
         named = {name: self.arguments[name[1:]] for name in GRADIENTS}
         return {n: leaf for n, leaf in named.items() if leaf is not None and leaf.requires_grad}
 
@@ -83,7 +83,7 @@ def _unwatched(_: Case) -> None:
 
 @dataclass(frozen=True)
 class Offer:
-    """What an adapter says that its framework has; the rest is not asked."""
+    """What an adapter declares that its framework has; the rest is not tried."""
 
     framework: str  # name and version
     dtypes: tuple[str, ...]
@@ -101,7 +101,7 @@ class Target:
     options: frozenset[str]  # those of OPTIONS that can be varied
     operator: Operator = CONV2D  # what it should compute
     importable: bool = False  # whether the name leads back to it
-    always_biased: bool = False  # an instance with a bias cannot be asked for none
+    always_biased: bool = False  # an instance with a bias cannot be called without
     has_channels: bool = True  # False for a layer over (N, H, W)
     is_line: bool = False  # over (N, C, L), which is judged as (N, C, 1, L)
     is_module: bool = False
@@ -116,8 +116,8 @@ class Target:
     single_sample: bool = False  # whether it takes one sample, without a dimension for several
     sides: bool = False  # whether opposite sides may be padded differently
     same_padding: bool = False  # whether its padding is a word: none, or that of SAME
-    pads: str = ""  # one of OWN_PADDINGS, where it pads so whatever is asked
-    forward_only: bool = False  # whether no gradient is asked of it
+    pads: str = ""  # one of OWN_PADDINGS, where it pads so whatever is requested
+    forward_only: bool = False  # whether no gradient is requested of it
     over_arrays: bool = False  # whether torch's graph is the adapter's: it takes numpy arrays
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
     signature: str = ""  # of the implementation, as a person reads it; empty where it has none
@@ -131,9 +131,9 @@ class Target:
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
     offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
-    domain: Domain = EVERYWHERE  # outside of it nothing is asked
-    padding_modes: tuple[Mode, ...] = ("zeros",)  # those that it can be asked for
-    # Called with what it is about to be asked for: so that it is known what killed the process.
+    domain: Domain = EVERYWHERE  # outside of it nothing is tried
+    padding_modes: tuple[Mode, ...] = ("zeros",)  # those that it supports
+    # Called with the case that follows: so that it is known what killed the process.
     about_to: Callable[[Case], None] = _unwatched
 
     @property
@@ -163,7 +163,7 @@ class Target:
         return tuple(name for name in options_of(self.operator) if name not in without)
 
     def restrict(self, case: Case) -> Case:
-        """The nearest case that the target can be asked for."""
+        """The nearest case that the target supports."""
         bias = case.bias if "bias" in self.options else self.always_biased
         asked = "" if self.forward_only else case.requires_grad
         asked = asked if bias else asked.replace("b", "")
@@ -173,7 +173,7 @@ class Target:
         return case if self.offer is None else _offered(case, self.offer)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
-        """The nearest geometry that the target can be asked for, inside its domain."""
+        """The nearest geometry that the target supports, inside its domain."""
         restricted = self._restricted(geometry)
         if restricted in self.domain:
             return restricted
@@ -185,7 +185,7 @@ class Target:
         return self.domain.anchor
 
     def can_be_asked(self, geometry: Geometry) -> bool:
-        """Whether it can be asked for just these sizes; SAME, say, is of one padding for each."""
+        """Whether it supports just these sizes; SAME, say, is of one padding for each."""
         return self.restrict_geometry(geometry) == geometry
 
     def with_thresholds(self, constants: tuple[int, ...]) -> Target:
@@ -193,10 +193,10 @@ class Target:
         return replace(self, constants=tuple(sorted({*self.constants, *constants})))
 
     def within(self, where: str) -> Target:
-        """The same, asked for what is inside of a domain, and of its own, alone.
+        """The same, restricted to what is inside of a domain, and of its own.
 
         Raises:
-            ValueError: when it can be asked for nothing there, or only for what is too large to be
+            ValueError: when it supports nothing there, or only what is too large to be
                 tried by the thousand; one line.
         """
         if where in {"", self.domain.where}:

@@ -121,7 +121,7 @@ class Convention:
 
 
 def tiny(own: Stranger, convention: Convention) -> Geometry | None:
-    """The tiny case, as far as the convention can be asked for it; None where it cannot.
+    """The tiny case, as far as the convention supports it; None where it cannot.
 
     Of an instance the kernel's shape says whether it can be of the convention's form.
     """
@@ -150,7 +150,7 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
     Args:
         own: the stranger.
         convention: how it is called.
-        geometry: another than the tiny one, that the convention can be asked for.
+        geometry: another than the tiny one, that the convention supports.
     """
     geometry = tiny(own, convention) if geometry is None else geometry
     if geometry is None:

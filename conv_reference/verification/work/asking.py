@@ -44,8 +44,8 @@ class Asking:
     def ask(self, function: Callable[[Any, Any, Any], Any], item: Any, argument: Any) -> Any:
         """What the function makes of it there: its result, ``Broken``, or a ``Crash``.
 
-        A process that ends is begun anew, and asked once more, where it had answered before: what
-        ended it may be what was asked earlier.
+        A process that ends is begun anew, and given the item once more, where it had answered
+        before: what ended it may be an earlier item.
 
         Args:
             function: called as ``function(target, item, argument)``, by its name; the target is

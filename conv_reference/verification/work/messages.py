@@ -1,4 +1,4 @@
-"""What a child process and its parent say to each other."""
+"""What a child process and its parent send each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     Target = Any  # its module imports torch, which children are started without
 
-NO_TARGET = ""  # in place of a target's name, where what is asked needs none
+NO_TARGET = ""  # in place of a target's name, where what is run needs none
 CALLED = "called"  # where a child is that tries how its target is to be called
 LOST = 74  # the status of a process that lost its device; EX_IOERR of sysexits.h
 
@@ -46,7 +46,7 @@ class Start:
     full_run: bool  # whether a whole run follows, with every check
     only_describe: bool = False  # whether no work follows
     bare: bool = False  # whether nothing is imported that the target does not import
-    environment: tuple[tuple[str, str], ...] = ()  # what is set there, before torch is asked
+    environment: tuple[tuple[str, str], ...] = ()  # what is set there, before torch is called
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Described:
 
 @dataclass(frozen=True)
 class NoTarget:
-    """In a target's place: what is asked can say where it is, and no more."""
+    """In a target's place: what is run can report where it is, and no more."""
 
     about_to: Callable[[Any], None] = lambda _: None
 
@@ -109,11 +109,11 @@ class Place:
         self._memory = mmap.mmap(descriptor, self.SIZE)
 
     def begin(self, number: int) -> None:
-        """Item by this number is begun; nothing is asked yet."""
+        """Item by this number is begun; nothing is called yet."""
         self._memory[: self._TEXT] = number.to_bytes(8, "little") + bytes(2)
 
     def ask(self, text: str) -> None:
-        """Something else than the item itself is asked of the target."""
+        """Something else than the item itself is put to the target."""
         said = text.encode()[: self.SIZE - self._TEXT]
         self._memory[self._TEXT : self._TEXT + len(said)] = said
         self._memory[self._LENGTH] = len(said).to_bytes(2, "little")
@@ -125,7 +125,7 @@ class Place:
 
     @property
     def asked(self) -> str:
-        """What was asked last for this item, where that was not the item itself; or empty."""
+        """What was called last for this item, where that was not the item itself; or empty."""
         length = min(int.from_bytes(self._memory[self._LENGTH], "little"), self.SIZE - self._TEXT)
         return self._memory[self._TEXT : self._TEXT + length].decode(errors="replace")
 
@@ -142,7 +142,7 @@ class Broken:
 
     @property
     def error(self) -> str:
-        """Its last line: the exception and what it says."""
+        """Its last line: the exception and its message."""
         return self.traceback.strip().splitlines()[-1]
 
 

@@ -26,7 +26,7 @@ from conv_reference.verification.work import descent
 from conv_reference.verification.work.starting import memory_file, popen, tail
 
 FORKS = sys.platform == "linux"
-# What is asked, and the number of a process; of a fork what is imported for the next.
+# What is requested, and the number of a process; of a fork what is imported for the next.
 MESSAGE = struct.Struct("=ci")
 ANSWER = struct.Struct("=i")
 FORK, STATUS, READY = b"f", b"s", b"r"  # to get ready is not answered
@@ -75,7 +75,7 @@ class Process(ABC):
         self.wait(_LAST)
 
     def seen(self) -> descent.Seen | None:
-        """What the system says of it."""
+        """What the system reports of it."""
         return descent.seen(self.pid) if self.pid else None
 
     @abstractmethod
@@ -83,7 +83,7 @@ class Process(ABC):
         """Whether it has come to be, and to its end.
 
         Args:
-            seen: what the system says of it.
+            seen: what the system reports of it.
         """
 
     def said(self) -> bytes:
@@ -234,7 +234,7 @@ class Server:
         return self._process.poll() is not None or self._is_lost
 
     def fork(self, fds: tuple[int, int, int], ahead: int) -> int:
-        """Ask for a process; its place among all that were asked for.
+        """Request a process; its place among all that were.
 
         Args:
             fds: that it is handed.
@@ -249,12 +249,12 @@ class Server:
         return self._asked - 1
 
     def get_ready(self) -> None:
-        """Ask for the imports that every check needs; one that has ended is not asked."""
+        """Request the imports that every check needs; nothing of one that has ended."""
         with contextlib.suppress(OSError):
             self._socket.sendall(MESSAGE.pack(READY, EVERY_CHECK), socket.MSG_DONTWAIT)
 
     def number(self, place: int) -> int:
-        """The number of the process that was asked for in this place; 0 where the server died."""
+        """The number of the process that was requested in this place; 0 where the server died."""
         while len(self._numbers) <= place:
             self._numbers.append(self._answer() or 0)
         return self._numbers[place]
