@@ -61,7 +61,7 @@ def unoffered(target: Target) -> Iterator[Note]:
             yield Note(NoteKind.NOT_ASKED, f"{said}: {what} {', '.join(names)}")
 
 
-def silent(
+def unseen(
     checks: Sequence[Check],
     rows: Set[str],
     seen: Set[str],

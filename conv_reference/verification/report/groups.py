@@ -75,12 +75,12 @@ class Group:
     @property
     def rows(self) -> tuple[str, ...]:
         """The checks that show it; where they are many, the first of them."""
-        return _few(self.every_row)
+        return _listed(self.every_row)
 
     @property
     def following(self) -> tuple[str, ...]:
         """The checks that fail because of it; where they are many, the first of them."""
-        return _few(self.every_following)
+        return _listed(self.every_following)
 
     @property
     def likewise(self) -> tuple[str, ...]:
@@ -160,11 +160,17 @@ def references(findings: Iterable[Finding]) -> dict[tuple[str, str], tuple[int, 
     return {place: tuple(numbers) for place, numbers in found.items()}
 
 
-def _few(names: Iterable[str]) -> tuple[str, ...]:
-    few = [*dict.fromkeys(map(one_line, names))]
-    if len(few) > _MOST_ROWS + 1:
-        few[_MOST_ROWS:] = [f"{len(few) - _MOST_ROWS} more"]
-    return tuple(few)
+def few(names: Iterable[str]) -> tuple[tuple[str, ...], str]:
+    """The first of the names, each once, and "3 more" for the others; empty where that is all."""
+    every = tuple(dict.fromkeys(map(one_line, names)))
+    if len(every) <= _MOST_ROWS + 1:
+        return every, ""
+    return every[:_MOST_ROWS], f"{len(every) - _MOST_ROWS} more"
+
+
+def _listed(names: Iterable[str]) -> tuple[str, ...]:
+    first, more = few(names)
+    return (*first, more) if more else first
 
 
 def _keys(finding: Finding) -> Iterator[Hashable]:

@@ -14,7 +14,7 @@ from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
-from conv_reference.verification.report.groups import Group, groups
+from conv_reference.verification.report.groups import Group, few, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
     asked,
@@ -124,7 +124,6 @@ _LINKS = re.compile(r"www\.|GH-", re.IGNORECASE)
 # Words and numbers between signs that mean nothing where they stand, or that can be escaped.
 _WORDS = re.compile(r"[^\W\d_](?:\w|[ ,.()%;'’…?!/=+×·≤≥≠<>-]|:(?= ))*")
 _OUTER = " ,.;:"
-_MORE = re.compile(r"[\d,]+ more")
 _HARMLESS = frozenset(" ,()-=+×·≤")
 
 
@@ -216,9 +215,9 @@ def _about(group: Group) -> Iterator[str]:
         yield prose(first.cause)
     if group.likewise:
         yield "\n".join(f"- and likewise in {code(place)}" for place in group.likewise)
-    yield f"Seen in {group.extent}, by {_codes(group.rows)}."
+    yield f"Seen in {group.extent}, by {_codes(group.every_row)}."
     if group.following:
-        yield f"From it follow failures of {_codes(group.following)}."
+        yield f"From it follow failures of {_codes(group.every_following)}."
     if first.circumstances:
         yield quoting(first.circumstances)
     if first.reproduce:
@@ -231,8 +230,9 @@ def _about(group: Group) -> Iterator[str]:
 
 
 def _codes(names: Iterable[str]) -> str:
-    """Names as source; what says how many more there are is a word."""
-    return ", ".join(name if _MORE.fullmatch(name) else code(name) for name in names)
+    """The first of the names as source, and how many more there are in words."""
+    first, more = few(names)
+    return ", ".join([*map(code, first), *filter(None, [more])])
 
 
 def _annotation(report: Report, group: Group, level: str) -> str:

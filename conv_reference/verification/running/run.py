@@ -132,7 +132,7 @@ class Run:
             *done.elsewhere.notes,
             *tally.notes,
             *never_run(self.target.written, self.backend.ran, len(done.tried) - crashed, crashed),
-            *notes.silent(checks, rows, tally.rows, done.tried, self.target, tally.ended),
+            *notes.unseen(checks, rows, tally.rows, done.tried, self.target, tally.ended),
         )
         report = PrintedReport(
             target=self.target.name,
