@@ -1,6 +1,6 @@
 """A device beside the processor: it is waited for, its settings are read, its memory is dirtied.
 
-What is asked of such a device comes to its end later than the call returns, and so do its errors.
+What such a device is given comes to its end later than the call returns, and so do its errors.
 After some of them, an illegal address or a failed assertion, every further call of the process
 fails: the device is lost to it.
 """
@@ -30,7 +30,7 @@ _UNSET = "none"  # torch's word for a library that follows the setting above its
 
 
 def wait() -> None:
-    """Wait until all that was asked of the devices in use is done.
+    """Wait until all that the devices in use were given is done.
 
     Raises:
         RuntimeError: with what went wrong there since they were last waited for.
@@ -41,7 +41,7 @@ def wait() -> None:
 
 
 def lost() -> str:
-    """What the device says that this process has lost, in one line; empty where none is lost."""
+    """What the device reports that this process has lost, in one line; empty where none is lost."""
     try:
         wait()
     except RuntimeError:
@@ -178,7 +178,7 @@ def soil(
 ) -> None:
     """Fill blocks of these sizes with NaN and free them all at once.
 
-    A caching allocator hands out such a block again, as it is, where as much is asked for.
+    A caching allocator hands out such a block again, as it is, where as much is requested.
     """
     held = [
         torch.full(shape, math.nan, dtype=dtype, device=device)

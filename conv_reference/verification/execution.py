@@ -32,8 +32,8 @@ class Settings:
     device: str
     allowed_bits: int | None = None
     varied: bool = True  # whether cuDNN's settings are others now and then
-    brief: bool = False  # whether a check of modes may ask a part of its questions of each case
-    domain: Domain = EVERYWHERE  # where the target is asked
+    brief: bool = False  # whether a check of modes may put a part of its questions to each case
+    domain: Domain = EVERYWHERE  # the sizes for which the target is tried
     strict: bool = False  # whether a refusal on purpose is a failure
 
     def trial(self, target: Target, case: Case) -> Trial:
@@ -52,13 +52,13 @@ class Settings:
 def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
     """Put one case to the target; what it throws is judged, too.
 
-    Beside sums of thousands a wrong 1 looks like rounding. So what rounds over integers is asked
+    Beside sums of thousands a wrong 1 looks like rounding. So what rounds over integers is run
     again over 0 and ±1, where no algorithm errs by as much as 1; the certificate, with thousands
     of cases, looks for that itself, by impulses.
 
     Args:
         target: what is judged.
-        case: one that it can be asked for.
+        case: one that it supports.
         settings: of the run.
     """
     judged = _judged(target, case, settings)
@@ -74,7 +74,7 @@ def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgemen
 
 
 def _over_small(judgement: Judgement, case: Case) -> Judgement:
-    """The judgement of the case over small integers, which says so."""
+    """The judgement of the case over small integers, which states that."""
     explanation = f"over 0 and ±1, {judgement.explanation}"
     return replace(judgement, explanation=explanation, case=judgement.case or case)
 

@@ -37,7 +37,7 @@ from conv_reference.verification.trial.trial import (
 from conv_reference.verification.trial.values import repetitions
 
 ROWS = {name: quantity.row for name, quantity in QUANTITIES.items()}
-_MANY_POSITIONS = 4_000  # from which on a target is asked first whether it is fast enough
+_MANY_POSITIONS = 4_000  # from which on it is measured first whether a target is fast enough
 _PROBE = "n1 c1 h32 w64 o1 k1"
 GRAPHLESS = (
     "Y does not ask for a gradient where arguments do: no backward pass was to be had. "
@@ -168,7 +168,7 @@ def _mended(misfits: Sequence[Misfit]) -> Iterator[Judgement]:
 
 
 def _with_misfits(judgement: Judgement, misfits: Sequence[Misfit]) -> Judgement:
-    """A wrong gradient says what torch has summed, or taken for zeros, on its way."""
+    """A wrong gradient reports what torch has summed, or taken for zeros, on its way."""
     if not misfits:
         return judgement
     said = dict.fromkeys(f"{m}" for m in misfits if m.is_resized or m.shape is None)
@@ -237,7 +237,7 @@ def _requires_grad(trial: Trial, call: Call, observed: Mapping[str, Any]) -> Ite
 
 
 def _has_graph(trial: Trial) -> bool:
-    """Whether Y hangs together with any argument, where each of them asks for a gradient."""
+    """Whether Y hangs together with any argument, where each of them requires a gradient."""
     with target_code("Y"):
         Y = trial.call(requires_grad=trial.case.arguments).forward()
     return isinstance(Y, Tensor) and Y.requires_grad
@@ -250,7 +250,7 @@ def _judged(
     expected: Expected | None,
     settled: Container[str],
 ) -> Iterator[Judgement]:
-    """By the oracle, where it was asked; what its equations have settled is exact."""
+    """By the oracle, where it was run; what its equations have settled is exact."""
     if expected is not None:
         yield from _compared(trial, quantity, actual, expected)
     elif quantity in settled:

@@ -96,7 +96,7 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
         try:
             found = _asked(trial, given)
         except TargetRaised as raised:
-            # The contract asks for no form but pairs; one that Y was made of, dX must know, too.
+            # The contract requires no form but pairs; one that Y was made of, dX must know, too.
             if form == "pairs" and is_refusal(trial, raised):
                 raise  # of the sizes, whatever form they have
             if form == "pairs" or raised.quantity != "Y":
@@ -106,7 +106,7 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             else:
                 yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
             if form == "pairs":
-                return  # what is refused in any form says nothing of the others
+                return  # what is refused in any form shows nothing about the others
             continue
         yield from _changed(trial, before, given)
         yield from _on_its_own_case(trial, "integers_for_pairs", found, f"options given as {form}")
@@ -154,7 +154,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             try:
                 found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
             except TargetRaised:
-                if trial.target.words is None:  # it did not say that it takes them
+                if trial.target.words is None:  # it did not declare that it takes them
                     yield Judgement("padding_words", "Y", Verdict.UNSUPPORTED, actual=_UNTAKEN)
                     return
                 raise
@@ -206,7 +206,7 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
     X = call.X.detach()[0].requires_grad_(call.X.requires_grad)
     try:
         found = observe(replace(call, X=X, G=call.G[0]))
-    except TargetRaised as raised:  # the contract asks for batches alone
+    except TargetRaised as raised:  # the contract requires batches alone
         if raised.quantity == "Y":
             yield not_judged("unbatched", "an image without a batch is not taken")
             return

@@ -1,6 +1,6 @@
 """``[tool.conv-reference]`` of ``pyproject.toml``: targets, and options that the command then has.
 
-A table is what a command line would say, under the options' own names::
+A table is what a command line would have, under the options' own names::
 
     [tool.conv-reference]
     targets = ["my_conv.py:convolve", "my_kernels:conv2d"]
@@ -10,7 +10,7 @@ A table is what a command line would say, under the options' own names::
     where = "sh == sw == 1"
     baseline = "conv-baseline.json"
 
-What the command line says itself goes before it. What nobody reads is refused.
+What the command line itself has goes before it. What nobody reads is refused.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a project says of its targets."""
+    """What a project declares of its targets."""
 
     targets: tuple[str, ...] = ()
     common: Mapping[str, Any] = field(default_factory=dict)  # by flag
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # the same, by target
 
     def given(self, arguments: argparse.Namespace, target: str) -> argparse.Namespace:
-        """The command line for one target, with what the file says where that says nothing.
+        """The command line for one target, with what the file has where that has nothing.
 
         Args:
             arguments: as they were parsed.
@@ -83,7 +83,7 @@ class Configuration:
 
 
 def read(path: Path = Path(FILE)) -> Configuration:
-    """What the file says; nothing where there is none, or it has no such table.
+    """What the file holds; nothing where there is none, or it has no such table.
 
     Raises:
         ConfigurationError: when it is no TOML, or has what is not accepted.

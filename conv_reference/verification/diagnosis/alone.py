@@ -29,11 +29,11 @@ ALONE = (
 
 
 def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[Finding]:
-    """The findings; those that come out right in a new process say so, and are of one fault.
+    """The findings; those that come out right in a new process state that, and are of one fault.
 
     Args:
         found: findings, and the failures that they show.
-        bench: where it has no other process, or no time is left, nothing is asked.
+        bench: where it has no other process, or no time is left, nothing is run.
     """
     findings = [finding for _, finding in found]
     asked = _each_fault_first(
@@ -57,7 +57,7 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
                 if judged and not any(j.verdict in FOUND for j in judged):
                     right.add(asked[number].case)
     one = _of_one_fault(asked, right)
-    if one:  # another process has another past: that it disagrees says no more
+    if one:  # another process has another past: that it disagrees shows no more
         one |= {finding.fault for finding in findings} - _repeatable(found)
         one |= {finding.fault for finding in findings if finding.cause == KEPT}
     told = [
@@ -71,7 +71,7 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
 
 
 def _with_its_cause_first(findings: Sequence[Finding], one: Set[int]) -> list[Finding]:
-    """Of the fault that is made of several, what tells its cause in place of the first."""
+    """Of the fault that is made of several, what shows its cause in place of the first."""
     places = [n for n, finding in enumerate(findings) if finding.fault in one]
     those = sorted((findings[n] for n in places), key=lambda finding: finding.cause != KEPT)
     moved = dict(zip(places, those, strict=True))
@@ -89,7 +89,7 @@ def _each_fault_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _of_one_fault(asked: Iterable[Finding], right: Set[str]) -> set[int]:
-    """The faults of which nothing that was asked shows again alone."""
+    """The faults of which nothing that was run shows again alone."""
     again = {finding.fault for finding in asked if finding.case not in right}
     return {finding.fault for finding in asked if finding.case in right} - again
 
@@ -112,7 +112,7 @@ def _alone(failure: Failure, finding: Finding, bench: Bench) -> Finding:
     """What was seen of it; the run shows it again, and neither its case nor a script would."""
     return replace(
         finding,
-        explanation="\n".join(failure.judgement.lines),  # the cause says what came of it alone
+        explanation="\n".join(failure.judgement.lines),  # the cause states what came of it alone
         seen=failure.judgement.explanation,
         reproduce=whole_run(bench, in_process=bench.backend.is_here),
         cause=finding.cause if finding.cause == KEPT else ALONE,

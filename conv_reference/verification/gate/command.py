@@ -67,7 +67,7 @@ def first(report: Report, made_with: parameters.Parameters, path: Path) -> Shown
 
     Args:
         report: of the run.
-        made_with: what it was asked for.
+        made_with: what was requested of it.
         path: of the file.
     """
     nothing = report.judged == 0 or report.verdict == Verdict.UNSUPPORTED
@@ -85,11 +85,11 @@ def compared(
     held: baselines.Baseline,
     run_once: Callable[[int], Report],
 ) -> Shown:
-    """The baseline's own cases, then fresh ones; the file is written where that is asked for.
+    """The baseline's own cases, then fresh ones; the file is written where that is requested.
 
     Args:
         arguments: of the command line, the gate's options among them.
-        held: what the file says.
+        held: what the file holds.
         run_once: with the seed that it is given.
     """
     margin = given.value(arguments, options.MARGIN)
@@ -114,7 +114,7 @@ def compared(
 
 
 def _write(path: Path, baseline: baselines.Baseline) -> None:
-    """Write the file, and say so on standard error: the report may be for a machine."""
+    """Write the file, and report that on standard error: the report may be for a machine."""
     baselines.write(path, baseline)
     failing = sum(row.verdict in FAILURES and not row.known for row in baseline.rows)
     wrong = f", {failing} of them failing" if failing else ""

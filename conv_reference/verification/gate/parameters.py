@@ -46,7 +46,7 @@ class Parameters:
 
 
 def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -> None:
-    """Refuse what is asked for and not what the baseline was made with.
+    """Refuse what is requested and not what the baseline was made with.
 
     Args:
         arguments: of the command line.
@@ -54,12 +54,12 @@ def refuse_others(arguments: argparse.Namespace, held: Parameters, path: Path) -
         path: of the baseline's file.
 
     Raises:
-        ValueError: one line with what was asked for and what was recorded.
+        ValueError: one line with what was requested and what was recorded.
     """
     for option in held.recorded:
         now_asked = getattr(arguments, option.attribute)
         if option.kind is None and not now_asked:
-            continue  # a switch that is not set asks for nothing
+            continue  # a switch that is not set requests nothing
         was, now = (_shown(option, value) for value in (held[option.keyword], now_asked))
         if now_asked is not None and was != now:
             raise ValueError(
@@ -83,7 +83,7 @@ def _shown(option: options.Option, value: Any) -> str:
 def of(
     arguments: argparse.Namespace, recorded: Sequence[options.Option] = options.RECORDED
 ) -> Parameters:
-    """What a command line asks for.
+    """What a command line requests.
 
     Args:
         arguments: of the command line.

@@ -39,7 +39,7 @@ def mode_cases(
     Args:
         target: what they are put to.
         request: its dtypes, seed and size.
-        checks: that are asked for.
+        checks: that are requested.
         covering: the cases of the covering array, of which some are taken.
     """
     for check in checks:
@@ -51,7 +51,7 @@ def mode_cases(
 def by_turns(cases: Iterable[Case]) -> list[Case]:
     """The first of each check in each dtype, the second of each, and so on.
 
-    A run that the clock cuts has asked something of each, then.
+    A run that the clock cuts has had a case of each, then.
 
     Args:
         cases: those of one check in one dtype in their order.
@@ -92,7 +92,7 @@ def sampled(
 
     Args:
         target: what they are put to.
-        check: that is asked for.
+        check: that is requested.
         dtype: to which it applies.
         covering: certificates, of which some are taken.
         random: a stream of its own.
@@ -136,7 +136,7 @@ def _drawn_cases(
         bias = random.random() < 0.7
         drawn = Case(check=check.name, geometry=small_geometry(random), bias=bias)
         case = _adapted(target, check, dtype, drawn)
-        # A layer of its own sizes may have none that fit: then the check says so.
+        # A layer of its own sizes may have none that fit: then the check reports that.
         fits = check.fits(case.geometry) or tries > _MOST_DRAWS
         if fits and target.can_be_exact(case.geometry, dtype):
             found += 1
@@ -146,7 +146,7 @@ def _drawn_cases(
 def _of_no_sample(
     target: Target, check: Check, request: Request, covering: Sequence[Case]
 ) -> Iterator[Case]:
-    """The check once on an empty batch, in one of the dtypes; where it can be asked of one."""
+    """The check once on an empty batch, in one of the dtypes; where it can be put to one."""
     dtypes = [dtype for dtype in request.dtypes if check.applies(dtype)]
     if check.sample in {Sample.OWN, Sample.REQUEST} or not dtypes or not covering:
         return

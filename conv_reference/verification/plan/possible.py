@@ -1,6 +1,6 @@
 """What a target supports: of each proposed case the nearest one that is possible.
 
-Whoever plans, repeats or takes a case apart asks here: nothing above the target, a trial and its
+Whoever plans, repeats or takes a case apart calls this: nothing above the target, a trial and its
 checks restricts a case by itself, or falls back to sparse values (a test reads the sources).
 """
 
@@ -88,8 +88,8 @@ def require_possible(target: Target, case: Case) -> Case:
     """The case, where the target supports it.
 
     Raises:
-        ValueError: when there is no such check, or neither the target nor the check can be asked
-            for it; says which, and the nearest case that they can.
+        ValueError: when there is no such check, or neither the target nor the check supports
+            it; names which, and the nearest case that they can.
     """
     known = all_checks()
     if case.check not in known:
@@ -115,7 +115,7 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
     """The geometry, where the target supports it.
 
     Raises:
-        ValueError: when it cannot; says the nearest that it can.
+        ValueError: when it cannot; names the nearest that it can.
     """
     possible = target.restrict_geometry(geometry)
     if possible != geometry:
@@ -126,7 +126,7 @@ def require_possible_geometry(target: Target, geometry: Geometry) -> Geometry:
 
 
 def _needs_a_word(target: Target, geometry: Geometry) -> bool:
-    """Whether it pads opposite sides differently, and only ``padding="same"`` asks for that."""
+    """Whether it pads opposite sides differently, and only ``padding="same"`` means that."""
     uneven = any(before != after for before, after in geometry.padding)
     pads_so = target.sides or "padding" in target.fixed or target.same_padding or target.pads
     return uneven and not pads_so

@@ -27,7 +27,7 @@ class Entry:
     fault: str
     group: str  # its module: checks of one family
     title: str  # of the group
-    on_request: bool  # none of its cases are tried unless it is asked for by name
+    on_request: bool  # none of its cases are tried unless it is requested by name
 
 
 @cache
@@ -47,7 +47,7 @@ def entries() -> tuple[Entry, ...]:
 
 @cache
 def names() -> frozenset[str]:
-    """What can be asked for: the checks, their rows and their families."""
+    """What can be requested: the checks, their rows and their families."""
     return frozenset(name for entry in entries() for name in (entry.check, entry.name, entry.group))
 
 
@@ -55,7 +55,7 @@ def require_known(wanted: Iterable[str]) -> None:
     """Refuse a name that is no check's, no row's and no family's.
 
     Raises:
-        ValueError: when there is one; says which, and what is near it.
+        ValueError: when there is one; names it, and what is near it.
     """
     for name in wanted:
         if name not in names():
@@ -77,7 +77,7 @@ def of_families(wanted: Iterable[str]) -> tuple[str, ...]:
 
 
 def without(wanted: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
-    """The names that ask for what is wanted, but for what is skipped.
+    """The names that request what is wanted, but for what is skipped.
 
     Args:
         wanted: names of checks, rows or families; all but those on request where empty.

@@ -47,7 +47,7 @@ def geometry(text: str) -> None:
     """Refuse a text that is no geometry, or a large one.
 
     Raises:
-        ValueError: one line that says which part.
+        ValueError: one line that names the part.
     """
     require_size(Geometry.parse(text))
 
@@ -66,7 +66,7 @@ def source(file: str) -> tuple[int, ...]:
 
 
 def convention(text: str) -> None:
-    """Refuse what says nothing of how a target is called.
+    """Refuse what does not describe how a target is called.
 
     Raises:
         ValueError: one line with the word and what is accepted.
@@ -78,7 +78,7 @@ def limits(text: str) -> None:
     """Refuse what are no limits of an exhaustive sweep.
 
     Raises:
-        ValueError: one line that says which term.
+        ValueError: one line that names the term.
     """
     Limits.parse(text)
 
@@ -87,7 +87,7 @@ def case(text: str, dtypes: Collection[str]) -> None:
     """Refuse what can be seen to be no case; its layouts and values are read later, with torch.
 
     Raises:
-        ValueError: one line that says which part.
+        ValueError: one line that names the part.
     """
     words = text.split()
     if len(words) < 2:

@@ -7,7 +7,7 @@ A new format is a new file; its name is the format's. It defines::
 
     def render(report: Report, view: View = PLAIN) -> str: ...
 
-`view` says how the report is shown, and what a gate puts above it. A format that takes the report
+`view` is how the report is shown, and what a gate puts above it. A format that takes the report
 alone is given both in one. What comes from the target (its name, its messages) is hostile until it
 is escaped for the format.
 """
@@ -30,7 +30,7 @@ class Renderer(Protocol):
     """Writes a report in one format."""
 
     def __call__(self, report: Report, view: View = PLAIN) -> str:
-        """The report, shown as the view says."""
+        """The report, shown as the view has it."""
 
 
 class FormatError(ValueError):
@@ -48,7 +48,7 @@ def formats() -> tuple[str, ...]:
 
 
 def format_of(name: str | PurePath) -> str | None:
-    """The format that a file's name asks for; None where it asks for none.
+    """The format that a file's name means; None where it means none.
 
     Example:
         >>> format_of("out/report.HTML"), format_of("report")
@@ -62,7 +62,7 @@ def format_of(name: str | PurePath) -> str | None:
 def require_format(option: str, name: str | PurePath) -> None:
     """Refuse the name of a file that ends as no format does.
 
-    A name without a suffix asks for none, and is accepted.
+    A name without a suffix means none, and is accepted.
 
     Raises:
         FormatError: that names the option and the suffixes there are.

@@ -1,4 +1,4 @@
-"""What every format says in the same words: the first and the last line, the remarks, the seed."""
+"""What every format has in the same words: the first and the last line, the remarks, the seed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _on(report: Report) -> str:
 def _refused(report: Report) -> str:
     """How many more cases were refused; empty where none was, or nothing was answered.
 
-    The contract does not ask for some spellings, so a target without them refused nothing.
+    The contract does not require some spellings, so a target without them refused nothing.
     """
     optional = sum(check.unsupported for check in report.checks if check.optional)
     refused = max(report.refused - optional, 0)
@@ -115,7 +115,7 @@ def calling(report: Report) -> tuple[str, ...]:
 
 
 def answered(report: Report) -> str:
-    """Where it was judged, as the last line says it; empty where that is everywhere."""
+    """Where it was judged, as the last line has it; empty where that is everywhere."""
     return f", where {one_line(report.where)}" if report.where else ""
 
 
@@ -262,7 +262,7 @@ def by_dtype(report: Report) -> str:
 
 
 def asked(report: Report) -> tuple[str, ...]:
-    """What a green does not speak of: lines that never ran, what was not asked, what cannot be."""
+    """What a green does not cover: lines that never ran, what was not tried, what cannot be."""
     kinds = {NoteKind.NEVER_RUN, NoteKind.NOT_REQUESTED, NoteKind.NOT_CHECKED}
     return tuple(one_line(str(note)) for note in report.notes if note.kind in kinds)
 

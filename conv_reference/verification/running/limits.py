@@ -54,7 +54,7 @@ _LIMITS = (
     ("c != o", "c == o"),
     ("rh > 0 or rw > 0", "rh == 0 and rw == 0"),
 )
-_EVERYTHING = "each of some fifty small sizes"  # which says nothing of a dtype
+_EVERYTHING = "each of some fifty small sizes"  # which shows nothing about a dtype
 _PLAIN = "n2 c4 h8 w8 o8 k3"
 _VARIED = (
     "n1 c4 h8 w8 o8 k3", "n2 c1 h8 w8 o8 k3", "n2 c3 h8 w8 o8 k3", "n2 c4 h8 w8 o4 k3",
@@ -155,8 +155,8 @@ def learned(
 
     Args:
         target: whose cases are drawn inside of its domain, if it is given one.
-        dtypes: of the run; in the first of them sizes are varied, in the others such are asked as
-            that answers: what is refused for its sizes says nothing of a dtype.
+        dtypes: of the run; in the first of them sizes are varied, in the others such are run as
+            that answers: what is refused for its sizes shows nothing about a dtype.
         backend: where it runs.
         settings: of the run.
     """
@@ -172,7 +172,7 @@ def learned(
     taken = given[:1] or left[:1] or sizes
     others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
     came |= asked([as_possible(target, in_reach(target, case)) for case in others])
-    # What one size is refused for may be the size: then all that are answered are asked.
+    # What one size is refused for may be the size: then all that are answered are run.
     refusing = {case.dtype for case in came if isinstance(came[case], Refused)}
     again = [replace(c, dtype=d) for d in dtypes[1:] if d in refusing for c in given or taken]
     came |= asked([as_possible(target, in_reach(target, case)) for case in again])
@@ -201,7 +201,7 @@ def learned(
 
 
 def _is_of_glue(target: Target, error: BaseException) -> bool:
-    """Whether what is between a stranger's arrays and torch's tensors says that it cannot do it."""
+    """Whether what is between a stranger's arrays and torch's tensors does not support it."""
     return target.over_arrays and isinstance(error, NotImplementedError)
 
 

@@ -21,7 +21,7 @@ class Seen:
     """One quantity of one convolution."""
 
     in_place: Verdict = Verdict.UNSUPPORTED  # on the numbers of the step
-    replayed: Verdict = Verdict.UNSUPPORTED  # over integers; unsupported where it was not asked
+    replayed: Verdict = Verdict.UNSUPPORTED  # over integers; unsupported where it was not replayed
     bits_in_place: float = math.inf  # the least effective ones; infinite where all was exact
     bits_replayed: float = math.inf
     limit: float = 0.0  # the greatest of the detection limits of its calls
@@ -94,7 +94,7 @@ class Seen:
 
     @property
     def verdict(self) -> Verdict:
-        """The worse of both; unsupported where neither was asked."""
+        """The worse of both; unsupported where neither was judged."""
         return worst(v for v in (self.in_place, self.replayed) if v != Verdict.UNSUPPORTED)
 
 
@@ -212,7 +212,7 @@ def unjudged(certificate: Certificate) -> Iterator[str]:
 
 
 def _over_integers(certificate: Certificate) -> str:
-    """How many answers were exact, of those that were asked for once more over integers."""
+    """How many answers were exact, of those that were computed once more over integers."""
     asked = [seen.replayed for row in certificate.rows for seen in row.quantities.values()]
     asked = [verdict for verdict in asked if verdict != Verdict.UNSUPPORTED]
     exact = sum(verdict == Verdict.EXACT for verdict in asked)
@@ -280,7 +280,7 @@ def _table(rows: list[Row]) -> list[str]:
 
 
 def _legend(rows: list[Row]) -> list[str]:
-    """What the cells say, as far as there are such."""
+    """What the cells mean, as far as there are such."""
     every = [seen for row in rows for seen in row.quantities.values()]
     lines = [
         "  in place, on the step's own numbers: rounded is no further off than rounding explains;",

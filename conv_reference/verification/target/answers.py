@@ -1,7 +1,7 @@
 """What a target hands back and throws, looked at so that nothing of it runs and nothing can fail.
 
-A subclass of Tensor, an object whose class cannot be asked for, or an exception that cannot be
-written down is the target's, and so is whatever happens when it is asked for something.
+A subclass of Tensor, an object whose class cannot be read, or an exception that cannot be
+written down is the target's, and so is whatever happens when something of it is read.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def _oddity(tensor: Tensor) -> str:
 
 
 def type_name(value: Any) -> str:
-    """The name of its type, whatever the type says of itself."""
+    """The name of its type, whatever the type claims to be."""
     return str(_name_of_type(type(value)))
 
 
 def message_of(error: BaseException, most: int = _MOST_READ) -> str:
-    """What an exception says, cut where it has more than so many characters."""
+    """The message of an exception, cut where it has more than so many characters."""
     try:
         return _cut(str(error), slice(most))
     except BaseException:

@@ -44,12 +44,12 @@ def as_target(
             an adapter with ``forward`` and ``vjp``.
         name: shown in reports; by default the implementation's own.
         operator: what it should compute, where neither torch's own names, the layer's class nor
-            a parameter ``output_padding`` say it: conv2d, conv_transpose2d, ...
+            a parameter ``output_padding`` shows it: conv2d, conv_transpose2d, ...
         convention: how it is called, as far as that is not to be found by trial: see ``words``.
 
     Raises:
         TargetError: when it is none of these, or its parameters cannot be recognised.
-        ValueError: when there is no such operator, or the convention says something else.
+        ValueError: when there is no such operator, or the convention contradicts it.
     """
     if isinstance(implementation, Target):
         return implementation
@@ -72,7 +72,7 @@ def as_target(
 
 
 def called_as_before(implementation: Any, found: Target) -> Target:
-    """The same implementation once more, of a module that was executed again, say.
+    """The same implementation once more, of a module that was executed again, for example.
 
     One that is called as torch's convolution is, is called so again, without a trial of it.
 
@@ -87,7 +87,7 @@ def called_as_before(implementation: Any, found: Target) -> Target:
 
 
 def _fitted(implementation: Any, name: str, operator: str | None, words: Words | None) -> Target:
-    """Under torch's convention where the signature says that it fits, else as a trial shows."""
+    """Under torch's convention where the signature fits it, else as a trial shows."""
     if words is not None:
         return _as_said(implementation, name, operator, words)
     framework = framework_of(implementation, name)
@@ -112,7 +112,7 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
 
 
 def _as_said(implementation: Any, name: str, operator: str | None, words: Words) -> Target:
-    """As the user says that it is called."""
+    """As the user declares that it is called."""
     if not words.fixes_a_call:
         target = _fitted(implementation, name, operator, None)
     else:

@@ -4,7 +4,7 @@ A fault in a branch that no case took is not found, and what is right of the oth
 nothing about it. So the calls of a target are watched, by Python's own tracing. It costs nothing
 where the target is not written in Python, or all of its lines have run, and else a fraction of a
 microsecond for each line; after a thousand calls without a new line one call in eight is watched,
-and of what is asked seldom, in another way or another dtype, all that it calls first.
+and of what is called seldom, in another way or another dtype, all that it calls first.
 """
 
 from __future__ import annotations
@@ -119,14 +119,14 @@ class Watch:
     _tracers: dict[int, tuple[CodeType, Tracer | None]] = field(default_factory=dict)
     _lines: dict[tuple[str, int], set[int]] = field(init=False)
     _calls: int = 0  # since the last new line
-    _kind: str = ""  # what is being asked
+    _kind: str = ""  # what is being called
     _seen: Counter[str] = field(default_factory=Counter)  # calls, by kind
 
     def __post_init__(self) -> None:
         self._lines = {(each.file, each.first): {*each.lines} for each in self.functions}
 
     def fresh(self) -> tuple[Line, ...]:
-        """The lines that ran since this was asked last, and never before."""
+        """The lines that ran since this was read last, and never before."""
         found, self._fresh[:] = tuple(self._fresh), []
         return found
 
@@ -223,7 +223,7 @@ def asked(kind: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def unwatched() -> Iterator[None]:
-    """Where a compiler is asked: it would see the tracing, and leave the function as it is."""
+    """Where a compiler is called: it would see the tracing, and leave the function as it is."""
     global _watch  # noqa: PLW0603 (see ``begin``)
     before, _watch = _watch, None
     try:

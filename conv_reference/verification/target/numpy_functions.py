@@ -87,7 +87,7 @@ def _apart(function: Any, backward: Any) -> Callable[..., dict[str, Any]] | None
 
 
 def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The function of the same module whose name says that it is the backward pass.
+    """The function of the same module whose name is that of a backward pass.
 
     ``conv2d_backward`` is that of ``conv2d_naive``, too, where this has none of its own.
     """
@@ -105,13 +105,13 @@ def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
 class Order:
     """Where dX, dK and db are in what a backward pass hands back.
 
-    In this order, until a pass over operands of which no two have one shape says another. The trial
-    of a convention makes such a pass before any case. Where shapes agree, nothing could say so: a
-    gradient of a wrong shape would be replaced by another's.
+    In this order, until a pass over operands of which no two have one shape shows another. The
+    trial of a convention makes such a pass before any case. Where shapes agree, nothing could show
+    that: a gradient of a wrong shape would be replaced by another's.
     """
 
     def __init__(self) -> None:
-        self._places: dict[int, tuple[int, ...]] = {}  # by how many are asked for
+        self._places: dict[int, tuple[int, ...]] = {}  # by how many are requested
 
     def sorted(self, gradients: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
         """dX, dK and db.

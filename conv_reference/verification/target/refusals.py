@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conv_reference.verification.target.answers import message_of
 
-# What torch says of a custom Function without a rule for the mode that it is asked for, or of
+# What torch raises for a custom Function without a rule for the mode that is requested, or of
 # an operator that a dtype or backend lacks. Matched in lower case.
 _PHRASES = (
     "once_differentiable",
@@ -30,7 +30,7 @@ _PHRASES = (
     "generate_vmap_rule",
     "nyi: querying is_contiguous inside of vmap",
     "inside vmap is only supported with",
-    # A layer that counts its calls, say, in a buffer.
+    # A layer that counts its calls, for example, in a buffer.
     "would mutate a captured tensor",
     # An accumulator that is not mapped over cannot take what is: the function cannot be mapped.
     "vmap: inplace arithmetic",
@@ -41,12 +41,12 @@ _PHRASES = (
     "cannot access storage of",
     "not supported by autograd",
 )
-# What torch says where nobody can differentiate further; and to code that forgot to ask for it.
+# What torch raises where nobody can differentiate further; and to code that forgot to request it.
 _NO_GRAPH = "does not require grad and does not have a grad_fn"
 
 
 def is_unsupported(error: BaseException, *, own: bool = False) -> bool:
-    """Whether the error says that the target does not define this, rather than that it failed.
+    """Whether the error declares that the target does not define this, rather than that it failed.
 
     Args:
         error: what was thrown.

@@ -26,7 +26,7 @@ class LayerSpelling:
     kernel: str  # the parameters' names, which may have dots in them
     bias: str  # empty where it has none
     constructor: tuple[str, ...] | None  # what its class is given; None for an instance
-    by_init_inputs: bool = False  # of a class that is made as its module's get_init_inputs() says
+    by_init_inputs: bool = False  # of a class that is made with its module's get_init_inputs()
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LayerOfNames:
     bias: str  # empty where it has none
     sides: tuple[str, str] | None = None  # parameters for a kernel's height and width
     is_instance: bool = False  # which is made already
-    by_init_inputs: bool = False  # of a class that is made as its module's get_init_inputs() says
+    by_init_inputs: bool = False  # of a class that is made with its module's get_init_inputs()
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class StrangersSpelling:
 
     names: Mapping[str, str]  # of conv2d's options: what it calls them
     integers: frozenset[str]  # those that are one integer for both axes
-    optional: frozenset[str]  # those that are left out where they say nothing
+    optional: frozenset[str]  # those that are left out where they change nothing
     positional: tuple[tuple[str, str], ...]  # all its parameters with defaults, if by position
     input: str  # behind X: ".permute(0, 2, 3, 1)"
     weight: str  # behind K
@@ -54,7 +54,7 @@ class StrangersSpelling:
     bias: str = ""  # behind b
     exchanged: bool = False  # the kernel before the input
     apply: bool = False  # of a ``torch.autograd.Function``
-    same: str = ""  # what says "padded as SAME does", and none, where padding is a word
+    same: str = ""  # what means "padded as SAME does", and none, where padding is a word
     valid: str = ""
     layer: LayerOfNames | None = None  # None for a function
     several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # see ``Stranger``

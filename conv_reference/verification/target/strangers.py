@@ -78,14 +78,14 @@ class Stranger:
     dtype: torch.dtype = torch.float32  # of the trial
     positional: tuple[tuple[str, Any], ...] = ()  # parameters and defaults, if by position alone
     is_apply: bool = False  # of a ``torch.autograd.Function``
-    pads: str = ""  # one of OWN_PADDINGS, where it was seen to pad so whatever is asked
+    pads: str = ""  # one of OWN_PADDINGS, where it was seen to pad so whatever is requested
     image: bool = False  # of a layer: whether its constructor takes one image's sizes
     over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
     backward: str = ""  # the name of the function that is it, where that is another
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
     in_dictionary: frozenset[str] = frozenset()  # the options that it takes in a dictionary alone
-    options_read: Callable[[], frozenset[str]] = frozenset  # those that were asked of it so far
+    options_read: Callable[[], frozenset[str]] = frozenset  # those that were read so far
     # Of a layer: what its kernel and its bias, if it has one, are called in one of some settings.
     parameters: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
     seen: AbstractSet[str] = frozenset()  # what else its calls have shown so far: "b as (o, h, w)"
@@ -123,7 +123,7 @@ def stranger(implementation: Any) -> Stranger:
     """The implementation's parameters by their names in conv2d.
 
     Raises:
-        TargetError: when a parameter that must be given has a name that says nothing.
+        TargetError: when a parameter that must be given has a name that means nothing here.
     """
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
         return _layer(implementation)
@@ -170,7 +170,7 @@ class _Function:
         return any(p.name == name and p.default is not p.empty for p in self.parameters)
 
     def options_read(self) -> frozenset[str]:
-        """The options that were asked of the dictionary so far."""
+        """The options that were read from the dictionary so far."""
         return frozenset(option for option, keys in KEYS.items() if self.read & {*keys})
 
 
@@ -239,7 +239,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
     """What a layer's constructor calls its parameters.
 
     Raises:
-        TargetError: when one must be given whose name says nothing, or none is the kernel's size.
+        TargetError: when one that must be given is of no known name, or none is the kernel's size.
     """
     parameters = parameters_of(layer)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
@@ -286,7 +286,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
 
 
 def _is_of_image(parameter: inspect.Parameter) -> bool:
-    """Whether it takes one image's sizes, which it is given where no default says another thing."""
+    """Whether it takes one image's sizes, which it is given where no default is another."""
     name, default = parameter.name.lower(), parameter.default
     return (name in IMAGES and default is parameter.empty) or (
         name in PLANES and default in {parameter.empty, None}

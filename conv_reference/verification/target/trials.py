@@ -35,7 +35,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "dilation": (1, (1, 1), None),
     "groups": (1, None),
 }
-# What a geometry says where nothing is done.
+# What a geometry holds where nothing is done.
 _PLAIN: Mapping[str, Any] = {
     "stride": (1, 1),
     "padding": ((0, 0), (0, 0)),
@@ -85,7 +85,7 @@ class Convention:
     several: bool = False  # whether Y is the first of a tuple of results
     is_single: bool = False  # whether it agrees in float32 alone: its arrays' memory is read so
     level: Level = Level.RAISED
-    case: Geometry = TINY  # the tiny case, if all can be asked of it
+    case: Geometry = TINY  # the tiny case, where the convention supports it
 
     @property
     def words(self) -> str:
@@ -123,7 +123,7 @@ class Convention:
 def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     """The tiny case, as far as the convention supports it; None where it cannot.
 
-    Of an instance the kernel's shape says whether it can be of the convention's form.
+    Of an instance the kernel's shape shows whether it can be of the convention's form.
     """
     changes: dict[str, Any] = {}
     if not convention.form.has_channels:
@@ -175,7 +175,7 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
 
 @contextmanager
 def _in_silence() -> Iterator[None]:
-    """Around a trial, of which there are many: what one prints or warns of says nothing to a user.
+    """Around a trial, of which there are many: what one prints or warns of is of no use to a user.
 
     No number is taken from torch's random stream, either.
     """
@@ -191,7 +191,7 @@ def _in_silence() -> Iterator[None]:
 def goes_back(own: Stranger, convention: Convention) -> bool:
     """Whether the backward pass of the tiny case comes to its end, whatever it answers.
 
-    As no two sizes are the same, it also says in which order gradients come.
+    As no two sizes are the same, it also shows in which order gradients come.
     """
     geometry = tiny(own, convention)
     if geometry is None:
@@ -259,7 +259,7 @@ def called(bound: Bound, convention: Convention) -> Callable[..., Any]:
 
 
 def returned(Y: Any, form: Form) -> Any:
-    """Y in torch's form, where it has as many dimensions as the form says."""
+    """Y in torch's form, where it has as many dimensions as the form has."""
     if isinstance(Y, Tensor) and Y.dim() == form.input.dimensions:
         return form.input.back(Y)
     return Y
@@ -304,7 +304,7 @@ def settings_of(
     given = {option: value for option, value in given.items() if option in own.takes}
     if own.image:
         given["image"] = geometry.input_shape[1:]
-    # A default that says nothing is left: a pair is not forced on what takes integers.
+    # A default that fixes nothing is left: a pair is not forced on what takes integers.
     return {
         option: value
         for option, value in given.items()

@@ -34,7 +34,7 @@ def agree(
     """Whether two answers to one question agree: bit for bit, or else up to rounding.
 
     Args:
-        trial: the question; its geometry says how far rounding may reach.
+        trial: the question; its geometry determines how far rounding may reach.
         row: of the report.
         actual: Y and gradients, as ``observe`` returns them.
         reference: the same by another route, or at another time. What is not a tensor in it
@@ -42,7 +42,7 @@ def agree(
         said: what should agree with what: "a second pass agrees with the first".
         operands: in place of the trial's own.
         same: the very same computation, so that where it is exact once nothing may round.
-        other: the case that ``reference`` was asked with, where that is another.
+        other: the case that ``reference`` was computed on, where that is another.
     """
     for quantity in FIRST_ORDER:
         wanted = reference.get(quantity)
@@ -88,7 +88,7 @@ def against_oracle(
 
 
 def explained(judgement: Judgement, said: str) -> Judgement:
-    """The judgement; one that is wrong says what should have held."""
+    """The judgement; one that is wrong states what should have held."""
     if judgement.verdict != Verdict.WRONG:
         return judgement
     return replace(judgement, explanation=f"{said}: {judgement.explanation}")
@@ -141,7 +141,7 @@ def _at_fault(
     operands: Operands | None,
     other: Case | None,
 ) -> Judgement:
-    """That of the two which is not what the oracle says, where the first is."""
+    """That of the two which is not what the oracle computes, where the first is."""
     oracle = trial.expect(operands, only=(judgement.quantity,))[judgement.quantity]
     if not isinstance(answer, Tensor) or answer.shape != oracle.value.shape:
         return judgement

@@ -1,7 +1,7 @@
-"""One thing after another asked of one child: what ends it, or takes too long, costs that alone.
+"""One thing after another sent to one child: what ends it, or takes too long, costs that alone.
 
-No target is described and nothing is planned, unlike with ``Children``. What is asked says where it
-is (``about_to``), and how long that may take; so who asks can say what it was that did not return.
+No target is described and nothing is planned, unlike with ``Children``. What is sent reports
+where it is (``about_to``), and how long that may take; so its sender knows what did not return.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _START_LIMIT = 120.0  # seconds to import torch
 _COMPILING = 60.0  # seconds for which another program, a compiler, may be waited for
 _LEAST_WORK = 0.1  # of the time that such a program works, where it is waited for
 _POLL = 0.05  # seconds
-STARTING = ""  # where a child is that has not said where it is
+STARTING = ""  # where a child is that has not reported where it is
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Asking:
         Args:
             function: called as ``function(target, item, argument)``, by its name; the target is
                 none but for its ``about_to``.
-            item: what is asked.
+            item: what is sent.
             argument: the same for several.
         """
         had_answered = self._child is not None
