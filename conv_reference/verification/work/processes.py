@@ -217,14 +217,17 @@ class Server:
     """The process that forks: see ``server``."""
 
     def __init__(self, mark: str, begin: Beginning) -> None:
-        ours, theirs = socket.socketpair()
-        self._errors: IO[bytes] = memory_file("server")
-        self._process = begin(theirs.fileno(), self._errors.fileno(), mark)
-        theirs.close()
-        self._socket = ours
+        with contextlib.ExitStack() as held:
+            self._socket, theirs = socket.socketpair()
+            held.callback(self._socket.close)
+            self._errors: IO[bytes] = held.enter_context(memory_file("server"))
+            with theirs:
+                self._process = begin(theirs.fileno(), self._errors.fileno(), mark)
+            held.pop_all()
         self._asked = 0  # processes, altogether
         self._numbers: list[int] = []  # of those whose number has come
         self._is_lost = False
+        self._said: bytes | None = None  # at its end
 
     @property
     def has_ended(self) -> bool:
@@ -279,16 +282,17 @@ class Server:
 
     def said(self) -> bytes:
         """The end of what the server wrote to standard error."""
-        return tail(self._errors)
+        return tail(self._errors) if self._said is None else self._said
 
     def close(self) -> None:
-        """End it, and what descends from it."""
+        """End it, and what descends from it; what it had forked may still be asked for."""
         if any(self._numbers) or self._is_readable(0):
             descent.end_descendants(self._process.pid)
         self._socket.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._own_status()
+        self._is_lost, self._said = True, self.said()
         self._errors.close()
 
     def _own_status(self) -> int:
@@ -317,6 +321,8 @@ class Server:
         return None
 
     def _is_readable(self, seconds: float) -> bool:
+        if self._said is not None:  # it is closed
+            return False
         return bool(select.select([self._socket], [], [], seconds)[0])
 
     def _awake(self) -> None:

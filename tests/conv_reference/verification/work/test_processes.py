@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.work import processes
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.processes import Forking, Processes, Spawning
+from conv_reference.verification.work.starting import memory_file
 
 CONV2D = "torch.nn.functional:conv2d"
 
@@ -79,6 +81,22 @@ def test_how_a_process_ended_is_known(source: Processes) -> None:
         assert once(children, dies, "signal") == Crash("killed by SIGTERM")
         assert once(children, dies, "0") == Crash("left the process with status 0", left=True)
         assert once(children, number) == children.processes[0]  # of the next one
+
+
+def test_what_was_asked_of_a_process_that_was_killed_has_ended_with_it() -> None:
+    """It had not answered yet, and what took its place knows nothing of that."""
+    with closing(FORKING()) as source, memory_file("both") as file:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            asked = theirs.fileno(), file.fileno(), file.fileno()
+            lost = source.start(*asked)
+            os.kill(source._server._process.pid, signal.SIGKILL)
+            source._server._process.wait(10)
+            source.start(*asked)
+        assert lost.pid == 0
+        assert lost.status() == -signal.SIGKILL
+        assert (lost.seen(), lost.said()) == (None, b"")
+        lost.kill()
 
 
 @pytest.mark.slow
