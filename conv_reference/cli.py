@@ -20,8 +20,7 @@ from conv_reference.verification.work.anew import begin_anew
 
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
-_MODULE = "conv_reference.cli"  # of which ``python -m`` makes the main one
-_ELSEWHERE = frozenset({"--in-process", "--python", "--dask", "--device", "--help", "-h"})
+_MODULES = frozenset({"conv_reference.cli", "conv_reference.__main__"})  # by ``python -m``
 _PARSER = "parser"  # of the command, among what is parsed
 
 
@@ -35,12 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 nothing wrong, 1 something is wrong, 2 it could not be carried
         out (one line on standard error says why), 130 interrupted.
     """
-    if arguments is None and _is_own() and _is_short(sys.argv[1:]):
-        begin_anew()
+    own = arguments is None and _is_own()
+    if own and hasattr(signal, "SIGCHLD"):
+        # Where whoever began the command ignores it, nobody would learn how a process ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     lose_nothing()
     with _ended_as_interrupted():
         try:
-            return _carried_out(arguments)
+            return _carried_out(arguments, own=own)
         except BrokenPipeError:
             # The reader has enough; what is left in the buffer would raise again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -50,13 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _is_own() -> bool:
     """Whether the process is this command, and nothing else."""
     began = getattr(sys.modules["__main__"], "__spec__", None)
-    return Path(sys.argv[0]).name == PROGRAM or getattr(began, "name", "") == _MODULE
-
-
-def _is_short(arguments: Sequence[str]) -> bool:
-    """Whether most of a run would be the import of torch, in this process and in its children."""
-    options = {argument.partition("=")[0] for argument in arguments}
-    return arguments[:1] == ["verify"] and "--quick" in options and options.isdisjoint(_ELSEWHERE)
+    return Path(sys.argv[0]).name == PROGRAM or getattr(began, "name", "") in _MODULES
 
 
 @contextmanager
@@ -76,7 +71,7 @@ def _ended_as_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _carried_out(arguments: Sequence[str] | None) -> int:
+def _carried_out(arguments: Sequence[str] | None, *, own: bool) -> int:
     command = PROGRAM
     try:
         parser = command_parser()
@@ -91,7 +86,7 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
             parser.print_help()
             return 2
         command = f"{PROGRAM} {parsed.command}"
-        status = _run(parsed)
+        status = _run(parsed, own=own)
         sys.stdout.flush()
     except BrokenPipeError as error:
         if has_no_reader():
@@ -110,12 +105,21 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
     return status
 
 
-def _run(parsed: argparse.Namespace) -> int:
-    """Carry it out; not in a directory that was deleted, where torch ends whoever imports it."""
+def _run(parsed: argparse.Namespace, *, own: bool) -> int:
+    """Carry it out; not in a directory that was deleted, where torch ends whoever imports it.
+
+    Args:
+        parsed: what was typed.
+        own: whether the process is this command, and so may begin anew.
+    """
     try:
         Path.cwd()
     except FileNotFoundError as error:
         raise OSError("the working directory was deleted; accepted is one that is there") from error
+    from conv_reference.verification.commands import verify
+
+    if own and verify.is_short(parsed):
+        begin_anew()
     status: int = parsed.run(parsed)
     return status
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -226,9 +227,23 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     assert done.stderr == ""
 
 
+def test_what_lies_in_the_working_directory_is_no_module_of_pythons(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise SystemExit('not this one')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "conv_reference", "-V"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.startswith(b"conv-reference ")
+
+
 def test_only_a_short_run_of_the_command_itself_begins_anew(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "pyproject.toml").write_text("[tool.conv-reference]\nquick = true\n")
     begun: list[list[str]] = []
     monkeypatch.setattr("conv_reference.cli.begin_anew", lambda: begun.append(sys.argv))
     ours, others = "/somewhere/bin/conv-reference", "/somewhere/wrapper.py"
@@ -245,4 +260,11 @@ def test_only_a_short_run_of_the_command_itself_begins_anew(
         assert main() == 2
     main(quick)  # called from a program, which would be lost
     assert begun == [[ours, *quick]]
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", find_spec("conv_reference.__main__"))
+    monkeypatch.setattr(sys, "argv", ["/somewhere/__main__.py", *quick])
+    assert main() == 2
+    monkeypatch.chdir("quick")
+    monkeypatch.setattr(sys, "argv", [ours, *quick[:2]])
+    assert main() == 2
+    assert len(begun) == 3
     capsys.readouterr()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import copy
+import importlib
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,9 @@ from conv_reference.verification.commands.watching import watched
 from conv_reference.verification.console import progress
 from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.reading import catalogue, limited
-from conv_reference.verification.reading.patterns import read_patterns
 from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.view import Shown, View, status_of
+from conv_reference.verification.report.view import Shown
 from conv_reference.verification.target.names import completed, read_as
 from conv_reference.verification.work.anew import Shared
 from conv_reference.verification.work.children import Children, number_of
@@ -57,12 +58,7 @@ DESCRIPTION = (
     "Compare an implementation with the oracle, bit for bit and in every autograd mode. "
     "It runs in child processes, which may crash or hang."
 )
-# What ``_carried_out`` takes, torch among it.
-_IMPORTED = (
-    "conv_reference.verification.gate.command",
-    "conv_reference.verification.gate.expected",
-    "conv_reference.verification.runner",
-)
+_CARRYING = "conv_reference.verification.commands.carrying"  # and with it torch
 EPILOG: tuple[str, ...] = (LETTERS, STATUSES, EXAMPLES)
 
 
@@ -91,16 +87,35 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: when an argument is outside its range, or the target cannot be imported.
         OSError: when a file cannot be read or written.
     """
+    asked = _asked(arguments)
+    with closing(Shared(lasts=len(asked) > 1 or arguments.watch)) as shared:
+        if len(asked) > 1:
+            return in_turn(asked, partial(_once, shared))
+        (alone,) = asked
+        if alone.watch:
+            return watched(alone, partial(_once, shared), shared.get_ready)
+        return _once(shared, alone)
+
+
+def is_short(arguments: argparse.Namespace) -> bool:
+    """Whether most of it would be the import of torch, in this process and in its children.
+
+    Args:
+        arguments: of the command line, whichever command that is of.
+
+    Raises:
+        ValueError: see ``run``.
+    """
+    if arguments.run is not run:
+        return False
+    return all(one.quick and _is_forked(one) for one in _asked(arguments))
+
+
+def _asked(arguments: argparse.Namespace) -> list[argparse.Namespace]:
+    """What is asked of each target, by the command line and by the file of the project."""
     configured = Configuration() if arguments.no_config else configuration.read()
     targets = targets_of(arguments.targets, configured)
-    asked = [named(_completed(configured.given(arguments, target))) for target in targets]
-    with closing(Shared(lasts=len(asked) > 1 or arguments.watch)) as shared:
-        for one in asked:
-            one.shared = shared
-        if len(asked) > 1:
-            return in_turn(asked, _once)
-        (alone,) = asked
-        return watched(alone, _once, shared.get_ready) if alone.watch else _once(alone)
+    return [named(_completed(configured.given(arguments, target))) for target in targets]
 
 
 def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
@@ -110,14 +125,17 @@ def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
     return arguments
 
 
-def _once(arguments: argparse.Namespace) -> int:
-    """One run; see ``run``."""
-    refuse(arguments)
+def _once(shared: Shared, asked: argparse.Namespace, *, again: bool = False) -> int:
+    """One run; see ``run``.
+
+    Args:
+        shared: where its processes come from.
+        asked: what the command line says of it.
+        again: whether it follows another of the same, as the file was saved.
+    """
+    refuse(asked)
+    memory, arguments = _memory(asked), copy.copy(asked)
     arguments.target = read_as(arguments.target, arguments.operator, getattr(arguments, "as"))
-    # A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's.
-    # A store remembers what failed itself.
-    without = (arguments.seed, arguments.baseline, arguments.store)
-    arguments.remembers = all(one is None for one in without)
     if arguments.seed is None and arguments.store is None and not _is_gate(arguments):
         arguments.seed = secrets.randbits(32)
     if not arguments.quiet:
@@ -125,19 +143,20 @@ def _once(arguments: argparse.Namespace) -> int:
         sys.stderr.flush()
     _require_loaded(arguments)
     with ExitStack() as delivered:
-        with _place(arguments) as place, progress.shown(quiet=arguments.quiet) as status:
+        with _place(arguments, shared) as place, progress.shown(quiet=arguments.quiet) as status:
             # What a baseline holds, or a list of expectations, is not news.
             status.hears = arguments.baseline is None and arguments.xfail is None
-            shown = _shown(
-                arguments, _carried_out(arguments, {**place, "progress": status}, status.begin)
-            )
+            with uncollected():
+                carrying = importlib.import_module(_CARRYING)
+            how = {**place, "progress": status, "memory": memory}
+            shown: Shown = carrying.carried_out(arguments, how, status.begin)
             delivered.enter_context(Stop().heard())  # which would cost the report that is there
-        _deliver(arguments, shown)
+        _deliver(arguments, shown, again=again)
     assert shown.view.status is not None  # a command's view has one
     return shown.view.status
 
 
-def _deliver(arguments: argparse.Namespace, shown: Shown) -> None:
+def _deliver(arguments: argparse.Namespace, shown: Shown, *, again: bool) -> None:
     """Print the report, and write it."""
     if shown.view.status == 2:
         sys.stderr.write("conv-reference verify: error: the engine itself failed: see the report\n")
@@ -148,7 +167,7 @@ def _deliver(arguments: argparse.Namespace, shown: Shown) -> None:
         form=arguments.format,
         files=arguments.output or (),
         # What was right once, and is right again, needs no second page.
-        quiet=arguments.quiet or (getattr(arguments, "again", False) and not shown.view.status),
+        quiet=arguments.quiet or (again and not shown.view.status),
     )
 
 
@@ -213,8 +232,19 @@ def _is_gate(arguments: argparse.Namespace) -> bool:
     return arguments.baseline is not None and arguments.baseline.exists()
 
 
+def _is_forked(arguments: argparse.Namespace) -> bool:
+    """Whether the target runs in forks of a process of this interpreter."""
+    elsewhere = arguments.dask is not None or arguments.python is not None
+    return _may_fork(arguments) and not (elsewhere or arguments.in_process)
+
+
+def _may_fork(arguments: argparse.Namespace) -> bool:
+    """Not from a process that holds a GPU's libraries."""
+    return str(given.value(arguments, options.DEVICE)).startswith("cpu")
+
+
 @contextmanager
-def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _place(arguments: argparse.Namespace, shared: Shared) -> Iterator[dict[str, Any]]:
     """Where the target runs, as keywords of ``verify``.
 
     Children are started before anything else: they import torch while this process does.
@@ -227,56 +257,29 @@ def _place(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield {"workers": executor}
         return
     full_run = not (arguments.case or arguments.geometry or arguments.check)
-    forks = given.value(arguments, options.DEVICE).startswith("cpu")
-    shared, source = arguments.shared, None
-    if forks and arguments.python is None:
-        source = shared.processes(_IMPORTED, full_run=full_run and not arguments.quick)
+    source = None
+    if _is_forked(arguments):
+        source = shared.processes([_CARRYING], full_run=full_run and not arguments.quick)
     asked = Children(
         arguments.target,
         number_of(arguments.workers),
         full_run=full_run,
         quick=arguments.quick,
         source=source,
-        setup=Setup(forks=forks, python=arguments.python),
+        setup=Setup(forks=_may_fork(arguments), python=arguments.python),
     )
     with closing(asked) as children:
         children.start()
         yield {"isolate": children}
 
 
-def _carried_out(
-    arguments: argparse.Namespace, how: dict[str, Any], begin: Callable[[str], None]
-) -> Shown:
-    """Verify where the target runs already; see ``run``."""
-    with uncollected():
-        from conv_reference.verification.gate import command as gate_command
-        from conv_reference.verification.gate.expected import expecting, unmatched
-        from conv_reference.verification.report import markdown
-        from conv_reference.verification.runner import verify
+def _memory(arguments: argparse.Namespace) -> Path | None:
+    """Where what failed is kept, and comes first the next time.
 
-    asked = _keywords(arguments) | how
-    if arguments.baseline is not None:
-        return gate_command.run(arguments, asked, begin)
-    report = verify(arguments.target, **asked)
-    if arguments.xfail is not None:
-        patterns = read_patterns(arguments.xfail)
-        for text in unmatched(report, patterns):
-            sys.stderr.write(f"--xfail: {one_line(text)!r} matches no row of this run\n")
-        report = expecting(report, patterns)
-    status = status_of(report, require_modes=arguments.require_modes)
-    return Shown(report, View(status=status), markdown.annotations(report))
-
-
-def _shown(arguments: argparse.Namespace, carried_out: Shown) -> Shown:
-    """As the command line would have it shown, whether a gate has run or not."""
-    return replace(carried_out, view=replace(carried_out.view, verbose=arguments.verbose))
-
-
-def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The keyword arguments of ``verify``."""
-    from conv_reference.verification.gate.command import registry
-
-    remembers = arguments.memory != "none" and arguments.remembers
-    memory = Path(given.value(arguments, options.MEMORY)) if remembers else None
-    asked = given.keywords(arguments)
-    return asked | {"known": registry(asked["known"]), "memory": memory}
+    A run that is to be repeated remembers nothing: neither one with a seed, nor a gate's. A store
+    remembers what failed itself.
+    """
+    without = (arguments.seed, arguments.baseline, arguments.store)
+    if arguments.memory == "none" or any(one is not None for one in without):
+        return None
+    return Path(given.value(arguments, options.MEMORY))

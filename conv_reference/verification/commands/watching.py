@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.report.plain import one_line
@@ -26,13 +26,20 @@ _INTERRUPTED = 130
 Stamps = Mapping[Path, tuple[int, int]]  # when each file was saved, and how long it is
 
 
+class Once(Protocol):
+    """What carries out one run."""
+
+    def __call__(self, arguments: argparse.Namespace, /, *, again: bool) -> int:
+        """Its exit status."""
+
+
 class _Saved(BaseException):  # nobody who expects exceptions may take it
     """A file was saved while a run was under way."""
 
 
 def watched(
     arguments: argparse.Namespace,
-    once: Callable[[argparse.Namespace], int],
+    once: Once,
     idle: Callable[[], None] = lambda: None,
 ) -> int:
     """Run, and run again with each change, until the user interrupts.
@@ -42,8 +49,8 @@ def watched(
     imported is waited for.
 
     Args:
-        arguments: of the command; each run has a copy, in which ``again`` is set but for the first.
-        once: carries out one run.
+        arguments: of the command.
+        once: carries out one run; hears whether it is another than the first.
         idle: called when a run is over, and nothing is saved yet.
 
     Returns:
@@ -78,18 +85,16 @@ def watched(
 
 def _one(
     arguments: argparse.Namespace,
-    once: Callable[[argparse.Namespace], int],
+    once: Once,
     source: Path,
     seen: Stamps,
     *,
     again: bool,
 ) -> int:
     """The status of one run; of one that cannot be carried out the reason is said."""
-    own = copy.copy(arguments)
-    own.again = again
     try:
         with _given_up_where(lambda: _has_changed(source, seen)):
-            return once(own)
+            return once(arguments, again=again)
     except ValueError as error:  # a file half written: the next save may mend it
         if not again and not isinstance(error, TargetError):
             raise

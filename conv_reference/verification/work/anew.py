@@ -20,10 +20,11 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from conv_reference.verification.work import descent
+from conv_reference.verification.work.identity import child_path
 from conv_reference.verification.work.importing import uncollected
 from conv_reference.verification.work.processes import FORKS, Forking, Processes, Started
 from conv_reference.verification.work.starting import of_libraries, of_memory, surroundings
@@ -66,10 +67,7 @@ class Shared:
             full_run: see ``Forking``.
         """
         if self._made is None and FORKS:
-            if self._mark is not None and threading.active_count() == 1:
-                with uncollected():
-                    for name in needed:
-                        importlib.import_module(name)
+            if self._mark is not None and _imported_alone(needed):
                 self._made = Forking(full_run=full_run, mark=self._mark, first=_forked)
             elif self._lasts:
                 self._made = Forking(full_run=full_run)
@@ -85,6 +83,16 @@ class Shared:
         if self._made is not None:
             self._made.close()
             self._made = None
+
+
+def _imported_alone(needed: Sequence[str]) -> bool:
+    """Import what this process needs; whether no other thread runs, which a fork would miss."""
+    if threading.active_count() > 1:
+        return False
+    with uncollected():
+        for name in needed:
+            importlib.import_module(name)
+    return threading.active_count() == 1  # a package may start one when it is imported
 
 
 def _as_before() -> str | None:
@@ -108,21 +116,27 @@ def _forked(control: int, errors: int, mark: str) -> Started:
     """The process that forks, as a fork of this one: it has torch, and has called nothing of it."""
     sys.stdout.flush()
     sys.stderr.flush()
-    with warnings.catch_warnings():
-        # Of threads: those of OpenBLAS see to themselves, and there are no others.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        number = os.fork()
-    if number == 0:
-        _serve(control, errors, mark)
+    # In a fork that is not yet its own they would end the command's frames, a second time.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    try:
+        with warnings.catch_warnings():
+            # Of threads: those of OpenBLAS see to themselves, and there are no others.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            number = os.fork()
+        if number == 0:
+            _serve(control, errors, mark, held)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
     return _Fork(number)
 
 
-def _serve(control: int, errors: int, mark: str) -> NoReturn:
-    """As that process would begin by itself: in the environment, and with the files, of a child."""
+def _serve(control: int, errors: int, mark: str, held: Iterable[int]) -> NoReturn:
+    """As that process would begin by itself: as a child's environment, files and path are."""
     try:
         os.setsid()
         for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
             signal.signal(name, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor, own in enumerate((nothing, nothing, errors)):
             os.dup2(own, descriptor)
@@ -133,6 +147,7 @@ def _serve(control: int, errors: int, mark: str) -> NoReturn:
         surrounding = surroundings(mark)
         os.environ.clear()
         os.environ.update(surrounding)
+        sys.path[:] = child_path()
         server = importlib.import_module(_SERVER)
         sys.modules["__main__"] = server
         sys.argv[:] = [str(server.__file__), str(control)]
@@ -154,7 +169,10 @@ class _Fork:
     def poll(self) -> int | None:
         """The status; None while it runs."""
         if self._status is None:
-            number, status = os.waitpid(self.pid, os.WNOHANG)
+            try:
+                number, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else heard of its end: as subprocess has it
+                number, status = self.pid, 0
             if number:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status

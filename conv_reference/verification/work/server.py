@@ -36,9 +36,7 @@ def serve(control: int) -> None:
     find the rest imported. No function of torch is called here: its threads would be missing in
     the forks.
     """
-    descent.adopt()
-    with uncollected():
-        importlib.import_module(_DESCRIBES)
+    _get_ready()
     statuses: dict[int, int] = {}
     running: set[int] = set()
     with socket.socket(fileno=control) as parent:
@@ -61,6 +59,15 @@ def serve(control: int) -> None:
             if asked == FORK and number != NOTHING:
                 worker.prepare(full_run=number == EVERY_CHECK)
     descent.end_descendants(os.getpid())
+
+
+def _get_ready() -> None:
+    """Adopt, hear of ends, and have torch."""
+    descent.adopt()
+    # Where whoever began the run ignores it, nobody would learn how a process ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with uncollected():
+        importlib.import_module(_DESCRIBES)
 
 
 def _forked(parent: socket.socket, fds: list[int]) -> int:

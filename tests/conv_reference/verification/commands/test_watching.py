@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from conv_reference.verification.commands.watching import watched
+from conv_reference.verification.commands.watching import Once, watched
 from conv_reference.verification.model.errors import TargetError
 
 
@@ -41,11 +41,11 @@ def file(tmp_path: Path) -> Path:
     return found
 
 
-def answering(*statuses: int | Exception) -> Callable[[argparse.Namespace], int]:
+def answering(*statuses: int | Exception) -> Once:
     """Runs that end so, one after another."""
     left = list(statuses)
 
-    def once(_: argparse.Namespace) -> int:
+    def once(_: argparse.Namespace, *, again: bool) -> int:
         status = left.pop(0)
         if isinstance(status, Exception):
             raise status
@@ -80,15 +80,15 @@ def test_it_runs_again_when_a_file_is_saved(
 
 
 def test_the_first_run_is_another_than_those_after_it(file: Path, saves: Saves) -> None:
-    again: list[bool] = []
+    heard: list[bool] = []
 
-    def once(own: argparse.Namespace) -> int:
-        again.append(own.again)
+    def once(_: argparse.Namespace, *, again: bool) -> int:
+        heard.append(again)
         return 0
 
     saves += [lambda: os.utime(file, (2, 2))]
     watched(arguments(f"{file}:f"), once)
-    assert again == [False, True]
+    assert heard == [False, True]
 
 
 def test_what_cannot_be_imported_is_waited_for_and_what_is_asked_wrongly_is_not(
@@ -110,7 +110,7 @@ def test_a_run_is_given_up_when_the_file_is_saved_meanwhile(
 ) -> None:
     begun: list[str] = []
 
-    def once(_: argparse.Namespace) -> int:
+    def once(_: argparse.Namespace, *, again: bool) -> int:
         begun.append(file.read_text())
         if len(begun) == 1:
             try:
@@ -131,7 +131,7 @@ def test_a_run_is_given_up_when_the_file_is_saved_meanwhile(
 
 def test_what_cannot_be_watched_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file that could be watched"):
-        watched(arguments("sys:path"), lambda _: 0)
+        watched(arguments("sys:path"), lambda _, again: 0)
     (tmp_path / "mine.py").write_text("")
     with pytest.raises(ValueError, match="without --in-process"):
-        watched(arguments(f"{tmp_path}/mine.py:f", in_process=True), lambda _: 0)
+        watched(arguments(f"{tmp_path}/mine.py:f", in_process=True), lambda _, again: 0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,16 +71,26 @@ while os.path.exists(f"/proc/{left}/stat") and time.monotonic() < end:
 else:
     left = None
 found["left"] = left is not None and time.monotonic() > end
+found["shadowed"] = os.path.exists("shadowed")
 print(json.dumps(found))
 """
 
 
-def test_a_fork_of_the_command_is_as_a_child_that_was_started_anew(tmp_path: Path) -> None:
+# Whoever began it may ignore the ends of its processes, and so does what it begins.
+IGNORING = ["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"]
+
+
+@pytest.mark.parametrize("begun_by", [[], IGNORING], ids=["plainly", "ignoring"])
+def test_a_fork_of_the_command_is_as_a_child_that_was_started_anew(
+    begun_by: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "asked.py").write_text(ASKED)
     (tmp_path / "command.py").write_text(COMMAND)
+    # Which the process that forks imports, beside the command as it lies.
+    (tmp_path / "html.py").write_text("open('shadowed', 'w')\nraise SystemExit('not this one')\n")
     environment = {n: v for n, v in os.environ.items() if n != "OMP_WAIT_POLICY"}
     done = subprocess.run(
-        [sys.executable, "command.py", "one", "two"],
+        [*begun_by, sys.executable, "command.py", "one", "two"],
         cwd=tmp_path,
         env=environment,
         input="what nobody reads",
@@ -101,6 +113,7 @@ def test_a_fork_of_the_command_is_as_a_child_that_was_started_anew(tmp_path: Pat
         "open": False,  # what the command had open
         "product": 700.0,
         "again": 700.0,
+        "shadowed": False,
         "left": False,  # whatever a target that killed the process that forks had started
     }
 
@@ -136,3 +149,39 @@ def test_a_process_that_did_not_begin_anew_shares_where_runs_follow_one_another(
     assert several.processes([], full_run=False) is source
     several.close()
     several.close()
+
+
+def test_where_an_import_begins_a_thread_nothing_is_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "begins_a_thread.py").write_text(
+        "import threading\nover = threading.Event()\nthreading.Thread(target=over.wait).start()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("forked"))
+    monkeypatch.setattr(threading, "active_count", lambda: 1 + ("begins_a_thread" in sys.modules))
+    monkeypatch.setenv(anew.BEFORE, "{}")
+    monkeypatch.setenv(descent.MARK, "its mark")
+    assert anew.Shared().processes(["begins_a_thread"], full_run=False) is None
+    sys.modules.pop("begins_a_thread").over.set()
+
+
+def test_what_asks_a_process_to_end_is_heard_by_the_command_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the moment of the fork: the command hears of it when the fork is there."""
+    seen: list[bool] = []
+
+    def forked() -> int:
+        signal.raise_signal(signal.SIGINT)
+        seen.append(signal.SIGINT in signal.sigpending())
+        return 4_000_000  # of no process
+
+    monkeypatch.setattr(os, "fork", forked)
+    monkeypatch.setenv(anew.BEFORE, "{}")
+    monkeypatch.setenv(descent.MARK, "its mark")
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        anew.Shared().processes([], full_run=False)
+    assert seen == [True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
