@@ -11,12 +11,15 @@ __all__ = ["one_line", "printable"]
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """``1 case``, ``2,000 cases``.
+    """A number with its noun.
 
     Args:
         number: how many.
         noun: of one.
         plural: of several, where that is not the noun with an s.
+
+    >>> counted(1, "case"), counted(2_000, "case"), counted(3, "geometry", "geometries")
+    ('1 case', '2,000 cases', '3 geometries')
     """
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 

@@ -20,6 +20,14 @@ def test_some_hundred_cases_of_every_kind() -> None:
     assert {case.dtype for case in cases} == {torch.float64, torch.float32}
 
 
+def test_what_loads_the_compiler_comes_before_the_certificates() -> None:
+    request = Request(dtypes=(torch.float32,), seed=0, quick=True)
+    names = [case.check for case in plan(as_target(torch.nn.functional.conv2d), request).cases]
+    first = {*names[: names.index("certificate")]}
+    transforms = {name for name in names if all_checks()[name].transform}
+    assert first == transforms | {"global_state", "settings", "graph_neighbours"}
+
+
 def test_a_quick_run_says_what_it_leaves_out() -> None:
     def wrong(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return -torch.nn.functional.conv2d(input, weight)
