@@ -16,6 +16,7 @@ from functools import partial
 
 from conv_reference.quantities import FIRST_ORDER, GRADIENTS, ROLE_OF
 from conv_reference.verification.checks import Reported
+from conv_reference.verification.diagnosis.as_called import behind_own_operands
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.changeable import behind_changes, changeable
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
@@ -121,7 +122,9 @@ def _origins(
     fickle = changeable(first, bench) if asked else []
     left = [f for f in asked if id(f) not in origins]
     if left:
-        origins |= behind_changes(left, first, fickle, explains, bench)
+        origins |= behind_own_operands(left, first, explains, bench) | behind_changes(
+            left, first, fickle, explains, bench
+        )
     # What is attributed to them need not follow: a fault that is always there would show just so.
     come_and_go = {kind_of(f).in_any_dtype for f in fickle}
     hidden |= {key for key, f in origins.items() if kind_of(f).in_any_dtype in come_and_go}

@@ -287,6 +287,12 @@ class _Bench:
 
     is_over = False
 
+    settings = None
+
+    def ask(self, *_: object) -> dict[object, object]:
+        """Nothing is known of what a check hands to the target."""
+        return {}
+
     def known(self, failure: Failure) -> Defect | None:
         name = "conv2d-onednn-bfloat16-nan-spreads-in-y"
         (defect,) = (d for d in load(SHIPPED) if d.name == name)
@@ -370,9 +376,6 @@ class _AtSettings(_Bench):
         there = _AtSettings()
         there.asked = (*self.asked, setting)
         yield there
-
-    def ask(self, *_: object) -> dict[object, object]:
-        return {}
 
     def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
         wrong = Judgement("forward", "Y", Verdict.WRONG, explanation="is 2")
