@@ -27,6 +27,7 @@ class Convolution:
     def __init__(self, framework: Framework, has_bias: bool, options: dict[str, Any]) -> None:
         self.framework, self.has_bias, self.options = framework, has_bias, options
         self.__name__ = "conv"  # compilers ask for it
+        self.words = f"conv {has_bias} {sorted(options.items())}"  # as `Made` has them
 
     def __call__(self, x: Any, w: Any, b: Any = None) -> tuple[Any]:
         """Y, as the only answer."""

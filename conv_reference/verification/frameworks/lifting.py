@@ -47,6 +47,23 @@ class Some:
         )
 
 
+class Made:
+    """A transform of a function.
+
+    Args:
+        function: the transform.
+        words: how it was made, the same in each run.
+    """
+
+    def __init__(self, function: Function, words: str) -> None:
+        self.function, self.words = function, words
+        self.__name__ = getattr(function, "__name__", "made")  # compilers ask for it
+
+    def __call__(self, *given: Any) -> tuple[Any, ...]:
+        """Its answers."""
+        return self.function(*given)
+
+
 class Node:
     """A function of a framework's arrays, what is compiled of it, and its transforms.
 
@@ -119,7 +136,8 @@ class Node:
         if key not in self._transforms:
             if len(self._transforms) >= _MOST_HELD:
                 self._transforms.clear()
-            self._transforms[key] = Node(self.framework, made())
+            words = f"{key} of {getattr(self.function, 'words', '')}"
+            self._transforms[key] = Node(self.framework, Made(made(), words))
         return self._transforms[key]
 
 

@@ -17,7 +17,7 @@ _MARK = ".thinned"
 
 
 def thin(folder: Path) -> int:
-    """Throw away a tenth of the files, unless that was done minutes ago.
+    """Throw away a tenth of the files in it and below, unless that was done minutes ago.
 
     Args:
         folder: of the cache; it need not exist.
@@ -30,7 +30,7 @@ def thin(folder: Path) -> int:
         if mark.exists() and time.time() - mark.stat().st_mtime < _APART:
             return 0
         mark.touch()
-        kept = [path for path in folder.iterdir() if path != mark and path.is_file()]
+        kept = [path for path in folder.rglob("*") if path != mark and path.is_file()]
     except OSError:  # there is none yet, or it is not ours to change
         return 0
     gone = 0

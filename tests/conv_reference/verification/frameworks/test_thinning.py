@@ -24,6 +24,12 @@ def test_a_tenth_goes_once_for_all_children_of_a_run(tmp_path: Path) -> None:
     assert len([*tmp_path.iterdir()]) == 40 - 8 + 1
 
 
+def test_folders_below_are_thinned_too(tmp_path: Path) -> None:
+    (tmp_path / "programs").mkdir()
+    filled(tmp_path / "programs")
+    assert thin(tmp_path) == 4
+
+
 def test_where_there_is_no_cache_nothing_is_made(tmp_path: Path) -> None:
     assert thin(tmp_path / "none") == 0
     assert not [*tmp_path.iterdir()]
