@@ -88,7 +88,8 @@ class Node:
         if self._compiled is None:
             self._compiled = framework.jit(self.function)
         try:
-            found = self._compiled(*map(framework.to, tensors))
+            # No framework knows of torch's sign beside the memory.
+            found = self._compiled(*(framework.to(tensor.resolve_neg()) for tensor in tensors))
             return tuple(map(framework.back, _listed(found, self.function)))
         except NotImplementedError:
             raise

@@ -114,3 +114,17 @@ def test_a_gradient_too_many_is_told() -> None:
     Y = function_of(Tuple3())(X, torch.ones(1, 1, 1, 1, dtype=torch.float64))
     with pytest.raises(AdapterError, match="one gradient for each primal: 1 asked for, got 2"):
         Y.sum().backward()
+
+
+def test_a_sign_beside_the_memory_is_handed_over_as_numbers() -> None:
+    met: list[bool] = []
+
+    class Watching(Itself):
+        def to(self, tensor: torch.Tensor) -> Any:
+            met.append(tensor.is_neg())
+            return super().to(tensor)
+
+    negative = torch._neg_view(torch.ones(1, 1, 2, 2, dtype=torch.float64))
+    Y = function_of(Watching())(negative, negative.clone())
+
+    assert (Y.item(), met) == (4.0, [False, False])
