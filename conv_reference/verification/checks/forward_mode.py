@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -109,8 +110,11 @@ def no_forward_mode(row: str) -> Judgement:
     )
 
 
-def _subsets(trial: Trial) -> tuple[str, ...]:
-    return ("XKb", "X", "K", "b", "XK") if trial.case.bias else ("XK", "X", "K")
+def _subsets(trial: Trial) -> list[str]:
+    """All that move at once, and each part of them; with a rule's every combination of terms."""
+    letters = "XKb" if trial.case.bias else "XK"
+    sizes = range(len(letters), 0, -1)
+    return ["".join(some) for size in sizes for some in combinations(letters, size)]
 
 
 def _tangent_judged(

@@ -1,4 +1,4 @@
-"""Modes of use: without gradients, in inference mode, and a layer in evaluation.
+"""Modes of use: without gradients, in inference mode, and a layer in evaluation, copied, changed.
 
 Each may take a path of its own through an implementation: fused, folded, cached.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import Trial, target_code, under
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
 
 _MODES = {
     torch.no_grad: "under torch.no_grad",
@@ -136,3 +137,55 @@ def _pickled(layer: nn.Module) -> nn.Module | None:
         return None
     loaded: nn.Module = pickle.loads(data)
     return loaded
+
+
+@check(
+    Row(
+        "options_set_back",
+        "A layer whose stride, padding or dilation was another for one call gives the same Y.",
+        "Networks for segmentation are made of others, with the strides and dilations set anew.",
+        "what is worked out of a layer's options at its first call, and kept (a class of faults)",
+    ),
+    sample=Sample.FEW,
+    unsupported=_no_layer,
+    concerns=lambda target: target.is_module,
+)
+def options_set_back(trial: Trial) -> Iterator[Judgement]:
+    """One option at a time, by torch's name, where the layer has it as a number or several.
+
+    What the call between answers is not judged: a layer need not read its options at each call.
+    """
+    for name in ("stride", "padding", "dilation"):
+        call = trial.call(requires_grad="")
+        value = vars(call.layer).get(name)
+        if not _is_numbers(value):
+            continue
+        if not _is_set(call.layer, name, _one_more(value)):
+            continue
+        try:
+            with torch.no_grad(), target_code("Y"):
+                call.forward()
+        except TargetRaised:
+            continue
+        said = f"of a layer whose {name} was another for one call before"
+        with torch.no_grad(), under(said), target_code("Y"):
+            setattr(call.layer, name, value)
+            Y = call.forward()
+        yield from against_oracle(trial, "options_set_back", {"Y": Y}, said)
+
+
+def _is_numbers(value: Any) -> bool:
+    values = value if isinstance(value, tuple | list) else [value]
+    return bool(values) and all(type(each) is int for each in values)
+
+
+def _is_set(layer: Any, name: str, value: Any) -> bool:
+    """Whether it can be: a layer may take its options once."""
+    with suppress(Exception):
+        setattr(layer, name, value)
+        return True
+    return False
+
+
+def _one_more(value: Any) -> Any:
+    return value + 1 if type(value) is int else type(value)(each + 1 for each in value)

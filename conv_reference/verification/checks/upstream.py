@@ -128,7 +128,7 @@ def _laid_out(trial: Trial, G: Tensor) -> Iterator[tuple[str, Layout, Tensor]]:
 @check(
     Row(
         "upstream_accumulated",
-        "Y.sum().backward() and later backward passes add up in .grad.",
+        "Y.sum().backward() and later passes add up in .grad, which autograd.grad leaves alone.",
         "Training calls it so: an expanded G of ones, into a .grad that already holds some.",
         "a gradient handed out as a view of a buffer that the next pass overwrites",
     ),
@@ -137,7 +137,7 @@ def _laid_out(trial: Trial, G: Tensor) -> Iterator[tuple[str, Layout, Tensor]]:
     graph=True,
 )
 def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
-    """The real .sum().backward(), three times into the same leaves."""
+    """The real .sum().backward(), and more passes into the same leaves; then one beside them."""
     integers = Integers.of(trial, terms=4)
     if integers is None:
         return
@@ -157,11 +157,22 @@ def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
             name: None if leaf.grad is None else leaf.grad.clone()
             for name, leaf in call.leaves.items()
         }
-        given = replace(operands, grad_output=total)
-        judged = against_oracle(
-            trial, "upstream_accumulated", found, f"with {how}", operands=given, missing=True
-        )
-        yield from _on(Layout.EXPANDED, trial, judged)  # in all that is added up
+        yield from _accumulated(trial, found, f"with {how}", replace(operands, grad_output=total))
+    said = "by torch.autograd.grad, where .grad holds some"
+    yield from _accumulated(trial, _backward(call, call.G), said, operands)
+    held = {name: leaf.grad for name, leaf in call.leaves.items()}
+    said += ": what .grad holds afterwards"
+    yield from _accumulated(trial, held, said, replace(operands, grad_output=2 * G))
+
+
+def _accumulated(
+    trial: Trial, found: Mapping[str, Any], said: str, given: Operands
+) -> Iterator[Judgement]:
+    """Of the case in which G is expanded, for such a one is in all that is added up."""
+    judged = against_oracle(
+        trial, "upstream_accumulated", found, said, operands=given, missing=True
+    )
+    return _on(Layout.EXPANDED, trial, judged)
 
 
 _POWER = 4

@@ -110,7 +110,7 @@ def sampled(
                     drawn = _larger(target, check, dtype, case, random, turn + place // _EVERY)
                 yield drawn or _adapted(target, check, dtype, case)
         case _:
-            yield from _drawn_cases(target, check, dtype, random, count)
+            yield from _drawn_cases(target, check, dtype, random, count, turn)
 
 
 def _larger(
@@ -127,14 +127,23 @@ def _larger(
 
 
 def _drawn_cases(
-    target: Target, check: Check, dtype: torch.dtype, random: Random, count: int
+    target: Target, check: Check, dtype: torch.dtype, random: Random, count: int, turn: int
 ) -> Iterator[Case]:
-    """Small geometries that fit the check; fewer where a domain has hardly any that are exact."""
+    """Small geometries that fit the check; fewer where a domain has hardly any that are exact.
+
+    Where some dozen are drawn, one in three is larger, if it fits.
+    """
     found = tries = 0
     while found < count and tries < _MOST_TRIES:
         tries += 1
         bias = random.random() < 0.7
         drawn = Case(check=check.name, geometry=small_geometry(random), bias=bias)
+        if check.sample == Sample.SMALL and found % _EVERY == 1:
+            larger = _larger(target, check, dtype, drawn, random, turn + found // _EVERY)
+            if larger is not None and check.fits(larger.geometry):
+                found += 1
+                yield larger
+                continue
         case = _adapted(target, check, dtype, drawn)
         # A layer of its own sizes may have none that fit: then the check reports that.
         fits = check.fits(case.geometry) or tries > _MOST_DRAWS

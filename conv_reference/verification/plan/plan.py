@@ -170,7 +170,7 @@ def _drawn(target: Target, request: Request, ever: Ever) -> Iterator[Case]:
             yield from large_cases(target, dtypes, seed, round(60 * scale), ever=ever)
             yield from pair_cases(target, dtypes, seed, round(66 * scale))
             yield from threshold_cases(target, dtypes, seed, round(600 * scale))
-            count, first = round(5_340 * scale), round(1_000 * scale)
+            count, first = round(5_280 * scale), round(1_000 * scale)
             yield from small_cases(target, dtypes, seed, count, enumerated=first, ever=ever)
         case Sweep.SMALL:
             yield from small_cases(target, dtypes, seed, round(16_000 * scale), ever=ever)

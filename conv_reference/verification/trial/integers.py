@@ -39,16 +39,25 @@ class Integers:
     generator: torch.Generator
 
     @classmethod
-    def of(cls, trial: Trial, *, terms: int, dtype: torch.dtype | None = None) -> Integers | None:
+    def of(
+        cls,
+        trial: Trial,
+        *,
+        terms: int,
+        dtype: torch.dtype | None = None,
+        quantity: str | None = None,
+    ) -> Integers | None:
         """Integers so small that this many bilinear terms add up exactly; None without room.
 
         Args:
             trial: its geometry and dtype, and the seed.
             terms: that one element of an answer adds up, each with a sum of its own.
             dtype: to be exact in, in place of the case's.
+            quantity: Y, dX, dK or db, which alone is to be exact; None: each of them.
         """
         largest = largest_exact_integer(dtype or trial.case.dtype)
-        longest = trial.target.operator.longest_sum(trial.case.geometry)
+        operator, geometry = trial.target.operator, trial.case.geometry
+        longest = operator.terms(quantity, geometry) if quantity else operator.longest_sum(geometry)
         magnitude = isqrt(largest // (terms * longest))
         if trial.case.values in {Values.ONES, Values.COUNTING}:
             magnitude = min(magnitude, _DIGIT)  # a case made simple: numbers that can be followed

@@ -60,8 +60,8 @@ def autocast_alone() -> bool:
 @pytest.mark.parametrize(
     ("when", "mode"),
     [
-        (autocast_alone, "under autocast and torch.no_grad"),
-        (torch.is_inference_mode_enabled, "under torch.inference_mode"),
+        (autocast_alone, "under autocast and torch."),
+        (torch.is_inference_mode_enabled, "torch.inference_mode"),
     ],
 )
 def test_a_kernel_that_is_kept_in_one_mode_is_found(when: Callable[[], bool], mode: str) -> None:

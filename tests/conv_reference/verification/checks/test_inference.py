@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -162,3 +163,46 @@ class Unpicklable(nn.Conv2d):
 
 def test_a_layer_that_nobody_can_pickle_is_only_copied() -> None:
     assert exact_everywhere(Unpicklable, "copied_layer", count=1) > 0
+
+
+class KeepsItsPlan(nn.Conv2d):
+    """Works out its options at the first call."""
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        names = ("stride", "padding", "dilation", "groups")
+        return {name: getattr(self, name) for name in names}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return conv2d(input, self.weight, self.bias, **self.plan)
+
+
+class OfIntegers(nn.Conv2d):
+    """Takes integers, and has them as such."""
+
+    def __init__(self, *args: Any, stride: int, padding: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.stride, self.padding = stride, padding  # type: ignore[assignment]  # torch's are pairs
+
+
+class Frozen(nn.Conv2d):
+    """Its options are set once."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "stride" and name in vars(self):
+            message = "the stride cannot be changed"
+            raise AttributeError(message)
+        super().__setattr__(name, value)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), OfIntegers, Frozen])
+def test_no_false_alarm_where_an_option_was_another_before(layer: Any) -> None:
+    assert exact_everywhere(layer, "options_set_back", count=3) > 0
+
+
+@pytest.mark.parametrize("option", ["stride", "padding", "dilation"])
+def test_a_layer_that_keeps_the_options_of_its_first_call_is_found(option: str) -> None:
+    judgements = judged(KeepsItsPlan, f"options_set_back {SIZES}")
+    said = f"of a layer whose {option} was another for one call before: "
+    assert any(j.explanation.startswith(said) for j in judgements if not j.is_exact)
+    assert not failures(KeepsItsPlan, f"certificate {SIZES}")

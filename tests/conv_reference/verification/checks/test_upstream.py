@@ -96,6 +96,30 @@ def test_a_dtype_without_room_is_passed_over() -> None:
     assert ask(torch.nn.functional.conv2d, "upstream_signs", "bfloat16", geometry) == ()
 
 
+class _AddsIntoGrad(Right):
+    """Adds dK to what the kernel's .grad holds, by itself, as fused accumulations do."""
+
+    @staticmethod
+    def backward(ctx: Any, G: torch.Tensor) -> Any:
+        dX, dK, *others = Right.backward(ctx, G)
+        K = ctx.saved_tensors[1]
+        if K.is_leaf and K.grad is not None:
+            K.grad += dK
+            dK = torch.zeros_like(dK)
+        return dX, dK, *others
+
+
+def test_grad_that_holds_some_is_left_alone_by_a_pass_that_is_not_into_it() -> None:
+    found = [j for j in ask(_AddsIntoGrad, "upstream_accumulated") if j.verdict == Verdict.WRONG]
+    assert {j.quantity for j in found} == {"dK"}
+    said = "by torch.autograd.grad, where .grad holds some"
+    assert [j.explanation.startswith(f"{said}: ") for j in found] == [True, True]
+    assert [f"{said}: what .grad holds afterwards: " in j.explanation for j in found] == [
+        False,
+        True,
+    ]
+
+
 class _DoubledWhereExpanded(Right):
     """Adds an expanded G up twice."""
 

@@ -66,7 +66,12 @@ def test_a_count_that_two_threads_left_wrong_is_set_right_and_no_fault(
     assert not is_in_torch_dispatch_mode()
 
 
-_OF_LAYERS = {"copied_layer", "evaluation", "padding_modes"}  # or of who takes the word
+_OF_LAYERS = {
+    "copied_layer",
+    "evaluation",
+    "options_set_back",
+    "padding_modes",
+}  # or of who takes the word
 
 
 def _every_check() -> list[str]:

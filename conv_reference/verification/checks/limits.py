@@ -1,0 +1,101 @@
+"""What is left of a dtype's range and of its digits: observed, for no rule says how much must be.
+
+A transform adds operands up before it multiplies, and numbers near the largest come out as none;
+sums that are kept in half precision lose digits that sums in float32 keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from conv_reference.operands import Operands
+from conv_reference.quantities import LETTERS
+from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.trial.agreement import observed
+from conv_reference.verification.trial.trial import Trial, target_code
+
+_TERMS = 4_096
+_ROUNDED_ONCE = 1.0  # of the last digit: half of one, and what float32 adds in these sums
+_NONE = "(none: it is not judged)"
+
+
+@check(
+    Row(
+        "large_numbers",
+        "Observed only: whether numbers near the dtype's largest, times a small one, are kept.",
+        "No written rule says; who adds up before multiplying overflows where the answer does not.",
+        _NONE,
+    ),
+    sample=Sample.FEW,
+    fits=has_samples,
+)
+def large_numbers(trial: Trial) -> Iterator[Judgement]:
+    """All of X is half of the largest number, and one tap of each kernel a small power of two."""
+    operator, geometry = trial.target.operator, trial.case.geometry
+    dtype = trial.case.dtype
+    given = {role: torch.zeros(operator.shape(role, geometry), dtype=dtype) for role in LETTERS}
+    given["input"].fill_(torch.finfo(dtype).max / 2)
+    taps = given["weight"]
+    taps[:, 0, taps.shape[2] // 2, taps.shape[3] // 2] = torch.finfo(dtype).eps
+    Y = _forward(trial, Operands(**given))
+    if Y is None:
+        return
+    wide = {role: given[role].to(torch.float64) for role in ("input", "weight")}
+    exact = operator.first("Y", wide, geometry).reshape(Y.shape)
+    kept = bool(Y.isfinite().all()) and torch.equal(Y.to(torch.float64), exact)
+    lost = "kept" if kept else "rounded" if bool(Y.isfinite().all()) else "not finite in Y"
+    yield observed(
+        "large_numbers", "Y", lost, of="numbers near the largest, times a small one, are"
+    )
+
+
+@check(
+    Row(
+        "long_sums",
+        "Observed only: whether sums in half precision are rounded once, or on their way.",
+        "No written rule says; libraries sum up in float32, and what does not loses digits.",
+        _NONE,
+        own=(f"n1 c{_TERMS} h1 w1 o1 k1", f"n1 c1 h1 w1 o{_TERMS} k1"),
+    ),
+    sample=Sample.OWN,
+    dtypes=[torch.float16, torch.bfloat16],
+)
+def long_sums(trial: Trial) -> Iterator[Judgement]:
+    """A sum of some thousand positive numbers, of which float32 loses nothing that shows."""
+    operator, geometry = trial.target.operator, trial.case.geometry
+    if operator.terms("Y", geometry) < _TERMS:
+        return  # the target takes no such channels, or the operator sums over others
+    plain = replace(trial, case=replace(trial.case.contiguous(), requires_grad=""))
+    shapes = {role: operator.shape(role, geometry) for role in LETTERS}
+    generator = torch.Generator().manual_seed(trial.seed)
+    X = (1 + torch.rand(shapes["input"], generator=generator)).to(trial.case.dtype)
+    given = Operands(
+        input=X,
+        weight=torch.ones(shapes["weight"], dtype=X.dtype),
+        bias=torch.zeros(shapes["bias"], dtype=X.dtype),
+        grad_output=torch.ones(shapes["grad_output"], dtype=X.dtype),
+    )
+    Y = _forward(plain, given)
+    if Y is None or not bool(Y.isfinite().all()):
+        return
+    wide = {"input": X.to(torch.float64), "weight": given.weight.to(torch.float64)}
+    exact = operator.first("Y", wide, geometry).reshape(Y.shape)
+    digit = torch.finfo(X.dtype).eps * 2.0 ** torch.floor(torch.log2(exact))
+    errors = float(((Y.to(torch.float64) - exact).abs() / digit).max())
+    once = "once" if errors <= _ROUNDED_ONCE else "on their way"
+    yield observed(
+        "long_sums", "Y", f"rounded {once}", of=f"sums of {_TERMS:,} numbers in half precision are"
+    )
+
+
+def _forward(trial: Trial, operands: Operands) -> Tensor | None:
+    call = trial.call(operands)
+    with target_code("Y"):
+        Y = call.forward()
+    usable = isinstance(Y, Tensor) and Y.shape == call.G.shape and Y.dtype == trial.case.dtype
+    return Y.detach().to("cpu") if usable else None

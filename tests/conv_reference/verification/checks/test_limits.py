@@ -1,0 +1,71 @@
+"""What is left of a dtype's range and of its digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from judging import judged
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+SIZES = "n1 c2 h5 w5 o2 k3"
+LONG = "n1 c4096 h1 w1 o1 k1"
+
+
+def seen(implementation: Any, case: str) -> set[str]:
+    judgements = judged(implementation, case)
+    assert all(judgement.is_exact for judgement in judgements)
+    return {judgement.observed for judgement in judgements}
+
+
+def adds_up_first(input: Tensor, weight: Tensor) -> Tensor:
+    """As a transform of the image does."""
+    total = input.sum(dim=(2, 3), keepdim=True)
+    Y = conv2d(input, weight)
+    return Y + (total - total)[:, :1]
+
+
+def to_few_digits(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input * 1.02, weight)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("implementation", "what"),
+    [(conv2d, "kept"), (adds_up_first, "not finite in Y"), (to_few_digits, "rounded")],
+)
+def test_whether_numbers_near_the_largest_are_kept(
+    implementation: Any, what: str, dtype: str
+) -> None:
+    found = seen(implementation, f"large_numbers {dtype} {SIZES}")
+    assert found == {f"numbers near the largest, times a small one, are {what}"}
+
+
+def in_its_own_dtype(input: Tensor, weight: Tensor) -> Tensor:
+    """Sums of sixteen products, which are added up in the operands' dtype."""
+    Y = torch.zeros_like(input[:, :1])
+    for first in range(0, input.shape[1], 16):
+        part = slice(first, first + 16)
+        Y = Y + conv2d(input[:, part], weight[:, part])
+    return Y
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("implementation", "what"), [(conv2d, "once"), (in_its_own_dtype, "on their way")]
+)
+def test_whether_long_sums_are_rounded_once(implementation: Any, what: str, dtype: str) -> None:
+    found = seen(implementation, f"long_sums {dtype} {LONG}")
+    assert found == {f"sums of 4,096 numbers in half precision are rounded {what}"}
+
+
+def test_where_sums_are_short_nothing_is_observed() -> None:
+    assert judged(conv2d, f"long_sums float16 {SIZES}") == ()
+
+
+def test_of_a_transposed_convolution_the_sums_over_its_own_channels_are_long() -> None:
+    transposed = torch.nn.functional.conv_transpose2d
+    found = seen(transposed, "long_sums float16 n1 c1 h1 w1 o4096 k1")
+    assert found == {"sums of 4,096 numbers in half precision are rounded once"}
