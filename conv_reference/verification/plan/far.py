@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import combinations
 from random import Random
@@ -190,6 +191,7 @@ _IN_TURN = tuple(part for part in _FAR if part is not _plane)
 _OFTEN = (*_FAR, _groups, _patches, _dilation)
 _TOGETHER = (1, 1, 2, 2, 3)  # sizes far out at once
 _MOST_DRAWS = 40
+_TINY = 0.5  # of those with a size that is surely far out: among few elements it reaches farther
 
 
 def far_geometry(
@@ -211,9 +213,11 @@ def far_geometry(
         parts = {random.choice(_OFTEN) for _ in range(random.choice(_TOGETHER))}
         if sure is not None:
             parts = {_IN_TURN[sure % len(_IN_TURN)], *sorted(parts, key=_FAR.index)[1:]}
-        small = small_geometry(random)
+        small = Drawn.like(small_geometry(random))
+        if sure is not None and random.random() < _TINY:
+            small = tiny(random)
         for _ in range(_MOST_DRAWS):
-            drawn = Drawn.like(small)
+            drawn = deepcopy(small)
             for part in _FAR:  # in a fixed order
                 if part in parts:
                     part(drawn, random)
