@@ -13,9 +13,9 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.checks._modes import Mode, without_gradients_under_autocast
 from conv_reference.verification.checks._registry import Row, Sample, check
-from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
-from conv_reference.verification.trial.agreement import explained, not_judged
+from conv_reference.verification.trial.agreement import explained, not_judged, observed
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.raised import thrown_of
@@ -111,6 +111,8 @@ def _under_autocast(
                 Y, list(leaves.values()), call.G.to(Y.dtype), allow_unused=True
             )
         found |= dict(zip(leaves, gradients, strict=True))
+    if isinstance(Y, Tensor):  # either is accepted; where both are met, a reader is to know
+        yield observed(row, "Y", f"of {dtype_name(Y.dtype)}", of="under autocast, Y is")
     for name, expected in trial.expect(operands, only=only).items():
         if name not in found:
             yield whole(row, name, "a gradient", NO_GRADIENT)

@@ -160,11 +160,13 @@ class Report:
 
     @property
     def is_barely_tried(self) -> bool:
-        """Whether it was cut before a quarter of its cases: a green says too little then.
+        """Whether less than a quarter of its cases were judged: a green says too little then.
 
-        So it does of a target that has refused nearly all of them.
+        The clock had cut it, or the engine itself failed on the others; so it does of a target that
+        has refused nearly all of them.
         """
-        cut_early = self.was_cut and self.judged < LEAST_SHARE * self.planned
+        was_short = self.was_cut or bool(self.unjudged)
+        cut_early = was_short and self.judged < LEAST_SHARE * self.planned
         return cut_early or self.is_barely_answered
 
     @property

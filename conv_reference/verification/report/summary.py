@@ -187,7 +187,7 @@ def _right(report: Report) -> str:
         least = f"under {LEAST_ANSWERED:.0%} of the cases"
         return f"barely tried: nothing wrong, but {least} were answered"
     if report.is_barely_tried:
-        return f"barely tried: nothing wrong, but under {LEAST_SHARE:.0%} of the plan was reached"
+        return f"barely tried: nothing wrong, but under {LEAST_SHARE:.0%} of the plan was judged"
     if report.unexpected:
         return f"not as expected: {counted(len(report.unexpected), 'row')} passed"
     if _is_permissive_alone(report):

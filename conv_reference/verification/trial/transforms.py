@@ -7,6 +7,7 @@ and others quiet. That noise is what its allowance is earned with; rounding alon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -145,9 +146,16 @@ def _errors(
     return error, float(wanted.abs().max())
 
 
-# A loud and a quiet number, further apart than float32 (in float64: than float64) has bits.
-_RANGE = {torch.float16: (2.0**11, 2.0**-14), torch.float64: (2.0**40, 2.0**-40)}
 _DRAWS = 5  # of each kind
+_ROOM = 5  # powers of two below the end of the range: some loud numbers are added up
+
+
+def _loud_and_quiet(dtype: torch.dtype) -> tuple[float, float]:
+    """Two numbers further apart than float32 (in float64: than float64) has bits, or the range."""
+    info, reach = torch.finfo(dtype), 40 if dtype == torch.float64 else 30
+    high = min(reach, math.frexp(info.max)[1] - _ROOM)
+    low = max(-reach, math.frexp(info.tiny)[1] - 1)
+    return 2.0**high, 2.0**low
 
 
 def _draws(trial: Trial, quantity: str) -> Iterator[_Draw]:
@@ -171,16 +179,17 @@ def _draws(trial: Trial, quantity: str) -> Iterator[_Draw]:
                 if not place.numel():
                     return
                 place.view(-1)[torch.randint(place.numel(), (1,), generator=generator)] = 1
-                high, low = _RANGE.get(tensor.dtype, (2.0**30, 2.0**-30))
+                high, low = _loud_and_quiet(tensor.dtype)
                 mixed = tensor * torch.where(chosen, high, low).to(tensor.dtype)
                 operands = replace(still, **{loud: mixed, other: factor * place})
-                alone = (replace(operands, **{loud: mixed * part}) for part in (chosen, ~chosen))
+                parts = (mixed * part.to(mixed.dtype) for part in (chosen, ~chosen))
+                alone = (replace(operands, **{loud: part}) for part in parts)
                 yield _Draw(operands, *alone)
 
 
 def _signs(tensor: Tensor) -> Tensor:
     """±1, the signs of the numbers."""
-    return torch.where(tensor < 0, -1, 1).to(tensor.dtype)
+    return torch.where(tensor.to(torch.float64) < 0, -1, 1).to(tensor.dtype)
 
 
 def _share(number: int) -> float:

@@ -111,3 +111,13 @@ def test_a_path_of_fewer_bits_is_told_by_its_precision() -> None:
         return torch.nn.functional.conv2d(input, weight)
 
     assert "Y" in wrong(ask(quantised, "autocast_precision", "float32"))
+
+
+def test_the_dtype_of_the_answer_is_observed() -> None:
+    def of_large_batches(X: Tensor, K: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=X.shape[0] < 8):
+            return torch.nn.functional.conv2d(X, K)
+
+    for samples, dtype in ((2, "bfloat16"), (9, "float32")):
+        found = ask(of_large_batches, "autocast", "float32", f"n{samples} c1 h2 w3 o1 k1x2")
+        assert {j.observed for j in found} - {""} == {f"under autocast, Y is of {dtype}"}

@@ -4,7 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made_reports import FAULTY, RIGHT, UNJUDGED, UNSUPPORTED, finding, hostile, of_size, row
+from made_reports import (
+    BROKEN_CASE,
+    FAULTY,
+    RIGHT,
+    UNJUDGED,
+    UNSUPPORTED,
+    finding,
+    hostile,
+    of_size,
+    row,
+)
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
@@ -257,6 +267,13 @@ def test_what_the_engine_itself_failed_on_is_no_pass() -> None:
     assert shown.splitlines()[0].endswith("; the engine itself failed on 1 more case")
     assert "Not judged, for the engine itself failed; please report it: vmap float32" in shown
     assert "WRONG" not in shown
+
+
+def test_where_the_engine_failed_on_nearly_all_nothing_is_called_right() -> None:
+    failed_on = tuple(replace(BROKEN_CASE, case=f"vmap float32 h1 w{w} k1") for w in range(1, 9))
+    report = replace(RIGHT, planned=10, judged=2, unjudged=failed_on)
+    said = "barely tried: nothing wrong, but under 25% of the plan was judged, on 2 cases"
+    assert f"{said}; the engine itself failed on 8 more cases" in text.render(report)
 
 
 def test_where_nothing_was_checked_the_engine_failed_on_no_more_cases_than_that() -> None:

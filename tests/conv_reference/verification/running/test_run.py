@@ -69,7 +69,7 @@ def test_a_run_of_which_little_was_reached_does_not_pass(late: Callable[[int, in
     assert report.is_right
     assert not report.passed
     said = str(report).splitlines()[0]
-    assert "barely tried: nothing wrong, but under 25% of the plan was reached, on " in said
+    assert "barely tried: nothing wrong, but under 25% of the plan was judged, on " in said
     assert said.endswith(f" of {report.planned:,} planned")
 
 
