@@ -31,7 +31,8 @@ _BACKWARD = "backward"
 def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
     """Attribute, kind and value of each, in the order of the file; not what it imports.
 
-    Names with a leading underscore are its own business.
+    But a package's are those of its modules, which it hands on. Names with a leading underscore are
+    its own business.
     """
     return list(_candidates(module))
 
@@ -40,13 +41,18 @@ def _candidates(module: ModuleType) -> Iterator[tuple[str, str, Any]]:
     seen: list[Any] = []
     for name, value in vars(module).items():
         kind = _kind(value)
-        own = getattr(value, "__module__", module.__name__) == module.__name__
+        own = _is_of(module, getattr(value, "__module__", module.__name__))
         is_instance = kind in {"instance of a layer", "adapter"}  # of whichever class
         if name.startswith("_") or not kind or not (own or is_instance):
             continue
         if not any(value is one for one in seen):
             seen.append(value)
             yield name, kind, value
+
+
+def _is_of(module: ModuleType, home: Any) -> bool:
+    is_package = hasattr(module, "__path__")
+    return home == module.__name__ or (is_package and str(home).startswith(f"{module.__name__}."))
 
 
 def _kind(value: Any) -> str:

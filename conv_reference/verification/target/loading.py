@@ -20,6 +20,7 @@ from conv_reference.verification.target.names import (
     asked_convention,
     asked_operator,
     lacking,
+    require_code,
     split,
 )
 from conv_reference.verification.target.operators import READINGS
@@ -127,6 +128,7 @@ def load_module(place: str) -> ModuleType:
     Raises:
         TargetError: when it is not there, or cannot be imported.
     """
+    require_code(place)
     if place.endswith(".py") and not Path(place).is_file():
         raise TargetError(f"cannot import {place!r}: no such file")
     return _import(place)

@@ -79,6 +79,7 @@ def split(name: str) -> tuple[str, str]:
         TargetError: when the name has another form, or its file is not there.
     """
     place, separator, attribute = asked_operator(name)[0].rpartition(":")
+    require_code(place if separator else attribute)
     if not separator and attribute.endswith(".py") and not Path(attribute).is_file():
         raise TargetError(f"cannot import {attribute!r}: no such file")
     if not separator or not place or not attribute:
@@ -89,6 +90,26 @@ def split(name: str) -> tuple[str, str]:
     if place.endswith(".py") and not Path(place).is_file():
         raise TargetError(f"cannot import {place!r}: no such file")
     return place, attribute
+
+
+def require_code(place: str) -> None:
+    """Refuse a notebook, and a folder that is no package, by what it is.
+
+    Raises:
+        TargetError: when it is one of these.
+    """
+    path = Path(place)
+    if path.suffix == ".ipynb":
+        raise TargetError(
+            f"cannot import {place!r}: it is a notebook; accepted is its code in a file, as "
+            f"'jupyter nbconvert --to script {path.name}' writes it"
+        )
+    is_folder = bool(place) and path.is_dir() and not (path / "__init__.py").is_file()
+    installed = PathFinder.find_spec(place) if is_folder else None
+    if is_folder and (installed is None or installed.loader is None):
+        raise TargetError(
+            f"cannot import {place!r}: it is a folder; accepted is one of its files, path/file.py"
+        )
 
 
 def require_found(name: str) -> None:
@@ -145,9 +166,9 @@ def completed(name: str) -> str:
     if not name.endswith(".py") or not path.is_file():
         return name
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_bytes(), path.name)
     except (SyntaxError, ValueError) as error:
-        raise TargetError(f"cannot read {name!r}: {error}") from error
+        raise TargetError(f"cannot read {name!r}: {type(error).__name__}: {error}") from error
     found = likely(_could_be(tree))
     if _OF_BENCHMARKS in found:  # beside the model that it is to be like
         return f"{name}:{_OF_BENCHMARKS}"

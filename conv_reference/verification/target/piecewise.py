@@ -9,10 +9,11 @@ from __future__ import annotations
 import __future__
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
@@ -22,6 +23,7 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 _DEFINES = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If, ast.Try,
 )  # fmt: skip
+_Node = TypeVar("_Node", bound=ast.AST)
 _MOST_SAID = 200  # characters of what is raised
 
 
@@ -40,7 +42,8 @@ class LeftOut:
 
     line: int
     said: str  # what it raised
-    lacks_module: bool = False  # whether it is an import of what is not installed, or not in it
+    # Whether it is an import of what is not installed, or not in it, or lacks what that binds.
+    lacks_module: bool = False
 
 
 def executed(
@@ -58,7 +61,8 @@ def executed(
     """
     tree = ast.parse(path.read_bytes(), str(path))
     flags = _flags(tree)
-    left = []
+    left: list[LeftOut] = []
+    unbound: set[str] = set()  # names, for what is not installed
     with begun(path) as module:
         for node in tree.body:
             if node.lineno in without:
@@ -69,9 +73,26 @@ def executed(
                 exec(code, module.__dict__)
             except (Exception, SystemExit) as error:
                 said = f"raises {type_name(error)}: {message_of(error)}"
-                lacks = isinstance(error, ImportError)
+                lacks = isinstance(error, ImportError) or _name_of(error) in unbound
+                unbound |= _bound_by(node) if lacks else set()
                 left.append(LeftOut(node.lineno, one_line(said[:_MOST_SAID]), lacks))
     return module, tuple(left)
+
+
+def _name_of(error: BaseException) -> str | None:
+    return error.name if isinstance(error, NameError) else None
+
+
+def _bound_by(node: ast.stmt) -> set[str]:
+    """The names that a statement would have bound: of an import, a definition, an assignment."""
+    imported = {a.asname or a.name.partition(".")[0] for a in _each(node, ast.alias)}
+    assigned = {n.id for n in _each(node, ast.Name) if isinstance(n.ctx, ast.Store)}
+    defined = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else set()
+    return imported | assigned | defined
+
+
+def _each(node: ast.AST, kind: type[_Node]) -> Iterator[_Node]:
+    return (each for each in ast.walk(node) if isinstance(each, kind))
 
 
 def _flags(tree: ast.Module) -> int:

@@ -72,6 +72,17 @@ def test_what_could_be_a_convolution_is_listed_and_what_is_imported_is_not(file:
     ]
 
 
+def test_what_a_package_hands_on_of_its_modules_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "handing_on").mkdir()
+    (tmp_path / "handing_on" / "impl.py").write_text("def conv(x, w): ...\n")
+    text = "from torch.nn.functional import pad\nfrom .impl import conv\n"
+    (tmp_path / "handing_on" / "__init__.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert [name for name, _, _ in candidates(load_module("handing_on"))] == ["conv"]
+
+
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(TargetError, match="no such file"):
         load_module("nowhere.py")
@@ -97,7 +108,7 @@ def test_a_file_with_one_is_completed_without_running_it(tmp_path: Path) -> None
     with pytest.raises(TargetError, match="it shows none"):
         completed(str(path))
     path.write_text("def conv(:\n")
-    with pytest.raises(TargetError, match="cannot read"):
+    with pytest.raises(TargetError, match=r"cannot read .*: SyntaxError: .* \(single.py, line 1\)"):
         completed(str(path))
 
 

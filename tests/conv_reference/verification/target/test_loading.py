@@ -38,7 +38,11 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
         ("torch:", "not a target: 'torch:'"),
         ("no_such_module:conv2d", "cannot import 'no_such_module': ModuleNotFoundError"),
         ("missing.py:conv2d", "cannot import 'missing.py': no such file"),
-        (".:conv2d", "cannot import '.': accepted is package.module or path/file.py"),
+        (".:conv2d", "cannot import '.': it is a folder; accepted is one of its files"),
+        ("/", "cannot import '/': it is a folder; accepted is one of its files, path/file.py"),
+        ("..x:conv2d", "cannot import '..x': accepted is package.module or path/file.py"),
+        ("a/b.ipynb:conv2d", "cannot import 'a/b.ipynb': it is a notebook; accepted is its code"),
+        ("b.ipynb", "cannot import 'b.ipynb': it is a notebook; accepted is its code in a file"),
         ("to/my_conv:conv2d", "cannot import 'to/my_conv': accepted is package.module or path/fi"),
         ("torch.nn:Nothing", "cannot import 'torch.nn:Nothing': torch.nn has no 'Nothing'"),
         (
@@ -52,6 +56,14 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
 def test_a_name_that_leads_nowhere_is_refused(name: str, message: str) -> None:
     with pytest.raises(TargetError, match="^" + re.escape(message)):
         load_target(name)
+
+
+def test_a_folder_named_as_an_installed_package_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_target("torch:conv2d").name == "torch:conv2d"
 
 
 @pytest.mark.parametrize(

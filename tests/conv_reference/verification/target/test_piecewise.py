@@ -50,6 +50,18 @@ def test_what_raises_is_left_out_and_the_rest_is_defined(
     assert left.lacks_module == (line == "import no_such_package")
 
 
+def test_what_lacks_a_name_of_what_is_not_installed_is_told_from_what_should_not_run(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "import no_such.package\nfrom nowhere_at_all import base as Base\nclass Mine(Base): ...\n"
+        "new = no_such.version()\nclass Other(Mine): ...\nprint(new)\nprint(elsewhere)\n"
+    )
+    _, left = left_out(tmp_path, text)
+    assert [one.line for one in left if one.lacks_module] == [1, 2, 3, 4, 5, 6]
+    assert left[-1].said == "raises NameError: name 'elsewhere' is not defined"
+
+
 def test_where_it_is_is_heard_and_a_statement_can_be_left_out(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("import sys\nx = 1\nx += 1\nx += 10\nsys.exit(x)\n")
