@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import torch
 from torch import nn
 
 from conv_reference.verification.target.numpy_layers import is_numpy_layer
+from conv_reference.verification.target.signatures import is_function_class
 
 # What a forward pass calls that hands its options on: it takes pairs as they are, and what it does
 # with them on the tiny case is not to end a run.
@@ -24,11 +24,6 @@ def is_own_code(implementation: Any) -> bool:
     is_layer = inspect.isclass(own) and issubclass(own, nn.Module)
     is_layer = is_layer or is_numpy_layer(own)
     return inspect.isfunction(own) or is_layer or is_function_class(own)
-
-
-def is_function_class(implementation: Any) -> bool:
-    """Whether it is a class of ``torch.autograd.Function``'s kind."""
-    return inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function)
 
 
 def knows_torch(implementation: Any) -> bool:

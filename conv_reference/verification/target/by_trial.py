@@ -24,7 +24,6 @@ from conv_reference.verification.target import numbers
 from conv_reference.verification.target.by_code import (
     hands_on,
     has_torchs_names,
-    is_function_class,
     is_own_code,
     knows_torch,
 )
@@ -37,6 +36,7 @@ from conv_reference.verification.target.numpy_functions import over_arrays
 from conv_reference.verification.target.numpy_layers import is_numpy_layer, numpy_layer
 from conv_reference.verification.target.others import known_other
 from conv_reference.verification.target.purpose import is_on_purpose
+from conv_reference.verification.target.signatures import is_function_class
 from conv_reference.verification.target.strangers import Stranger, stranger
 from conv_reference.verification.target.taken import (
     PAIRED,

@@ -8,7 +8,6 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-import torch
 from torch import nn
 
 from conv_reference.quantities import CONV2D, Operator
@@ -24,7 +23,11 @@ from conv_reference.verification.target.lines import written
 from conv_reference.verification.target.names import asked_convention, asked_operator, read_as
 from conv_reference.verification.target.numpy_layers import without_backward
 from conv_reference.verification.target.operators import is_line, operator_of, reading
-from conv_reference.verification.target.signatures import ACCEPTED, shown_signature
+from conv_reference.verification.target.signatures import (
+    ACCEPTED,
+    is_function_class,
+    shown_signature,
+)
 from conv_reference.verification.target.target import Target
 
 
@@ -156,7 +159,7 @@ def _of_operator(implementation: Any, name: str, operator: Operator, *, line: bo
         return of_instance(implementation, name, operator, line=line)
     if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
         return of_class(implementation, name, operator, line=line)
-    if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
+    if is_function_class(implementation):
         implementation = implementation.apply
     if inspect.isclass(implementation) or not callable(implementation):
         lacks = lacking(implementation) or without_backward(implementation)

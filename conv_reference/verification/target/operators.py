@@ -21,6 +21,7 @@ from conv_reference.quantities import (
     Operator,
 )
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.target.signatures import is_function_class, signature_of_call
 
 Faces = Callable[..., Any]
 _FUNCTIONS: dict[Any, Operator] = {
@@ -53,9 +54,8 @@ def operator_of(implementation: Any, name: str) -> Operator:
     Raises:
         TargetError: where it convolves in three dimensions, or is a gradient of conv1d.
     """
-    while isinstance(implementation, partial):
-        implementation = implementation.func
-    kind = implementation if inspect.isclass(implementation) else type(implementation)
+    implementation = _behind_partials(implementation)
+    kind = _kind_of(implementation)
     if any(implementation is one for one in _THREE) or issubclass(kind, _LAYERS):
         raise TargetError(
             f"cannot verify {name!r}: three-dimensional convolution is not covered; accepted is "
@@ -94,21 +94,27 @@ def reading(name: str) -> tuple[Operator, bool]:
 
 def is_line(implementation: Any) -> bool:
     """Whether it is one of torch's in one dimension: a function, a layer's class or a layer."""
+    implementation = _behind_partials(implementation)
+    is_function = any(implementation is one for one in _LINES)
+    return is_function or issubclass(_kind_of(implementation), _LINE_LAYERS)
+
+
+def _behind_partials(implementation: Any) -> Any:
+    """What a ``functools.partial`` calls in the end."""
     while isinstance(implementation, partial):
         implementation = implementation.func
-    kind = implementation if inspect.isclass(implementation) else type(implementation)
-    return any(implementation is one for one in _LINES) or issubclass(kind, _LINE_LAYERS)
+    return implementation
+
+
+def _kind_of(implementation: Any) -> type:
+    """The class that it is, or is of."""
+    return implementation if inspect.isclass(implementation) else type(implementation)
 
 
 def _parameters(implementation: Any) -> tuple[str, ...]:
-    owner: Any = getattr(implementation, "__self__", None)
-    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
-    if inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function):
-        owner, is_apply = implementation, True
-    try:
-        return tuple(inspect.signature(owner.forward if is_apply else implementation).parameters)
-    except (TypeError, ValueError):  # built in
-        return ()
+    called = implementation.apply if is_function_class(implementation) else implementation
+    signature = signature_of_call(called)
+    return () if signature is None else tuple(signature.parameters)
 
 
 def arguments(

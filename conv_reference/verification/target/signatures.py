@@ -19,17 +19,45 @@ ACCEPTED = (
     "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "
     "dilation, groups), an nn.Module class or instance, or an adapter with forward and vjp"
 )
-
-
 _MOST_SHOWN = 160  # characters of a signature
+
+
+def is_function_class(implementation: Any) -> bool:
+    """Whether it is a class of ``torch.autograd.Function``'s kind."""
+    return inspect.isclass(implementation) and issubclass(implementation, torch.autograd.Function)
+
+
+def class_of_apply(function: Any) -> Any:
+    """The autograd Function whose ``apply`` it is; None of whatever else."""
+    owner = getattr(function, "__self__", None)
+    return owner if is_function_class(owner) else None
+
+
+def takes_context(owner: Any) -> bool:
+    """Whether an autograd Function's ``forward`` takes ctx before the operands."""
+    own: bool = owner.setup_context is torch.autograd.Function.setup_context
+    return own
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """What Python tells of it; None of what is built in, as torch's own conv2d."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def signature_of_call(function: Callable[..., Any]) -> inspect.Signature | None:
+    """The same, but of an ``apply``, which takes anything, that of the ``forward`` behind it."""
+    owner = class_of_apply(function)
+    return signature_of(function if owner is None else owner.forward)
 
 
 def shown_signature(implementation: Any) -> str:
     """``conv(x, w, b)``; of an autograd Function its forward's; empty of what has none."""
-    is_class = inspect.isclass(implementation)
-    function = is_class and issubclass(implementation, torch.autograd.Function)
+    is_class = is_function_class(implementation)
     try:
-        signature = inspect.signature(implementation.forward if function else implementation)
+        signature = inspect.signature(implementation.forward if is_class else implementation)
         name = getattr(implementation, "__name__", type(implementation).__name__)
     except Exception:  # whatever the implementation's own attributes throw
         return ""
@@ -44,15 +72,12 @@ def positional_parameters(
     Raises:
         TargetError: when a parameter that must be given is none of conv2d's.
     """
-    owner: Any = getattr(function, "__self__", None)
-    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
-    try:
-        signature = inspect.signature(owner.forward if is_apply else function)
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
+    signature, owner = signature_of_call(function), class_of_apply(function)
+    if signature is None:
         return dict.fromkeys(_built_in(function, options)[0])
     parameters = list(signature.parameters.values())
-    if is_apply and owner.setup_context is torch.autograd.Function.setup_context:
-        parameters = parameters[1:]  # ctx
+    if owner is not None and takes_context(owner):
+        parameters = parameters[1:]
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
         return dict.fromkeys(takewhile(lambda option: option not in named, options))
@@ -74,10 +99,10 @@ def positional_parameters(
 
 def keyword_options(function: Callable[..., Any], options: tuple[str, ...] = OPTIONS) -> list[str]:
     """The options that can only be given by keyword; of ``**options``, all the others."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
+    signature = signature_of(function)
+    if signature is None:
         return list(_built_in(function, options)[1])
+    parameters = signature.parameters
     only = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     kinds = {p.kind for p in parameters.values()}
     if inspect.Parameter.VAR_KEYWORD in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
@@ -109,9 +134,8 @@ def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str,
     """Whether it cannot be given these parameters by their names."""
     if inspect.isclass(getattr(function, "__self__", None)):  # an `apply`
         return True
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
+    signature = signature_of(function)
+    if signature is None:
         return False
     kinds = {name: p.kind for name, p in signature.parameters.items()}
     if inspect.Parameter.VAR_KEYWORD in kinds.values():
@@ -122,21 +146,15 @@ def is_called_by_position(function: Callable[..., Any], parameters: Mapping[str,
 
 def takes_by_keyword(function: Callable[..., Any], name: str) -> bool:
     """Whether there is a parameter of this name that can be given by it alone."""
-    try:
-        parameter = inspect.signature(function).parameters.get(name)
-    except (TypeError, ValueError):  # built in, as torch's own conv2d
-        return False
+    signature = signature_of(function)
+    parameter = None if signature is None else signature.parameters.get(name)
     return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
 
 
 def default_of(function: Callable[..., Any], name: str) -> Any:
     """The default of a parameter; None without one, or without the parameter."""
-    owner: Any = getattr(function, "__self__", None)
-    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
-    try:
-        parameter = inspect.signature(owner.forward if is_apply else function).parameters.get(name)
-    except (TypeError, ValueError):
-        return None
+    signature = signature_of_call(function)
+    parameter = None if signature is None else signature.parameters.get(name)
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 

@@ -33,6 +33,7 @@ from conv_reference.verification.target.parameters import (
     named,
     parameters_of,
 )
+from conv_reference.verification.target.signatures import class_of_apply, takes_context
 
 LIKE = "like"  # among the settings: a tensor, whose dtype and device a layer is to have
 NO_PARAMETER = (
@@ -175,9 +176,9 @@ class _Function:
 
 
 def _function(function: Callable[..., Any]) -> Stranger:
-    owner: Any = getattr(function, "__self__", None)
-    is_apply = inspect.isclass(owner) and issubclass(owner, torch.autograd.Function)
-    every = _behind_the_operands(owner if is_apply else function, is_apply=is_apply)
+    owner = class_of_apply(function)
+    is_apply = owner is not None
+    every = _behind_the_operands(function, owner)
     dictionary = next((p.name for p in every if p.name.lower() in DICTIONARIES), None)
     rest = [p for p in every if p.name != dictionary]
     own = named(rest, without=("in_channels", "out_channels", "kernel_size"))
@@ -207,15 +208,19 @@ def _held(dictionary: str, names: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _behind_the_operands(function: Any, *, is_apply: bool) -> list[inspect.Parameter]:
+def _behind_the_operands(function: Any, owner: Any) -> list[inspect.Parameter]:
     """The parameters behind X and K.
+
+    Args:
+        function: of the two.
+        owner: the autograd Function whose ``apply`` it is; None of whatever else.
 
     Raises:
         TargetError: when there are no two before them, or any number of them.
     """
-    parameters = parameters_of(function.forward if is_apply else function)
-    if is_apply and function.setup_context is torch.autograd.Function.setup_context:
-        parameters = parameters[1:]  # ctx
+    parameters = parameters_of(function if owner is None else owner.forward)
+    if owner is not None and takes_context(owner):
+        parameters = parameters[1:]
     if len(parameters) < 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise TargetError("accepted is a function of an input and a kernel")
     return [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
