@@ -33,7 +33,7 @@ def assumed(target: Target) -> Iterator[Note]:
         said = f"judged as {target.operator.name}: {target.operator.meaning}"
         yield Note(NoteKind.ASSUMED, said)
     if target.assumed:
-        said = f"assumed, for the layer does not say: {', '.join(target.assumed)}"
+        said = f"assumed, for the layer does not say: {target.assumptions}"
         yield Note(NoteKind.ASSUMED, said)
     if target.foreign:
         no_bias = "" if "bias" in target.options else "; and no bias was asked for"

@@ -98,10 +98,10 @@ def _record(known: str, bench: Bench) -> str:
 
 def _assumed(failure: Failure, bench: Bench) -> str:
     """Where a shape is wrong, what was taken for granted may be."""
-    assumed = bench.target.assumed
+    assumed = bench.target.assumptions
     if not assumed or row_of(failure.judgement).reported != Reported.SHAPE:
         return ""
-    return f"The layer does not tell its own; assumed: {', '.join(assumed)}."
+    return f"The layer does not tell its own; assumed: {assumed}."
 
 
 def _where(failure: Failure) -> str:

@@ -107,7 +107,7 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
     """Where nothing agrees, and it has no word for its padding, as one that pads of itself."""
     own, found = _settled_over_either(own, implementation, words)
     # An instance that declares its padding is judged by what it declares.
-    is_open = "padding" not in own.names and (own.fixed is None or "padding 0" in own.assumed)
+    is_open = "padding" not in own.names and (own.fixed is None or "padding" in own.assumed)
     if is_open and (found is None or found.level < Level.AGREES):
         own, found = _padding_of_itself(own, words) or (own, found)
     if found is None:

@@ -57,7 +57,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         over_arrays=own.over_arrays,
         padding_modes=modes_of(own.names, CONV2D),
         forward_only=own.over_arrays and not own.has_backward,
-        assumed=tuple(a for a in own.assumed if not (own.pads and a.startswith("padding"))),
+        assumed={o: v for o, v in own.assumed.items() if not (own.pads and o == "padding")},
         foreign=own.foreign,
         integers=convention.integers,
         single_sample=not form.input.batch,

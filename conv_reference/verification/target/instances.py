@@ -13,7 +13,7 @@ from torch.func import functional_call
 from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.modes import WORD, settled_mode
-from conv_reference.verification.target.parameters import NAMES, SIDES
+from conv_reference.verification.target.parameters import NAMES, PLAIN, SIDES
 from conv_reference.verification.target.strangers import (
     Bound,
     Stranger,
@@ -23,8 +23,6 @@ from conv_reference.verification.target.strangers import (
     names_of,
     parts,
 )
-
-_PLAIN: Mapping[str, int] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
 
 def instance(layer: nn.Module) -> Stranger:
@@ -37,7 +35,7 @@ def instance(layer: nn.Module) -> Stranger:
     shape = tuple(kernel[1].shape)
     held = (layer, layer.get_submodule(kernel[0].rpartition(".")[0]))
     declared = {
-        option: value for option in _PLAIN if (value := _attribute(held, option)) is not None
+        option: value for option in PLAIN if (value := _attribute(held, option)) is not None
     }
 
     def bound(settings: Mapping[str, Any]) -> Bound:
@@ -55,9 +53,9 @@ def instance(layer: nn.Module) -> Stranger:
 
     def fixed(form: WeightForm) -> Mapping[str, Any] | None:
         mode = getattr(held[0], WORD, getattr(held[1], WORD, "zeros"))
-        return _sizes(_unfolded(form, shape, held), {**_PLAIN, **declared}, mode)
+        return _sizes(_unfolded(form, shape, held), {**PLAIN, **declared}, mode)
 
-    assumed = tuple(f"{name} {value}" for name, value in _PLAIN.items() if name not in declared)
+    assumed = {name: str(value) for name, value in PLAIN.items() if name not in declared}
     return Stranger(
         bound,
         {},

@@ -6,7 +6,6 @@ import copy
 import inspect
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from conv_reference.verification.target.layer_calls import (
 )
 from conv_reference.verification.target.modes import modes_of, settled_mode
 from conv_reference.verification.target.operators import arguments, channels
+from conv_reference.verification.target.parameters import PLAIN
 from conv_reference.verification.target.signatures import layer_parameters, takes_words
 from conv_reference.verification.target.spelling import LayerSpelling
 from conv_reference.verification.target.target import Call, Target, options_of, settled_remainder
@@ -194,11 +194,11 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
         is_module=True,
         holds_kernel=True,
         fixed=sizes,
-        assumed=tuple(
-            f"{option} {_settled(layer, kernel[0], option)}"
-            for option in _PLAIN
+        assumed={
+            option: str(_settled(layer, kernel[0], option))
+            for option in PLAIN
             if not hasattr(layer, option) and (option != "groups" or kernel[1].dim() == 4)
-        ),
+        },
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], None),
     )
 
@@ -216,16 +216,10 @@ def _remainder_of(layer: nn.Module, sizes: Mapping[str, Any], name: str) -> Pair
     return height, width
 
 
-# What a layer is taken to do whose attributes do not say so.
-_PLAIN: Mapping[str, int] = MappingProxyType(
-    {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-)
-
-
 def _settled(layer: nn.Module, kernel: str, option: str) -> Any:
     """An option of an instance: its own, else that of its part which holds the kernel."""
     part = layer.get_submodule(kernel.rpartition(".")[0])
-    return getattr(layer, option, getattr(part, option, _PLAIN[option]))
+    return getattr(layer, option, getattr(part, option, PLAIN[option]))
 
 
 def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
@@ -236,7 +230,7 @@ def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
     elif len(shape) == 2:
         shape = (1, 1, *shape)
     kernel_size = (shape[2], shape[3])
-    stride, padding, dilation, groups = (_settled(layer, kernel[0], option) for option in _PLAIN)
+    stride, padding, dilation, groups = (_settled(layer, kernel[0], option) for option in PLAIN)
     try:
         # A geometry just large enough turns integers, pairs and words into one form.
         plain = geometry_of(

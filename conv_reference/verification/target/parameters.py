@@ -53,8 +53,8 @@ SIDES = (
     ("filter_h", "filter_w"),
     ("rows", "cols"),
 )
-
-
+#: What a layer is taken to do whose attributes do not say so.
+PLAIN: Mapping[str, int] = MappingProxyType({"stride": 1, "padding": 0, "dilation": 1, "groups": 1})
 # The sizes of one image, of a layer that makes its arrays for these.
 IMAGES = (
     "input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size", "x_dim",

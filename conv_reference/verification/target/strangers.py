@@ -74,7 +74,8 @@ class Stranger:
     foreign: tuple[str, ...] = ()  # parameters that stay at their defaults
     # Of an instance: the fields of Geometry that are settled, if its kernel has this form.
     fixed: Callable[[WeightForm], Mapping[str, Any] | None] | None = None
-    assumed: tuple[str, ...] = ()  # of an instance that does not declare them: "padding 0"
+    # Of an instance that does not declare them: an option, and what it is taken to be.
+    assumed: Mapping[str, str] = field(default_factory=dict)
     biased: bool | None = None  # of an instance: whether it has a bias
     dtype: torch.dtype = torch.float32  # of the trial
     positional: tuple[tuple[str, Any], ...] = ()  # parameters and defaults, if by position alone

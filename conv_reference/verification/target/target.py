@@ -109,7 +109,8 @@ class Target:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # fields of Geometry that are given
     # That of the geometry, where it is given: a transposed convolution's output_padding.
     remainder: Pair | None = None
-    assumed: tuple[str, ...] = ()  # of an instance that does not declare them: "padding 0"
+    # Of an instance that does not declare them: an option, and what it is taken to be.
+    assumed: Mapping[str, str] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
     # Options that are one integer for both axes, "kernel_size" among them.
     integers: frozenset[str] = frozenset()
@@ -161,6 +162,11 @@ class Target:
         channels = set() if self.has_channels else {"groups"}
         without = always | channels | self.options
         return tuple(name for name in options_of(self.operator) if name not in without)
+
+    @property
+    def assumptions(self) -> str:
+        """What an instance is taken to do and does not say: "stride 1, padding 0"; or empty."""
+        return ", ".join(f"{option} {value}" for option, value in self.assumed.items())
 
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target supports."""

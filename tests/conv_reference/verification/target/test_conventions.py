@@ -197,16 +197,16 @@ def test_an_instance_is_not_changed() -> None:
 @pytest.mark.parametrize(
     ("layer", "assumed"),
     [
-        (PadsInside(), ("stride 1", "dilation 1", "groups 1")),  # its padding is found by trial
-        (PadsInside(padding=1, groups=1), ("stride 1", "dilation 1")),
-        (ConvLayer_1((2, 2)), ("stride 1", "padding 0", "dilation 1")),
-        (nn.Conv2d(2, 2, 3, padding=1), ()),
+        (PadsInside(), "stride 1, dilation 1, groups 1"),  # its padding is found by trial
+        (PadsInside(padding=1, groups=1), "stride 1, dilation 1"),
+        (ConvLayer_1((2, 2)), "stride 1, padding 0, dilation 1"),
+        (nn.Conv2d(2, 2, 3, padding=1), ""),
         (
             nn.Sequential(nn.Conv2d(2, 2, 3, stride=2, padding=(1, 0))),
-            ("stride (2, 2)", "padding (1, 0)", "dilation (1, 1)", "groups 1"),
+            "stride (2, 2), padding (1, 0), dilation (1, 1), groups 1",
         ),
-        (nn.Conv2d, ()),
-        (F.conv2d, ()),
+        (nn.Conv2d, ""),
+        (F.conv2d, ""),
     ],
     ids=[
         "tells nothing",
@@ -218,10 +218,8 @@ def test_an_instance_is_not_changed() -> None:
         "a function",
     ],
 )
-def test_what_an_instance_does_not_tell_is_assumed_and_noted(
-    layer: Any, assumed: tuple[str, ...]
-) -> None:
-    assert as_target(layer).assumed == assumed
+def test_what_an_instance_does_not_tell_is_assumed_and_noted(layer: Any, assumed: str) -> None:
+    assert as_target(layer).assumptions == assumed
 
 
 def test_a_layer_is_called_as_its_users_do_and_with_other_tensors_functionally() -> None:

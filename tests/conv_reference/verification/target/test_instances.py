@@ -48,7 +48,7 @@ def test_an_instance_in_other_forms_is_called_as_it_wants() -> None:
     assert target.always_biased
     assert target.fixed["kernel_size"] == (3, 2)
     assert target.fixed["padding"] == ((1, 1), (0, 1))
-    assert target.assumed == ("stride 1", "dilation 1", "groups 1")
+    assert target.assumptions == "stride 1, dilation 1, groups 1"
     report = verify(Last(), checks="certificate", dtypes="float32", cases=30, seed=0, known=None)
     assert report, str(report)
     assert "called with X as NHWC; K as HWIO" in str(report).splitlines()[1]
