@@ -50,8 +50,8 @@ def verify(
     workers: int | Executor | None = options.WORKERS.default,
     python: str | Path | None = options.PYTHON.default,
     known: Path | str | None = SHIPPED,
-    memory: Path | None = None,
-    store: Path | None = options.STORE.default,
+    memory: Path | str | None = None,
+    store: Path | str | None = options.STORE.default,
     progress: Counting | None = None,
 ) -> Report:
     """Is this implementation right, in every mode, and if not, where and how is it wrong?

@@ -72,6 +72,10 @@ def _several(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, str | Path | torch.dtype) else tuple(value)
 
 
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
 def _text(path: Any) -> str | None:
     return None if path is None else str(path)
 
@@ -118,8 +122,8 @@ def _asked(keywords: Mapping[str, Any], wanted: Request) -> Asked:
         where=keywords["where"],
         constants=tuple(dict.fromkeys(numbers)),
         defects=() if known is None else load(Path(known)),
-        memory=Memory(keywords["memory"]),
-        store=keywords["store"],
+        memory=Memory(_path(keywords["memory"])),
+        store=_path(keywords["store"]),
         is_seeded=keywords["seed"] is not None,
     )
 

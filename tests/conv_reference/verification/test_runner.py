@@ -326,3 +326,16 @@ def test_where_shapes_are_wrong_the_finding_says_what_was_assumed() -> None:
     (shapes,) = [finding for finding in report.findings if finding.check == "shapes"]
 
     assert "The layer does not tell its own; assumed: stride 1, padding 0" in shapes.explanation
+
+
+def test_a_folder_and_a_file_may_be_given_as_text(tmp_path: Path) -> None:
+    def doubled(input: Tensor, weight: Tensor) -> Tensor:
+        return 2 * conv2d(input, weight)
+
+    asked: dict[str, Any] = {"checks": "forward", "dtypes": "float64", "cases": 20, "seed": 0}
+    remembered, kept = tmp_path / "memory", tmp_path / "kept.db"
+
+    assert not verify(doubled, memory=str(remembered), **asked)
+    assert any(remembered.rglob("*"))
+    assert verify("torch.nn.functional:conv2d", store=str(kept), **asked)
+    assert kept.exists()
