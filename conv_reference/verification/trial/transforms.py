@@ -61,7 +61,7 @@ def mixes(trial: Trial, quantity: str) -> bool:
 def as_mixed(
     trial: Trial, judgement: Judgement, actual: Any, expected: Expected, *, real: bool = False
 ) -> Judgement:
-    """Where no transform is in use one is allowed for all the same to whom its noise is seen.
+    """Where no transform is in use: its allowance all the same, for a target that shows its noise.
 
     Strassen's product keeps no componentwise bound, for whatever kernel it is used.
 
