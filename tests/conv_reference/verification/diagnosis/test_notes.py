@@ -28,9 +28,11 @@ SHORT = Request(dtypes=(torch.float32,), seed=0, budget=0.1, sweep=Sweep.SMALL)
 def test_a_check_that_applies_to_no_dtype_of_the_run_is_named() -> None:
     limited = [check for check in CHECKS if check.dtypes is not None]
     assert [*map(str, notes.inapplicable(limited, [torch.float32]))] == [
-        "not asked: gradgradcheck, which applies to float64 alone"
+        "not asked: gradgradcheck, which applies to float64 alone",
+        "not asked: long_sums, which applies to bfloat16 and float16 alone",
     ]
-    assert not [*notes.inapplicable(limited, [torch.float32, torch.float64])]
+    three = [torch.float64, torch.float32, torch.bfloat16]
+    assert not [*notes.inapplicable(limited, three)]
 
 
 def test_a_sweep_says_what_it_leaves_out_and_a_single_geometry_has_nothing_to_say() -> None:
