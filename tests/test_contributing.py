@@ -251,6 +251,31 @@ def test_every_file_that_the_map_names_is_there() -> None:
     assert not missing
 
 
+# Where a page says which function of a module is meant.
+MEANT = (
+    r"`(?P<file>[\w/]+\.py)`[^`]*`(?P<name>\w+)` there",
+    r"`(?P<name>\w+)`\s+(?:of|in)\s+`(?P<file>[\w/]+\.py)`",
+    r"`(?P<name>\w+)`\s+\(`(?P<file>[\w/]+\.py)`\)",
+)
+
+
+def test_every_name_that_the_pages_place_in_a_module_is_defined_there() -> None:
+    found = [
+        place for text in (MAP, RECIPES) for each in MEANT for place in re.finditer(each, text)
+    ]
+    gone = [
+        place[0]
+        for place in found
+        if not any(
+            re.search(rf"^\s*(?:def |class )?{place['name']}\b", file.read_text("utf-8"), re.M)
+            for file in _sources()
+            if f"/{file}".endswith(f"/{place['file']}")
+        )
+    ]
+    assert len(found) > len(MEANT)
+    assert gone == []
+
+
 WRONG = """\
 from torch.nn.functional import conv2d
 

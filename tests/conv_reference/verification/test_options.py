@@ -71,7 +71,8 @@ def test_a_flag_is_there_once_and_each_option_is_listed() -> None:
 VERIFICATION = Path(options.__file__).parents[1]
 # Where what is given is taken: for `verify` by the keyword, for the command by its own name.
 TAKING = [VERIFICATION / "running" / "verifying.py"]
-TAKING_ALONE = [VERIFICATION / "commands" / "verify.py", *(VERIFICATION / "gate").glob("*.py")]
+COMMAND = [VERIFICATION / "commands" / name for name in ("verify.py", "carrying.py")]
+TAKING_ALONE = [*COMMAND, *(VERIFICATION / "gate").glob("*.py")]
 
 
 def named_in(modules: list[Path]) -> set[str]:
