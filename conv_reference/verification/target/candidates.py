@@ -12,7 +12,8 @@ from torch import nn
 
 from conv_reference.verification.frameworks.contract import Framework
 from conv_reference.verification.frameworks.recipe import is_adapter
-from conv_reference.verification.target.numpy_layers import is_numpy_layer
+from conv_reference.verification.target.numpy_layers import is_numpy_layer, static_forward
+from conv_reference.verification.target.scripted import as_function
 
 KINDS = (
     "function",
@@ -39,15 +40,23 @@ def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
 
 def _candidates(module: ModuleType) -> Iterator[tuple[str, str, Any]]:
     seen: list[Any] = []
-    for name, value in vars(module).items():
-        kind = _kind(value)
-        own = _is_of(module, getattr(value, "__module__", module.__name__))
+    for attribute, held in vars(module).items():
+        name, value = _static(attribute, held)
+        function = as_function(value)
+        kind = _kind(function)
+        own = _is_of(module, getattr(function, "__module__", module.__name__))
         is_instance = kind in {"instance of a layer", "adapter"}  # of whichever class
         if name.startswith("_") or not kind or not (own or is_instance):
             continue
         if not any(value is one for one in seen):
             seen.append(value)
             yield name, kind, value
+
+
+def _static(name: str, value: Any) -> tuple[str, Any]:
+    """A class's forward pass, where that needs no object of it; all else as it is."""
+    forward = static_forward(value)
+    return (f"{name}.{forward}", getattr(value, forward)) if forward else (name, value)
 
 
 def _is_of(module: ModuleType, home: Any) -> bool:

@@ -21,8 +21,9 @@ from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.lines import written
 from conv_reference.verification.target.names import asked_convention, asked_operator, read_as
-from conv_reference.verification.target.numpy_layers import without_backward
+from conv_reference.verification.target.numpy_layers import static_forward, without_backward
 from conv_reference.verification.target.operators import is_line, operator_of, reading
+from conv_reference.verification.target.scripted import as_function
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
     is_function_class,
@@ -60,6 +61,7 @@ def as_target(
     if name is None:
         name, importable = _own_name(implementation)
     words = None if convention is None else parse(convention)
+    implementation = as_function(implementation)
     try:
         fitted = _fitted(implementation, name, operator, words)
     except RelativeError as error:
@@ -86,7 +88,8 @@ def called_as_before(implementation: Any, found: Target) -> Target:
         name, (_, operator) = found.name, asked_operator(found.name)
         fixed = asked_convention(name)
         return as_target(implementation, name=name, operator=operator, convention=fixed)
-    return _of_operator(implementation, found.name, found.operator, line=found.is_line)
+    function = as_function(implementation)
+    return _of_operator(function, found.name, found.operator, line=found.is_line)
 
 
 def _fitted(implementation: Any, name: str, operator: str | None, words: Words | None) -> Target:
@@ -161,6 +164,12 @@ def _of_operator(implementation: Any, name: str, operator: Operator, *, line: bo
         return of_class(implementation, name, operator, line=line)
     if is_function_class(implementation):
         implementation = implementation.apply
+    static = static_forward(implementation)
+    if static:
+        raise TargetError(
+            f"cannot verify {name!r}, whose {static} needs no object of it; accepted is that "
+            f"function, {name}.{static}"
+        )
     if inspect.isclass(implementation) or not callable(implementation):
         lacks = lacking(implementation) or without_backward(implementation)
         reason = f", which lacks {lacks}" if lacks else ""

@@ -208,8 +208,10 @@ def _could_be(tree: ast.Module) -> list[str]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and _takes_two(node):
             found.append(node.name)
-        if isinstance(node, ast.ClassDef) and _is_layer(node, found):
-            found.append(node.name)
+        if isinstance(node, ast.ClassDef):
+            static = _static_forward(node)
+            if static or _is_layer(node, found):
+                found.append(f"{node.name}.{static}" if static else node.name)
     return [name for name in found if not name.startswith("_")]
 
 
@@ -217,6 +219,15 @@ def _takes_two(node: ast.FunctionDef) -> bool:
     if "backward" in node.name.lower():
         return False  # a part of the convolution beside it
     return len(node.args.posonlyargs) + len(node.args.args) >= 2
+
+
+def _static_forward(node: ast.ClassDef) -> str:
+    """The name of a forward pass that needs no object; but an autograd Function has one."""
+    if any(ast.unparse(base).rpartition(".")[2] == "Function" for base in node.bases):
+        return ""
+    methods = (m for m in node.body if isinstance(m, ast.FunctionDef) and m.name in FORWARDS)
+    static = (m.name for m in methods if "staticmethod" in map(ast.unparse, m.decorator_list))
+    return next(static, "")
 
 
 def _is_layer(node: ast.ClassDef, before: Sequence[str]) -> bool:

@@ -87,16 +87,18 @@ def _apart(function: Any, backward: Any) -> Callable[..., dict[str, Any]] | None
 
 
 def backward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The function of the same module whose name is that of a backward pass.
+    """The function of the same module, or of the same class, whose name is that of a backward pass.
 
     ``conv2d_backward`` is that of ``conv2d_naive``, too, where this has none of its own.
     """
     name = getattr(function, "__name__", "")
-    module = sys.modules.get(getattr(function, "__module__", ""))
+    owner: Any = sys.modules.get(getattr(function, "__module__", ""))
+    holder = getattr(function, "__qualname__", "").rpartition(".")[0]
+    owner = getattr(owner, holder, None) if holder else owner
     stems = (name, name.rpartition("_")[0])
     names = [name.replace(_FORWARD, _BACKWARD)] if _FORWARD in name else []
     for other in (*names, *(f"{stem}_{_BACKWARD}" for stem in stems if stem)):
-        found = getattr(module, other, None)
+        found = getattr(owner, other, None)
         if other != name and inspect.isfunction(found):
             return found
     return None

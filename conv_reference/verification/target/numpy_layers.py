@@ -34,7 +34,19 @@ def is_numpy_layer(implementation: Any) -> bool:
         return False
     if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
         return False
+    if static_forward(implementation):
+        return False
     return all(_method(implementation, names) is not None for names in (FORWARDS, BACKWARDS))
+
+
+def static_forward(implementation: Any) -> str:
+    """The name of a class's forward pass that needs no object of it; empty of what has none."""
+    if not inspect.isclass(implementation):
+        return ""
+    if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
+        return ""
+    found = (n for n in FORWARDS if isinstance(implementation.__dict__.get(n), staticmethod))
+    return next(found, "")
 
 
 def without_backward(implementation: Any) -> str:

@@ -88,6 +88,11 @@ def positional_parameters(
         for p in parameters
         if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in options
     ]
+    if positional and positional[0].name == "self" and "." in function.__qualname__:
+        raise TargetError(
+            f"cannot call {name!r}, a method without its object; accepted is that of an instance, "
+            f"path/file.py:instance.{function.__name__}"
+        )
     if len(positional) < 2 or foreign or keyword:
         names = ", ".join([*foreign, *keyword])
         unknown = f": no parameter of conv2d is called {names}" if names else ""

@@ -83,6 +83,21 @@ def test_what_a_package_hands_on_of_its_modules_is_its_own(
     assert [name for name, _, _ in candidates(load_module("handing_on"))] == ["conv"]
 
 
+def test_a_forward_pass_that_needs_no_object_is_a_function(tmp_path: Path) -> None:
+    path = tmp_path / "static_passes.py"
+    path.write_text(
+        "import torch\nclass Conv:\n    @staticmethod\n"
+        "    def forward(x, w, b, conv_param): ...\n"
+        "    @staticmethod\n    def backward(dout, cache): ...\n"
+        "class ReLU:\n    @staticmethod\n    def forward(x): ...\n"
+        "class Mine(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x, w): ...\n"
+    )
+    found = [(name, kind) for name, kind, _ in candidates(load_module(str(path)))]
+    assert found == [("Conv.forward", "function"), ("Mine", "autograd.Function")]
+    with pytest.raises(TargetError, match=r"it has 2: Conv.forward, Mine; accepted is"):
+        completed(str(path))
+
+
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(TargetError, match="no such file"):
         load_module("nowhere.py")

@@ -283,6 +283,17 @@ def test_what_is_no_convolution_by_its_signature_is_refused(
         as_target(implementation)
 
 
+class Convolving:
+    def convolve(self, input: Any, weight: Any) -> Any:
+        return F.conv2d(input, weight)
+
+
+def test_a_method_is_one_of_an_object() -> None:
+    with pytest.raises(TargetError, match=r"a method without its object; accepted is .*\.convolve"):
+        as_target(Convolving.convolve)
+    assert not as_target(Convolving().convolve).options
+
+
 def test_a_scripted_layer_is_refused() -> None:
     with pytest.warns(DeprecationWarning, match="script"):
         scripted = torch.jit.script(nn.Conv2d(1, 1, 1))

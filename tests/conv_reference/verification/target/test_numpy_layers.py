@@ -237,3 +237,25 @@ def test_only_dtypes_that_are_computed_in_are_asked_for() -> None:
     others = ", ".join(name for name in DTYPES if name != "float64")
     said = "NotImplementedError: it computes in float64 whatever it is given"
     assert report.refuses == (f"{others} ({said})",)
+
+
+class Passes:
+    """Two static functions, of which the second takes what the first kept, and doubles dK."""
+
+    @staticmethod
+    def forward(x: Any, w: Any, b: Any) -> Any:
+        return windows_forward(x, w, b)
+
+    @staticmethod
+    def backward(dout: Any, cache: Any) -> Any:
+        dx, dw, db = windows_backward(dout, cache)
+        return dx, 2 * dw, db
+
+
+def test_static_passes_of_one_class_belong_together() -> None:
+    message = "forward needs no object of it; accepted is that function, .*Passes.forward"
+    with pytest.raises(TargetError, match=message):
+        as_target(Passes)
+    target = as_target(Passes.forward)
+    exact, wrong = Verdict.EXACT, Verdict.WRONG
+    assert [j.verdict for j in tiny_judgements(target)] == [exact, exact, wrong, exact]
