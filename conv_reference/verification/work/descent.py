@@ -101,12 +101,27 @@ def end_descendants(number: int) -> None:
 
 
 def end_marked(mark: str) -> None:
-    """End what a run has started and nobody adopted: its environment shows which."""
+    """End what a run has started and nobody adopted: its environment shows which.
+
+    A program that is just being loaded has none yet, and is looked at again.
+    """
     entry = f"{MARK}={mark}".encode()
-    for number in (number for number, _ in _all() if number != os.getpid()):
-        with contextlib.suppress(OSError):
-            if entry in Path(f"/proc/{number}/environ").read_bytes().split(b"\0"):
+    numbers = [number for number, _ in _all() if number != os.getpid()]
+    for _ in range(_ROUNDS):
+        loaded = {number: _environment(number) for number in numbers}
+        for number, environment in loaded.items():
+            if entry in environment:
                 end(number)
+        numbers = [number for number in numbers if not any(loaded[number]) and _program(number)]
+        if not numbers:
+            return
+        time.sleep(0.005)
+
+
+def _environment(number: int) -> list[bytes]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+    return []
 
 
 def end(number: int) -> None:

@@ -181,7 +181,10 @@ def test_what_asks_a_process_to_end_is_heard_by_the_command_alone(
     monkeypatch.setenv(anew.BEFORE, "{}")
     monkeypatch.setenv(descent.MARK, "its mark")
     monkeypatch.setattr(threading, "active_count", lambda: 1)
+    # In the background of a shell it would be ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         anew.Shared().processes([], full_run=False)
+    signal.signal(signal.SIGINT, before)
     assert seen == [True]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

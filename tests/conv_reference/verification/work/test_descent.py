@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,21 @@ def test_what_nobody_adopted_is_found_by_its_mark(tree: tuple[int, int]) -> None
     assert not is_gone(detached)
     descent.end_marked("another mark")
     assert not is_gone(detached)
+    descent.end_marked("a mark of its own")
+    assert wait_for(lambda: is_gone(detached))
+
+
+def test_a_program_that_is_just_being_loaded_is_looked_at_again(
+    tree: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs, and has no environment yet: on a busy machine for a while."""
+    _, detached = tree
+    read, empty = Path.read_bytes, [f"/proc/{detached}/environ"]
+
+    def read_bytes(path: Path) -> bytes:
+        return b"" if str(path) in empty and empty.pop() else read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
     descent.end_marked("a mark of its own")
     assert wait_for(lambda: is_gone(detached))
 
