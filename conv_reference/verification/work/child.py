@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import time
@@ -208,10 +209,28 @@ class Child:
         self._held.close()
 
     def said(self) -> str:
-        """The last line that it wrote to standard error."""
+        """The last line that it wrote to standard error, but for a stack that follows it."""
         said = tail(self._errors) or self.process.said()
-        lines = said.decode(errors="replace").strip().splitlines()
-        return one_line(lines[-1][:MOST_SHOWN]) if lines else ""
+        return last_words(said.decode(errors="replace"))
+
+
+def last_words(said: str) -> str:
+    r"""What a process said last, in one line; of a library that prints its stack, what is above it.
+
+    >>> last_words("dot.cc:7] Check failed: n > 0\n*** Check failure stack trace: ***\n @ 0x7f f()")
+    'dot.cc:7] Check failed: n > 0'
+
+    Args:
+        said: what it wrote to standard error, from some line on.
+    """
+    lines = said.strip().splitlines()
+    above = [line for line in lines if line.strip() and not _OF_A_STACK.match(line)]
+    last = (above or lines)[-1:]
+    return one_line(last[0][:MOST_SHOWN]) if last else ""
+
+
+# As glog, absl and sanitizers print them.
+_OF_A_STACK = re.compile(r"\s*(@\s+0x|#\d+\s+0x|\*\*\* .*\*\*\*$)")
 
 
 def hangs(waited: float, worked: float, limit: float, *, first: bool = False) -> bool:

@@ -119,7 +119,7 @@ def _preload() -> dict[str, str]:
     return {"LD_PRELOAD": str(checking)}
 
 
-def tail(file: IO[bytes], most: int = 2000) -> bytes:
+def tail(file: IO[bytes], most: int = 8000) -> bytes:
     """The last bytes of a file."""
     file.seek(0, os.SEEK_END)
     file.seek(max(0, file.tell() - most))
