@@ -11,8 +11,8 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.target.by_trial import known_other_by_trial
 from conv_reference.verification.target.loading import target_of
+from conv_reference.verification.target.strangers.by_trial import known_other_by_trial
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.own_kernel import (
     case_of_impulses,

@@ -12,8 +12,8 @@ from torch import nn
 
 from conv_reference.verification.frameworks.contract import Framework
 from conv_reference.verification.frameworks.recipe import is_adapter
-from conv_reference.verification.target.numpy_layers import is_numpy_layer, static_forward
 from conv_reference.verification.target.scripted import as_function
+from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer, static_forward
 
 KINDS = (
     "function",

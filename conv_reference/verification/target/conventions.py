@@ -14,20 +14,23 @@ from conv_reference.quantities import CONV2D, Operator
 from conv_reference.verification.frameworks.recipe import lacking
 from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.reading.words import Words, parse
-from conv_reference.verification.target.by_trial import convention_by_trial, why_not
 from conv_reference.verification.target.constants import constants_of
 from conv_reference.verification.target.foreign import framework_of, target_of
 from conv_reference.verification.target.functions import of_callable
 from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.lines import written
 from conv_reference.verification.target.names import asked_convention, asked_operator, read_as
-from conv_reference.verification.target.numpy_layers import static_forward, without_backward
 from conv_reference.verification.target.operators import is_line, operator_of, reading
 from conv_reference.verification.target.scripted import as_function
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
     is_function_class,
     shown_signature,
+)
+from conv_reference.verification.target.strangers.by_trial import convention_by_trial, why_not
+from conv_reference.verification.target.strangers.numpy_layers import (
+    static_forward,
+    without_backward,
 )
 from conv_reference.verification.target.target import Target
 

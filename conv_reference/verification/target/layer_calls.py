@@ -13,10 +13,13 @@ from conv_reference.operands import Operands
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.leaves import in_a_line, leaf
-from conv_reference.verification.target.strangers import NO_PARAMETER
 from conv_reference.verification.target.target import Call
 
 Named = tuple[str, Tensor]
+NO_PARAMETER = (
+    "it has no nn.Parameter when it is made, so no kernel; accepted is a layer that has one, or an "
+    "instance that was called once, where the first call makes it"
+)
 
 
 def kernel_and_bias(

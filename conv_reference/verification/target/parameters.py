@@ -11,6 +11,9 @@ from typing import Any
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target import numbers
 
+#: The options that are a pair, or one integer for both axes.
+PAIRED = ("stride", "padding", "dilation")
+
 #: What strangers call conv2d's options.
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

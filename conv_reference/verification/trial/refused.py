@@ -6,8 +6,8 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
-from conv_reference.verification.target.arrays import listening
 from conv_reference.verification.target.purpose import is_on_purpose
+from conv_reference.verification.target.strangers.numpy_arrays import listening
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.listening import Listening
 from conv_reference.verification.trial.trial import TargetRaised, Trial

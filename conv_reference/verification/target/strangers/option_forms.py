@@ -9,10 +9,10 @@ from typing import Any
 from conv_reference.geometry import Geometry
 from conv_reference.verification.target import numbers
 from conv_reference.verification.target.answers import message_of
-from conv_reference.verification.target.strangers import Stranger
-from conv_reference.verification.target.trials import Convention, Level, asked, tiny
+from conv_reference.verification.target.parameters import PAIRED
+from conv_reference.verification.target.strangers.attempt import Convention, Level, asked, tiny
+from conv_reference.verification.target.strangers.stranger import Stranger
 
-PAIRED = ("stride", "padding", "dilation")
 _PROBES: Mapping[str, Any] = {
     "stride": (2, 2),
     "padding": ((1, 1), (1, 1)),

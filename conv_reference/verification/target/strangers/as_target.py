@@ -12,12 +12,9 @@ from torch import Tensor
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.target.forms import first_tensor
 from conv_reference.verification.target.modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
-from conv_reference.verification.target.strangers import LIKE, Stranger
-from conv_reference.verification.target.target import OPTIONS, Call, Target
-from conv_reference.verification.target.trials import (
+from conv_reference.verification.target.strangers.attempt import (
     Convention,
     called,
     is_neutral,
@@ -26,6 +23,9 @@ from conv_reference.verification.target.trials import (
     settings_of,
     tiny,
 )
+from conv_reference.verification.target.strangers.stranger import LIKE, Stranger
+from conv_reference.verification.target.strangers.tensor_forms import first_tensor
+from conv_reference.verification.target.target import OPTIONS, Call, Target
 
 
 def as_called(own: Stranger, convention: Convention, name: str) -> Target:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conv_reference.verification.target.strangers import Bound
+from conv_reference.verification.target.strangers.stranger import Bound
 
 
 @dataclass(frozen=True)

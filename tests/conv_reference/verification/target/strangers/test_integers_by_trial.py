@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from conv_reference import functional
 from conv_reference.verification import verify
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.target.by_code import hands_on
-from conv_reference.verification.target.computing import computes_with
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.strangers.by_code import hands_on
+from conv_reference.verification.target.strangers.option_arithmetic import computes_with
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from conv_reference.verification.target.strangers import Stranger
-from conv_reference.verification.target.trials import Answer, Convention, Level, asked
+from conv_reference.verification.target.strangers.attempt import Answer, Convention, Level, asked
+from conv_reference.verification.target.strangers.stranger import Stranger
 
 
 def nearest_convention(own: Stranger, conventions: Iterable[Convention]) -> Convention | None:

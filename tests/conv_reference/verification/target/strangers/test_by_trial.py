@@ -17,12 +17,12 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification import verify
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.by_trial import settled
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.target.forms import FORMS, Form, first_tensor
-from conv_reference.verification.target.strangers import stranger
+from conv_reference.verification.target.strangers.attempt import TINY, asked
+from conv_reference.verification.target.strangers.by_trial import settled
+from conv_reference.verification.target.strangers.stranger import stranger
+from conv_reference.verification.target.strangers.tensor_forms import FORMS, Form, first_tensor
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.target.trials import TINY, asked
 from conv_reference.verification.trial.tiny import tiny_judgements
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")

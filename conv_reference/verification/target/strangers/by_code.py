@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from conv_reference.verification.target.numpy_layers import is_numpy_layer
 from conv_reference.verification.target.signatures import is_function_class
+from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer
 
 # What a forward pass calls that hands its options on: it takes pairs as they are, and what it does
 # with them on the tiny case is not to end a run.

@@ -7,9 +7,7 @@ kept; where nothing does, what answers in the right shape: that is how it is cal
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import torch
@@ -21,33 +19,11 @@ from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import numbers
-from conv_reference.verification.target.by_code import (
-    hands_on,
-    has_torchs_names,
-    is_own_code,
-    knows_torch,
-)
-from conv_reference.verification.target.called import as_called
-from conv_reference.verification.target.computing import computes_with
-from conv_reference.verification.target.forms import BIASES, FLAT, FORMS, TORCHS, Form
-from conv_reference.verification.target.instances import instance
-from conv_reference.verification.target.nearest import nearest_convention
-from conv_reference.verification.target.numpy_functions import over_arrays
-from conv_reference.verification.target.numpy_layers import is_numpy_layer, numpy_layer
-from conv_reference.verification.target.others import known_other
+from conv_reference.verification.target.parameters import PAIRED
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.signatures import is_function_class
-from conv_reference.verification.target.strangers import Stranger, stranger
-from conv_reference.verification.target.taken import (
-    PAIRED,
-    integers_of,
-    is_of_pairs,
-    is_one_value,
-    probed,
-    with_sides,
-)
-from conv_reference.verification.target.target import OWN_PADDINGS, Target
-from conv_reference.verification.target.trials import (
+from conv_reference.verification.target.strangers.as_target import as_called
+from conv_reference.verification.target.strangers.attempt import (
     OF_THREE,
     SQUARE,
     TINY,
@@ -55,10 +31,31 @@ from conv_reference.verification.target.trials import (
     Level,
     asked,
     goes_back,
-    is_neutral,
     tiny,
 )
-from conv_reference.verification.target.unfitting import furthest
+from conv_reference.verification.target.strangers.by_code import (
+    hands_on,
+    has_torchs_names,
+    is_own_code,
+    knows_torch,
+)
+from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
+from conv_reference.verification.target.strangers.instances import instance
+from conv_reference.verification.target.strangers.nearest_convention import nearest_convention
+from conv_reference.verification.target.strangers.no_convention import furthest
+from conv_reference.verification.target.strangers.numpy_functions import over_arrays
+from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer, numpy_layer
+from conv_reference.verification.target.strangers.option_arithmetic import computes_with
+from conv_reference.verification.target.strangers.option_forms import (
+    integers_of,
+    is_of_pairs,
+    probed,
+    with_sides,
+)
+from conv_reference.verification.target.strangers.other_operations import known_other
+from conv_reference.verification.target.strangers.stranger import Stranger, stranger
+from conv_reference.verification.target.strangers.tensor_forms import BIASES, TORCHS
+from conv_reference.verification.target.target import OWN_PADDINGS, Target
 
 _ANY = Words()
 
@@ -145,7 +142,7 @@ def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Conventio
 
     Of three by three half the kernel and SAME are one. Who answers nothing is not asked.
     """
-    if not any(asked(own, each).level is Level.OTHER for each in _conventions(own, words)):
+    if not any(asked(own, each).level is Level.OTHER for each in conventions_in_order(own, words)):
         return None
     padded = [replace(own, pads=padding) for padding in OWN_PADDINGS]
     tried = [(each, found) for each in padded if (found := settled(each, words)) is not None]
@@ -231,7 +228,7 @@ def why_not(implementation: Any) -> str:
     calls = (
         (own, replace(convention, case=case))
         for case in (TINY, OF_THREE)
-        for convention in _conventions(own, _ANY)
+        for convention in conventions_in_order(own, _ANY)
     )
     return furthest(calls, source)
 
@@ -294,9 +291,9 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
             if not own.is_layer or asked(own, equal).level is not Level.RAISED:
                 best = equal  # else its constructor takes a pair alone
     if best is None:
-        best = nearest_convention(own, _conventions(own, words))
+        best = nearest_convention(own, conventions_in_order(own, words))
     if best is None and words != _ANY:
-        best = next(_conventions(own, words), None)
+        best = next(conventions_in_order(own, words), None)
     if best is None or words.integers is not None:
         return best
     best = replace(best, integers=integers_of(own, best))
@@ -315,7 +312,7 @@ def _of_equal_sides(own: Stranger, words: Words) -> Convention | None:
 def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
     """The convention that agrees on the case, else the first that answers in the right shape."""
     best: Convention | None = None
-    for convention in (replace(c, case=case) for c in _conventions(own, words)):
+    for convention in (replace(c, case=case) for c in conventions_in_order(own, words)):
         answer = asked(own, convention)
         if own.over_arrays and answer.level is Level.SHAPED:
             single = replace(convention, is_single=True)
@@ -335,7 +332,7 @@ def known_other_by_trial(implementation: Any) -> str:
 
 
 def _other(own: Stranger) -> str:
-    for convention in _conventions(own, _ANY):
+    for convention in conventions_in_order(own, _ANY):
         answer = asked(own, convention)
         if answer.level in {Level.OTHER, Level.SHAPED} and isinstance(answer.Y, Tensor):
             geometry = tiny(own, convention)
@@ -346,54 +343,3 @@ def _other(own: Stranger) -> str:
             if said:
                 return said
     return ""
-
-
-def _conventions(own: Stranger, words: Words) -> Iterator[Convention]:
-    """All that could be, the likelier first."""
-    biases, padding = [False], own.takes & {"padding"} and not is_neutral(own, "padding")
-    orders = ["", *numbers.ORDERS] if padding and is_one_value(own) else [""]
-    orders = orders if words.padding is None else [words.padding]
-    if "bias" in own.names and "bias" not in own.defaults and not own.is_layer:
-        biases = [False, True]
-    if words.bias is not None:
-        biases = [words.bias == "required"]
-    given = [(bias, of_bias) for bias in biases for of_bias in (BIASES if bias else [FLAT])]
-    wholes = _wholes(own) if words.kernel_size is None else [words.kernel_size]
-    for whole, order, integers in product(wholes, orders, _styles(own, words)):
-        settled = integers - ({"padding"} if order else set())
-        if whole and "kernel_size" in settled:
-            continue
-        for bias, of_bias in given:
-            for form in FORMS:
-                convention = Convention(form, settled, order, whole, bias, of_bias)
-                possible = not (own.is_layer and form.exchanged) and _is_meant(form, words)
-                if possible and tiny(own, convention) is not None:
-                    yield convention
-
-
-def _wholes(own: Stranger) -> list[str]:
-    """In which order a constructor may take the kernel's whole shape; first, that it does not."""
-    if not own.is_layer or own.sides or "kernel_size" not in own.names or own.fixed is not None:
-        return [""]
-    if "in_channels" in own.names:
-        return [""]
-    return ["", "ihw"] if "out_channels" in own.names else ["", "hwio", "oihw", "ohwi"]
-
-
-def _is_meant(form: Form, words: Words) -> bool:
-    """Whether the words leave a form open."""
-    first = "weight" if form.exchanged else "input"
-    given = ((words.input, form.input.word), (words.weight, form.weight.word), (words.first, first))
-    return all(wanted in {None, is_} for wanted, is_ in given)
-
-
-def _styles(own: Stranger, words: Words) -> list[frozenset[str]]:
-    """Which options are given as integers at first, where they must be given."""
-    if words.integers is not None:
-        return [words.integers]
-    paired = frozenset(PAIRED) & {*own.names}
-    if "kernel_size" in own.names:
-        square = paired | {"kernel_size"}
-        return [square] if "kernel_size" in own.integers else [frozenset(), paired, square]
-    must = any(not is_neutral(own, option) for option in paired)
-    return [frozenset(), paired] if must else [frozenset()]

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conv_reference.operands import exact_operands
-from conv_reference.verification.target.others import known_other
-from conv_reference.verification.target.trials import TINY
+from conv_reference.verification.target.strangers.attempt import TINY
+from conv_reference.verification.target.strangers.other_operations import known_other
 
 GIVEN = exact_operands(TINY, torch.float32, seed=0)
 X, K, B = GIVEN.input, GIVEN.weight, GIVEN.bias

@@ -20,7 +20,7 @@ from torch.func import functional_call
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target import numbers
-from conv_reference.verification.target.forms import WeightForm
+from conv_reference.verification.target.layer_calls import NO_PARAMETER
 from conv_reference.verification.target.parameters import (
     BIASES,
     DICTIONARIES,
@@ -34,12 +34,9 @@ from conv_reference.verification.target.parameters import (
     parameters_of,
 )
 from conv_reference.verification.target.signatures import class_of_apply, takes_context
+from conv_reference.verification.target.strangers.tensor_forms import WeightForm
 
 LIKE = "like"  # among the settings: a tensor, whose dtype and device a layer is to have
-NO_PARAMETER = (
-    "it has no nn.Parameter when it is made, so no kernel; accepted is a layer that has one, or an "
-    "instance that was called once, where the first call makes it"
-)
 Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
 
 

@@ -10,7 +10,7 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options import DTYPES
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.target.numpy_functions import Order
+from conv_reference.verification.target.strangers.numpy_functions import Order
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.tiny import tiny_judgements
 

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.geometry import geometry_of, resolve_padding
-from conv_reference.verification.target.forms import WeightForm
 from conv_reference.verification.target.modes import WORD, settled_mode
 from conv_reference.verification.target.parameters import NAMES, PLAIN, SIDES
-from conv_reference.verification.target.strangers import (
+from conv_reference.verification.target.strangers.stranger import (
     Bound,
     Stranger,
     as_shaped,
@@ -23,6 +22,7 @@ from conv_reference.verification.target.strangers import (
     names_of,
     parts,
 )
+from conv_reference.verification.target.strangers.tensor_forms import WeightForm
 
 
 def instance(layer: nn.Module) -> Stranger:

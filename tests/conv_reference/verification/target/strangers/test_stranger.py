@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.instances import instance
 from conv_reference.verification.target.signatures import is_called_by_position
-from conv_reference.verification.target.strangers import LIKE, Stranger, parts, stranger
+from conv_reference.verification.target.strangers.instances import instance
+from conv_reference.verification.target.strangers.stranger import LIKE, Stranger, parts, stranger
 
 
 def function(img: Tensor, flt: Tensor, b: Any, pads: int, S: Any = 2, colour: str = "red") -> Any:

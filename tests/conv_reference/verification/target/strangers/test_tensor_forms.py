@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from conv_reference.operands import exact_operands
-from conv_reference.verification.target.forms import (
+from conv_reference.verification.target.strangers.attempt import TINY
+from conv_reference.verification.target.strangers.tensor_forms import (
     FORMS,
     INPUTS,
     TORCHS,
@@ -12,7 +13,6 @@ from conv_reference.verification.target.forms import (
     InputForm,
     first_tensor,
 )
-from conv_reference.verification.target.trials import TINY
 
 OPERANDS = exact_operands(TINY, torch.float32, seed=0)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from environments import fresh, install, lend_all, run
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 PAGE = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
 BLOCKS, NATIVE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 _, OF_NATIVE = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)

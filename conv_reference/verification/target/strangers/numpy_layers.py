@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.arrays import Passed, lifted
-from conv_reference.verification.target.numpy_functions import Order
 from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS, NAMES
-from conv_reference.verification.target.strangers import Bound, Stranger, constructed
+from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
+from conv_reference.verification.target.strangers.numpy_functions import Order
+from conv_reference.verification.target.strangers.stranger import Bound, Stranger, constructed
 
 # What a backward pass takes beside dY: how far it is to step, where it steps at once.
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")

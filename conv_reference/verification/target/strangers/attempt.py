@@ -17,9 +17,14 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.target import numbers
-from conv_reference.verification.target.forms import FLAT, BiasForm, Form, first_tensor
 from conv_reference.verification.target.modes import WORD, given_mode
-from conv_reference.verification.target.strangers import Bound, Stranger
+from conv_reference.verification.target.strangers.stranger import Bound, Stranger
+from conv_reference.verification.target.strangers.tensor_forms import (
+    FLAT,
+    BiasForm,
+    Form,
+    first_tensor,
+)
 from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.

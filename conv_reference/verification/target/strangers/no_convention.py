@@ -8,8 +8,9 @@ from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.strangers import NO_PARAMETER, Stranger
-from conv_reference.verification.target.trials import Convention, asked
+from conv_reference.verification.target.layer_calls import NO_PARAMETER
+from conv_reference.verification.target.strangers.attempt import Convention, asked
+from conv_reference.verification.target.strangers.stranger import Stranger
 
 
 def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from conv_reference.verification.target.arrays import Passed, lifted
 from conv_reference.verification.target.parameters import NAMES
-from conv_reference.verification.target.strangers import Bound, Stranger
+from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
+from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 
 _FORWARD, _BACKWARD = "forward", "backward"
 
