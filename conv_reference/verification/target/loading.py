@@ -24,7 +24,12 @@ from conv_reference.verification.target.names import (
     split,
 )
 from conv_reference.verification.target.operators import READINGS
-from conv_reference.verification.target.siblings import begun, find_here, spec_of
+from conv_reference.verification.target.siblings import (
+    begun,
+    find_here,
+    named_in_its_package,
+    spec_of,
+)
 from conv_reference.verification.target.target import Target
 
 _MOST_OF_AN_IMPORT = 1000  # characters of what an import throws
@@ -160,7 +165,7 @@ def _said(place: str, error: BaseException) -> str:
     if found is not None and "building extension" in text:
         where = f"{Path(found['place']).name}{found['line'] or ''}"
         return f"cannot compile {place!r}: {one_line(f'{where}: ' + found['said'])}"
-    said = f"{type_name(error)}: {text}"
+    said = f"{type_name(error)}: {text}{named_in_its_package(error, Path(place))}"
     return f"cannot import {place!r}: {one_line(said[:_MOST_OF_AN_IMPORT])}"
 
 

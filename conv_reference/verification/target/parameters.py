@@ -69,8 +69,15 @@ PLANES = ("image_size", "img_size", "image_hw")
 KERNELS = ("w", "weight", "weights")
 BIASES = ("b", "bias", "biases", "B")
 # The methods of a layer over arrays.
-FORWARDS = ("forward", "forward_pass")
-BACKWARDS = ("backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass")
+FORWARDS = (
+    "forward", "forward_pass", "forward_propagate", "forward_propagation", "forward_prop", "fprop",
+    "__call__",
+)  # fmt: skip
+BACKWARDS = (
+    "backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass",
+    "back_propagate", "backward_propagate", "backward_propagation", "backward_prop",
+    "back_propagation", "backpropagation",
+)  # fmt: skip
 # What holds a function's options by their names: ``conv_param["stride"]``.
 DICTIONARIES = (
     "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.siblings import begun
+from conv_reference.verification.target.siblings import begun, named_in_its_package
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _DEFINES = (
@@ -75,7 +75,8 @@ def executed(
                 said = f"raises {type_name(error)}: {message_of(error)}"
                 lacks = isinstance(error, ImportError) or _name_of(error) in unbound
                 unbound |= _bound_by(node) if lacks else set()
-                left.append(LeftOut(node.lineno, one_line(said[:_MOST_SAID]), lacks))
+                said = one_line(said[:_MOST_SAID]) + named_in_its_package(error, path)
+                left.append(LeftOut(node.lineno, said, lacks))
     return module, tuple(left)
 
 

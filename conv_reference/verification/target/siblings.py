@@ -87,3 +87,17 @@ def _finder(folder: Path) -> Siblings:
     made = Siblings(str(folder))
     sys.meta_path.insert(0, made)
     return made
+
+
+def named_in_its_package(error: BaseException, file: Path) -> str:
+    """What to name in place of a file whose imports begin at its package; of other errors nothing.
+
+    >>> named_in_its_package(ImportError("attempted relative import"), Path("nn/conv.py"))
+    '; accepted is its name in its package, nn.conv'
+    """
+    if not isinstance(error, ImportError) or "relative import" not in str(error):
+        return ""
+    parts = file.with_suffix("").parts
+    is_seen_from_here = len(parts) > 1 and all(map(str.isidentifier, parts))
+    name = ".".join(parts) if is_seen_from_here else f"package.{file.stem}, from beside that folder"
+    return f"; accepted is its name in its package, {name}"

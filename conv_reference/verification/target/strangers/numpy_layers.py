@@ -57,8 +57,10 @@ def without_backward(implementation: Any) -> str:
 
 
 def _method(layer: Any, names: tuple[str, ...]) -> Any:
-    """The first of the methods that there is; None without one."""
-    found = (getattr(layer, name, None) for name in names)
+    """The first of the methods that there is; None without one. To make an object is none."""
+    owner = layer if inspect.isclass(layer) else type(layer)
+    own = {name for each in owner.__mro__ for name in vars(each)}
+    found = (getattr(layer, name, None) for name in names if name != "__call__" or name in own)
     return next((method for method in found if callable(method)), None)
 
 

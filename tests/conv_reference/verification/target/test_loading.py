@@ -87,6 +87,22 @@ def test_a_file_that_cannot_be_imported_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_of_a_package_is_to_be_named_as_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_a_package").mkdir()
+    (tmp_path / "of_a_package" / "base.py").write_text("from torch.nn.functional import conv2d\n")
+    (tmp_path / "of_a_package" / "mine.py").write_text("from .base import conv2d\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        TargetError, match=r"accepted is its name in its package, of_a_package.mine$"
+    ):
+        load_target("of_a_package/mine.py:conv2d")
+    assert load_target("of_a_package.mine:conv2d")
+    with pytest.raises(TargetError, match=r", package.mine, from beside that folder$"):
+        load_target(f"{tmp_path}/of_a_package/mine.py:conv2d")
+
+
 def test_what_an_import_says_reaches_no_terminal_raw(tmp_path: Path) -> None:
     file = tmp_path / "loud.py"
     file.write_text("raise ValueError('\\x1b[31mred\\x9b \\u202etfel')")

@@ -11,6 +11,7 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options import DTYPES
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.strangers.numpy_functions import Order
+from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.tiny import tiny_judgements
 
@@ -259,3 +260,24 @@ def test_static_passes_of_one_class_belong_together() -> None:
     target = as_target(Passes.forward)
     exact, wrong = Verdict.EXACT, Verdict.WRONG
     assert [j.verdict for j in tiny_judgements(target)] == [exact, exact, wrong, exact]
+
+
+class Called:
+    """It is called itself, and no object's making is taken for that."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        self.W = np.zeros((out_channels, in_channels, kernel_size, kernel_size))
+        self.b = np.zeros(out_channels)
+
+    def __call__(self, x: Any) -> Any:
+        y, self.cache = windows_forward(x, self.W, self.b)
+        return y
+
+    def back_propagate(self, dout: Any) -> Any:
+        dx, self.dW, self.db = windows_backward(dout, self.cache)
+        return dx
+
+
+def test_a_layer_may_be_called_itself() -> None:
+    assert [j.verdict for j in tiny_judgements(as_target(Called))] == [Verdict.EXACT] * 4
+    assert not is_numpy_layer(type("Other", (), {"backward": Called.back_propagate}))
