@@ -172,8 +172,11 @@ class _Run:
                 self.passed(X)
             found, self._kernel = self._looked_for(K.shape)
         if self._kernel is None:
-            shapes = [p.array.shape for p in found]
-            raise TargetError(f"accepted is a kernel of shape {K.shape}, got {shapes}")
+            shapes = ", ".join(str(p.array.shape) for p in found)
+            raise TargetError(
+                f"accepted is a layer that has a kernel of shape {K.shape} when it is made or was "
+                f"called once; it has {f'arrays of {shapes}' if shapes else 'no array'}"
+            )
         self._bias = None if b is None else _bias(found, len(b))
         self._K, self._b = K, None
         _replace(found, self._kernel, K)
