@@ -1,7 +1,7 @@
 """Files of kernel benchmarks: a module that is made by ``get_init_inputs``, at given sizes.
 
-``ModelNew(*get_init_inputs())`` is judged as an instance, at the sizes of ``get_inputs()`` and at
-others near them.
+``ModelNew(*get_init_inputs())`` is judged as an instance, at the sizes of ``get_inputs()``, of its
+batch as many as a processor can be asked for, and at others near them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from conv_reference.verification.target.spelling import (
 from conv_reference.verification.target.target import Target
 
 _MADE, _GIVEN = "get_init_inputs", "get_inputs"
+# Numbers of X, or of a Y of the same plane: a benchmark fills an accelerator, and a processor that
+# takes half a minute for one case of it would be taken to hang.
+_MOST = 2**22
 
 
 def is_benchmark(value: Any) -> bool:
@@ -81,4 +84,7 @@ def _geometry(target: Target, X: Any) -> Geometry | None:
     if channels != target.fixed.get("in_channels", channels):  # channels last
         h, w = channels, h
     plain = target.restrict_geometry(Geometry(batch=n, input_size=(h, w), kernel_size=(1, 1)))
-    return plain if plain.input_size == (h, w) else None
+    if plain.input_size != (h, w):
+        return None
+    sample = h * w * max(plain.in_channels, plain.out_channels)
+    return replace(plain, batch=max(1, min(n, _MOST // sample)))

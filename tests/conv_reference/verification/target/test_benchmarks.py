@@ -40,6 +40,14 @@ def test_the_sizes_are_those_of_its_own_input(tmp_path: Path) -> None:
     assert target.own == Geometry.parse("n2 c3 h5 w6 o4 k2")
 
 
+def test_its_batch_is_what_a_processor_can_be_asked_for(tmp_path: Path) -> None:
+    filling = BENCHMARK.replace("torch.zeros(2, 3, 5, 6)", "torch.empty(64, 3, 512, 512)")
+    assert load_target(written(tmp_path, filling)).own == Geometry.parse("n4 c3 h512 w512 o4 k2")
+    huge = BENCHMARK.replace("torch.zeros(2, 3, 5, 6)", "torch.empty(2, 3, 2048, 4096)")
+    own = load_target(written(tmp_path, huge)).own
+    assert own == Geometry.parse("n1 c3 h2048 w4096 o4 k2")
+
+
 def test_what_cannot_be_made_says_why_in_one_line(tmp_path: Path) -> None:
     name = written(tmp_path, BENCHMARK.replace("[3, 2]", "[3]"))
     with pytest.raises(TargetError) as caught:

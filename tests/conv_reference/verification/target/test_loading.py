@@ -98,7 +98,7 @@ def test_a_file_of_a_package_is_to_be_named_as_its_module(
         TargetError, match=r"accepted is its name in its package, of_a_package.mine$"
     ):
         load_target("of_a_package/mine.py:conv2d")
-    assert load_target("of_a_package.mine:conv2d")
+    assert load_target("of_a_package.mine:conv2d").options
     with pytest.raises(TargetError, match=r", package.mine, from beside that folder$"):
         load_target(f"{tmp_path}/of_a_package/mine.py:conv2d")
 
