@@ -25,7 +25,7 @@ from conv_reference.verification.report.plain import counted
 
 INTERVAL = 10.0  # seconds between two lines in a log
 _UPDATES = 2  # of a bar, in a second: each is some 300 bytes
-STARTING = "starting: the target is imported"
+STARTING = "starting: how the target is called, and what it takes, is tried"
 GATHERING = "gathering what was seen"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 import torch
 
 from conv_reference.quantities import QUANTITIES
-from conv_reference.verification.checks import Check, Row, certifying
+from conv_reference.verification.checks import Check, Reported, Row, certifying
 from conv_reference.verification.model.case import DTYPES, Case, Layout, dtype_name
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.covering import Covering
@@ -87,6 +87,7 @@ def unseen(
         by_check.setdefault(case.check, []).append(case)
     lacking: list[str] = []
     kept: list[str] = []
+    graphless: list[str] = []
     for check in checks:
         cases = by_check.get(check.name, ())
         quiet = [r for r in check.rows if r.name in rows and r.name not in seen and r.repeatable]
@@ -96,14 +97,18 @@ def unseen(
         for row in quiet:
             has_sizes = not row.own or bool(row.asked_of(target))
             asked = stopped and any(_asks_for(row, case) for case in cases)
-            (kept if asked and has_sizes else lacking).append(row.name)
-    if lacking:
-        said = f"not asked, for no case of this run has what it takes: {', '.join(lacking)}"
-        yield Note(NoteKind.NOT_ASKED, said)
-    if kept:
-        why = "for their cases failed, or were refused, at an earlier step"
-        said = f"not judged, {why}: {', '.join(kept)}"
-        yield Note(NoteKind.NOT_ASKED, said)
+            if target.over_arrays and row.reported == Reported.GRAPH:
+                graphless.append(row.name)
+            else:
+                (kept if asked and has_sizes else lacking).append(row.name)
+    earlier = "not judged, for their cases failed, or were refused, at an earlier step"
+    for names, why in (
+        (graphless, "not asked: over numpy arrays there is no graph of torch's"),
+        (lacking, "not asked, for no case of this run has what it takes"),
+        (kept, earlier),
+    ):
+        if names:
+            yield Note(NoteKind.NOT_ASKED, f"{why}: {', '.join(names)}")
 
 
 def _asks_for(row: Row, case: Case) -> bool:
@@ -164,8 +169,16 @@ def _left_out(asked: Sequence[str]) -> list[str]:
     )
 
 
-def unrequested(wanted: Request, device: str) -> Iterator[Note]:
-    """What a green of this run does not cover, and the option that does."""
+def unrequested(
+    wanted: Request, device: str, refused: Collection[torch.dtype] = ()
+) -> Iterator[Note]:
+    """What a green of this run does not cover, and the option that does.
+
+    Args:
+        wanted: what was requested.
+        device: that was used.
+        refused: the dtypes that the target refuses, which no option changes.
+    """
     parts = []
     if wanted.case is not None:
         parts.append("anything but this case")
@@ -177,7 +190,8 @@ def unrequested(wanted: Request, device: str) -> Iterator[Note]:
         left = _left_out(wanted.checks)
         few = len(left) <= _MOST_LEFT_OUT
         parts.append(f"{', '.join(left) if few else f'{len(left)} other checks'} (--check)")
-        dtypes = [name for name, dtype in DTYPES.items() if dtype not in wanted.dtypes]
+        taken = {*wanted.dtypes, *refused}
+        dtypes = [name for name, dtype in DTYPES.items() if dtype not in taken]
         parts += [f"{', '.join(dtypes)} (--dtype)"] if dtypes else []
     if not wanted.is_single and wanted.sweep != Sweep.NETWORKS:
         parts.append("every layer of known networks (--sweep networks)")

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import prod
 from operator import itemgetter
 from typing import Any
 
@@ -48,6 +49,7 @@ from conv_reference.verification.work.messages import Broken
 TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
 _FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher does
 _PRODUCT = "matrix product"
+_MOST_PRODUCTS = 20_000  # of a light case
 IN_TORCH = "an operation of torch's own"  # what a process reports that it is at
 
 
@@ -301,13 +303,25 @@ _KEYS = {
 
 
 def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | None:
-    """A case in which the defect would be met, with both gradients requested."""
-    for case in (*map(Case.parse, defect.shows), *cases):
-        if defect.concerns(case):
-            both = in_reach(target, replace(case, requires_grad="XK"))
-            if defect.concerns(both):
-                return both
-    return None
+    """A case in which the defect would be met, with both gradients requested.
+
+    It is the first that is light, if any is: a loop in Python takes minutes over a heavy one, and
+    is heard no better.
+    """
+    asked = (case for case in (*map(Case.parse, defect.shows), *cases) if defect.concerns(case))
+    both = (in_reach(target, replace(case, requires_grad="XK")) for case in asked)
+    concerned = filter(defect.concerns, both)
+    first = next(concerned, None)
+    if first is None or _is_light(first):
+        return first
+    return next(filter(_is_light, concerned), first)
+
+
+def _is_light(case: Case) -> bool:
+    """Whether a loop over every product ends soon."""
+    geometry = case.geometry
+    outputs = geometry.batch * geometry.out_channels * prod(geometry.output_size)
+    return outputs * prod(geometry.weight_shape[1:]) <= _MOST_PRODUCTS
 
 
 def _narrowed(defect: Defect, names: frozenset[str], operator: Operator) -> Defect | None:

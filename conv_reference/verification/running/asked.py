@@ -96,6 +96,7 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
             passed_on=relayed(target, others, chosen.cases, backend, settings),
             torchs=tuple(map(in_each_quantity, others)),
             wanted=wanted,
+            refused=limits.dtypes,
             kept=kept,
         )
         report = run.report(chosen, asked.require, progress)

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
@@ -66,6 +68,7 @@ class Run:
     passed_on: tuple[Defect, ...]  # that it may meet, for it calls torch
     torchs: tuple[Defect, ...]  # all of torch's, for which failures are held
     wanted: Request
+    refused: tuple[torch.dtype, ...] = ()  # dtypes, whatever the sizes
     kept: Kept | None = None  # this run in a store
 
     @property
@@ -188,7 +191,7 @@ class Run:
             *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
             *audited.notes,
             *self.backend.notes,
-            *notes.unrequested(self.wanted, self.settings.device),
+            *notes.unrequested(self.wanted, self.settings.device, self.refused),
         )
 
     def _auditor(self) -> Backend | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from conv_reference.layer import ConvLayer_1
 from conv_reference.verification import verify
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis import notes
-from conv_reference.verification.model.case import DTYPES
+from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request, Sweep
@@ -158,3 +159,29 @@ def test_of_a_whole_run_those_on_request_are_named() -> None:
     assert {"compile", "export"} <= {*named}
     assert "--dtype" not in str(first)
     assert str(first).endswith("devices other than cuda (--device)")
+
+
+def test_a_dtype_that_is_refused_was_asked_so_no_option_asks_for_it() -> None:
+    report = verify(
+        _without_halves, dtypes=("float64", "float16"), checks="forward", cases=8, seed=0
+    )
+    (said,) = [str(note) for note in report.notes if note.kind == NoteKind.NOT_REQUESTED]
+    assert report.refuses == ("float16 (TypeError: no half precision)",)
+    assert "; float32, bfloat16 (--dtype); " in said
+
+
+def _without_halves(input: Tensor, weight: Tensor) -> Tensor:
+    if input.dtype == torch.float16:
+        raise TypeError("no half precision")
+    return conv2d(input, weight)
+
+
+def test_of_arrays_no_row_about_a_graph_is_said_to_have_failed_before() -> None:
+    """Some of the certificates failed; none, failing or not, could be asked for a graph."""
+    target = replace(as_target(conv2d), over_arrays=True)
+    rows = {"forward", "requires_grad"}
+    tried = [Case(check="certificate", geometry=Geometry.parse("h2 w3 k2"))]
+    said = [
+        *map(str, notes.unseen(CHECKS, rows, {"forward"}, tried, target, frozenset({"forward"})))
+    ]
+    assert said == ["not asked: over numpy arrays there is no graph of torch's: requires_grad"]
