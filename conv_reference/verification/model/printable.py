@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 
 # Control characters move a terminal's cursor, direction marks reorder what is read, lone
-# surrogates cannot be encoded, and XML has no place for the first and the last two.
+# surrogates cannot be encoded, and XML and HTML have no place for the first and for what Unicode
+# calls no characters: the last two of each plane, and some more.
+_NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(last - 1)}{chr(last)}" for last in range(0xFFFF, sys.maxunicode + 1, 0x10000)
+)
 _HARMFUL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff"
+    f"{_NO_CHARACTERS}]"
 )
 
 MOST_SHOWN = 300  # characters of an error, or of a process's last line, where they stand in a line
@@ -29,4 +35,6 @@ def one_line(text: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

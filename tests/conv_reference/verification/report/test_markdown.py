@@ -88,6 +88,8 @@ def test_the_first_findings_are_open_and_the_others_folded() -> None:
 @pytest.mark.untraced
 @given(st.text(max_size=30) | st.text(alphabet="`\\\\<>&|*_[]()!#@:/w.~$ ax", max_size=20))
 @example("a``b`")
+@example("\x1f\ufdd0")
+@example("\x1f\U0001ffff")
 @example("\\")
 @example("<b>`</code>")
 @example("x|y")
