@@ -28,6 +28,18 @@ def forward(call: Call) -> Tensor | None:
     return Y if isinstance(Y, Tensor) and Y.shape == call.G.shape else None
 
 
+def plain_forward(trial: Trial, operands: Operands) -> Tensor | None:
+    """Y of these operands, on the CPU; None where it is of another shape or dtype, too.
+
+    Args:
+        trial: of the case.
+        operands: in its shapes and dtype.
+    """
+    call = trial.call(operands)
+    Y = forward(call)
+    return None if Y is None or Y.dtype != trial.case.dtype else Y.detach().to("cpu")
+
+
 def backward(call: Call, Y: Tensor, *, retain_graph: bool = False) -> dict[str, Tensor]:
     """The gradients themselves, not copies, of those leaves that get one."""
     leaves = call.leaves

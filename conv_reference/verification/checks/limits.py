@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS
+from conv_reference.verification.checks._calls import plain_forward
 from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import observed
-from conv_reference.verification.trial.trial import Trial, target_code
+from conv_reference.verification.trial.trial import Trial
 
 _TERMS = 4_096
 _ROUNDED_ONCE = 1.0  # of the last digit: half of one, and what float32 adds in these sums
@@ -42,7 +42,7 @@ def large_numbers(trial: Trial) -> Iterator[Judgement]:
     given["input"].fill_(torch.finfo(dtype).max / 2)
     taps = given["weight"]
     taps[:, 0, taps.shape[2] // 2, taps.shape[3] // 2] = torch.finfo(dtype).eps
-    Y = _forward(trial, Operands(**given))
+    Y = plain_forward(trial, Operands(**given))
     if Y is None:
         return
     wide = {role: given[role].to(torch.float64) for role in ("input", "weight")}
@@ -80,7 +80,7 @@ def long_sums(trial: Trial) -> Iterator[Judgement]:
         bias=torch.zeros(shapes["bias"], dtype=X.dtype),
         grad_output=torch.ones(shapes["grad_output"], dtype=X.dtype),
     )
-    Y = _forward(plain, given)
+    Y = plain_forward(plain, given)
     if Y is None or not bool(Y.isfinite().all()):
         return
     wide = {"input": X.to(torch.float64), "weight": given.weight.to(torch.float64)}
@@ -91,11 +91,3 @@ def long_sums(trial: Trial) -> Iterator[Judgement]:
     yield observed(
         "long_sums", "Y", f"rounded {once}", of=f"sums of {_TERMS:,} numbers in half precision are"
     )
-
-
-def _forward(trial: Trial, operands: Operands) -> Tensor | None:
-    call = trial.call(operands)
-    with target_code("Y"):
-        Y = call.forward()
-    usable = isinstance(Y, Tensor) and Y.shape == call.G.shape and Y.dtype == trial.case.dtype
-    return Y.detach().to("cpu") if usable else None

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER, LETTERS
+from conv_reference.verification.checks._calls import plain_forward
 from conv_reference.verification.checks._reach import Reach, reach_of
 from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
 from conv_reference.verification.model.case import DTYPES
@@ -33,7 +34,7 @@ from conv_reference.verification.trial.agreement import explained, observed
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.transforms import NOISE, transforms
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 
 @check(
@@ -266,14 +267,6 @@ def extremes(trial: Trial) -> Iterator[Judgement]:
     yield from _subnormals(plain, ones)
 
 
-def _forward(trial: Trial, operands: Operands) -> Tensor | None:
-    call = trial.call(operands)
-    with target_code("Y"):
-        Y = call.forward()
-    usable = isinstance(Y, Tensor) and Y.shape == call.G.shape and Y.dtype == trial.case.dtype
-    return Y.detach().to("cpu") if usable else None
-
-
 def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
     """Every other number and one whole tap zero, one infinity in X: NaN where a zero meets it."""
     if not trial.has_room:
@@ -285,7 +278,7 @@ def _zero_times_infinity(trial: Trial) -> Iterator[Judgement]:
     X = given.input.clone()
     middle = X.numel() // 2
     X.view(-1)[middle] = math.inf
-    Y = _forward(trial, replace(given, input=X, weight=K))
+    Y = plain_forward(trial, replace(given, input=X, weight=K))
     if Y is None:
         return
     marks = torch.zeros_like(X, dtype=torch.float64)
@@ -329,7 +322,7 @@ def _signed_zeros(trial: Trial, ones: Operands) -> Iterator[Judgement]:
         weight=torch.ones_like(ones.weight),
         bias=-ones.bias,
     )
-    Y = _forward(trial, zeros)
+    Y = plain_forward(trial, zeros)
     if Y is not None and bool((Y == 0).all()):
         kept = "keep" if bool(Y.signbit().all()) else "do not keep"
         yield observed("signed_zeros", "Y", f"{kept} the sign", of="sums of negative zeros")
@@ -341,7 +334,7 @@ def _subnormals(trial: Trial, ones: Operands) -> Iterator[Judgement]:
     K = ones.weight.clone()
     K[:, 0, 0, 0] = 1
     X = ones.input * small
-    Y = _forward(trial, replace(ones, input=X, weight=K))
+    Y = plain_forward(trial, replace(ones, input=X, weight=K))
     if Y is None:
         return
     given = {"input": X.to(torch.float64), "weight": K.to(torch.float64)}

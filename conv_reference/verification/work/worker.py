@@ -117,7 +117,7 @@ def _loaded(name: str, place: Place) -> Any:
         return NoTarget()
     # Torch, and all that comes with it, only when the path is set.
     with uncollected():
-        from conv_reference.verification.target.loading import load_target  # noqa: PLC0415
+        from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (torch)
     return load_target(name, found=lambda: place.ask(CALLED))
 
 

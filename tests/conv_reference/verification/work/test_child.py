@@ -18,7 +18,7 @@ F0000 00:00:17.9 4711 array.h:512] Check failed: n < sizes_[0] (7 vs. 5)
     [
         (GLOG, "F0000 00:00:17.9 4711 array.h:512] Check failed: n < sizes_[0] (7 vs. 5)"),
         ("warning\nfree(): invalid pointer\n", "free(): invalid pointer"),
-        ("    #0 0x55d0 in main /tmp/a.c:3\n", "#0 0x55d0 in main /tmp/a.c:3"),
+        ("    #0 0x55d0 in main a.c:3\n", "#0 0x55d0 in main a.c:3"),
         ("", ""),
     ],
     ids=["a check failed", "no stack", "a stack alone", "nothing"],
