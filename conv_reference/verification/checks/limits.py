@@ -14,7 +14,7 @@ import torch
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks._calls import plain_forward
-from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
+from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import observed
 from conv_reference.verification.trial.trial import Trial
@@ -30,9 +30,9 @@ _NONE = "(none: it is not judged)"
         "Observed only: whether numbers near the dtype's largest, times a small one, are kept.",
         "No written rule says; who adds up before multiplying overflows where the answer does not.",
         _NONE,
+        own=("n1 c2 h6 w7 o2 k3 p1",),  # of which transforms are made
     ),
-    sample=Sample.FEW,
-    fits=has_samples,
+    sample=Sample.OWN,
 )
 def large_numbers(trial: Trial) -> Iterator[Judgement]:
     """All of X is half of the largest number, and one tap of each kernel a small power of two."""

@@ -62,7 +62,7 @@ def test_each_check_is_put_to_an_empty_batch_once() -> None:
     for (name, _), cases in by_check(REQUEST).items():
         counts[name] += sum(case.geometry.batch == 0 for case in cases)
     asked_of_samples = {"jacrev", "jacfwd", "extremes", "double_backward", "third_order"}
-    asked_of_samples |= {"gradgradcheck", "large_numbers"}
+    asked_of_samples |= {"gradgradcheck"}
     own = {check.name for check in selected_checks(TARGET, ()) if check.sample == Sample.OWN}
     without = asked_of_samples | own | {"certificate"}
     assert {name: count for name, count in counts.items() if name not in without} == dict.fromkeys(
