@@ -31,6 +31,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 collect_ignore_glob = ["docs/ci/*.py", "docs/found/*.py", "docs/conf.py"]
 collect_ignore_glob += ["conv_reference/adapters/[!_]*.py"]  # of frameworks that are not here
 
+_DIAGNOSIS = "tests/conv_reference/verification/diagnosis"
+
 # Modules with a fixture that takes long: one worker prepares it, and has all the tests that use it.
 _PREPARED = {
     "tests/analytic/locale/test_locale.py": "locale",
@@ -42,9 +44,9 @@ _PREPARED = {
     "tests/conv_reference/chapter/test_page_in_browser.py": "chapter",
     "tests/conv_reference/chapter/test_parts.py": "chapter",
     "tests/conv_reference/verification/audit/test_audit.py": "audit",
-    "tests/conv_reference/verification/diagnosis/test_circumstances.py": "small cases",
-    "tests/conv_reference/verification/diagnosis/test_origins.py": "origins",
-    "tests/conv_reference/verification/diagnosis/test_snippet.py": "snippets",
+    f"{_DIAGNOSIS}/failing_cases/test_circumstances.py": "small cases",
+    f"{_DIAGNOSIS}/grouping/test_origins.py": "origins",
+    f"{_DIAGNOSIS}/explaining/test_snippet.py": "snippets",
     "tests/conv_reference/verification/plan/test_bulk.py": "small cases",
     "tests/conv_reference/verification/plan/test_covering.py": "covering",
     "tests/conv_reference/verification/plan/test_grouped.py": "plan",

@@ -150,8 +150,11 @@ def test_calls_are_checked_wherever_shapes_are_annotated() -> None:
 
 
 NAMING_CHECKS = {
-    "diagnosis/faults.py", "diagnosis/origins.py", "diagnosis/mode_snippet.py", "known/faces.py",
-}  # fmt: skip
+    "diagnosis/explaining/mode_snippet.py",
+    "diagnosis/grouping/faults.py",
+    "diagnosis/grouping/origins.py",
+    "known/faces.py",
+}
 # Names of checks and rows that are words of torch's, of options or of other things as well.
 WORDS = frozenset(
     {

@@ -7,23 +7,40 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks import Reported, certifying
-from conv_reference.verification.diagnosis.alone import asked_alone
-from conv_reference.verification.diagnosis.around import around, with_all_gradients
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.circumstances import circumstances, contrast
-from conv_reference.verification.diagnosis.difference import differences
-from conv_reference.verification.diagnosis.explain import Explanation, explain_case
-from conv_reference.verification.diagnosis.faults import (
+from conv_reference.verification.diagnosis.explaining.difference import differences
+from conv_reference.verification.diagnosis.explaining.explain import Explanation, explain_case
+from conv_reference.verification.diagnosis.explaining.mode_snippet import as_plain_torch
+from conv_reference.verification.diagnosis.explaining.switches import switched
+from conv_reference.verification.diagnosis.explaining.wording import finding_of
+from conv_reference.verification.diagnosis.failing_cases.around_smallest import (
+    around,
+    with_all_gradients,
+)
+from conv_reference.verification.diagnosis.failing_cases.circumstances import (
+    circumstances,
+    contrast,
+)
+from conv_reference.verification.diagnosis.failing_cases.minimal import minimal
+from conv_reference.verification.diagnosis.grouping.alone import asked_alone
+from conv_reference.verification.diagnosis.grouping.by_layout import filed_by_layouts
+from conv_reference.verification.diagnosis.grouping.faults import (
     Fault,
     condition_of,
     faults_of,
     first_own,
 )
-from conv_reference.verification.diagnosis.kept import (
+from conv_reference.verification.diagnosis.grouping.kept_state import (
     KEPT,
     filed_under_what_is_kept,
     smallest_alone,
 )
+from conv_reference.verification.diagnosis.grouping.larger_images import (
+    filed_under_what_larger_images_show,
+)
+from conv_reference.verification.diagnosis.grouping.origins import Group, Groups, sorted_out
+from conv_reference.verification.diagnosis.grouping.right_when_contiguous import filed_by_what_mends
+from conv_reference.verification.diagnosis.grouping.wider_dtypes import with_wider
 from conv_reference.verification.diagnosis.kinds import (
     Condition,
     Kind,
@@ -31,16 +48,7 @@ from conv_reference.verification.diagnosis.kinds import (
     row_of,
     size,
 )
-from conv_reference.verification.diagnosis.layouts import filed_by_layouts
-from conv_reference.verification.diagnosis.minimal import minimal
-from conv_reference.verification.diagnosis.mode_snippet import as_plain_torch
-from conv_reference.verification.diagnosis.origins import Group, Groups, sorted_out
-from conv_reference.verification.diagnosis.outgrown import filed_under_what_larger_images_show
 from conv_reference.verification.diagnosis.ran import only_failing
-from conv_reference.verification.diagnosis.relaid import filed_by_what_mends
-from conv_reference.verification.diagnosis.switches import switched
-from conv_reference.verification.diagnosis.wider import with_wider
-from conv_reference.verification.diagnosis.wording import finding_of
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import Finding, Verdict

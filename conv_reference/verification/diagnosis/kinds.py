@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from conv_reference.verification.checks import Reported, Row, all_rows
+from conv_reference.verification.checks import Reported, Row, Sample, all_checks, all_rows
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
@@ -59,6 +59,13 @@ def kind_of(failure: Failure, known: str = "") -> Kind:
 def row_of(judgement: Judgement) -> Row:
     """The row that a judgement belongs to."""
     return all_rows()[judgement.check]
+
+
+def has_own_sizes(failure: Failure) -> bool:
+    """Whether the process died in a check that generates its own geometries."""
+    check = all_checks()[failure.case.check]
+    drawn = check.sample == Sample.OWN and not check.has_own
+    return failure.judgement.verdict == Verdict.CRASHED and drawn
 
 
 def rank(failure: Failure) -> int:

@@ -47,7 +47,7 @@ _Fresh = Callable[[], tuple[tuple[str, int], ...]]  # the lines of the target th
 _NEEDED = (
     "analytic",  # by the first explanation
     "conv_reference.verification.execution",
-    "conv_reference.verification.diagnosis.explain",
+    "conv_reference.verification.diagnosis.explaining.explain",
     "conv_reference.verification.target.loading",
     "torch.fx.experimental.symbolic_shapes",  # by the first backward pass
 )

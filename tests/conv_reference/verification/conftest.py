@@ -21,6 +21,6 @@ def without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def _asked_again_as_often_as_on_an_idle_machine() -> Iterator[None]:
     """What comes and goes is asked for some times within a second: of a busy machine, too few."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("changeable", "steadiness"):
+        for module in ("grouping.intermittent", "explaining.steadiness"):
             patch.setattr(f"conv_reference.verification.diagnosis.{module}._SECONDS", 60.0)
         yield

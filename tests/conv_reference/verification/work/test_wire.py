@@ -9,7 +9,7 @@ import pytest
 import torch
 from made_reports import MAPPED, PICTURE
 
-from conv_reference.verification.diagnosis.explain import Explanation
+from conv_reference.verification.diagnosis.explaining.explain import Explanation
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.relayed import Beside
 from conv_reference.verification.model.case import Case, Layout, Values

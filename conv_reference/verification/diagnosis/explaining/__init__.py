@@ -1,0 +1,1 @@
+"""A finding explained: formulas, a guess at the cause, its words, commands and snippets."""

@@ -1,0 +1,1 @@
+"""The cases that fail: made small, what they have in common, and between which sizes they are."""

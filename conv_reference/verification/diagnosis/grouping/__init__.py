@@ -1,0 +1,1 @@
+"""Which failures are one fault: kinds that have one cause, and what follows from another."""

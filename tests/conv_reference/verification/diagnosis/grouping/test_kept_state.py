@@ -1,0 +1,208 @@
+"""What fails by what is kept between calls is one fault; what fails without that is another."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from pathlib import Path
+
+import pytest
+
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.grouping.faults import Fault
+from conv_reference.verification.diagnosis.grouping.kept_state import (
+    KEPT,
+    filed_under_what_is_kept,
+    is_of_what_is_kept,
+    shown_at_once,
+    smallest_alone,
+)
+from conv_reference.verification.diagnosis.grouping.origins import Group, Groups
+from conv_reference.verification.diagnosis.kinds import kind_of
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.result import FOUND
+from conv_reference.verification.target.loading import load, load_anew, load_target, loaded_anew
+from conv_reference.verification.work.here import Here
+
+ONE_BUFFER = """
+import torch
+from torch.nn.functional import conv2d as convolved
+
+{before}
+buffers = {{}}
+
+
+class Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, K):
+        ctx.save_for_backward(X, K)
+        Y = convolved(X, K)
+        out = buffers.setdefault((Y.shape, Y.dtype), torch.empty_like(Y))
+        {forward}
+        return out.copy_(Y).detach()
+
+    @staticmethod
+    def backward(ctx, G):
+        X, K = ctx.saved_tensors
+        dX = torch.nn.grad.conv2d_input(X.shape, K, G)
+        return dX, torch.nn.grad.conv2d_weight(X, K.shape, G)
+
+
+def conv2d(input, weight):
+    return Conv.apply(input, weight)
+"""
+# Beside the buffer, what is not undone by it: kept where no module's state is, and a number.
+LEAKS = {"before": "held = torch.__dict__.setdefault('held', [])", "forward": "held.append(X)"}
+PLAIN = {"before": "", "forward": ""}
+CASES = (
+    "memory float64 h2 w3 k2",
+    "released_memory float64 h2 w3 k2",
+    "additivity float64 h2 w3 k2",
+)
+
+
+def told(tmp_path: Path, source: str, texts: tuple[str, ...]) -> dict[str, tuple[int, bool]]:
+    """Of each row and quantity that fails its fault, and whether it is said to be kept."""
+    bench = bench_of(tmp_path, source)
+    groups = failing(bench, texts)
+    faults = filed_under_what_is_kept([Fault([kind]) for kind in groups], groups, bench)
+    return {
+        f"{kind.row} {kind.quantity}": (number, fault.cause == KEPT)
+        for number, fault in enumerate(faults, start=1)
+        for kind in (*fault.kinds, *fault.following)
+    }
+
+
+def bench_of(tmp_path: Path, source: str) -> Bench:
+    file = tmp_path / "kept_by_a_user.py"
+    file.write_text(source)
+    target = load_target(f"{file}:conv2d")
+    return Bench(target, Here(target), Settings(seed=1, device="cpu"), (), (), math.inf)
+
+
+def failing(bench: Bench, texts: tuple[str, ...]) -> Groups:
+    """How the cases fail, one after another, each kind with the rows that fail because of it."""
+    groups: Groups = {}
+    for text in texts:
+        for failure in bench.failures_on([bench.target.restrict(Case.parse(text))]).popitem()[1]:
+            groups.setdefault(kind_of(failure), Group()).failures.append(failure)
+    return groups
+
+
+def test_a_buffer_that_is_handed_out_again_is_one_fault_whatever_shows_it(tmp_path: Path) -> None:
+    found = told(tmp_path, ONE_BUFFER.format(**PLAIN), CASES)
+    rows = {name.split()[0] for name in found}
+    assert {"kept_results", "output_memory", "released_memory", "additivity"} <= rows
+    assert {fault for fault, _ in found.values()} == {1}
+    assert all(said for _, said in found.values())
+
+
+CACHE = """
+import torch
+from torch.nn.functional import conv2d as convolved
+answers = {{}}
+
+
+class Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, K):
+        ctx.save_for_backward(X, K)
+        return answers.setdefault({key}, convolved(X, K)).clone()
+
+    @staticmethod
+    def backward(ctx, G):
+        X, K = ctx.saved_tensors
+        dX = torch.nn.grad.conv2d_input(X.shape, K, G)
+        return dX, torch.nn.grad.conv2d_weight(X, K.shape, G)
+
+
+def conv2d(input, weight):
+    return Conv.apply(input, weight)
+"""
+BY_SHAPE = CACHE.format(key="(X.shape, X.dtype)")
+CERTIFICATE = "certificate float64 h2 w3 k2 nobias values=ones"
+
+
+def test_an_answer_that_is_kept_is_shown_by_a_case_that_shows_it_by_itself(tmp_path: Path) -> None:
+    """The certificate does so after another alone: of that nobody sees anything again."""
+    bench = bench_of(tmp_path, BY_SHAPE)
+    groups = failing(bench, ("certificate float64 h2 w3 k2 nobias", CERTIFICATE))
+    (kind,) = groups
+    groups[kind].also["fresh_values"] = None
+    (fault,) = filed_under_what_is_kept([Fault([kind])], groups, bench)
+    assert (fault.cause, fault.following) == (KEPT, [kind])
+    (shown,) = fault.kinds
+    assert shown.row == "fresh_values"
+    smallest = smallest_alone(groups[shown].failures[0], bench, None)
+    assert (smallest.case.geometry.input_size, smallest.case.values) == ((1, 1), Values.ONES)
+    question = smallest.case, smallest.judgement.check
+    assert shown_at_once(bench.target, question, bench.settings)
+
+
+def test_what_a_target_keeps_is_seen_where_its_own_answer_came_first(tmp_path: Path) -> None:
+    """Asked again and again, a case has the answer that was kept of itself, which is right."""
+    target, settings = bench_of(tmp_path, BY_SHAPE).target, Settings(seed=1, device="cpu")
+    case = Case.parse(CERTIFICATE)
+    assert not any(j.verdict in FOUND for j in judge_case(target, case, settings))
+    assert is_of_what_is_kept(target, (case, "forward"), settings)
+
+
+def test_of_a_module_that_is_loaded_anew_nothing_is_tried(tmp_path: Path) -> None:
+    """How it is called is known: to find that out for each call took longer than all else."""
+    counting = BY_SHAPE.replace(
+        "ctx.save_for", "import builtins; builtins.asked += 1; ctx.save_for"
+    )
+    builtins.asked = 0  # type: ignore[attr-defined]  # counted there, whichever module it is
+    try:
+        target = bench_of(tmp_path, counting).target
+        builtins.asked = 0  # type: ignore[attr-defined]  # see above
+        assert loaded_anew(target).options == target.options
+        assert builtins.asked == 0  # type: ignore[attr-defined]  # see above
+    finally:
+        del builtins.asked  # type: ignore[attr-defined]  # see above
+
+
+def test_what_is_kept_elsewhere_too_is_another_fault(tmp_path: Path) -> None:
+    found = told(tmp_path, ONE_BUFFER.format(**LEAKS), CASES)
+    assert found["released_memory X"][0] > 1
+    assert not found["released_memory X"][1]
+    assert found["additivity Y"][0] == 1
+
+
+def test_a_number_that_is_wrong_in_every_call_is_another_fault(tmp_path: Path) -> None:
+    source = ONE_BUFFER.format(before="", forward="Y = Y + (X.shape[0] > 1)")
+    found = told(tmp_path, source, ("certificate float64 n2 h2 w3 k2 nobias", *CASES))
+    assert found["forward Y"] == (1, False)
+    assert {fault for name, (fault, _) in found.items() if name != "forward Y"} == {2}
+
+
+def test_a_module_is_executed_once_more_and_the_first_stays(tmp_path: Path) -> None:
+    file = tmp_path / "counts.py"
+    file.write_text("made = []\n")
+    name = f"{file}:made"
+    first = load(name)
+    first.append(1)
+    assert load_anew(name) == []
+    assert first == [1]
+    file.write_text("1 / 0\n")
+    with pytest.raises(TargetError, match="ZeroDivisionError"):
+        load_anew(name)
+
+
+def test_what_is_only_refused_where_nothing_is_kept_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    """Its module can be executed once more, and then answers nothing."""
+    again = """
+import builtins
+builtins.conv_reference_loaded = getattr(builtins, "conv_reference_loaded", 0) + 1
+first = builtins.conv_reference_loaded == 1
+"""
+    forward = "if not first: raise NotImplementedError('no second time')"
+    source = ONE_BUFFER.format(before=again, forward=forward)
+    try:
+        found = told(tmp_path, source, CASES)
+    finally:
+        del builtins.conv_reference_loaded  # type: ignore[attr-defined]  # see above
+    assert len({fault for fault, _ in found.values()}) > 1
+    assert not any(said for _, said in found.values())

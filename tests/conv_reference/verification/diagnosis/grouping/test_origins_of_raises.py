@@ -1,0 +1,82 @@
+"""What a backward pass raises where Y has another shape, and where Y is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import cast
+
+from conv_reference.verification import Verdict
+from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.grouping.origins import explains, sorted_out
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
+
+SHAPE = Judgement("shapes", "Y", Verdict.WRONG)
+RAISED = Judgement(
+    "upstream_accumulated",
+    "dX",
+    Verdict.RAISED,
+    thrown=Thrown("RuntimeError", "Output size is too small", place="my_conv.py:19"),
+)
+WIDE, NARROW = (Case.parse(f"upstream_accumulated float64 h1 w{width} k1") for width in (5, 1))
+
+
+class _Bench:
+    """Asked for nothing but this: on narrow images Y has another shape, and nothing else fails."""
+
+    is_over = False
+
+    def known(self, failure: Failure) -> None:
+        return None
+
+    def certificates_of(self, failure: Failure) -> list[Case]:
+        return [failure.case]
+
+    def recast(self, case: Case, check: str) -> Case:
+        return case
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        return {case: [Failure(case, SHAPE)] * (case == NARROW) for case in cases}
+
+
+class _OutOfTime(_Bench):
+    is_over = True
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        return {}
+
+
+def test_a_backward_pass_that_raises_follows_from_a_y_of_another_shape_on_its_case_alone() -> None:
+    failures = [Failure(case, RAISED) for case in (WIDE, NARROW)]
+    found, _ = sorted_out(failures, cast("Bench", _Bench()))
+    assert {f.case: f.judgement for g in found.values() for f in g.failures} == {
+        WIDE: RAISED,
+        NARROW: SHAPE,
+    }
+
+
+def test_a_forward_pass_does_not_raise_for_the_shape_of_an_answer_nor_does_a_gradients_count() -> (
+    None
+):
+    assert explains(SHAPE, RAISED)
+    assert not explains(SHAPE, replace(RAISED, quantity="Y"))
+    assert not explains(replace(SHAPE, quantity="dX"), RAISED)
+
+
+def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
+    same = replace(RAISED, check="grad_input")
+    first = [Failure(NARROW, SHAPE), Failure(WIDE, same)]
+    found, _ = sorted_out([*first, Failure(WIDE, RAISED)], cast("Bench", _OutOfTime()))
+    also = {kind.row: [*group.also] for kind, group in found.items()}
+    assert also == {"shapes": [], "": ["upstream_accumulated"]}
+
+
+def test_what_is_answered_without_a_convolution_follows_from_no_wrong_number() -> None:
+    """Else a wrong target's report names it, and never says what was answered."""
+    answered = replace(
+        RAISED, check="refusals", quantity="", verdict=Verdict.PERMISSIVE, thrown=None
+    )
+    wrong = Judgement("forward", "Y", Verdict.WRONG)
+    assert explains(wrong, replace(answered, verdict=Verdict.WRONG))
+    assert not explains(wrong, answered)
