@@ -78,10 +78,13 @@ FIRST_ORDER = tuple(QUANTITIES)
 GRADIENTS = tuple(name for name, quantity in QUANTITIES.items() if quantity.leaf)
 QUANTITY_OF: Mapping[str, str] = MappingProxyType({q.of: q.name for q in QUANTITIES.values()})
 
+# What torch's conv2d takes after input and weight, and a layer's constructor may take.
+OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
+
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """Which face of the form a function hands back, and which operands it takes.
+    """Which face of the form a function hands back, which operands it takes, and how it is called.
 
     Its own X, K and G stand in the places of the form's. All that is bilinear stays so under
     another order of the operands, so that ``QUANTITIES`` holds of every operator.
@@ -91,6 +94,20 @@ class Operator:
     places: tuple[Role, Role, Role]  # of the form: those of its own X, K and G
     has_bias: bool = True  # whether one number for each of Y's channels may be added
     meaning: str = ""  # how a geometry is to be read, where it is not the operator's own
+    options: tuple[str, ...] = OPTIONS  # what torch's function takes after X and K, in its order
+    # Whether it is called as torch.nn.grad's functions: with the form's operands in their order,
+    # and with the size of its own output in place of that output.
+    is_sized: bool = False
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether it slides its own K over its own X: its Y is the form's."""
+        return self.places == ROLES
+
+    @property
+    def is_transposed(self) -> bool:
+        """Whether its X has the channels of the kernel's first dimension, as a convolution's Y."""
+        return self.places[0] == "grad_output"
 
     def place(self, role: str) -> Role:
         """The form's operand that one of the operator's own stands for."""
@@ -241,6 +258,7 @@ CONV_TRANSPOSE2D = Operator(
     meaning="a geometry is that of the convolution whose output is X and whose input is Y: "
     "c, h and w are Y's, o is X's, and rows and columns that no stride reaches are the output "
     "padding",
+    options=("bias", "stride", "padding", "output_padding", "groups", "dilation"),
 )
 # torch.nn.grad's: of the input and G, and of G and the kernel.
 CONV2D_WEIGHT = Operator(
@@ -248,12 +266,16 @@ CONV2D_WEIGHT = Operator(
     ("input", "grad_output", "weight"),
     has_bias=False,
     meaning="X is the convolution's input, K its grad_output, Y the gradient of its kernel",
+    options=OPTIONS[1:],
+    is_sized=True,
 )
 CONV2D_INPUT = Operator(
     "conv2d_input",
     ("grad_output", "weight", "input"),
     has_bias=False,
     meaning="X is the convolution's grad_output, K its kernel, Y the gradient of its input",
+    options=OPTIONS[1:],
+    is_sized=True,
 )
 _ALL = (
     CONV2D,

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference import quantities
+from conv_reference.quantities import Operator
 from conv_reference.verification.reading import catalogue
 
 ROOT = Path(__file__).parents[1]
@@ -176,3 +178,23 @@ def test_a_check_is_named_outside_its_room_only_where_the_map_says_so() -> None:
         if isinstance(node, ast.Constant) and node.value in names
     }
     assert naming == NAMING_CHECKS
+
+
+OPERATORS = {name for name, value in vars(quantities).items() if isinstance(value, Operator)}
+
+
+def compared(path: Path) -> Iterator[str]:
+    """The operators that a file compares something with, by their names in ``quantities``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare):
+            for each in ast.walk(node):
+                if isinstance(each, ast.Name) and each.id in OPERATORS:
+                    yield f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+
+
+def test_what_is_special_about_an_operator_is_a_field_of_it() -> None:
+    """So another one is added in the table alone: nobody asks which of them it has in hand."""
+    asking = [each for path in (ROOT / "conv_reference").rglob("*.py") for each in compared(path)]
+
+    assert "CONV2D" in OPERATORS
+    assert asking == []

@@ -119,6 +119,20 @@ def test_an_operator_travels_as_its_name(operator: Operator) -> None:
     assert pickle.loads(pickle.dumps(operator)) is operator
 
 
+def test_an_operator_says_how_it_is_called() -> None:
+    called = {o.name: (o.is_convolution, o.is_transposed, o.is_sized) for o in ALL}
+    assert (
+        called.items()
+        >= {
+            "conv2d": (True, False, False),
+            "conv_transpose2d": (False, True, False),
+            "conv2d_weight": (False, False, True),
+            "conv2d_input": (False, True, True),
+        }.items()
+    )
+    assert {o.name for o in ALL if "output_padding" in o.options} == {"conv_transpose2d"}
+
+
 def test_an_operator_of_another_name_is_refused() -> None:
     with pytest.raises(ValueError, match="operator must be one of conv2d.*, got 'pool2d'"):
         operator_named("pool2d")

@@ -21,7 +21,7 @@ from torch.nn.functional import pad
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
-from conv_reference.quantities import CONV2D, FIRST_ORDER, ROLES
+from conv_reference.quantities import FIRST_ORDER, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
@@ -302,7 +302,7 @@ def _agree(
 ) -> Iterator[Judgement]:
     """Whether two routes agree, under the operator's own names."""
     operator = trial.target.operator
-    if operator is not CONV2D:
+    if not operator.is_convolution:
         said = f"as of the convolution with the same products, {said}"
 
     def own(found: Answers) -> Answers:

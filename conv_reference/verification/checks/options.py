@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
-from conv_reference.quantities import CONV2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
 from conv_reference.verification.checks._registry import Row, Sample, check
 from conv_reference.verification.checks.certificate import certificate
@@ -262,7 +261,7 @@ def _square(trial: Trial) -> Trial | None:
     )
     if "output_padding" in trial.target.options:
         square = with_remainder(square, (min(square.remainder),) * 2)
-    if trial.target.operator is not CONV2D:  # which has an output whatever the remainder
+    if not trial.target.operator.is_convolution:  # which has an output whatever the remainder
         square = trial.target.restrict_geometry(square)
     if not trial.target.can_be_exact(square, trial.case.dtype):
         return None

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
 from conv_reference.verification.checks._registry import Reported, Row, Sample, check
 from conv_reference.verification.model.judgement import Judgement
@@ -29,7 +28,8 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
 
 def _who_refuses(target: Target) -> str | None:
     """Whether it is the target that would refuse, and what."""
-    if target.operator not in {CONV2D, CONV_TRANSPOSE2D}:
+    operator = target.operator
+    if operator.is_sized or operator.place("weight") != "weight":
         return "what must be refused is known of conv2d and conv_transpose2d alone"
     if target.has_glue:
         return "what lies between it and torch's convention decides what is refused"
@@ -152,7 +152,7 @@ def _can_express(target: Target, impossible: _Impossible) -> bool:
         return False
     if impossible.channels and not target.has_channels:
         return False
-    if impossible.slides and target.operator is not CONV2D:
+    if impossible.slides and not target.operator.is_convolution:
         return False
     # No layer is ever given its own kernel.
     return not target.is_module or (impossible.b is None and len(impossible.K) == 4)
@@ -224,7 +224,7 @@ def _mismatches(trial: Trial) -> Iterator[Judgement]:
     has none (see the notes of the report).
     """
     # Each output is the sum of the kernel; a transposed convolution's only for a kernel of one tap.
-    taps = 2 if trial.target.operator is CONV2D else 1
+    taps = 2 if trial.target.operator.is_convolution else 1
     X, K = _ones(trial, (1, 1, 4, 4)), _ones(trial, (1, 1, taps, taps))
     if not trial.target.has_channels:
         X, K = X[0], K[0, 0]

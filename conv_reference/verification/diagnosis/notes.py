@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from conv_reference.quantities import QUANTITIES
+from conv_reference.quantities import OPTIONS, QUANTITIES
 from conv_reference.verification.checks import Check, Reported, Row, certifying
 from conv_reference.verification.model.case import DTYPES, Case, Layout, dtype_name
 from conv_reference.verification.model.notes import Note, NoteKind
@@ -16,7 +16,7 @@ from conv_reference.verification.plan.covering import Covering
 from conv_reference.verification.plan.ever import Ever
 from conv_reference.verification.plan.request import Request, Sweep
 from conv_reference.verification.reading import catalogue
-from conv_reference.verification.target.target import OPTIONS, Target
+from conv_reference.verification.target.target import Target
 
 
 def inapplicable(checks: Iterable[Check], dtypes: Sequence[torch.dtype]) -> Iterator[Note]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, FIRST_ORDER, ROLES, Operator
+from conv_reference.quantities import FIRST_ORDER, ROLES, Operator
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Layout
 
@@ -32,7 +32,7 @@ def as_met_by(defect: Defect, operator: Operator) -> Defect:
         defect: as the registry has it.
         operator: whose. Sizes are those of the convolution for each.
     """
-    if operator is CONV2D:
+    if operator.is_convolution:
         return defect
     own: dict[str, str] = {operator.place(role): role for role in ROLES}
     return replace(
@@ -51,5 +51,5 @@ def _layouts(layouts: Iterable[str], operator: Operator, own: Mapping[str, str])
     """
     for entry in layouts:
         role, _, name = entry.partition("=")
-        by_place = Layout.CHANNELS_LAST in name and operator is CONV_TRANSPOSE2D
+        by_place = Layout.CHANNELS_LAST in name and not operator.is_sized
         yield f"{role if by_place else own[role]}={name}"

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
-from conv_reference.quantities import CONV2D, FIRST_ORDER, GRADIENTS, Operator
+from conv_reference.quantities import FIRST_ORDER, GRADIENTS, Operator
 from conv_reference.verification.execution import Settings, guarded, judge_case
 from conv_reference.verification.known.exact import (
     absolute,
@@ -328,7 +328,7 @@ def _narrowed(defect: Defect, names: frozenset[str], operator: Operator) -> Defe
     """The defect in what the target has torch do; None where that is nothing."""
     if _operations(defect) == {_PRODUCT}:
         return as_passed_on(defect) if _PRODUCT in names else None
-    if operator is not CONV2D:  # whose passes torch may make of either
+    if not operator.is_convolution:  # whose passes torch may make of either
         return as_passed_on(defect) if names & {_FORWARD, _BACKWARD} else None
     convolved = {"Y"} if _FORWARD in names else set()
     convolved |= set(GRADIENTS) if _BACKWARD in names else set()

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from conv_reference.operands import exact_magnitudes
-from conv_reference.quantities import CONV2D
 from conv_reference.verification import accelerator
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.known.faces import as_met_by
@@ -143,7 +142,7 @@ def _limits(target: Target, wanted: Request, backend: Backend, settings: Setting
         TargetError: when it is a layer that convolves with what it computes from its kernel.
     """
     is_torchs = target.name.partition(":")[0].partition(".")[0] == "torch"
-    if wanted.is_single or settings.strict or is_torchs or target.operator is not CONV2D:
+    if wanted.is_single or settings.strict or is_torchs or not target.operator.is_convolution:
         return Limits()
     _refuse_computed_kernel(target, backend, settings)
     return learned(target, wanted.dtypes, backend, settings)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from conv_reference.quantities import CONV2D, Operator
+from conv_reference.quantities import CONV2D, OPERATORS, Operator
 from conv_reference.verification.frameworks.recipe import lacking
 from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.reading.words import Words, parse
@@ -103,7 +103,7 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
     if framework is not None:
         asked = CONV2D if operator is None else reading(operator)[0]
         return target_of(framework, name, asked)
-    if operator not in {None, CONV2D.name}:
+    if not _is_found_by_trial(operator):
         return _adapted(implementation, name, operator)
     standard, refused = None, None
     try:
@@ -120,13 +120,18 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
     return found
 
 
+def _is_found_by_trial(operator: str | None) -> bool:
+    """Whether other conventions than torch's are tried: of a convolution in two dimensions."""
+    return operator is None or (operator in OPERATORS and OPERATORS[operator].is_convolution)
+
+
 def _as_said(implementation: Any, name: str, operator: str | None, words: Words) -> Target:
     """As the user declares that it is called."""
     if not words.fixes_a_call:
         target = _fitted(implementation, name, operator, None)
     else:
         found = None
-        if operator in {None, CONV2D.name}:
+        if _is_found_by_trial(operator):
             found = convention_by_trial(implementation, None, name, words)
         if found is None:
             raise TargetError(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import CONV2D, Operator
+from conv_reference.quantities import Operator
 from conv_reference.verification.frameworks.contract import Framework
 from conv_reference.verification.frameworks.convolving import function_of
 from conv_reference.verification.frameworks.opening import mistake
@@ -45,7 +45,7 @@ def target_of(framework: Framework, name: str, operator: Operator) -> Target:
     Raises:
         TargetError: when the adapter itself is mistaken, or another operator is asked for.
     """
-    if operator is not CONV2D:
+    if not operator.is_convolution:
         raise TargetError(
             f"cannot verify {name!r} as {operator.name}: a Framework is judged as conv2d"
         )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import CONV2D, CONV2D_INPUT, CONV2D_WEIGHT, Operator
+from conv_reference.quantities import Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.leaves import called_on_leaves, in_a_line
 from conv_reference.verification.target.modes import WORD, given_mode, modes_of
@@ -25,7 +25,7 @@ from conv_reference.verification.target.signatures import (
     takes_words,
 )
 from conv_reference.verification.target.spelling import FunctionSpelling
-from conv_reference.verification.target.target import Call, Target, options_of, settled_remainder
+from conv_reference.verification.target.target import Call, Target, settled_remainder
 
 
 def of_callable(
@@ -42,11 +42,11 @@ def of_callable(
     Raises:
         TargetError: when its parameters cannot be recognised.
     """
-    known = options_of(operator)
-    is_face = operator in {CONV2D_WEIGHT, CONV2D_INPUT}
+    known = operator.options
+    is_face = operator.is_sized
     parameters = dict.fromkeys(known) if is_face else positional_parameters(function, name, known)
     keywords = [] if is_face else keyword_options(function, known)
-    if operator is CONV2D and takes_by_keyword(function, WORD):
+    if operator.is_convolution and takes_by_keyword(function, WORD):
         keywords.append(WORD)
     default = default_of(function, WORD)
 
@@ -70,7 +70,7 @@ def of_callable(
         foreign=tuple(name for name in parameters if name not in {*known, WORD}),
         padding_modes=modes_of({*parameters, *keywords}, operator),
         words=(function is torch.nn.functional.conv2d or takes_words(function))
-        if operator is CONV2D
+        if operator.is_convolution
         else False,
         is_line=line,
         call_with=None if is_face or line else _with_options(function, every),

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from conv_reference.geometry import Geometry, Pair, geometry_of, resolve_padding
 from conv_reference.operands import Operands
-from conv_reference.quantities import CONV_TRANSPOSE2D, Operator
+from conv_reference.quantities import Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.target.answers import message_of, type_name
@@ -31,7 +31,7 @@ from conv_reference.verification.target.operators import arguments, channels
 from conv_reference.verification.target.parameters import PLAIN
 from conv_reference.verification.target.signatures import layer_parameters, takes_words
 from conv_reference.verification.target.spelling import LayerSpelling
-from conv_reference.verification.target.target import Call, Target, options_of, settled_remainder
+from conv_reference.verification.target.target import Call, Target, settled_remainder
 
 
 def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: bool) -> Target:
@@ -52,7 +52,7 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
             f"cannot construct {name!r} with the signature {inspect.signature(layer)}; "
             "accepted is a layer with a parameter kernel_size"
         )
-    known = options_of(operator)
+    known = operator.options
     own = _Class(layer, parameters, operator, line)
 
     def prepare(case: Case, operands: Operands) -> Call:
@@ -117,7 +117,7 @@ class _Class:
         """A layer for a kernel that may have any shape, also one that is refused."""
         shape = K.shape if K.dim() == 4 else (1, 1, *K.shape)
         inner, outer = shape[1] * options.get("groups", 1), shape[0]
-        transposed = self.operator is CONV_TRANSPOSE2D
+        transposed = self.operator.is_transposed
         return self._made(
             in_channels=outer if transposed else inner,
             out_channels=inner if transposed else outer,
@@ -187,7 +187,7 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
         prepare=prepare,
         options=frozenset(),
         operator=operator,
-        remainder=_remainder_of(layer, sizes, name) if operator is CONV_TRANSPOSE2D else None,
+        remainder=_remainder_of(layer, operator, sizes, name),
         always_biased=bias is not None,
         has_channels=kernel[1].dim() > 2,
         is_line=line,
@@ -203,8 +203,12 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
     )
 
 
-def _remainder_of(layer: nn.Module, sizes: Mapping[str, Any], name: str) -> Pair:
-    """The output padding of a transposed layer."""
+def _remainder_of(
+    layer: nn.Module, operator: Operator, sizes: Mapping[str, Any], name: str
+) -> Pair | None:
+    """The output padding of a transposed layer; None of an operator without one."""
+    if "output_padding" not in operator.options:
+        return None
     given: Any = getattr(layer, "output_padding", 0)
     height, width = (0, *given)[-2:] if isinstance(given, tuple) else (given, given)
     stride = sizes["stride"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from conv_reference.geometry import Padding
 from conv_reference.padding_modes import MODES, Mode
-from conv_reference.quantities import CONV2D, Operator
+from conv_reference.quantities import Operator
 from conv_reference.verification.model.errors import TargetError
 
 WORD = "padding_mode"
@@ -21,7 +21,7 @@ def modes_of(parameters: Container[str], operator: Operator) -> tuple[Mode, ...]
         parameters: the names of what it takes.
         operator: what it should compute; nobody transposes a border.
     """
-    return MODES if WORD in parameters and operator is CONV2D else ("zeros",)
+    return MODES if WORD in parameters and operator.is_convolution else ("zeros",)
 
 
 def settled_mode(mode: Any, padding: Padding, name: str) -> dict[str, Mode]:

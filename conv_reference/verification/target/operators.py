@@ -18,6 +18,7 @@ from conv_reference.quantities import (
     CONV2D_WEIGHT,
     CONV_TRANSPOSE2D,
     OPERATORS,
+    ROLES,
     Operator,
 )
 from conv_reference.verification.model.errors import TargetError
@@ -145,7 +146,7 @@ def arguments(
     }
     if geometry.padding_mode != "zeros":
         options["padding_mode"] = geometry.padding_mode
-    if operator is CONV_TRANSPOSE2D:
+    if "output_padding" in operator.options:
         options["output_padding"] = geometry.remainder
     if line:
         return {n: value[1:] if isinstance(value, tuple) else value for n, value in options.items()}
@@ -154,9 +155,10 @@ def arguments(
 
 def channels(operator: Operator, geometry: Geometry) -> dict[str, int]:
     """What a layer's constructor is given of them."""
-    own = geometry.in_channels, geometry.out_channels
-    taken, given = own[::-1] if operator is CONV_TRANSPOSE2D else own
-    return {"in_channels": taken, "out_channels": given}
+    return {
+        "in_channels": operator.shape("input", geometry)[1],
+        "out_channels": operator.shape("grad_output", geometry)[1],
+    }
 
 
 def sized(function: Faces, operator: Operator, geometry: Geometry) -> Faces:
@@ -167,17 +169,12 @@ def sized(function: Faces, operator: Operator, geometry: Geometry) -> Faces:
         operator: which of the two it is.
         geometry: of the convolution whose gradient it gives.
     """
+    if not operator.is_sized:
+        return function
     size = operator.shape("grad_output", geometry)
-    if operator is CONV2D_WEIGHT:
 
-        def of_input(X: Tensor, K: Tensor, *options: Any) -> Any:
-            return function(X, size, K, *options)
+    def of_operands(X: Tensor, K: Tensor, *options: Any) -> Any:
+        by_place = dict(zip(operator.places, (X, K, size), strict=True))
+        return function(*(by_place[role] for role in ROLES), *options)
 
-        return of_input
-    if operator is CONV2D_INPUT:
-
-        def of_kernel(X: Tensor, K: Tensor, *options: Any) -> Any:
-            return function(size, K, X, *options)
-
-        return of_kernel
-    return function
+    return of_operands

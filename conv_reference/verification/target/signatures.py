@@ -12,8 +12,8 @@ from typing import Any, get_type_hints
 import torch
 from torch import nn
 
+from conv_reference.quantities import OPTIONS
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.target import OPTIONS
 
 ACCEPTED = (
     "accepted is a callable with a leading part of (input, weight, bias, stride, padding, "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, can_be_exact
 from conv_reference.padding_modes import Mode, least_size
-from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D, GRADIENTS, Operator
+from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.domain import EVERYWHERE, Domain, some_inside, towards
 from conv_reference.verification.model.errors import TargetError
@@ -24,30 +24,15 @@ from conv_reference.verification.target.spelling import Spelling
 
 _MOST_LOOKED_AT = 8  # geometries of a domain that are too large to be tried
 _MOST_MOVES = 3  # of a geometry towards the domain, where its convention moves it out again
-# What torch's conv2d takes after input and weight, and a layer's constructor may take.
-OPTIONS = ("bias", "stride", "padding", "dilation", "groups")
-# What other operators take, in torch's order.
-_OPTIONS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "conv_transpose2d": ("bias", "stride", "padding", "output_padding", "groups", "dilation"),
-        "conv2d_weight": OPTIONS[1:],
-        "conv2d_input": OPTIONS[1:],
-    }
-)
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 )
 
 
-def options_of(operator: Operator) -> tuple[str, ...]:
-    """What may be varied of an operator, in the order in which torch's function takes it."""
-    return _OPTIONS_OF.get(operator.name, OPTIONS)
-
-
 def settled_remainder(operator: Operator, parameters: Container[str]) -> Pair | None:
-    """None of output_padding, where a transposed convolution supports none."""
-    transposed = operator is CONV_TRANSPOSE2D
-    return (0, 0) if transposed and "output_padding" not in parameters else None
+    """No remainder, where the operator has output_padding and the target takes none."""
+    lacks = "output_padding" in operator.options and "output_padding" not in parameters
+    return (0, 0) if lacks else None
 
 
 @dataclass(frozen=True)
@@ -98,7 +83,7 @@ class Target:
 
     name: str
     prepare: Callable[[Case, Operands], Call]  # operands: its own copies, in the case's layouts
-    options: frozenset[str]  # those of OPTIONS that can be varied
+    options: frozenset[str]  # those of its operator that can be varied
     operator: Operator = CONV2D  # what it should compute
     importable: bool = False  # whether the name leads back to it
     always_biased: bool = False  # an instance with a bias cannot be called without
@@ -161,7 +146,7 @@ class Target:
         always = {"bias"} if self.always_biased or not self.operator.has_bias else set()
         channels = set() if self.has_channels else {"groups"}
         without = always | channels | self.options
-        return tuple(name for name in options_of(self.operator) if name not in without)
+        return tuple(name for name in self.operator.options if name not in without)
 
     @property
     def assumptions(self) -> str:

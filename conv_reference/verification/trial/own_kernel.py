@@ -58,7 +58,7 @@ def case_of_impulses(target: Target) -> Case | None:
 
     Of a function the kernel is an argument: what else it convolves with is a fault.
     """
-    if not target.holds_kernel or target.operator is not CONV2D:
+    if not target.holds_kernel or not target.operator.is_convolution:
         return None
     dtype = torch.float64 if target.over_arrays else torch.float32
     case = Case(check=CERTIFICATE, geometry=_GEOMETRY, dtype=dtype, requires_grad="", bias=False)

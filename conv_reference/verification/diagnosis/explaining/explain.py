@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from conv_reference.quantities import CONV2D, LETTERS
+from conv_reference.quantities import LETTERS
 from conv_reference.verification.diagnosis.explaining.answer_patterns import UNWRITTEN
 from conv_reference.verification.diagnosis.explaining.causes import guess, guess_of_kind
 from conv_reference.verification.diagnosis.explaining.picture import pictured
@@ -138,7 +138,7 @@ def _formulas(trial: Trial, quantity: str, own_index: Index, found: Readout | No
     )
     lines = []
     zeros = geometry.padding_mode == "zeros"
-    if quantity == "dX" and trial.target.operator is CONV2D and zeros:
+    if quantity == "dX" and trial.target.operator.is_convolution and zeros:
         count = participation(geometry, index)
         outputs = "1 output position" if count == 1 else f"{count} output positions"
         lines.append(f"{quantity}{_text(own_index)}: takes part in {outputs}")

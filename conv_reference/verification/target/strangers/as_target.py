@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands, exact_operands
-from conv_reference.quantities import CONV2D
+from conv_reference.quantities import CONV2D, OPTIONS
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
@@ -25,7 +25,7 @@ from conv_reference.verification.target.strangers.attempt import (
 )
 from conv_reference.verification.target.strangers.stranger import LIKE, Stranger
 from conv_reference.verification.target.strangers.tensor_forms import first_tensor
-from conv_reference.verification.target.target import OPTIONS, Call, Target
+from conv_reference.verification.target.target import Call, Target
 
 
 def as_called(own: Stranger, convention: Convention, name: str) -> Target:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
-from conv_reference.quantities import CONV2D
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import numbers
@@ -238,7 +237,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
 
     No target is called for nothing: one that has torch's own words takes what torch takes.
     """
-    if standard.operator is not CONV2D or standard.is_line:
+    if not standard.operator.is_convolution or standard.is_line:
         return False
     others = any(option != name for option, name in own.names.items())
     of_sides = numbers.is_of_sides(own.defaults.get("padding"))

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from conv_reference.quantities import OPTIONS
 from conv_reference.verification import TargetError, Verdict, as_target, verify
 from conv_reference.verification.frameworks.recipe import is_adapter
-from conv_reference.verification.target.target import OPTIONS
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
 

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conv_reference.layer import Conv2d, ConvLayer_1
+from conv_reference.quantities import OPTIONS
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.conventions import as_target
-from conv_reference.verification.target.target import OPTIONS, Call, Target
+from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.values import case_operands
 
 EVERYTHING = Case.parse("certificate float64 n2 c4 h8 w9 o6 k3x2 s2x1 p1x0 d1x2 g2")

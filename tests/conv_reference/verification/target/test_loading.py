@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference.quantities import OPTIONS
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.loading import load_target
-from conv_reference.verification.target.target import OPTIONS
 
 
 @pytest.mark.parametrize(
