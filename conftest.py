@@ -54,7 +54,7 @@ _PREPARED = {
     "tests/conv_reference/verification/report/test_html_in_browser.py": "report",
     "tests/conv_reference/verification/work/test_children.py": "children",
     "tests/conv_reference/verification/work/test_executor.py": "pool",
-    "tests/conv_reference/verification/work/test_hostile.py": "forks",
+    "tests/conv_reference/verification/work/test_children_hostile.py": "forks",
     "tests/conv_reference/verification/work/test_processes.py": "processes",
     "tests/test_ci_files.py": "ci",
     "tests/test_contributing.py": "recipes",

@@ -198,3 +198,44 @@ def test_what_is_special_about_an_operator_is_a_field_of_it() -> None:
 
     assert "CONV2D" in OPERATORS
     assert asking == []
+
+
+# What is tested of several modules together, and of pages: `test_light` runs shipped adapters.
+ACROSS = {
+    "analytic/test_agreement.py",
+    "analytic/test_independence.py",
+    "conv_reference/chapter/test_hebrew_readme.py",
+    "conv_reference/chapter/test_isolation.py",
+    "conv_reference/test_top_level.py",
+    "conv_reference/verification/checks/test_dishonest.py",
+    "conv_reference/verification/frameworks/test_light.py",
+    "conv_reference/verification/report/test_formats.py",
+    "conv_reference/verification/report/test_permissive.py",
+    "conv_reference/verification/target/strangers/test_kernels.py",
+    "conv_reference/verification/test_operators.py",
+    "conv_reference/verification/test_power.py",
+    "conv_reference/verification/test_repeatable.py",
+    "conv_reference/verification/test_unusual.py",
+    "conv_reference/verification/work/test_killed.py",
+}
+
+
+def is_of_a_module(test: Path) -> bool:
+    """Whether a module, or a room, stands where the test does, whose name its name begins with."""
+    words = test.stem.split("_")[1:]
+    names = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
+    return any(
+        (ROOT / test.parent / f"{name}.py").exists() or (ROOT / test.parent / room).is_dir()
+        for room in names
+        for name in (room, f"_{room}")
+    ) or words == [test.parent.name]
+
+
+def test_a_test_stands_where_what_it_tests_does() -> None:
+    """``room/test_module.py``, or ``room/test_module_aspect.py``, of ``room/module.py``."""
+    tests = [
+        path.relative_to(ROOT / "tests")
+        for room in ("analytic", "conv_reference")
+        for path in (ROOT / "tests" / room).rglob("test_*.py")
+    ]
+    assert {test.as_posix() for test in tests if not is_of_a_module(test)} == ACROSS

@@ -100,7 +100,7 @@ def test_a_raise_is_told_and_the_rest_goes_on() -> None:
     found = failures_on_its_own(fails_on_an_empty_batch, "degenerate")
 
     line = fails_on_an_empty_batch.__code__.co_firstlineno + 3
-    explanation = f"raised ValueError: no samples (at test_sizes.py:{line})"
+    explanation = f"raised ValueError: no samples (at test_degenerate_and_large.py:{line})"
     assert found == {("empty_batch", "Y"): explanation}
 
 
