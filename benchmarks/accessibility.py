@@ -23,7 +23,7 @@ from analytic.locale import translations
 from analytic.render import renderer
 from analytic.theorem import theorem
 from conv_reference.verification import verify
-from conv_reference.verification.conformance.reading import run_of
+from conv_reference.verification.conformance.read_report import run_of
 from conv_reference.verification.conformance.rendering import rendered
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report import html, json

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from conv_reference.verification.detection.processes import each_apart
+from conv_reference.verification.detection.fault_processes import each_apart
 from conv_reference.verification.faults.collection import CLASSES, FAULTS
 from conv_reference.verification.faults.sound.collection import SOUND
 

@@ -14,8 +14,8 @@ import argparse
 from collections import Counter, defaultdict
 from statistics import median
 
+from conv_reference.verification.detection.fault_processes import each_apart
 from conv_reference.verification.detection.measured import Outcome
-from conv_reference.verification.detection.processes import each_apart
 from conv_reference.verification.detection.questions import sought, unmeasured
 from conv_reference.verification.faults.collection import FAULTS, OPERATORS, planted_in
 

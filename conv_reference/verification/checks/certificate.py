@@ -24,10 +24,10 @@ from conv_reference.verification.trial.agreement import observed as noted
 from conv_reference.verification.trial.combined import holding
 from conv_reference.verification.trial.impulses import confirmed
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
-from conv_reference.verification.trial.numbers import same_numbers
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
 from conv_reference.verification.trial.returned import Misfit, intercepted_backward, resized
+from conv_reference.verification.trial.same_numbers import same_numbers
+from conv_reference.verification.trial.slow_targets import TOO_SLOW, is_slow
 from conv_reference.verification.trial.transforms import as_mixed
 from conv_reference.verification.trial.trial import (
     TargetRaised,

@@ -8,7 +8,7 @@ from conv_reference.verification.checks._registry import Row, Sample, check, own
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.patience import TOO_SLOW, is_slow
+from conv_reference.verification.trial.slow_targets import TOO_SLOW, is_slow
 from conv_reference.verification.trial.trial import Trial
 
 # Their geometries are small in everything else.

@@ -116,8 +116,8 @@ def _so_far(
     arguments: argparse.Namespace, chosen: Sequence[Mutant]
 ) -> Iterator[tuple[list[Outcome], list[Alarm]]]:
     """All that is measured by then, in the order asked, with each that comes."""
-    from conv_reference.verification.console import progress
-    from conv_reference.verification.detection.processes import each_apart
+    from conv_reference.verification.console import progress_bar
+    from conv_reference.verification.detection.fault_processes import each_apart
     from conv_reference.verification.detection.questions import (
         listened,
         measured,
@@ -131,7 +131,7 @@ def _so_far(
     sound = [(name, arguments.seed, arguments.cases) for name in (SOUND if arguments.sound else ())]
     outcomes: dict[str, Outcome] = {}
     alarms: dict[str, Alarm] = {}
-    with progress.shown(thing="convolution") as status:
+    with progress_bar.shown(thing="convolution") as status:
         status(0, len(asked) + len(sound))
         for outcome in each_apart(measured, asked, workers, unmeasured):
             outcomes[outcome.name] = outcome

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conv_reference.verification import options
 from conv_reference.verification.commands import STATUSES, verify
-from conv_reference.verification.conformance import reading, table
+from conv_reference.verification.conformance import read_report, table
 from conv_reference.verification.console import screen
 from conv_reference.verification.console.files import named_refusal, require_writable
 from conv_reference.verification.options import conformance
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("give a REPORT, or --environment TARGET=PYTHON, or --environments FILE")
     if arguments.output is not None:
         require_writable("--output", arguments.output)
-    runs = [*map(reading.read, arguments.files)]
+    runs = [*map(read_report.read, arguments.files)]
     failed = False
     for target, python in wanted:
         made, status = _made(arguments, target, python)
@@ -106,7 +106,7 @@ def _environments(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 def _made(
     arguments: argparse.Namespace, target: str, python: str
-) -> tuple[reading.Run | None, int]:
+) -> tuple[read_report.Run | None, int]:
     """One run as ``verify`` makes it, and its status; None where it could not be carried out."""
     folder: Path = arguments.reports or conformance.REPORTS.default
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _made(
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"conv-reference frameworks: error: {one_line(str(error))}\n")
         return None, 2
-    return (reading.read(report) if report.exists() else None), status
+    return (read_report.read(report) if report.exists() else None), status
 
 
 def _given(arguments: argparse.Namespace) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conv_reference.verification.commands import STATUSES
-from conv_reference.verification.commands.tried import Asked, At, listed, tried
+from conv_reference.verification.commands.try_in_child import Asked, At, listed, tried
 from conv_reference.verification.console import screen
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash

@@ -20,7 +20,7 @@ from conv_reference.verification.commands.arguments import refuse, registry_of
 from conv_reference.verification.commands.configuration import Configuration, targets_of
 from conv_reference.verification.commands.several import in_turn, named
 from conv_reference.verification.commands.watching import watched
-from conv_reference.verification.console import progress
+from conv_reference.verification.console import progress_bar
 from conv_reference.verification.console.outputs import deliver
 from conv_reference.verification.reading import catalogue, limited
 from conv_reference.verification.report import formats, renderer
@@ -143,7 +143,10 @@ def _once(shared: Shared, asked: argparse.Namespace, *, again: bool = False) -> 
         sys.stderr.flush()
     _require_loaded(arguments)
     with ExitStack() as delivered:
-        with _place(arguments, shared) as place, progress.shown(quiet=arguments.quiet) as status:
+        with (
+            _place(arguments, shared) as place,
+            progress_bar.shown(quiet=arguments.quiet) as status,
+        ):
             # What a baseline holds, or a list of expectations, is not news.
             status.hears = arguments.baseline is None and arguments.xfail is None
             with uncollected():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from conv_reference.verification.conformance import table
-from conv_reference.verification.conformance.reading import Run
+from conv_reference.verification.conformance.read_report import Run
 from conv_reference.verification.report.markdown import code, fenced
 from conv_reference.verification.report.plain import one_line, printable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conv_reference.verification.conformance.reading import Bits, Cell, Run
+from conv_reference.verification.conformance.read_report import Bits, Cell, Run
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.reading import catalogue
 from conv_reference.verification.report.plain import one_line

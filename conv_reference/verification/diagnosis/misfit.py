@@ -6,7 +6,7 @@ from conv_reference.quantities import LETTERS
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.operators import arguments
-from conv_reference.verification.target.parameters import PAIRED
+from conv_reference.verification.target.option_names import PAIRED
 from conv_reference.verification.target.target import Target
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from conv_reference.geometry import Geometry
 from conv_reference.verification.reading import catalogue, words
-from conv_reference.verification.reading.integers import integers_in
 from conv_reference.verification.reading.limited import Limits
+from conv_reference.verification.reading.threshold_integers import integers_in
 
 MOST_ELEMENTS = 2**27  # of X with its padding, K and Y together: 1 GiB in float64
 

@@ -28,7 +28,7 @@ from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import one_line, printable
-from conv_reference.verification.report.sizes import in_words
+from conv_reference.verification.report.sizes_in_words import in_words
 from conv_reference.verification.report.summary import (
     calling,
     headline,

@@ -24,7 +24,7 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
-from conv_reference.verification.running.limits import Limits, learned
+from conv_reference.verification.running.learned_domain import Limits, learned
 from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.run import Run
 from conv_reference.verification.store.store import Kept, opened

@@ -44,7 +44,7 @@ from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.running.elsewhere import Elsewhere, Spared, put_elsewhere
 from conv_reference.verification.running.first import First
-from conv_reference.verification.running.judging import MOST_ALIKE, Judged, judged
+from conv_reference.verification.running.judging_cases import MOST_ALIKE, Judged, judged
 from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.sweeping import Swept, swept
 from conv_reference.verification.store.store import Kept

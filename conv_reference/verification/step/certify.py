@@ -21,7 +21,7 @@ from conv_reference.verification.step import dispatched
 from conv_reference.verification.step.apart import is_judging, modes_entered
 from conv_reference.verification.step.certificate import Certificate
 from conv_reference.verification.step.dispatched import NotJudged
-from conv_reference.verification.step.judging import Judge
+from conv_reference.verification.step.judging_calls import Judge
 from conv_reference.verification.step.required import require
 
 

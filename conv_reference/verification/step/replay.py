@@ -20,10 +20,10 @@ from conv_reference.operands import Operands, can_be_exact, exact_magnitudes
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.case import CERTIFICATE, Case, Values
 from conv_reference.verification.step.again import Again
-from conv_reference.verification.step.arguments import with_operands
+from conv_reference.verification.step.calls_over_impulses import over_impulses
 from conv_reference.verification.step.dispatched import Answer, Dispatched, Face
+from conv_reference.verification.step.dispatched_arguments import with_operands
 from conv_reference.verification.step.equations import equations
-from conv_reference.verification.step.impulses import over_impulses
 from conv_reference.verification.step.places import OUTLYING, SPARED, Place, extent, inspect
 from conv_reference.verification.trial.values import case_operands
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conv_reference.verification.reading.integers import likely
+from conv_reference.verification.reading.threshold_integers import likely
 from conv_reference.verification.target.reached import reached
 
 

@@ -14,8 +14,8 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import Operator
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.leaves import called_on_leaves, in_a_line
-from conv_reference.verification.target.modes import WORD, given_mode, modes_of
 from conv_reference.verification.target.operators import arguments, sized
+from conv_reference.verification.target.padding_modes import WORD, given_mode, modes_of
 from conv_reference.verification.target.signatures import (
     default_of,
     is_called_by_position,

@@ -26,9 +26,9 @@ from conv_reference.verification.target.layer_calls import (
     module_call,
     set_parameter,
 )
-from conv_reference.verification.target.modes import modes_of, settled_mode
 from conv_reference.verification.target.operators import arguments, channels
-from conv_reference.verification.target.parameters import PLAIN
+from conv_reference.verification.target.option_names import PLAIN
+from conv_reference.verification.target.padding_modes import modes_of, settled_mode
 from conv_reference.verification.target.signatures import layer_parameters, takes_words
 from conv_reference.verification.target.spelling import LayerSpelling
 from conv_reference.verification.target.target import Call, Target, settled_remainder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.nearest import meant
-from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS
+from conv_reference.verification.target.option_names import BACKWARDS, FORWARDS
 
 
 def asked_operator(name: str) -> tuple[str, str | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.target import numbers
+from conv_reference.verification.target import option_numbers
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class StrangersSpelling:
             if not (pair == plain[option] and option in self.optional)
         }
         if self.sides and "padding" in said:
-            said["padding"] = numbers.in_order(self.sides, geometry.padding)
+            said["padding"] = option_numbers.in_order(self.sides, geometry.padding)
         if self.same and "padding" in self.names:
             is_padded = geometry.padding != ((0, 0), (0, 0))
             said["padding"] = repr(self.same if is_padded else self.valid)
@@ -85,7 +85,7 @@ class StrangersSpelling:
             said["padding_mode"] = repr(geometry.padding_mode)
         if self.layer is not None:
             said |= self._sizes(geometry)
-        given = numbers.named(self.names, self.several, said)
+        given = option_numbers.named(self.names, self.several, said)
         named = {name: str(value) for name, value in given.items()}
         if self.layer is not None and self.layer.sides is not None:
             named |= dict(zip(self.layer.sides, map(str, geometry.kernel_size), strict=True))

@@ -16,7 +16,7 @@ from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import Odd, looked_at
-from conv_reference.verification.trial.numbers import same_numbers
+from conv_reference.verification.trial.same_numbers import same_numbers
 
 COMPONENTWISE = "componentwise"
 NORMWISE = "normwise"

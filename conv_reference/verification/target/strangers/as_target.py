@@ -12,7 +12,7 @@ from torch import Tensor
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D, OPTIONS
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.target.modes import modes_of
+from conv_reference.verification.target.padding_modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
 from conv_reference.verification.target.strangers.attempt import (
     Convention,

@@ -16,8 +16,8 @@ from torch import Tensor
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
-from conv_reference.verification.target import numbers
-from conv_reference.verification.target.modes import WORD, given_mode
+from conv_reference.verification.target import option_numbers
+from conv_reference.verification.target.padding_modes import WORD, given_mode
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 from conv_reference.verification.target.strangers.tensor_forms import (
     FLAT,
@@ -112,7 +112,7 @@ class Convention:
             said.append("kernels of equal sides alone, for it raises on others")
         if integers:
             said.append(f"integers for {', '.join(sorted(integers))}")
-        said += [f"{numbers.described(self.sides)} for padding"] if self.sides else []
+        said += [f"{option_numbers.described(self.sides)} for padding"] if self.sides else []
         said += [f"{WHOLES[self.whole]} for the kernel's size"] if self.whole else []
         said += ["its dilation counts the zeros between taps"] if own.counts_zeros else []
         said += ["SAME or VALID for padding"] if own.same_padding else []
@@ -287,7 +287,7 @@ def settings_of(
     if own.has_sides:
         given["padding"] = geometry.padding
     elif convention.sides:
-        given["padding"] = numbers.in_order(convention.sides, geometry.padding)
+        given["padding"] = option_numbers.in_order(convention.sides, geometry.padding)
     if own.counts_zeros:
         given["dilation"] = tuple(d - 1 for d in geometry.dilation)
         if "dilation" in convention.integers:

@@ -17,8 +17,8 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
-from conv_reference.verification.target import numbers
-from conv_reference.verification.target.parameters import PAIRED
+from conv_reference.verification.target import option_numbers
+from conv_reference.verification.target.option_names import PAIRED
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.signatures import is_function_class
 from conv_reference.verification.target.strangers.as_target import as_called
@@ -240,7 +240,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     if not standard.operator.is_convolution or standard.is_line:
         return False
     others = any(option != name for option, name in own.names.items())
-    of_sides = numbers.is_of_sides(own.defaults.get("padding"))
+    of_sides = option_numbers.is_of_sides(own.defaults.get("padding"))
     if others or of_sides or not knows_torch(implementation):
         return True
     if isinstance(implementation, nn.Module):

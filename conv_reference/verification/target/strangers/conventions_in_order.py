@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 
 from conv_reference.verification.reading.words import Words
-from conv_reference.verification.target import numbers
-from conv_reference.verification.target.parameters import PAIRED
+from conv_reference.verification.target import option_numbers
+from conv_reference.verification.target.option_names import PAIRED
 from conv_reference.verification.target.strangers.attempt import Convention, is_neutral, tiny
 from conv_reference.verification.target.strangers.option_forms import is_one_value
 from conv_reference.verification.target.strangers.stranger import Stranger
@@ -17,7 +17,7 @@ from conv_reference.verification.target.strangers.tensor_forms import BIASES, FL
 def conventions_in_order(own: Stranger, words: Words) -> Iterator[Convention]:
     """All that could be, the likelier first; of what the words give, only that."""
     biases, padding = [False], own.takes & {"padding"} and not is_neutral(own, "padding")
-    orders = ["", *numbers.ORDERS] if padding and is_one_value(own) else [""]
+    orders = ["", *option_numbers.ORDERS] if padding and is_one_value(own) else [""]
     orders = orders if words.padding is None else [words.padding]
     if "bias" in own.names and "bias" not in own.defaults and not own.is_layer:
         biases = [False, True]

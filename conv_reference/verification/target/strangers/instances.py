@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.geometry import geometry_of, resolve_padding
-from conv_reference.verification.target.modes import WORD, settled_mode
-from conv_reference.verification.target.parameters import NAMES, PLAIN, SIDES
+from conv_reference.verification.target.option_names import NAMES, PLAIN, SIDES
+from conv_reference.verification.target.padding_modes import WORD, settled_mode
 from conv_reference.verification.target.strangers.stranger import (
     Bound,
     Stranger,

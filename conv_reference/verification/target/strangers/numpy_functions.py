@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from conv_reference.verification.target.parameters import NAMES
+from conv_reference.verification.target.option_names import NAMES
 from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.parameters import BACKWARDS, FORWARDS, NAMES
+from conv_reference.verification.target.option_names import BACKWARDS, FORWARDS, NAMES
 from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
 from conv_reference.verification.target.strangers.numpy_functions import Order
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger, constructed

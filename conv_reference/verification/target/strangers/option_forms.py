@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.target import numbers
+from conv_reference.verification.target import option_numbers
 from conv_reference.verification.target.answers import message_of
-from conv_reference.verification.target.parameters import PAIRED
+from conv_reference.verification.target.option_names import PAIRED
 from conv_reference.verification.target.strangers.attempt import Convention, Level, asked, tiny
 from conv_reference.verification.target.strangers.stranger import Stranger
 
@@ -53,7 +53,7 @@ def with_sides(own: Stranger, found: Convention) -> Convention:
     if as_torchs and as_torchs.level is Level.AGREES:
         return found
     uneven = replace(plain, padding=_UNEVEN)
-    for order in numbers.ORDERS:
+    for order in option_numbers.ORDERS:
         other = replace(found, sides=order, integers=found.integers - {"padding"})
         if asked(own, other, uneven).level is Level.AGREES:
             return other

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target import numbers
+from conv_reference.verification.target import option_numbers
 from conv_reference.verification.target.layer_calls import NO_PARAMETER
-from conv_reference.verification.target.parameters import (
+from conv_reference.verification.target.option_names import (
     BIASES,
     DICTIONARIES,
     IMAGES,
@@ -110,7 +110,7 @@ class Stranger:
 
     def named(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The options that it takes, by the names of its parameters."""
-        return numbers.named(self.names, self.several, settings)
+        return option_numbers.named(self.names, self.several, settings)
 
     @property
     def takes(self) -> frozenset[str]:
@@ -156,7 +156,7 @@ class _Function:
     def _given(self, settings: Mapping[str, Any], b: Tensor | None) -> dict[str, Any]:
         """What it is given behind X and K, by the names of its parameters."""
         names = self.names
-        given = numbers.named(names, self.several, settings)
+        given = option_numbers.named(names, self.several, settings)
         if "bias" in names and not (b is None and self._has_default(names["bias"])):
             given[names["bias"]] = b
         if self.dictionary is not None:
@@ -262,7 +262,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         raise TargetError("accepted is a layer whose constructor takes the kernel's size")
 
     def made(settings: Mapping[str, Any]) -> Callable[..., Any]:
-        given = numbers.named(names, taken.several, settings)
+        given = option_numbers.named(names, taken.several, settings)
         if sides is not None:
             size = settings["kernel_size"]
             given |= dict(zip(sides, (size, size) if isinstance(size, int) else size, strict=True))

@@ -9,7 +9,7 @@ import pytest
 
 from conv_reference.cli import main
 from conv_reference.verification.commands import faults
-from conv_reference.verification.detection import processes
+from conv_reference.verification.detection import fault_processes
 from conv_reference.verification.detection.measured import Outcome, nothing_of
 from conv_reference.verification.faults.collection import FAULTS, OPERATORS, planted_in
 
@@ -62,7 +62,7 @@ def test_a_file_has_all_that_was_measured_before_the_run_was_lost(
         yield nothing_of(FAULTS[items[1][0]], seed=1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(processes, "each_apart", one_answer)
+    monkeypatch.setattr(fault_processes, "each_apart", one_answer)
     file = tmp_path / "faults.json"
     options = ["--format", "json", "--output", str(file)]
     with suppress(KeyboardInterrupt):

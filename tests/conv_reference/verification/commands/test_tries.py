@@ -9,7 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
-from conv_reference.verification.commands import tried, tries
+from conv_reference.verification.commands import tries, try_in_child
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.work.messages import NoTarget
 from conv_reference.verification.work.processes import FORKS
@@ -34,7 +34,7 @@ class Here:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tries, "Asking", Here)
-    monkeypatch.setattr(tried, "_loaded", {})  # two files of one name are two
+    monkeypatch.setattr(try_in_child, "_loaded", {})  # two files of one name are two
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
 
 

@@ -160,7 +160,9 @@ def test_what_the_engine_itself_fails_on_is_told_and_exits_2(
     def fails_on_strides(target: Any, case: Any, settings: Any) -> Any:
         return 1 / 0 if max(case.geometry.stride) > 1 else judge_case(target, case, settings)
 
-    monkeypatch.setattr("conv_reference.verification.running.judging.judge_case", fails_on_strides)
+    monkeypatch.setattr(
+        "conv_reference.verification.running.judging_cases.judge_case", fails_on_strides
+    )
     command = (*HERE, "--seed", "1")
     assert verify("torch.nn.functional:conv2d", *command) == 2
     printed = capsys.readouterr()
@@ -187,7 +189,7 @@ def test_an_interrupt_prints_what_is_known_and_exits_130(
             os.kill(os.getpid(), kind)
         return judge_case(*arguments)
 
-    monkeypatch.setattr("conv_reference.verification.running.judging.judge_case", interrupted)
+    monkeypatch.setattr("conv_reference.verification.running.judging_cases.judge_case", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` ignores it
     try:
         assert verify("torch.nn.functional:conv2d", *HERE) == 130

@@ -6,7 +6,7 @@ import pytest
 from conformance_reports import OTHER, RIGHT
 from syrupy.assertion import SnapshotAssertion
 
-from conv_reference.verification.conformance.reading import run_of
+from conv_reference.verification.conformance.read_report import run_of
 from conv_reference.verification.conformance.rendering import rendered
 from conv_reference.verification.conformance.table import Shown, rows
 

@@ -16,7 +16,7 @@ from conv_reference.verification.diagnosis.misfit import misfit
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement, Thrown
 from conv_reference.verification.model.result import Report, Verdict
-from conv_reference.verification.running.judging import MOST_ALIKE
+from conv_reference.verification.running.judging_cases import MOST_ALIKE
 from conv_reference.verification.target.conventions import as_target
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")

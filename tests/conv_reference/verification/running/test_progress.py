@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conv_reference.verification.console.progress import Status
+from conv_reference.verification.console.progress_bar import Status
 from conv_reference.verification.running.progress import Progress, followed_by
 
 

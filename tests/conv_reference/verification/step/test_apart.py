@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import conv2d
 
-from conv_reference.verification.step import apart, judging, replay
+from conv_reference.verification.step import apart, judging_calls, replay
 from conv_reference.verification.step.again import Again
 from conv_reference.verification.step.apart import sparing
 from conv_reference.verification.step.certificate import Certificate
@@ -49,7 +49,7 @@ def step(layer: nn.Module) -> list[Tensor]:
     ],
     ids=["lines", "memory", "unspeakable", "long"],
 )
-@pytest.mark.parametrize("room", [judging, replay], ids=["in place", "over integers"])
+@pytest.mark.parametrize("room", [judging_calls, replay], ids=["in place", "over integers"])
 def test_an_error_of_the_judge_is_listed_and_does_not_reach_the_step(
     monkeypatch: pytest.MonkeyPatch, room: Any, error: Exception, said: str
 ) -> None:
@@ -77,7 +77,7 @@ def test_what_neither_answer_was_judged_of_is_not_counted_as_judged(
     def failing(*_: Any, **__: Any) -> Any:
         raise RuntimeError
 
-    monkeypatch.setattr(judging, "draw_weights", failing)
+    monkeypatch.setattr(judging_calls, "draw_weights", failing)
     layer = nn.Conv2d(3, 4, 3)
     with certify(layer, replayed=False) as certificate:
         step(layer)
@@ -103,7 +103,7 @@ def test_what_is_wrong_stays_so_where_its_cause_cannot_be_looked_into(
     layer = nn.Conv2d(3, 4, 3, bias=False)
     operator = torch.ops.aten.convolution.default
     with certify(layer) as certificate, torch.no_grad():
-        judge = judging.Judge(sample=1, replayed=False, allowed_bits=None, seed=0, model=None)
+        judge = judging_calls.Judge(sample=1, replayed=False, allowed_bits=None, seed=0, model=None)
         answered = layer(X)
         answered[1, 2, 3, 4] += 1
         args = (X, layer.weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1)
@@ -119,7 +119,7 @@ def test_who_interrupts_the_judge_interrupts_the_step(monkeypatch: pytest.Monkey
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(judging, "equations", interrupted)
+    monkeypatch.setattr(judging_calls, "equations", interrupted)
     with pytest.raises(KeyboardInterrupt), certify():
         conv2d(X, K)
     assert not apart.is_judging()

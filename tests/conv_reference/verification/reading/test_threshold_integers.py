@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conv_reference.verification.reading.integers import integers_in
+from conv_reference.verification.reading.threshold_integers import integers_in
 
 
 @pytest.mark.parametrize(

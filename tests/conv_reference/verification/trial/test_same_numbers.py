@@ -7,7 +7,7 @@ import torch
 from convolved import CONVOLVED
 
 from conv_reference.verification.model.case import DTYPES
-from conv_reference.verification.trial.numbers import same_numbers
+from conv_reference.verification.trial.same_numbers import same_numbers
 
 
 @pytest.mark.parametrize("dtype", CONVOLVED.values(), ids=CONVOLVED)

@@ -12,7 +12,7 @@ from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.running.limits import Limits, learned
+from conv_reference.verification.running.learned_domain import Limits, learned
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, largest_exact_integer
 from conv_reference.strategies import geometries
+from conv_reference.verification.step.calls_over_impulses import impulses
 from conv_reference.verification.step.dispatched import Face, Form
-from conv_reference.verification.step.impulses import impulses
 from conv_reference.verification.step.places import elements
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands, largest_exact_integer
 from conv_reference.verification.step.again import Again
-from conv_reference.verification.step.arguments import with_operands
 from conv_reference.verification.step.dispatched import Answer, Face
+from conv_reference.verification.step.dispatched_arguments import with_operands
 from conv_reference.verification.step.places import Place, inspect
 
 

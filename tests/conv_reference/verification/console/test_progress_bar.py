@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
-from conv_reference.verification.console.progress import (
+from conv_reference.verification.console.progress_bar import (
     GATHERING,
     STARTING,
     Counted,

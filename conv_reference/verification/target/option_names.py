@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target import numbers
+from conv_reference.verification.target import option_numbers
 
 #: The options that are a pair, or one integer for both axes.
 PAIRED = ("stride", "padding", "dilation")
@@ -111,7 +111,7 @@ class Named:
         given = {p.name: p.default for p in self.parameters if p.default is not p.empty}
         alone = {option: given[name] for option, name in self.names.items() if name in given}
         together = {
-            option: numbers.default(tuple(given[name] for name in names))
+            option: option_numbers.default(tuple(given[name] for name in names))
             for option, names in self.several.items()
             if {*names} <= given.keys()
         }
@@ -128,7 +128,7 @@ def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) 
     Raises:
         TargetError: when one must be given that is none of these.
     """
-    found = numbers.apart([p.name for p in parameters])
+    found = option_numbers.apart([p.name for p in parameters])
     several = {option: each for option, each in found.items() if option not in without}
     names = {option: ", ".join(each) for option, each in several.items()}
     taken = {name for each in several.values() for name in each}

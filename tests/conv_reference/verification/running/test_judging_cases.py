@@ -13,8 +13,8 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
 from conv_reference.verification.plan.request import Request
-from conv_reference.verification.running import judging
-from conv_reference.verification.running.judging import Clock
+from conv_reference.verification.running import judging_cases
+from conv_reference.verification.running.judging_cases import Clock
 from conv_reference.verification.running.progress import Counted
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
@@ -106,11 +106,11 @@ def test_what_is_put_off_is_judged_in_the_end(monkeypatch: pytest.MonkeyPatch) -
         asked.append(left)
         yield from ((0, "done"),)[: len(asked) // 2]
 
-    monkeypatch.setattr(judging, "_answers", answers)
+    monkeypatch.setattr(judging_cases, "_answers", answers)
     clock = Clock(HERE, 0.0, strict=False)
     given_back = iter([True, True, False])
     monkeypatch.setattr(Clock, "put_off", lambda _: next(given_back))
-    found = list(judging.in_time(cases, HERE, None, clock, None, print))  # type: ignore[arg-type]  # stand-ins
+    found = list(judging_cases.in_time(cases, HERE, None, clock, None, print))  # type: ignore[arg-type]  # stand-ins
     assert found == [(0, "done"), (1, "done")]
     assert asked == [cases, cases, cases[1:]]
 
@@ -139,7 +139,7 @@ def test_the_clock_begins_when_the_target_is_there(monkeypatch: pytest.MonkeyPat
         return Clock(backend, limit, begun=time.monotonic(), **others)
 
     monkeypatch.setattr("time.monotonic", lambda: real() + late[0])
-    monkeypatch.setattr(judging, "Clock", begun_now)
+    monkeypatch.setattr(judging_cases, "Clock", begun_now)
     monkeypatch.setattr(Here, "describe", after_a_while)
     report = verify(conv2d, dtypes="float64", checks="grad_bias", cases=8, budget=500.0, seed=0)
 

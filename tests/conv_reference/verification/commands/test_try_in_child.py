@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conv_reference.verification.commands.tried import At
+from conv_reference.verification.commands.try_in_child import At
 
 
 @pytest.mark.parametrize("at", [At("line 12", 5.0), At("its import", 20.0), At("conv", 2.0)])

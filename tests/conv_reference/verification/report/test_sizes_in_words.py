@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conv_reference.verification.report.sizes import in_words
+from conv_reference.verification.report.sizes_in_words import in_words
 
 
 @pytest.mark.parametrize(

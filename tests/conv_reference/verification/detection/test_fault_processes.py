@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conv_reference.verification.detection.processes import each_apart
+from conv_reference.verification.detection.fault_processes import each_apart
 from conv_reference.verification.work.descent import descendants, seen
 
 
@@ -44,7 +44,7 @@ def test_nothing_asked_is_nothing_answered() -> None:
 
 ASLEEP = """
 import time
-from conv_reference.verification.detection.processes import each_apart
+from conv_reference.verification.detection.fault_processes import each_apart
 list(each_apart(time.sleep, [600], 1, print, needed=()))
 """
 

@@ -20,7 +20,7 @@ from conv_reference.verification.step.dispatched import Answer, Dispatched, NotJ
 from conv_reference.verification.step.element import Element
 from conv_reference.verification.step.equations import equations
 from conv_reference.verification.step.in_place import judged_in_place, name_of
-from conv_reference.verification.step.names import Names
+from conv_reference.verification.step.module_names import Names
 from conv_reference.verification.step.replay import key, over_integers, replay
 from conv_reference.verification.step.unheard import Unheard
 

@@ -7,7 +7,7 @@ import pytest
 from conformance_reports import FINDING, OTHER, RIGHT, written
 
 from conv_reference.verification import verify
-from conv_reference.verification.conformance.reading import read, run_of
+from conv_reference.verification.conformance.read_report import read, run_of
 from conv_reference.verification.report.json import content
 
 

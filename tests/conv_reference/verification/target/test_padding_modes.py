@@ -6,7 +6,7 @@ import pytest
 
 from conv_reference.quantities import CONV2D, OPERATORS
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.modes import modes_of, settled_mode
+from conv_reference.verification.target.padding_modes import modes_of, settled_mode
 
 PADDED, PLAIN = ((1, 1), (0, 0)), ((0, 0), (0, 0))
 
