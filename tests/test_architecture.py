@@ -154,7 +154,7 @@ def test_calls_are_checked_wherever_shapes_are_annotated() -> None:
 NAMING_CHECKS = {
     "diagnosis/explaining/mode_snippet.py",
     "diagnosis/grouping/faults.py",
-    "diagnosis/grouping/origins.py",
+    "diagnosis/grouping/follows.py",
     "known/faces.py",
 }
 # Names of checks and rows that are words of torch's, of options or of other things as well.

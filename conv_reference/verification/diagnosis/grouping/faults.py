@@ -8,11 +8,8 @@ from functools import partial
 
 from conv_reference.quantities import GRADIENTS, QUANTITIES
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.grouping.from_wrong_output import own_gradients
-from conv_reference.verification.diagnosis.grouping.intermittent import keeps_answers
-from conv_reference.verification.diagnosis.grouping.origins import (
+from conv_reference.verification.diagnosis.grouping.follows import (
     CHANGED,
-    Groups,
     disturbs,
     explains,
     meets_a_graph_gone,
@@ -20,6 +17,9 @@ from conv_reference.verification.diagnosis.grouping.origins import (
     misses_a_shape,
     writes_in_place,
 )
+from conv_reference.verification.diagnosis.grouping.from_wrong_output import own_gradients
+from conv_reference.verification.diagnosis.grouping.intermittent import keeps_answers
+from conv_reference.verification.diagnosis.grouping.origins import Groups
 from conv_reference.verification.diagnosis.kinds import (
     Condition,
     Kind,

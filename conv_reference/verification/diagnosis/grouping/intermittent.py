@@ -53,8 +53,8 @@ def behind_changes(
     fickle: Sequence[Failure],
     explains: Explains,
     bench: Bench,
-) -> dict[int, Failure]:
-    """What failures follow from, by their identity, of a target whose answers change.
+) -> dict[Failure, Failure]:
+    """What failures follow from, of a target whose answers change.
 
     Each is asked its certificates in turn, over other numbers each time: what keeps an answer of
     an earlier call shows it then, and so does what few numbers show. Where the certificate's own
@@ -72,25 +72,25 @@ def behind_changes(
     met = {kind_of(f).in_any_dtype: f for f in first if bench.known(f) is None}
     if not met or not wrong or bench.is_over:
         return {}
-    questions = {id(f): tuple(filter(bench.may_ask, bench.certificates_of(f))) for f in wrong}
+    questions = {f: tuple(filter(bench.may_ask, bench.certificates_of(f))) for f in wrong}
     rounds = _ROUNDS if fickle else _BRIEF_ROUNDS
     argument = bench.settings, rounds
     answers = bench.ask(failing_in_turn, filter(None, questions.values()), argument)
-    found: dict[int, Failure] = {}
+    found: dict[Failure, Failure] = {}
     for failure in wrong:
-        answer = answers.get(questions[id(failure)])
+        answer = answers.get(questions[failure])
         judged = answer if isinstance(answer, tuple) else ()
         behind = (Failure(c, j) for c, j in judged if explains(j, failure.judgement))
         # The run's own of that kind stands for it: its numbers are those of the run's seed.
         known = (met.get(kind_of(each).in_any_dtype) for each in behind)
         origin = next(filter(None, known), None)
         if origin is not None:
-            found[id(failure)] = origin
+            found[failure] = origin
     if not fickle:
         return found
-    left = [f for f in wrong if id(f) not in found]
+    left = [f for f in wrong if f not in found]
     again = bench.ask(comes_out_right, (f.case for f in left), bench.settings)
-    return found | {id(f): fickle[0] for f in left if again.get(f.case) is True}
+    return found | {f: fickle[0] for f in left if again.get(f.case) is True}
 
 
 def failing_in_turn(

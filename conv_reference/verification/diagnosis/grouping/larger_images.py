@@ -15,7 +15,7 @@ from dataclasses import replace
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.checks import certifying
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.grouping.origins import meets_a_level_gone
+from conv_reference.verification.diagnosis.grouping.follows import meets_a_level_gone
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure

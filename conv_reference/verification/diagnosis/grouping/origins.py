@@ -8,28 +8,24 @@ fault of its own, however many others there are.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from conv_reference.quantities import FIRST_ORDER, GRADIENTS, ROLE_OF
-from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.grouping.follows import (
+    disturbs,
+    explains,
+    is_made_of,
+    lacks_alike,
+)
 from conv_reference.verification.diagnosis.grouping.intermittent import behind_changes, changeable
 from conv_reference.verification.diagnosis.grouping.own_operands import behind_own_operands
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
-from conv_reference.verification.model.result import Verdict
 
-CHANGED = "arguments"  # the row of arguments that a call changes
-_IN_PLACE = re.compile(r"in-?\s?place|written-to tensor|read-only", re.IGNORECASE)
-_GRAPH = re.compile(r"not have been used in the graph|does not require grad")  # as torch does
-_ESCAPED = "escaped from inside a function being vmapped"  # as torch does
-_FREED = "backward through the graph a second time"  # the same
-_SHAPE = "returned an invalid gradient"  # as torch writes it
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
 
@@ -46,7 +42,18 @@ class Group:
 
 
 Groups = dict[Kind, Group]
-_Origins = dict[int, Failure]  # what a failure, by its identity, follows from
+_Origins = dict[Failure, Failure]  # what a failure follows from
+
+
+@dataclass(frozen=True)
+class _Attributed:
+    """A failure of another row than the certificate's, and what is behind it."""
+
+    failure: Failure
+    simplest: Failure  # on its case, of those that it may be shown by
+    origin: Failure | None  # what it follows from; None of a fault of its own
+    hidden: bool = False  # whether its origin comes and goes: another fault would not be seen
+    unasked: bool = False  # whether there was no time to try that it follows
 
 
 def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[Failure]]:
@@ -68,22 +75,17 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
         else:
             later.append(failure)
     first = [failure for group in groups.values() for failure in group.failures]
-    hidden, unasked = set[int](), set[int]()
-    for failure, simplest, origin in _origins(later, first, bench, hidden, unasked):
-        if origin is None:
-            own, shown = _kind(simplest, bench), simplest
+    for each in _attributed(later, first, bench):
+        if each.origin is None:
+            own, shown = _kind(each.simplest, bench), each.simplest
             if own.known:  # what stands for it is torch's fault, and it is not
-                own, shown = _kind(failure, bench), failure
+                own, shown = _kind(each.failure, bench), each.failure
             _file(groups[own], shown)
             continue
-        kind = _kind(origin, bench)
-        group, row = groups[kind], failure.judgement.check
-        group.failures.append(origin)
-        for those, rows in ((hidden, group.hidden), (unasked, group.unasked)):
-            rows.update({row: None} if id(failure) in those else {})
-        group.also[row] = None
+        kind = _kind(each.origin, bench)
+        _file_under(groups[kind], each.origin, each)
         if kind.known:
-            known.append(failure)
+            known.append(each.failure)
     return dict(groups), known
 
 
@@ -94,107 +96,68 @@ def _file(group: Group, failure: Failure) -> None:
     group.failures.append(failure)
 
 
+def _file_under(group: Group, origin: Failure, each: _Attributed) -> None:
+    """With what it follows from, by its row alone."""
+    row = {each.failure.judgement.check: None}
+    group.failures.append(origin)
+    group.also |= row
+    if each.hidden:
+        group.hidden |= row
+    if each.unasked:
+        group.unasked |= row
+
+
 def _kind(failure: Failure, bench: Bench) -> Kind:
     defect = bench.known(failure)
     return kind_of(failure, "" if defect is None else defect.name)
 
 
-def _origins(
-    failures: Sequence[Failure],
-    first: Sequence[Failure],
-    bench: Bench,
-    hidden: set[int],
-    unasked: set[int],
-) -> Iterator[tuple[Failure, Failure, Failure | None]]:
-    """Each failure, the simplest on its case that stands for it, and what it follows from.
+def _attributed(
+    failures: Sequence[Failure], first: Sequence[Failure], bench: Bench
+) -> Iterator[_Attributed]:
+    """Each failure and what it follows from: what is tried first, and finds something, counts.
 
     Args:
         failures: of other rows than the certificate's.
         first: those of the certificate.
         bench: where cases are run again.
-        hidden: filled with those, by their identity, that are attributed to what comes and goes.
-        unasked: the same with those for which there was no time: they may follow from what they
-            are attributed to.
     """
-    asked, reached = _sample(failures), set[int]()
-    origins = _found(asked, bench, bench.certificates_of, explains, disturbs, reached=reached)
-    origins |= _at_settings(asked, bench)
+    asked = _sample(failures)
+    certified = _run_for(asked, bench.certificates_of, bench)
+    origins = _first_behind(certified, explains, disturbs) | _at_settings(asked, bench)
     fickle = changeable(first, bench) if asked else []
-    left = [f for f in asked if id(f) not in origins]
-    if left:
-        origins |= behind_own_operands(left, first, explains, bench) | behind_changes(
-            left, first, fickle, explains, bench
-        )
+    if left := _left(asked, origins):
+        on_own_operands = behind_own_operands(left, first, explains, bench)
+        origins |= on_own_operands | behind_changes(left, first, fickle, explains, bench)
     # What is attributed to them need not follow: a fault that is always there would show just so.
     come_and_go = {kind_of(f).in_any_dtype for f in fickle}
-    hidden |= {key for key, f in origins.items() if kind_of(f).in_any_dtype in come_and_go}
-    simpler = [f for f in asked if id(f) not in origins]
-    origins |= _found(simpler, bench, lambda f: _simpler_modes(f, bench), lacks_alike, is_made_of)
+    hidden = {f for f, origin in origins.items() if kind_of(origin).in_any_dtype in come_and_go}
+    simpler = _run_for(_left(asked, origins), partial(_simpler_modes, bench=bench), bench)
+    origins |= _first_behind(simpler, lacks_alike, is_made_of)
+    unasked: _Origins = {}
     if bench.is_over:
         origins |= _as_in_other_dtypes(asked, origins)
-        left = [f for f in asked if id(f) not in {*origins, *reached}]
-        likely = _likely(left, first, bench)
-        unasked.update(likely)
-        origins |= likely
-    own = [f for f in asked if id(f) not in origins]
-    simplest = _simplest(own, bench)
-    usual = {key(f): origins.get(id(f)) for f in reversed(asked) for key in (_place, _of_quantity)}
-    seen = {id(f) for f in asked}
+        unasked = _likely(_left(asked, {**origins, **certified}), first, bench)
+        origins |= unasked
+    simplest = _simplest(_left(asked, origins), bench)
+    usual = {_of_quantity(f): origins.get(f) for f in reversed(asked)}
+    sampled = {*asked}
     for failure in failures:
-        if id(failure) in seen:
-            yield failure, simplest.get(id(failure), failure), origins.get(id(failure))
-        else:
-            yield failure, failure, usual[_of_quantity(failure)]
+        if failure not in sampled:
+            yield _Attributed(failure, failure, usual[_of_quantity(failure)])
+            continue
+        yield _Attributed(
+            failure,
+            simplest.get(failure, failure),
+            origins.get(failure),
+            hidden=failure in hidden,
+            unasked=failure in unasked,
+        )
 
 
-def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:
-    """What failures follow from that were met under a setting: they are run under it again."""
-    found: _Origins = {}
-    for setting in sorted({failure.judgement.setting for failure in failures} - {""}):
-        those = [failure for failure in failures if failure.judgement.setting == setting]
-        with bench.at(setting) as there:
-            if there is None:
-                continue
-            origins = _found(those, there, there.certificates_of, explains, disturbs)
-            left = [failure for failure in those if id(failure) not in origins]
-            simpler = partial(_simpler_modes, bench=there)
-            origins |= _found(left, there, simpler, lacks_alike, is_made_of)
-        for key, origin in origins.items():
-            found[key] = Failure(origin.case, origin.judgement.met_under(setting))
-    return found
-
-
-def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins:
-    """Of hanging cases that there was no time to run again: what the same row's follow from.
-
-    Each takes its limit whenever it is run, so that a dtype may be as far as the clock allows.
-    """
-    hung = [f for f in asked if f.judgement.crash is not None and f.judgement.crash.hung]
-    usual = {f.judgement.check: origins[id(f)] for f in reversed(hung) if id(f) in origins}
-    return {
-        id(f): usual[f.judgement.check]
-        for f in hung
-        if id(f) not in origins and f.judgement.check in usual
-    }
-
-
-def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench) -> _Origins:
-    """The certificate's failure of which each would be a consequence, had its case been run.
-
-    That of its own dtype where there is one; a known defect is none.
-    """
-    smallest: dict[Kind, Failure] = {}
-    for failure in sorted(first, key=size):
-        smallest.setdefault(kind_of(failure), failure)
-    among = [failure for failure in smallest.values() if bench.known(failure) is None]
-    found: _Origins = {}
-    for failure in failures:
-        behind = [other for other in among if explains(other.judgement, failure.judgement)]
-        behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
-        own = [other for other in behind if other.case.dtype == failure.case.dtype]
-        for origin in (own or behind)[:1]:
-            found[id(failure)] = origin
-    return found
+def _left(failures: Iterable[Failure], settled: Collection[Failure]) -> list[Failure]:
+    """Those of which nothing is settled yet."""
+    return [failure for failure in failures if failure not in settled]
 
 
 def _place(failure: Failure) -> tuple[object, ...]:
@@ -218,155 +181,103 @@ def _sample(failures: Sequence[Failure]) -> list[Failure]:
     for those in placed.values():
         by_size = sorted(those, key=size)
         first = {_of_quantity(f): f for f in reversed(by_size)}
-        few = {id(f): f for f in (*by_size[:MOST_ASKED], *first.values())}
-        chosen += sorted(few.values(), key=size)
+        few = dict.fromkeys((*by_size[:MOST_ASKED], *first.values()))
+        chosen += sorted(few, key=size)
     return chosen
 
 
-def _found(
-    failures: Sequence[Failure],
-    bench: Bench,
-    questions: Callable[[Failure], list[Case]],
-    *are_behind: Callable[[Judgement, Judgement], bool],
-    reached: set[int] | None = None,
-) -> _Origins:
-    """What each failure follows from, among how the cases fail that are run for it.
-
-    Of several reasons to lay it to another failure, the first that finds one counts.
+def _run_for(
+    failures: Iterable[Failure], questions: Callable[[Failure], list[Case]], bench: Bench
+) -> dict[Failure, list[Failure]]:
+    """How the cases of each failure fail; those of which no case has an answer are left out.
 
     Args:
         failures: that are to be attributed to others.
-        bench: where cases are run again.
         questions: the cases of a failure.
-        are_behind: whether one judgement is the cause of another.
-        reached: filled with the failures, by their identity, of which any case has an answer.
+        bench: where they are run.
     """
-    cases = {id(failure): questions(failure) for failure in failures}
+    cases = {failure: questions(failure) for failure in failures}
     answers = bench.failures_on(case for those in cases.values() for case in those)
+    return {
+        failure: [other for case in those for other in answers.get(case, ())]
+        for failure, those in cases.items()
+        if not answers.keys().isdisjoint(those)
+    }
+
+
+def _first_behind(
+    run: Mapping[Failure, Sequence[Failure]], *are_behind: Callable[[Judgement, Judgement], bool]
+) -> _Origins:
+    """What each failure follows from, among what was run for it.
+
+    Args:
+        run: see ``_run_for``.
+        are_behind: whether one judgement is the cause of another; of several such reasons, the
+            first that finds one counts.
+    """
     found: _Origins = {}
-    for failure in failures:
-        if reached is not None and not answers.keys().isdisjoint(cases[id(failure)]):
-            reached.add(id(failure))
+    for failure, others in run.items():
         behind = (
             other
             for is_behind in are_behind
-            for case in cases[id(failure)]
-            for other in answers.get(case, ())
+            for other in others
             if is_behind(other.judgement, failure.judgement)
         )
         origin = next(behind, None)
         if origin is not None:
-            found[id(failure)] = origin
+            found[failure] = origin
     return found
-
-
-def explains(origin: Judgement, judgement: Judgement) -> bool:
-    """Whether a failure of the certificate is the cause of another on the same case."""
-    first, row = row_of(origin), row_of(judgement)
-    is_behind = first.is_first or (first.reported == Reported.GRAPH != row.reported)
-    if judgement.verdict == Verdict.PERMISSIVE or not is_behind:  # what has no answer has no number
-        return False
-    if Verdict.CRASHED in {judgement.verdict, origin.verdict}:
-        return origin.verdict == judgement.verdict
-    if judgement.verdict == Verdict.RAISED:
-        return _explains_raise(origin, judgement)
-    if row.reported == Reported.APART:  # no argument is changed because a number was wrong
-        return False
-    if first.reported == Reported.GRAPH or _is_shape_of_y(origin):
-        return True
-    # A wrong number takes no gradient away.
-    return not judgement.lacks_gradient and origin.quantity in _rests_on(judgement)
-
-
-def _is_shape_of_y(judgement: Judgement) -> bool:
-    return row_of(judgement).reported == Reported.SHAPE and judgement.quantity == "Y"
-
-
-def _explains_raise(origin: Judgement, judgement: Judgement) -> bool:
-    thrown = judgement.thrown
-    if origin.verdict == Verdict.RAISED:
-        return (
-            thrown is not None
-            and origin.thrown is not None
-            and origin.thrown.alike == (thrown.alike)
-        )
-    # A backward pass that is given the gradient of a Y with another shape may throw wherever it is.
-    if _is_shape_of_y(origin) and judgement.quantity_name in GRADIENTS:
-        return True
-    # Nobody throws because a number was wrong; torch does because of a shape or a missing graph.
-    at_home = thrown is not None and thrown.place
-    return row_of(origin).reported in {Reported.SHAPE, Reported.GRAPH} and not at_home
-
-
-def disturbs(origin: Judgement, judgement: Judgement) -> bool:
-    """Whether an argument that the call changes is the cause of another failure on its case.
-
-    The same change shows in other rows; a check that calls twice reads other numbers the second
-    time; and torch, or the memory's layout, may not let it be written to.
-    """
-    if origin.check != CHANGED or judgement.check == CHANGED:
-        return False
-    if judgement.verdict == Verdict.RAISED:
-        return writes_in_place(judgement)
-    if judgement.quantity in ROLE_OF:
-        return origin.quantity == judgement.quantity
-    return judgement.verdict == Verdict.WRONG and judgement.of_numbers
-
-
-def writes_in_place(judgement: Judgement) -> bool:
-    """Whether it raised for it was not let write to a tensor, or to an array."""
-    return judgement.thrown is not None and bool(_IN_PLACE.search(judgement.thrown.message))
-
-
-def misses_a_graph(judgement: Judgement) -> bool:
-    """Whether torch raised because it had to differentiate what rests on nothing."""
-    thrown = judgement.thrown
-    return thrown is not None and not thrown.place and bool(_GRAPH.search(thrown.message))
-
-
-def misses_a_shape(judgement: Judgement) -> bool:
-    """Whether torch raised for a gradient cannot be summed to the size of its argument."""
-    thrown = judgement.thrown
-    return thrown is not None and not thrown.place and _SHAPE in thrown.message
-
-
-def meets_a_level_gone(judgement: Judgement) -> bool:
-    """Whether torch raised for a tensor that was kept from a transform which is over."""
-    thrown = judgement.thrown
-    return thrown is not None and _ESCAPED in thrown.message
-
-
-def meets_a_graph_gone(judgement: Judgement) -> bool:
-    """Whether torch raised for the graph behind an answer was freed with an earlier one."""
-    thrown = judgement.thrown
-    return thrown is not None and not thrown.place and _FREED in thrown.message
-
-
-def _rests_on(judgement: Judgement) -> frozenset[str]:
-    """The quantities of the first order in which a fault would show in it, too."""
-    rests_on = row_of(judgement).rests_on
-    if judgement.quantity_name in FIRST_ORDER:
-        return frozenset({judgement.quantity_name, *rests_on})
-    return frozenset(rests_on or FIRST_ORDER)
 
 
 def _simpler_modes(failure: Failure, bench: Bench) -> list[Case]:
     return [bench.recast(failure.case, check) for check in row_of(failure.judgement).follows]
 
 
-def is_made_of(origin: Judgement, judgement: Judgement) -> bool:
-    """Whether a failure of a simpler mode is the cause of another on the same case.
+def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:
+    """What failures follow from that were met under a setting: they are run under it again."""
+    found: _Origins = {}
+    for setting in sorted({failure.judgement.setting for failure in failures} - {""}):
+        those = [failure for failure in failures if failure.judgement.setting == setting]
+        with bench.at(setting) as there:
+            if there is None:
+                continue
+            certified = _run_for(those, there.certificates_of, there)
+            origins = _first_behind(certified, explains, disturbs)
+            modes = partial(_simpler_modes, bench=there)
+            simpler = _run_for(_left(those, origins), modes, there)
+            origins |= _first_behind(simpler, lacks_alike, is_made_of)
+        for failure, origin in origins.items():
+            found[failure] = Failure(origin.case, origin.judgement.met_under(setting))
+    return found
 
-    Where that has no gradient, torch raises for whoever goes on from it.
+
+def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins:
+    """Of hanging cases that there was no time to run again: what the same row's follow from.
+
+    Each takes its limit whenever it is run, so that a dtype may be as far as the clock allows.
     """
-    if judgement.verdict == Verdict.RAISED:
-        return origin.lacks_gradient and misses_a_graph(judgement)
-    return origin.verdict == judgement.verdict == Verdict.WRONG
+    hung = [f for f in asked if f.judgement.crash is not None and f.judgement.crash.hung]
+    usual = {f.judgement.check: origins[f] for f in reversed(hung) if f in origins}
+    return {f: usual[f.judgement.check] for f in _left(hung, origins) if f.judgement.check in usual}
 
 
-def lacks_alike(origin: Judgement, judgement: Judgement) -> bool:
-    """Whether both lack a gradient, which a wrong number of a simpler mode does not take away."""
-    return origin.lacks_gradient and judgement.lacks_gradient
+def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench) -> _Origins:
+    """The certificate's failure of which each would be a consequence, had its case been run.
+
+    That of its own dtype where there is one; a known defect is none.
+    """
+    smallest: dict[Kind, Failure] = {}
+    for failure in sorted(first, key=size):
+        smallest.setdefault(kind_of(failure), failure)
+    among = [failure for failure in smallest.values() if bench.known(failure) is None]
+    found: _Origins = {}
+    for failure in failures:
+        behind = [other for other in among if explains(other.judgement, failure.judgement)]
+        behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
+        own = [other for other in behind if other.case.dtype == failure.case.dtype]
+        for origin in (own or behind)[:1]:
+            found[failure] = origin
+    return found
 
 
 def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
@@ -386,7 +297,7 @@ def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:
             and other.judgement.lacks_gradient == failure.judgement.lacks_gradient
         ]
         if alike and failure.judgement.thrown is None:
-            found[id(failure)] = min(alike, key=_parts)
+            found[failure] = min(alike, key=_parts)
     return found
 
 

@@ -41,8 +41,8 @@ def behind_own_operands(
     first: Iterable[Failure],
     explains: Callable[[Judgement, Judgement], bool],
     bench: Bench,
-) -> dict[int, Failure]:
-    """The certificate's failure, by each failure's identity, that shows on its operands, too.
+) -> dict[Failure, Failure]:
+    """The certificate's failure, by each failure on whose operands it shows, too.
 
     Args:
         failures: on whose cases no certificate fails.
@@ -68,7 +68,7 @@ def behind_own_operands(
         return {}
     answers = bench.ask(wrong_as_called, [f.case for f in numbers], bench.settings)
     return {
-        id(failure): origin
+        failure: origin
         for failure in numbers
         for judgement in answers.get(failure.case, ())
         if (origin := behind.get((judgement.check, judgement.quantity))) is not None

@@ -14,11 +14,11 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.grouping.follows import explains
 from conv_reference.verification.diagnosis.grouping.intermittent import (
     behind_changes,
     failing_in_turn,
 )
-from conv_reference.verification.diagnosis.grouping.origins import explains
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from conv_reference.verification import Report, Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.grouping.origins import disturbs, sorted_out
+from conv_reference.verification.diagnosis.grouping.follows import disturbs
+from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.diagnosis.tally import AS_FOUND
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.model.case import Case

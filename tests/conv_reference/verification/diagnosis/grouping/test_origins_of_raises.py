@@ -8,7 +8,8 @@ from typing import cast
 
 from conv_reference.verification import Verdict
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.grouping.origins import explains, sorted_out
+from conv_reference.verification.diagnosis.grouping.follows import explains
+from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 
