@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -98,30 +98,54 @@ def own_row(rows: Iterable[Row], target: Target, geometry: Geometry) -> Row | No
     return next((row for row in rows if geometry in row.asked_of(target)), None)
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """To which cases and targets a check is put, and what it needs: all that is not its rows."""
+
+    sample: Sample
+    # The reason why a target cannot be checked at all, or None.
+    cannot: Callable[[Target], str | None] = lambda _: None
+    real: bool = False  # whether its operands are real, so that rounding is no flaw
+    # Whether it can judge such sizes: of a small sample, others are drawn.
+    fits: Callable[[Geometry], bool] = lambda _: True
+    # Whether a target has what it is about; of one that has not, no row is listed.
+    concerns: Callable[[Target], bool] = lambda _: True
+    # Whether it holds of padding with zeros alone: of a layer whose padding mode is another it
+    # checks nothing.
+    of_zeros: bool = False
+    # To which it applies, None for every one; in the others there is nothing to check.
+    dtypes: frozenset[torch.dtype] | None = None
+    # As many cases as others of its sample, where it puts a part of its questions to each (see
+    # ``Trial.some``).
+    times: int = 1
+    # Whether it is about threads, and so is put on all of torch's; of small cases of others, most
+    # are put on one.
+    parallel: bool = False
+    # Whether it calls through a transform of torch's (vmap, jvp, torch.func) or a compiler. Nobody
+    # promised that: a target that raises there is not judged there, and not wrong.
+    transform: bool = False
+    # Whether it judges gradients alone: it is not put to a target that is forward only.
+    gradient: bool = False
+    # Whether it is about torch's graph or its tensors: over numpy arrays those are an adapter's,
+    # and a verdict would be on that.
+    graph: bool = False
+    # Whether it calls at other sizes than the case's, too, for which a framework may compile anew.
+    own_sizes: bool = False
+    # The modes, of vjp, jvp and vmap, without which it has nothing to check in a framework.
+    needs: tuple[str, ...] = ()
+    # Whether it loads torch's compiler though it calls through no transform, as deterministic
+    # algorithms and checkpoints do.
+    compiler: bool = False
+    takes_seconds: bool = False  # whether one of its cases does: a first answer cannot wait for it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Traits):
     """One function that judges a case, and the rows that its judgements belong to."""
 
     name: str
     rows: tuple[Row, ...]
     run: Callable[[Trial], Iterator[Judgement]]
-    sample: Sample
-    cannot: Callable[[Target], str | None]  # the reason why a target cannot be checked
-    real: bool = False  # over real operands, where nobody is exact
-    fits: Callable[[Geometry], bool] = lambda _: True  # whether it can judge such sizes
-    # A target without what it is about is not checked, and no row of it is listed.
-    concerns: Callable[[Target], bool] = lambda _: True
-    of_zeros: bool = False  # whether it holds of padding with zeros alone
-    dtypes: frozenset[torch.dtype] | None = None  # to which it applies; None is every one
-    times: int = 1  # as many cases as others of its sample: each has a part, see Trial.some
-    parallel: bool = False  # whether it is about threads: put on all of torch's, always
-    transform: bool = False  # whether it calls through a transform of torch's, or a compiler
-    gradient: bool = False  # whether it judges gradients alone
-    graph: bool = False  # whether it is about torch's graph, which over arrays is an adapter's
-    own_sizes: bool = False  # whether it calls at other sizes than the case's, too
-    needs: tuple[str, ...] = ()  # of vjp, jvp and vmap: those without which it checks nothing
-    compiler: bool = False  # whether it loads torch's compiler though it calls through no transform
-    takes_seconds: bool = False  # whether one of its cases does
 
     @property
     def loads_compiler(self) -> bool:
@@ -199,82 +223,19 @@ REGISTRY: dict[str, Check] = {}
 Run = Callable[[Trial], Iterator[Judgement]]
 
 
-def check(
-    *rows: Row,
-    sample: Sample,
-    unsupported: Callable[[Target], str | None] = lambda _: None,
-    real: bool = False,
-    fits: Callable[[Geometry], bool] = lambda _: True,
-    concerns: Callable[[Target], bool] = lambda _: True,
-    of_zeros: bool = False,
-    dtypes: Collection[torch.dtype] | None = None,
-    times: int = 1,
-    parallel: bool = False,
-    transform: bool = False,
-    gradient: bool = False,
-    graph: bool = False,
-    own_sizes: bool = False,
-    needs: Collection[str] = (),
-    compiler: bool = False,
-    takes_seconds: bool = False,
-) -> Callable[[Run], Run]:
+def check(*rows: Row, traits: Traits) -> Callable[[Run], Run]:
     """Register a function as a check of the function's own name.
 
     Args:
         *rows: at least one; a judgement names the row that it belongs to.
-        sample: which cases it is put to.
-        unsupported: the reason why a target cannot be checked at all.
-        real: whether its operands are real, so that rounding is no flaw.
-        fits: whether it can judge such sizes: of a small sample, others are drawn.
-        concerns: whether a target has what it is about; of one that has not, no row is listed.
-        of_zeros: whether it holds of padding with zeros alone: of a layer whose padding mode is
-            another it checks nothing.
-        dtypes: to which it applies; in the others there is nothing to check.
-        times: as many cases as others of its sample, where it puts a part of its questions to
-            each (see ``Trial.some``).
-        parallel: whether it is about threads, and so is put on all of torch's; of small cases
-            of others, most are put on one.
-        transform: whether it calls through a transform of torch's (vmap, jvp, torch.func) or a
-            compiler. Nobody promised that: a target that raises there is not judged there, and
-            not wrong.
-        gradient: whether it judges gradients alone, so that it is not put to a target that is
-            forward only.
-        graph: whether it is about torch's graph or its tensors: over numpy arrays those are an
-            adapter's, and a verdict would be on that.
-        own_sizes: whether it calls at other sizes than the case's, too, for which a framework may
-            compile anew.
-        needs: the modes, of vjp, jvp and vmap, without which it has nothing to check in a
-            framework.
-        compiler: whether it loads torch's compiler though it calls through no transform, as
-            deterministic algorithms and checkpoints do.
-        takes_seconds: whether one of its cases does: a first answer is not to wait for it.
+        traits: to which cases and targets it is put.
     """
 
     def register(run: Run) -> Run:
         name: str = run.__name__
         assert rows, f"{name} names no row"
         assert name not in REGISTRY, f"two checks are called {name}"
-        REGISTRY[name] = Check(
-            name=name,
-            rows=rows,
-            run=run,
-            sample=sample,
-            cannot=unsupported,
-            real=real,
-            fits=fits,
-            concerns=concerns,
-            of_zeros=of_zeros,
-            dtypes=None if dtypes is None else frozenset(dtypes),
-            times=times,
-            parallel=parallel,
-            transform=transform,
-            gradient=gradient,
-            graph=graph,
-            own_sizes=own_sizes,
-            needs=tuple(needs),
-            compiler=compiler,
-            takes_seconds=takes_seconds,
-        )
+        REGISTRY[name] = Check(name=name, rows=rows, run=run, **vars(traits))
         return run
 
     return register

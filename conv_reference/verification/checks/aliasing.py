@@ -21,7 +21,7 @@ from conv_reference.verification.checks._calls import (
     second,
 )
 from conv_reference.verification.checks._modes import PLAIN, TRAINING, Mode, modes_of
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -51,8 +51,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, each_as
         "a result that is a view of memory filled later",
         of_torch=True,
     ),
-    sample=Sample.MODES,
-    own_sizes=True,
+    traits=Traits(sample=Sample.MODES, own_sizes=True),
 )
 def memory(trial: Trial) -> Iterator[Judgement]:
     """What a call writes to, and where its results lie."""
@@ -177,9 +176,7 @@ def _overlaps(
         "Accumulating into a buffer of the graph shows in the second pass only.",
         "accumulates into a buffer that is never zeroed (pytorch PR#72157)",
     ),
-    sample=Sample.MODES,
-    gradient=True,
-    graph=True,
+    traits=Traits(sample=Sample.MODES, gradient=True, graph=True),
 )
 def two_backwards(trial: Trial) -> Iterator[Judgement]:
     """The same graph, twice."""
@@ -201,9 +198,7 @@ def two_backwards(trial: Trial) -> Iterator[Judgement]:
         "A layer that is used twice in a network is called twice before either backward pass.",
         "a workspace of the backward pass that the next call writes (a class of FAULTS: ALIAS)",
     ),
-    sample=Sample.MODES,
-    gradient=True,
-    graph=True,
+    traits=Traits(sample=Sample.MODES, gradient=True, graph=True),
 )
 def open_graphs(trial: Trial) -> Iterator[Judgement]:
     """Two calls on other values, of one and the same layer; then their backward passes."""
@@ -231,8 +226,7 @@ _OPEN = (
         "What each step keeps is memory that training runs out of.",
         "a cache that holds the tensors it was called with",
     ),
-    sample=Sample.FEW,
-    graph=True,
+    traits=Traits(sample=Sample.FEW, graph=True),
 )
 def released_memory(trial: Trial) -> Iterator[Judgement]:
     """Weak references, when everything that the judge holds is gone."""

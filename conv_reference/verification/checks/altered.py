@@ -12,7 +12,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._calls import backward, forward
 from conv_reference.verification.checks._modes import PLAIN, Mode, modes_of
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.answers import message_of
@@ -32,9 +32,7 @@ from conv_reference.verification.trial.trial import (
         "A gradient of numbers that the forward pass never saw is silently wrong.",
         "the backward pass reads an argument after it was changed (a class of FAULTS: ALIAS)",
     ),
-    sample=Sample.MODES,
-    gradient=True,
-    graph=True,
+    traits=Traits(sample=Sample.MODES, gradient=True, graph=True),
 )
 def saved_tensors(trial: Trial) -> Iterator[Judgement]:
     """An argument negated in between."""
@@ -76,7 +74,7 @@ def _refuses_the_change(error: BaseException) -> bool:
         "Optimisers update in place; a cache of the kernel then answers for the old one.",
         "a cache of rearranged weights, keyed on the address",
     ),
-    sample=Sample.MODES,
+    traits=Traits(sample=Sample.MODES),
 )
 def updated_arguments(trial: Trial) -> Iterator[Judgement]:
     """Calls after a change of K, b and X, in some modes."""

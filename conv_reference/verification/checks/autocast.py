@@ -12,7 +12,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.checks._modes import Mode, without_gradients_under_autocast
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.trial.agreement import explained, not_judged, observed
@@ -35,10 +35,7 @@ _TIMES = 3  # as many cases as of a check in several dtypes: each size is to be 
         follows=("certificate",),
         optional=True,
     ),
-    sample=Sample.SMALL,
-    times=_TIMES,
-    dtypes=[torch.float32],
-    graph=True,
+    traits=Traits(sample=Sample.SMALL, times=_TIMES, dtypes=frozenset({torch.float32}), graph=True),
 )
 def autocast(trial: Trial) -> Iterator[Judgement]:
     """Integers of which every sum is exact in bfloat16, whatever is cast, and in any order.
@@ -86,9 +83,7 @@ def _without_gradients(trial: Trial, mode: Mode, operands: Operands) -> Iterator
         "A path that only mixed precision takes may round more than the operands.",
         "an operand quantised to 8 bits in all, where autocast is on",
     ),
-    sample=Sample.REQUEST,
-    dtypes=[torch.float32],
-    graph=True,
+    traits=Traits(sample=Sample.REQUEST, dtypes=frozenset({torch.float32}), graph=True),
 )
 def autocast_precision(trial: Trial) -> Iterator[Judgement]:
     """Real operands, each rounded once before it is multiplied."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
@@ -34,8 +34,7 @@ def _no_bias(target: Target) -> str | None:
         "A kernel that reads the bias by its address reads what lies between.",
         "operands taken for contiguous (a class of FAULTS: LAYOUT)",
     ),
-    sample=Sample.FEW,
-    unsupported=_no_bias,
+    traits=Traits(sample=Sample.FEW, cannot=_no_bias),
 )
 def bias_layout(trial: Trial) -> Iterator[Judgement]:
     """Behind an offset, with NaN around and between: each second number; one for all."""

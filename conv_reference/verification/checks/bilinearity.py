@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, LETTERS, QUANTITIES, ROLES
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
@@ -31,7 +31,7 @@ from conv_reference.verification.trial.trial import Trial, target_code
         "What is not additive is no convolution, whatever it answers on one trial.",
         "taps skipped where the kernel is zero (a class of FAULTS: NANINF)",
     ),
-    sample=Sample.SMALL,
+    traits=Traits(sample=Sample.SMALL),
 )
 def additivity(trial: Trial) -> Iterator[Judgement]:
     """One operand as a sum of two."""
@@ -64,7 +64,7 @@ def additivity(trial: Trial) -> Iterator[Judgement]:
         "Clamps and downcasts in mid-sum depend on size and sign.",
         "a backward pass that clamps at zero passes a checker that feeds positive numbers",
     ),
-    sample=Sample.SMALL,
+    traits=Traits(sample=Sample.SMALL),
 )
 def homogeneity(trial: Trial) -> Iterator[Judgement]:
     """Operands times -2, which is exact in any dtype."""
@@ -97,8 +97,7 @@ def homogeneity(trial: Trial) -> Iterator[Judgement]:
         "the adjoint had another shape where a remainder was dropped (pytorch#5057)",
         rests_on=("Y",),
     ),
-    sample=Sample.SMALL,
-    gradient=True,
+    traits=Traits(sample=Sample.SMALL, gradient=True),
 )
 def adjointness(trial: Trial) -> Iterator[Judgement]:
     """Inner products, in exact arithmetic."""

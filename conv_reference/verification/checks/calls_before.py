@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call, Target
@@ -123,8 +123,7 @@ _OF_OTHERS: dict[str, _Other] = {
         "A cache or a workspace is filled by the call that comes first, in whatever mode it comes.",
         "a result cached without its graph, or a workspace of a larger batch (a class of faults)",
     ),
-    sample=Sample.MODES,
-    graph=True,
+    traits=Traits(sample=Sample.MODES, graph=True),
 )
 def calls_before(trial: Trial) -> Iterator[Judgement]:
     """One call of each kind before, on sizes of its own: what is made for a shape is made there.
@@ -171,8 +170,7 @@ def _no_options(target: Target) -> str | None:
         "a padded buffer whose border holds the last pixels of a larger image (a class of faults)",
         follows=("certificate",),
     ),
-    sample=Sample.MODES,
-    unsupported=_no_options,
+    traits=Traits(sample=Sample.MODES, cannot=_no_options),
 )
 def options_before(trial: Trial) -> Iterator[Judgement]:
     """Two passes whose operands, padded images or outputs have the same shapes, or two calls.

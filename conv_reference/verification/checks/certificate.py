@@ -15,7 +15,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.quantities import FIRST_ORDER, GRADIENTS, LETTERS, QUANTITIES, QUANTITY_OF
-from conv_reference.verification.checks._registry import Reported, Row, Sample, check
+from conv_reference.verification.checks._registry import Reported, Row, Sample, Traits, check
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement, exact
 from conv_reference.verification.model.result import Verdict
@@ -106,7 +106,7 @@ GRAPHLESS = (
         "a mode left entered, or an operator of torch overridden, for all that comes after",
         repeatable=False,
     ),
-    sample=Sample.ALL,
+    traits=Traits(sample=Sample.ALL),
 )
 def certificate(trial: Trial) -> Iterator[Judgement]:
     """Y, dX, dK and db of one case against the oracle; where values are few, several times."""

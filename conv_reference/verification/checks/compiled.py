@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.operands import Operands
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, observed
@@ -28,8 +28,7 @@ _COMPILERS = ("g++", "clang++", "c++")
         "A compiler fuses, folds and pads what surrounds a convolution.",
         "wrong with INDUCTOR_SHAPE_PADDING=1 (pytorch#173902)",
     ),
-    sample=Sample.REQUEST,
-    transform=True,
+    traits=Traits(sample=Sample.REQUEST, transform=True),
 )
 def compiled(trial: Trial) -> Iterator[Judgement]:
     """A program for the case's sizes by each backend, forward and backward, and one for any."""
@@ -89,8 +88,7 @@ class _Exported(nn.Module):
         "What is exported is deployed; constants and sizes are baked in.",
         "padding read as something else on conversion (Samsung/TICO#420)",
     ),
-    sample=Sample.REQUEST,
-    transform=True,
+    traits=Traits(sample=Sample.REQUEST, transform=True),
 )
 def export(trial: Trial) -> Iterator[Judgement]:
     """One exported program, run on the operands it was captured with and on others."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.quantities import QUANTITIES, QUANTITY_OF
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.forward_mode import carries_no_tangent, no_forward_mode
 from conv_reference.verification.checks.second_order import require_second_order
 from conv_reference.verification.model.judgement import Judgement
@@ -67,10 +67,7 @@ _QUANTITY = "Y under composed transforms"  # one for all words: what fails in se
             "vmap_gradients",
         ),
     ),
-    sample=Sample.SMALL,
-    transform=True,
-    times=2,
-    needs=("vjp", "jvp", "vmap"),
+    traits=Traits(sample=Sample.SMALL, transform=True, times=2, needs=("vjp", "jvp", "vmap")),
 )
 def compositions(trial: Trial) -> Iterator[Judgement]:
     """Each word of transforms, over integers of which no sum rounds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conv_reference.verification.checks._registry import Row, Sample, check, own_row
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check, own_row
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -99,7 +99,10 @@ _ROWS = (
 )
 
 
-@check(*_ROWS, sample=Sample.OWN)
+@check(
+    *_ROWS,
+    traits=Traits(sample=Sample.OWN),
+)
 def degenerate(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of these geometries, or of what the target can be asked for of it."""
     row = own_row(_ROWS, trial.target, trial.case.geometry)

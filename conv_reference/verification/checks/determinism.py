@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification import accelerator
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -34,8 +34,7 @@ _DIRTY_BLOCKS = 8  # of each size: glibc alone keeps seven freed ones for each t
         "Races and uninitialised memory are wrong on some runs only.",
         "dX NaN in some of 1000 runs (NNlib.jl PR#45)",
     ),
-    sample=Sample.MODES,
-    parallel=True,
+    traits=Traits(sample=Sample.MODES, parallel=True),
 )
 def repetition(trial: Trial) -> Iterator[Judgement]:
     """Sixteen calls, on fresh arguments and on the same ones in turn."""
@@ -66,7 +65,7 @@ def _differing(
         "another kernel from some call on (llm.c PR#851)",
         own=("n1 c1 h3 w4 o2 k2x3 p1",),
     ),
-    sample=Sample.OWN,
+    traits=Traits(sample=Sample.OWN),
 )
 def many_calls(trial: Trial) -> Iterator[Judgement]:
     """Forward alone, on the same arguments."""
@@ -122,7 +121,7 @@ def _tensors() -> int:
         "A result that is not wholly written holds whatever was there before.",
         "dX pixels never written where the kernel is smaller than the stride (MIOpen PR#566)",
     ),
-    sample=Sample.MODES,
+    traits=Traits(sample=Sample.MODES),
 )
 def dirty_memory(trial: Trial) -> Iterator[Judgement]:
     """NaN in freed blocks of every size in question, just before each pass."""
@@ -163,8 +162,7 @@ def _soil(trial: Trial, shapes: dict[str, tuple[int, ...]]) -> None:
         "An answer that is remembered by address or by shape is right once.",
         "a generated kernel that remembers its first answers",
     ),
-    sample=Sample.MODES,
-    parallel=True,
+    traits=Traits(sample=Sample.MODES, parallel=True),
 )
 def fresh_values(trial: Trial) -> Iterator[Judgement]:
     """The arguments overwritten, and restored."""

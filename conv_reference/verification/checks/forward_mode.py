@@ -20,7 +20,7 @@ from conv_reference.quantities import (
     QUANTITY_OF,
     ROLE_OF,
 )
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import LAYOUT_FIELDS, Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -141,10 +141,7 @@ def _quantity(subset: str) -> str:
         "the tangent of a grouped convolution had a wrong size (pytorch#75219)",
         rests_on=("Y",),
     ),
-    sample=Sample.MODES,
-    transform=True,
-    times=2,
-    needs=("jvp",),
+    traits=Traits(sample=Sample.MODES, transform=True, times=2, needs=("jvp",)),
 )
 def jvp(trial: Trial) -> Iterator[Judgement]:
     """The tangent through torch.func."""
@@ -197,10 +194,7 @@ def _primals(call: Call, moving: Mapping[str, Tensor]) -> tuple[Any, ...]:
         rests_on=("Y",),
         follows=("jvp",),
     ),
-    sample=Sample.MODES,
-    transform=True,
-    times=2,
-    needs=("jvp",),
+    traits=Traits(sample=Sample.MODES, transform=True, times=2, needs=("jvp",)),
 )
 def dual_numbers(trial: Trial) -> Iterator[Judgement]:
     """The tangent through dual numbers."""
@@ -233,10 +227,7 @@ def dual_numbers(trial: Trial) -> Iterator[Judgement]:
         "the tangent of dW of a depthwise convolution had a wrong size (pytorch#75219)",
         follows=("jvp", "double_backward"),
     ),
-    sample=Sample.MODES,
-    transform=True,
-    times=2,
-    needs=("vjp", "jvp"),
+    traits=Traits(sample=Sample.MODES, transform=True, times=2, needs=("vjp", "jvp")),
 )
 def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
     """The forward derivative of the backward pass."""
@@ -258,10 +249,7 @@ def forward_over_reverse(trial: Trial) -> Iterator[Judgement]:
         "forward-over-reverse raised for grouped convolutions (pytorch#75219)",
         follows=("jvp", "double_backward"),
     ),
-    sample=Sample.MODES,
-    transform=True,
-    times=2,
-    needs=("vjp", "jvp"),
+    traits=Traits(sample=Sample.MODES, transform=True, times=2, needs=("vjp", "jvp")),
 )
 def reverse_over_forward(trial: Trial) -> Iterator[Judgement]:
     """The backward derivative of the tangent."""

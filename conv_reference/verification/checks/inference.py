@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Target
@@ -37,8 +37,7 @@ _MODES = {
         "A fast path for inference is one that no test of gradients takes.",
         "a fast path for inference that leaves out what training does (a class of faults)",
     ),
-    sample=Sample.MODES,
-    graph=True,
+    traits=Traits(sample=Sample.MODES, graph=True),
 )
 def without_gradients(trial: Trial) -> Iterator[Judgement]:
     """Y of operands that ask for gradients, and of tensors made in inference mode."""
@@ -83,9 +82,7 @@ def _no_layer(target: Target) -> str | None:
         "What is trained in one mode is deployed in the other.",
         "weights folded or packed for evaluation, wrongly (a class of faults)",
     ),
-    sample=Sample.MODES,
-    unsupported=_no_layer,
-    concerns=lambda target: target.is_module,
+    traits=Traits(sample=Sample.MODES, cannot=_no_layer, concerns=lambda target: target.is_module),
 )
 def evaluation(trial: Trial) -> Iterator[Judgement]:
     """In evaluation with gradients and without, and in training after it."""
@@ -111,9 +108,7 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
         "Models are copied for averaging and evaluation, and sent to other processes.",
         "an option that is no part of the layer's state (a class of faults)",
     ),
-    sample=Sample.FEW,
-    unsupported=_no_layer,
-    concerns=lambda target: target.is_module,
+    traits=Traits(sample=Sample.FEW, cannot=_no_layer, concerns=lambda target: target.is_module),
 )
 def copied_layer(trial: Trial) -> Iterator[Judgement]:
     """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not asked."""
@@ -146,9 +141,7 @@ def _pickled(layer: nn.Module) -> nn.Module | None:
         "Networks for segmentation are made of others, with the strides and dilations set anew.",
         "what is worked out of a layer's options at its first call, and kept (a class of faults)",
     ),
-    sample=Sample.FEW,
-    unsupported=_no_layer,
-    concerns=lambda target: target.is_module,
+    traits=Traits(sample=Sample.FEW, cannot=_no_layer, concerns=lambda target: target.is_module),
 )
 def options_set_back(trial: Trial) -> Iterator[Judgement]:
     """One option at a time, by torch's name, where the layer has it as a number or several.

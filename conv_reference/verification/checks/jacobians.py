@@ -12,7 +12,7 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF
-from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check, has_samples
 from conv_reference.verification.checks.forward_mode import (
     carries_no_tangent,
     forward_call,
@@ -51,10 +51,7 @@ def _is_small(geometry: Geometry) -> bool:
         "a few wrong entries in a large Jacobian pass gradcheck's fast mode (pytorch#57166)",
         follows=("vmap", "vmap_gradients"),
     ),
-    sample=Sample.FEW,
-    transform=True,
-    fits=_is_small,
-    needs=("vjp", "vmap"),
+    traits=Traits(sample=Sample.FEW, transform=True, fits=_is_small, needs=("vjp", "vmap")),
 )
 def jacrev(trial: Trial) -> Iterator[Judgement]:
     """The Jacobians by rows."""
@@ -70,10 +67,7 @@ def jacrev(trial: Trial) -> Iterator[Judgement]:
         rests_on=("Y",),
         follows=("jvp", "vmap"),
     ),
-    sample=Sample.FEW,
-    transform=True,
-    fits=_is_small,
-    needs=("jvp", "vmap"),
+    traits=Traits(sample=Sample.FEW, transform=True, fits=_is_small, needs=("jvp", "vmap")),
 )
 def jacfwd(trial: Trial) -> Iterator[Judgement]:
     """The Jacobians by columns."""
@@ -141,9 +135,7 @@ def _expected(trial: Trial, name: str, X: Tensor, K: Tensor) -> Expected:
         "double backward treats G as a constant",
         follows=("double_backward",),
     ),
-    sample=Sample.FEW,
-    transform=True,
-    needs=("vjp",),
+    traits=Traits(sample=Sample.FEW, transform=True, needs=("vjp",)),
 )
 def hessian_vector(trial: Trial) -> Iterator[Judgement]:
     """The vjp of the gradient."""
@@ -162,9 +154,7 @@ def hessian_vector(trial: Trial) -> Iterator[Judgement]:
         "forward-over-reverse raised for a depthwise convolution (pytorch#75219)",
         follows=("jvp", "double_backward", "forward_over_reverse"),
     ),
-    sample=Sample.FEW,
-    transform=True,
-    needs=("vjp", "jvp"),
+    traits=Traits(sample=Sample.FEW, transform=True, needs=("vjp", "jvp")),
 )
 def hessian_vector_forward(trial: Trial) -> Iterator[Judgement]:
     """The jvp of the gradient."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conv_reference.verification.checks._registry import Row, Sample, check, own_row
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check, own_row
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -66,7 +66,10 @@ _PROBES = {
 }
 
 
-@check(*_ROWS, sample=Sample.OWN, takes_seconds=True)
+@check(
+    *_ROWS,
+    traits=Traits(sample=Sample.OWN, takes_seconds=True),
+)
 def large(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of them, unless the target is too slow for it."""
     row = own_row(_ROWS, trial.target, trial.case.geometry)

@@ -22,7 +22,7 @@ from torch.nn.functional import pad
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER, ROLES
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
@@ -57,7 +57,7 @@ def _lacks_channels(target: Target) -> str | None:
         "Layers are trained in batches and used on single samples.",
         "the last batch % 32 samples wrong (neon#361)",
     ),
-    sample=Sample.SMALL,
+    traits=Traits(sample=Sample.SMALL),
 )
 def batch_independence(trial: Trial) -> Iterator[Judgement]:
     """One sample at a time."""
@@ -87,8 +87,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
         "The commonest class of reported faults confuses the groups' channels.",
         "dX up to 56 times off for groups > 1 with stride > 1 (mlx PR#3800)",
     ),
-    sample=Sample.SMALL,
-    unsupported=partial(_lacks, "groups"),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "groups")),
 )
 def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     """One group at a time."""
@@ -123,8 +122,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
         "Padding is handled by bounds checks that differ from kernel to kernel.",
         "padding greater than the kernel: Y, dX and dW wrong (MIOpen#55)",
     ),
-    sample=Sample.SMALL,
-    unsupported=partial(_lacks, "padding"),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "padding")),
 )
 def explicit_padding(trial: Trial) -> Iterator[Judgement]:
     """Zeros written out."""
@@ -151,8 +149,7 @@ def explicit_padding(trial: Trial) -> Iterator[Judgement]:
         "It is ignored in one place only, and the shape is right all the same.",
         "dilation ignored, the shape right (tensorflow#18454)",
     ),
-    sample=Sample.SMALL,
-    unsupported=partial(_lacks, "dilation"),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "dilation")),
 )
 def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
     """A kernel with zeros between its taps."""
@@ -178,8 +175,7 @@ def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
         "A stride with a remainder is where gradients most often lose their edge.",
         "dX wrong at the edge for 32×32, kernel 5, stride 3 (pytorch#25101)",
     ),
-    sample=Sample.SMALL,
-    unsupported=partial(_lacks, "stride"),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "stride")),
 )
 def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
     """Every output computed, some of them picked."""
@@ -205,8 +201,7 @@ def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
         "Offsets into the input are computed in many places, each of its own accord.",
         "Y shifted by one pixel, its shape right (keras PR#22876)",
     ),
-    sample=Sample.SMALL,
-    of_zeros=True,
+    traits=Traits(sample=Sample.SMALL, of_zeros=True),
 )
 def translation(trial: Trial) -> Iterator[Judgement]:
     """The input moved by one stride."""
@@ -235,8 +230,7 @@ def translation(trial: Trial) -> Iterator[Judgement]:
         "Blocked kernels treat the last channels by other code than the first.",
         "wrong for 6 channels, right for 8, 12 and 16 (pytorch#21597)",
     ),
-    sample=Sample.SMALL,
-    unsupported=_lacks_channels,
+    traits=Traits(sample=Sample.SMALL, cannot=_lacks_channels),
 )
 def channel_permutation(trial: Trial) -> Iterator[Judgement]:
     """The channels of every group backwards: the first become the last."""

@@ -14,7 +14,7 @@ import torch
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks._calls import plain_forward
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import observed
 from conv_reference.verification.trial.trial import Trial
@@ -32,7 +32,7 @@ _NONE = "(none: it is not judged)"
         _NONE,
         own=("n1 c2 h6 w7 o2 k3 p1",),  # of which transforms are made
     ),
-    sample=Sample.OWN,
+    traits=Traits(sample=Sample.OWN),
 )
 def large_numbers(trial: Trial) -> Iterator[Judgement]:
     """All of X is half of the largest number, and one tap of each kernel a small power of two."""
@@ -62,8 +62,7 @@ def large_numbers(trial: Trial) -> Iterator[Judgement]:
         _NONE,
         own=(f"n1 c{_TERMS} h1 w1 o1 k1", f"n1 c1 h1 w1 o{_TERMS} k1"),
     ),
-    sample=Sample.OWN,
-    dtypes=[torch.float16, torch.bfloat16],
+    traits=Traits(sample=Sample.OWN, dtypes=frozenset({torch.float16, torch.bfloat16})),
 )
 def long_sums(trial: Trial) -> Iterator[Judgement]:
     """A sum of some thousand positive numbers, of which float32 loses nothing that shows."""

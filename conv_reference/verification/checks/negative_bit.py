@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle
@@ -25,8 +25,7 @@ from conv_reference.verification.trial.trial import Trial, each_asked, under
         "the address of a lazily negated tensor read as it lies (a class of FAULTS: LAYOUT)",
         follows=("certificate",),
     ),
-    sample=Sample.SMALL,
-    transform=True,
+    traits=Traits(sample=Sample.SMALL, transform=True),
 )
 def negative_bit(trial: Trial) -> Iterator[Judgement]:
     """X, K, b and G negated in memory, each alone; in a brief run another one for each case."""

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 from conv_reference.operands import Operands
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Call
@@ -85,9 +85,7 @@ _SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "A setting of the process chooses another path, or is read where it has no business.",
         "a result made in torch's default dtype (a class of faults)",
     ),
-    sample=Sample.SMALL,
-    parallel=True,
-    compiler=True,
+    traits=Traits(sample=Sample.SMALL, parallel=True, compiler=True),
 )
 def settings(trial: Trial) -> Iterator[Judgement]:
     """Some settings in turn, each with a call, forward and backward."""
@@ -208,10 +206,7 @@ def _why_fixed(error: BaseException) -> str:
         "In a network X is no leaf, Y is changed in place, and passes are repeated or elsewhere.",
         "a backward pass that reads Y, which an activation has changed in place since",
     ),
-    sample=Sample.MODES,
-    gradient=True,
-    graph=True,
-    compiler=True,
+    traits=Traits(sample=Sample.MODES, gradient=True, graph=True, compiler=True),
 )
 def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
     """Some neighbours, each in a graph of its own."""
@@ -251,10 +246,9 @@ def graph_neighbours(trial: Trial) -> Iterator[Judgement]:
         own=("n2 c3 h2 w3 o2 k2x3",),
         about="n == o and g == 1 and h == kh and w == kw",
     ),
-    sample=Sample.OWN,
-    concerns=lambda target: not target.is_module,
-    gradient=True,
-    graph=True,
+    traits=Traits(
+        sample=Sample.OWN, concerns=lambda target: not target.is_module, gradient=True, graph=True
+    ),
 )
 def one_tensor_twice(trial: Trial) -> Iterator[Judgement]:
     """X is handed over as K, too."""

@@ -25,7 +25,7 @@ from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER, LETTERS
 from conv_reference.verification.checks._calls import plain_forward
 from conv_reference.verification.checks._reach import Reach, reach_of
-from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check, has_samples
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
@@ -63,8 +63,10 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial
         "a NaN in the bias taken for zero (a class of FAULTS: NANINF)",
         of_bias=True,
     ),
-    sample=Sample.SMALL,
-    of_zeros=True,  # elsewhere an element may have several products with one of an operand
+    traits=Traits(
+        sample=Sample.SMALL,
+        of_zeros=True,  # elsewhere an element may have several products with one of an operand
+    ),
 )
 def nonfinite(trial: Trial) -> Iterator[Judgement]:
     """One poisoned element in each operand in turn: a NaN or an infinity."""
@@ -249,8 +251,7 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: Reach, said: str) -> J
         "Flushing is a setting of the process, a transform rounds; nothing else is accepted.",
         "(none known; either answer is accepted)",
     ),
-    sample=Sample.FEW,
-    fits=has_samples,
+    traits=Traits(sample=Sample.FEW, fits=has_samples),
 )
 def extremes(trial: Trial) -> Iterator[Judgement]:
     """Infinity times zero, negative zeros and subnormals."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -52,8 +52,7 @@ def _no_words(target: Target) -> str | None:
         "the first element used for every axis (Paddle PR#21225)",
         of_torch=True,
     ),
-    sample=Sample.FEW,
-    unsupported=_no_pairs,
+    traits=Traits(sample=Sample.FEW, cannot=_no_pairs),
 )
 def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
@@ -130,8 +129,7 @@ def _changed(
         "the extra element on the wrong side (Flux#2431)",
         optional=True,
     ),
-    sample=Sample.FEW,
-    unsupported=_no_words,
+    traits=Traits(sample=Sample.FEW, cannot=_no_words),
 )
 def padding_words(trial: Trial) -> Iterator[Judgement]:
     """Both words, against the padding that they stand for."""
@@ -192,8 +190,7 @@ def _no_batch(target: Target) -> str | None:
         follows=("certificate",),
         optional=True,
     ),
-    sample=Sample.FEW,
-    unsupported=_no_batch,
+    traits=Traits(sample=Sample.FEW, cannot=_no_batch),
 )
 def unbatched(trial: Trial) -> Iterator[Judgement]:
     """Forward and backward on the first image of the case alone, (C, H, W) to (O, H', W')."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
-from conv_reference.verification.checks._registry import Reported, Row, Sample, check
+from conv_reference.verification.checks._registry import Reported, Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
@@ -116,8 +116,7 @@ _IMPOSSIBLE = (
         "Who catches the error goes on with whatever the call had set.",
         "a default dtype that is put back only where nothing raises (a class of faults)",
     ),
-    sample=Sample.OWN,
-    unsupported=_who_refuses,
+    traits=Traits(sample=Sample.OWN, cannot=_who_refuses),
 )
 def refusals(trial: Trial) -> Iterator[Judgement]:
     """Each impossibility that the target's parameters can express; any exception will do."""

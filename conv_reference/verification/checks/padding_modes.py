@@ -8,7 +8,7 @@ from random import Random
 
 from conv_reference.geometry import Geometry, Padding
 from conv_reference.padding_modes import MODES, Mode
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
@@ -48,10 +48,7 @@ def _no_modes(target: Target) -> str | None:
         _WHY,
         "a gradient that loses what the border's copies add (a class of faults)",
     ),
-    sample=Sample.SMALL,
-    times=2,
-    unsupported=_no_modes,
-    concerns=has_modes,
+    traits=Traits(sample=Sample.SMALL, times=2, cannot=_no_modes, concerns=has_modes),
 )
 def padding_modes(trial: Trial) -> Iterator[Judgement]:
     """The certificate of the case in each mode, its operands in some layout."""

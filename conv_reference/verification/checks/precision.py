@@ -18,7 +18,7 @@ from torch import Tensor
 from conv_reference import functional
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -67,8 +67,7 @@ _WHY = "Integers say that a result is right; over reals, how many of its bits ar
         "db summed in half precision",
         quantity="db",
     ),
-    sample=Sample.MODES,
-    real=True,
+    traits=Traits(sample=Sample.MODES, real=True),
 )
 def precision(trial: Trial) -> Iterator[Judgement]:
     """Effective bits of Y, dX, dK and db over reals of varied scale and sign."""
@@ -94,9 +93,11 @@ _LEADING = 7
         "Among random signs the errors of ten-bit arithmetic average out; here they add up.",
         "TF32 on by default (pytorch#106749, #131985)",
     ),
-    sample=Sample.MODES,
-    real=True,
-    dtypes=_RESIDUES,  # of the others no shorter significand is in use
+    traits=Traits(
+        sample=Sample.MODES,
+        real=True,
+        dtypes=frozenset(_RESIDUES),  # of the others no shorter significand is in use
+    ),
 )
 def precision_coherent(trial: Trial) -> Iterator[Judgement]:
     """Positive operands, each just under half a unit of every shorter significand."""

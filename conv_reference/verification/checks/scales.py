@@ -14,7 +14,7 @@ from torch import Tensor
 from conv_reference.geometry import Role
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import dtype_name
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
@@ -46,7 +46,7 @@ _Exponents = Mapping[str, int]  # by the operand's role
         "Y clipped to the largest finite number (a class of faults)",
         follows=("certificate",),
     ),
-    sample=Sample.SMALL,
+    traits=Traits(sample=Sample.SMALL),
 )
 def scales(trial: Trial) -> Iterator[Judgement]:
     """Integers times powers of two, which are exact: the same digits at each scale."""

@@ -14,7 +14,7 @@ from torch.autograd.gradcheck import GradcheckError
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, QUANTITIES, QUANTITY_OF, ROLE_OF
-from conv_reference.verification.checks._registry import Row, Sample, check, has_samples
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check, has_samples
 from conv_reference.verification.model.case import LAYOUT_FIELDS, Layout
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.model.result import Verdict
@@ -83,11 +83,13 @@ def _terms(asked: tuple[str, ...]) -> str:
         "Each of the cross terms has a line of its own in a double backward pass.",
         "double backward treats G as a constant",
     ),
-    sample=Sample.MODES,
-    times=3,
-    fits=has_samples,  # of none, torch's own are missing: docs/found/0015-empty-batch.md
-    gradient=True,
-    graph=True,
+    traits=Traits(
+        sample=Sample.MODES,
+        times=3,
+        fits=has_samples,  # of none, torch's own are missing: docs/found/0015-empty-batch.md
+        gradient=True,
+        graph=True,
+    ),
 )
 def double_backward(trial: Trial) -> Iterator[Judgement]:
     """Every cross term, requested together and one by one."""
@@ -229,10 +231,12 @@ _THIRD = "third order"
         "the second derivatives cut off from the graph (a class of FAULTS: GRAD2)",
         follows=("double_backward",),
     ),
-    sample=Sample.FEW,
-    fits=has_samples,  # as of the second order
-    gradient=True,
-    graph=True,
+    traits=Traits(
+        sample=Sample.FEW,
+        fits=has_samples,  # as of the second order
+        gradient=True,
+        graph=True,
+    ),
 )
 def third_order(trial: Trial) -> Iterator[Judgement]:
     """Three times in turn: in K, in X and in G."""
@@ -273,11 +277,13 @@ _MOST_ELEMENTS = 64
         "no double backward at all with oneDNN, unseen by tests in float64 alone (pytorch#15353)",
         follows=("double_backward",),
     ),
-    sample=Sample.FEW,
-    dtypes=[torch.float64],
-    gradient=True,
-    graph=True,
-    fits=has_samples,  # torch's check itself raises for a NaN among the gradients of none
+    traits=Traits(
+        sample=Sample.FEW,
+        dtypes=frozenset({torch.float64}),
+        gradient=True,
+        graph=True,
+        fits=has_samples,  # torch's check itself raises for a NaN among the gradients of none
+    ),
 )
 def gradgradcheck(trial: Trial) -> Iterator[Judgement]:
     """Torch's own check of the second order by finite differences."""

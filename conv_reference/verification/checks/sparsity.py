@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conv_reference.quantities import LETTERS
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
@@ -33,7 +33,7 @@ _SLICES = (
         "A pruned channel has a gradient all the same; who skips it never lets it grow again.",
         "the gradient of a pruned kernel stays zero (a class of faults)",
     ),
-    sample=Sample.SMALL,
+    traits=Traits(sample=Sample.SMALL),
 )
 def structured_zeros(trial: Trial) -> Iterator[Judgement]:
     """One slice of one operand, all zero; in a brief run another one for each case."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Call
@@ -34,8 +34,7 @@ _ROUNDS = 6
         "dW wrong on some calls of the multithreaded path (NNlib.jl#197)",
         of_torch=True,
     ),
-    sample=Sample.FEW,
-    parallel=True,
+    traits=Traits(sample=Sample.FEW, parallel=True),
 )
 def threads(trial: Trial) -> Iterator[Judgement]:
     """One function, one layer, two threads with different inputs."""
@@ -96,9 +95,7 @@ def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
         "A layer that reseeds makes dropout repeat itself.",
         "a result that depends on a fixed seed, set on every call",
     ),
-    sample=Sample.FEW,
-    parallel=True,
-    compiler=True,
+    traits=Traits(sample=Sample.FEW, parallel=True, compiler=True),
 )
 def global_state(trial: Trial) -> Iterator[Judgement]:
     """The process's state before and after, which the engine restores."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -53,8 +53,7 @@ def _kinds(G: Tensor) -> dict[str, Tensor]:
         "gradcheck feeds positive ones alone, and passes a backward pass that clamps G at zero.",
         "a fused activation's mask applied to the upstream gradient",
     ),
-    sample=Sample.MODES,
-    gradient=True,
+    traits=Traits(sample=Sample.MODES, gradient=True),
 )
 def upstream_signs(trial: Trial) -> Iterator[Judgement]:
     """The gradients for each sign of G."""
@@ -82,8 +81,7 @@ def upstream_signs(trial: Trial) -> Iterator[Judgement]:
         "G comes from foreign code: .sum() makes one with strides of 0, a permutation any other.",
         "expanded upstream gradients read as if contiguous (candle#3735, pytorch#82060)",
     ),
-    sample=Sample.SMALL,
-    gradient=True,
+    traits=Traits(sample=Sample.SMALL, gradient=True),
 )
 def upstream_layouts(trial: Trial) -> Iterator[Judgement]:
     """The gradients for each memory layout of G."""
@@ -132,9 +130,7 @@ def _laid_out(trial: Trial, G: Tensor) -> Iterator[tuple[str, Layout, Tensor]]:
         "Training calls it so: an expanded G of ones, into a .grad that already holds some.",
         "a gradient handed out as a view of a buffer that the next pass overwrites",
     ),
-    sample=Sample.MODES,
-    gradient=True,
-    graph=True,
+    traits=Traits(sample=Sample.MODES, gradient=True, graph=True),
 )
 def upstream_accumulated(trial: Trial) -> Iterator[Judgement]:
     """The real .sum().backward(), and more passes into the same leaves; then one beside them."""
@@ -185,8 +181,7 @@ _POWER = 4
         "Needs no oracle; a clipped, clamped or normalised gradient breaks it.",
         "gradients clipped on their way by a debugging hook that stayed",
     ),
-    sample=Sample.MODES,
-    gradient=True,
+    traits=Traits(sample=Sample.MODES, gradient=True),
 )
 def upstream_linear(trial: Trial) -> Iterator[Judgement]:
     """Linearity in G, exactly."""
@@ -257,9 +252,7 @@ class _Undefined(torch.autograd.Function):
         "A branch that stops gradients hands None to the backward pass, or zeros in its place.",
         "None met a kernel where set_materialize_grads(False) was asked for",
     ),
-    sample=Sample.SMALL,
-    gradient=True,
-    graph=True,
+    traits=Traits(sample=Sample.SMALL, gradient=True, graph=True),
 )
 def upstream_undefined(trial: Trial) -> Iterator[Judgement]:
     """A G that is undefined, alone and beside a defined one."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.quantities import GRADIENTS, LETTERS, QUANTITIES, ROLE_OF
-from conv_reference.verification.checks._registry import Row, Sample, check
+from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
@@ -123,10 +123,7 @@ def _subsets(trial: Trial) -> Iterator[str]:
         "A batching rule folds the mapped dimension into batch, channels or groups by hand.",
         "the rule exchanged groups and channels of the weight (functorch PR#345)",
     ),
-    sample=Sample.SMALL,
-    transform=True,
-    times=2,
-    needs=("vmap",),
+    traits=Traits(sample=Sample.SMALL, transform=True, times=2, needs=("vmap",)),
 )
 def vmap(trial: Trial) -> Iterator[Judgement]:
     """Y mapped over each subset of its arguments, with every in_dims and out_dims."""
@@ -180,10 +177,7 @@ def _only_together(judgement: Judgement, letters: str) -> Judgement:
         "a batching rule that reads the batch's size from the wrong level",
         follows=("vmap",),
     ),
-    sample=Sample.SMALL,
-    transform=True,
-    times=2,
-    needs=("vmap",),
+    traits=Traits(sample=Sample.SMALL, transform=True, times=2, needs=("vmap",)),
 )
 def vmap_nested(trial: Trial) -> Iterator[Judgement]:
     """Two mapped dimensions."""
@@ -231,10 +225,7 @@ def _at(name: str, mapped: str, dim: int) -> int | None:
         "vmap of a convolution's vjp without a bias was wrong (functorch#338)",
         follows=("vmap",),
     ),
-    sample=Sample.SMALL,
-    transform=True,
-    times=2,
-    needs=("vjp", "vmap"),
+    traits=Traits(sample=Sample.SMALL, transform=True, times=2, needs=("vjp", "vmap")),
 )
 def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     """The backward pass mapped over what it reads."""
@@ -272,9 +263,7 @@ def _gradients_mapped(trial: Trial, mapped: _Mapped, letters: str) -> Iterator[J
         follows=("vmap_gradients",),
         optional=True,
     ),
-    sample=Sample.SMALL,
-    transform=True,
-    needs=("vjp", "vmap"),
+    traits=Traits(sample=Sample.SMALL, transform=True, needs=("vjp", "vmap")),
 )
 def batched_gradients(trial: Trial) -> Iterator[Judgement]:
     """One graph, and many upstream gradients."""
