@@ -16,8 +16,9 @@ from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import Verdict, verify
-from conv_reference.verification.diagnosis import findings, minimal
+from conv_reference.verification.diagnosis import findings
 from conv_reference.verification.diagnosis.explaining.explain import explain_case
+from conv_reference.verification.diagnosis.failing_cases import minimal
 from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
 from conv_reference.verification.faults import direct
 from conv_reference.verification.report.groups import groups, rows_of
