@@ -95,10 +95,11 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             found = _asked(trial, given)
         except TargetRaised as raised:
             # The contract requires no form but pairs; one that Y was made of, dX must know, too.
-            if form == "pairs" and is_refusal(trial, raised):
+            refused = is_refusal(trial, raised)
+            if form == "pairs" and refused:
                 raise  # of the sizes, whatever form they have
             if form == "pairs" or raised.quantity != "Y":
-                thrown = judged_raised("integers_for_pairs", raised)
+                thrown = judged_raised("integers_for_pairs", raised, refused=refused)
                 said = f"options given as {form}: {thrown.explanation}"
                 yield replace(thrown, explanation=said)
             else:

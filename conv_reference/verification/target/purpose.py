@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import re
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,33 @@ from types import TracebackType
 
 import torch
 
+from conv_reference.verification.target.answers import message_of
+
 _INSTALLED = "site-packages"
 _OURS = Path(__file__).parents[2]
 _NOT_THE_TARGETS = (
     Path(torch.__file__).parent,
     Path(sysconfig.get_path("stdlib")),
     _OURS,
+)
+# What a limit is of, and the words in which code declares one. That sizes disagree is none of them:
+# a fault may be why they do.
+_GIVEN = (
+    r"(d_?types?|data types?|tuples?|integers?|strides?|paddings?|pad|dilations?|groups?|kernels?|"
+    r"filters?|images?|inputs?|batch(es)?|channels?|height|width|modes?|devices?|options?|bias)"
+)
+_DECLARES = re.compile(
+    r"\bun-?supported\b|\bunimplemented\b"
+    r"|\b(not|nor|never|only) (\w+ ){0,3}(supported|implemented|allowed|available)\b"
+    r"|\b(does|do|is|are|can)( not|n't) (\w+ )?(support|implement|handle)\b"
+    r"|\b(supports?|implements|handles|takes|works) (\w+ ){0,3}only\b"
+    r"|\bonly (\w+ )?(supports?|implements|handles|takes|works)\b"
+    r"|\b(cannot|no support) (\w+ )?(handle|for)\b"
+    rf"|\b(unknown|invalid|unrecogni[sz]ed|illegal|bad) {_GIVEN}\b"
+    rf"|\bonly\b.*\b{_GIVEN}\b"
+    rf"|\b{_GIVEN}\b.{{0,40}}\b(must|should|ha(s|ve) to|needs? to) be "
+    r"(odd|even|square|positive|one|two|zero|none|\d)",
+    re.IGNORECASE,
 )
 
 
@@ -35,6 +57,15 @@ def is_on_purpose(error: BaseException) -> bool:
         return False
     is_a_librarys = _INSTALLED in own[-1].parts and _INSTALLED not in own[0].parts
     return not is_a_librarys or isinstance(error, NotImplementedError)
+
+
+def declares_a_limit(error: BaseException) -> bool:
+    """Whether its words declare what the code does not do, wherever in its work it says so.
+
+    >>> declares_a_limit(ValueError("unsupported stride")), declares_a_limit(ValueError("shapes"))
+    (True, False)
+    """
+    return _DECLARES.search(message_of(error)) is not None
 
 
 def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from conv_reference.verification.target.purpose import is_on_purpose
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from conv_reference.verification.target.purpose import declares_a_limit, is_on_purpose
 from conv_reference.verification.target.strangers.numpy_arrays import listening
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.listening import Listening
@@ -17,32 +21,60 @@ _VIEWS = frozenset(
     ("detach", "alias", "view", "permute", "expand", "unsqueeze", "squeeze", "transpose", "t",
      "select", "slice", "as_strided", "_unsafe_view", "_reshape_alias")
 )  # fmt: skip
+_COPIES = frozenset(("clone", "_to_copy", "contiguous"))
 
 
 def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
-    """Whether a `raise` or an `assert` of the target's own threw it before anything was computed.
+    """Whether a `raise` or an `assert` of the target's own threw it, and no fault made it do so.
 
-    What is raised in the midst of computing may be a consistency check that failed, and so a
-    fault. Whether something was computed is watched as the call that threw is made once more: it
-    may be of another size than the case, which the target answers.
+    Its words may declare what is not done. Of others it counts whether anything was computed
+    before: what is raised in the midst of that may be a consistency check that failed. Whether
+    something was computed is watched as the call that threw is made once more: it may be of another
+    size than the case, which the target answers.
 
     Args:
         trial: that threw.
         raised: what it threw.
     """
     meant = isinstance(raised.error, Exception | SystemExit) and is_on_purpose(raised.error)
-    return meant and not trial.strict and not _computes(trial, _thrown_by(raised.error))
+    if not meant or trial.strict:
+        return False
+    return declares_a_limit(raised.error) or not _computes(trial, _thrown_by(raised.error))
 
 
 class _Listener(Listening):
-    """Notes whether anything is computed."""
+    """Notes whether anything is computed of what a call is given.
 
-    computed = False
+    A layer that is made in the call draws its kernel, which is no part of the answer.
+    """
+
+    def __init__(self, given: Iterable[Tensor | None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
+        self.computed = False
+        self._given = [tensor for tensor in given if tensor is not None]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.__name__.partition(".")[0] not in _VIEWS:
-            self.computed = True
-        return func(*args, **(kwargs or {}))
+        name = func.__name__.partition(".")[0]
+        answer = func(*args, **(kwargs or {}))
+        if name not in _VIEWS and self._is_given_to((args, kwargs)):
+            if name in _COPIES:
+                self._given += [t for t in tree_leaves(answer) if isinstance(t, Tensor)]
+            else:
+                self.computed = True
+        return answer
+
+    def _is_given_to(self, arguments: Any) -> bool:
+        own = {*map(_memory, self._given)}
+        tensors = (t for t in tree_leaves(arguments) if isinstance(t, Tensor))
+        return any(_memory(tensor) in own for tensor in tensors)
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where its numbers lie; 0 of what has no memory of its own, as in a transform."""
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):
+        return 0
 
 
 def _thrown_by(error: BaseException) -> Call | None:
@@ -54,10 +86,10 @@ def _thrown_by(error: BaseException) -> Call | None:
 
 def _computes(trial: Trial, thrown_by: Call | None) -> bool:
     """Whether the target computes anything before it throws."""
-    listener = _Listener()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
     with suppress(TargetRaised):
         call = thrown_by or trial.call()
+        listener = _Listener((call.X, call.K, call.b))
         with suppress(Exception, SystemExit), listening() as arrays, listener:
             call.forward()
         return listener.computed or arrays.anything
-    return listener.computed
+    return False
