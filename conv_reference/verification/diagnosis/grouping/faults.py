@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from conv_reference.quantities import GRADIENTS, QUANTITIES
+from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.follows import (
     CHANGED,
@@ -177,14 +178,24 @@ def _file_left(faults: dict[Kind, Fault], groups: Groups) -> None:
 def _file_slight(faults: dict[Kind, Fault], groups: Groups) -> None:
     """Quantities that are wrong by little, in the same dtypes, are computed in too few bits.
 
-    That is one cause, though no gradient is just that of the target's own Y.
+    That is one cause, though no gradient is just that of the target's own Y. So is a Y in another
+    dtype, of which an upstream gradient has no more bits.
     """
     numbers = [kind for kind in faults if _wrong_quantity(kind)]
     numbers.sort(key=lambda kind: [*QUANTITIES].index(kind.quantity))
     slight = [kind for kind in numbers if _is_slight(faults[kind], groups)]
+    slight = [*(k for k in faults if _is_y_of_another_kind(faults[k], groups)), *slight]
     for kind in slight[1:]:
         if _dtypes(faults[kind]) <= _dtypes(faults[slight[0]]):
             faults[slight[0]].following += faults.pop(kind).kinds
+
+
+def _is_y_of_another_kind(fault: Fault, groups: Groups) -> bool:
+    """Whether it is that of Y's dtype: where its shape is wrong, no gradient is asked for."""
+    if fault.kinds[0].known or fault.kinds[0].quantity != "Y":
+        return False
+    judged = [f.judgement for kind in fault.kinds for f in groups[kind].failures]
+    return row_of(judged[0]).reported == Reported.SHAPE and all(j.of_another_kind for j in judged)
 
 
 def _dtypes(fault: Fault) -> set[str]:

@@ -192,3 +192,20 @@ def test_what_torch_raises_for_a_gradients_shape_does_not_follow_from_that_of_y(
     of_y, of_dx = (Failure(CASES[0], Judgement("shapes", q, Verdict.WRONG)) for q in ("Y", "dX"))
     assert as_faults(of_y, raised) == [(["shapes"], []), ([""], [])]
     assert as_faults(of_y, of_dx, raised) == [(["shapes"], []), (["shapes"], [""])]
+
+
+def slightly_wrong(quantity: str, row: str) -> Failure:
+    shown = Judgement(row, quantity, Verdict.WRONG, expected="33554433", actual="33554432")
+    return Failure(CASES[0], shown)
+
+
+@pytest.mark.parametrize("by_dtype", [True, False])
+def test_gradients_that_lack_bits_follow_from_a_y_of_another_dtype(*, by_dtype: bool) -> None:
+    """G is given in Y's dtype, so that no gradient has more bits; a missing tensor has no dtype."""
+    Y = Judgement("shapes", "Y", Verdict.WRONG, of_another_kind=by_dtype)
+    dX, dK = slightly_wrong("dX", "grad_input"), slightly_wrong("dK", "grad_weight")
+    found = as_faults(Failure(CASES[0], Y), dX, dK)
+    if by_dtype:
+        assert found == [(["shapes"], ["grad_input", "grad_weight"])]
+    else:
+        assert found == [(["shapes"], []), (["grad_input"], ["grad_weight"])]
