@@ -345,7 +345,7 @@ def odd_or_none(matrix: Array, kernel: Array) -> Array:
 
 
 class WithoutBackward:
-    """A layer that is only called."""
+    """A layer that has no backward pass."""
 
     def __init__(self, kernel_size: int) -> None:
         self.weights = np.ones((kernel_size, kernel_size))

@@ -67,6 +67,14 @@ STRANGERS = {
     "layers.py:StaticSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
     "layers.py:DynamicSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
     "arrays.py:Columns": (EXACT, "n_filters for out_channels"),
+    "arrays.py:WithoutBackward": (EXACT, "X as HW; K as (kh, kw)"),
+    "courses.py:ColumnLists": (EXACT, "c_in for in_channels"),
+    "courses.py:LastWindowAlone": (WRONG, "c_in for in_channels"),
+    "courses.py:Conv2D": (EXACT, "X as HWC; K as HWIO"),
+    "courses.py:DataLayer": (EXACT, "integers for padding, stride"),
+    "courses.py:InPlace": (WRONG, "'conv' for name"),
+    "courses.py:SameByWord": (WRONG, "SAME or VALID for padding"),
+    "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
 }
 # Of the wrong ones: how many faults each has, where it is not one.
 FAULTS = {
@@ -117,9 +125,9 @@ def test_what_reads_floats_whatever_lies_there_is_judged_in_float32() -> None:
     assert "float64 (NotImplementedError: it computes in float32" in str(report)
 
 
-def test_a_layer_that_is_only_called_is_told_what_it_lacks() -> None:
-    with pytest.raises(ValueError, match="which lacks a backward pass"):
-        load_target(f"{HERE}/arrays.py:WithoutBackward")
+def test_a_layer_that_is_only_called_is_forward_only() -> None:
+    target = load_target(f"{HERE}/courses.py:Conv2D")
+    assert target.forward_only
 
 
 def test_the_order_of_a_whole_kernel_may_be_fixed() -> None:
@@ -145,6 +153,13 @@ def test_what_is_known_of_a_stranger_travels_between_processes(name: str) -> Non
     target = load_target(f"{HERE / name}").described()
     travelled = wire.decoded(wire.encoded(target))
     assert (travelled.called_as, travelled.spelling) == (target.called_as, target.spelling)
+
+
+@pytest.mark.parametrize("name", ["SameByWord", "ColumnLists"])
+def test_what_a_layer_draws_when_it_is_made_or_built_is_no_change_of_its_call(name: str) -> None:
+    target = load_target(f"{HERE}/courses.py:{name}")
+    report = verify(target, checks="global_state", dtypes="float64", cases=10, seed=0, known=None)
+    assert report, str(report)
 
 
 def test_a_benchmarks_model_is_judged_at_its_own_sizes_first() -> None:

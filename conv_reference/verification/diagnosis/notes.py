@@ -41,6 +41,11 @@ def assumed(target: Target) -> Iterator[Note]:
         named = f"{target.operator.name} has no parameter of this name: {names}{no_bias}"
         said = f"left at its default, for {named}"
         yield Note(NoteKind.ASSUMED, said)
+    own = target.own
+    if own is not None and own.batch < target.own_batch:
+        cut = f"of its own batch of {target.own_batch} no more than {own.batch}"
+        said = f"not asked: {cut}, which is what a processor can be asked for"
+        yield Note(NoteKind.NOT_ASKED, said)
 
 
 def unoffered(target: Target) -> Iterator[Note]:

@@ -61,8 +61,10 @@ def benchmark_target(
         said = f"{type_name(error)}: {message_of(error)}"
         raise TargetError(f"cannot make {name!r} by {_MADE}() and {_GIVEN}(): {said}") from error
     target = as_target(made, name=name, operator=operator, convention=convention)
-    own = _geometry(target, given[0] if given else None)
-    return replace(target, own=own, spelling=_spelling(target.spelling))
+    X = given[0] if given else None
+    own = _geometry(target, X)
+    batch = len(X) if own is not None and isinstance(X, Tensor) else 0
+    return replace(target, own=own, own_batch=batch, spelling=_spelling(target.spelling))
 
 
 def _spelling(spelling: Spelling | None) -> Spelling | None:

@@ -28,10 +28,7 @@ from conv_reference.verification.target.signatures import (
     shown_signature,
 )
 from conv_reference.verification.target.strangers.by_trial import convention_by_trial, why_not
-from conv_reference.verification.target.strangers.numpy_layers import (
-    static_forward,
-    without_backward,
-)
+from conv_reference.verification.target.strangers.numpy_layers import static_forward
 from conv_reference.verification.target.target import Target
 
 
@@ -179,7 +176,7 @@ def _of_operator(implementation: Any, name: str, operator: Operator, *, line: bo
             f"function, {name}.{static}"
         )
     if inspect.isclass(implementation) or not callable(implementation):
-        lacks = lacking(implementation) or without_backward(implementation)
+        lacks = lacking(implementation)
         reason = f", which lacks {lacks}" if lacks else ""
         raise TargetError(
             f"cannot verify {name!r} of type {type(implementation).__name__}{reason}; {ACCEPTED}"

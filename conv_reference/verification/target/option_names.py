@@ -29,7 +29,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "output_channel", "num_out_channels", "n_out", "nout", "out_planes", "out_features",
             "nb_filters", "num_filters", "n_filters", "n_filter", "filters", "oup", "num_kernels",
             "channels_out", "out_feats", "depth", "n_kernels", "outch", "outchannel", "outchannels",
-            "output_c", "ch_out", "oc",
+            "output_c", "ch_out", "oc", "num_kernel",
         ),
         "kernel_size": (
             "kernel_size", "k", "ks", "kernel", "ksize", "k_size", "kernel_shape", "kernel_dim",
@@ -59,6 +59,9 @@ SIDES = (
 )
 #: What a layer is taken to do whose attributes do not say so.
 PLAIN: Mapping[str, int] = MappingProxyType({"stride": 1, "padding": 0, "dilation": 1, "groups": 1})
+# What a layer is called, and what it is called where it must be.
+LABELS = ("name", "label", "layer_name", "scope", "tag", "title")
+LABEL = "conv"
 # The sizes of one image, of a layer that makes its arrays for these.
 IMAGES = (
     "input_shape", "input_dim", "input_dims", "in_shape", "image_shape", "input_size", "x_dim",
@@ -72,13 +75,15 @@ BIASES = ("b", "bias", "biases", "B")
 # The methods of a layer over arrays.
 FORWARDS = (
     "forward", "forward_pass", "forward_propagate", "forward_propagation", "forward_prop", "fprop",
-    "__call__",
+    "feed_forward", "feedforward", "__call__",
 )  # fmt: skip
 BACKWARDS = (
     "backward", "backprop", "back_prop", "backpropagate", "bprop", "backward_pass",
     "back_propagate", "backward_propagate", "backward_propagation", "backward_prop",
     "back_propagation", "backpropagation",
 )  # fmt: skip
+# The methods that make a layer's arrays, given the shape of an input.
+BUILDERS = ("build", "init_params", "init_weights", "initialize")
 # What holds a function's options by their names: ``conv_param["stride"]``.
 DICTIONARIES = (
     "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",
@@ -98,6 +103,7 @@ class Named:
     names: Mapping[str, str]  # of conv2d's options: what they are called
     foreign: tuple[str, ...]  # those that are none of these, and stay at their defaults
     several: Mapping[str, tuple[str, ...]]  # the options that are several parameters, with these
+    labels: tuple[str, ...]  # those that must be given a name for what is called or made
 
     @property
     def integers(self) -> frozenset[str]:
@@ -132,16 +138,18 @@ def named(parameters: Sequence[inspect.Parameter], *, without: tuple[str, ...]) 
     several = {option: each for option, each in found.items() if option not in without}
     names = {option: ", ".join(each) for option, each in several.items()}
     taken = {name for each in several.values() for name in each}
-    foreign = []
+    foreign, labels = [], []
     for p in (p for p in parameters if p.name not in taken):
         option = _option(p, {*names, *without})
         if option is not None:
             names[option] = p.name
+        elif p.default is p.empty and p.name.lower() in LABELS:
+            labels.append(p.name)
         elif p.default is p.empty:
             raise TargetError(f"no parameter of conv2d is called {p.name}")
         else:
             foreign.append(p.name)
-    return Named(tuple(parameters), names, tuple(foreign), several)
+    return Named(tuple(parameters), names, tuple(foreign), several, tuple(labels))
 
 
 def _option(parameter: inspect.Parameter, taken: set[str]) -> str | None:

@@ -59,6 +59,7 @@ class StrangersSpelling:
     layer: LayerOfNames | None = None  # None for a function
     several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # see ``Stranger``
     sides: str = ""  # the order of four sides in one value of padding
+    labels: Mapping[str, str] = field(default_factory=dict)  # what it is called, by parameters
 
     def options(self, geometry: Geometry) -> dict[str, str]:
         """What it is given for a geometry, by its own names, but for the bias."""
@@ -89,7 +90,7 @@ class StrangersSpelling:
         named = {name: str(value) for name, value in given.items()}
         if self.layer is not None and self.layer.sides is not None:
             named |= dict(zip(self.layer.sides, map(str, geometry.kernel_size), strict=True))
-        return named
+        return {**self.labels, **named}
 
     def _sizes(self, geometry: Geometry) -> dict[str, str]:
         """What a constructor is given besides, by the names of conv2d."""

@@ -117,6 +117,7 @@ class Target:
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
     offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
+    own_batch: int = 0  # of a benchmark: the batch of its inputs, of which ``own`` may have less
     domain: Domain = EVERYWHERE  # outside of it nothing is tried
     padding_modes: tuple[Mode, ...] = ("zeros",)  # those that it supports
     # Called with the case that follows: so that it is known what killed the process.

@@ -12,6 +12,7 @@ from torch import Tensor
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D, OPTIONS
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.option_names import LABEL
 from conv_reference.verification.target.padding_modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
 from conv_reference.verification.target.strangers.attempt import (
@@ -120,6 +121,7 @@ def _spelling(own: Stranger, convention: Convention) -> StrangersSpelling | None
         apply=own.is_apply,
         same=own.word("SAME") if own.same_padding else "",
         valid=own.word("VALID") if own.same_padding else "",
+        labels=dict.fromkeys(own.labels, repr(LABEL)),
         layer=layer,
     )
 

@@ -17,6 +17,7 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.target import option_numbers
+from conv_reference.verification.target.option_names import LABEL
 from conv_reference.verification.target.padding_modes import WORD, given_mode
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 from conv_reference.verification.target.strangers.tensor_forms import (
@@ -120,6 +121,7 @@ class Convention:
         if own.sides:
             said.append(f"{', '.join(own.sides)} for kernel_size")
         said += [f"{name} for {option}" for option, name in own.names.items() if name != option]
+        said += [f"{LABEL!r} for {name}" for name in own.labels]
         said += [f"{own.backward} for the gradients"] if own.backward else []
         said += sorted(own.seen)
         return (*said, *(["the first of its results"] if self.several else []))

@@ -7,7 +7,7 @@ So what an array's strides or a write into it show, shows here as well. What tor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,8 +137,19 @@ def array(value: Tensor) -> Any:
     return found if _listener is None else found.view(_Heard)
 
 
+def is_nested(value: Any) -> bool:
+    """Whether it is a list of lists of numbers, as code without a library has its arrays."""
+    depth = 0
+    while isinstance(value, list) and value:
+        value, depth = value[0], depth + 1
+    return depth > 1 and isinstance(value, int | float | np.number)
+
+
 def tensor(value: Any) -> Any:
     """An array's memory as a tensor; what is no array stays what it is."""
+    if is_nested(value):
+        with suppress(ValueError):  # of lists of unequal lengths
+            value = np.array(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
         return value
     if any(stride < 0 for stride in value.strides) or not value.flags.writeable:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from conv_reference.verification.target.option_names import NAMES
-from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
+from conv_reference.verification.target.strangers.numpy_arrays import Passed, is_nested, lifted
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 
 _FORWARD, _BACKWARD = "forward", "backward"
@@ -39,7 +39,8 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
             shapes = [array.shape for array in (X, K, b) if array is not None]
             if backward is not None and isinstance(answer, tuple | list) and len(answer) == 2:
                 return Passed(answer[0], lambda G: order.sorted(backward(G, answer[1]), shapes))
-            first = answer[0] if isinstance(answer, tuple | list) and answer else answer
+            several = isinstance(answer, tuple | list) and answer and not is_nested(answer)
+            first = answer[0] if several else answer
             if backward is None or apart is None:
                 return Passed(first, None)
             options = own.named(settings)

@@ -9,15 +9,21 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.option_names import BACKWARDS, FORWARDS, NAMES
+from conv_reference.verification.target.option_names import (
+    BACKWARDS,
+    BUILDERS,
+    FORWARDS,
+    NAMES,
+)
 from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
 from conv_reference.verification.target.strangers.numpy_functions import Order
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger, constructed
@@ -29,14 +35,25 @@ _TRAINING = ("training", "train", "is_training")  # so that what a backward pass
 
 
 def is_numpy_layer(implementation: Any) -> bool:
-    """Whether it is a class of somebody's with a forward and a backward pass, and no tensors."""
-    if not inspect.isclass(implementation):
+    """Whether it is a class of somebody's with a forward pass, and no tensors.
+
+    Without a backward pass it is one where its constructor takes the sizes of a convolution.
+    """
+    if not inspect.isclass(implementation) or static_forward(implementation):
         return False
     if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
         return False
-    if static_forward(implementation):
+    if _method(implementation, FORWARDS) is None:
         return False
-    return all(_method(implementation, names) is not None for names in (FORWARDS, BACKWARDS))
+    return _method(implementation, BACKWARDS) is not None or _is_of_sizes(implementation)
+
+
+def _is_of_sizes(layer: type) -> bool:
+    try:
+        constructed(layer)
+    except TargetError:
+        return False
+    return True
 
 
 def static_forward(implementation: Any) -> str:
@@ -47,13 +64,6 @@ def static_forward(implementation: Any) -> str:
         return ""
     found = (n for n in FORWARDS if isinstance(implementation.__dict__.get(n), staticmethod))
     return next(found, "")
-
-
-def without_backward(implementation: Any) -> str:
-    """What a class with a forward pass alone lacks; empty where it is no such class."""
-    if not inspect.isclass(implementation) or _method(implementation, FORWARDS) is None:
-        return ""
-    return "a backward pass" if _method(implementation, BACKWARDS) is None else ""
 
 
 def _method(layer: Any, names: tuple[str, ...]) -> Any:
@@ -67,48 +77,51 @@ def _method(layer: Any, names: tuple[str, ...]) -> Any:
 def numpy_layer(layer: type) -> Stranger:
     """The class as a stranger: an object is made for each call, its arrays replaced.
 
+    Without a backward pass it is forward only.
+
     Raises:
         TargetError: when its constructor must be given what is no size of a convolution.
     """
     own = constructed(layer)
-    rate, order = _rate(layer), Order()
+    has_backward = _method(layer, BACKWARDS) is not None
+    rate, order = _rate(layer) if has_backward else None, Order()
     seen: set[str] = set()
 
     def bound(settings: Mapping[str, Any]) -> Bound:
-        make = _quietly(own.made(settings))
+        make = own.made(settings)
         if not own.arrays:
-            make()  # what cannot be constructed is reported before a call
+            with _quietly():
+                make()  # what cannot be constructed is reported before a call
 
         def run(X: Any, K: Any, b: Any) -> Passed:
-            made = make(**dict(zip(own.arrays, (K, b), strict=False)))
-            one = _Run(made, X, K, b, rate, order)
+            made = partial(make, **dict(zip(own.arrays, (K, b), strict=False)))
+            with _quietly():
+                layer = _with_its_kernel(made, X, K)
+            one = _Run(layer, K, b, rate, order)
             if one.is_biased_by_position:
                 seen.add(_BY_POSITION)
             return one.passed(X)
 
-        return lifted(run, has_backward=True)
+        return lifted(run, has_backward=has_backward)
 
     return replace(
         own.stranger,
         bound=bound,
         over_arrays=True,
         dtype=torch.float64,
-        has_backward=True,
+        has_backward=has_backward,
         seen=seen,
     )
 
 
-def _quietly(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Make it and leave numpy's random state alone: an object is made for each call."""
-
-    def made(**arrays: Any) -> Any:
-        before = np.random.get_state()
-        try:
-            return make(**arrays)
-        finally:
-            np.random.set_state(before)
-
-    return made
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Leave numpy's random state alone: an object is made for each call."""
+    before = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
 
 
 def _rate(layer: Any) -> str | None:
@@ -159,18 +172,54 @@ def places(holder: Any, depth: int = 2, before: str = "") -> Iterator[Place]:
             yield from places(value, depth - 1, f"{name}.")
 
 
+def _with_its_kernel(make: Callable[[], Any], X: Any, K: Any) -> Any:
+    """An object that has its kernel; the last, where none has.
+
+    It may be made with the object, for the shape of an input, with its batch or without, or at the
+    first call.
+    """
+
+    def built(shape: tuple[int, ...], layer: Any) -> None:
+        build = _method(layer, BUILDERS)
+        if build is not None:
+            build(shape)
+
+    steps: tuple[Callable[[Any], Any], ...] = (
+        lambda _: None,
+        partial(built, X.shape),
+        partial(built, X.shape[1:]),
+        lambda layer: _forward(layer, X),
+    )
+    for step in steps:
+        layer = make()
+        with suppress(Exception):
+            step(layer)
+        if _kernel_of(layer, K.shape)[1] is not None:
+            break
+    return layer
+
+
+def _kernel_of(layer: Any, shape: tuple[int, ...]) -> tuple[list[Place], Place | None]:
+    """The arrays that it holds, and that which is its kernel."""
+    found = list(places(layer))
+    meant = (p for p in found if p.array.shape == shape and not _is_gradient(p.name))
+    return found, next(meant, None)
+
+
+def _forward(layer: Any, X: Any) -> Any:
+    forward = _method(layer, FORWARDS)
+    given = {name: True for name in _TRAINING if name in inspect.signature(forward).parameters}
+    return forward(X, **given)
+
+
 class _Run:
     """One object, its kernel and bias replaced, and one pass through it."""
 
-    def __init__(self, layer: Any, X: Any, K: Any, b: Any, rate: str | None, order: Order) -> None:
+    def __init__(self, layer: Any, K: Any, b: Any, rate: str | None, order: Order) -> None:
         self._layer, self._rate, self._order = layer, rate, order
         if rate is not None:  # its step may be taken in place, in arrays that are its own
             K, b = K.copy(), None if b is None else b.copy()
-        found, self._kernel = self._looked_for(K.shape)
-        if self._kernel is None:  # it may be made at the first call, when the input is known
-            with suppress(Exception):
-                self.passed(X)
-            found, self._kernel = self._looked_for(K.shape)
+        found, self._kernel = _kernel_of(layer, K.shape)
         if self._kernel is None:
             shapes = ", ".join(str(p.array.shape) for p in found)
             raise TargetError(
@@ -188,16 +237,9 @@ class _Run:
             self._b = b[:, None, None] + np.zeros(shape, b.dtype) if spread else b.reshape(shape)
             _replace(found, self._bias, self._b)
 
-    def _looked_for(self, shape: tuple[int, ...]) -> tuple[list[Place], Place | None]:
-        found = list(places(self._layer))
-        meant = (p for p in found if p.array.shape == shape and not _is_gradient(p.name))
-        return found, next(meant, None)
-
     def passed(self, X: Any) -> Passed:
         """Y, and the backward pass, whose gradients are looked for in the object."""
-        forward = _method(self._layer, FORWARDS)
-        given = {name: True for name in _TRAINING if name in inspect.signature(forward).parameters}
-        return Passed(forward(X, **given), lambda G: self._gradients(X, G))
+        return Passed(_forward(self._layer, X), lambda G: self._gradients(X, G))
 
     def _gradients(self, X: Any, G: Any) -> list[Any]:
         before = [None if array is None else array.copy() for array in (self._K, self._b)]

@@ -27,6 +27,7 @@ from conv_reference.verification.target.option_names import (
     IMAGES,
     KERNELS,
     KEYS,
+    LABEL,
     NAMES,
     PLANES,
     SIDES,
@@ -69,6 +70,7 @@ class Stranger:
     is_layer: bool = False
     sides: tuple[str, str] | None = None  # of a layer: parameters for a kernel's height and width
     foreign: tuple[str, ...] = ()  # parameters that stay at their defaults
+    labels: tuple[str, ...] = ()  # parameters that are given a name for it
     # Of an instance: the fields of Geometry that are settled, if its kernel has this form.
     fixed: Callable[[WeightForm], Mapping[str, Any] | None] | None = None
     # Of an instance that does not declare them: an option, and what it is taken to be.
@@ -137,6 +139,7 @@ class _Function:
     parameters: tuple[inspect.Parameter, ...]  # behind X and K
     names: Mapping[str, str]  # of conv2d's options, without those in the dictionary
     several: Mapping[str, tuple[str, ...]]  # the options that are several parameters
+    labels: tuple[str, ...]  # the parameters that must be given a name for it
     dictionary: str | None  # the parameter that takes options by their names
     by_position: bool
     read: set[str]  # keys of the dictionary that were requested so far
@@ -156,7 +159,9 @@ class _Function:
     def _given(self, settings: Mapping[str, Any], b: Tensor | None) -> dict[str, Any]:
         """What it is given behind X and K, by the names of its parameters."""
         names = self.names
-        given = option_numbers.named(names, self.several, settings)
+        given = option_numbers.named(names, self.several, settings) | dict.fromkeys(
+            self.labels, LABEL
+        )
         if "bias" in names and not (b is None and self._has_default(names["bias"])):
             given[names["bias"]] = b
         if self.dictionary is not None:
@@ -183,7 +188,7 @@ def _function(function: Callable[..., Any]) -> Stranger:
     by_position = is_apply or any(p.kind is p.POSITIONAL_ONLY for p in rest)
     held = {} if dictionary is None else _held(dictionary, own.names)
     called = _Function(
-        function, tuple(every), own.names, own.several, dictionary, by_position, set()
+        function, tuple(every), own.names, own.several, own.labels, dictionary, by_position, set()
     )
     return Stranger(
         called.bound,
@@ -192,6 +197,7 @@ def _function(function: Callable[..., Any]) -> Stranger:
         own.integers,
         own.defaults,
         foreign=own.foreign,
+        labels=own.labels,
         positional=tuple((p.name, _default(p)) for p in rest) if by_position else (),
         in_dictionary=frozenset(held),
         options_read=called.options_read,
@@ -263,6 +269,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
 
     def made(settings: Mapping[str, Any]) -> Callable[..., Any]:
         given = option_numbers.named(names, taken.several, settings)
+        given |= dict.fromkeys(taken.labels, LABEL)
         if sides is not None:
             size = settings["kernel_size"]
             given |= dict(zip(sides, (size, size) if isinstance(size, int) else size, strict=True))
@@ -282,6 +289,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
             sides=sides,
             image=image is not None,
             foreign=taken.foreign,
+            labels=taken.labels,
         ),
         made,
         arrays,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.loading import load_target
 
@@ -56,3 +57,11 @@ def test_what_cannot_be_made_says_why_in_one_line(tmp_path: Path) -> None:
     assert made == f"cannot make {name!r} by get_init_inputs() and get_inputs()"
     assert why.startswith("TypeError: ")
     assert "'size'" in why
+
+
+def test_a_batch_that_is_cut_is_told_in_the_report(tmp_path: Path) -> None:
+    filling = BENCHMARK.replace("torch.zeros(2, 3, 5, 6)", "torch.empty(64, 3, 512, 512)")
+    said = "of its own batch of 64 no more than 4, which is what a processor can be asked for"
+    for text, is_told in ((filling, True), (BENCHMARK, False)):
+        target = load_target(written(tmp_path, text))
+        assert any(said in str(note) for note in notes.assumed(target)) is is_told
