@@ -118,7 +118,8 @@ def _entries(group: str, source: str) -> Iterator[Entry]:
             assert isinstance(decorator, ast.Call)
             on_request = any(
                 keyword.arg == "sample" and ast.unparse(keyword.value) == "Sample.REQUEST"
-                for keyword in decorator.keywords
+                for traits in decorator.keywords
+                for keyword in (traits.value.keywords if isinstance(traits.value, ast.Call) else ())
             )
             for row in _rows(decorator.args, values):
                 name, asserts, why, fault = _words(row, values)
