@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Each is told from the others by the colour-blind, and from white and near-black by everyone.
+# The colour-blind can distinguish each from the others, and all from white and near-black.
 COLOURS = ("#2f7fd1", "#c8701a", "#2f9463", "#a064c8", "#d0505f")
 GREY = "#8a8f98"
 

@@ -1,8 +1,8 @@
 """The side that judges: it holds the oracle, and has never run the target.
 
 The verdicts of a run come from the processes in which the target runs, and a target can turn
-them, by a trick or by carelessness. So of those that passed some hundred, chosen after the fact,
-are asked once more, of a process that knows nothing of verdicts, on memory without the engine's
+them, by a trick or by carelessness. So some hundred of those that passed, chosen after the fact,
+are run once more, by a process that knows nothing of verdicts, on memory without the engine's
 marks; what comes back is bytes.
 """
 

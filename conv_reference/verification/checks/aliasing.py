@@ -75,7 +75,7 @@ def memory(trial: Trial) -> Iterator[Judgement]:
 
 def _in_modes(trial: Trial) -> Iterator[Judgement]:
     """The same in the modes of use: buffers are reused first of all where no graph is made."""
-    modes = [mode for mode in modes_of(trial) if mode is not TRAINING]  # which was asked above
+    modes = [mode for mode in modes_of(trial) if mode is not TRAINING]  # which was checked above
     with each_asked() as one:
         for mode in trial.some(modes, "mode"):
             with one():

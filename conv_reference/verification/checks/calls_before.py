@@ -95,7 +95,7 @@ def _in_another_dtype(trial: Trial) -> Trial | None:
 
 
 def _of(trial: Trial, geometry: Geometry) -> Trial | None:
-    """The same on another geometry; None where the target is not asked, or no integer is exact."""
+    """The same on another geometry; None where it cannot be put, or no integer is exact."""
     other = replace(trial, case=replace(trial.case, geometry=geometry))
     return other if trial.target.can_be_asked(geometry) and other.has_room else None
 

@@ -111,7 +111,7 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
     traits=Traits(sample=Sample.FEW, cannot=_no_layer, concerns=lambda target: target.is_module),
 )
 def copied_layer(trial: Trial) -> Iterator[Judgement]:
-    """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not asked."""
+    """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not checked."""
     call = trial.call(requires_grad="")
     assert call.layer is not None  # or the check is unsupported
     for how, copied in (("copied", copy.deepcopy), ("pickled and loaded", _pickled)):

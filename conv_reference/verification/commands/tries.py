@@ -21,7 +21,7 @@ from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.processes import Processes, cheapest
 
 _MOST_LEFT = 3  # statements of a file that are named
-_SOON = 2.0  # seconds, after which is said what takes longer
+_SOON = 2.0  # seconds, after which a line says what takes longer
 _LOST = "lost"  # the verdict on what ended its process, or hung
 EXAMPLES = """\
 examples:

@@ -109,7 +109,7 @@ def _load(own: NoTarget, asked: Asked) -> tuple[ModuleType, Sequence[LeftOut]]:
     if asked.file.endswith(".py") and Path(asked.file).is_file():
         try:
             return executed(Path(asked.file), begins, asked.without)
-        except (SyntaxError, ValueError):  # it is no Python: said as of any import
+        except (SyntaxError, ValueError):  # it is no Python: refused as any import is
             pass
     own.about_to(At("its import", _IMPORT))
     return load_module(asked.file), ()

@@ -91,7 +91,7 @@ def _one(
     *,
     again: bool,
 ) -> int:
-    """The status of one run; of one that cannot be carried out the reason is said."""
+    """The status of one run; of one that cannot be carried out the reason is printed."""
     try:
         with _given_up_where(lambda: _has_changed(source, seen)):
             return once(arguments, again=again)

@@ -64,7 +64,7 @@ class Run:
     seed: int
     seconds: float | None
     bits: Bits | None
-    cells: Mapping[str, Cell]  # by group; a group that is not there was not asked
+    cells: Mapping[str, Cell]  # by group; a group that is not there was not put to it
     findings: tuple[Found, ...]  # one for each cause
 
 

@@ -57,7 +57,7 @@ def passed(runs: Sequence[Run]) -> bool:
 
 
 def _groups(runs: Sequence[Run]) -> list[str]:
-    """Those that anybody was asked, in the catalogue's order."""
+    """The groups that were put to any framework, in the catalogue's order."""
     asked = {group for run in runs for group in run.cells}
     named = dict.fromkeys(entry.group for entry in catalogue.entries())
     return [*filter(asked.__contains__, named), *sorted(asked - {*named})]

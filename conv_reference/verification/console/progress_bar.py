@@ -41,7 +41,7 @@ class Status:
     planned: Callable[[int], None] = lambda _: None
     thing: str = "case"  # what is counted
     say: Callable[[str], None] = lambda _: None  # a line, at once
-    hears: bool = True  # whether what is wrong is said before the report
+    hears: bool = True  # whether what is wrong is reported before the report
     deadline: float | None = None  # of ``time.monotonic``, when what is done now ends at the latest
 
     def hear(self, said: str) -> None:

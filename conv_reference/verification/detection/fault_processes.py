@@ -34,12 +34,12 @@ def each_apart(
 ) -> Iterator[Answer]:
     """The answers as they come, each of a process that ends with it.
 
-    A process that ends before its answer takes those beside it along. They are asked again, and
+    A process that ends before its answer takes those beside it along. They are run again, and
     those among which it was each alone: what ends its process even so is lost, and nothing else.
 
     Args:
-        question: of a module's top level, as what it is asked.
-        items: what it is asked, one by one.
+        question: a function at the top level of a module, as its items are.
+        items: what the function is called with, one by one.
         workers: how many processes at a time.
         lost: the answer in place of the one whose process ended, of the item and the reason.
         needed: modules that are imported once for all of them, where processes can be forked.

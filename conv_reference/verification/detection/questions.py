@@ -1,4 +1,4 @@
-"""What a process of its own is asked: plain data in, plain data out.
+"""What is run in a process of its own: plain data in, plain data out.
 
 Whatever is raised there is the answer to this question alone: the other answers are not lost.
 """

@@ -267,7 +267,7 @@ def _numbered_by_place(
 ) -> list[tuple[Failure, Finding]]:
     """In other rows than the certificate's, what fails in several quantities on one case is one.
 
-    There a case is asked for many, of which one fault breaks more than one.
+    There one case requests many quantities, and one fault breaks more than one of them.
     """
     numbers: dict[tuple[object, ...], int] = {}
     numbered = []

@@ -11,7 +11,7 @@ from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
 
-_MOST_PRODUCTS = 100_000  # of a case that is asked again many times
+_MOST_PRODUCTS = 100_000  # of a case that is run again many times
 _SLIGHT = 2.0**-6  # relative to what it should be
 Condition = Callable[[Failure], bool]  # whether a failure is a fault of its own
 
@@ -83,9 +83,9 @@ def size(failure: Failure) -> tuple[bool, int, int]:
 
 
 def few_of(failures: Iterable[Failure]) -> list[Failure]:
-    """The smallest, one of middle size and the largest that is asked again in a moment.
+    """The smallest, one of middle size and the largest that is run again in a moment.
 
-    Of one kind may be several faults: what is said of all of them holds of small and of large ones.
+    A kind may have several faults: what holds of all of them holds of small and of large cases.
     """
     by_size = sorted(failures, key=size)
     held = [f for f in by_size if products(f.case) <= _MOST_PRODUCTS] or by_size[:1]

@@ -1,4 +1,4 @@
-"""What a target does not look like that raises alike, whatever it is asked for."""
+"""What a target does not look like that raises alike, whatever is requested."""
 
 from __future__ import annotations
 

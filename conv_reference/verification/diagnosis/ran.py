@@ -21,7 +21,7 @@ from conv_reference.verification.target.lines import Line, Written, watched
 from conv_reference.verification.target.target import Target
 
 _MOST_STRETCHES = 6  # of a file that are listed
-_FAILING, _PASSING = 40, 160  # cases that are asked again
+_FAILING, _PASSING = 40, 160  # cases that are run again
 _FEWEST = 2  # failing cases: what a single one runs may be its size's
 _LONGEST = 60  # characters of a line that is shown
 _SHOWN_BY_ITSELF = {"extra_repr"}  # what torch calls to print a layer
@@ -97,9 +97,9 @@ def only_failing(failing: Collection[Case], passing: Collection[Case], bench: Be
     """One sentence: a line that all failing cases run, and none that passes.
 
     Args:
-        failing: cases that failed in one way; of many a sample is asked again.
+        failing: cases that failed in one way; of many a sample is run again.
         passing: cases that could have.
-        bench: where they are asked.
+        bench: where they are run again.
 
     Returns:
         Empty where there is no such line, or the target has no Python of its own.

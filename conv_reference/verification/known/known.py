@@ -177,7 +177,7 @@ def first_match(defects: Sequence[Defect], case: Case, judgement: Judgement) -> 
     return next((defect for defect in defects if defect.matches(case, judgement)), None)
 
 
-@cache  # asked of each case of a run
+@cache  # called for each case of a run
 def _reports(check: str, rows: tuple[str, ...]) -> bool:
     """Whether the check has one of the rows."""
     known = all_checks()

@@ -162,7 +162,7 @@ def _mirrored(op: ast.cmpop) -> Any:
 
 
 def _value(node: ast.expr, sizes: dict[str, int]) -> int | None:
-    if isinstance(node, ast.Name) and node.id in sizes:  # as most are, asked by the thousand
+    if isinstance(node, ast.Name) and node.id in sizes:  # as most are, and there are thousands
         return sizes[node.id]
     try:
         return evaluate(ast.unparse(node), sizes)

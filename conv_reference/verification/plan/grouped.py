@@ -20,7 +20,7 @@ from conv_reference.verification.target.target import Target
 
 QUESTIONS = 10  # on each geometry
 LESS_MODES = 4  # times fewer cases of modes: each is a few programs of its own
-_FIRST = 100  # certificates, before which no mode is asked
+_FIRST = 100  # certificates, before which no mode is put
 _FEW = 2  # cases of each mode, before the other certificates
 
 

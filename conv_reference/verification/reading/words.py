@@ -61,7 +61,7 @@ class Words:
     integers: frozenset[str] | None = None
     padding: str | None = None  # the order of four sides in one value
     kernel_size: str | None = None  # its whole shape in this order
-    # "none": a target that is forward only, of which no gradient is asked.
+    # "none": a target that is forward only, of which no gradient is requested.
     backward: str | None = None
     text: str = field(default="", compare=False)  # as it was given
 

@@ -14,7 +14,7 @@ _MOST_IN_PART = 6  # checks that are named of those that a reason keeps from som
 
 
 def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
-    """What was not checked and why: a reason, and the checks that it keeps from being asked.
+    """What was not checked and why: a reason, and the checks that are not put because of it.
 
     Where a check was refused some of its cases alone, the reason says how many of how many; of
     many such checks the first are named.

@@ -83,7 +83,7 @@ def table(report: Report, *, fold: bool = False) -> Table:
 
     Args:
         report: whose checks they are.
-        fold: whether those that are exact in every dtype that they were asked in are one line,
+        fold: whether those that are exact in every dtype that they were put in are one line,
             the last, which has the weakest of their bounds; and those that fail by what others
             show, one before it.
     """
@@ -161,7 +161,7 @@ def _fails_alone(cells: Sequence[Cell]) -> bool:
 
 
 def _without_exact(whole: Table, report: Report) -> Table:
-    """The rows that are exact in every dtype that they were asked in as one."""
+    """The rows that are exact in every dtype that they were put in as one."""
     exact = [row for row in whole.rows if {cell.verdict for cell in row[1]} - {""} == {"exact"}]
     if len(exact) < 2:
         return whole

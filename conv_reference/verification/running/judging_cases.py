@@ -74,13 +74,13 @@ def judged(
 
     Args:
         plan: what is put.
-        request: its time limit; of a single case or geometry every question is asked.
+        request: its time limit; a single case or geometry is put with every question.
         backend: where the target runs.
         settings: of the run.
         spared: defects whose cases are left out of all rounds but the first, for they would crash.
         progress: what follows the run.
         on_result: called with each case and what came of it, as it comes.
-        kept: the run in a store: what is there already is not asked again.
+        kept: the run in a store: what is there already is not run again.
     """
     clock = Clock(backend, request.time_limit, strict=request.is_strict_limit, progress=progress)
     # What fails is taken apart with all questions.
@@ -114,7 +114,7 @@ def judged(
 
 @dataclass
 class _Start:
-    """The first results of a run: whether the target throws one thing, whatever it is asked for."""
+    """The first results of a run: whether the target throws one thing, whatever is requested."""
 
     first: tuple[Case, Judgement] | None = None
     count: int = 0

@@ -175,7 +175,7 @@ def swept(
         settings: of the run.
         deadline: of ``time.monotonic``, after which no further part is begun.
         progress: called with how many geometries are judged, of how many.
-        kept: the run in a store: the parts that are there already are not asked again.
+        kept: the run in a store: the parts that are there already are not run again.
     """
     found = Swept(limited.count(limits))
     waiting = limited.parts(limits)

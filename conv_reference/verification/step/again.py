@@ -1,4 +1,4 @@
-"""A call asked once more: on other numbers, or with another of the device's settings."""
+"""A call made once more: on other numbers, or with another of the device's settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conv_reference.verification.step.rounded import as_if
 
 @dataclass(frozen=True)
 class Again:
-    """One call at the dispatcher, with what it is to be asked on."""
+    """One call at the dispatcher, with what it takes to make it once more."""
 
     call: Dispatched  # as it was dispatched
     operator: Callable[..., Any]

@@ -1,4 +1,4 @@
-"""A call asked over impulses: each sum at one place has at most one product.
+"""A call repeated over impulses: each sum at one place has at most one product.
 
 Beside a long sum a lost thousandth looks like the rounding of a transform, which may err by its
 growth of the greatest sum of absolute products. Over impulses that sum is one product.
@@ -26,7 +26,7 @@ def over_impulses(
 
     Args:
         again: the call.
-        answer: that is asked for once more, as it was over other numbers.
+        answer: the one that is computed once more.
         place: a pixel or tap of it; () of a bias.
         seed: of the numbers.
 

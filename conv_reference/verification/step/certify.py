@@ -40,7 +40,7 @@ def certify(
         model: whose modules' names the rows carry; without one they are numbered.
         every: of so many optimizer steps one is judged, the first included; at least 1.
         sample: the share of the calls that are judged, above 0, at most 1.
-        replayed: whether each kind of call is asked once more over integers.
+        replayed: whether each kind of call is repeated over integers.
         allowed_bits: the precision that is allowed in place of the dtype's, as of TF32 (10), 1..53.
         seed: of the weights of the combinations, of the integers and of the sample; 0..2**62.
 

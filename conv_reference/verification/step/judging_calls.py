@@ -139,7 +139,7 @@ class Judge:
     def _over_integers(
         self, call: Dispatched, row: Row, operator: Any, args: tuple[Any, ...]
     ) -> bool:
-        """Whether it was asked over integers, as the first of its kind is."""
+        """Whether it was repeated over integers, as the first of its kind is."""
         kind = (row.name, *key(call, args))
         if kind in self._replayed:
             return False

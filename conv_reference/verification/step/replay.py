@@ -1,4 +1,4 @@
-"""A dispatched call, asked once more over integers: there a direct algorithm has one answer.
+"""A dispatched call, repeated over integers: there a direct algorithm has one answer.
 
 Same operator, geometry, strides, dtype and device; the operands are the judge's. The equations then
 hold to the bit, or show where they do not.

@@ -86,7 +86,7 @@ def _spelling(
 ) -> FunctionSpelling | None:
     """By name where that says more: a full list in the usual order needs no names."""
     ours = tuple(name for name in parameters if name in known)
-    keywords = [name for name in keywords if name != WORD]  # said where it is not zeros
+    keywords = [name for name in keywords if name != WORD]  # named where it is not zeros
     apply = inspect.isclass(getattr(function, "__self__", None))
     if ours == known and ours == tuple(parameters):
         return FunctionSpelling(by_position=ours, apply=apply)

@@ -29,7 +29,7 @@ def judged_raised(
     Args:
         row: of the report.
         raised: what was thrown.
-        transform: whether it was asked through a transform of torch's, or a compiler: what only
+        transform: whether it was called through a transform of torch's, or a compiler: what only
             raises there is silently wrong nowhere, and so not judged there.
         refused: whether it is a refusal on purpose, see ``refused``.
     """

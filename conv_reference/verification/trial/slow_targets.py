@@ -23,7 +23,7 @@ _seen: dict[tuple[Callable[..., Any], torch.dtype, str], bool] = {}
 
 
 def is_slow(trial: Trial, probe: str) -> bool:
-    """Whether a small part of the size already takes long; a target is asked once in a process.
+    """Whether a small part of the size already takes long; a target is measured once in a process.
 
     Args:
         trial: of the large size.

@@ -53,7 +53,7 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
     """Around every call into foreign code: what it throws is an observation, not our fault.
 
     Args:
-        quantity: what was asked for, for the report.
+        quantity: what was requested, for the report.
 
     Raises:
         TargetRaised: in place of whatever was thrown, ``SystemExit`` and what else is no

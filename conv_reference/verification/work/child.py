@@ -215,7 +215,7 @@ class Child:
 
 
 def last_words(said: str) -> str:
-    r"""What a process said last, in one line; of a library that prints its stack, what is above it.
+    r"""What a process wrote last, in one line; of a library that prints its stack, what is above.
 
     >>> last_words("dot.cc:7] Check failed: n > 0\n*** Check failure stack trace: ***\n @ 0x7f f()")
     'dot.cc:7] Check failed: n > 0'

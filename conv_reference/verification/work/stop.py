@@ -1,4 +1,4 @@
-"""An interrupt when there are results: what is known by then is kept, and nothing more asked.
+"""An interrupt when there are results: what is known by then is kept, and no further case is put.
 
 An interrupt that is raised wherever the code happens to be would cost all that was found. So the
 first is noted, and raised only where the target is waited for; the second ends the run at once.

@@ -45,7 +45,7 @@ def differences(failure: Failure, alike: Iterable[Failure], bench: Bench) -> tup
     Args:
         failure: on the case that is shown.
         alike: the failures of its kind, as they were met.
-        bench: what is asked.
+        bench: what runs cases again.
     """
     judgement = failure.judgement
     quantity = judgement.quantity_name

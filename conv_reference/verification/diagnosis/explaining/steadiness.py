@@ -25,7 +25,7 @@ class Changes:
 
 
 def unsteady(trial: Trial, quantity: str) -> Changes | None:
-    """How the answer changes, or is right when asked again.
+    """How the answer changes from call to call, or that it is right in another one.
 
     Args:
         trial: on which the quantity was wrong.

@@ -51,7 +51,7 @@ def switched(failure: Failure, bench: Bench) -> str:
 
     Args:
         failure: of the case that is shown.
-        bench: the target, which is asked again.
+        bench: where the target is run again.
     """
     judgement, kind = failure.judgement, torch.device(bench.settings.device).type
     if kind != "cuda" or judgement.verdict == Verdict.CRASHED:

@@ -1,7 +1,7 @@
 """Where a failure begins and ends around the smallest case: each size moved up and down alone.
 
 What failing cases have in common needs many of them, and blurs the edge. Here the target itself is
-asked on both sides of it.
+run on both sides of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.trial.layouts import lay_out
 
 _MOST = 6  # conditions that are named: with more, nothing stands out
-_USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)  # of a contiguous operand, asked at first
+_USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)  # of a contiguous operand, tried first
 
 
 def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
@@ -32,7 +32,7 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
 
     Args:
         shown: the failure on its smallest case.
-        bench: what is asked.
+        bench: what runs cases again.
         is_own: whether a failure of the same kind is a fault of its own.
 
     Returns:

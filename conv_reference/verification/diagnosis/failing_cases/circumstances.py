@@ -185,8 +185,8 @@ def _conditions(case: Case) -> Iterator[str]:
     yield from _of_sizes(case.geometry)
 
 
-# Thousands of cases have few sizes, and several findings are told of the same cases: what is said
-# of a size, and of a geometry, is put into words once.
+# Thousands of cases have few sizes, and several findings are about the same cases: each size, and
+# each geometry, is put into words once.
 @lru_cache(maxsize=2**13)
 def _of_sizes(geometry: Geometry) -> tuple[str, ...]:
     size = sizes_of(geometry)

@@ -1,4 +1,4 @@
-"""The smallest case that still shows a failure, asked of the target step by step."""
+"""The smallest case that still shows a failure: the target is run on smaller ones, step by step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def minimal(
 
     Args:
         failure: as it was met.
-        bench: what is asked.
+        bench: what runs cases again.
         elsewhere: the smallest case of the same failure in another dtype.
         is_own: whether a failure of the same kind is a fault of its own, on a smaller case, too.
     """

@@ -1,4 +1,4 @@
-"""Between which sizes a case fails: each is moved up and down alone, and the target asked."""
+"""Between which sizes a case fails: each is moved up and down alone, and the target run."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def filed_by_layouts(found: Sequence[Found], bench: Bench) -> list[Found]:
 
     Args:
         found: the failure on the smallest case, and the finding, in their order.
-        bench: with no time left, nothing is asked.
+        bench: with no time left, nothing is run.
     """
     first: dict[int, Failure] = {}
     for failure, finding in found:

@@ -27,7 +27,7 @@ def own_gradients(target: Target, case: Case, settings: Settings) -> frozenset[s
 
     Args:
         target: the implementation.
-        case: in which the gradients are asked for; dense, or little is shown.
+        case: that requests the gradients; a dense one, or little is shown.
         settings: of the run.
     """
     trial = settings.trial(target, case)

@@ -1,7 +1,7 @@
 """A target that answers one question now rightly and now wrongly: what else follows from that.
 
 It keeps something between calls, reads memory that was never written, or leaves it to chance. Then
-nearly every row shows it, and each of a failing case's certificates, asked once, may be right.
+nearly every row shows it, and each of a failing case's certificates, run once, may be right.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def behind_changes(
 ) -> dict[Failure, Failure]:
     """What failures follow from, of a target whose answers change.
 
-    Each is asked its certificates in turn, over other numbers each time: what keeps an answer of
+    The certificates of each are run in turn, over other numbers each time: what keeps an answer of
     an earlier call shows it then, and so does what few numbers show. Where the certificate's own
     failures come and go, they are run more often; and what no certificate explains follows where
     its own case, too, comes out right now and then.

@@ -75,7 +75,7 @@ def _questions(kind: Kind, groups: Groups) -> dict[_Question, str]:
 
 
 def _answers(questions: dict[_Question, str], bench: Bench) -> dict[_Question, bool]:
-    """Whether each is of what is kept, asked under its setting."""
+    """Whether each is of what is kept, run under its setting."""
     found: dict[_Question, bool] = {}
     for setting in dict.fromkeys(questions.values()):
         few = [question for question, own in questions.items() if own == setting]
@@ -91,7 +91,7 @@ def _shown_alone(faults: Sequence[Fault], groups: Groups, bench: Bench) -> list[
     """A kind of failure that a process shows which does nothing else; none where none does.
 
     The certificate of a case shows what an earlier one left behind. So the rows that fail because
-    of it are asked, too, on the smallest case. What is said of a number is understood the soonest.
+    of it are run, too, on the smallest case. A wrong number is understood the soonest.
     """
     first = faults[0].kinds[0]
     smallest = min(groups[first].failures, key=size)
@@ -176,7 +176,7 @@ def is_of_what_is_kept(target: Target, question: _Question, settings: Settings) 
 def _fails(target: Target, case: Case, row: str, settings: Settings) -> bool:
     """Whether it does, if not at once, then where calls on other numbers came before all else.
 
-    What is kept may be the right answer of the first time that it was asked this.
+    The answer that is kept may be that of the first call with these operands, and right.
     """
     if _verdicts(target, case, row, settings) & FOUND:
         return True

@@ -32,7 +32,7 @@ def filed_under_what_larger_images_show(found: Sequence[Found], bench: Bench) ->
 
     Args:
         found: the failure on the smallest case, and the finding, in their order.
-        bench: with no time left, nothing is asked.
+        bench: with no time left, nothing is run.
     """
     told: dict[Kind, int] = {}
     raising: dict[int, Failure] = {}

@@ -48,7 +48,7 @@ def behind_own_operands(
         failures: on whose cases no certificate fails.
         first: those of the certificate, of which the smallest of a kind stands for it.
         explains: whether one judgement may be the cause of another.
-        bench: what is asked.
+        bench: what runs cases again.
     """
     smallest: dict[Kind, Failure] = {}
     for failure in sorted(first, key=size):
@@ -58,7 +58,7 @@ def behind_own_operands(
         for f in smallest.values()
         if f.judgement.verdict == Verdict.WRONG
     }
-    # What was met under a setting of the environment is asked under it, elsewhere.
+    # What was met under a setting of the environment is run under it, elsewhere.
     numbers = [
         f
         for f in failures

@@ -1,8 +1,8 @@
 """What comes out right where no operand has an offset, or all are contiguous: one fault.
 
 Who ignores where a tensor begins errs in Y and in each gradient, in the bias and in second
-derivatives, each on other layouts of other operands. So some cases of each fault are asked once
-more of the target on operands that lie otherwise, and of nothing else is different.
+derivatives, each on other layouts of other operands. So the target is run once more
+on some cases of each fault, with operands that lie otherwise, and nothing else is different.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def filed_by_what_mends(faults: Sequence[Fault], groups: Groups, bench: Bench) -
     Args:
         faults: in their order.
         groups: the failures of each kind.
-        bench: with no time left, nothing is asked.
+        bench: with no time left, nothing is run.
     """
     asked = {n: each for n, f in enumerate(faults) if (each := _questions(f, groups))}
     asked = dict([*asked.items()][:_MOST_ASKED])

@@ -19,7 +19,7 @@ from conv_reference.verification.diagnosis.kinds import Kind, kind_of, size
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.judgement import Failure
 
-_MOST_KINDS, _MOST_CASES = 12, 3  # that are asked in wider dtypes; and of each, the smallest
+_MOST_KINDS, _MOST_CASES = 12, 3  # that are run in wider dtypes; and of each, the smallest
 
 
 def with_wider(
@@ -30,7 +30,7 @@ def with_wider(
     Args:
         groups: of failures, by their kinds.
         dtypes: of the run.
-        bench: with no time left, nothing is asked.
+        bench: with no time left, nothing is run.
     """
     seen = {(kind.in_any_dtype, kind.dtype) for kind in groups}
     order = [name for name, dtype in DTYPES.items() if dtype in dtypes]

@@ -140,7 +140,7 @@ def _layer(own: Stranger, convention: Convention) -> LayerOfNames | None:
 
 
 def _has_bias(own: Stranger, convention: Convention) -> bool:
-    """Whether a layer adds its bias: asked by another bias than that of the tiny case."""
+    """Whether a layer adds its bias: tried with another bias than that of the tiny case."""
     geometry = tiny(own, convention)
     assert geometry is not None  # a convention that answered has one
     operands = exact_operands(geometry, own.dtype, seed=0)

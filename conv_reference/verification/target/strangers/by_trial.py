@@ -139,7 +139,7 @@ def _settled_over_either(
 def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Convention] | None:
     """As one that pads so, whatever is asked, where it agrees; of several, with the most kernels.
 
-    Of three by three half the kernel and SAME are one. Who answers nothing is not asked.
+    Of three by three half the kernel and SAME are one. One that answers nothing is not tried.
     """
     if not any(asked(own, each).level is Level.OTHER for each in conventions_in_order(own, words)):
         return None

@@ -1,7 +1,7 @@
 """Convolutions over numpy arrays, called from torch: their arrays are the tensors' own memory.
 
 So what an array's strides or a write into it show, shows here as well. What torch alone can do
-(masks of gradients, a second derivative, vmap) is the adapter's and not theirs, and not asked.
+(masks of gradients, a second derivative, vmap) is the adapter's and not theirs, and not checked.
 """
 
 from __future__ import annotations
