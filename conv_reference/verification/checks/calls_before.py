@@ -178,8 +178,12 @@ def options_before(trial: Trial) -> Iterator[Judgement]:
     The calls are made without a graph: what is kept there is often something else. Each kind has
     sizes of its own, as for ``calls_before``.
     """
+    kinds = [*_WITH_OTHER_OPTIONS]
+    # Each is four programs or more where shapes are compiled one by one, for seconds.
+    asked = trial.some(kinds) if trial.target.compiles_each_shape else kinds
     with each_asked() as one:
-        for wider, said in enumerate(_WITH_OTHER_OPTIONS):
+        for said in asked:
+            wider = kinds.index(said)
             for graph in trial.some((True, False), said):
                 with one():
                     yield from _after_others(trial, said, graph=graph, wider=wider)

@@ -24,11 +24,6 @@ _FIRST = 100  # certificates, before which no mode is put
 _FEW = 2  # cases of each mode, before the other certificates
 
 
-def compiles_for_each_shape(target: Target) -> bool:
-    """Whether an adapter says so of its framework."""
-    return target.offer is not None and target.offer.compiles_per == "shape"
-
-
 def fewer(request: Request, times: int) -> Request:
     """The same with so many times fewer cases."""
     return replace(request, cases=max(1, round(request.size / times)))

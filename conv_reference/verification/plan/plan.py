@@ -28,7 +28,6 @@ from conv_reference.verification.plan.ever import NEVER, Ever
 from conv_reference.verification.plan.grouped import (
     LESS_MODES,
     QUESTIONS,
-    compiles_for_each_shape,
     fewer,
     modes_early,
     questions,
@@ -120,7 +119,7 @@ def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -
     covering = Covering.of(target, request.dtypes, strength=strength, seed=request.seed)
     if ever.cases:
         covering = covering.toward(ever.rows, round(_TOWARD * request.scale), request.seed)
-    compiled = compiles_for_each_shape(target)
+    compiled = target.compiles_each_shape
     asked = fewer(request, LESS_MODES) if compiled and certified else request
     modes = mode_cases(target, asked, checks, covering.cases)
     if not certified:  # nothing follows, so that each check that is named has its turn, too
@@ -156,7 +155,7 @@ def _distinct(cases: Iterable[Case]) -> tuple[Case, ...]:
 def _certificates(
     target: Target, request: Request, checks: list[Check], ever: Ever
 ) -> Iterator[Case]:
-    if not compiles_for_each_shape(target) or request.sweep == Sweep.NETWORKS:
+    if not target.compiles_each_shape or request.sweep == Sweep.NETWORKS:
         return _drawn(target, request, ever)
     # A sweep is of certificates alone.
     joining = checks if request.sweep == Sweep.DEFAULT else ()

@@ -129,6 +129,11 @@ class Target:
         return self.offer is not None or self.over_arrays or bool(self.called_as)
 
     @property
+    def compiles_each_shape(self) -> bool:
+        """Whether an adapter says so of its framework."""
+        return self.offer is not None and self.offer.compiles_per == "shape"
+
+    @property
     def is_settled(self) -> bool:
         """Whether it is an instance, whose kernel and options are what they are."""
         return "kernel_size" in self.fixed

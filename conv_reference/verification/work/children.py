@@ -305,7 +305,9 @@ class Children:
             self._drop(child)
             self._not_started(str(message), again=False, begun=child.begun)
             return ""
-        self._target, child.ready = message.target, True
+        first, self._target, child.ready = self._target is None, message.target, True
+        if first and self._target is not None and self._target.compiles_each_shape:
+            self._patience.for_compilers()
         self._launcher.has_succeeded()
         if child is self._describer:
             self._describer = None

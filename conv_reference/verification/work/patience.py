@@ -11,6 +11,7 @@ from conv_reference.verification.work.pace import Pace, Size
 LIMIT = 20.0  # seconds for each item, until one has taken them
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _TIMES_EXPECTED = 10  # that an item may take
+_TIMES_COMPILED = 3  # as long where each shape is a program of its own: an item may be several
 
 
 @dataclass
@@ -22,6 +23,10 @@ class Patience:
     _slowest: float = 0.0  # seconds that any has taken
     _hung: bool = False  # whether one has
     _too_slow: int = 0  # how many were left out
+
+    def for_compilers(self) -> None:
+        """Wait longer from here on: the target compiles each of its shapes, for seconds."""
+        self.limit *= _TIMES_COMPILED
 
     def of(self, size: Size | None) -> float:
         """Seconds; where one item hung, others will: then what any other took counts, too."""

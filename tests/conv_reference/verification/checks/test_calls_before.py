@@ -7,11 +7,15 @@ import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
+from torch_as_framework import Right
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right
+from conv_reference.verification.model.case import Case
+from conv_reference.verification.target.conventions import as_target
 
 CASE = "calls_before float32 n2 c2 h4 w5 o3 k3x2 nobias"
 
@@ -100,3 +104,25 @@ def test_a_key_without_the_dilation_is_found() -> None:
 
     cases = (OPTIONS.replace("w5", f"w{width}") for width in range(5, 15))
     assert any(("options_before", "Y") in failures(convolve, case) for case in cases)
+
+
+@pytest.mark.parametrize(("compiles", "kinds"), [(None, 4), ("shape", 1)])
+def test_what_compiles_each_shape_is_asked_for_one_kind_of_other_options(
+    compiles: str | None, kinds: int
+) -> None:
+    asked = set[str]()
+
+    class Counted(Right):
+        compiles_per = compiles
+
+        def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+            asked.add(f"{x.shape} {options}")
+            return super().conv(x, w, b, **options)
+
+    target = as_target(Counted())
+    asked.clear()  # the fixed case that precedes a run
+    brief = Settings(seed=1, device="cpu", brief=True)
+    judgements = judge_case(target, Case.parse(OPTIONS.replace("w5", "w9")), brief)
+    assert judgements
+    assert all(judgement.is_exact for judgement in judgements)
+    assert len(asked) == 2 * kinds

@@ -365,7 +365,7 @@ def test_what_is_not_finite_in_bfloat16_is_known_where_it_was_seen(
         ("tinygrad 0.14.0", "Y", "c12 h16 w2 o16 k4x1 s3 p0:2x1 d3x2 g2", False),
         ("tinygrad 0.15.0", "dX", "c12 h16 w2 o16 k4x1 s3 p0:2x1 d3x2 g2", False),
         ("tinygrad 0.14.0", "dX", "c12 h16 w2 o16 k4x1 s1 p0:2x1 d3x2 g2", False),  # X is seen
-        ("tinygrad 0.14.0", "dX", "h1 w2 k1 s3 p0x1", False),  # of one tap
+        ("tinygrad 0.14.0", "dX", "c8 h1 w3 o4 k2x4 s2 p2:0 d1 g2", True),  # its rows are not
     ],
 )
 def test_a_gradient_that_tinygrad_does_not_write_is_known(

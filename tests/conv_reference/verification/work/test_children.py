@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -285,3 +286,20 @@ def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
         1: 0.0,
         2: Crash("did not return within 0.5 s", hung=True),
     }
+
+
+COMPILED = """
+from conv_reference.adapters.numpy import Numpy
+
+class Compiled(Numpy):
+    compiles_per = "shape"
+"""
+
+
+@pytest.mark.slow
+def test_what_compiles_each_of_its_shapes_is_waited_for_longer(tmp_path: Path) -> None:
+    (tmp_path / "compiled.py").write_text(COMPILED)
+    with closing(Children(f"{tmp_path}/compiled.py:Compiled", count=1, limit=1.0)) as children:
+        assert children.describe().compiles_each_shape
+        results = dict(children.run(sleeps, [0.0, 2.0], None))
+    assert results == {0: 0.0, 1: 2.0}
