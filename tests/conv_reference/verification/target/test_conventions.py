@@ -30,26 +30,6 @@ class WithContext(torch.autograd.Function):
         raise NotImplementedError
 
 
-class TwoKernels(nn.Module):
-    def __init__(self, kernel_size: tuple[int, int]) -> None:
-        super().__init__()
-        self.first = nn.Parameter(torch.ones(kernel_size))
-        self.second = nn.Parameter(torch.ones(kernel_size))
-
-
-class PadsInside(nn.Module):
-    """Its padding stands in its forward alone, where nobody can read it."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(2, 2, 3, 3)), nn.Parameter(torch.ones(2))
-        for name, value in attributes.items():
-            setattr(self, name, value)
-
-    def forward(self, X: Tensor) -> Tensor:
-        return F.conv2d(X, self.weight, self.bias, padding=1)
-
-
 def only_stride(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
     return F.conv2d(input, weight, stride=stride)
 
@@ -157,94 +137,6 @@ def test_without_a_bias_none_is_given(implementation: Any) -> None:
     assert torch.equal(call.forward(), Y)
 
 
-def test_what_a_partial_of_a_builtin_settles_is_given_by_keyword() -> None:
-    case = Case.parse("certificate float64 h5 w5 k2 s1x3 p1")
-    plain, settled = (
-        prepared(as_target(function), case).forward()
-        for function in (F.conv2d, functools.partial(F.conv2d, stride=2))
-    )
-    assert torch.equal(plain, settled)
-
-
-def test_options_are_given_by_their_places_whatever_their_order() -> None:
-    def shuffled(input: Tensor, weight: Tensor, groups: int = 1, fast: bool = True, bias: Any = 0):  # type: ignore[no-untyped-def]  # as some users write
-        assert fast
-        return F.conv2d(input, weight, bias, groups=groups)
-
-    case = Case.parse("certificate float64 c4 h2 w2 o2 k1 g2")
-    operands = case_operands(case, 0)
-    Y = F.conv2d(operands.input, operands.weight, operands.bias, groups=2)
-    assert torch.equal(prepared(as_target(shuffled), case).forward(), Y)
-
-
-def test_an_instance_has_its_bias_always_or_never() -> None:
-    for bias in (True, False):
-        target = as_target(nn.Conv2d(2, 2, 3, bias=bias))
-        for wanted in (True, False):
-            case = Case.parse("certificate float64 c2 h3 w3 o2 k3")
-            case = replace(case, bias=wanted, requires_grad="XKb" if wanted else "XK")
-            assert target.restrict(case).bias == bias
-
-
-def test_an_instance_is_not_changed() -> None:
-    layer = nn.Conv2d(1, 1, 2)
-    before = layer.weight.detach().clone()
-    prepared(as_target(layer), Case.parse("certificate float64 h3 w3 k2"))
-
-    assert torch.equal(layer.weight, before)
-    assert layer.weight.dtype == torch.float32
-
-
-@pytest.mark.parametrize(
-    ("layer", "assumed"),
-    [
-        (PadsInside(), "stride 1, dilation 1, groups 1"),  # its padding is found by trial
-        (PadsInside(padding=1, groups=1), "stride 1, dilation 1"),
-        (ConvLayer_1((2, 2)), "stride 1, padding 0, dilation 1"),
-        (nn.Conv2d(2, 2, 3, padding=1), ""),
-        (
-            nn.Sequential(nn.Conv2d(2, 2, 3, stride=2, padding=(1, 0))),
-            "stride (2, 2), padding (1, 0), dilation (1, 1), groups 1",
-        ),
-        (nn.Conv2d, ""),
-        (F.conv2d, ""),
-    ],
-    ids=[
-        "tells nothing",
-        "tells some",
-        "without channels",
-        "tells all",
-        "its part tells",
-        "a class",
-        "a function",
-    ],
-)
-def test_what_an_instance_does_not_tell_is_assumed_and_noted(layer: Any, assumed: str) -> None:
-    assert as_target(layer).assumptions == assumed
-
-
-def test_a_layer_is_called_as_its_users_do_and_with_other_tensors_functionally() -> None:
-    """With tensors of a transform in place of its parameters the layer follows them."""
-    case = Case.parse("certificate float64 n2 h3 w3 k2 grad=K")
-    call = prepared(as_target(nn.Conv2d), case)
-    doubled = call.function(call.X, 2 * call.K, call.b)
-    assert call.b is not None
-
-    assert torch.equal(
-        doubled - call.b[:, None, None], 2 * (call.forward() - call.b[:, None, None])
-    )
-    assert isinstance(call.K, nn.Parameter)
-
-
-def test_a_layer_without_channels_gets_images_without_channels() -> None:
-    target = as_target(ConvLayer_1)
-    call = prepared(target, Case.parse("certificate float32 n3 h4 w5 k2 nobias grad=XK"))
-
-    assert not target.has_channels
-    assert (call.X.shape, call.K.shape, call.G.shape) == ((3, 4, 5), (2, 2), (3, 3, 4))
-    assert call.forward().shape == (3, 3, 4)
-
-
 @pytest.mark.parametrize(
     ("implementation", "name"),
     [
@@ -268,12 +160,7 @@ def test_a_target_is_named_so_that_it_can_be_found_where_that_is_possible(
         (lambda input, weight, mode: input, "no parameter of conv2d is called mode; accepted"),
         (lambda input, weight, *, mode: input, "no parameter of conv2d is called mode; accepted"),
         (nn.Linear, "cannot construct '.*' with the signature .*kernel_size"),
-        (TwoKernels, "cannot tell kernel and bias of '.*' from parameters of shapes"),
-        (nn.LazyConv2d, "a lazy layer has no kernel yet; accepted is one that was called once"),
-        (nn.LazyConv2d(1, 1), "a lazy layer has no kernel yet"),
         (nn.ConvTranspose3d(1, 1, 1), "three-dimensional convolution is not covered"),
-        (PadsInside(padding="odd"), "cannot verify 'PadsInside': "),
-        (PadsInside(groups=0), "cannot verify 'PadsInside': groups must be at least 1, got 0"),
         (3, "cannot verify 'int' of type int"),
     ],
 )
@@ -300,11 +187,6 @@ def test_a_scripted_layer_is_refused() -> None:
         scripted = torch.jit.script(nn.Conv2d(1, 1, 1))
     with pytest.raises(TargetError, match="parameters of a ScriptModule cannot be replaced"):
         as_target(scripted)
-
-
-def test_padding_that_differs_between_sides_cannot_be_asked_of_torchs_signature() -> None:
-    with pytest.raises(TargetError, match="differs between opposite sides"):
-        prepared(as_target(F.conv2d), Case.parse("certificate float64 h3 w3 k2 p1:0x0"))
 
 
 @pytest.mark.parametrize(
