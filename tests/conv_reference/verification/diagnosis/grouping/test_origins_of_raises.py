@@ -9,7 +9,7 @@ from typing import cast
 from conv_reference.verification import Verdict
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.follows import explains
-from conv_reference.verification.diagnosis.grouping.origins import sorted_out
+from conv_reference.verification.diagnosis.grouping.origins import MOST_ASKED, sorted_out
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 
@@ -38,14 +38,19 @@ class _Bench:
         return case
 
     def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
-        return {case: [Failure(case, SHAPE)] * (case == NARROW) for case in cases}
+        return {case: [Failure(case, SHAPE)] * (case.geometry.input_size[1] == 1) for case in cases}
 
 
 class _OutOfTime(_Bench):
+    """It ran only cases of some checks."""
+
     is_over = True
 
+    def __init__(self, *ran: str) -> None:
+        self.ran = ran
+
     def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
-        return {}
+        return {case: [] for case in cases if case.check in self.ran}
 
 
 def test_a_backward_pass_that_raises_follows_from_a_y_of_another_shape_on_its_case_alone() -> None:
@@ -55,6 +60,16 @@ def test_a_backward_pass_that_raises_follows_from_a_y_of_another_shape_on_its_ca
         WIDE: RAISED,
         NARROW: SHAPE,
     }
+
+
+def test_of_many_raises_a_sample_is_run_and_the_others_follow_as_those_do() -> None:
+    cases = [Case.parse(f"upstream_accumulated float64 h{h} w1 k1") for h in range(1, 40)]
+    assert len(cases) > MOST_ASKED
+    found, _ = sorted_out([Failure(case, RAISED) for case in cases], cast("Bench", _Bench()))
+
+    ((kind, group),) = found.items()
+    assert (kind.row, [*group.also]) == ("shapes", ["upstream_accumulated"])
+    assert len(group.failures) == len(cases)
 
 
 def test_a_forward_pass_does_not_raise_for_the_shape_of_an_answer_nor_does_a_gradients_count() -> (
@@ -71,6 +86,16 @@ def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
     found, _ = sorted_out([*first, Failure(WIDE, RAISED)], cast("Bench", _OutOfTime()))
     also = {kind.row: [*group.also] for kind, group in found.items()}
     assert also == {"shapes": [], "": ["upstream_accumulated"]}
+
+
+def test_without_time_what_was_run_and_came_out_right_is_no_consequence() -> None:
+    first = Failure(WIDE, replace(RAISED, check="grad_input"))
+    failures = [first, Failure(replace(WIDE, check="jvp"), replace(RAISED, check="jvp"))]
+    also = []
+    for bench in (_OutOfTime(), _OutOfTime("jvp")):
+        found, _ = sorted_out(failures, cast("Bench", bench))
+        also.append([name for group in found.values() for name in group.unasked])
+    assert also == [["jvp"], []]
 
 
 def test_what_is_answered_without_a_convolution_follows_from_no_wrong_number() -> None:
