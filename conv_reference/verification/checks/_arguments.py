@@ -7,6 +7,15 @@ from typing import Any
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import Trial
 
+SETTLED = "its arguments are settled when it is made"
+
+
+def lacks(option: str, target: Target) -> str | None:
+    """Why an option cannot be varied; None where it can."""
+    if option in target.options:
+        return None
+    return SETTLED if target.is_settled else f"no parameter {option}"
+
 
 def cannot_be_given(target: Target) -> str | None:
     """Why a target cannot be given its options in a call; None where it can."""
@@ -17,7 +26,7 @@ def cannot_be_given(target: Target) -> str | None:
     if target.convention:
         return "its options are given by a convention found by trial"
     if target.call_with is None:
-        return "its arguments are settled when it is made"
+        return SETTLED
     return None
 
 

@@ -15,10 +15,10 @@ from conv_reference.verification.checks._modes import Mode, without_gradients_un
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
-from conv_reference.verification.trial.agreement import explained, not_judged, observed
+from conv_reference.verification.trial.agreement import explained, observed
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
-from conv_reference.verification.trial.raised import thrown_of
+from conv_reference.verification.trial.raised import raised_in_mode
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
@@ -49,12 +49,15 @@ def autocast(trial: Trial) -> Iterator[Judgement]:
         return
     operands = integers.operands()
     modes = trial.some(without_gradients_under_autocast(trial), "without gradients")
-    yield from _answered(_under_autocast(trial, "autocast", operands, real=False, only=only))
+    asked = _under_autocast(trial, "autocast", operands, real=False, only=only)
+    yield from _answered(trial, operands, asked)
     for mode in modes:
-        yield from _answered(_without_gradients(trial, mode, operands))
+        yield from _answered(trial, operands, _without_gradients(trial, mode, operands))
 
 
-def _answered(judgements: Iterator[Judgement]) -> Iterator[Judgement]:
+def _answered(
+    trial: Trial, operands: Operands, judgements: Iterator[Judgement]
+) -> Iterator[Judgement]:
     """The judgements; what raises is not judged, for the contract asks for no call under autocast.
 
     Who has no backward pass there may answer without gradients all the same.
@@ -64,7 +67,8 @@ def _answered(judgements: Iterator[Judgement]) -> Iterator[Judgement]:
     except TargetRaised as raised:
         asked = "the call" if raised.quantity == "Y" else "the backward pass"
         where = raised.under or "under autocast"
-        yield not_judged("autocast", f"{where} {asked} raises {raised}", thrown_of(raised))
+        said = f"{where} {asked} raises {raised}"
+        yield raised_in_mode("autocast", trial, raised, said, operands)
 
 
 def _without_gradients(trial: Trial, mode: Mode, operands: Operands) -> Iterator[Judgement]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.verification.checks._arguments import SETTLED
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
@@ -158,8 +159,9 @@ def _after(trial: Trial, said: str, wider: int) -> Iterator[Judgement]:
 
 
 def _no_options(target: Target) -> str | None:
-    options = {"stride", "padding", "dilation"} & target.options
-    return None if options else "it has neither stride nor padding nor dilation"
+    if {"stride", "padding", "dilation"} & target.options:
+        return None
+    return SETTLED if target.is_settled else "it has neither stride nor padding nor dilation"
 
 
 @check(

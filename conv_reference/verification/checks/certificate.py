@@ -207,8 +207,10 @@ def _changed(row: str, name: str, held: Tensor, private: Tensor) -> Judgement:
     places = (held != private).nonzero()
     index = tuple(places[0].tolist())
     before, after = digits(float(private[index])), digits(float(held[index]))
-    count = f"{len(places):,} of {private.numel():,} elements"
-    said = f"the call changed {count} of its argument; the first was {before}, is {after}"
+    count, first = f"{len(places):,} of {private.numel():,} elements", "; the first"
+    if private.numel() == 1:
+        count, first = "the only element", ": it"
+    said = f"the call changed {count} of its argument{first} was {before}, is {after}"
     return replace(whole(row, name, before, after, said), index=index)
 
 

@@ -22,6 +22,7 @@ from torch.nn.functional import pad
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER, ROLES
+from conv_reference.verification.checks._arguments import lacks
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
@@ -40,10 +41,6 @@ class _Route:
     geometry: Geometry
     operands: Operands
     back: Callable[[Answers], Answers]
-
-
-def _lacks(option: str, target: Target) -> str | None:
-    return None if option in target.options else f"no parameter {option}"
 
 
 def _lacks_channels(target: Target) -> str | None:
@@ -87,7 +84,7 @@ def batch_independence(trial: Trial) -> Iterator[Judgement]:
         "The commonest class of reported faults confuses the groups' channels.",
         "dX up to 56 times off for groups > 1 with stride > 1 (mlx PR#3800)",
     ),
-    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "groups")),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(lacks, "groups")),
 )
 def group_decomposition(trial: Trial) -> Iterator[Judgement]:
     """One group at a time."""
@@ -122,7 +119,7 @@ def group_decomposition(trial: Trial) -> Iterator[Judgement]:
         "Padding is handled by bounds checks that differ from kernel to kernel.",
         "padding greater than the kernel: Y, dX and dW wrong (MIOpen#55)",
     ),
-    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "padding")),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(lacks, "padding")),
 )
 def explicit_padding(trial: Trial) -> Iterator[Judgement]:
     """Zeros written out."""
@@ -149,7 +146,7 @@ def explicit_padding(trial: Trial) -> Iterator[Judgement]:
         "It is ignored in one place only, and the shape is right all the same.",
         "dilation ignored, the shape right (tensorflow#18454)",
     ),
-    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "dilation")),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(lacks, "dilation")),
 )
 def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
     """A kernel with zeros between its taps."""
@@ -175,7 +172,7 @@ def explicit_dilation(trial: Trial) -> Iterator[Judgement]:
         "A stride with a remainder is where gradients most often lose their edge.",
         "dX wrong at the edge for 32×32, kernel 5, stride 3 (pytorch#25101)",
     ),
-    traits=Traits(sample=Sample.SMALL, cannot=partial(_lacks, "stride")),
+    traits=Traits(sample=Sample.SMALL, cannot=partial(lacks, "stride")),
 )
 def stride_subsampling(trial: Trial) -> Iterator[Judgement]:
     """Every output computed, some of them picked."""

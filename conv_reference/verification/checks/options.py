@@ -22,7 +22,7 @@ from conv_reference.verification.trial.agreement import against_oracle, not_judg
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.raised import judged_raised
+from conv_reference.verification.trial.raised import judged_raised, raised_in_mode
 from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -30,9 +30,8 @@ _NAMES = ("stride", "padding", "dilation")
 
 
 def _no_pairs(target: Target) -> str | None:
-    return cannot_be_given(target) or (
-        None if target.options & {*_NAMES} else "no option of two axes"
-    )
+    has_pairs = target.is_settled or bool(target.options & {*_NAMES})
+    return cannot_be_given(target) if has_pairs else "no option of two axes"
 
 
 _UNTAKEN = "padding takes no words"
@@ -40,7 +39,7 @@ _UNTAKEN = "padding takes no words"
 
 def _no_words(target: Target) -> str | None:
     takes_words = target.words is not False and "padding" in target.options
-    return cannot_be_given(target) or (None if takes_words else _UNTAKEN)
+    return cannot_be_given(target) if takes_words or target.is_settled else _UNTAKEN
 
 
 @check(
@@ -56,12 +55,19 @@ def _no_words(target: Target) -> str | None:
 )
 def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
+    late: _Late = {}
+    yield from _in_every_form(trial, late)
+    yield from _raised_late(late)
+
+
+def _in_every_form(trial: Trial, late: _Late) -> Iterator[Judgement]:
     unequal = replace(trial, case=trial.case.contiguous())
     if unequal.has_room:
         pairs = _pairs(unequal.case.geometry)
         yield from _in_forms(
             unequal,
             {"pairs": pairs, "lists": {name: list(pair) for name, pair in pairs.items()}},
+            late,
         )
     plain = _square(trial)
     if plain is None:
@@ -73,7 +79,18 @@ def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
         "integers": dict(sizes),
         "sequences of one": {name: (size,) for name, size in sizes.items()},
     }
-    yield from _in_forms(plain, forms)
+    yield from _in_forms(plain, forms, late)
+
+
+_Late = dict[str, Judgement]  # by the form in which the options were given
+
+
+def _raised_late(late: _Late) -> Iterator[Judgement]:
+    """That the forward pass took a form and the backward pass does not: of several, in one."""
+    for form, first in [*late.items()][:1]:
+        others = [f"; as {other}: {j.explanation}" for other, j in [*late.items()][1:]]
+        said = f"options given as {form}: {first.explanation}{''.join(others)}"
+        yield replace(first, explanation=said)
 
 
 def _pairs(geometry: Geometry) -> dict[str, Pair]:
@@ -87,8 +104,10 @@ def _pairs(geometry: Geometry) -> dict[str, Pair]:
     }
 
 
-def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[Judgement]:
-    """Forward and backward with the options in each form."""
+def _in_forms(
+    trial: Trial, forms: Mapping[str, Mapping[str, Any]], late: _Late
+) -> Iterator[Judgement]:
+    """Forward and backward with the options in each form; what is raised late is kept."""
     for form, given in forms.items():
         before = {name: deepcopy(value) for name, value in given.items()}
         try:
@@ -98,10 +117,11 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             refused = is_refusal(trial, raised)
             if form == "pairs" and refused:
                 raise  # of the sizes, whatever form they have
-            if form == "pairs" or raised.quantity != "Y":
-                thrown = judged_raised("integers_for_pairs", raised, refused=refused)
-                said = f"options given as {form}: {thrown.explanation}"
-                yield replace(thrown, explanation=said)
+            thrown = judged_raised("integers_for_pairs", raised, refused=refused)
+            if form == "pairs":
+                yield replace(thrown, explanation=f"options given as {form}: {thrown.explanation}")
+            elif raised.quantity != "Y":
+                late.setdefault(form, thrown)
             else:
                 yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
             if form == "pairs":
@@ -151,9 +171,11 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             plain = replace(trial, case=replace(trial.case.contiguous(), geometry=changed))
             try:
                 found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
-            except TargetRaised:
+            except TargetRaised as raised:
                 if trial.target.words is None:  # it did not declare that it takes them
-                    yield Judgement("padding_words", "Y", Verdict.UNSUPPORTED, actual=_UNTAKEN)
+                    bare = plain.case.on(replace(changed, padding=((0, 0), (0, 0))))
+                    alone = replace(plain, case=bare)
+                    yield raised_in_mode("padding_words", alone, raised, _UNTAKEN)
                     return
                 raise
             other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
@@ -205,7 +227,8 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
         found = observe(replace(call, X=X, G=call.G[0]))
     except TargetRaised as raised:  # the contract requires batches alone
         if raised.quantity == "Y":
-            yield not_judged("unbatched", "an image without a batch is not taken")
+            said = "an image without a batch is not taken"
+            yield raised_in_mode("unbatched", trial, raised, said)
             return
         found = {**raised.observed}
         said = "an image without a batch is answered, but its backward pass raises"

@@ -8,6 +8,7 @@ from random import Random
 
 from conv_reference.geometry import Geometry, Padding
 from conv_reference.padding_modes import MODES, Mode
+from conv_reference.verification.checks._arguments import SETTLED
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.case import Layout
@@ -26,7 +27,9 @@ def has_modes(target: Target) -> bool:
 
 
 def _no_modes(target: Target) -> str | None:
-    return None if has_modes(target) else "no parameter padding_mode"
+    if has_modes(target):
+        return None
+    return SETTLED if target.is_settled else "no parameter padding_mode"
 
 
 @check(

@@ -17,10 +17,9 @@ from conv_reference.verification.checks._registry import Row, Sample, Traits, ch
 from conv_reference.verification.model.judgement import Judgement, Quantity
 from conv_reference.verification.model.result import FAILURES
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.integers import Integers, answer
 from conv_reference.verification.trial.judge import Expected
-from conv_reference.verification.trial.raised import thrown_of
+from conv_reference.verification.trial.raised import raised_in_mode
 from conv_reference.verification.trial.trial import TargetRaised, Trial, each_asked, target_code
 
 # Of the dimension that is mapped over, one of these for each case: a rule that squeezes fails of
@@ -275,9 +274,8 @@ def batched_gradients(trial: Trial) -> Iterator[Judgement]:
             trial.call(mapped.operands, requires_grad=trial.case.arguments), mapped, trial
         )
     except TargetRaised as raised:  # what maps here is older than torch.func, and lacks much
-        yield not_judged(
-            "batched_gradients", f"with is_grads_batched it raises {raised}", thrown_of(raised)
-        )
+        said = f"with is_grads_batched it raises {raised}"
+        yield raised_in_mode("batched_gradients", trial, raised, said, mapped.operands)
         return
     expected = _expected_gradients(trial, mapped, "G")
     for name, actual in found.items():

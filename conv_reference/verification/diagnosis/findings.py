@@ -41,6 +41,9 @@ from conv_reference.verification.diagnosis.grouping.larger_images import (
 from conv_reference.verification.diagnosis.grouping.origins import Group, Groups, sorted_out
 from conv_reference.verification.diagnosis.grouping.right_when_contiguous import filed_by_what_mends
 from conv_reference.verification.diagnosis.grouping.wider_dtypes import with_wider
+from conv_reference.verification.diagnosis.grouping.written_arguments import (
+    filed_under_what_is_overwritten,
+)
 from conv_reference.verification.diagnosis.kinds import (
     Condition,
     Kind,
@@ -101,6 +104,7 @@ class Diagnosis:
                 number, fault, groups
             )
         )
+        found = filed_under_what_is_overwritten(found)
         found = filed_under_what_larger_images_show(found, self.bench)
         found = filed_by_layouts(found, self.bench)
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
@@ -149,7 +153,9 @@ class Diagnosis:
         by_kind = {other: group.failures for other, group in groups.items()}
         those = contrast(kind, by_kind, self.failures, self.judged_in)
         smallest, right = shown.case, those.passing
-        met = circumstances(those.failing, [*right], smallest=smallest, among=those.among)
+        met = circumstances(
+            those.failing, [*right], smallest=smallest, among=those.among, passed=those.passed
+        )
         is_own = self._condition(kind, groups, follows=follows)
         has_time = self.bench.left > MOST_APART / 2  # the smallest cases of the others come first
         edges = around(shown, self.bench, is_own) if has_time else ""

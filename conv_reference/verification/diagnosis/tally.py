@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
@@ -15,9 +16,17 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.checks import Check, Reported, Row, Sample
+from conv_reference.verification.diagnosis.mapped import refused_over
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
-from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown
+from conv_reference.verification.model.judgement import (
+    Crash,
+    Failure,
+    Judgement,
+    Quantity,
+    Thrown,
+    without_what_differs,
+)
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
     FOUND,
@@ -55,6 +64,9 @@ class _Seen:
     reasons: dict[str, Thrown | None] = field(default_factory=dict)
     # What was thrown under a transform where that is unsupported, and what is reported of it.
     thrown: dict[Thrown, str] = field(default_factory=dict)
+    # What was mapped over where it was answered, and where it was not: by what is reported.
+    answered: dict[Quantity, None] = field(default_factory=dict)
+    over: dict[str, dict[Quantity, None]] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,7 +76,9 @@ class Tally:
     checks: Sequence[Check]
     dtypes: Sequence[torch.dtype]
     operator: Operator = CONV2D  # that the target should compute
-    refused: dict[Case, None] = field(default_factory=dict)  # of which everything was
+    # Of which every row was, in whole or in part, and nothing is wrong.
+    refused: dict[Case, None] = field(default_factory=dict)
+    raising: dict[Case, None] = field(default_factory=dict)  # of those: by what is no refusal
     # In which dtypes what was observed, by its subject; what has none stands by itself.
     _notes: dict[tuple[str, ...], dict[str, set[torch.dtype]]] = field(default_factory=dict)
     _answered: set[torch.dtype] = field(default_factory=set)  # in which anything was
@@ -76,18 +90,19 @@ class Tally:
             result = [crashed(self._check(case), case, result)]
         judged = {j.check: None for j in result if j.verdict != Verdict.UNSUPPORTED}
         refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
-        # What raises in one of its questions was not judged, whatever it answered to the others.
-        in_part = {j.check for j in result if j.check in refused and _raises(j)}
         if judged:
             self._answered.add(case.dtype)
+        # What refuses one of its questions was not judged, whatever it answered to the others.
         for row in judged:
-            if row not in in_part:
+            if row not in refused:
                 _count(self._row(row, case), case)
         for row in refused:
-            if row not in judged or row in in_part:
-                self._row(row, case).unsupported += 1
-        if refused and not judged:
+            self._row(row, case).unsupported += 1
+        failed = any(j.verdict in FOUND for j in result)
+        if refused and not failed and judged.keys() <= refused.keys():
             self.refused[case] = None
+            if case.check not in self._optional and any(map(_raises, result)):
+                self.raising[case] = None
         for judgement in result:
             self._take(self._row(judgement.check, case), case, judgement)
 
@@ -105,8 +120,12 @@ class Tally:
             seen.bounds.add(judgement.bound)
         if judgement.verdict in FOUND:
             seen.failures.append(Failure(case, judgement))
-        elif judgement.verdict == Verdict.UNSUPPORTED:
+        if judgement.mapped is not None and judgement.verdict != Verdict.UNSUPPORTED:
+            seen.answered[judgement.mapped.alike] = None
+        if judgement.verdict == Verdict.UNSUPPORTED:
             said, thrown = judgement.actual or judgement.explanation, judgement.thrown
+            alike = without_what_differs(said)
+            seen.over.setdefault(alike, {}).update(dict.fromkeys(judgement.over))
             if thrown is None or thrown.refusal:
                 seen.reasons.setdefault(said, None)
             elif not judgement.actual:  # a row that claims nothing where it is thrown
@@ -147,6 +166,16 @@ class Tally:
             for dtype in self.dtypes
             if dtype in dtypes
         )
+
+    @property
+    def unpromised(self) -> int:
+        """How many of the refused cases are in a spelling or mode that nobody promised."""
+        return sum(case.check in self._optional for case in self.refused)
+
+    @cached_property
+    def _optional(self) -> set[str]:
+        """The checks of spellings and modes that nobody promised."""
+        return {check.name for check in self.checks if all(row.optional for row in check.rows)}
 
     @property
     def rows(self) -> set[str]:
@@ -224,7 +253,9 @@ class Tally:
             unsupported=seen.unsupported,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
-            reason=next(filter(None, (*of_others, *of_transforms, as_found)), ""),
+            reason=self._with_operands(
+                row, next(filter(None, (*of_others, *of_transforms, as_found)), "")
+            ),
             raises=bool(of_transforms),
             known=bool(seen.failures) and all(id(f) in excused for f in seen.failures),
             real=check.real,
@@ -232,6 +263,15 @@ class Tally:
             families=count_families(seen.geometries),
             bits=_whole(seen.bits),
         )
+
+    def _with_operands(self, row: str, reason: str) -> str:
+        """The reason; where over other operands it is answered, with those for which it holds."""
+        every = [seen for (name, _), seen in self._seen.items() if name == row]
+        alike = without_what_differs(reason)
+        refused = {quantity: None for seen in every for quantity in seen.over.get(alike, ())}
+        answered = {quantity: None for seen in every for quantity in seen.answered}
+        where = refused_over(refused, answered)
+        return f"{where}: {reason}" if where else reason
 
 
 def _raises(judgement: Judgement) -> bool:

@@ -111,6 +111,7 @@ class Judgement:
     derived: str = ""  # whose like it is, where it is a derivative of those: Y, dX, dK or db
     mapped: Quantity | None = None  # the quantity in its parts, where it is mapped over something
     thrown: Thrown | None = None  # what it raised, if it did
+    over: tuple[Quantity, ...] = ()  # all that raised so on its case, of what is mapped over
     crash: Crash | None = None  # how its process ended, if it did
     setting: str = ""  # of the environment under which it failed, where that is not the run's own
 

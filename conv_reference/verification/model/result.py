@@ -129,7 +129,10 @@ class Report:
     stale: tuple[str, ...] = ()  # known defects that should have shown and did not
     unjudged: tuple[Unjudged, ...] = ()  # what the engine itself failed on
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
-    refused: int = 0  # of those judged: everything in them is unsupported
+    refused: int = 0  # of those judged: each row of them is unsupported, in whole or in part
+    # Of those refused: in a spelling or a mode that the contract does not promise.
+    unpromised: int = 0
+    raising: int = 0  # of those refused: they raise, in a mode or as a finding reports
     silent: int = 0  # of those judged: for such sizes their check has nothing to check
     strict: bool = False  # whether a permissive target does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock
@@ -152,6 +155,11 @@ class Report:
     def __repr__(self) -> str:
         """What it is about, and the worst verdict; ``verify`` returns one that says more."""
         return f"<Report of {self.target!r}: {self.verdict}>"
+
+    @property
+    def answered(self) -> int:
+        """Cases that have a verdict: neither refused, nor of sizes that leave nothing to check."""
+        return self.judged - self.refused - self.silent
 
     @property
     def was_cut(self) -> bool:

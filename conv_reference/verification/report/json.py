@@ -55,6 +55,8 @@ def content(report: Report) -> dict[str, Any]:
         "judged": report.judged,
         "silent": report.silent,
         "refused": report.refused,
+        "unpromised": report.unpromised,
+        "raising": report.raising,
         "interrupted": report.interrupted,
         "seconds": _number(report.seconds),
         "coverage": None if report.coverage is None else asdict(report.coverage),

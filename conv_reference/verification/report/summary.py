@@ -55,7 +55,7 @@ def headline(report: Report) -> str:
 def _on(report: Report) -> str:
     """On how many cases, and of how many where it was cut."""
     planned = f" of {report.planned:,} planned" if report.was_cut else ""
-    return f"on {counted(report.judged - report.refused - report.silent, 'case')}{planned}"
+    return f"on {counted(report.answered, 'case')}{planned}"
 
 
 def _refused(report: Report) -> str:
@@ -63,8 +63,7 @@ def _refused(report: Report) -> str:
 
     The contract does not require some spellings, so a target without them refused nothing.
     """
-    optional = sum(check.unsupported for check in report.checks if check.optional)
-    refused = max(report.refused - optional, 0)
+    refused = report.refused - report.unpromised - report.raising
     if report.verdict == Verdict.UNSUPPORTED or not refused:
         return ""
     return f"with {refused:,} more refused as unsupported"
@@ -277,6 +276,8 @@ def remarks(report: Report) -> Iterator[str]:
     if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The clock"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
+    if report.refused or report.silent:
+        yield _account(report)
     if report.coverage is not None and report.verdict != Verdict.UNSUPPORTED:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
@@ -287,6 +288,29 @@ def remarks(report: Report) -> Iterator[str]:
         yield f"Expected to fail, and passed; take it out of the file: {one_line(row)}"
     for name in report.stale:
         yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"
+
+
+def _account(report: Report) -> str:
+    """What became of the cases that were judged, so that the numbers add up."""
+    parts = [
+        f"{report.answered:,} have a verdict",
+        *_refused_cases(report),
+        *([f"{report.raising:,} only raise, as told above"] if report.raising else []),
+        *([f"{report.silent:,} have sizes that leave nothing to check"] if report.silent else []),
+    ]
+    *first, last = parts
+    return f"Of {counted(report.judged, 'case')} put to it {', '.join(first)} and {last}."
+
+
+def _refused_cases(report: Report) -> Iterator[str]:
+    """How many were refused, and how many of them in what nobody promises."""
+    refused, unpromised = report.refused - report.raising, report.unpromised
+    if not refused:
+        return
+    said = "in a spelling or mode that nobody promises"
+    beside = f", {said}" if unpromised == refused else f" ({unpromised:,} of them {said})"
+    was = "was" if refused == 1 else "were"
+    yield f"{refused:,} {was} refused{beside if unpromised else ''}"
 
 
 def provenance(report: Report) -> str:

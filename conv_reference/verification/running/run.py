@@ -152,6 +152,8 @@ class Run:
             stale=self._stale(outcome, gathered, tally, rows),
             unjudged=done.unjudged,
             refused=len(tally.refused),
+            unpromised=tally.unpromised,
+            raising=len(tally.raising),
             silent=done.silent(rows),
             called_as=self.target.called_as,
             convention=self.target.convention,

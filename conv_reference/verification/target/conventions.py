@@ -24,8 +24,14 @@ from conv_reference.verification.target.operators import is_line, operator_of, r
 from conv_reference.verification.target.scripted import as_function
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
+    class_of_apply,
     is_function_class,
     shown_signature,
+)
+from conv_reference.verification.target.spelling import (
+    FunctionSpelling,
+    Spelling,
+    StrangersSpelling,
 )
 from conv_reference.verification.target.strangers.by_trial import convention_by_trial, why_not
 from conv_reference.verification.target.strangers.numpy_layers import static_forward
@@ -57,11 +63,12 @@ def as_target(
     """
     if isinstance(implementation, Target):
         return implementation
+    given = implementation
     importable = name is not None and ":" in name  # else it is a word to show, and leads nowhere
     if name is None:
         name, importable = _own_name(implementation)
     words = None if convention is None else parse(convention)
-    implementation = as_function(implementation)
+    implementation = _unwrapped(implementation)
     try:
         fitted = _fitted(implementation, name, operator, words)
     except RelativeError as error:
@@ -70,10 +77,24 @@ def as_target(
         fitted,
         name=read_as(name, operator, convention),
         importable=importable,
+        spelling=_spelt(fitted, is_apply=class_of_apply(given) is not None),
         signature=shown_signature(implementation),
         constants=constants_of(implementation),
         written=written(implementation),
     )
+
+
+def _unwrapped(implementation: Any) -> Any:
+    """What Python says more of: a Function in place of its ``apply``, a function of a scripted."""
+    return class_of_apply(implementation) or as_function(implementation)
+
+
+def _spelt(target: Target, *, is_apply: bool) -> Spelling | None:
+    """How it is called by the name that was given, which may be that of the ``apply`` itself."""
+    spelling = target.spelling
+    if is_apply and isinstance(spelling, FunctionSpelling | StrangersSpelling):
+        return replace(spelling, apply=False)
+    return spelling
 
 
 def called_as_before(implementation: Any, found: Target) -> Target:
@@ -88,7 +109,7 @@ def called_as_before(implementation: Any, found: Target) -> Target:
         name, (_, operator) = found.name, asked_operator(found.name)
         fixed = asked_convention(name)
         return as_target(implementation, name=name, operator=operator, convention=fixed)
-    function = as_function(implementation)
+    function = _unwrapped(implementation)
     return _of_operator(function, found.name, found.operator, line=found.is_line)
 
 
@@ -141,14 +162,18 @@ def _as_said(implementation: Any, name: str, operator: str | None, words: Words)
 
 def _own_name(implementation: Any) -> tuple[str, bool]:
     """module:attribute where that leads back to the implementation, else what it is called."""
-    module = getattr(implementation, "__module__", None) or "torch"
-    shown = getattr(implementation, "__qualname__", type(implementation).__qualname__)
+    owner = class_of_apply(implementation)
+    named = implementation if owner is None else owner
+    module = getattr(named, "__module__", None) or "torch"
+    shown = getattr(named, "__qualname__", type(named).__qualname__)
+    shown += "" if owner is None else ".apply"
     for attribute in (shown, getattr(implementation, "__name__", shown)):
         try:
             found = attrgetter(attribute)(sys.modules.get(module))
         except AttributeError:
             continue
-        if found is implementation and module != "__main__":
+        same = found is implementation or (owner is not None and class_of_apply(found) is owner)
+        if same and module != "__main__":
             return f"{module}:{attribute}", True
     return shown, False
 

@@ -122,7 +122,7 @@ def judge(
     tiny = torch.finfo(expected.dtype).tiny
     # What is smaller than any normal number is noise, and of an empty sum no part at all.
     relative = float(torch.where(error <= tiny, 0.0, error / scale).nan_to_num(nan=0.0).max())
-    bits = None if relative == 0 else -math.log2(relative)
+    bits = float(full_bits(expected.dtype)) if relative == 0 else -math.log2(relative)
     direct = gamma(expected.terms + 1, unit)
     factor = growth(expected.dtype) if expected.transform else 1.0
     if not real:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 import textwrap
 import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from conv_reference.verification.model.judgement import Judgement, Thrown
+from conv_reference.operands import Operands
+from conv_reference.verification.model.judgement import Judgement, Quantity, Thrown
 from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.refusals import is_unsupported
+from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.judge import whole
-from conv_reference.verification.trial.trial import LeftEnteredError, TargetRaised
+from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.trial import LeftEnteredError, TargetRaised, Trial
 
 _OURS = Path(__file__).parents[2]
 _PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside the engine
@@ -49,9 +54,45 @@ def judged_raised(
         verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
         actual=message if refusal or not transform else f"raises {message}{where}",
-        explanation=f"{when}raised {message}{where}{'' if unsupported else _hint(message)}",
+        explanation=f"{when}raised {message}{where}{'' if unsupported else _hint(raised)}",
         thrown=replace(thrown, refusal=refusal),
+        over=tuple(_mapped_alike(raised, thrown)),
     )
+
+
+def _mapped_alike(raised: TargetRaised, thrown: Thrown) -> Iterator[Quantity]:
+    """What was mapped over in each question of the case that raised the same."""
+    for each in (raised, *raised.others):
+        if each.mapped is not None and thrown_of(each).alike == thrown.alike:
+            yield each.mapped.alike
+
+
+def raised_in_mode(
+    row: str, trial: Trial, raised: TargetRaised, said: str, operands: Operands | None = None
+) -> Judgement:
+    """That nothing is claimed of a mode that nobody promised, for there it raises.
+
+    Where a plain call raises the same, the mode has no part in it, and is not spoken of.
+
+    Args:
+        row: of the report.
+        trial: the question.
+        raised: in that mode.
+        said: why nothing is claimed of the mode: "under autocast the call raises ...".
+        operands: that it was called with, in place of the trial's own.
+    """
+    thrown = thrown_of(raised)
+    alike = thrown.alike == _raised_plainly(trial, operands)
+    return not_judged(row, thrown.said if alike else said, thrown)
+
+
+def _raised_plainly(trial: Trial, operands: Operands | None) -> Thrown | None:
+    """What a plain call, forward and backward, raises."""
+    try:
+        observe(trial.call(operands, requires_grad=trial.case.arguments))
+    except TargetRaised as raised:
+        return thrown_of(raised).alike
+    return None
 
 
 def thrown_of(raised: TargetRaised) -> Thrown:
@@ -62,15 +103,16 @@ def thrown_of(raised: TargetRaised) -> Thrown:
     return Thrown(kind, message.removeprefix(f"{kind}:").lstrip(), _place(raised.error))
 
 
-def _hint(message: str) -> str:
+def _hint(raised: TargetRaised) -> str:
     """How to refuse, where that seems to be meant; and what torch asks of a backward pass."""
+    message = thrown_of(raised).said
     position = re.search(r"gradient different than None at position (\d+)", message)
     if position:
         which = f"argument {position[1]} of forward asks for no gradient there"
         return f"; {which}, as a bias that is None: backward is to return None for it"
-    if re.search(
-        r"(not |un|only .*)supported|does not support|not allowed", message, re.IGNORECASE
-    ):
+    said = r"(not |un|only .*)supported|does not support|not allowed"
+    own = isinstance(raised.error, Exception) and is_on_purpose(raised.error)
+    if own and re.search(said, message, re.IGNORECASE):
         return "; where it is meant as a refusal, NotImplementedError says so"
     return ""
 

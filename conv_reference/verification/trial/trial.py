@@ -42,6 +42,7 @@ class TargetRaised(Exception):  # noqa: N818 (an observation, not an error of ou
         self.observed: dict[str, Any] = {}  # what it had answered before
         self.left = ""  # what it had left entered, which is undone
         self.under = ""  # the circumstances, where they are no ordinary ones: see ``under``
+        self.others: list[TargetRaised] = []  # that other questions of its case raised
 
 
 class LeftEnteredError(RuntimeError):
@@ -90,8 +91,8 @@ def each_asked() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         What stands around one question.
 
     Raises:
-        TargetRaised: at the end, the first that was raised; one of the judge's own refusals only
-            where there is no other.
+        TargetRaised: at the end, the first that was raised, with the others; one of the judge's own
+            refusals only where there is no other.
     """
     raised: list[TargetRaised] = []
 
@@ -103,8 +104,10 @@ def each_asked() -> Iterator[Callable[[], AbstractContextManager[None]]]:
             raised.append(error)
 
     yield one
-    for error in sorted(raised, key=lambda each: isinstance(each.error, OutsideError)):
-        raise error
+    if raised:
+        raised.sort(key=lambda each: isinstance(each.error, OutsideError))
+        first, *first.others = raised
+        raise first
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -87,6 +88,23 @@ def patterns(
             _lowered(trial, quantity, value, lower) for lower in (_ten_bits_to_even, _ten_bits_away)
         ),
     )
+
+
+def is_of_padding(trial: Trial, wrong: Tensor) -> bool:
+    """Whether no element is wrong that reads none, where the padding holds numbers of the image.
+
+    Args:
+        trial: the question.
+        wrong: which elements of Y are.
+    """
+    geometry = trial.case.geometry
+    if geometry.padding_mode == "zeros":
+        return False
+    ones = {role: torch.ones_like(t) for role, t in trial.operands.by_role(torch.float64).items()}
+    del ones["bias"]
+    taps = trial.target.operator.first("Y", ones, replace(geometry, padding_mode="zeros"))
+    inside = taps == math.prod(geometry.weight_shape[1:])
+    return not bool(wrong.reshape(inside.shape)[inside].any())
 
 
 _NARROWER = (torch.float32, torch.bfloat16, torch.float16)

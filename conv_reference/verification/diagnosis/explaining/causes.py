@@ -18,6 +18,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.diagnosis.explaining.answer_patterns import (
     UNWRITTEN,
+    is_of_padding,
     patterns,
     reads_foreign_memory,
 )
@@ -26,6 +27,7 @@ from conv_reference.verification.diagnosis.explaining.faulty_convolutions import
     candidates,
     mistaken_geometries,
 )
+from conv_reference.verification.diagnosis.explaining.overwritten import overwritten
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.trial.observation import observe
@@ -141,6 +143,9 @@ def _answer(trial: Trial, quantity: str) -> Tensor | None:
 
 
 def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor) -> Iterator[str]:
+    written_to = overwritten(trial, quantity, value)
+    if written_to:
+        yield written_to
     for words, fits in patterns(trial, quantity, value, expected):
         if fits:
             yield words
@@ -152,6 +157,8 @@ def _of_this_shape(trial: Trial, quantity: str, value: Tensor, expected: Tensor)
                 yield candidate.words
     if foreign:
         yield UNWRITTEN
+    if quantity == "Y" and is_of_padding(trial, value != expected):
+        yield f"the padding is filled otherwise than mode {trial.case.geometry.padding_mode!r} says"
 
 
 def _of_another_shape(trial: Trial, quantity: str, value: Tensor) -> Iterator[str]:

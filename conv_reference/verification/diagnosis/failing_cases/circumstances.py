@@ -35,7 +35,8 @@ class Contrast:
 
     failing: Sequence[Case]
     passing: Collection[Case]
-    among: str  # which they are, in words
+    among: str = ""  # which they are, in words
+    passed: str = "passed"  # what the others did, in words: two findings may speak of one size
 
 
 def contrast(
@@ -56,13 +57,14 @@ def contrast(
     first = row_of(alike[0].judgement).is_first
     failing = [f.case for f in alike if not first or f.case.check == certifying().name]
     every_one = len({*failing}) == len({f.case for f in alike})
-    among = f" cases{'' if every_one else ' of the certificate'} {_that_fail(alike)}"
+    fails, passed = _that_fail(alike)
+    among = f" cases{'' if every_one else ' of the certificate'} {fails}"
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
     leaf = _leaf(alike)  # who is not asked for a gradient cannot get it wrong
     able = (case for row in rows for case in judged_in.get(row, ()) if leaf in case.requires_grad)
     others = {*able} - elsewhere
-    return Contrast(failing, others, among)
+    return Contrast(failing, others, among, passed)
 
 
 def _leaf(failures: Sequence[Failure]) -> str:
@@ -72,21 +74,21 @@ def _leaf(failures: Sequence[Failure]) -> str:
     return found[0] if len(names) == len(found) == 1 else ""
 
 
-def _that_fail(failures: Sequence[Failure]) -> str:
-    """In which way they do: a finding counts the cases of each of its quantities."""
+def _that_fail(failures: Sequence[Failure]) -> tuple[str, str]:
+    """In which way they do, and what others did: a finding counts the cases of each quantity."""
     shown = failures[0].judgement
     names = dict.fromkeys(failure.judgement.quantity for failure in failures)
     if shown.thrown is not None:
-        return "that raise this"
+        return "that raise this", "returned an answer"
     if shown.crash is not None:
-        return "that end so"
+        return "that end so", "returned an answer"
     if shown.lacks_gradient and len(names) == 1 and shown.quantity:
-        return f"that give no {shown.quantity}"
+        return f"that give no {shown.quantity}", "gave one"
     if row_of(shown).is_first and shown.of_numbers and len(names) == 1 and shown.quantity:
-        return f"in which {shown.quantity} is wrong"
+        return f"in which {shown.quantity} is wrong", f"gave the right {shown.quantity}"
     if row_of(shown).reported == Reported.SHAPE and len(names) == 1 and shown.quantity:
-        return f"in which {shown.quantity} is of another shape or dtype"
-    return f"that fail in {shown.check}"
+        return f"in which {shown.quantity} is of another shape or dtype", "gave the right ones"
+    return f"that fail in {shown.check}", "passed there"
 
 
 def _is_alike(other: Kind, kind: Kind) -> bool:
@@ -102,6 +104,7 @@ def circumstances(
     *,
     smallest: Case | None = None,
     among: str = "",
+    passed: str = "passed",
 ) -> str:
     """One sentence: the conditions that all failing cases meet, and how many others do.
 
@@ -113,6 +116,7 @@ def circumstances(
         others: cases that could have, and passed.
         smallest: one more that fails in this way, made small: what it lacks is not needed.
         among: which they are, in words, see ``Contrast``.
+        passed: what the others did, likewise.
 
     Returns:
         Empty where fewer than five failed, or all did, or nothing is common to them alone but
@@ -133,7 +137,7 @@ def circumstances(
         return ""  # what more of the right ones have, too, explains nothing
     left = f"{passing:,} other{'s' * (passing > 1)}" if passing else "no other"
     said = ", ".join(_IN_WORDS.get(text, text) for text in chosen)
-    return f"All {len(wrong):,}{among} have {said}; {left} with that passed."
+    return f"All {len(wrong):,}{among} have {said}; {left} with that {passed}."
 
 
 def _chosen(common: _Met, right: Sequence[_Met], failing: int, tested: int) -> list[str]:

@@ -15,6 +15,7 @@ from functools import partial
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.follows import (
+    CHANGED,
     disturbs,
     explains,
     is_made_of,
@@ -137,7 +138,8 @@ def _attributed(
     unasked: _Origins = {}
     if bench.is_over:
         origins |= _as_in_other_dtypes(asked, origins)
-        unasked = _likely(_left(asked, {**origins, **certified}), first, bench)
+        left = _left(asked, {**origins, **certified})
+        unasked = _likely(left, [*first, *filter(_is_change, asked)], bench)
         origins |= unasked
     simplest = _simplest(_left(asked, origins), bench)
     usual = {_of_quantity(f): origins.get(f) for f in reversed(asked)}
@@ -264,7 +266,8 @@ def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins
 def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench) -> _Origins:
     """The certificate's failure of which each would be a consequence, had its case been run.
 
-    That of its own dtype where there is one; a known defect is none.
+    That of its own dtype where there is one; a known defect is none. A number that is wrong makes
+    others wrong before an argument does that is changed.
     """
     smallest: dict[Kind, Failure] = {}
     for failure in sorted(first, key=size):
@@ -272,12 +275,22 @@ def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench)
     among = [failure for failure in smallest.values() if bench.known(failure) is None]
     found: _Origins = {}
     for failure in failures:
-        behind = [other for other in among if explains(other.judgement, failure.judgement)]
+        behind = [
+            other
+            for is_behind in (explains, disturbs)
+            for other in among
+            if is_behind(other.judgement, failure.judgement)
+        ]
         behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
         own = [other for other in behind if other.case.dtype == failure.case.dtype]
         for origin in (own or behind)[:1]:
             found[failure] = origin
     return found
+
+
+def _is_change(failure: Failure) -> bool:
+    """Whether it is an argument that the certificate's call has changed."""
+    return failure.judgement.check == CHANGED
 
 
 def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -18,12 +19,19 @@ _TAKERS = {"conv2d", "convolution", "_conv_forward", "apply", "ops"}
 def is_own_code(implementation: Any) -> bool:
     """Whether it is somebody's; torch's own are called as torch says, and made of torch's own."""
     is_instance = isinstance(implementation, nn.Module)
-    own = type(implementation) if is_instance else implementation
+    own = type(implementation) if is_instance else _called(implementation)
     if str(getattr(own, "__module__", "torch")).partition(".")[0] == "torch":
         return False
     is_layer = inspect.isclass(own) and issubclass(own, nn.Module)
     is_layer = is_layer or is_numpy_layer(own)
     return inspect.isfunction(own) or is_layer or is_function_class(own)
+
+
+def _called(implementation: Any) -> Any:
+    """The function that a method or a partial calls; whatever else as it is."""
+    if isinstance(implementation, partial):
+        return _called(implementation.func)
+    return implementation.__func__ if inspect.ismethod(implementation) else implementation
 
 
 def knows_torch(implementation: Any) -> bool:

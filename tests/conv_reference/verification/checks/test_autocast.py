@@ -69,6 +69,20 @@ def test_a_backward_pass_without_a_rule_for_it_is_not_judged_with_the_reason() -
     assert {judgement.verdict for judgement in without_gradients} == {Verdict.EXACT}
 
 
+@pytest.mark.parametrize("error", [NotImplementedError, ValueError, ZeroDivisionError])
+def test_where_a_plain_call_raises_alike_autocast_is_not_spoken_of(error: Any) -> None:
+    def raising(input: Tensor, weight: Tensor) -> Any:
+        Y = torch.nn.functional.conv2d(input, weight)
+        if input.shape[3] > 3 or torch.is_autocast_enabled("cpu"):
+            raise error("not today")
+        return Y
+
+    for geometry, said in (("h2 w5", ""), ("h2 w3", "under autocast the call raises ")):
+        judgements = ask(raising, "autocast", "float32", f"n2 c1 {geometry} o1 k1x2")
+        assert judgements[0].verdict == Verdict.UNSUPPORTED
+        assert judgements[0].explanation == f"{said}{error.__name__}: not today"
+
+
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_fault_under_autocast_and_without_gradients_alone_is_wrong(mode: Any) -> None:
     """Neither of the two alone shows it, and updates of arguments are asked of what is right."""

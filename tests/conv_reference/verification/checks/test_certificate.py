@@ -188,5 +188,11 @@ def test_what_becomes_of_the_graph_and_the_arguments_is_judged(
     assert said in found.get(row, ""), found
 
 
+def test_of_one_element_it_is_not_said_that_it_is_the_first() -> None:
+    found = failures(overwriting, "certificate float32 h1 w1 k1 nobias grad=")
+    said = found["arguments", "K"]
+    assert said.startswith("the call changed the only element of its argument: it was ")
+
+
 def test_the_check_that_every_geometry_is_put_to_is_the_certificate() -> None:
     assert certifying().name == CERTIFICATE

@@ -43,6 +43,8 @@ def test_what_cannot_be_asked_is_said() -> None:
 
     settled = "its arguments are settled when it is made"
     assert checks["refusals"].unsupported(instance) == settled
+    for name in ("integers_for_pairs", "padding_words", "options_before", "explicit_padding"):
+        assert checks[name].unsupported(instance) == settled
     assert checks["integers_for_pairs"].unsupported(chapter) == "no option of two axes"
     assert checks["padding_words"].unsupported(chapter) == "padding takes no words"
 
@@ -317,3 +319,45 @@ def test_a_list_that_is_changed_is_found() -> None:
     found = failures(reversing, "integers_for_pairs float32 h4 w5 k2x3 p2x1")
     said = "padding was given as [2, 1], and is [1, 2] after the call"
     assert found == {("integers_for_pairs", "padding"): said}
+
+
+class _UnpacksLate(torch.autograd.Function):
+    """Its backward pass adds tuples, and unpacks them."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor, stride: Any, padding: Any) -> Any:
+        ctx.save_for_backward(X, K)
+        ctx.options = stride, padding
+        return conv2d(X, K, None, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        (X, K), (stride, padding) = ctx.saved_tensors, ctx.options
+        both: list[Any] = [(0, 0), (stride, stride) if isinstance(stride, int) else stride]
+        steps: Any = sum(both, ())
+        _, _, rows, columns = steps
+        dX = conv2d_input(X.shape, K, G, (rows, columns), padding)
+        return dX, conv2d_weight(X, K.shape, G, (rows, columns), padding), None, None
+
+
+def test_forms_that_only_the_backward_pass_does_not_take_are_one_failure() -> None:
+    def late(input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0) -> Any:
+        apply: Any = _UnpacksLate.apply
+        return apply(input, weight, stride, padding)
+
+    judgements = judged(late, f"integers_for_pairs {OWN} s2x1")
+    (found,) = [j for j in judgements if j.verdict in FAILURES]
+    assert found.quantity == "dX"
+    assert found.explanation.startswith("options given as lists: raised TypeError: ")
+    assert "; as sequences of one: raised ValueError: " in found.explanation
+
+
+@pytest.mark.parametrize("check", ["padding_words", "unbatched"])
+def test_what_raises_whatever_form_it_is_given_is_no_refusal_of_that_form(check: str) -> None:
+    def tall(input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0) -> Tensor:
+        row = [0, 1, 2, 3][weight.shape[2]]
+        return conv2d(input, weight[:, :, :row], None, stride, padding)
+
+    (judgement,) = judged(tall, f"{check} float32 h6 w5 k4x1")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation == "IndexError: list index out of range"

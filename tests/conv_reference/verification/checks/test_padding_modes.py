@@ -59,6 +59,24 @@ class Cropping(torch.autograd.Function):
         return G[:, :, h : height - h, w : width - w], None
 
 
+class OneTooFar(nn.Conv2d):
+    """Behind the last row and column it goes on with the second ones."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        rows, columns = (int(side) for side in self.padding)
+        X = torch.cat([input[..., -columns:], input, input[..., 1 : columns + 1]], -1)
+        X = torch.cat([X[..., -rows:, :], X, X[..., 1 : rows + 1, :]], -2)
+        return conv2d(X, self.weight, self.bias)
+
+
+def test_a_border_that_holds_other_numbers_is_guessed_where_no_other_mode_fits() -> None:
+    layer = OneTooFar(1, 1, 3, padding=1, padding_mode="circular")
+    report = verify(layer, checks="forward", dtypes="float64", cases=60, seed=1)
+    wrong = [finding for finding in report.findings if finding.verdict == Verdict.WRONG]
+    said = "Perhaps the padding is filled otherwise than mode 'circular' says."
+    assert {finding.cause for finding in wrong} == {said}
+
+
 class WithoutItsAdjoint(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode != "circular":

@@ -66,6 +66,28 @@ def test_what_raises_in_one_question_hides_no_wrong_answer_to_another() -> None:
             assert {each.verdict for each in judgements} >= {Verdict.WRONG, Verdict.EXACT}
 
 
+class _WithoutRuleForX(Right):
+    """As torch refuses whoever has neither a rule of vmap nor ``generate_vmap_rule``."""
+
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, X: Tensor, K: Tensor, *others: Any) -> Any:
+        if in_dims[0] is not None:
+            raise RuntimeError("does not have vmap support: generate_vmap_rule is False")
+        Y = [_WithoutRuleForX.apply(X, each, *others) for each in K.movedim(in_dims[1], 0)]
+        return torch.stack(Y), 0
+
+
+def test_all_that_is_refused_of_a_case_is_told() -> None:
+    target = as_target(_WithoutRuleForX)
+    case = Case.parse("vmap float64 n2 c2 h3 w4 o1 k2x2 nobias")
+    refused, *judged = reversed(judge_case(target, case, Settings(2, "cpu")))
+    assert refused.verdict == Verdict.UNSUPPORTED
+    assert [each.mapped_over for each in refused.over] == [("X",)] * 5 + [("X", "K")] * 2
+    assert {each.verdict for each in judged} == {Verdict.EXACT}
+
+
 def _groups_forgotten(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1
 ) -> Tensor:
@@ -189,3 +211,11 @@ def test_what_raises_with_many_upstream_gradients_is_not_judged() -> None:
     (judgement,) = ask(direct.conv2d, "batched_gradients")
     assert judgement.verdict == Verdict.UNSUPPORTED
     assert "with is_grads_batched it raises RuntimeError" in judgement.explanation
+
+
+def test_where_a_plain_call_raises_alike_many_upstream_gradients_are_not_spoken_of() -> None:
+    def refusing(input: Tensor, weight: Tensor) -> Tensor:
+        raise NotImplementedError("not today")
+
+    (judgement,) = ask(refusing, "batched_gradients")
+    assert judgement.explanation == "NotImplementedError: not today"

@@ -8,7 +8,7 @@ import torch
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.tally import AS_FOUND, DAMAGE, Tally
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Crash, Judgement, Thrown
+from conv_reference.verification.model.judgement import Crash, Judgement, Quantity, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import CheckResult, Verdict
 from conv_reference.verification.trial.agreement import not_judged, observed
@@ -122,14 +122,36 @@ def test_what_was_refused_is_counted_apart_from_what_was_judged() -> None:
     assert not result((SMALL, [EXACT])).has_refusals
 
 
-def test_what_raises_in_one_question_is_not_counted_as_judged() -> None:
+@pytest.mark.parametrize("thrown", [Thrown("E", "no"), Thrown("E", "no", refusal=True), None])
+def test_what_is_refused_in_one_question_is_not_counted_as_judged(thrown: Thrown | None) -> None:
     """A row of such cases alone is not right, whatever the other questions were answered with."""
-    raised = Judgement("forward", "Y", Verdict.UNSUPPORTED, thrown=Thrown("RuntimeError", "no"))
+    raised = Judgement("forward", "Y", Verdict.UNSUPPORTED, thrown=thrown)
     whole, part = (SMALL, [EXACT]), (LARGE, [EXACT, raised])
     found = result(whole, part)
     assert (found.verdict, found.cases, found.unsupported) == (Verdict.EXACT, 1, 1)
     assert result(part).verdict == Verdict.UNSUPPORTED
     assert result((LARGE, [WRONG, raised])).verdict == Verdict.WRONG
+
+
+@pytest.mark.parametrize("refusal", [True, False])
+def test_of_what_is_mapped_over_it_is_said_what_is_refused(refusal: bool) -> None:
+    over_X, over_K = Quantity("Y", ("X",), (1,)), Quantity("Y", ("K",), (0,))
+    right = Judgement("vmap", "", Verdict.EXACT).about(over_K)
+    refused = Judgement(
+        "vmap",
+        f"{over_X}",
+        Verdict.UNSUPPORTED,
+        actual="no rule for 3 dimensions",
+        mapped=over_X,
+        thrown=Thrown("RuntimeError", "no rule", refusal=refusal),
+        over=(over_X.alike,),
+    )
+    given = tally()
+    for size, judgements in ((3, [right, refused]), (4, [right]), (5, [refused])):
+        given.add(Case.parse(f"vmap float32 h1 w{size} k1x2"), judgements)
+    (found,) = given.results([])
+    assert (found.verdict, found.cases, found.unsupported) == (Verdict.EXACT, 1, 2)
+    assert found.reason == "mapped over X, though not over K: no rule for 3 dimensions"
 
 
 def test_refused_cases_lend_no_miss_bound() -> None:
@@ -221,14 +243,34 @@ def test_beside_a_new_failure_a_known_one_says_nothing_of_how_bad_the_row_is() -
     ]
 
 
-def test_a_case_is_refused_where_all_in_it_is() -> None:
+def test_a_case_is_refused_where_each_of_its_rows_is_and_none_fails() -> None:
     given = tally()
     refused = Judgement("grad_input", "dX", Verdict.UNSUPPORTED)
     given.add(SMALL, [EXACT, refused])
     given.add(LARGE, [refused])
     given.add(DOUBLE, [])
+    part, failed = (Case.parse(f"certificate float32 h1 w{width} k1x2") for width in (5, 6))
+    given.add(part, [EXACT, Judgement("forward", "Y", Verdict.UNSUPPORTED)])
+    given.add(failed, [WRONG, Judgement("forward", "Y", Verdict.UNSUPPORTED)])
 
-    assert list(given.refused) == [LARGE]
+    assert list(given.refused) == [LARGE, part]
+
+
+def test_what_is_refused_in_a_mode_that_nobody_promised_is_counted_apart() -> None:
+    given = tally()
+    for check in ("autocast", "vmap", "certificate"):
+        case = Case.parse(f"{check} float32 h1 w2 k1x2")
+        row = "forward" if check == "certificate" else check
+        given.add(case, [Judgement(row, "Y", Verdict.UNSUPPORTED)])
+    assert (len(given.refused), given.unpromised) == (3, 1)
+
+
+def test_of_what_is_refused_it_is_counted_what_only_raises() -> None:
+    given = tally()
+    for place, thrown in enumerate((Thrown("E", "no"), Thrown("E", "no", refusal=True), None)):
+        case = Case.parse(f"certificate float32 h1 w{place + 2} k1x2")
+        given.add(case, [Judgement("forward", "Y", Verdict.UNSUPPORTED, thrown=thrown)])
+    assert (len(given.refused), [*given.raising]) == (3, [SMALL])
 
 
 def test_rows_come_as_they_are_listed_the_certificates_first_and_dtypes_as_asked() -> None:

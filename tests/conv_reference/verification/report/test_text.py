@@ -253,6 +253,23 @@ def test_what_the_budget_cut_is_said() -> None:
     assert "cut the run" not in text.render(RIGHT)
 
 
+def test_it_is_said_what_became_of_each_case() -> None:
+    """Those that have a verdict, were refused, or left nothing to check are those put to it."""
+    report = replace(RIGHT, refused=310, unpromised=40, raising=10, silent=990)
+    said = " ".join(text.render(report).split())
+    assert "on 10,000 cases, with 260 more refused as unsupported" in said
+    assert (
+        "Of 11,300 cases put to it 10,000 have a verdict, 300 were refused (40 of them in a "
+        "spelling or mode that nobody promises), 10 only raise, as told above and 990 have "
+        "sizes that leave nothing to check."
+    ) in said
+    alone = " ".join(text.render(replace(RIGHT, refused=300)).split())
+    assert "Of 11,300 cases put to it 11,000 have a verdict and 300 were refused." in alone
+    one = " ".join(text.render(replace(RIGHT, refused=1, unpromised=1)).split())
+    assert "and 1 was refused, in a spelling or mode that nobody promises." in one
+    assert "put to it" not in text.render(RIGHT)
+
+
 def test_an_interrupt_is_said() -> None:
     shown = text.render(replace(FAULTY, interrupted=True))
 

@@ -8,7 +8,10 @@ from judging import judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.raised import judged_raised
 from conv_reference.verification.trial.trial import TargetRaised
 
@@ -37,25 +40,50 @@ def test_a_backward_pass_that_forgot_its_graph_is_no_missing_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict", "hint"),
+    ("error", "verdict", "strict", "hint"),
     [
-        (ValueError("only groups=1 is supported"), Verdict.RAISED, True),
-        (TypeError("bfloat16 is unsupported here"), Verdict.RAISED, True),
-        (ValueError("negative dimensions"), Verdict.RAISED, False),
-        (TypeError("Got unsupported ScalarType BFloat16"), Verdict.UNSUPPORTED, False),
-        (NotImplementedError("only groups=1 is supported"), Verdict.UNSUPPORTED, False),
+        (ValueError("only groups=1 is supported"), Verdict.UNSUPPORTED, Verdict.RAISED, True),
+        (TypeError("bfloat16 is unsupported here"), Verdict.UNSUPPORTED, Verdict.RAISED, True),
+        (ValueError("negative dimensions"), Verdict.RAISED, Verdict.RAISED, False),
+        (
+            TypeError("Got unsupported ScalarType BFloat16"),
+            Verdict.UNSUPPORTED,
+            Verdict.UNSUPPORTED,
+            False,
+        ),
+        (
+            NotImplementedError("only groups=1 is supported"),
+            Verdict.UNSUPPORTED,
+            Verdict.UNSUPPORTED,
+            False,
+        ),
     ],
     ids=repr,
 )
-def test_who_seems_to_refuse_is_told_how(error: Exception, verdict: Verdict, hint: bool) -> None:
+def test_where_no_refusal_is_let_pass_it_is_told_how_one_is_meant(
+    error: Exception, verdict: Verdict, strict: Verdict, hint: bool
+) -> None:
     def convolve(input: Tensor, weight: Tensor) -> Tensor:
         torch.relu(input)  # what is raised on purpose before anything is computed is a refusal
         raise error
 
     (found,) = judged(convolve, CASE)
+    assert (found.verdict, "NotImplementedError says so" in found.explanation) == (verdict, False)
 
-    assert found.verdict == verdict
+    settings = Settings(seed=1, device="cpu", strict=True)
+    (found,) = judge_case(as_target(convolve), Case.parse(CASE), settings)
+    assert found.verdict == strict
     assert ("NotImplementedError says so" in found.explanation) == hint
+
+
+def test_who_is_refused_by_torch_is_not_told_how_to_refuse() -> None:
+    def written(input: Tensor, weight: Tensor) -> Tensor:
+        weight.detach().mul_(2)
+        return conv2d(input, weight)
+
+    (found,) = judged(written, f"{CASE} K=expanded")
+    assert "unsupported operation: more than one element" in found.explanation
+    assert "NotImplementedError" not in found.explanation
 
 
 def test_a_gradient_that_nobody_asked_for_is_explained() -> None:

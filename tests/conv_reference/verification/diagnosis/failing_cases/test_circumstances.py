@@ -90,29 +90,39 @@ def test_of_what_holds_of_as_many_a_value_is_named_before_a_remainder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judgement", "said"),
+    ("judgement", "said", "passed"),
     [
-        (WRONG, "in which Y is wrong"),
+        (WRONG, "in which Y is wrong", "gave the right Y"),
         (
             replace(WRONG, check="requires_grad", quantity="dX", actual=NO_GRADIENT),
             "that give no dX",
+            "gave one",
         ),
-        (replace(WRONG, thrown=Thrown("ValueError", "", "no")), "that raise this"),
-        (replace(WRONG, crash=Crash("killed by SIGSEGV")), "that end so"),
-        (replace(WRONG, check="additivity"), "that fail in additivity"),
+        (
+            replace(WRONG, thrown=Thrown("ValueError", "", "no")),
+            "that raise this",
+            "returned an answer",
+        ),
+        (replace(WRONG, crash=Crash("killed by SIGSEGV")), "that end so", "returned an answer"),
+        (replace(WRONG, check="additivity"), "that fail in additivity", "passed there"),
         (
             replace(WRONG, check="shapes", of_numbers=False),
             "in which Y is of another shape or dtype",
+            "gave the right ones",
         ),
     ],
 )
 def test_in_which_way_the_cases_fail_is_said_where_they_are_counted(
-    judgement: Judgement, said: str
+    judgement: Judgement, said: str, passed: str
 ) -> None:
-    """A finding is seen in more cases than fail in the one quantity that is spoken of."""
+    """A finding is seen in more cases than fail in the one quantity that is spoken of.
+
+    Of two findings that speak of one size each says in what the others passed.
+    """
     failures = [Failure(case, judgement) for case in cases()]
     kind = kind_of(failures[0])
-    assert contrast(kind, {kind: failures}, failures, {}).among == f" cases {said}"
+    those = contrast(kind, {kind: failures}, failures, {})
+    assert (those.among, those.passed) == (f" cases {said}", passed)
 
 
 def test_of_a_gradient_that_is_wrong_it_is_not_said_that_it_was_asked_for() -> None:
@@ -122,9 +132,10 @@ def test_of_a_gradient_that_is_wrong_it_is_not_said_that_it_was_asked_for() -> N
     assert not contrast(kind, {kind: failing}, failing, {"requires_grad": cases()}).passing
     grouped = [failure for failure in failing if failure.case.geometry.groups > 1]
     those = contrast(kind, {kind: grouped}, grouped, {"requires_grad": cases()})
-    said = circumstances(those.failing, [*those.passing], among=those.among)
+    said = circumstances(those.failing, [*those.passing], among=those.among, passed=those.passed)
     assert (
-        said == f"All {len(grouped):,} cases that give no dK have g > 1; no other with that passed."
+        said
+        == f"All {len(grouped):,} cases that give no dK have g > 1; no other with that gave one."
     )
 
 

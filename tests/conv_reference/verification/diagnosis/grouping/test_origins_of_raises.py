@@ -1,4 +1,4 @@
-"""What a backward pass raises where Y has another shape, and where Y is right."""
+"""What a backward pass raises where Y has another shape, or an argument is changed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
-from conv_reference.verification import Verdict
+import pytest
+import several
+
+from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.follows import explains
 from conv_reference.verification.diagnosis.grouping.origins import MOST_ASKED, sorted_out
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
+from conv_reference.verification.report.groups import groups
 
 SHAPE = Judgement("shapes", "Y", Verdict.WRONG)
 RAISED = Judgement(
@@ -106,3 +110,18 @@ def test_what_is_answered_without_a_convolution_follows_from_no_wrong_number() -
     wrong = Judgement("forward", "Y", Verdict.WRONG)
     assert explains(wrong, replace(answered, verdict=Verdict.WRONG))
     assert not explains(wrong, answered)
+
+
+def test_without_time_what_a_changed_argument_may_cause_is_filed_under_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("conv_reference.verification.options.clock.taking_apart", lambda _: 0.0)
+    checks = ("certificate", "memory", "two_backwards", "degenerate", "double_backward")
+    report = verify(
+        several.scales_its_upstream, dtypes=["float64"], checks=checks, cases=40, seed=1
+    )
+    (group,) = groups(report.findings)
+
+    assert (group.first.check, group.first.quantity) == ("arguments", "G")
+    assert "untouched_arguments" in group.following
+    assert "was not asked, for want of time" in group.first.circumstances
