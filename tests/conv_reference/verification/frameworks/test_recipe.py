@@ -77,7 +77,7 @@ class VjpAlone:
     [
         (ForwardAlone(), "of type ForwardAlone, which lacks vjp; accepted is .* forward and vjp$"),
         (VjpAlone(), "of type VjpAlone, which lacks forward; accepted is "),
-        (Numpy, "of type type, which lacks a backward pass; accepted is "),
+        (Numpy, "of type type; accepted is "),
         (object(), "of type object; accepted is "),
     ],
     ids=["vjp", "forward", "a class", "both"],
