@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -20,6 +22,17 @@ NO_PARAMETER = (
     "it has no nn.Parameter when it is made, so no kernel; accepted is a layer that has one, or an "
     "instance that was called once, where the first call makes it"
 )
+
+
+@contextmanager
+def drawn_alike() -> Iterator[None]:
+    """Around the making of a layer: it draws the same numbers each time, torch's stream stays.
+
+    One that adds a bias of its own, unasked, so gives the number that a finding says.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield
 
 
 def kernel_and_bias(

@@ -18,6 +18,7 @@ from conv_reference.verification.checks import Reported, all_rows
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
+from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.names import split
@@ -54,6 +55,11 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
         match target.spelling:
             case FunctionSpelling() as spelling:
                 call, K, b = _function(target, spelling, tensors), "K", "b"
+            case StrangersSpelling(layer=LayerOfNames() as layer) as spelling if (
+                _has_another_kernel(judgement)
+            ):
+                made = _strangers_made(target, spelling, layer, tensors.case)
+                return "\n".join([*imports(target), *made, _shapes_shown(spelling, layer, tensors)])
             case StrangersSpelling() as spelling:
                 call, K, b = _strangers(target, spelling, tensors), "K", "b"
             case LayerSpelling() as spelling:
@@ -94,7 +100,9 @@ def imports(target: Target) -> Iterator[str]:
     if folder == ".":  # where Python looks
         yield f"import {run}torch"
     else:
-        yield f"import {run}sys, torch; sys.path.insert(0, {folder!r})"
+        is_package = (Path(folder) / "__init__.py").is_file()  # whose files may import it
+        there = f"[:0] = [{folder!r}, '.']" if is_package else f".insert(0, {folder!r})"
+        yield f"import {run}sys, torch; sys.path{there}"
     if run:
         yield f"{_LOADED} = types.SimpleNamespace(**runpy.run_path({place!r}))"
     elif place != "torch":
@@ -230,7 +238,21 @@ def _strangers_layer(
     target: Target, spelling: StrangersSpelling, layer: LayerOfNames, tensors: _Tensors
 ) -> Iterator[str]:
     """Its parameters are replaced for the time of the call, so that K keeps torch's form."""
-    case, made = tensors.case, _own_name(target)
+    case = tensors.case
+    yield from _strangers_made(target, spelling, layer, case)
+    replaced = [f"{layer.kernel!r}: K{spelling.weight}"]
+    if case.bias and layer.bias:
+        shape = f"{_attribute(layer.bias)}.shape"
+        replaced.append(f"{layer.bias!r}: b.reshape({shape})")
+    called = f"torch.func.functional_call(layer, {{{', '.join(replaced)}}}, (X{spelling.input},))"
+    yield f"Y = {called}{spelling.output}"
+
+
+def _strangers_made(
+    target: Target, spelling: StrangersSpelling, layer: LayerOfNames, case: Case
+) -> Iterator[str]:
+    """An instance, in the dtype of the case, which draws what the judge's own drew."""
+    made = _own_name(target)
     if layer.by_init_inputs:
         made += _by_init_inputs(target)
     elif not layer.is_instance:
@@ -238,13 +260,19 @@ def _strangers_layer(
         if "bias" in spelling.names:
             given[spelling.names["bias"]] = str(case.bias)
         made += f"({', '.join(f'{name}={value}' for name, value in given.items())})"
+    if layer.bias and not case.bias:
+        yield "torch.manual_seed(0)  # in case it draws a bias all the same"
     yield f"layer = {made}.to(torch.{dtype_name(case.dtype)})"
-    replaced = [f"{layer.kernel!r}: K{spelling.weight}"]
-    if case.bias and layer.bias:
-        shape = f"{_attribute(layer.bias)}.shape"
-        replaced.append(f"{layer.bias!r}: b.reshape({shape})")
-    called = f"torch.func.functional_call(layer, {{{', '.join(replaced)}}}, (X{spelling.input},))"
-    yield f"Y = {called}{spelling.output}"
+
+
+def _has_another_kernel(judgement: Judgement) -> bool:
+    """Whether it was not called at all: the kernel that it makes has another shape."""
+    return judgement.thrown is not None and judgement.thrown.kind == TargetError.__name__
+
+
+def _shapes_shown(spelling: StrangersSpelling, layer: LayerOfNames, tensors: _Tensors) -> str:
+    own = f"{_attribute(layer.kernel)}.shape, ({tensors.text('K')}){spelling.weight}.shape"
+    return f"print({own})  # the first should be the second"
 
 
 def _by_init_inputs(target: Target) -> str:

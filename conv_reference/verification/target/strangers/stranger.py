@@ -20,7 +20,7 @@ from torch.func import functional_call
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target import option_numbers
-from conv_reference.verification.target.layer_calls import NO_PARAMETER
+from conv_reference.verification.target.layer_calls import NO_PARAMETER, drawn_alike
 from conv_reference.verification.target.option_names import (
     BIASES,
     DICTIONARIES,
@@ -314,7 +314,8 @@ def _layer(layer: type[nn.Module]) -> Stranger:
         raise TargetError("accepted is a layer that makes its kernel itself")
 
     def bound(settings: Mapping[str, Any]) -> Bound:
-        made = own.made(settings)()
+        with drawn_alike():
+            made = own.made(settings)()
         kernel, bias = parts(made)
         owner = threading.get_ident()
         convert(made, settings)

@@ -114,6 +114,16 @@ class Sides(torch.nn.Module):
 
 tail = Tail(2, 1, (1, 2))
 
+class Heedless(torch.nn.Module):
+    def __init__(self, in_ch, nb_filters, ks, groups=1, use_bias=True):
+        super().__init__()
+        self.groups = groups
+        self.w = torch.nn.Parameter(torch.randn(nb_filters, in_ch, *ks))
+        self.b = torch.nn.Parameter(torch.randn(nb_filters))
+
+    def forward(self, x):
+        return conv2d(x, self.w, self.b, groups=self.groups)
+
 class adapter:
     def forward(self, input, weight, bias, **options):
         raise NotImplementedError
@@ -160,6 +170,11 @@ SNIPPETS = {
     "a stranger's layer": ("mine.py:Tail", "c2 h4 w5 o3 k2x1 s2", "dK"),
     "a stranger's layer, its bias": ("mine.py:Tail", "c2 h4 w5 o3 k2x1", "Y"),
     "a stranger's layer, without one": ("mine.py:Tail", "c2 h4 w5 o3 k2x1 nobias", "dX"),
+    "a bias that is drawn all the same": (
+        "mine.py:Heedless",
+        "c2 h4 w5 o3 k2x1 nobias values=ones",
+        "Y",
+    ),
     "numbers of their own": ("mine.py:ends", "h4 w4 k2 s2x1 p1:0x2 nobias", "dX"),
     "four sides in a row": ("mine.py:listed", "h4 w4 k2 s2 p1:0x2 nobias", "dK"),
     "a kernel's sides": ("mine.py:Sides", "h4 w5 k2x1 nobias", "dK"),
@@ -294,3 +309,40 @@ def test_numbers_are_written_in_all_their_digits(dtype: str) -> None:
     operands = case_operands(asked, SETTINGS.seed, target.operator)
     assert torch.equal(made["X"], operands.input)
     assert torch.equal(made["K"], operands.weight)
+
+
+def run(text: str, folder: Path) -> str:
+    """What a snippet prints, in a process of its own, from a file that lies elsewhere."""
+    (folder / "elsewhere").mkdir(exist_ok=True)
+    script = folder / "elsewhere" / "shown.py"
+    script.write_text(text)
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_layer_whose_kernel_has_another_shape_shows_both(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    loaded = load_target(f"{tmp_path}/mine.py:Heedless")
+    case = Case.parse("certificate float32 c2 h3 w3 o2 k1x2 g2")
+    (raised,) = judge_case(loaded, case, SETTINGS)
+    assert raised.verdict == Verdict.RAISED
+    shown = run(snippet(loaded, case, raised, SETTINGS), tmp_path)
+    assert shown == "torch.Size([2, 2, 1, 2]) torch.Size([2, 1, 1, 2])\n"
+
+
+def test_a_file_of_a_package_finds_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "convs"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "signs.py").write_text("SIGN = -1\n")
+    text = "from convs.signs import SIGN\nfrom torch.nn.functional import conv2d\n"
+    text += "def signed(input, weight):\n    return SIGN * conv2d(input, weight)\n"
+    (package / "layers.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    loaded = load_target("convs/layers.py:signed")
+    case = Case.parse("certificate float32 h1 w1 k1 nobias grad= values=ones")
+    (wrong,) = [j for j in judge_case(loaded, case, SETTINGS) if j.verdict == Verdict.WRONG]
+    assert run(snippet(loaded, case, wrong, SETTINGS), tmp_path) == "tensor(-1.)\n"
