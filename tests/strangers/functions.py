@@ -177,3 +177,16 @@ def one_map(volume: Tensor, kernel: Tensor, bias: Any) -> Tensor:
     windows = volume.unfold(1, kh, 1).unfold(2, kw, 1)
     Y: Tensor = torch.einsum("chwij,cij->hw", windows, kernel) + bias
     return Y
+
+
+def with_keywords(x: Tensor, weight: Tensor, **kwargs: int) -> Tensor:
+    """Its options are keys of what it is called with, each an integer."""
+    stride, padding = kwargs.get("stride", 1), kwargs.get("padding", 0)
+    kh, kw = weight.shape[2:]
+    windows = F.pad(x, (padding,) * 4).unfold(2, kh, stride).unfold(3, kw, stride)
+    return torch.einsum("nchwij,ocij->nohw", windows, weight)
+
+
+def with_keys(input: Tensor, weight: Tensor, **options: Any) -> Tensor:
+    """It needs two keys, which torch has as well; of others it knows nothing."""
+    return F.conv2d(input, weight, None, options["stride"], options["padding"])

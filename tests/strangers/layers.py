@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 
 class ConvLayer(nn.Module):
@@ -191,3 +192,50 @@ class DynamicSame(nn.Conv2d):
             needed = max((-(-size // s) - 1) * s + k - size, 0)
             sides = [needed // 2, needed - needed // 2, *sides]
         return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride)
+
+
+class SetUp(torch.autograd.Function):
+    """Its context is set up apart from its forward pass."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        return F.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        x, weight, bias, ctx.stride, ctx.padding = inputs
+        ctx.is_biased = bias is not None
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        dx = conv2d_input(x.shape, weight, dout, ctx.stride, ctx.padding)
+        dw = conv2d_weight(x, weight.shape, dout, ctx.stride, ctx.padding)
+        return dx, dw, dout.sum((0, 2, 3)) if ctx.is_biased else None, None, None
+
+
+class SetUpWrongly(SetUp):
+    """What its context keeps of the kernel is its opposite."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        x, weight, *others = inputs
+        SetUp.setup_context(ctx, (x, -weight, *others), output)
+
+
+class LinearOnPatches(nn.Module):
+    """Its kernel is that of a linear layer, put to each patch."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, stride
+        self.linear = nn.Linear(in_channels * kernel_size**2, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height = (x.shape[2] - self.kernel_size) // self.stride + 1
+        patches = F.unfold(x, self.kernel_size, stride=self.stride).transpose(1, 2)
+        out: Tensor = self.linear(patches).transpose(1, 2).unflatten(2, (height, -1))
+        return out

@@ -39,6 +39,11 @@ STRANGERS = {
     "functions.py:square": (EXACT, "kernels of equal sides alone, for it raises on others"),
     "functions.py:one_map": (EXACT, "X as CHW, Y as HW; K as (c, kh, kw)"),
     "functions.py:winograd": (EXACT, ""),
+    "functions.py:with_keywords": (EXACT, "integers for padding, stride"),
+    "functions.py:with_keys": (EXACT, ""),
+    "layers.py:SetUp": (EXACT, "integers for padding, stride"),
+    "layers.py:SetUpWrongly": (WRONG, "integers for padding, stride"),
+    "layers.py:LinearOnPatches": (EXACT, "K as (o, c·kh·kw)"),
     "arrays.py:conv_forward": (EXACT, "conv_param['stride'] for stride"),
     "arrays.py:forward_nhwc": (EXACT, "X as NHWC; K as HWIO; b as (1, 1, 1, o)"),
     "arrays.py:Conv2d": (EXACT, "integers for kernel_size, stride"),
@@ -123,6 +128,12 @@ def test_what_reads_floats_whatever_lies_there_is_judged_in_float32() -> None:
     report = verify(target, checks="certificate", dtypes=dtypes, cases=40, seed=0, known=None)
     assert report.verdict == EXACT, str(report)
     assert "float64 (NotImplementedError: it computes in float32" in str(report)
+
+
+def test_options_that_are_keys_are_the_only_ones() -> None:
+    for name in ("with_keywords", "with_keys"):
+        target = load_target(f"{HERE}/functions.py:{name}")
+        assert target.options == {"stride", "padding"}
 
 
 def test_a_layer_that_is_only_called_is_forward_only() -> None:

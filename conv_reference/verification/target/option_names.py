@@ -170,6 +170,20 @@ def _options_called(name: str, taken: set[str]) -> Iterator[str]:
             yield option
 
 
+def keys_of(function: Any) -> list[inspect.Parameter]:
+    """The options that a function reads from its ``**kwargs``, as parameters; none of others.
+
+    They are the words in its own code: who hands ``**kwargs`` on has none.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_flags & inspect.CO_VARKEYWORDS:
+        return []
+    known = {name for names in NAMES.values() for name in names if len(name) > 1}
+    taken = {*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
+    words = dict.fromkeys(c for c in code.co_consts if isinstance(c, str) and c in known - taken)
+    return [inspect.Parameter(word, inspect.Parameter.KEYWORD_ONLY) for word in words]
+
+
 def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """All of a function's or a class's.
 

@@ -18,7 +18,7 @@ from conv_reference.operands import exact_operands
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import option_numbers
-from conv_reference.verification.target.option_names import PAIRED
+from conv_reference.verification.target.option_names import PAIRED, keys_of
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.signatures import is_function_class
 from conv_reference.verification.target.strangers.as_target import as_called
@@ -78,7 +78,8 @@ def convention_by_trial(
     own, found = _best(own, implementation, _ANY if words is None else words)
     if found is None or (standard is not None and not _comes_further(own, found)):
         return None if standard is None else _as_torchs(own, implementation, standard, name)
-    if standard is not None and _is_torchs(own, found, standard):
+    # One that reads options from its **kwargs has these alone, whatever else it may be given.
+    if standard is not None and not keys_of(implementation) and _is_torchs(own, found, standard):
         agrees = found.level is Level.AGREES
         return None if agrees else replace(standard, computes=_other(own))
     target = as_called(own, found, name)
@@ -241,7 +242,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
         return False
     others = any(option != name for option, name in own.names.items())
     of_sides = option_numbers.is_of_sides(own.defaults.get("padding"))
-    if others or of_sides or not knows_torch(implementation):
+    if others or of_sides or not knows_torch(implementation) or keys_of(implementation):
         return True
     if isinstance(implementation, nn.Module):
         return not isinstance(implementation, nn.Conv2d)

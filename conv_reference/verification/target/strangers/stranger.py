@@ -31,6 +31,7 @@ from conv_reference.verification.target.option_names import (
     NAMES,
     PLANES,
     SIDES,
+    keys_of,
     named,
     parameters_of,
 )
@@ -227,7 +228,7 @@ def _behind_the_operands(function: Any, owner: Any) -> list[inspect.Parameter]:
         parameters = parameters[1:]
     if len(parameters) < 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise TargetError("accepted is a function of an input and a kernel")
-    return [p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD]
+    return [*(p for p in parameters[2:] if p.kind is not p.VAR_KEYWORD), *keys_of(function)]
 
 
 def _default(parameter: inspect.Parameter) -> Any:
