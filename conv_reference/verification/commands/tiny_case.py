@@ -13,6 +13,7 @@ from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.target.loading import target_of
 from conv_reference.verification.target.strangers.by_trial import known_other_by_trial
+from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.own_kernel import (
     case_of_impulses,
@@ -22,14 +23,17 @@ from conv_reference.verification.trial.own_kernel import (
 from conv_reference.verification.trial.tiny import further_judgements, tiny_judgements
 from conv_reference.verification.trial.trial import Trial
 
+_SEARCH = 4.0  # seconds for how it is called; beside them there must be time for its cases
+
 
 def reported(name: str, value: Any) -> tuple[str, list[str]]:
     """The verdict in a word, and what is printed below the candidate's name."""
+    trials = Trials(_SEARCH)
     try:
-        target = target_of(value, name)
+        target = target_of(value, name, trials=trials)
     except TargetError as error:
         refused = f"not called: {one_line(str(error))}"
-        return "not called", [f"  {line}" for line in (refused, *_other(value))]
+        return "not called", [f"  {line}" for line in (refused, *_other(value, trials))]
     judgements = tiny_judgements(target)
     verdict, said = _summary(judgements)
     if any(judgement.verdict is Verdict.UNSUPPORTED for judgement in judgements):
@@ -41,8 +45,10 @@ def reported(name: str, value: Any) -> tuple[str, list[str]]:
     if computed:
         return "not judged", [f"  called {_how(target)}", f"  {one_line(computed)}"]
     seen = (f"computes {target.computes}",) if target.computes else ()
-    hints = () if verdict == "right" else seen or _other(value)
-    return verdict, [f"  {line}" for line in (f"called {_how(target)}", said, *hints)]
+    hints = () if verdict == "right" else seen or _other(value, trials)
+    unsettled = (one_line(target.unsettled),) if target.unsettled else ()
+    lines = (f"called {_how(target)}", *unsettled, said, *hints)
+    return verdict, [f"  {line}" for line in lines]
 
 
 def _how(target: Target) -> str:
@@ -83,6 +89,6 @@ def _computed_kernel(target: Target) -> str:
     return why_not_judged(target.name, said) if said else ""
 
 
-def _other(value: Any) -> tuple[str, ...]:
-    said = known_other_by_trial(value)
+def _other(value: Any, trials: Trials) -> tuple[str, ...]:
+    said = known_other_by_trial(value, trials)
     return (f"computes {said}",) if said else ()

@@ -23,6 +23,7 @@ from conv_reference.verification.target.spelling import (
     Spelling,
     StrangersSpelling,
 )
+from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Target
 
 _MADE, _GIVEN = "get_init_inputs", "get_inputs"
@@ -40,7 +41,11 @@ def is_benchmark(value: Any) -> bool:
 
 
 def benchmark_target(
-    layer: type[nn.Module], name: str, operator: str | None, convention: str | None
+    layer: type[nn.Module],
+    name: str,
+    operator: str | None,
+    convention: str | None,
+    trials: Trials | None = None,
 ) -> Target:
     """The instance as a target, with the sizes of its own inputs.
 
@@ -49,6 +54,7 @@ def benchmark_target(
         name: of the target.
         operator: see ``as_target``.
         convention: see ``as_target``.
+        trials: see ``as_target``.
 
     Raises:
         TargetError: when it cannot be made, or is no convolution; says why.
@@ -60,7 +66,7 @@ def benchmark_target(
     except Exception as error:
         said = f"{type_name(error)}: {message_of(error)}"
         raise TargetError(f"cannot make {name!r} by {_MADE}() and {_GIVEN}(): {said}") from error
-    target = as_target(made, name=name, operator=operator, convention=convention)
+    target = as_target(made, name=name, operator=operator, convention=convention, trials=trials)
     X = given[0] if given else None
     own = _geometry(target, X)
     batch = len(X) if own is not None and isinstance(X, Tensor) else 0

@@ -35,6 +35,7 @@ from conv_reference.verification.target.spelling import (
 )
 from conv_reference.verification.target.strangers.by_trial import convention_by_trial, why_not
 from conv_reference.verification.target.strangers.numpy_layers import static_forward
+from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Target
 
 
@@ -44,6 +45,7 @@ def as_target(
     name: str | None = None,
     operator: str | None = None,
     convention: str | None = None,
+    trials: Trials | None = None,
 ) -> Target:
     """Put an implementation under the one convention.
 
@@ -56,6 +58,7 @@ def as_target(
         operator: what it should compute, where neither torch's own names, the layer's class nor
             a parameter ``output_padding`` shows it: conv2d, conv_transpose2d, ...
         convention: how it is called, as far as that is not to be found by trial: see ``words``.
+        trials: how long they may take, and whom they are told; by default as long as they take.
 
     Raises:
         TargetError: when it is none of these, or its parameters cannot be recognised.
@@ -69,8 +72,9 @@ def as_target(
         name, importable = _own_name(implementation)
     words = None if convention is None else parse(convention)
     implementation = _unwrapped(implementation)
+    trials = Trials() if trials is None else trials
     try:
-        fitted = _fitted(implementation, name, operator, words)
+        fitted = _fitted(implementation, name, operator, words, trials)
     except RelativeError as error:
         raise TargetError(str(error)) from error  # which travels between processes
     return replace(
@@ -107,16 +111,19 @@ def called_as_before(implementation: Any, found: Target) -> Target:
     """
     if found.has_glue or found.convention:
         name, (_, operator) = found.name, asked_operator(found.name)
-        fixed = asked_convention(name)
-        return as_target(implementation, name=name, operator=operator, convention=fixed)
+        fixed = asked_convention(name) or found.convention or None  # it is not searched for again
+        again = as_target(implementation, name=name, operator=operator, convention=fixed)
+        return replace(again, name=name)
     function = _unwrapped(implementation)
     return _of_operator(function, found.name, found.operator, line=found.is_line)
 
 
-def _fitted(implementation: Any, name: str, operator: str | None, words: Words | None) -> Target:
+def _fitted(
+    implementation: Any, name: str, operator: str | None, words: Words | None, trials: Trials
+) -> Target:
     """Under torch's convention where the signature fits it, else as a trial shows."""
     if words is not None:
-        return _as_said(implementation, name, operator, words)
+        return _as_said(implementation, name, operator, words, trials)
     framework = framework_of(implementation, name)
     if framework is not None:
         asked = CONV2D if operator is None else reading(operator)[0]
@@ -130,10 +137,10 @@ def _fitted(implementation: Any, name: str, operator: str | None, words: Words |
         raise
     except TargetError as error:
         refused = error
-    found = convention_by_trial(implementation, standard, name) or standard
+    found = convention_by_trial(implementation, standard, name, trials=trials) or standard
     if found is None:
         assert refused is not None  # or there is a standard
-        said = why_not(implementation)
+        said = why_not(implementation, trials)
         raise (TargetError(f"cannot call {name!r}: {said}") if said else refused)
     return found
 
@@ -143,21 +150,24 @@ def _is_found_by_trial(operator: str | None) -> bool:
     return operator is None or (operator in OPERATORS and OPERATORS[operator].is_convolution)
 
 
-def _as_said(implementation: Any, name: str, operator: str | None, words: Words) -> Target:
+def _as_said(
+    implementation: Any, name: str, operator: str | None, words: Words, trials: Trials
+) -> Target:
     """As the user declares that it is called."""
     if not words.fixes_a_call:
-        target = _fitted(implementation, name, operator, None)
+        target = _fitted(implementation, name, operator, None, trials)
     else:
         found = None
         if _is_found_by_trial(operator):
-            found = convention_by_trial(implementation, None, name, words)
+            found = convention_by_trial(implementation, None, name, words, trials)
         if found is None:
             raise TargetError(
                 f"cannot call {name!r} as {words.text!r}; accepted is that of a function, layer "
                 "or autograd.Function of one's own, whose parameters are those of conv2d"
             )
         target = found
-    return replace(target, forward_only=words.backward == "none", convention=words.text)
+    forward_only = target.forward_only or words.backward == "none"
+    return replace(target, forward_only=forward_only, convention=words.text)
 
 
 def _own_name(implementation: Any) -> tuple[str, bool]:

@@ -30,18 +30,22 @@ from conv_reference.verification.target.siblings import (
     named_in_its_package,
     spec_of,
 )
+from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Target
 
 _MOST_OF_AN_IMPORT = 1000  # characters of what an import throws
 _MOST_LOG = 1_000_000  # characters of a compiler's that are searched for its first error
 
 
-def load_target(name: str, found: Callable[[], None] = lambda: None) -> Target:
+def load_target(
+    name: str, found: Callable[[], None] = lambda: None, trials: Trials | None = None
+) -> Target:
     """The target that ``package.module:attribute`` or ``path/file.py:attribute`` names.
 
     Args:
         name: of the target.
         found: called when it is imported, before it is called for the first time.
+        trials: of how it is called; see ``as_target``.
 
     Raises:
         TargetError: when the name has another form, or cannot be imported or called.
@@ -51,23 +55,27 @@ def load_target(name: str, found: Callable[[], None] = lambda: None) -> Target:
         raise TargetError(f"no operator {operator!r}; accepted is one of {', '.join(READINGS)}")
     value = load(name)
     found()
-    return target_of(value, name, operator)
+    return target_of(value, name, operator, trials)
 
 
-def target_of(value: Any, name: str, operator: str | None = None) -> Target:
+def target_of(
+    value: Any, name: str, operator: str | None = None, trials: Trials | None = None
+) -> Target:
     """What was found under a name, as a target; a benchmark's module is made as it says there.
 
     Args:
         value: a function, a layer or its class, an adapter, or a module of a benchmark.
         name: as it is reported.
         operator: what it should compute; None leaves that to its name and signature.
+        trials: of how it is called; see ``as_target``.
 
     Raises:
         TargetError: when it cannot be called.
     """
+    fixed = asked_convention(name)
     if is_benchmark(value):
-        return benchmark_target(value, name, operator, asked_convention(name))
-    return as_target(value, name=name, operator=operator, convention=asked_convention(name))
+        return benchmark_target(value, name, operator, fixed, trials)
+    return as_target(value, name=name, operator=operator, convention=fixed, trials=trials)
 
 
 def load(name: str) -> Any:

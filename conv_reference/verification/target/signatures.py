@@ -88,10 +88,10 @@ def positional_parameters(
         for p in parameters
         if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in options
     ]
-    if positional and positional[0].name == "self" and "." in function.__qualname__:
+    if lacks_its_object(function):
         raise TargetError(
             f"cannot call {name!r}, a method without its object; accepted is that of an instance, "
-            f"path/file.py:instance.{function.__name__}"
+            f"path/file.py:instance.{function.__name__}, or a layer's class"
         )
     if len(positional) < 2 or foreign or keyword:
         names = ", ".join([*foreign, *keyword])
@@ -100,6 +100,14 @@ def positional_parameters(
             f"cannot call {name!r} with the signature {signature}{unknown}; {ACCEPTED}"
         )
     return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
+
+
+def lacks_its_object(function: Callable[..., Any]) -> bool:
+    """Whether it is a method as a class has it: its first parameter would be the object."""
+    holder = getattr(function, "__qualname__", "").rpartition(".")[0]
+    signature = signature_of(function)
+    first = next(iter(() if signature is None else signature.parameters), "")
+    return first == "self" and bool(holder) and not holder.endswith("<locals>")
 
 
 def keyword_options(function: Callable[..., Any], options: tuple[str, ...] = OPTIONS) -> list[str]:

@@ -108,6 +108,7 @@ class Target:
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
     signature: str = ""  # of the implementation, as a person reads it; empty where it has none
     convention: str = ""  # the same as ``--as`` takes it
+    unsettled: str = ""  # why the search for how it is called came to no end; empty where it did
     computes: str = ""  # what else than a cross-correlation it was seen to compute, if it is known
     constants: tuple[int, ...] = ()  # in its own code: thresholds that it may have
     written: tuple[Written, ...] = ()  # the functions of its own Python

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from conv_reference.verification.target.strangers.attempt import (
 )
 from conv_reference.verification.target.strangers.stranger import LIKE, Stranger
 from conv_reference.verification.target.strangers.tensor_forms import first_tensor
+from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Call, Target
 
 
@@ -37,6 +39,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         convention: how it is called.
         name: shown in reports.
     """
+    own = replace(own, trials=Trials())  # what it answered on the way is of no use to a target
     form = convention.form
     biased = own.biased
     if biased is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -159,25 +160,53 @@ def asked(own: Stranger, convention: Convention, geometry: Geometry | None = Non
         convention: how it is called.
         geometry: another than the tiny one, that the convention supports.
     """
-    geometry = tiny(own, convention) if geometry is None else geometry
+    geometry, is_plain = (tiny(own, convention), True) if geometry is None else (geometry, False)
     if geometry is None:
         return Answer(Level.RAISED)
-    dtype = torch.float32 if convention.is_single else own.dtype
-    operands = exact_operands(geometry, dtype, seed=0)
-    X, K = own_form(operands.input, operands.weight, convention.form)
+    operands, *expected = _oracle(geometry, torch.float32 if convention.is_single else own.dtype)
     biased = convention.biased or (own.is_layer and "bias" not in own.names)
-    b = operands.bias if biased else None
+    X, K = own_form(operands.input.clone(), operands.weight.clone(), convention.form)
+    given = in_its_form(X, K, operands.bias.clone() if biased else None, convention)
     settings = settings_of(own, convention, geometry, bias=convention.biased)
-    try:
+
+    def call() -> Any:
         with _in_silence():
-            answer = called(own.bound(settings), convention)(X, K, b)
-    except (Exception, SystemExit) as error:
+            return own.bound(settings)(*given)
+
+    answer, error = own.trials.answer(_key(own, settings, given), call)
+    if error is not None:
         return Answer(Level.RAISED, error=error)
     first = first_tensor(answer)
     Y = returned(first, convention.form)
-    expected = _expected(operands, geometry, convention.form)
-    level = _level(Y, *expected)
-    return Answer(level, Y, several=first is not answer, sizes=_right_sizes(Y, expected[0]))
+    Y_alone, Y_biased = (Y_ if convention.form.has_channels else Y_[:, 0] for Y_ in expected)
+    level, several = _level(Y, Y_alone, Y_biased), first is not answer
+    if is_plain and level >= Level.SHAPED:
+        own.trials.note(level, (own, replace(convention, level=level, several=several)))
+    if level is Level.AGREES:
+        own.trials.allow_a_few_more()
+    return Answer(level, Y, several=several, sizes=_right_sizes(Y, Y_alone))
+
+
+@lru_cache(maxsize=256)
+def _oracle(geometry: Geometry, dtype: torch.dtype) -> tuple[Operands, Tensor, Tensor]:
+    """The operands of a tiny case, and its Y without a bias and with one: none is handed out."""
+    operands = exact_operands(geometry, dtype, seed=0)
+    named = operands.by_role(torch.float64)
+    biased = CONV2D.first("Y", named, geometry)
+    del named["bias"]
+    return operands, CONV2D.first("Y", named, geometry), biased
+
+
+def _key(own: Stranger, settings: Mapping[str, Any], given: Iterable[Tensor | None]) -> Hashable:
+    """What a call is known by: what one stranger is given, be it over tensors or over arrays."""
+    return own.over_arrays, repr(sorted(settings.items())), *map(_content, given)
+
+
+def _content(tensor: Tensor | None) -> Hashable:
+    if tensor is None:
+        return None
+    held = tensor.contiguous().numpy().tobytes()
+    return tensor.dtype, tuple(tensor.shape), tensor.stride(), held
 
 
 @contextmanager
@@ -203,6 +232,7 @@ def goes_back(own: Stranger, convention: Convention) -> bool:
     geometry = tiny(own, convention)
     if geometry is None:
         return False
+    own.trials.require_time()
     # Padded, where it can be: `[pad:-pad]` of no padding is another fault.
     if "padding" in own.names and not own.same_padding:
         geometry = replace(geometry, padding=((1, 1), (1, 1)))
@@ -220,15 +250,6 @@ def goes_back(own: Stranger, convention: Convention) -> bool:
     except (Exception, SystemExit):
         return False
     return True
-
-
-def _expected(operands: Operands, geometry: Geometry, form: Form) -> tuple[Tensor, Tensor]:
-    """Y without a bias, and with one."""
-    named = operands.by_role(torch.float64)
-    biased = CONV2D.first("Y", named, geometry)
-    del named["bias"]
-    expected = CONV2D.first("Y", named, geometry)
-    return (expected, biased) if form.has_channels else (expected[:, 0], biased[:, 0])
 
 
 def _right_sizes(Y: Any, expected: Tensor) -> tuple[bool, ...]:
@@ -253,14 +274,21 @@ def own_form(X: Tensor, K: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     return (X, K) if form.has_channels else (X[:, 0], K[0, 0])
 
 
+def in_its_form(
+    X: Tensor, K: Tensor, b: Tensor | None, convention: Convention
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """X, K and b of torch's form as the stranger takes them, in its order."""
+    form = convention.form
+    given = form.input.there(X), form.weight.there(K)
+    first, second = given[::-1] if form.exchanged else given
+    return first, second, None if b is None else convention.bias.there(b)
+
+
 def called(bound: Bound, convention: Convention) -> Callable[..., Any]:
     """The stranger over X, K and b in torch's form; its results are as they are."""
-    form, bias = convention.form, convention.bias
 
     def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
-        given = form.input.there(X), form.weight.there(K)
-        first, second = given[::-1] if form.exchanged else given
-        return bound(first, second, None if b is None else bias.there(b))
+        return bound(*in_its_form(X, K, b, convention))
 
     return call
 

@@ -7,24 +7,22 @@ kept; where nothing does, what answers in the right shape: that is how it is cal
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import option_numbers
 from conv_reference.verification.target.option_names import PAIRED, keys_of
-from conv_reference.verification.target.purpose import is_on_purpose
-from conv_reference.verification.target.signatures import is_function_class
+from conv_reference.verification.target.signatures import is_function_class, lacks_its_object
 from conv_reference.verification.target.strangers.as_target import as_called
 from conv_reference.verification.target.strangers.attempt import (
     OF_THREE,
-    SQUARE,
     TINY,
     Convention,
     Level,
@@ -40,7 +38,6 @@ from conv_reference.verification.target.strangers.by_code import (
 )
 from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
 from conv_reference.verification.target.strangers.instances import instance
-from conv_reference.verification.target.strangers.nearest_convention import nearest_convention
 from conv_reference.verification.target.strangers.no_convention import furthest
 from conv_reference.verification.target.strangers.numpy_functions import over_arrays
 from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer, numpy_layer
@@ -49,30 +46,63 @@ from conv_reference.verification.target.strangers.option_forms import (
     integers_of,
     is_of_pairs,
     probed,
-    with_sides,
 )
 from conv_reference.verification.target.strangers.other_operations import known_other
+from conv_reference.verification.target.strangers.settling import settled
 from conv_reference.verification.target.strangers.stranger import Stranger, stranger
 from conv_reference.verification.target.strangers.tensor_forms import BIASES, TORCHS
+from conv_reference.verification.target.strangers.trials import OutOfTimeError, Trials
 from conv_reference.verification.target.target import OWN_PADDINGS, Target
 
 _ANY = Words()
 
 
 def convention_by_trial(
-    implementation: Any, standard: Target | None, name: str, words: Words | None = None
+    implementation: Any,
+    standard: Target | None,
+    name: str,
+    words: Words | None = None,
+    trials: Trials | None = None,
 ) -> Target | None:
     """The implementation under the convention that fits it; None where torch's does, or none.
+
+    Where the clock ends the search it is the nearest so far, which says so.
 
     Args:
         implementation: what was given.
         standard: the same under torch's convention, where its signature fits that.
         name: of the target.
         words: what a user fixes of the convention: it is called so, whatever comes of that.
+        trials: how long they may take, and whom they are told; by default as long as they take.
     """
     own = _stranger(implementation)
     if own is None:
         return None
+    trials = Trials() if trials is None else trials
+    own = replace(own, trials=trials)
+    try:
+        found = _found(own, implementation, standard, name, words)
+    except OutOfTimeError:
+        found = _unsettled(trials, standard, name)
+    return found
+
+
+def _unsettled(trials: Trials, standard: Target | None, name: str) -> Target | None:
+    """Under the convention that came nearest, else under torch's where its signature fits."""
+    found = standard
+    if trials.nearest is not None:
+        own, convention = trials.nearest
+        trials.allow_a_few_more()
+        with suppress(OutOfTimeError):
+            convention = replace(convention, integers=integers_of(own, convention))
+        found = as_called(own, convention, name)
+    return None if found is None else replace(found, unsettled=trials.said)
+
+
+def _found(
+    own: Stranger, implementation: Any, standard: Target | None, name: str, words: Words | None
+) -> Target | None:
+    """See ``convention_by_trial``."""
     if words is None and standard is not None and not _is_open(own, standard, implementation):
         return None
     own, found = _best(own, implementation, _ANY if words is None else words)
@@ -203,8 +233,10 @@ def _of_strangers(implementation: Any) -> Stranger:
     """What somebody's code calls its parameters.
 
     Raises:
-        TargetError: when its names do not say so.
+        TargetError: when its names do not say so; of a method whose first is its object.
     """
+    if inspect.isfunction(implementation) and lacks_its_object(implementation):
+        raise TargetError("accepted is a method of an object, not of its class")
     if isinstance(implementation, nn.Module):
         return instance(implementation)
     if is_numpy_layer(implementation):
@@ -212,12 +244,19 @@ def _of_strangers(implementation: Any) -> Stranger:
     return stranger(implementation.apply if is_function_class(implementation) else implementation)
 
 
-def why_not(implementation: Any) -> str:
-    """Why it fits no convention: a parameter, or what it throws; of torch's own nothing."""
+def why_not(implementation: Any, trials: Trials) -> str:
+    """Why it fits no convention: a parameter, or what it throws; of torch's own nothing.
+
+    Args:
+        implementation: what was given.
+        trials: those of the search, none of which is made again.
+    """
+    if trials.is_over:
+        return trials.said
     if not is_own_code(implementation) or isinstance(implementation, nn.Module):
         return ""
     try:
-        own = _of_strangers(implementation)
+        own = replace(_of_strangers(implementation), trials=trials)
     except TargetError as error:  # of others the signature has been given already
         return str(error) if is_numpy_layer(implementation) else ""
     code = getattr(implementation, "__init__", None)
@@ -230,7 +269,10 @@ def why_not(implementation: Any) -> str:
         for case in (TINY, OF_THREE)
         for convention in conventions_in_order(own, _ANY)
     )
-    return furthest(calls, source)
+    try:
+        return furthest(calls, source)
+    except OutOfTimeError:
+        return trials.said
 
 
 def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
@@ -272,63 +314,19 @@ def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
     return frozenset(option for option, error in errors.items() if is_of_pairs(error))
 
 
-def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
-    """The convention that agrees, else the first that answers in the right shape.
+def known_other_by_trial(implementation: Any, trials: Trials) -> str:
+    """What else than a cross-correlation it computes, under whichever convention; or empty.
 
     Args:
-        own: the stranger.
-        words: what is fixed of it; where all is, it is that even if nothing comes of it.
+        implementation: what was given.
+        trials: those of the search, none of which is made again.
     """
-    best = _best_of(own, words, TINY)
-    if best is None and (best := _of_equal_sides(own, words)) is not None:
-        # It takes a kernel's one side for both, or kernels of one size alone. A target that refuses
-        # the others on purpose is left to do so: its reason is reported. One that answers them, if
-        # in another shape, is judged on them.
-        answer = asked(own, replace(best, case=TINY))
-        meant = answer.error is not None and is_on_purpose(answer.error)
-        if answer.level is Level.RAISED and (own.is_layer or not meant):
-            equal = replace(best, integers=best.integers | {"kernel_size"})
-            if not own.is_layer or asked(own, equal).level is not Level.RAISED:
-                best = equal  # else its constructor takes a pair alone
-    if best is None:
-        best = nearest_convention(own, conventions_in_order(own, words))
-    if best is None and words != _ANY:
-        best = next(conventions_in_order(own, words), None)
-    if best is None or words.integers is not None:
-        return best
-    best = replace(best, integers=integers_of(own, best))
-    return best if words.padding is not None else with_sides(own, best)
-
-
-def _of_equal_sides(own: Stranger, words: Words) -> Convention | None:
-    """What fits kernels of equal sides; and, where it agrees, what fits square images as well."""
-    found = _best_of(own, words, OF_THREE)
-    if found is not None:
-        return found
-    square = _best_of(own, words, SQUARE)
-    return square if square is not None and square.level is Level.AGREES else None
-
-
-def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
-    """The convention that agrees on the case, else the first that answers in the right shape."""
-    best: Convention | None = None
-    for convention in (replace(c, case=case) for c in conventions_in_order(own, words)):
-        answer = asked(own, convention)
-        if own.over_arrays and answer.level is Level.SHAPED:
-            single = replace(convention, is_single=True)
-            if asked(own, single).level is Level.AGREES:
-                return replace(single, level=Level.AGREES, several=answer.several)
-        if answer.level > (Level.OTHER if best is None else best.level):
-            best = replace(convention, level=answer.level, several=answer.several)
-        if answer.level is Level.AGREES:
-            break
-    return best
-
-
-def known_other_by_trial(implementation: Any) -> str:
-    """What else than a cross-correlation it computes, under whichever convention; or empty."""
     own = _stranger(implementation)
-    return "" if own is None else _other(own)
+    if own is None:
+        return ""
+    with suppress(OutOfTimeError):
+        return _other(replace(own, trials=trials))
+    return ""
 
 
 def _other(own: Stranger) -> str:

@@ -11,7 +11,13 @@ from conv_reference.verification.target.option_names import PAIRED
 from conv_reference.verification.target.strangers.attempt import Convention, is_neutral, tiny
 from conv_reference.verification.target.strangers.option_forms import is_one_value
 from conv_reference.verification.target.strangers.stranger import Stranger
-from conv_reference.verification.target.strangers.tensor_forms import BIASES, FLAT, FORMS, Form
+from conv_reference.verification.target.strangers.tensor_forms import (
+    BIASES,
+    FLAT,
+    FORMS,
+    USUAL,
+    Form,
+)
 
 
 def conventions_in_order(own: Stranger, words: Words) -> Iterator[Convention]:
@@ -25,16 +31,17 @@ def conventions_in_order(own: Stranger, words: Words) -> Iterator[Convention]:
         biases = [words.bias == "required"]
     given = [(bias, of_bias) for bias in biases for of_bias in (BIASES if bias else [FLAT])]
     wholes = _wholes(own) if words.kernel_size is None else [words.kernel_size]
-    for whole, order, integers in product(wholes, orders, _styles(own, words)):
+    styles = _styles(own, words)
+    others = [form for form in FORMS if form not in USUAL]
+    for forms, whole, order, integers in product((USUAL, others), wholes, orders, styles):
         settled = integers - ({"padding"} if order else set())
         if whole and "kernel_size" in settled:
             continue
-        for bias, of_bias in given:
-            for form in FORMS:
-                convention = Convention(form, settled, order, whole, bias, of_bias)
-                possible = not (own.is_layer and form.exchanged) and _is_meant(form, words)
-                if possible and tiny(own, convention) is not None:
-                    yield convention
+        for (bias, of_bias), form in product(given, forms):
+            convention = Convention(form, settled, order, whole, bias, of_bias)
+            possible = not (own.is_layer and form.exchanged) and _is_meant(form, words)
+            if possible and tiny(own, convention) is not None:
+                yield convention
 
 
 def _wholes(own: Stranger) -> list[str]:

@@ -37,6 +37,7 @@ from conv_reference.verification.target.option_names import (
 )
 from conv_reference.verification.target.signatures import class_of_apply, takes_context
 from conv_reference.verification.target.strangers.tensor_forms import WeightForm
+from conv_reference.verification.target.strangers.trials import Trials
 
 LIKE = "like"  # among the settings: a tensor, whose dtype and device a layer is to have
 Bound = Callable[[Tensor, Tensor, Tensor | None], Any]  # (X, K, b) → Y, in the stranger's form
@@ -91,6 +92,7 @@ class Stranger:
     # Of a layer: what its kernel and its bias, if it has one, are called in one of some settings.
     parameters: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
     seen: AbstractSet[str] = frozenset()  # what else its calls have shown so far: "b as (o, h, w)"
+    trials: Trials = field(default_factory=Trials, compare=False)  # its calls on tiny cases
 
     @property
     def same_padding(self) -> bool:

@@ -250,6 +250,12 @@ FORMS: tuple[Form, ...] = tuple(
         *_OVER_CHANNELS,
     )
 )
+# Those that most strangers take.
+_USUAL = {
+    ("NCHW", "OIHW"), ("NHWC", "HWIO"), ("CHW", "OIHW"), ("HWC", "HWIO"), ("NHW", "HW"),
+    ("HW", "HW"),
+}  # fmt: skip
+USUAL = tuple(f for f in FORMS if not f.exchanged and (f.input.word, f.weight.word) in _USUAL)
 
 
 def first_tensor(answer: Any) -> Any:

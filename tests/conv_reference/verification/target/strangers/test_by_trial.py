@@ -19,7 +19,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.strangers.attempt import TINY, asked
-from conv_reference.verification.target.strangers.by_trial import settled
+from conv_reference.verification.target.strangers.settling import settled
 from conv_reference.verification.target.strangers.stranger import stranger
 from conv_reference.verification.target.strangers.tensor_forms import FORMS, Form, first_tensor
 from conv_reference.verification.target.target import Target

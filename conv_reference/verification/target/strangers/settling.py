@@ -1,0 +1,76 @@
+"""The convention that a stranger's answers settle: one that agrees, else the nearest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conv_reference.geometry import Geometry
+from conv_reference.verification.reading.words import Words
+from conv_reference.verification.target.purpose import is_on_purpose
+from conv_reference.verification.target.strangers.attempt import (
+    OF_THREE,
+    SQUARE,
+    TINY,
+    Convention,
+    Level,
+    asked,
+)
+from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
+from conv_reference.verification.target.strangers.nearest_convention import nearest_convention
+from conv_reference.verification.target.strangers.option_forms import integers_of, with_sides
+from conv_reference.verification.target.strangers.stranger import Stranger
+
+_ANY = Words()
+
+
+def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
+    """The convention that agrees, else the first that answers in the right shape.
+
+    Args:
+        own: the stranger.
+        words: what is fixed of it; where all is, it is that even if nothing comes of it.
+    """
+    best = _best_of(own, words, TINY)
+    if best is None and (best := _of_equal_sides(own, words)) is not None:
+        # It takes a kernel's one side for both, or kernels of one size alone. A target that refuses
+        # the others on purpose is left to do so: its reason is reported. One that answers them, if
+        # in another shape, is judged on them.
+        answer = asked(own, replace(best, case=TINY))
+        meant = answer.error is not None and is_on_purpose(answer.error)
+        if answer.level is Level.RAISED and (own.is_layer or not meant):
+            equal = replace(best, integers=best.integers | {"kernel_size"})
+            if not own.is_layer or asked(own, equal).level is not Level.RAISED:
+                best = equal  # else its constructor takes a pair alone
+    if best is None:
+        best = nearest_convention(own, conventions_in_order(own, words))
+    if best is None and words != _ANY:
+        best = next(conventions_in_order(own, words), None)
+    if best is None or words.integers is not None:
+        return best
+    best = replace(best, integers=integers_of(own, best))
+    return best if words.padding is not None else with_sides(own, best)
+
+
+def _of_equal_sides(own: Stranger, words: Words) -> Convention | None:
+    """What fits kernels of equal sides; and, where it agrees, what fits square images as well."""
+    found = _best_of(own, words, OF_THREE)
+    if found is not None:
+        return found
+    square = _best_of(own, words, SQUARE)
+    return square if square is not None and square.level is Level.AGREES else None
+
+
+def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
+    """The convention that agrees on the case, else the first that answers in the right shape."""
+    best: Convention | None = None
+    for convention in (replace(c, case=case) for c in conventions_in_order(own, words)):
+        answer = asked(own, convention)
+        if own.over_arrays and answer.level is Level.SHAPED:
+            single = replace(convention, is_single=True)
+            if asked(own, single).level is Level.AGREES:
+                return replace(single, level=Level.AGREES, several=answer.several)
+        if answer.level > (Level.OTHER if best is None else best.level):
+            best = replace(convention, level=answer.level, several=answer.several)
+        if answer.level is Level.AGREES:
+            break
+    return best
