@@ -74,10 +74,11 @@ def verify(
         device: where the implementation runs.
         seed: at least 0; None draws one, which the report shows.
         budget: seconds, above 0; 20 where neither it nor ``cases`` is given. Alone, the number
-            of cases follows from it, 500 a second, and the clock cuts a run that takes three
-            times as long, and more than 10 s, in which time that others had of the processor does
-            not count, up to as long again, or 40 s in all. Beside ``cases`` it is the time limit
-            itself. What failed is taken apart for three times as long, 20 to 60 s.
+            of cases follows from it, 500 a second, and the clock cuts a run that would take three
+            times as long, and more than 10 s: after the budget itself where the pace shows it.
+            Time that others had of the processor does not count, up to as long again, or 40 s in
+            all. Beside ``cases`` it is the time limit itself. What failed is taken apart for three
+            times as long, 20 to 60 s, of a run that was cut for half as long, at least 5 s.
         cases: about how many are planned, 1..100,000,000; without a budget there is no time
             limit.
         checks: names of checks or of their rows; all but those on request where empty.

@@ -59,6 +59,7 @@ def audit(
     target: Target,
     auditor: Backend | None,
     settings: Settings,
+    deadline: float | None = None,
 ) -> Audit:
     """Ask some certificates that passed once more.
 
@@ -67,6 +68,7 @@ def audit(
         target: its description.
         auditor: that answers; closed here. None where there can be none.
         settings: of the run.
+        deadline: of ``time.monotonic``, after which none is asked; None for no limit.
     """
     if auditor is None:
         return Audit(notes=(Note(NoteKind.NOT_ASKED, NOT_HERE),))
@@ -76,7 +78,9 @@ def audit(
             return Audit()
         trials = [_trial(target, case, settings) for case in chosen]
         asked = [Asked(str(trial.case), _raw(trial)) for trial in trials]
-        came: dict[int, Any] = dict(auditor.run(answered, asked, settings.device))
+        came: dict[int, Any] = dict(
+            auditor.run(answered, asked, settings.device, deadline=deadline)
+        )
     judged = tuple(
         (trial.case, tuple(_judged(trial, came[number])))
         for number, trial in enumerate(trials)

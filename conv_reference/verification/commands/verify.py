@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib
+import math
 import secrets
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from conv_reference.verification.commands.several import in_turn, named
 from conv_reference.verification.commands.watching import watched
 from conv_reference.verification.console import progress_bar
 from conv_reference.verification.console.outputs import deliver
+from conv_reference.verification.options import clock
 from conv_reference.verification.reading import catalogue, limited
 from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
@@ -269,11 +271,18 @@ def _place(arguments: argparse.Namespace, shared: Shared) -> Iterator[dict[str, 
         full_run=full_run,
         quick=arguments.quick,
         source=source,
-        setup=Setup(forks=_may_fork(arguments), python=arguments.python),
+        setup=Setup(forks=_may_fork(arguments), python=arguments.python, search=_search(arguments)),
     )
     with closing(asked) as children:
         children.start()
         yield {"isolate": children}
+
+
+def _search(arguments: argparse.Namespace) -> float:
+    """Seconds for how the target is called."""
+    single = arguments.case is not None or arguments.geometry is not None
+    budget = options.clocked(arguments.budget, arguments.cases, single=single)
+    return math.inf if budget is None else clock.searching(budget)
 
 
 def _memory(arguments: argparse.Namespace) -> Path | None:

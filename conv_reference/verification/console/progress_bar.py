@@ -24,8 +24,9 @@ from rich.text import Text
 from conv_reference.verification.report.plain import counted
 
 INTERVAL = 10.0  # seconds between two lines in a log
+_FIRST = 3.0  # seconds to the first of them
 _UPDATES = 2  # of a bar, in a second: each is some 300 bytes
-STARTING = "starting: how the target is called, and what it takes, is tried"
+STARTING = "starting: the target is imported"
 GATHERING = "gathering what was seen"
 
 
@@ -35,6 +36,7 @@ class Status:
 
     update: Callable[[Status], None] = lambda _: None
     run: str = ""  # of several, which
+    stage: str = STARTING  # before the first case
     done: int = 0
     total: int = 0
     begun: float = 0.0  # when the first case was judged
@@ -48,6 +50,11 @@ class Status:
         """Say what is known before the report, in one line."""
         if self.hears:
             self.say(f"conv-reference: {said}")
+
+    def at(self, stage: str) -> None:
+        """Take note of what is done before the first case, in words."""
+        self.stage = stage
+        self.update(self)
 
     def until(self, deadline: float | None) -> None:
         """Take note of when what is done from now on ends at the latest; None where nobody says."""
@@ -66,13 +73,14 @@ class Status:
     def begin(self, run: str) -> None:
         """Another run of the same command begins, of this name."""
         self.run, self.done, self.total, self.begun, self.deadline = run, 0, 0, 0.0, None
+        self.stage = STARTING
         self.update(self)
 
     @property
     def phase(self) -> str:
         """What is being done."""
         judging = f"judging {self.thing}s" if self.done < self.total else GATHERING
-        phase = judging if self.total else STARTING
+        phase = judging if self.total else self.stage
         return f"{self.run}: {phase}" if self.run else phase
 
     @property
@@ -178,8 +186,10 @@ def _lines(interval: float, thing: str) -> Iterator[Status]:
     status, ended = Status(planned=planned, thing=thing, say=say), threading.Event()
 
     def tell() -> None:
-        while not ended.wait(interval):
+        seconds = min(_FIRST, interval)
+        while not ended.wait(seconds):
             say(f"conv-reference: {status}")
+            seconds = interval
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()

@@ -35,6 +35,8 @@ def assumed(target: Target) -> Iterator[Note]:
     if target.assumed:
         said = f"assumed, for the layer does not say: {target.assumptions}"
         yield Note(NoteKind.ASSUMED, said)
+    if target.unsettled:
+        yield Note(NoteKind.ASSUMED, target.unsettled)
     if target.foreign:
         no_bias = "" if "bias" in target.options else "; and no bias was asked for"
         names = ", ".join(target.foreign)

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import prod
-from operator import itemgetter
 from typing import Any
 
 import torch
@@ -49,7 +49,7 @@ from conv_reference.verification.work.messages import Broken
 TORCH, PRODUCT = "torch.nn.functional:conv2d", "torch:matmul"  # as the registry calls them
 _FORWARD, _BACKWARD = "convolution", "convolution_backward"  # as the dispatcher does
 _PRODUCT = "matrix product"
-_MOST_PRODUCTS = 20_000  # of a light case
+_LOOKED_AT = 20  # cases that a defect concerns, of which the lightest is taken
 IN_TORCH = "an operation of torch's own"  # what a process reports that it is at
 
 
@@ -61,13 +61,23 @@ def torchs(
     return [as_met_by(defect, operator) for defect in here]
 
 
+@dataclass(frozen=True)
+class PassedOn:
+    """Which of torch's defects a target may meet."""
+
+    defects: tuple[Defect, ...] = ()
+    watched: int = 0  # defects on whose case the target was watched
+    missed: int = 0  # those that were not reached
+
+
 def relayed(
     target: Target,
     defects: Sequence[Defect],
     cases: Sequence[Case],
     backend: Backend,
     settings: Settings,
-) -> tuple[Defect, ...]:
+    deadline: float | None = None,
+) -> PassedOn:
     """Those of torch's defects that the target may meet, for it calls torch there.
 
     They are narrowed to what the target has torch do: where its backward pass is its own, to Y.
@@ -77,19 +87,23 @@ def relayed(
     Args:
         target: that is judged.
         defects: of torch, in this environment and as its operator meets them.
-        cases: of the plan; for each defect, the target is watched on the first that it concerns.
+        cases: of the plan; for each defect, the target is watched on one that it concerns.
         backend: where the target runs.
         settings: of the run.
+        deadline: of ``time.monotonic``, after which it is not watched any more; None for no limit.
     """
     concerned = ((defect, _concerned(target, defect, cases)) for defect in defects)
     asked = [(defect, case) for defect, case in concerned if case is not None]
-    results = backend.run(convolved_by_torch, [case for _, case in asked], settings)
+    each = [*dict.fromkeys(case for _, case in asked)]
+    came = dict(backend.run(convolved_by_torch, each, settings, deadline=deadline))
+    heard = {case: came[number] for number, case in enumerate(each) if number in came}
     found = (
-        _narrowed(asked[number][0], names, target.operator)
-        for number, names in sorted(results, key=itemgetter(0))
-        if not isinstance(names, Crash | Broken)
+        _narrowed(defect, names, target.operator)
+        for defect, case in asked
+        if not isinstance(names := heard.get(case), Crash | Broken | None)
     )
-    return tuple(defect for defect in found if defect is not None)
+    reached = sum(case in heard for _, case in asked)
+    return PassedOn(tuple(filter(None, found)), reached, len(asked) - reached)
 
 
 def convolved_by_torch(target: Target, case: Case, settings: Settings) -> frozenset[str]:
@@ -305,23 +319,20 @@ _KEYS = {
 def _concerned(target: Target, defect: Defect, cases: Sequence[Case]) -> Case | None:
     """A case in which the defect would be met, with both gradients requested.
 
-    It is the first that is light, if any is: a loop in Python takes minutes over a heavy one, and
-    is heard no better.
+    It is the lightest of the first few: a loop in Python takes minutes over a heavy one, and is
+    heard no better.
     """
     asked = (case for case in (*map(Case.parse, defect.shows), *cases) if defect.concerns(case))
     both = (in_reach(target, replace(case, requires_grad="XK")) for case in asked)
-    concerned = filter(defect.concerns, both)
-    first = next(concerned, None)
-    if first is None or _is_light(first):
-        return first
-    return next(filter(_is_light, concerned), first)
+    concerned = islice(filter(defect.concerns, both), _LOOKED_AT)
+    return min(concerned, key=_products, default=None)
 
 
-def _is_light(case: Case) -> bool:
-    """Whether a loop over every product ends soon."""
+def _products(case: Case) -> int:
+    """How many products a loop over all of them makes."""
     geometry = case.geometry
     outputs = geometry.batch * geometry.out_channels * prod(geometry.output_size)
-    return outputs * prod(geometry.weight_shape[1:]) <= _MOST_PRODUCTS
+    return outputs * prod(geometry.weight_shape[1:])
 
 
 def _narrowed(defect: Defect, names: frozenset[str], operator: Operator) -> Defect | None:

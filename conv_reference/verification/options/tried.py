@@ -50,6 +50,19 @@ def planned(budget: float | None, cases: int | None) -> int:
     return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * seconds, MOST_CASES)))
 
 
+def clocked(budget: float | None, cases: int | None, *, single: bool) -> float | None:
+    """The budget by which a run goes, in seconds; None where no clock cuts it.
+
+    Args:
+        budget: that was given, if it was.
+        cases: their number, if it was given.
+        single: whether one case or one geometry is asked for.
+    """
+    if single or (cases is not None and budget is None):
+        return None
+    return DEFAULT_BUDGET if budget is None else budget
+
+
 OPERATOR = Option(
     flag="operator",
     group=TRIED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +11,11 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.options import clock
-from conv_reference.verification.options.tried import DEFAULT_BUDGET, DEFAULT_CASES, planned
+from conv_reference.verification.options.tried import (
+    DEFAULT_CASES,
+    clocked,
+    planned,
+)
 
 
 class Sweep(StrEnum):
@@ -28,9 +33,10 @@ class Request:
     """What a run is to try.
 
     The number of cases and the time limit are two things. Where only a budget is given, a run is
-    sized by it, 500 cases a second, and cut after three times as long, 10 s at least; where
-    neither is, as with the default budget. Where a number of cases is given, a budget beside it
-    is the time limit itself, and without one there is none.
+    sized by it, 500 cases a second, and cut after three times as long, 10 s at least, or after the
+    budget itself where its pace shows that it would be; where neither is, as with the default one.
+    Where a number of cases is given, a budget beside it is the time limit itself, and without one
+    there is none.
     """
 
     dtypes: tuple[torch.dtype, ...]
@@ -60,20 +66,46 @@ class Request:
         return self.size / DEFAULT_CASES
 
     @property
-    def time_limit(self) -> float | None:
-        """Seconds of judging after which the clock cuts the run; None where it never does."""
-        if self.is_single or (self.cases is not None and self.budget is None):
-            return None
-        if self.cases is not None or self.limit is not None:
-            return self.budget
-        return clock.judging(DEFAULT_BUDGET if self.budget is None else self.budget)
+    def clocked(self) -> float | None:
+        """The budget by which it goes, in seconds; None where no clock cuts it."""
+        return clocked(self.budget, self.cases, single=self.is_single)
 
     @property
-    def apart_limit(self) -> float:
-        """Seconds for taking apart what failed."""
-        if self.time_limit is None:
-            return clock.taking_apart(None)
-        return clock.taking_apart(DEFAULT_BUDGET if self.budget is None else self.budget)
+    def search_limit(self) -> float:
+        """Seconds of the processor for how the target is called."""
+        return math.inf if self.clocked is None else clock.searching(self.clocked)
+
+    @property
+    def start_limit(self) -> float | None:
+        """Seconds for what is learned of the target before the first case; None: no limit."""
+        return None if self.clocked is None else clock.starting(self.clocked)
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds of judging after which the clock cuts the run; None where it never does."""
+        if self.clocked is None or self.cases is not None or self.limit is not None:
+            return None if self.clocked is None else self.budget
+        return clock.judging(self.clocked)
+
+    @property
+    def usual_limit(self) -> float | None:
+        """Seconds after which the clock cuts a run that it would cut anyway, at its pace."""
+        if self.clocked is None or self.is_strict_limit:
+            return self.time_limit
+        return clock.usual(self.clocked)
+
+    @property
+    def audit_limit(self) -> float | None:
+        """Seconds for the audit of a run that was cut; None where no clock cuts it."""
+        return None if self.clocked is None else clock.auditing(self.clocked)
+
+    def apart_limit(self, *, cut: bool) -> float:
+        """Seconds for taking apart what failed.
+
+        Args:
+            cut: whether the clock has cut the run.
+        """
+        return clock.taking_apart(self.clocked, cut=cut)
 
     @property
     def is_strict_limit(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,9 +16,15 @@ from conv_reference.verification import accelerator
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.known.faces import as_met_by
 from conv_reference.verification.known.known import Defect
-from conv_reference.verification.known.relayed import in_each_quantity, relayed, torchs
+from conv_reference.verification.known.relayed import (
+    PassedOn,
+    in_each_quantity,
+    relayed,
+    torchs,
+)
 from conv_reference.verification.model.case import EXACT_VALUES, Case, dtype_name, dtype_named
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
@@ -24,7 +32,7 @@ from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
-from conv_reference.verification.running.learned_domain import Limits, learned
+from conv_reference.verification.running.learned_domain import LEARNING, Limits, learned
 from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.run import Run
 from conv_reference.verification.store.store import Kept, opened
@@ -37,6 +45,11 @@ from conv_reference.verification.trial.own_kernel import (
     why_not_judged,
 )
 from conv_reference.verification.work.backend import Backend
+from conv_reference.verification.work.messages import CALLED
+
+CALLING = "finding how it is called"
+PLANNING = "choosing the cases"
+WATCHING = "watching which of torch's operations it calls"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +78,8 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
     Raises:
         TargetError, ValueError: as ``verify`` does.
     """
-    target = backend.describe().with_thresholds(asked.constants)
-    wanted = _offered(asked.wanted, target)
-    _require_exact(wanted)
-    target = target if asked.where is None else target.within(asked.where)
-    settings = replace(asked.settings, domain=target.domain)
-    limits = _limits(target, wanted, backend, settings)
-    target = target.within(limits.where)
-    wanted = _without(wanted, limits.dtypes)
-    settings = replace(settings, domain=target.domain)
+    found = _learned(asked, backend, progress)
+    target, wanted, settings = found.target, found.wanted, found.settings
     here = _environment(target, backend, settings.device)
     with ExitStack() as held:
         kept = None
@@ -83,19 +89,22 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
         ever = NEVER if kept is None or asked.is_seeded else kept.ever
         failed = [*asked.memory.recall(target), *_parsed(ever.failing, target)]
         recalled = _recalled(failed, target, wanted)
+        progress.at(PLANNING)
         chosen = plan(target, wanted, ever).preceded_by(recalled)
         own = [as_met_by(d, target.operator) for d in asked.defects if d.applies(target.name, here)]
         others = [d for d in torchs(asked.defects, here, target.operator) if d not in own]
+        progress.at(WATCHING)
+        passed = relayed(target, others, chosen.cases, backend, settings, found.until)
         run = Run(
             target,
             backend,
             settings,
             here,
             own=tuple(own),
-            passed_on=relayed(target, others, chosen.cases, backend, settings),
+            passed_on=passed.defects,
             torchs=tuple(map(in_each_quantity, others)),
             wanted=wanted,
-            refused=limits.dtypes,
+            refused=found.limits.dtypes,
             kept=kept,
         )
         report = run.report(chosen, asked.require, progress)
@@ -103,11 +112,70 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
     lost = asked.memory.update(target, failing, recalled)
     return replace(
         report,
-        refuses=limits.refuses,
-        by_torch=(limits.by_torch, limits.answered),
-        notes=report.notes if lost is None else (*report.notes, lost),
+        refuses=found.limits.refuses,
+        by_torch=(found.limits.by_torch, found.limits.answered),
+        notes=(*report.notes, *_unlearned(found, passed), *filter(None, (lost,))),
         strict=settings.strict,
     )
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What is known of a target before the cases are chosen."""
+
+    target: Target
+    wanted: Request  # as far as the target offers it
+    settings: Settings
+    limits: Limits
+    until: float | None  # of ``time.monotonic``, when nothing more is to be learned
+
+
+def _learned(asked: Asked, backend: Backend, progress: Progress) -> _Learned:
+    """How the target is called, and what it refuses.
+
+    Raises:
+        TargetError, ValueError: as ``verify`` does.
+    """
+    progress.at(CALLING)
+    target = backend.describe(partial(_tell, progress)).with_thresholds(asked.constants)
+    wanted = _offered(asked.wanted, target)
+    _require_exact(wanted)
+    target = target if asked.where is None else target.within(asked.where)
+    settings = replace(asked.settings, domain=target.domain)
+    progress.at(LEARNING)
+    limit = asked.wanted.start_limit
+    if limit is not None:  # which begins when somebody is there to be asked
+        _ = [*backend.run(_nothing, [None], None)]
+    until = None if limit is None else time.monotonic() + limit
+    limits = _limits(target, wanted, backend, settings, until, progress)
+    target = target.within(limits.where)
+    wanted = _without(wanted, limits.dtypes)
+    return _Learned(target, wanted, replace(settings, domain=target.domain), limits, until)
+
+
+def _nothing(_: Target, __: None, ___: None) -> None:
+    """Whoever has done it has started."""
+
+
+def _tell(progress: Progress, asked: str) -> None:
+    """What a process is at that describes the target, as it reports it."""
+    if asked.startswith(CALLED):
+        calls = asked.removeprefix(CALLED).strip()
+        progress.at(f"{CALLING}, {calls} calls so far" if calls not in {"", "0"} else CALLING)
+
+
+def _unlearned(found: _Learned, passed: PassedOn) -> Iterator[Note]:
+    """What the clock did not let be learned before the first case."""
+    limits = found.limits
+    left = (
+        ("what it refuses, on", limits.tried, limits.missed, " small cases"),
+        ("which of torch's known defects it passes on, of", passed.watched, passed.missed, ""),
+    )
+    said = [f"{what} {no:,} of {yes + no:,}{of}" for what, yes, no, of in left if no]
+    if said:
+        seconds = f"{found.wanted.start_limit or 0.0:g} s"
+        text = f"not learned in the {seconds} for that: {'; '.join(said)}"
+        yield Note(NoteKind.NOT_REACHED, text)
 
 
 def _offered(wanted: Request, target: Target) -> Request:
@@ -135,7 +203,14 @@ def _without(wanted: Request, refused: Sequence[torch.dtype]) -> Request:
     return replace(wanted, dtypes=taken or wanted.dtypes)
 
 
-def _limits(target: Target, wanted: Request, backend: Backend, settings: Settings) -> Limits:
+def _limits(
+    target: Target,
+    wanted: Request,
+    backend: Backend,
+    settings: Settings,
+    until: float | None,
+    progress: Progress,
+) -> Limits:
     """What the target refuses; torch's own, and a single case, are not tried for that.
 
     Raises:
@@ -145,7 +220,7 @@ def _limits(target: Target, wanted: Request, backend: Backend, settings: Setting
     if wanted.is_single or settings.strict or is_torchs or not target.operator.is_convolution:
         return Limits()
     _refuse_computed_kernel(target, backend, settings)
-    return learned(target, wanted.dtypes, backend, settings)
+    return learned(target, wanted.dtypes, backend, settings, until, progress)
 
 
 def _refuse_computed_kernel(target: Target, backend: Backend, settings: Settings) -> None:

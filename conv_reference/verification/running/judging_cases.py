@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -19,6 +20,7 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options.clock import times_at_most
 from conv_reference.verification.plan.plan import Plan
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.running.deciding import Deciding, Results
 from conv_reference.verification.running.progress import Counted, Progress
 from conv_reference.verification.store.store import Kept
 from conv_reference.verification.work import descent
@@ -42,6 +44,15 @@ class Judged:
     interrupted: bool = False
     spared: list[tuple[Defect, Case]] = field(default_factory=list)  # left out: they would crash
     misfit: tuple[Case, Judgement] | None = None  # one of the first, where all raise alike
+    decided: str = (
+        ""  # why the rest was not put; empty where that was the clock's doing, or nothing
+    )
+
+    def decide(self, said: str) -> None:
+        """Take why the cases that are left were not put; empty where that was not so."""
+        if said:
+            self.decided, self.unreached = said, []
+            self.planned = self.drawn
 
     @property
     def drawn(self) -> int:
@@ -82,7 +93,13 @@ def judged(
         on_result: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not run again.
     """
-    clock = Clock(backend, request.time_limit, strict=request.is_strict_limit, progress=progress)
+    clock = Clock(
+        backend,
+        request.usual_limit,
+        strict=request.is_strict_limit,
+        most=request.time_limit,
+        progress=progress,
+    )
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
@@ -90,12 +107,13 @@ def judged(
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        answers = in_time(cases, backend, settings, clock, kept, on_result)
+        put = partial(_put, cases, backend, settings, clock, kept, on_result)
+        deciding = Deciding(cases, put, spared)
         start = _Start()
         try:
-            with closing(answers):
+            with closing(deciding.results()) as answers:
                 for done, (number, result) in enumerate(answers, start=begun + 1):
-                    results[number] = result
+                    results[number], clock.share = result, done / outcome.planned
                     progress(done, outcome.planned)
                     if done <= MOST_ALIKE and start.all_raise_alike(cases[number], result):
                         outcome.misfit = start.first
@@ -103,8 +121,10 @@ def judged(
         except KeyboardInterrupt:
             outcome.interrupted = True
         _gather(outcome, cases, results)
+        outcome.decide(deciding.said)
         nothing_came = bool(cases) and all(result is None for result in results)
-        if outcome.interrupted or (outcome.unreached and (clock.is_over or nothing_came)):
+        is_cut = outcome.unreached and (clock.is_over or nothing_came)
+        if outcome.interrupted or is_cut or outcome.decided:
             if not outcome.interrupted and outcome.results:  # no further case is judged
                 progress(len(outcome.results), len(outcome.results))
             return outcome
@@ -151,12 +171,15 @@ class Clock:
     """The time limit of a run, which begins when the clock is made.
 
     Where nobody gave the limit itself, the time does not count for which the processes were ready
-    to work and had no processor: on a busy machine a run takes longer, and is no less of one.
+    to work and had no processor: on a busy machine a run takes longer, and is no less of one. And
+    where the cases would all be judged by ``most``, at the pace so far, that is the limit.
     """
 
     backend: Backend
     limit: float | None  # seconds; None where there is none
     strict: bool = True  # whether all of the time counts
+    most: float | None = None  # seconds, at least the limit; None where that is all
+    share: float = 0.0  # of the cases that are judged; 0 where nothing came yet
     progress: Progress = field(default_factory=Counted)
     begun: float = field(default_factory=time.monotonic)
     deadline: float | None = field(init=False)
@@ -178,6 +201,9 @@ class Clock:
             return False
         delays = [d - self._delays.get(n, 0.0) for n, d in self._delayed().items()]
         lost = fmean(delays) if delays else 0.0
+        taken = time.monotonic() - self.begun - lost
+        if self.most is not None and (not self.share or taken <= self.share * self.most):
+            self.limit = max(self.limit, self.most)
         most = times_at_most(self.limit)
         self.deadline = self.begun + min(self.limit + lost, most * self.limit)
         self.progress.until(self.deadline)
@@ -185,6 +211,22 @@ class Clock:
 
     def _delayed(self) -> dict[int, float]:
         return {number: descent.delayed(number) for number in self.backend.processes}
+
+
+def _put(
+    cases: Sequence[Case],
+    backend: Backend,
+    settings: Settings,
+    clock: Clock,
+    kept: Kept | None,
+    on_result: OnResult,
+    numbers: Sequence[int],
+) -> Results:
+    """The results of some of the cases, by their numbers among all; see ``in_time``."""
+    chosen = [cases[number] for number in numbers]
+    with closing(in_time(chosen, backend, settings, clock, kept, on_result)) as answers:
+        for place, result in answers:
+            yield numbers[place], result
 
 
 def in_time(

@@ -7,8 +7,9 @@ domain: it is reported once, and not tried any further.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -16,10 +17,13 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.diagnosis.kinds import products
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
 from conv_reference.verification.model.domain import Domain
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.plan.possible import as_possible, in_reach
+from conv_reference.verification.running.progress import Counted, Progress
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.listening import Listening
@@ -54,6 +58,8 @@ _LIMITS = (
     ("c != o", "c == o"),
     ("rh > 0 or rw > 0", "rh == 0 and rw == 0"),
 )
+LEARNING = "learning what it refuses"
+_CRASHES = 3  # of the first cases, after which no further one is put
 _EVERYTHING = "each of some fifty small sizes"  # which shows nothing about a dtype
 _PLAIN = "n2 c4 h8 w8 o8 k3"
 _VARIED = (
@@ -102,6 +108,8 @@ class Limits:
     by_torch: int = 0  # of the cases that were answered, those in which torch convolved
     answered: int = 0
     dtypes: tuple[torch.dtype, ...] = ()  # those that it refuses whatever the sizes
+    tried: int = 0  # small cases
+    missed: int = 0  # of them that were not reached
 
 
 class _Listener(Listening):
@@ -148,10 +156,54 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
     return Answered(listener.made_all(case.geometry))
 
 
+@dataclass
+class _Asking:
+    """Small cases put to a target, as long as there is time: the lightest first."""
+
+    target: Target
+    backend: Backend
+    settings: Settings
+    deadline: float | None
+    progress: Progress
+    came: dict[Case, Any] = field(default_factory=dict)
+    missed: set[Case] = field(default_factory=set)  # that were not reached
+
+    def ask(self, cases: Iterable[Case]) -> None:
+        """Put them; where the first few all end their process, no further one is."""
+        listed = sorted(dict.fromkeys(cases), key=products)
+        self.missed |= {*listed} - {*self.came}
+        answers = self.backend.run(asked_whether, listed, self.settings, deadline=self.deadline)
+        with closing(answers):
+            for number, answer in answers:
+                self.came[listed[number]] = answer
+                self.missed.discard(listed[number])
+                done, planned = len(self.came), len(self.came) + len(self.missed)
+                self.progress.at(f"{LEARNING}, {done} of {planned} small cases")
+                if done == _CRASHES and self.all_crash:
+                    return
+
+    def ask_in_reach(self, cases: Iterable[Case]) -> None:
+        """The same of the nearest cases that are possible."""
+        self.ask([as_possible(self.target, in_reach(self.target, case)) for case in cases])
+
+    @property
+    def all_crash(self) -> bool:
+        """Whether all ended their process: of that nothing is refused."""
+        return bool(self.came) and all(isinstance(a, Crash) for a in self.came.values())
+
+
 def learned(
-    target: Target, dtypes: Sequence[torch.dtype], backend: Backend, settings: Settings
+    target: Target,
+    dtypes: Sequence[torch.dtype],
+    backend: Backend,
+    settings: Settings,
+    deadline: float | None = None,
+    progress: Progress | None = None,
 ) -> Limits:
     """What the target refuses on purpose of a few small cases.
+
+    What was not reached by the deadline counts as accepted: less is learned, and nothing that all
+    cases together would not show.
 
     Args:
         target: whose cases are drawn inside of its domain, if it is given one.
@@ -159,31 +211,38 @@ def learned(
             that answers: what is refused for its sizes shows nothing about a dtype.
         backend: where it runs.
         settings: of the run.
+        deadline: of ``time.monotonic``, after which no further case is put; None for no limit.
+        progress: what follows the run.
     """
-
-    def asked(cases: Sequence[Case]) -> dict[Case, Any]:
-        came = dict(backend.run(asked_whether, cases, settings))
-        return {case: came.get(number) for number, case in enumerate(cases)}
-
+    asking = _Asking(target, backend, settings, deadline, progress or Counted())
     sizes = _cases(target, dtypes[0])
-    came = asked(sizes)
-    given = [case for case in sizes if isinstance(came[case], Answered)]
-    left = [case for case in sizes if not isinstance(came[case], Refused)]  # they raise
+    asking.ask(sizes)
+    came = asking.came
+    if asking.all_crash:
+        return Limits()
+    given = [case for case in sizes if isinstance(came.get(case), Answered)]
+    left = [case for case in sizes if not isinstance(came.get(case), Refused)]  # they raise
     taken = given[:1] or left[:1] or sizes
-    others = [replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:]]
-    came |= asked([as_possible(target, in_reach(target, case)) for case in others])
+    asking.ask_in_reach(replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:])
     # What one size is refused for may be the size: then all that are answered are run.
     refusing = {case.dtype for case in came if isinstance(came[case], Refused)}
-    again = [replace(c, dtype=d) for d in dtypes[1:] if d in refusing for c in given or taken]
-    came |= asked([as_possible(target, in_reach(target, case)) for case in again])
+    asking.ask_in_reach(
+        replace(c, dtype=d) for d in dtypes[1:] if d in refusing for c in given or taken
+    )
     answers: dict[Case, Refused | None] = {
         case: result if isinstance(result, Refused) else None
         for case, result in came.items()
         if result is None or isinstance(result, Refused | Answered)
     }
     answered = [result.by_torch for result in came.values() if isinstance(result, Answered)]
-    plain = {case: said for case, said in answers.items() if case.dtype == dtypes[0]}
-    whole = [dtype for dtype in dtypes if _refuses_all(answers, dtype)]
+    # In the order of the sizes: of several refusals the first one is reported.
+    open_ = {case.geometry for case in asking.missed}
+    plain = {case: answers[case] for case in sizes if case in answers}
+    whole = [
+        dtype
+        for dtype in dtypes
+        if _refuses_all(answers, dtype) and not any(c.dtype == dtype for c in asking.missed)
+    ]
     reasons = {dtype: _first(answers, dtype) for dtype in whole}
     alike = [[d for d in whole if reasons[d] == said] for said in dict.fromkeys(reasons.values())]
     dtypes_refused = [
@@ -193,11 +252,13 @@ def learned(
         )
         for those in alike
     ]
-    limits = [] if dtypes[0] in whole else list(_limits(plain))
+    limits = [] if dtypes[0] in whole else list(_limits(plain, open_))
     sizes_refused = [_reported(about, message) for about, _, message in limits]
     where = _together([left for _, left, _ in limits])
     refused = (*sizes_refused, *dtypes_refused)
-    return Limits(where, refused, sum(answered), len(answered), tuple(whole))
+    return Limits(
+        where, refused, sum(answered), len(answered), tuple(whole), len(came), len(asking.missed)
+    )
 
 
 def _is_of_glue(target: Target, error: BaseException) -> bool:
@@ -222,9 +283,11 @@ def _first(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> str:
     return next(r.said for case, r in answers.items() if case.dtype == dtype and r is not None)
 
 
-def _limits(answers: Mapping[Case, Refused | None]) -> Iterator[tuple[str, str, str]]:
+def _limits(
+    answers: Mapping[Case, Refused | None], missed: Iterable[Geometry]
+) -> Iterator[tuple[str, str, str]]:
     """What refusals are about, the domain that is left, and their messages."""
-    accepted = [case.geometry for case, said in answers.items() if said is None]
+    accepted = [*missed, *(case.geometry for case, said in answers.items() if said is None)]
     refused = {case.geometry: said.said for case, said in answers.items() if said is not None}
     possible = [pair for pair in _LIMITS if not any(g in Domain(pair[0]) for g in accepted)]
     while refused and accepted:

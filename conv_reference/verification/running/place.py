@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from conv_reference.verification.model.errors import TargetError
@@ -12,6 +14,7 @@ from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.target.names import read_as
 from conv_reference.verification.target.operators import reading
+from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.children import Children, number_of
 from conv_reference.verification.work.executor import OnExecutor
@@ -42,6 +45,7 @@ def opened(
     full_run: bool,
     forks: bool = True,
     python: str | None = None,
+    search: float = math.inf,
 ) -> Iterator[Backend]:
     """The place where the target runs; what is started here is closed here.
 
@@ -52,6 +56,7 @@ def opened(
         full_run: whether a whole run follows, for which children import more beforehand.
         forks: whether children may be forked; see ``Children``.
         python: the interpreter of another environment, which runs the children.
+        search: seconds of the processor for how the target is called.
 
     Raises:
         TargetError: when it is no target, or another process could not import it.
@@ -59,17 +64,18 @@ def opened(
     if isinstance(isolate, Children):
         yield isolate
         return
+    setup = Setup(forks=forks, python=python, search=search)
     started = (
-        _started(implementation, isolate=isolate, workers=workers, full_run=full_run, forks=forks)
+        _started(implementation, isolate=isolate, workers=workers, full_run=full_run, setup=setup)
         if python is None
-        else _elsewhere(implementation, isolate=isolate, workers=workers, python=python)
+        else _elsewhere(implementation, isolate=isolate, workers=workers, setup=setup)
     )
     with closing(started) as backend:
         yield backend
 
 
 def _elsewhere(
-    implementation: Any, *, isolate: bool, workers: int | Executor | None, python: str
+    implementation: Any, *, isolate: bool, workers: int | Executor | None, setup: Setup
 ) -> Children:
     """Children of another interpreter.
 
@@ -78,8 +84,7 @@ def _elsewhere(
     """
     if not isinstance(implementation, str) or not isolate or isinstance(workers, Executor):
         raise ValueError("python goes with a target by its name, and with isolate=True")
-    count = number_of(workers)
-    return Children(implementation, count, setup=Setup(python=python))
+    return Children(implementation, number_of(workers), setup=replace(setup, forks=True))
 
 
 def _started(
@@ -88,20 +93,23 @@ def _started(
     isolate: bool,
     workers: int | Executor | None,
     full_run: bool,
-    forks: bool,
+    setup: Setup,
 ) -> Backend:
     if isinstance(workers, Executor):
         return OnExecutor(_importable(implementation, "workers"), workers)
     count = number_of(workers)
     is_name = isinstance(implementation, str)
     if is_name and isolate:
-        return Children(implementation, count, full_run=full_run, setup=Setup(forks=forks))
-    target = load_target(implementation) if is_name else as_target(implementation)
+        return Children(implementation, count, full_run=full_run, setup=setup)
+    trials = Trials(setup.search)
+    target = (
+        load_target(implementation, trials=trials)
+        if is_name
+        else as_target(implementation, trials=trials)
+    )
     if not isolate:
         return Here(target)
-    return Children(
-        _importable(target, "isolate"), count, full_run=full_run, setup=Setup(forks=forks)
-    )
+    return Children(_importable(target, "isolate"), count, full_run=full_run, setup=setup)
 
 
 def _importable(implementation: Any, option: str) -> str:

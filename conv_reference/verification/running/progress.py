@@ -16,6 +16,9 @@ class Progress(Protocol):
     def __call__(self, done: int, total: int) -> None:
         """Take how many cases are judged, of how many; of none when they are planned."""
 
+    def at(self, stage: str) -> None:
+        """Take what is done before the first case, in words."""
+
     def until(self, deadline: float | None) -> None:
         """Take when the stage that begins ends, of ``time.monotonic``; None where it may go on."""
 
@@ -32,6 +35,9 @@ class Counted:
     def __call__(self, done: int, total: int) -> None:
         """Hand the numbers on."""
         self.count(done, total)
+
+    def at(self, stage: str) -> None:
+        """Nobody asks."""
 
     def until(self, deadline: float | None) -> None:
         """Nobody asks."""

@@ -29,7 +29,7 @@ from conv_reference.verification.known.provoke import provoke, stale
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
-from conv_reference.verification.model.notes import Note, Unjudged
+from conv_reference.verification.model.notes import Note, NoteKind, Unjudged
 from conv_reference.verification.model.result import (
     FAILURES,
     CheckResult,
@@ -124,7 +124,7 @@ class Run:
         not_asked = _not_asked(self.target, checks)
         rows = self._rows(chosen) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
-        gathered = self._findings(tally, done.after, progress)
+        gathered = self._findings(tally, done.after, progress, cut=outcome.is_cut)
         interrupted = done.after.interrupted
         for failure in gathered.more:  # some are of the certificate, which may not be requested
             tally.add(failure.case, _of_rows([failure.judgement], rows))
@@ -191,6 +191,7 @@ class Run:
             *notes.unswept(self.wanted, checks),
             *notes.inapplicable(checks, self.wanted.dtypes),
             *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
+            *((Note(NoteKind.NOT_ASKED, outcome.decided),) if outcome.decided else ()),
             *audited.notes,
             *self.backend.notes,
             *notes.unrequested(self.wanted, self.settings.device, self.refused),
@@ -205,7 +206,9 @@ class Run:
     def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:
         if auditor is None and not self.backend.is_here:
             return Audit()  # it was not requested
-        return audit.audit(outcome.results, self.target, auditor, self.settings)
+        limit = self.wanted.audit_limit if outcome.is_cut else None
+        deadline = None if limit is None else time.monotonic() + limit
+        return audit.audit(outcome.results, self.target, auditor, self.settings, deadline)
 
     def _elsewhere(self, spared: Spared, outcome: Judged, *, interrupted: bool) -> Elsewhere:
         """What came of the cases that a known crash would take; of a run that is cut, nothing."""
@@ -243,9 +246,9 @@ class Run:
         """Those that are requested."""
         return selected_rows(self._checks(chosen), self.wanted.checks)
 
-    def _findings(self, tally: Tally, after: _After, progress: Progress) -> Gathered:
+    def _findings(self, tally: Tally, after: _After, progress: Progress, *, cut: bool) -> Gathered:
         """What failed, taken apart; where that is interrupted, or fails, as it was met."""
-        patience = 0.0 if after.interrupted else self.wanted.apart_limit
+        patience = 0.0 if after.interrupted else self.wanted.apart_limit(cut=cut)
         failures, judged_in = tally.failures(), tally.judged_in
 
         def taken_apart(seconds: float) -> Gathered:

@@ -62,6 +62,7 @@ def verified(*, implementation: Any, progress: Counting | None, **keywords: Any)
         full_run=not (wanted.is_single or wanted.checks),
         forks=not accelerator.is_another(asked.settings.device),
         python=_text(keywords["python"]),
+        search=wanted.search_limit,
     )
     with place as backend:
         report = report_of(asked, backend, followed_by(progress))

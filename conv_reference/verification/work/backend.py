@@ -41,8 +41,12 @@ class Backend(Protocol):
     def processes(self) -> tuple[int, ...]:
         """The numbers of those that run on this machine."""
 
-    def describe(self) -> Target:
-        """The target; where it runs elsewhere, without what can be called."""
+    def describe(self, told: Callable[[str], None] = lambda _: None) -> Target:
+        """The target; where it runs elsewhere, without what can be called.
+
+        Args:
+            told: called now and then with what it is at, where that is known: see ``CALLED``.
+        """
 
     def run(
         self,

@@ -43,6 +43,7 @@ from conv_reference.verification.work.suspects import Suspicion
 
 START_LIMIT = 120.0  # seconds to import torch and the target
 _POLL = 0.1  # seconds
+_GRACE = 1.0  # seconds beyond a deadline for what is under way
 
 
 def number_of(workers: int | None = None) -> int:
@@ -95,8 +96,8 @@ class Children:
             self._describer = self._started(full_run=False, only_describe=True)
         self._fill(self.count, full_run=self.full_run and not self.quick)
 
-    def describe(self) -> Target:
-        """The target, without what can be called."""
+    def describe(self, told: Callable[[str], None] = lambda _: None) -> Target:
+        """The target, without what can be called; see ``Backend.describe``."""
         self.start()
         while self._target is None:
             if not self._running():
@@ -104,6 +105,7 @@ class Children:
             if not self._running():
                 raise TargetError(f"cannot import {self.target_name!r}: no process can be started")
             self._await()
+            told(max((child.asked for child in self._running()), key=len, default=""))
         return self._target
 
     def run(
@@ -128,6 +130,8 @@ class Children:
             while not self._is_done(job):
                 if deadline is not None and time.monotonic() > deadline:
                     job.give_up()
+                    if time.monotonic() > deadline + _GRACE:
+                        self._give_up_on_what_is_slow(job)
                 self._hand_out(job)
                 if not job.arrived and not self._is_done(job):
                     self._await()
@@ -325,6 +329,14 @@ class Children:
     def _note(self, text: str) -> None:
         self.notes.append(Note(NoteKind.NOT_REACHED, text))
 
+    def _give_up_on_what_is_slow(self, job: Job) -> None:
+        """Wait no longer for items that take as long as others did; what may hang is waited for."""
+        for child in [child for child in self._children if child.piece is not None]:
+            if self._patience.is_usual(child.waited):
+                assert child.piece is not None  # it was just looked at
+                job.give_up_on(child.piece)
+                self._drop(child)
+
     def _overdue(self, child: Child) -> None:
         if not child.ready:
             if child.is_late(START_LIMIT):
@@ -341,7 +353,7 @@ class Children:
 
     def _cannot(self, asked: str) -> str:
         """What a process that did not come so far as to work was at."""
-        if asked == CALLED:
+        if asked.startswith(CALLED):
             return f"cannot call {self.target_name!r} on the tiny case that shows how it is called"
         return f"cannot import {self.target_name!r}"
 

@@ -22,6 +22,7 @@ class Setup:
     bare: bool = False  # whether they import nothing that the target does not import
     python: str | None = None  # another interpreter that runs them
     environment: tuple[tuple[str, str], ...] = ()  # what is set in theirs
+    search: float = math.inf  # seconds of each for how the target is called
 
 
 @dataclass
@@ -49,7 +50,15 @@ class Launcher:
         """
         setup = self.setup
         path = child_path(other=setup.python is not None)
-        start = Start(self.target, path, full_run, only_describe, setup.bare, setup.environment)
+        start = Start(
+            self.target,
+            path,
+            full_run,
+            only_describe,
+            setup.bare,
+            setup.environment,
+            setup.search,
+        )
         return Child(start, self.processes())
 
     def has_failed(self, begun: float = math.inf) -> bool:

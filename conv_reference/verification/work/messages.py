@@ -17,7 +17,7 @@ else:
     Target = Any  # its module imports torch, which children are started without
 
 NO_TARGET = ""  # in place of a target's name, where what is run needs none
-CALLED = "called"  # where a child is that tries how its target is to be called
+CALLED = "called"  # where a child is that tries how its target is to be called, and how often
 LOST = 74  # the status of a process that lost its device; EX_IOERR of sysexits.h
 
 __all__ = [
@@ -47,6 +47,7 @@ class Start:
     only_describe: bool = False  # whether no work follows
     bare: bool = False  # whether nothing is imported that the target does not import
     environment: tuple[tuple[str, str], ...] = ()  # what is set there, before torch is called
+    search: float = math.inf  # seconds for how the target is called
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ LIMIT = 20.0  # seconds for each item, until one has taken them
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _TIMES_EXPECTED = 10  # that an item may take
 _TIMES_COMPILED = 3  # as long where each shape is a program of its own: an item may be several
+_TIMES_USUAL = 5  # what any other took, up to which it is nothing to wonder at
 
 
 @dataclass
@@ -50,6 +51,10 @@ class Patience:
         self._slowest = max(self._slowest, seconds)
         if size is not None and not first:
             self.pace.note(size, seconds)
+
+    def is_usual(self, seconds: float) -> bool:
+        """Whether an item that has taken so long may be at work like those before it."""
+        return seconds <= _TIMES_USUAL * self._slowest
 
     def hangs(self, size: Size | None) -> bool:
         """An item took longer; whether it may be slow by its size, and no more."""

@@ -94,7 +94,7 @@ def main(connection: int, shared: int) -> None:
     sys.path[:] = [*start.path, *(p for p in sys.path if p not in start.path)]
     owner = _number()
     try:
-        target = _loaded(start.target, place)
+        target = _loaded(start, place)
     except TargetError as error:
         line.send(wire.encoded(error))
         return
@@ -107,18 +107,22 @@ def main(connection: int, shared: int) -> None:
         _Piece(line, place, target, wire.trusted(payload), owner, fresh).carry_out()
 
 
-def _loaded(name: str, place: Place) -> Any:
+def _loaded(start: Start, place: Place) -> Any:
     """The target, or what stands in its place.
 
     Raises:
         TargetError: when it cannot be imported or called.
     """
-    if name == NO_TARGET:
+    if start.target == NO_TARGET:
         return NoTarget()
     # Torch, and all that comes with it, only when the path is set.
     with uncollected():
         from conv_reference.verification.target.loading import load_target  # noqa: PLC0415 (torch)
-    return load_target(name, found=lambda: place.ask(CALLED))
+        from conv_reference.verification.target.strangers.trials import (  # noqa: PLC0415 (as above)
+            Trials,
+        )
+    trials = Trials(start.search, counted=lambda made: place.ask(f"{CALLED} {made}"))
+    return load_target(start.target, found=lambda: place.ask(CALLED), trials=trials)
 
 
 def _prepared(start: Start, target: Target) -> _Fresh:

@@ -347,7 +347,9 @@ def test_what_the_failures_of_a_mode_have_in_common_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # However busy the machine is: without time, what follows stays a finding of its own.
-    monkeypatch.setattr("conv_reference.verification.options.clock.taking_apart", lambda _: 250.0)
+    monkeypatch.setattr(
+        "conv_reference.verification.options.clock.taking_apart", lambda *_, **__: 250.0
+    )
     report = verify(
         "conv_reference.verification.faults.collection:group_second",
         checks=["double_backward"],

@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.known.known import load
-from conv_reference.verification.known.relayed import relayed
+from conv_reference.verification.known.relayed import PassedOn, relayed
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
@@ -53,3 +53,22 @@ def test_a_target_is_watched_on_a_light_case_where_there_is_one(
     relayed(target, load(file), cases, hearing, Settings(seed=0, device="cpu"))
 
     assert [watched in str(case) for case in hearing.heard] == [True]
+
+
+def test_what_is_not_reached_in_time_is_counted_and_of_one_case_all_is_asked_at_once(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(REGISTRY + REGISTRY.replace('"flipped"', '"again"'))
+    target = as_target(conv2d)
+    defects, settings = load(file), Settings(seed=0, device="cpu")
+    hearing = Hearing(target)
+    case = Case.parse(HEAVY.replace("h200 w201", "h1 w3"))
+
+    found = relayed(target, defects, [case], hearing, settings)
+    assert len(hearing.heard) == 1
+    assert [defect.name for defect in found.defects] == ["flipped", "again"]
+    assert (found.watched, found.missed) == (2, 0)
+
+    late = relayed(target, defects, [case], hearing, settings, deadline=0.0)
+    assert late == PassedOn(watched=0, missed=2)

@@ -81,6 +81,18 @@ def test_a_limit_that_was_given_is_kept(busy: list[float]) -> None:
     assert clock.deadline == 110.0
 
 
+@pytest.mark.parametrize(("share", "deadline"), [(0.4, 130.0), (0.0, 130.0), (0.2, 110.0)])
+def test_who_comes_to_an_end_in_three_times_the_budget_has_that_time(
+    busy: list[float], share: float, deadline: float
+) -> None:
+    """And where nothing came yet nobody knows; a slow target is cut, as it would be in the end."""
+    clock = Clock(HERE, 10.0, strict=False, most=30.0, begun=100.0)
+    clock.share = share
+    busy[1] = 110.1
+    assert clock.put_off() is (deadline > 110.0)
+    assert clock.deadline == deadline
+
+
 @pytest.mark.parametrize(
     ("budget", "cases", "limit", "strict"),
     [
@@ -131,9 +143,9 @@ def test_the_clock_begins_when_the_target_is_there(monkeypatch: pytest.MonkeyPat
     late, real = [0.0], time.monotonic
     described = Here.describe
 
-    def after_a_while(here: Here) -> Target:
+    def after_a_while(here: Here, told: Any) -> Target:
         late[0] += 1_000.0
-        return described(here)
+        return described(here, told)
 
     def begun_now(backend: Any, limit: float | None, **others: Any) -> Clock:
         return Clock(backend, limit, begun=time.monotonic(), **others)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.running.learned_domain import Limits, learned
 from conv_reference.verification.target.conventions import as_target
@@ -107,6 +110,74 @@ def test_a_dtype_that_is_refused_at_some_sizes_stays_in_the_run() -> None:
     limits = limits_of(by_eight)
     assert not limits.dtypes
     assert not limits.refuses
+
+
+class Cut(Here):
+    """A place at which the clock cuts after some cases, or whose process ends in each."""
+
+    most: int
+    crash: Crash | None = None
+    asked = 0
+
+    def run(self, *given: Any, **named: Any) -> Any:
+        for number, result in super().run(*given, **{**named, "deadline": None}):
+            if self.asked == self.most:
+                return
+            self.asked += 1
+            yield number, self.crash or result
+
+
+def cut(function: Any, most: int, crash: Crash | None = None) -> tuple[Cut, Limits]:
+    target = as_target(function)
+    place = Cut(target)
+    place.most, place.crash = most, crash
+    return place, learned(target, DTYPES, place, SETTINGS, deadline=0.0)
+
+
+@pytest.mark.parametrize("most", [0, 1, 5, 20, 40])
+def test_of_what_is_cut_nothing_is_learned_that_all_would_not_show(most: int) -> None:
+    _, limits = cut(limited, most)
+    whole = limits_of(limited)
+    assert (limits.tried, limits.missed > 0) == (most, True)
+    assert {*limits.refuses} <= {*whole.refuses}
+    assert {*limits.where.split(" and ")} <= {"", *whole.where.split(" and ")}
+
+
+def test_the_lightest_are_put_first() -> None:
+    target, products = as_target(plain), []
+
+    def noted(_: Any, case: Case, __: Any) -> None:
+        g = case.geometry
+        products.append(g.batch * math.prod(g.output_size) * math.prod(g.weight_shape))
+
+    class Noting(Here):
+        def run(self, function: Any, *given: Any, **named: Any) -> Any:
+            return super().run(noted, *given, **named)
+
+    learned(target, DTYPES[:1], Noting(target), SETTINGS)
+    assert products == sorted(products)
+    assert len(products) > 30
+
+
+def test_a_target_that_ends_each_process_is_not_asked_on_and_on() -> None:
+    place, limits = cut(plain, 100, Crash("killed by SIGKILL"))
+    assert place.asked == 3
+    assert limits == Limits()
+
+
+def test_what_the_clock_did_not_let_be_learned_is_said() -> None:
+    """And nothing of it is taken for granted."""
+    report = verify(plain, dtypes="float32", budget=0.01, checks="grad_bias")
+    assert not any("not learned" in str(note) for note in report.notes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("conv_reference.verification.options.clock.starting", lambda _: -1.0)
+        report = verify(plain, dtypes="float32", budget=0.01, checks="certificate")
+    (note,) = (note for note in report.notes if note.text.startswith("not learned"))
+    assert re.fullmatch(
+        r"not learned in the -1 s for that: what it refuses, on (\d+) of \1 small cases"
+        r"(; which of torch's known defects it passes on, of (\d+) of \3)?",
+        note.text,
+    )
 
 
 def test_what_is_refused_for_its_size_is_not_laid_to_what_small_images_do_not_show() -> None:
