@@ -84,17 +84,26 @@ def tried(own: NoTarget, name: str, asked: Asked) -> tuple[str, list[str]]:
     """The verdict on one of them in a word, and what is printed below its name."""
     from conv_reference.verification.commands.tiny_case import reported
     from conv_reference.verification.target.candidates import candidates
+    from conv_reference.verification.target.compiled import beneath
 
     module, _ = _module(own, asked)
     value = next(value for found, _, value in candidates(module) if found == name)
+    written = beneath(value)
     own.about_to(At(name, _CANDIDATE))
-    return reported(f"{asked.file}:{name}", value)
+    verdict, lines = reported(f"{asked.file}:{name}", written)
+    if written is value:
+        return verdict, lines
+    command = f"conv-reference verify {asked.file}:{name}"
+    return verdict, [*lines, f"  without torch's compiler, for the time; as compiled: {command}"]
 
 
 def _module(own: NoTarget, asked: Asked) -> tuple[ModuleType, Sequence[LeftOut]]:
     """The module, and what of it raised; of a package's nothing is left out."""
+    from conv_reference.verification.target.compiled import without_compiler
+
     if asked not in _loaded:
         _loaded[asked] = _load(own, asked)
+        without_compiler()  # what a function calls may be compiled, too
     return _loaded[asked]
 
 
