@@ -16,7 +16,7 @@ _shtab_conv_reference_commands() {
     faults:'Put planted faults to the cases of a default run: which check finds each, after how many cases, how small the case becomes, and whether its guard is named.'
     frameworks:'A table of frameworks by groups of checks: from the JSON reports of runs, or from runs that are made here, each in an environment of its own.'
     model:'Run a training step of a network, and judge every convolution in it, forward and backward: in place, on the numbers of the step, and once more over integers.'
-    try:'List what in a file could be a convolution, how each would be called, and what one tiny case, whose sizes all differ, says of it. It is called in this process, and what it prints is not shown. Of a file that cannot be imported, what it defines all the same.'
+    try:'List what in a file could be a convolution, how each would be called, and what one tiny case, whose sizes all differ, says of it. It is called in a child process: what ends that, or does not return within seconds, is named, and the rest is tried. What it prints is not shown. Of a file that cannot be imported, what it defines all the same.'
     verify:'Compare an implementation with the oracle, bit for bit and in every autograd mode. It runs in child processes, which may crash or hang.'
   )
   _describe 'conv-reference commands' _commands
@@ -96,7 +96,7 @@ _shtab_conv_reference_frameworks_options=(
   "--environments[a file with one TARGET\=PYTHON a line, each run as by --environment\; \# begins a remark]:FILE:_files"
   "--reports[the folder that keeps the JSON reports of these runs (conformance)]:DIR:_files"
   "--cases[about how many are planned\; without --budget there is then no time limit (8,000)]:N:"
-  "--budget[alone, the number of cases follows from it, 500 a second, and the clock cuts at 3 times as much, at least 10 s, on a busy processor at 2 times that, at least 40 s\; beside --cases it is the time limit itself\; what failed is taken apart for 3 times as long, 20 to 60 s (20)]:SECONDS:"
+  "--budget[alone, the number of cases follows from it, 500 a second, and a target too slow for them is cut after it, at least 10 s, any at 3 times as much, on a busy processor at 2 times that, at least 40 s\; beside --cases it is the time limit itself\; what failed is taken apart for 3 times as long, 20 to 60 s, of a run that was cut for half as long, at least 5 s (20)]:SECONDS:"
   "--seed[repeat the run with this seed]:N:"
   "*--dtype[may be repeated\; of float64, float32, float16, bfloat16, all by default]:D:(float64 float32 float16 bfloat16)"
   "--workers[child processes (one a core, up to 4)]:N:"
@@ -157,7 +157,7 @@ _shtab_conv_reference_verify_options=(
   "*--check[only this check, row or family of them, or one that runs on request\; may be repeated (see checks)]:NAME:"
   "*--skip[not this check, row or family of them\; may be repeated]:NAME:"
   "--seed[repeat the run with this seed]:N:"
-  "--budget[alone, the number of cases follows from it, 500 a second, and the clock cuts at 3 times as much, at least 10 s, on a busy processor at 2 times that, at least 40 s\; beside --cases it is the time limit itself\; what failed is taken apart for 3 times as long, 20 to 60 s (20)]:SECONDS:"
+  "--budget[alone, the number of cases follows from it, 500 a second, and a target too slow for them is cut after it, at least 10 s, any at 3 times as much, on a busy processor at 2 times that, at least 40 s\; beside --cases it is the time limit itself\; what failed is taken apart for 3 times as long, 20 to 60 s, of a run that was cut for half as long, at least 5 s (20)]:SECONDS:"
   "--cases[about how many are planned\; without --budget there is then no time limit (8,000)]:N:"
   "--require[the least that passes (rounded)]:require:(rounded exact)"
   "--require-modes[fail where a mode is unsupported, too]"

@@ -21,9 +21,10 @@ from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work import descent, patience
-from conv_reference.verification.work.child import Child, hangs
+from conv_reference.verification.work.child import Child, Piece, hangs
 from conv_reference.verification.work.children import Children
 from conv_reference.verification.work.here import Here
+from conv_reference.verification.work.job import Job
 from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.processes import FORKS
 
@@ -303,3 +304,22 @@ def test_what_compiles_each_of_its_shapes_is_waited_for_longer(tmp_path: Path) -
         assert children.describe().compiles_each_shape
         results = dict(children.run(sleeps, [0.0, 2.0], None))
     assert results == {0: 0.0, 1: 2.0}
+
+
+def test_beyond_the_deadline_only_what_may_hang_is_waited_for() -> None:
+    """A slow item is left out, for nobody knows more of it; that one hangs is worth a wait."""
+    children, ended = Children("nowhere:nothing"), list[float]()
+
+    def child(waited: float) -> Any:
+        piece = Piece((0,), (0,))
+        return SimpleNamespace(piece=piece, waited=waited, stop=lambda: ended.append(waited))
+
+    children._children = [child(4.0), child(6.0)]
+    job = Job(lambda *_: None, None, 0.0, [])
+    children._give_up_on_what_is_slow(job)
+    assert ended == []  # nothing has come back yet: each may hang
+
+    children._patience.note(None, 1.0, first=False)
+    children._give_up_on_what_is_slow(job)
+    assert ended == [4.0]
+    assert job.arrived == []
