@@ -84,7 +84,7 @@ def tried(own: NoTarget, name: str, asked: Asked) -> tuple[str, list[str]]:
     """The verdict on one of them in a word, and what is printed below its name."""
     from conv_reference.verification.commands.tiny_case import reported
     from conv_reference.verification.target.candidates import candidates
-    from conv_reference.verification.target.compiled import beneath
+    from conv_reference.verification.target.uncompiled import beneath
 
     module, _ = _module(own, asked)
     value = next(value for found, _, value in candidates(module) if found == name)
@@ -99,7 +99,7 @@ def tried(own: NoTarget, name: str, asked: Asked) -> tuple[str, list[str]]:
 
 def _module(own: NoTarget, asked: Asked) -> tuple[ModuleType, Sequence[LeftOut]]:
     """The module, and what of it raised; of a package's nothing is left out."""
-    from conv_reference.verification.target.compiled import without_compiler
+    from conv_reference.verification.target.uncompiled import without_compiler
 
     if asked not in _loaded:
         _loaded[asked] = _load(own, asked)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from conv_reference.verification.target.compiled import beneath, without_compiler
+from conv_reference.verification.target.uncompiled import beneath, without_compiler
 
 
 def written(x: Any) -> Any:
