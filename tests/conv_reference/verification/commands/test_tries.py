@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
@@ -138,40 +137,6 @@ def test_what_cannot_be_tried_is_refused_in_one_line(
     assert not captured.out
     assert said in captured.err
     assert captured.err.count("\n") == 1
-
-
-COMPILED = """\
-import torch
-from torch.nn import functional as F
-
-
-def refused(*_, **__):
-    raise AssertionError("it was compiled")
-
-
-@torch.compile(backend=refused)
-def conv(x, w):
-    return F.conv2d(x, w)
-
-
-def calls(x, w):
-    return conv(x, w)
-"""
-
-
-@pytest.mark.usefixtures("here")
-def test_what_is_compiled_is_tried_without_its_compiler(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Torch's takes half a minute; and the command that waits for it is named."""
-    (tmp_path / "tried_compiled.py").write_text(COMPILED)
-    monkeypatch.chdir(tmp_path)
-    with torch.compiler.set_stance("default"):  # it is set back
-        assert main(["try", "tried_compiled.py"]) == 0
-    said = capsys.readouterr().out
-    assert said.count("right: Y, dX, dK bit for bit") == 2
-    command = "conv-reference verify tried_compiled.py:conv\n"
-    assert said.count(f"without torch's compiler, for the time; as compiled: {command}") == 1
 
 
 @pytest.mark.usefixtures("without_circumstances")

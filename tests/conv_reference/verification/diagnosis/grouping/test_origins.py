@@ -23,6 +23,7 @@ from conv_reference.verification.diagnosis.tally import AS_FOUND
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown
+from conv_reference.verification.options import clock
 from conv_reference.verification.report import text
 from conv_reference.verification.report.groups import groups, rows_of
 
@@ -124,9 +125,7 @@ def test_a_gradient_that_is_not_that_of_the_wrong_output_is_a_fault_of_its_own()
 def test_without_time_the_findings_are_shown_as_they_were_met(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "conv_reference.verification.options.clock.taking_apart", lambda *_, **__: 0.0
-    )
+    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: 0.0)
     report = verify(
         several.four, dtypes=["float64"], checks=["certificate", "vmap"], budget=0.3, seed=1
     )
@@ -138,9 +137,7 @@ def test_without_time_the_findings_are_shown_as_they_were_met(
 def test_without_time_gradients_follow_from_an_output_that_is_wrong_wherever_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "conv_reference.verification.options.clock.taking_apart", lambda *_, **__: 0.0
-    )
+    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: 0.0)
     found = {
         target: [
             group.first.quantity
@@ -156,9 +153,7 @@ def test_without_time_gradients_follow_from_an_output_that_is_wrong_wherever_the
 def test_what_would_follow_is_laid_to_the_certificate_without_time_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "conv_reference.verification.options.clock.taking_apart", lambda *_, **__: 0.0
-    )
+    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: 0.0)
     checks, dtypes = ["certificate", "without_gradients"], ["float64", "float32"]
     report = verify(several.wrong_shape, dtypes=dtypes, checks=checks, cases=200, seed=1)
     (group,) = groups(report.findings)

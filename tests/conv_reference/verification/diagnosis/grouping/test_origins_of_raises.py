@@ -15,6 +15,7 @@ from conv_reference.verification.diagnosis.grouping.follows import explains
 from conv_reference.verification.diagnosis.grouping.origins import MOST_ASKED, sorted_out
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
+from conv_reference.verification.options import clock
 from conv_reference.verification.report.groups import groups
 
 SHAPE = Judgement("shapes", "Y", Verdict.WRONG)
@@ -115,7 +116,7 @@ def test_what_is_answered_without_a_convolution_follows_from_no_wrong_number() -
 def test_without_time_what_a_changed_argument_may_cause_is_filed_under_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("conv_reference.verification.options.clock.taking_apart", lambda _: 0.0)
+    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: 0.0)
     checks = ("certificate", "memory", "two_backwards", "degenerate", "double_backward")
     report = verify(
         several.scales_its_upstream, dtypes=["float64"], checks=checks, cases=40, seed=1
