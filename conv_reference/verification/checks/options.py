@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
-from conv_reference.verification.checks._arguments import call_with, cannot_be_given
+from conv_reference.verification.checks._arguments import call_with, cannot_be_given, lacks
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.judgement import Judgement
@@ -38,8 +38,9 @@ _UNTAKEN = "padding takes no words"
 
 
 def _no_words(target: Target) -> str | None:
-    takes_words = target.words is not False and "padding" in target.options
-    return cannot_be_given(target) if takes_words or target.is_settled else _UNTAKEN
+    if (reason := lacks("padding", target)) is not None:
+        return reason
+    return cannot_be_given(target) or (_UNTAKEN if target.words is False else None)
 
 
 @check(

@@ -292,10 +292,11 @@ def remarks(report: Report) -> Iterator[str]:
 
 def _account(report: Report) -> str:
     """What became of the cases that were judged, so that the numbers add up."""
+    raises = "raises" if report.raising == 1 else "raise"
     parts = [
         f"{report.answered:,} have a verdict",
         *_refused_cases(report),
-        *([f"{report.raising:,} only raise, as told above"] if report.raising else []),
+        *([f"{report.raising:,} only {raises}, as told above"] if report.raising else []),
         *([f"{report.silent:,} have sizes that leave nothing to check"] if report.silent else []),
     ]
     *first, last = parts

@@ -46,7 +46,18 @@ def test_what_cannot_be_asked_is_said() -> None:
     for name in ("integers_for_pairs", "padding_words", "options_before", "explicit_padding"):
         assert checks[name].unsupported(instance) == settled
     assert checks["integers_for_pairs"].unsupported(chapter) == "no option of two axes"
-    assert checks["padding_words"].unsupported(chapter) == "padding takes no words"
+    assert checks["padding_words"].unsupported(chapter) == "no parameter padding"
+
+
+def test_of_a_padding_that_is_a_word_it_is_not_said_that_it_takes_none() -> None:
+    def pixels(x: Tensor, kernel: Tensor, padding: str = "VALID") -> Tensor:
+        X, K = x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1)
+        return conv2d(X, K, padding=padding.lower()).permute(0, 2, 3, 1)
+
+    target = as_target(pixels)
+    assert target.same_padding
+    said = all_checks()["padding_words"].unsupported(target)
+    assert said == "its options are given by a convention found by trial"
 
 
 def convolve(
