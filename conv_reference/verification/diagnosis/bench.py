@@ -98,9 +98,15 @@ class Bench:
                     found[listed[number]] = answer
         return found
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
-        """How each case fails, all questions asked; a case is missing where it was not reached."""
-        return {case: _failures(case, judged) for case, judged in self.judged(cases).items()}
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
+        """How each case fails, all questions asked; a case is missing where it was not reached.
+
+        Args:
+            cases: to be run.
+            further: added to the seed of what is drawn.
+        """
+        judged = self.judged(cases, further)
+        return {case: _failures(case, judgements) for case, judgements in judged.items()}
 
     def judged(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
         """The judgements of each case, all questions asked; without those that were not reached.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from conv_reference.verification.diagnosis.bench import Bench
@@ -24,9 +24,10 @@ from conv_reference.verification.diagnosis.grouping.follows import (
 from conv_reference.verification.diagnosis.grouping.intermittent import behind_changes, changeable
 from conv_reference.verification.diagnosis.grouping.own_operands import behind_own_operands
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
-from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 
+_MORE_ROUNDS = 6  # of other numbers, in which a simpler mode is asked
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
 
@@ -135,6 +136,7 @@ def _attributed(
     hidden = {f for f, origin in origins.items() if kind_of(origin).in_any_dtype in come_and_go}
     simpler = _run_for(_left(asked, origins), partial(_simpler_modes, bench=bench), bench)
     origins |= _first_behind(simpler, lacks_alike, is_made_of)
+    origins |= _on_other_numbers(_left(asked, origins), failures, bench)
     unasked: _Origins = {}
     if bench.is_over:
         origins |= _as_in_other_dtypes(asked, origins)
@@ -189,7 +191,10 @@ def _sample(failures: Sequence[Failure]) -> list[Failure]:
 
 
 def _run_for(
-    failures: Iterable[Failure], questions: Callable[[Failure], list[Case]], bench: Bench
+    failures: Iterable[Failure],
+    questions: Callable[[Failure], list[Case]],
+    bench: Bench,
+    further: int = 0,
 ) -> dict[Failure, list[Failure]]:
     """How the cases of each failure fail; those of which no case has an answer are left out.
 
@@ -197,9 +202,11 @@ def _run_for(
         failures: that are to be attributed to others.
         questions: the cases of a failure.
         bench: where they are run.
+        further: added to the seed of what is drawn.
     """
     cases = {failure: questions(failure) for failure in failures}
-    answers = bench.failures_on(case for those in cases.values() for case in those)
+    every = (case for those in cases.values() for case in those)
+    answers = bench.failures_on(every, further)
     return {
         failure: [other for case in those for other in answers.get(case, ())]
         for failure, those in cases.items()
@@ -233,6 +240,36 @@ def _first_behind(
 
 def _simpler_modes(failure: Failure, bench: Bench) -> list[Case]:
     return [bench.recast(failure.case, check) for check in row_of(failure.judgement).follows]
+
+
+def _on_other_numbers(
+    failures: Sequence[Failure], met: Iterable[Failure], bench: Bench
+) -> _Origins:
+    """What failures follow from whose simpler modes come out right on their cases by chance.
+
+    Of few numbers two may be equal, and a mistake of theirs does not show. What shows on others
+    is laid to the run's own failure of that kind: the numbers are not those of the run's seed.
+
+    Args:
+        failures: that follow from nothing yet.
+        met: those of the run.
+        bench: where cases are run again.
+    """
+    own = {kind_of(f).in_any_dtype: f for f in sorted(met, key=size, reverse=True)}
+    found: _Origins = {}
+
+    def otherwise(failure: Failure) -> list[Case]:
+        others = (Values.BALANCED, Values.COUNTING)
+        simpler = _simpler_modes(failure, bench)
+        return [*simpler, *(replace(case, values=each) for case in simpler for each in others)]
+
+    for further in range(1, _MORE_ROUNDS + 1):
+        run = _run_for(_left(failures, found), otherwise, bench, further)
+        for failure, origin in _first_behind(run, is_made_of).items():
+            behind = own.get(kind_of(origin).in_any_dtype)
+            if behind is not None:
+                found[failure] = behind
+    return found
 
 
 def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:

@@ -101,7 +101,7 @@ class Failing(Answering):
     def certificates_of(self, _: Failure) -> list[Case]:
         return CASES[:1]
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         return {case: [Failure(case, each) for each in self.judgements] for case in cases}
 
 

@@ -306,7 +306,7 @@ class _Bench:
     def recast(self, case: Case, check: str) -> Case:
         return case
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         return {case: _both(case) for case in cases}
 
 
@@ -333,7 +333,7 @@ class _OutOfTime(_Bench):
     def known(self, failure: Failure) -> None:
         return None
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         asked = (case for case in cases if case.dtype == torch.float32)
         return {case: [_hanging(case, "forward")] for case in asked}
 
@@ -379,7 +379,7 @@ class _AtSettings(_Bench):
         there.asked = (*self.asked, setting)
         yield there
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         wrong = Judgement("forward", "Y", Verdict.WRONG, explanation="is 2")
         return {case: [Failure(case, wrong)] if self.asked else [] for case in cases}
 

@@ -1,4 +1,4 @@
-"""What a backward pass raises where Y has another shape, or an argument is changed."""
+"""What a backward pass raises, a changed argument makes, or equal numbers hide: see ``origins``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Bench:
     def recast(self, case: Case, check: str) -> Case:
         return case
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         return {case: [Failure(case, SHAPE)] * (case.geometry.input_size[1] == 1) for case in cases}
 
 
@@ -54,7 +54,7 @@ class _OutOfTime(_Bench):
     def __init__(self, *ran: str) -> None:
         self.ran = ran
 
-    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         return {case: [] for case in cases if case.check in self.ran}
 
 
@@ -126,3 +126,42 @@ def test_without_time_what_a_changed_argument_may_cause_is_filed_under_it(
     assert (group.first.check, group.first.quantity) == ("arguments", "G")
     assert "untouched_arguments" in group.following
     assert "was not asked, for want of time" in group.first.circumstances
+
+
+class _RightByChance:
+    """A simpler mode comes out right on the numbers of the run, and wrong on others."""
+
+    is_over = False
+    settings = None
+
+    def ask(self, *_: object) -> dict[object, object]:
+        return {}
+
+    def known(self, failure: Failure) -> None:
+        return None
+
+    def certificates_of(self, failure: Failure) -> list[Case]:
+        return []
+
+    def recast(self, case: Case, check: str) -> Case:
+        return replace(case, check=check)
+
+    def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
+        return {case: [_tangent(case)] if further else [] for case in cases}
+
+
+def _tangent(case: Case) -> Failure:
+    return Failure(case, Judgement(case.check, "tangent of Y along b", Verdict.WRONG))
+
+
+def test_what_a_simpler_mode_shows_on_other_numbers_alone_follows_from_the_runs_own_failure() -> (
+    None
+):
+    """Of two tangents of a bias that are equal their mean is right."""
+    cases = [Case.parse(f"{check} bfloat16 h1 w1 o2 k1") for check in ("jvp", "dual_numbers")]
+    bench = cast("Bench", _RightByChance())
+    found, _ = sorted_out(map(_tangent, cases), bench)
+    assert {kind.row: [*group.also] for kind, group in found.items()} == {"jvp": ["dual_numbers"]}
+    assert {f.case.check for group in found.values() for f in group.failures} == {"jvp"}
+    alone, _ = sorted_out([_tangent(cases[1])], bench)
+    assert [kind.row for kind in alone] == ["dual_numbers"]
