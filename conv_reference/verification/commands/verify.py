@@ -216,7 +216,8 @@ def opening(arguments: argparse.Namespace) -> str:
         number = max(number, _LEAST_CASES)
         seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
         pace = f"about {max(seconds, 1.0):.0f} s at torch's pace"
-        what = f"about {number:,} cases in {dtypes}, for {pace}"
+        others = "" if arguments.check else " of the certificate, and those of other checks,"
+        what = f"about {number:,} cases{others} in {dtypes}, for {pace}"
     seed = "" if arguments.seed is None else f"; seed {arguments.seed}"
     return f"conv-reference {__version__}: {one_line(arguments.target)}, {what}{seed}"
 

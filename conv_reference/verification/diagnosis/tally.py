@@ -29,6 +29,7 @@ from conv_reference.verification.model.judgement import (
 )
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
+    AS_FOUND,
     FOUND,
     CheckResult,
     Verdict,
@@ -42,7 +43,6 @@ _DAMAGED = re.compile(
     r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
 )
 _MISFIT = "returned an invalid gradient"  # as torch says it
-AS_FOUND = "raises what a finding reports already"
 DAMAGE = (
     "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
     "workspace; that shows when the block is freed, which may be in a later call."

@@ -25,6 +25,8 @@ class Verdict(StrEnum):
 
 LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does not pass
 LEAST_ANSWERED = 0.05  # of the judged cases, below which a run does not pass: others were refused
+# The reason of a row that is unsupported where it only raises as a finding says.
+AS_FOUND = "raises what a finding reports already"
 FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})
 FOUND = FAILURES | {Verdict.PERMISSIVE}  # verdicts that a finding may have
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}

@@ -10,10 +10,12 @@ from dataclasses import replace
 from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
+    AS_FOUND,
     FAILURES,
     FOUND,
     LEAST_ANSWERED,
     LEAST_SHARE,
+    CheckResult,
     Finding,
     Report,
     Verdict,
@@ -39,7 +41,7 @@ def headline(report: Report) -> str:
     refused = _refused(report)
     if refused:
         parts.append(f", {refused}")
-    elif any(check.unsupported and check.cases and not check.optional for check in report.checks):
+    elif any(_is_refused_in_part(check) for check in report.checks):
         parts.append(", some of them refused in part as unsupported")
     parts.append(_but_known(report) + _permissive(report) + _without_gradients(report))
     raising = dict.fromkeys(check.name for check in report.checks if check.raises)
@@ -56,6 +58,12 @@ def _on(report: Report) -> str:
     """On how many cases, and of how many where it was cut."""
     planned = f" of {report.planned:,} planned" if report.was_cut else ""
     return f"on {counted(report.answered, 'case')}{planned}"
+
+
+def _is_refused_in_part(check: CheckResult) -> bool:
+    """Whether it is by a refusal: what raises there is told as a finding, or as "raises under"."""
+    in_part = check.unsupported and check.cases and not check.optional
+    return bool(in_part) and not (check.raises or check.reason.endswith(AS_FOUND))
 
 
 def _refused(report: Report) -> str:

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.diagnosis.tally import AS_FOUND, DAMAGE, Tally
+from conv_reference.verification.diagnosis.tally import DAMAGE, Tally
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, Quantity, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
-from conv_reference.verification.model.result import CheckResult, Verdict
+from conv_reference.verification.model.result import AS_FOUND, CheckResult, Verdict
 from conv_reference.verification.trial.agreement import not_judged, observed
 from conv_reference.verification.trial.values import miss_bound
 

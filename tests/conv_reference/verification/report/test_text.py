@@ -17,7 +17,13 @@ from made_reports import (
 )
 from syrupy.assertion import SnapshotAssertion
 
-from conv_reference.verification.model.result import CheckResult, Coverage, Report, Verdict
+from conv_reference.verification.model.result import (
+    AS_FOUND,
+    CheckResult,
+    Coverage,
+    Report,
+    Verdict,
+)
 from conv_reference.verification.report import text
 from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report.printed import PrintedReport
@@ -170,6 +176,8 @@ def test_what_a_row_was_refused_in_part_is_listed() -> None:
     assert lines[0].endswith("on 11,300 cases, some of them refused in part as unsupported")
     assert "  forward (31 of 94 cases): NotImplementedError: groups > 1" in lines
     assert "       63" in lines[3]
+    raising = replace(part, reason=AS_FOUND)
+    assert text.render(replace(RIGHT, checks=(raising,))).splitlines()[0].endswith("11,300 cases")
 
 
 def test_no_bound_no_assumption() -> None:

@@ -19,10 +19,10 @@ from conv_reference.verification import Report, Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.follows import disturbs
 from conv_reference.verification.diagnosis.grouping.origins import sorted_out
-from conv_reference.verification.diagnosis.tally import AS_FOUND
 from conv_reference.verification.known.known import SHIPPED, Defect, load
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown
+from conv_reference.verification.model.result import AS_FOUND
 from conv_reference.verification.options import clock
 from conv_reference.verification.report import text
 from conv_reference.verification.report.groups import groups, rows_of
