@@ -124,6 +124,10 @@ def _rounded(
         said = f"{LETTERS[role]} is rounded to {name} on the way"
         yield said, _lowered(trial, quantity, value, lower, (role,))
     yield f"operands are rounded to {name} on the way", _lowered(trial, quantity, value, lower)
+    yield (
+        f"operands and result are rounded to {name}: all is computed in it",
+        len(both) > 1 and _all_lowered(trial, quantity, value, lower),
+    )
 
 
 def _is_of_float32(value: Tensor, expected: Tensor) -> bool:
@@ -192,6 +196,23 @@ def _lowered(
     rounded = {role: lower(getattr(o, role)).to(o.input.dtype) for role in roles}
     lowered = replace(o, **rounded)
     return torch.equal(trial.expect(lowered, only=(quantity,))[quantity].value, value)
+
+
+def _all_lowered(
+    trial: Trial, quantity: str, value: Tensor, lower: Callable[[Tensor], Tensor]
+) -> bool:
+    """The same, and the result rounded as well: with a bias that is among it, or added behind."""
+    o, dtype = trial.operands, trial.case.dtype
+    rounded = {role: lower(tensor).to(dtype) for role, tensor in o.by_role().items()}
+    behind = o.bias if quantity == "Y" and trial.case.bias else torch.zeros_like(o.bias)
+    results = []
+    for bias, added in ((rounded["bias"], None), (torch.zeros_like(o.bias), behind)):
+        lowered = replace(o, **rounded | {"bias": bias})
+        result = lower(trial.expect(lowered, only=(quantity,))[quantity].value).to(dtype)
+        if added is not None and quantity == "Y" and result.dim() == 4:
+            result = result + added[:, None, None]
+        results.append(result.double())
+    return any(torch.equal(result, value) for result in results)
 
 
 def _ten_bits_to_even(tensor: Tensor) -> Tensor:

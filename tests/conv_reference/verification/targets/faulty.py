@@ -176,6 +176,14 @@ def in_bfloat16(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
 
 
 @faulty
+def all_in_bfloat16(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """As under autocast, but for the bias."""
+    Y = right(X.bfloat16().to(X.dtype), K.bfloat16().to(X.dtype), None, g)
+    Y = Y.bfloat16().to(X.dtype)
+    return Y if b is None else Y + b[:, None, None]
+
+
+@faulty
 def in_ten_bits(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """TF32: both operands lose all but ten bits behind the point."""
     return right(_in_ten_bits(X), _in_ten_bits(K), b, g)

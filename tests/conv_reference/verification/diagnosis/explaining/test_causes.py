@@ -54,6 +54,11 @@ FAULTS = {
     ),
     "shifted_down": ("h4 w3 k2", "Y", "the result is shifted by one row, downwards"),
     "in_bfloat16": ("h3 w3 k2", "Y", "operands are rounded to bfloat16 on the way"),
+    "all_in_bfloat16": (
+        "h3 w3 k2",
+        "Y",
+        "operands and result are rounded to bfloat16: all is computed in it",
+    ),
     "in_ten_bits": (
         "h3 w3 k2 values=heavy_input",
         "Y",
