@@ -41,6 +41,9 @@ STRANGERS = {
     "functions.py:winograd": (EXACT, ""),
     "functions.py:with_keywords": (EXACT, "integers for padding, stride"),
     "functions.py:with_keys": (EXACT, ""),
+    "by_hand.py:Conv.forward": (EXACT, "backward for the gradients"),
+    "by_hand.py:UpsideDown.forward": (WRONG, "backward for the gradients"),
+    "by_hand.py:Sandwich.forward": (EXACT, "backward for the gradients"),
     "layers.py:SetUp": (EXACT, "integers for padding, stride"),
     "layers.py:SetUpWrongly": (WRONG, "integers for padding, stride"),
     "layers.py:LinearOnPatches": (EXACT, "K as (o, c·kh·kw)"),
@@ -89,6 +92,7 @@ FAULTS = {
 
 # One of each manner is judged at once; the others when all is.
 AT_ONCE = {
+    "by_hand.py:UpsideDown.forward",
     *("functions.py:sides_exchanged", "functions.py:onnx_conv"),
     *("functions.py:conv2d_nhwc", "functions.py:im2col_strided", "functions.py:im2col_flat"),
     *("arrays.py:Conv2d", "arrays.py:Overwritten", "layers.py:CachedConv", "layers.py:PaddedOnce"),

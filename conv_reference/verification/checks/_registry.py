@@ -160,7 +160,7 @@ class Check(Traits):
         if target.forward_only and (self.gradient or self.transform):
             return "not asked: it is forward only, so there is no gradient"
         if target.over_arrays and (self.graph or self.transform):
-            return "not asked: over numpy arrays there is no graph of torch's"
+            return "not asked: torch's graph has no part in its gradients"
         if self.of_zeros and target.settled_mode != "zeros":
             return f"not asked: it holds of zeros around the input, not of {target.settled_mode}"
         return self.cannot(target)

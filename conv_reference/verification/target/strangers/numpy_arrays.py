@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,20 +85,20 @@ def _plain(array: Any) -> Any:
     return array.view(np.ndarray) if isinstance(array, _Heard) else array
 
 
-Pass = Callable[[Any, Any, Any], Passed]  # X, K and b, or None, as arrays
+Pass = Callable[[Any, Any, Any], Passed]  # X, K and b, or None
 
 
 class Lifted(torch.autograd.Function):
-    """A pass over arrays as one over tensors, differentiable once."""
+    """A pass with a backward pass by hand, differentiable once."""
 
     backward_is = "backward"  # what a report calls it
 
     @staticmethod
     def forward(ctx: Any, X: Tensor, K: Tensor, b: Tensor | None, run: Pass) -> Any:
         """Y, and what its backward pass needs."""
-        ctx.passed = run(array(X), array(K), None if b is None else array(b))
+        ctx.passed = run(X.detach(), K.detach(), None if b is None else b.detach())
         ctx.like = X, K, b
-        return tensor(ctx.passed.Y)
+        return ctx.passed.Y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -105,24 +106,53 @@ class Lifted(torch.autograd.Function):
         """Whatever the target says of the three, in whatever shape."""
         if ctx.passed.backward is None:
             raise NotImplementedError("no cache came with Y that its backward pass could take")
-        found = [tensor(gradient) for gradient in ctx.passed.backward(array(G))]
+        found = ctx.passed.backward(G)
         return *found, *[None] * (4 - len(found))
 
 
-def lifted(run: Pass, *, has_backward: bool) -> Bound:
+def lifted(run: Pass, *, has_backward: bool, of_tensors: bool = False) -> Bound:
     """A function of tensors; Y hangs together with them only where there is a backward pass.
 
     Args:
         run: over arrays.
         has_backward: whether it hands one back.
+        of_tensors: whether it is over tensors, and converts nothing.
     """
+    whole = partial(_by_hand if of_tensors else _over_tensors, run)
 
     def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
         if has_backward:
-            return Lifted.apply(X, K, b, run)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
-        return tensor(run(array(X), array(K), None if b is None else array(b)).Y)
+            return Lifted.apply(X, K, b, whole)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
+        return whole(X, K, b).Y
 
     return call
+
+
+def _by_hand(run: Pass, X: Tensor, K: Tensor, b: Tensor | None) -> Passed:
+    """A pass over tensors, whose parts may have torch's graph compute their gradients."""
+    with torch.enable_grad():
+        passed = run(X, K, b)
+    backward = passed.backward
+    assert backward is not None  # or its gradients are those of torch's graph
+
+    def back(G: Tensor) -> list[Any]:
+        with torch.enable_grad():
+            return [_detached(gradient) for gradient in backward(G)]
+
+    return Passed(_detached(passed.Y), back)
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
+
+
+def _over_tensors(run: Pass, X: Tensor, K: Tensor, b: Tensor | None) -> Passed:
+    """A pass over arrays as one over tensors."""
+    passed = run(array(X), array(K), None if b is None else array(b))
+    backward = passed.backward
+    if backward is None:
+        return Passed(tensor(passed.Y), None)
+    return Passed(tensor(passed.Y), lambda G: [tensor(each) for each in backward(array(G))])
 
 
 def array(value: Tensor) -> Any:

@@ -19,13 +19,16 @@ from conv_reference.verification.target.strangers.stranger import Bound, Strange
 _FORWARD, _BACKWARD = "forward", "backward"
 
 
-def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
-    """The same function, given arrays.
+def over_arrays(
+    own: Stranger, function: Callable[..., Any], *, of_tensors: bool = False
+) -> Stranger:
+    """The same function, given arrays; or tensors, and judged by its own backward pass.
 
     Args:
         own: what it calls its parameters.
         function: whose module may hold its backward pass: ``conv_backward`` beside
             ``conv_forward``, which takes dY and the cache that was the second result.
+        of_tensors: whether it is given tensors.
     """
     backward = backward_of(function)
     apart = None if backward is None else _apart(function, backward)
@@ -48,7 +51,7 @@ def over_arrays(own: Stranger, function: Callable[..., Any]) -> Stranger:
                 first, lambda G: order.sorted(backward(**apart(G, (X, K, b), options)), shapes)
             )
 
-        return lifted(run, has_backward=backward is not None)
+        return lifted(run, has_backward=backward is not None, of_tensors=of_tensors)
 
     return replace(
         own,
@@ -160,5 +163,5 @@ def _flat(gradients: Any, shapes: Sequence[tuple[int, ...]]) -> Iterator[Any]:
 def _shape_of(gradients: Any) -> tuple[int, ...] | None:
     try:
         return tuple(np.shape(gradients))
-    except ValueError:  # of arrays of several shapes
+    except (ValueError, TypeError, RuntimeError):  # of arrays, or tensors, of several shapes
         return None
