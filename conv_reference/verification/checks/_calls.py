@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._modes import PLAIN, Mode
 from conv_reference.verification.target.answers import looked_at
@@ -19,6 +20,20 @@ def arguments_of(call: Call) -> dict[str, Tensor]:
     """X, K, b and G by their letters, those that there are."""
     named = call.arguments | {"G": call.G}
     return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+def on(trial: Trial, geometry: Geometry) -> Trial | None:
+    """The same on another geometry; None where it cannot be put, or no integer is exact."""
+    other = replace(trial, case=replace(trial.case, geometry=geometry))
+    return other if trial.target.can_be_asked(geometry) and other.has_room else None
+
+
+def of_no_leaves(call: Call) -> Call:
+    """The same of what another operation made, as in a network; a layer's own kernel stays."""
+    made = replace(call, X=call.X * 1)
+    if call.layer is not None:
+        return made
+    return replace(made, K=call.K * 1, b=None if call.b is None else call.b * 1)
 
 
 def forward(call: Call) -> Tensor | None:

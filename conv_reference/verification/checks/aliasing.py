@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from conv_reference.geometry import Geometry
@@ -17,17 +18,25 @@ from conv_reference.verification.checks._calls import (
     backward,
     forward,
     negated,
+    of_no_leaves,
     results_of,
     second,
 )
 from conv_reference.verification.checks._modes import PLAIN, TRAINING, Mode, modes_of
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
+from conv_reference.verification.checks.certificate import unchanged_arguments
 from conv_reference.verification.model.case import Values
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.agreement import against_oracle, agree, explained, observed
 from conv_reference.verification.trial.judge import whole
-from conv_reference.verification.trial.trial import TargetRaised, Trial, each_asked, target_code
+from conv_reference.verification.trial.trial import (
+    TargetRaised,
+    Trial,
+    each_asked,
+    target_code,
+    under,
+)
 
 
 @check(
@@ -69,8 +78,20 @@ def memory(trial: Trial) -> Iterator[Judgement]:
     if not trial.target.over_arrays:  # whose writes no version counter sees; `arguments` does
         yield from _touched(before, after)
     yield from _overlaps(arguments, results, other)
+    yield from _of_no_leaves(trial)
     yield from _in_modes(trial)
     yield from _degenerate(trial)
+
+
+def _of_no_leaves(trial: Trial) -> Iterator[Judgement]:
+    """What another operation made is still its own: its backward pass may read it."""
+    call = trial.call()
+    if not call.leaves:
+        return
+    made = of_no_leaves(call)
+    with under("of operands that are no leaves"), suppress(TargetRaised):  # by graph_neighbours
+        results_of(made)
+    yield from unchanged_arguments("untouched_arguments", trial, made)
 
 
 def _in_modes(trial: Trial) -> Iterator[Judgement]:
@@ -93,11 +114,15 @@ def _kept_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
         return
     taken = {name: value.clone() for name, value in results.items()}
     _, following = second(trial, call, **mode.changes)
-    other = results_of(following, mode)
+    for _ in range(_CALLS):
+        other = results_of(following, mode)
     said = f"{mode.said or 'without gradients'}, a result should stay what it was while other "
     said += "calls are made"
     yield from agree(trial, "kept_results", results, taken, said, same=True)
     yield from _overlaps(arguments_of(call), results, other, mode.said)
+
+
+_CALLS = 9  # that follow: outputs may be buffers that take turns
 
 
 def _degenerate(trial: Trial) -> Iterator[Judgement]:
@@ -229,26 +254,46 @@ _OPEN = (
     traits=Traits(sample=Sample.FEW, graph=True),
 )
 def released_memory(trial: Trial) -> Iterator[Judgement]:
-    """Weak references, when everything that the judge holds is gone."""
-    is_gone = _forgotten(trial)
-    alive = [name for name in is_gone if not is_gone[name]()]
-    if alive:  # a cycle is no leak
-        gc.collect()
-        alive = [name for name in alive if not is_gone[name]()]
+    """Weak references, when everything that the judge holds is gone.
+
+    A layer may keep what it was called with last, and is asked while it lives; its kernel and bias
+    are asked for when it is gone, too.
+    """
+    is_gone, layer = _forgotten(trial)
+    of_calls = [name for name in is_gone if layer is None or name not in {"K", "b"}]
+    said = "freed with the graph" if layer is None else "freed when the layer is called again"
+    alive = _alive({name: is_gone[name] for name in of_calls})
+    del layer
     for name in alive:
+        yield whole("released_memory", name, said, "still held")
+    held = [name for name in _alive(is_gone) if name not in alive]
+    for name in held:
         yield whole("released_memory", name, "freed with the graph", "still held")
-    if not alive:
+    if not alive and not held:
         yield Judgement("released_memory", "", Verdict.EXACT)
 
 
-def _forgotten(trial: Trial) -> dict[str, Callable[[], bool]]:
-    """One call whose arguments and results nobody here holds any more; whether each is gone."""
+def _alive(is_gone: dict[str, Callable[[], bool]]) -> list[str]:
+    alive = [name for name in is_gone if not is_gone[name]()]
+    if alive:  # a cycle is no leak
+        gc.collect()
+    return [name for name in alive if not is_gone[name]()]
+
+
+def _forgotten(trial: Trial) -> tuple[dict[str, Callable[[], bool]], nn.Module | None]:
+    """One call whose arguments and results nobody here holds any more; whether each is gone.
+
+    With the layer, if it is one, which was called once more.
+    """
     call = trial.call()
     tensors = arguments_of(call) | {"Y": forward(call)}
     Y = tensors["Y"]
     if isinstance(Y, Tensor) and Y.requires_grad:
         tensors |= backward(call, Y)
-    return {name: _gone(tensor) for name, tensor in tensors.items() if tensor is not None}
+    if call.layer is not None:
+        results_of(second(trial, call)[1])
+    is_gone = {name: _gone(tensor) for name, tensor in tensors.items() if tensor is not None}
+    return is_gone, call.layer
 
 
 def _gone(tensor: Tensor) -> Callable[[], bool]:

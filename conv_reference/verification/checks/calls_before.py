@@ -18,6 +18,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.verification.checks._arguments import SETTLED
+from conv_reference.verification.checks._calls import on
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
@@ -85,7 +86,7 @@ def _with_fewer_samples(trial: Trial) -> Trial | None:
 
 
 def _of_batch(trial: Trial, batch: int) -> Trial | None:
-    return _of(trial, replace(trial.case.geometry, batch=batch)) if batch > 0 else None
+    return on(trial, replace(trial.case.geometry, batch=batch)) if batch > 0 else None
 
 
 def _in_another_dtype(trial: Trial) -> Trial | None:
@@ -93,12 +94,6 @@ def _in_another_dtype(trial: Trial) -> Trial | None:
     names = [name for name in DTYPES if offer is None or name in offer.dtypes]
     others = [DTYPES[name] for name in names if DTYPES[name] != trial.case.dtype]
     return replace(trial, case=replace(trial.case, dtype=others[0])) if others else None
-
-
-def _of(trial: Trial, geometry: Geometry) -> Trial | None:
-    """The same on another geometry; None where it cannot be put, or no integer is exact."""
-    other = replace(trial, case=replace(trial.case, geometry=geometry))
-    return other if trial.target.can_be_asked(geometry) and other.has_room else None
 
 
 _ON_THE_SAME_TENSORS: dict[str, _Call] = {
@@ -141,7 +136,7 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
 def _after(trial: Trial, said: str, wider: int) -> Iterator[Judgement]:
     """One call after another of one kind, on an image that is wider by so many columns."""
     height, width = trial.case.geometry.input_size
-    own = _of(trial, replace(trial.case.geometry, input_size=(height, width + wider))) or trial
+    own = on(trial, replace(trial.case.geometry, input_size=(height, width + wider))) or trial
     call = own.call()
     if said in _ON_THE_SAME_TENSORS:
         with suppress(TargetRaised), target_code("Y"):
@@ -226,7 +221,7 @@ def _drawn(trial: Trial, pairs: Iterable[_Apart], said: str) -> tuple[Trial, Tri
     for option in drawn.sample([*by_option], len(by_option)):
         every = by_option[option]
         for _, own, other in drawn.sample(every, len(every)):
-            asked, before = _of(trial, own), _of(trial, other)
+            asked, before = on(trial, own), on(trial, other)
             if asked is not None and before is not None:
                 return asked, before
     return None

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
-from conv_reference.verification.target.answers import looked_at
-from conv_reference.verification.target.target import Target
+from conv_reference.verification.target.answers import looked_at, type_name
+from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
@@ -37,7 +37,7 @@ _MODES = {
         "A fast path for inference is one that no test of gradients takes.",
         "a fast path for inference that leaves out what training does (a class of faults)",
     ),
-    traits=Traits(sample=Sample.MODES, graph=True),
+    traits=Traits(sample=Sample.MODES, graph=True, times=2),
 )
 def without_gradients(trial: Trial) -> Iterator[Judgement]:
     """Y of operands that ask for gradients, and of tensors made in inference mode."""
@@ -71,6 +71,13 @@ _NOT_INHERITED = (
 )
 
 
+def _another(returned: Any) -> Judgement:
+    """Torch's own modules return themselves, and so ``layer.eval()(x)`` is written."""
+    gave = "None" if returned is None else f"a {type_name(returned)}"
+    why = f"eval() should return the layer, returns {gave}"
+    return whole("evaluation", "Y", "the layer", gave, why)
+
+
 def _no_layer(target: Target) -> str | None:
     return None if target.is_module else "it is no layer, and so has no mode of evaluation"
 
@@ -92,8 +99,10 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
     for mode, said in ((False, "in eval()"), (True, "back in train()")):
         with under(said):
             with target_code("Y"):
-                layer.train(mode)
+                itself: Any = layer.train() if mode else layer.eval()
             found = observe(call)
+        if itself is not layer and not mode:
+            yield _another(itself)
         yield from against_oracle(trial, "evaluation", found, said)
         with torch.no_grad(), under(f"{said} under torch.no_grad"), target_code("Y"):
             Y = call.forward()
@@ -104,11 +113,13 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
 @check(
     Row(
         "copied_layer",
-        "A layer that was copied, or pickled and loaded, gives the same Y.",
+        "A layer that was copied, or pickled and loaded, gives the same Y, by its own parameters.",
         "Models are copied for averaging and evaluation, and sent to other processes.",
         "an option that is no part of the layer's state (a class of faults)",
     ),
-    traits=Traits(sample=Sample.FEW, cannot=_no_layer, concerns=lambda target: target.is_module),
+    traits=Traits(
+        sample=Sample.FEW, times=3, cannot=_no_layer, concerns=lambda target: target.is_module
+    ),
 )
 def copied_layer(trial: Trial) -> Iterator[Judgement]:
     """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not checked."""
@@ -121,7 +132,28 @@ def copied_layer(trial: Trial) -> Iterator[Judgement]:
                 continue
             with torch.no_grad():
                 Y = looked_at(other(call.X))
-        yield from against_oracle(trial, "copied_layer", {"Y": Y}, f"of the layer {how}")
+        found = [*against_oracle(trial, "copied_layer", {"Y": Y}, f"of the layer {how}")]
+        yield from found
+        if all(judgement.is_exact for judgement in found):
+            yield from _by_its_own(trial, call, other, how)
+
+
+def _by_its_own(trial: Trial, call: Call, other: nn.Module, how: str) -> Iterator[Judgement]:
+    """The copy's parameters change their sign: its Y does, and that of the first layer does not."""
+    given, own = trial.operands, [*other.parameters()]
+    if len(own) != 1 + trial.case.bias:  # K may be made of several
+        return
+    turned = replace(given, weight=-given.weight, bias=-given.bias)
+    with torch.no_grad(), target_code("Y"):
+        for parameter in own:
+            parameter.neg_()
+        Y, first = looked_at(other(call.X)), call.forward()
+        for parameter in own:
+            parameter.neg_()
+    said = f"of the layer {how}, when the copy's parameters changed their sign"
+    yield from against_oracle(trial, "copied_layer", {"Y": Y}, said, operands=turned)
+    said = f"of the layer that was {how}, when the copy's parameters changed their sign"
+    yield from against_oracle(trial, "copied_layer", {"Y": first}, said)
 
 
 def _pickled(layer: nn.Module) -> nn.Module | None:

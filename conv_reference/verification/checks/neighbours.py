@@ -18,6 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 from conv_reference.operands import Operands
+from conv_reference.verification.checks._calls import of_no_leaves
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import message_of, type_name
@@ -107,13 +108,7 @@ def _leaves(call: Call) -> list[Tensor]:
 
 def _no_leaf(call: Call) -> tuple[Tensor, ...]:
     """Of leaves of which X, K and b are made, by an operation that changes nothing."""
-    made = replace(
-        call,
-        X=call.X * 1,
-        K=call.K if call.layer is not None else call.K * 1,
-        b=call.b if call.b is None or call.layer is not None else call.b * 1,
-    )
-    return torch.autograd.grad(2 * made.forward(), _leaves(call), call.G)
+    return torch.autograd.grad(2 * of_no_leaves(call).forward(), _leaves(call), call.G)
 
 
 def _used_twice(call: Call) -> tuple[Tensor, ...]:

@@ -174,14 +174,34 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
                 found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
             except TargetRaised as raised:
                 if trial.target.words is None:  # it did not declare that it takes them
-                    bare = plain.case.on(replace(changed, padding=((0, 0), (0, 0))))
-                    alone = replace(plain, case=bare)
-                    yield raised_in_mode("padding_words", alone, raised, _UNTAKEN)
+                    yield _word_raised(plain, word, raised)
                     return
                 raise
             other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
             said = f"padding={word!r}{other if geometry != trial.case.geometry else ''}"
             yield from _on_its_own_case(plain, "padding_words", found, said)
+
+
+def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
+    """That the word is not taken; or that it is, but not beside pairs of the same numbers."""
+    sizes = trial.case.geometry
+    plain = replace(trial, case=trial.case.on(replace(sizes, stride=(1, 1), dilation=(1, 1))))
+    beside = _thrown_beside(plain, word, (1, 1))
+    if beside is not None and _thrown_beside(plain, word, 1) is None:
+        found = judged_raised("padding_words", beside)
+        said = f"padding={word!r} is taken beside integers, and not beside pairs of them"
+        return replace(found, explanation=f"{said}: {found.explanation}")
+    alone = replace(trial, case=trial.case.on(replace(sizes, padding=((0, 0), (0, 0)))))
+    return raised_in_mode("padding_words", alone, raised, _UNTAKEN)
+
+
+def _thrown_beside(trial: Trial, word: str, one: Pair | int) -> TargetRaised | None:
+    """What is thrown where stride and dilation are 1, in this form; None where it answers."""
+    try:
+        _asked(trial, {"padding": word, "stride": one, "dilation": one})
+    except TargetRaised as raised:
+        return raised
+    return None
 
 
 def _of_two_axes(geometry: Geometry) -> dict[str, Pair]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from conv_reference.geometry import Geometry
+from conv_reference.verification.checks._calls import on
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -21,9 +25,12 @@ from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.state import STATES
-from conv_reference.verification.trial.trial import TargetRaised, Trial
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _ROUNDS = 6
+_ROWS = 96  # of outputs that the larger images have more
+_MOST_PRODUCTS = 4_000_000  # of a pass over them
+_LONG, _SHORT = 1.0, 0.05  # seconds that one may be expected to take, and may take
 
 
 @check(
@@ -37,7 +44,16 @@ _ROUNDS = 6
     traits=Traits(sample=Sample.FEW, parallel=True),
 )
 def threads(trial: Trial) -> Iterator[Judgement]:
-    """One function, one layer, two threads with different inputs."""
+    """One function, one layer, two threads with different inputs; then so with larger images."""
+    found = [*_of_two(trial)]
+    yield from found
+    if all(judgement.is_exact for judgement in found):
+        larger = _larger(trial)
+        if larger is not None:
+            yield from _of_two(larger)
+
+
+def _of_two(trial: Trial) -> Iterator[Judgement]:
     call = trial.call()
     X = (-call.X.detach()).requires_grad_(call.X.requires_grad)
     # -X with -G would have the same dK; doubled, integers stay exact.
@@ -57,6 +73,32 @@ def threads(trial: Trial) -> Iterator[Judgement]:
                 yield from differing
                 return
     yield Judgement("threads", "", Verdict.EXACT)
+
+
+def _larger(trial: Trial) -> Trial | None:
+    """On images for which two threads are in one operation at once; None where that takes long."""
+    geometry = trial.case.geometry
+    (height, width), (down, across) = geometry.input_size, geometry.stride
+    size = height + _ROWS * down, width + _ROWS * across
+    larger = on(trial, replace(geometry, batch=min(geometry.batch, 1), input_size=size))
+    if larger is None:
+        return None
+    times = _products(larger.case.geometry) / max(1, _products(geometry))
+    if _products(larger.case.geometry) > _MOST_PRODUCTS or times * _seconds(trial) > _LONG:
+        return None
+    return larger if _seconds(larger) < _SHORT else None
+
+
+def _products(geometry: Geometry) -> int:
+    return geometry.batch * prod((*geometry.weight_shape, *geometry.output_size))
+
+
+def _seconds(trial: Trial) -> float:
+    call = trial.call(requires_grad="")
+    begun = time.perf_counter()
+    with target_code("Y"):
+        call.forward()
+    return time.perf_counter() - begun
 
 
 def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:

@@ -41,6 +41,7 @@ _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 _LAID_OUT = 0.25  # of the operands of a small case
 _ALIKE = 0.1  # of the cases: code that takes one operand's layout for all is right there alone
 _SOME_LEAVES = 0.15  # of the cases: not every gradient is asked for
+_NO_LEAF = 0.06  # of the cases: none is, for which many have a path of its own
 _BIASED = 0.75  # of the cases
 _ROUND = 60  # large ones, of which
 _NETWORKS = 8  # are layers of networks, and
@@ -179,10 +180,17 @@ def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
         geometry=geometry,
         dtype=dtype,
         values=random.choice(EXACT_VALUES),
-        requires_grad=random.choice(SUBSETS) if random.random() < _SOME_LEAVES else ALL_LEAVES,
+        requires_grad=_leaves(random),
         bias=random.random() < _BIASED,
     )
     return case.laid_out(dict(zip(LAYOUT_FIELDS, layouts, strict=True)))
+
+
+def _leaves(random: Random) -> str:
+    kind = random.random()
+    if kind < _NO_LEAF:
+        return ""
+    return random.choice(SUBSETS) if kind < _NO_LEAF + _SOME_LEAVES else ALL_LEAVES
 
 
 def large_cases(

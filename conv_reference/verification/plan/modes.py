@@ -16,13 +16,14 @@ from conv_reference.verification.model.case import ALL_LEAVES, DTYPES, Case, Val
 from conv_reference.verification.plan.bulk import shares
 from conv_reference.verification.plan.far import elements, far_geometry
 from conv_reference.verification.plan.geometries import small_geometry
+from conv_reference.verification.plan.networks import miniature
 from conv_reference.verification.plan.possible import as_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.target import Target
 
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 _MOST_TRIES = 2 * _MOST_DRAWS  # of which some have no room for exact integers, perhaps all
-_EVERY = 3  # of how many cases one has larger sizes than the covering array's
+_EVERY = 3  # of how many cases one has larger sizes than the covering array's, one a layer's
 _LARGER_DRAWS, _MOST_ELEMENTS, _PRODUCTS = 20, 3_000, 70  # products for each element
 _TURN = 5  # larger cases of one mode in float64 or float32: each size has its turn in a run
 _COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
@@ -108,6 +109,8 @@ def sampled(
                 drawn = None
                 if place % _EVERY == 1:
                     drawn = _larger(target, check, dtype, case, random, turn + place // _EVERY)
+                elif place % _EVERY == 2:
+                    drawn = _layer(target, check, dtype, case, random)
                 yield drawn or _adapted(target, check, dtype, case)
         case _:
             yield from _drawn_cases(target, check, dtype, random, count, turn)
@@ -126,6 +129,19 @@ def _larger(
     return None
 
 
+def _layer(
+    target: Target, check: Check, dtype: torch.dtype, case: Case, random: Random
+) -> Case | None:
+    """The same on a layer as networks have it: fast paths are written for these, in each mode."""
+    for _ in range(_LARGER_DRAWS):
+        layer = _adapted(target, check, dtype, case.on(miniature(random)))
+        if elements(layer.geometry) <= _MOST_ELEMENTS and target.can_be_exact(
+            layer.geometry, dtype
+        ):
+            return layer
+    return None
+
+
 def _drawn_cases(
     target: Target, check: Check, dtype: torch.dtype, random: Random, count: int, turn: int
 ) -> Iterator[Case]:
@@ -137,7 +153,8 @@ def _drawn_cases(
     while found < count and tries < _MOST_TRIES:
         tries += 1
         bias = random.random() < 0.7
-        drawn = Case(check=check.name, geometry=small_geometry(random), bias=bias)
+        draw = miniature if found % _EVERY == 2 else small_geometry
+        drawn = Case(check=check.name, geometry=draw(random), bias=bias)
         if check.sample == Sample.SMALL and found % _EVERY == 1:
             larger = _larger(target, check, dtype, drawn, random, turn + found // _EVERY)
             if larger is not None and check.fits(larger.geometry):

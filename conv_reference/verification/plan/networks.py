@@ -7,7 +7,7 @@ width are cut where the whole image would take minutes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from conv_reference.geometry import Geometry
@@ -77,18 +77,33 @@ class _Miniature:
     stride: tuple[int, ...] = (1, 1, 2, 2, 3)
     dilation: tuple[int, ...] = (1, 1, 1, 2)
     multiples: tuple[int, ...] = (1, 2, 3, 4, 5)  # of the stride, as halved images are
+    depthwise: float = 0.2  # of the layers
+
+
+_ANY = _Miniature()
+# Half of what networks have, and what most fast paths are for, Winograd's above all.
+_COMMONEST = replace(
+    _ANY,
+    kernel=(3,),
+    stride=(1,),
+    dilation=(1,),
+    groups=(1,),
+    depthwise=0.0,
+    multiples=(1, 2, 3, 4, 5, 6, 8),
+)
+_COMMON = 0.25  # of the miniatures
 
 
 def miniature(random: Random) -> Geometry:
     """A layer as networks have it, on images of a few pixels, which its stride often divides."""
-    levels = _Miniature()
+    levels = _COMMONEST if random.random() < _COMMON else _ANY
     while True:
         axes = [_axis(levels, random) for _ in range(2)]
         if random.random() < 0.75:  # all but the sizes of the image
             axes[1] = {**axes[0], "input": axes[0]["stride"] * random.choice(levels.multiples)}
         if all(a["input"] + 2 * a["padding"] > a["dilation"] * (a["kernel"] - 1) for a in axes):
             break
-    depthwise = random.random() < 0.2
+    depthwise = random.random() < levels.depthwise
     groups = random.choice(levels.channels if depthwise else levels.groups)
     group_in, group_out = (
         random.choice((1, 1, 2) if depthwise else levels.channels) for _ in range(2)

@@ -280,3 +280,81 @@ def test_a_gradient_in_the_memory_of_its_upstream_gradient_is_a_note(implementat
     (said,) = {j.observed for j in seen} - {""}
     assert said.startswith("db shares memory with its upstream gradient G in some cases: changing")
     assert {j.observed for j in judged(torch.nn.functional.conv2d, f"memory {SIZES}")} == {""}
+
+
+class Recycles(torch.autograd.Function):
+    """Writes dX where X was, where X is no leaf: whoever made it may need it still."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        ctx.recycles = not input.is_leaf
+        return torch.nn.functional.conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        dK = torch.nn.grad.conv2d_weight(X, K.shape, grad_outputs[0])
+        dX = torch.nn.grad.conv2d_input(X.shape, K, grad_outputs[0])
+        return X.data.copy_(dX) if ctx.recycles else dX, dK
+
+
+def recycles(input: Tensor, weight: Tensor) -> Tensor:
+    Y: Tensor = Recycles.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's own
+    return Y
+
+
+def test_what_is_written_to_as_no_leaf_is_found() -> None:
+    found = failures(recycles, "memory float32 n2 c2 h4 w5 o3 k3x2 nobias")
+
+    assert found["untouched_arguments", "X"].startswith("the call changed 80 of 80 elements")
+    assert ("arguments", "X") not in failures(
+        recycles, "certificate float32 n2 c2 h4 w5 o3 k3x2 nobias"
+    )
+
+
+class TakesTurns(torch.nn.Conv2d):
+    """Has four outputs, which it fills in turn where no graph is made."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.outputs: dict[Any, list[Tensor]] = {}
+
+    def forward(self, input: Tensor) -> Tensor:
+        Y = super().forward(input)
+        if torch.is_grad_enabled():
+            return Y
+        four = self.outputs.setdefault((Y.shape, Y.dtype), [torch.empty_like(Y) for _ in range(4)])
+        four.append(four.pop(0))
+        return four[-1].copy_(Y)
+
+
+def test_outputs_that_take_turns_are_found() -> None:
+    found = failures(TakesTurns, f"memory {SIZES}")
+
+    said = "torch.inference_mode, a result should stay what it was while other calls are made"
+    assert said in found["kept_results", "Y"]
+
+
+class Hooked(torch.nn.Conv2d):
+    """Puts a hook on its kernel in each call, and the hook holds what the call was given."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.weight.requires_grad and self.weight.is_leaf:
+            self.weight.register_hook(lambda gradient: gradient * (input.numel() > 0))
+        return super().forward(input)
+
+
+class HoldsTheLast(torch.nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        self.last = input
+        return super().forward(input)
+
+
+def test_a_layer_that_holds_each_input_is_found_and_one_that_holds_the_last_is_not() -> None:
+    found = failures(Hooked, f"released_memory {SIZES}")
+
+    assert found["released_memory", "X"].startswith(
+        "should be freed when the layer is called again"
+    )
+    assert not failures(HoldsTheLast, f"released_memory {SIZES}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -206,3 +207,43 @@ def test_a_layer_that_keeps_the_options_of_its_first_call_is_found(option: str) 
     said = f"of a layer whose {option} was another for one call before: "
     assert any(j.explanation.startswith(said) for j in judgements if not j.is_exact)
     assert not failures(KeepsItsPlan, f"certificate {SIZES}")
+
+
+class ReturnsNothing(nn.Conv2d):
+    def train(self, mode: bool = True) -> Any:
+        super().train(mode)
+
+
+def test_a_layer_that_is_not_returned_by_eval_is_found() -> None:
+    assert set(_failing(ReturnsNothing, "evaluation")) == {
+        "eval() should return the layer, returns None"
+    }
+
+
+class BoundOnce(nn.Conv2d):
+    """Chooses its path when it is made: a copy of it has the path of the first."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.path: Any = lambda input: super(BoundOnce, self).forward(input)
+
+    def forward(self, input: Tensor) -> Tensor:
+        Y: Tensor = self.path(input)
+        return Y
+
+
+def test_a_copy_that_computes_with_the_first_kernel_is_found() -> None:
+    said = failures(BoundOnce, f"copied_layer {SIZES}")["copied_layer", "Y"]
+    assert said.startswith("of the layer copied, when the copy's parameters changed their sign: ")
+
+
+class SharesItsKernel(nn.Conv2d):
+    def __deepcopy__(self, memo: Any) -> Any:
+        other = copy.copy(self)
+        other._parameters = dict(self._parameters)
+        return other
+
+
+def test_a_copy_that_shares_the_first_kernel_is_found() -> None:
+    said = failures(SharesItsKernel, f"copied_layer {SIZES}")["copied_layer", "Y"]
+    assert said.startswith("of the layer that was copied, when the copy's parameters changed")

@@ -372,3 +372,15 @@ def test_what_raises_whatever_form_it_is_given_is_no_refusal_of_that_form(check:
     (judgement,) = judged(tall, f"{check} float32 h6 w5 k4x1")
     assert judgement.verdict == Verdict.UNSUPPORTED
     assert judgement.explanation == "IndexError: list index out of range"
+
+
+def test_a_word_that_is_refused_beside_pairs_alone_is_found() -> None:
+    def compares(
+        input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+    ) -> Tensor:
+        if isinstance(padding, str) and padding == "same" and stride != 1:
+            raise ValueError("no stride beside padding='same'")
+        return conv2d(input, weight, None, stride, padding, dilation)
+
+    said = failures(compares, "padding_words float32 n1 c1 h3 w3 k2 nobias")["padding_words", "Y"]
+    assert said.startswith("padding='same' is taken beside integers, and not beside pairs of them")

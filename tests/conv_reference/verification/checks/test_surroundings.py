@@ -112,3 +112,26 @@ def test_a_default_device_is_told_of_the_call_that_set_it(check: str) -> None:
 
 def test_drawing_random_numbers_is_harmless() -> None:
     assert not failures(careless.draws, f"global_state {SIZES}")
+
+
+class OneWorkspace:
+    """Unfolds into memory that all its calls share: right wherever no two are at work at once."""
+
+    def __init__(self) -> None:
+        self.space: dict[torch.dtype, torch.Tensor] = {}
+
+    def __call__(self, input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        patches = torch.nn.functional.unfold(input, weight.shape[2:])
+        if not torch.is_grad_enabled() or not (input.requires_grad or weight.requires_grad):
+            held = self.space.get(patches.dtype)
+            if held is None or held.numel() < patches.numel():
+                held = self.space[patches.dtype] = torch.empty_like(patches).flatten()
+            patches = held[: patches.numel()].copy_(patches.flatten()).view(patches.shape)
+        Y = weight.flatten(1) @ patches
+        height = input.shape[2] - weight.shape[2] + 1
+        return Y.reshape(len(input), len(weight), height, -1)
+
+
+def test_a_workspace_is_found_on_images_that_two_threads_are_at_work_on_at_once() -> None:
+    case = "threads float32 n2 c4 h6 w7 o4 k3 nobias grad="
+    assert any(("threads", "Y") in failures(OneWorkspace(), case, seed) for seed in range(12))

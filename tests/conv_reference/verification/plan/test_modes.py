@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -124,3 +124,19 @@ def test_what_is_asked_for_by_name_is_asked_in_each_dtype_before_again_in_any(
 def test_in_a_default_run_the_dtypes_of_a_check_take_turns() -> None:
     cases = mode_cases(TARGET, REQUEST, selected_checks(TARGET, ("adjointness",)), COVERING)
     assert {case.dtype for case in islice(cases, len(ALL))} == {*ALL}
+
+
+def test_each_mode_is_asked_of_what_most_fast_paths_are_for() -> None:
+    """Kernels of 3x3, stride 1: none of the covering array's many pairs is much like a layer."""
+    cases = plan(TARGET, Request(ALL, seed=1)).cases
+    layers = Counter(case.check for case in cases if is_commonest(case.geometry))
+    asked = Counter(case.check for case in cases)
+    often = [name for name, number in asked.items() if number >= 40]
+
+    assert len(often) > 40
+    assert sum(layers[name] > 0 for name in often) > 0.95 * len(often)
+    assert layers["certificate"] > 200
+
+
+def is_commonest(g: Geometry) -> bool:
+    return g.kernel_size == (3, 3) and g.stride == g.dilation == (1, 1) and g.groups == 1
