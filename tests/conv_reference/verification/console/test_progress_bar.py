@@ -18,6 +18,8 @@ from conv_reference.verification.console.progress_bar import (
 def test_the_phase_follows_from_what_is_done() -> None:
     status = Status()
     assert str(status) == STARTING
+    status.at("learning what it refuses, 3 of 52 small cases")
+    assert str(status) == "learning what it refuses, 3 of 52 small cases"
     status(1, 10)
     assert str(status).startswith("judging cases, 1 of 10")
     status(10, 10)

@@ -1,0 +1,57 @@
+"""What is done before the first case is named while it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from conv_reference.verification import verify
+from conv_reference.verification.running import asked
+from conv_reference.verification.running.asked import CALLING, PLANNING, WATCHING
+from conv_reference.verification.running.learned_domain import LEARNING
+from conv_reference.verification.running.progress import Counted
+
+
+@dataclass(frozen=True)
+class Told(Counted):
+    """Notes the stages."""
+
+    stages: list[str] = field(default_factory=list)
+
+    def at(self, stage: str) -> None:
+        self.stages.append(stage)
+
+
+@pytest.mark.parametrize(
+    ("reported", "told"),
+    [
+        ("", []),  # it is imported still
+        ("called", [CALLING]),
+        ("called 0", [CALLING]),
+        ("called 12", [f"{CALLING}, 12 calls so far"]),
+    ],
+)
+def test_where_the_search_is_is_told_as_its_process_reports_it(
+    reported: str, told: list[str]
+) -> None:
+    progress = Told()
+    asked._tell(progress, reported)
+    assert progress.stages == told
+
+
+def plain(input: Tensor, weight: Tensor) -> Tensor:
+    return conv2d(input, weight)
+
+
+def test_each_stage_is_named_in_turn() -> None:
+    progress = Told()
+    verify(plain, dtypes="float32", checks="grad_bias", cases=4, progress=progress)
+    named = [stage for stage in progress.stages if ", " not in stage]
+    assert named == [CALLING, LEARNING, PLANNING, WATCHING]
+    counted = [stage for stage in progress.stages if ", " in stage]
+    assert counted
+    assert all(stage.startswith(f"{LEARNING}, ") for stage in counted)
+    assert counted[-1].endswith(" small cases")
