@@ -134,13 +134,21 @@ def cut(function: Any, most: int, crash: Crash | None = None) -> tuple[Cut, Limi
     return place, learned(target, DTYPES, place, SETTINGS, deadline=0.0)
 
 
-@pytest.mark.parametrize("most", [0, 1, 5, 20, 40])
-def test_of_what_is_cut_nothing_is_learned_that_all_would_not_show(most: int) -> None:
-    _, limits = cut(limited, most)
-    whole = limits_of(limited)
-    assert (limits.tried, limits.missed > 0) == (most, True)
-    assert {*limits.refuses} <= {*whole.refuses}
-    assert {*limits.where.split(" and ")} <= {"", *whole.where.split(" and ")}
+def of_odd_kernels(input: Tensor, weight: Tensor) -> Tensor:
+    if weight.shape[2] % 2 == 0 or weight.shape[3] % 2 == 0:
+        raise ValueError("odd kernels only")
+    return conv2d(input, weight)
+
+
+@pytest.mark.parametrize("function", [limited, of_odd_kernels])
+def test_of_what_is_cut_nothing_is_learned_that_all_would_not_show(function: Any) -> None:
+    """Of the first few kernels one is of unequal sides, and refused: for its even side."""
+    whole = limits_of(function)
+    for most in range(8):
+        _, limits = cut(function, most)
+        assert (limits.tried, limits.missed > 0) == (most, True)
+        assert {*limits.refuses} <= {*whole.refuses}
+        assert {*limits.where.split(" and ")} <= {"", *whole.where.split(" and ")}
 
 
 def test_the_lightest_are_put_first() -> None:
