@@ -137,7 +137,7 @@ def _learned(asked: Asked, backend: Backend, progress: Progress) -> _Learned:
         TargetError, ValueError: as ``verify`` does.
     """
     progress.at(CALLING)
-    target = backend.describe(partial(_tell, progress)).with_thresholds(asked.constants)
+    target = backend.describe(partial(tell, progress)).with_thresholds(asked.constants)
     wanted = _offered(asked.wanted, target)
     _require_exact(wanted)
     target = target if asked.where is None else target.within(asked.where)
@@ -157,8 +157,13 @@ def _nothing(_: Target, __: None, ___: None) -> None:
     """Whoever has done it has started."""
 
 
-def _tell(progress: Progress, asked: str) -> None:
-    """What a process is at that describes the target, as it reports it."""
+def tell(progress: Progress, asked: str) -> None:
+    """Hand on where a process is that describes the target.
+
+    Args:
+        progress: what follows the run.
+        asked: where it is, as it reports that; see ``CALLED``.
+    """
     if asked.startswith(CALLED):
         calls = asked.removeprefix(CALLED).strip()
         progress.at(f"{CALLING}, {calls} calls so far" if calls not in {"", "0"} else CALLING)

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
-from conv_reference.verification.running import asked
-from conv_reference.verification.running.asked import CALLING, PLANNING, WATCHING
+from conv_reference.verification.running.asked import CALLING, PLANNING, WATCHING, tell
 from conv_reference.verification.running.learned_domain import LEARNING
 from conv_reference.verification.running.progress import Counted
 
@@ -38,7 +37,7 @@ def test_where_the_search_is_is_told_as_its_process_reports_it(
     reported: str, told: list[str]
 ) -> None:
     progress = Told()
-    asked._tell(progress, reported)
+    tell(progress, reported)
     assert progress.stages == told
 
 
