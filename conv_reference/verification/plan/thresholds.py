@@ -135,6 +135,8 @@ def _drawn(chosen: list[_Choice], random: Random) -> Geometry | None:
     plain = tiny(random)
     if random.random() < _STRIDED:
         plain.stride = [2, 2]
+    if random.random() < _DILATED:
+        plain.dilation = [2, 2]
     while chosen:
         geometry = _sized(deepcopy(plain), chosen)
         if geometry is not None and is_affordable(geometry) and _is_quick(geometry):
@@ -143,7 +145,7 @@ def _drawn(chosen: list[_Choice], random: Random) -> Geometry | None:
     return None
 
 
-_STRIDED = 0.4
+_STRIDED, _DILATED = 0.4, 0.3
 # Under a large stride each row of an input takes oneDNN some 4 µs in dX for each column of it
 # (brgconv_strided of torch 2.13): four minutes for 4,095 rows below a stride of 4,097.
 _USUAL_STRIDE = 32

@@ -111,3 +111,11 @@ def test_integers_of_a_source_that_is_no_python_are_met_in_a_run(tmp_path: Path)
     }
     assert verify(compiled, **options).passed
     assert not verify(compiled, source=source, **options).passed
+
+
+def test_a_plane_past_a_constant_has_dilated_kernels_too() -> None:
+    """What strips of so many columns overlap by is taken from the kernel, and not the dilation."""
+    drawn = [*at_thresholds((512,), Random(0), 400)]
+    wide = [g for g in drawn if g.output_size[1] > 512 and g.kernel_size[1] > 1]
+    assert any(g.dilation[1] > 1 for g in wide)
+    assert any(g.dilation[1] == 1 for g in wide)
