@@ -99,8 +99,8 @@ def at_thresholds(constants: Sequence[int], random: Random, count: int) -> Itera
     far = [constant for constant in constants if constant >= _LEAST]
     found = (
         geometry
-        for chosen in (_choices(far, random) if far else ())
-        if (geometry := _drawn(chosen, random)) is not None
+        for place, chosen in enumerate(_choices(far, random) if far else ())
+        if (geometry := _drawn(chosen, random, dilated=place % _DILATED == 1)) is not None
     )
     yield from islice(found, count)
 
@@ -130,12 +130,12 @@ def _likely(name: str, constants: Sequence[int], random: Random) -> int:
     return (max(two) if name == "oh·ow" else min(two)) + random.choice((0, 0, 0, 1, -1))
 
 
-def _drawn(chosen: list[_Choice], random: Random) -> Geometry | None:
+def _drawn(chosen: list[_Choice], random: Random, *, dilated: bool) -> Geometry | None:
     """A tiny geometry with these sizes; without the last of them, as long as it costs too much."""
     plain = tiny(random)
     if random.random() < _STRIDED:
         plain.stride = [2, 2]
-    if random.random() < _DILATED:
+    if dilated:
         plain.dilation = [2, 2]
     while chosen:
         geometry = _sized(deepcopy(plain), chosen)
@@ -145,7 +145,7 @@ def _drawn(chosen: list[_Choice], random: Random) -> Geometry | None:
     return None
 
 
-_STRIDED, _DILATED = 0.4, 0.3
+_STRIDED, _DILATED = 0.4, 3  # the share of those with a stride; of how many one is dilated
 # Under a large stride each row of an input takes oneDNN some 4 µs in dX for each column of it
 # (brgconv_strided of torch 2.13): four minutes for 4,095 rows below a stride of 4,097.
 _USUAL_STRIDE = 32
