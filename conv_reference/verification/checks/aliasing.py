@@ -78,9 +78,22 @@ def memory(trial: Trial) -> Iterator[Judgement]:
     if not trial.target.over_arrays:  # whose writes no version counter sees; `arguments` does
         yield from _touched(before, after)
     yield from _overlaps(arguments, results, other)
+    yield from _of_one_element(results)
     yield from _of_no_leaves(trial)
     yield from _in_modes(trial)
     yield from _degenerate(trial)
+
+
+def _of_one_element(results: dict[str, Tensor]) -> Iterator[Judgement]:
+    """A Y of which several elements are one in memory: an activation in place raises there."""
+    Y = results.get("Y")
+    if Y is None or not Y.numel():
+        return
+    steps = zip(Y.shape, Y.stride(), strict=True)
+    if any(size > 1 and stride == 0 for size, stride in steps):
+        said = f"Y should have memory for each element, has strides {Y.stride()}: several are one, "
+        said += "so that it cannot be changed in place"
+        yield whole("output_memory", "Y", "memory for each", f"strides {Y.stride()}", said)
 
 
 def _of_no_leaves(trial: Trial) -> Iterator[Judgement]:
@@ -262,22 +275,33 @@ def released_memory(trial: Trial) -> Iterator[Judgement]:
     is_gone, layer = _forgotten(trial)
     of_calls = [name for name in is_gone if layer is None or name not in {"K", "b"}]
     said = "freed with the graph" if layer is None else "freed when the layer is called again"
-    alive = _alive({name: is_gone[name] for name in of_calls})
+    held = _alive(is_gone, of_calls)
+    if held:
+        gc.collect()
+        freed = [name for name in held if is_gone[name]()]
+        if freed:  # no leak, but of memory that a training step needs
+            yield observed("released_memory", "", _BY_THE_COLLECTOR)
+    alive = _alive(is_gone, held)
     del layer
     for name in alive:
         yield whole("released_memory", name, said, "still held")
-    held = [name for name in _alive(is_gone) if name not in alive]
-    for name in held:
+    others = [name for name in is_gone if name not in of_calls]
+    if _alive(is_gone, others):
+        gc.collect()
+    kept = _alive(is_gone, others)
+    for name in kept:
         yield whole("released_memory", name, "freed with the graph", "still held")
-    if not alive and not held:
+    if not alive and not kept:
         yield Judgement("released_memory", "", Verdict.EXACT)
 
 
-def _alive(is_gone: dict[str, Callable[[], bool]]) -> list[str]:
-    alive = [name for name in is_gone if not is_gone[name]()]
-    if alive:  # a cycle is no leak
-        gc.collect()
-    return [name for name in alive if not is_gone[name]()]
+_BY_THE_COLLECTOR = (
+    "what a call holds is freed by the garbage collector alone: objects of it hold one another"
+)
+
+
+def _alive(is_gone: dict[str, Callable[[], bool]], names: list[str]) -> list[str]:
+    return [name for name in names if not is_gone[name]()]
 
 
 def _forgotten(trial: Trial) -> tuple[dict[str, Callable[[], bool]], nn.Module | None]:

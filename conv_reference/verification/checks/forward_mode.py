@@ -65,19 +65,20 @@ class _Tangents:
         }
 
 
-def forward_call(trial: Trial, operands: Operands) -> Call:
+def forward_call(trial: Trial, operands: Operands, leaves: str = "") -> Call:
     """A call without a graph. Dual numbers refuse an expanded primal, whosever function it is.
 
     Args:
         trial: of the case.
         operands: X, K, b and G; X and K are not expanded, whatever the case says of their layouts.
+        leaves: the letters of those that ask for gradients all the same, as parameters do.
     """
     whole = {
         LAYOUT_FIELDS[role]: Layout.CONTIGUOUS
         for role, layout in trial.case.layouts.items()
         if role != "grad_output" and layout == Layout.EXPANDED
     }
-    return trial.call(operands, requires_grad="", **whole)
+    return trial.call(operands, requires_grad=leaves, **whole)
 
 
 def carries_no_tangent(call: Call) -> bool:
@@ -168,7 +169,10 @@ def _moved(trial: Trial, point: _Tangents) -> Iterator[tuple[str, Call, dict[str
     """All operands together, and each subset: its letters, a new call, and the tangents."""
     together, *others = _subsets(trial)
     for subset in (together, *trial.some(others)):
-        yield subset, forward_call(trial, point.operands), point.own(trial, subset)
+        held = "".join(letter for letter in together if letter not in subset)
+        for leaves in trial.some(dict.fromkeys(("", held)), f"held {subset}"):
+            call = forward_call(trial, point.operands, leaves)
+            yield subset, call, point.own(trial, subset)
 
 
 def _function_of(call: Call, moving: Mapping[str, Tensor]) -> Any:

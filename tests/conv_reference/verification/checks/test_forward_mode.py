@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from judging import failures
 from modes import DetachesTangent, ForgetsWeightTangent, Right, ask, dtypes_of, verdicts, wrong
 from torch import Tensor
 
@@ -105,3 +106,13 @@ def test_no_tangent_at_all_is_unsupported(check: str) -> None:
     assert judgement.verdict == Verdict.UNSUPPORTED
     assert judgement.explanation.startswith("Y carries no tangent: no rule for jvp: torch takes")
     assert judgement.actual.startswith("no rule for jvp: ")
+
+
+def test_a_tangent_that_is_lost_where_the_kernel_is_a_parameter_is_found() -> None:
+    def plain_input(input: Tensor, weight: Tensor) -> Tensor:
+        if weight.requires_grad and not input.requires_grad:
+            input = input.data
+        return torch.nn.functional.conv2d(input, weight)
+
+    found = failures(plain_input, "dual_numbers float32 n1 c2 h4 w5 o3 k3x2 nobias")
+    assert set(found) == {("dual_numbers", "tangent of Y along X")}

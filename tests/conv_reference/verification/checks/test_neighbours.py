@@ -191,3 +191,16 @@ def test_what_another_setting_changes_is_wrong(name: str) -> None:
 
     assert not failures(conv2d, f"settings {sizes}")
     assert failures(FAULTS[name].function, f"settings {sizes}")
+
+
+def test_doubles_that_autocast_lowers_are_found() -> None:
+    def lowers(input: Tensor, weight: Tensor) -> Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            input, weight = input.bfloat16(), weight.bfloat16()
+        return conv2d(input, weight)
+
+    found = failures(lowers, "settings float64 n1 c2 h4 w5 o3 k3x2 nobias")
+    assert found["settings", "Y"].startswith(
+        "under autocast, which leaves float64 alone: should be"
+    )
+    assert not failures(lowers, "settings float32 n1 c2 h4 w5 o3 k3x2 nobias")
