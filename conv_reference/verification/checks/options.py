@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.padding_modes import Mode
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given, lacks
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.certificate import certificate
+from conv_reference.verification.checks.padding_modes import has_modes, in_mode
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.padding_modes import WORD
 from conv_reference.verification.target.target import Call, Target, with_remainder
 from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
 from conv_reference.verification.trial.integers import own
@@ -24,7 +27,7 @@ from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised, raised_in_mode
 from conv_reference.verification.trial.refused import is_refusal
-from conv_reference.verification.trial.trial import TargetRaised, Trial
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _NAMES = ("stride", "padding", "dilation")
 
@@ -180,6 +183,26 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
             said = f"padding={word!r}{other if geometry != trial.case.geometry else ''}"
             yield from _on_its_own_case(plain, "padding_words", found, said)
+    if has_modes(trial.target):
+        for mode in trial.some(trial.target.padding_modes[1:], "padding modes"):
+            yield from _same_in(trial, mode)
+
+
+def _same_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
+    """The word with another padding mode than zeros; who does not take the two, says so."""
+    (kh, kw), ones = trial.case.geometry.kernel_size, (1, 1)
+    same = ((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)
+    plain = replace(trial.case.geometry, stride=ones, dilation=ones, padding=same)
+    there = replace(trial, case=trial.case.contiguous().on(in_mode(plain, mode)))
+    if not any(map(any, same)) or not there.has_room:
+        return
+    given = {"padding": "same", "padding_mode": mode, **_of_two_axes(there.case.geometry)}
+    try:
+        found = _asked(there, given)
+    except TargetRaised:
+        return
+    said = f"padding='same' with padding_mode={mode!r}"
+    yield from _on_its_own_case(there, "padding_words", found, said)
 
 
 def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
@@ -264,6 +287,21 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
     }
     for judgement in against_oracle(trial, "unbatched", batched, "an image without a batch"):
         yield replace(judgement, case=one)
+    yield from _of_its_own_shape(trial)
+
+
+def _of_its_own_shape(trial: Trial) -> Iterator[Judgement]:
+    """The image still has no batch after the call, which may give it one in place."""
+    call = trial.call(requires_grad="")
+    image = call.X[0]
+    shape = tuple(image.shape)
+    with target_code("Y"):
+        replace(call, X=image).forward()
+    if image.shape != shape:
+        after = tuple(image.shape)
+        said = f"an image without a batch was of shape {shape}, is of {after} after the call"
+        changed = whole("unbatched", "X", f"{shape}", f"{after}", said)
+        yield replace(changed, case=trial.case)
 
 
 def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement:
@@ -317,7 +355,7 @@ def _groups(trial: Trial) -> dict[str, int]:
 def _asked(trial: Trial, given: Mapping[str, Any]) -> dict[str, Any]:
     """Y and the gradients, with those of the options that the target has in this form."""
     operands, target = trial.operands, trial.target
-    options = {name: value for name, value in given.items() if name in target.options}
+    options = {n: value for n, value in given.items() if n in target.options or n == WORD}
     X, K = own(trial, "dX", operands.input), own(trial, "dK", operands.weight)
     b = own(trial, "db", operands.bias) if trial.case.bias else None
     # A layer makes parameters of its own of K and b, which so get no gradient.

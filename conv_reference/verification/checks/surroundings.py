@@ -6,7 +6,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -27,6 +28,7 @@ from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
+_Mode = Callable[[], AbstractContextManager[Any]]
 _ROUNDS = 6
 _ROWS = 96  # of outputs that the larger images have more
 _MOST_PRODUCTS = 4_000_000  # of a pass over them
@@ -50,19 +52,22 @@ def threads(trial: Trial) -> Iterator[Judgement]:
     if all(judgement.is_exact for judgement in found):
         larger = _larger(trial)
         if larger is not None:
-            yield from _of_two(larger)
+            for mode in trial.some((nullcontext, torch.no_grad), "mode"):
+                yield from _of_two(larger, mode)
 
 
-def _of_two(trial: Trial) -> Iterator[Judgement]:
-    call = trial.call()
+def _of_two(trial: Trial, mode: _Mode = nullcontext) -> Iterator[Judgement]:
+    call = trial.call() if mode is nullcontext else trial.call(requires_grad="")
     X = (-call.X.detach()).requires_grad_(call.X.requires_grad)
     # -X with -G would have the same dK; doubled, integers stay exact.
     calls = (call, replace(call, X=X, G=2 * call.G))
-    alone = [observe(one) for one in calls]
-    together = _together(calls)
+    with mode():
+        alone = [observe(one) for one in calls]
+    together = _together(calls, mode)
     given = trial.operands
     other = replace(given, input=-given.input, grad_output=2 * given.grad_output)
-    said = "two threads at once should agree with one"
+    without = "" if mode is nullcontext else " under torch.no_grad"
+    said = f"two threads at once{without} should agree with one"
     for operands, rounds, reference in zip((given, other), together, alone, strict=True):
         for answers in rounds:
             judgements = agree(
@@ -101,7 +106,7 @@ def _seconds(trial: Trial) -> float:
     return time.perf_counter() - begun
 
 
-def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
+def _together(calls: tuple[Call, ...], mode: _Mode) -> list[list[dict[str, Any]]]:
     """Each call in a thread of its own, several times over, with switches as often as can be."""
     barrier = threading.Barrier(len(calls))
     answers: list[list[dict[str, Any]]] = [[] for _ in calls]
@@ -110,8 +115,9 @@ def _together(calls: tuple[Call, ...]) -> list[list[dict[str, Any]]]:
     def work(place: int) -> None:
         barrier.wait()
         try:
-            for _ in range(_ROUNDS):
-                answers[place].append(observe(calls[place]))
+            with mode():  # which each thread has of its own
+                for _ in range(_ROUNDS):
+                    answers[place].append(observe(calls[place]))
         except TargetRaised as error:
             errors.append(error)
 

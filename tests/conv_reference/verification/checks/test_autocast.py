@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from judging import failures
 from modes import ask, verdicts, wrong
 from torch import Tensor
 
@@ -135,3 +136,15 @@ def test_the_dtype_of_the_answer_is_observed() -> None:
     for samples, dtype in ((2, "bfloat16"), (9, "float32")):
         found = ask(of_large_batches, "autocast", "float32", f"n{samples} c1 h2 w3 o1 k1x2")
         assert {j.observed for j in found} - {""} == {f"under autocast, Y is of {dtype}"}
+
+
+def test_who_refuses_what_it_gives_under_autocast_is_found() -> None:
+    def of_one_dtype(input: Tensor, weight: Tensor) -> Tensor:
+        if input.dtype != weight.dtype:
+            raise RuntimeError("input and weight must have one dtype")
+        return torch.nn.functional.conv2d(input, weight)
+
+    found = failures(of_one_dtype, "autocast float32 n1 c2 h4 w5 o3 k3x2 nobias")
+    assert found["autocast", "Y"].startswith(
+        "under autocast, of an X in bfloat16, as its own Y is: "
+    )
