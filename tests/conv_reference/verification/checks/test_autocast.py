@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from judging import failures
+from judging import failures, judged
 from modes import ask, verdicts, wrong
 from torch import Tensor
 
@@ -138,13 +138,25 @@ def test_the_dtype_of_the_answer_is_observed() -> None:
         assert {j.observed for j in found} - {""} == {f"under autocast, Y is of {dtype}"}
 
 
-def test_who_refuses_what_it_gives_under_autocast_is_found() -> None:
+def test_who_refuses_what_it_gives_under_autocast_is_observed() -> None:
     def of_one_dtype(input: Tensor, weight: Tensor) -> Tensor:
         if input.dtype != weight.dtype:
             raise RuntimeError("input and weight must have one dtype")
         return torch.nn.functional.conv2d(input, weight)
 
-    found = failures(of_one_dtype, "autocast float32 n1 c2 h4 w5 o3 k3x2 nobias")
+    case = "autocast float32 n1 c2 h4 w5 o3 k3x2 nobias"
+    said = {j.observed for j in judged(of_one_dtype, case)}
+    assert (
+        "under autocast, of an X in bfloat16, as its own Y is, the call raises RuntimeError" in said
+    )
+    assert not failures(of_one_dtype, case)
+
+
+def test_a_wrong_output_of_what_another_layer_lowered_is_found() -> None:
+    def doubled(input: Tensor, weight: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(input * (1 + (input.dtype != weight.dtype)), weight)
+
+    found = failures(doubled, "autocast float32 n1 c2 h4 w5 o3 k3x2 nobias")
     assert found["autocast", "Y"].startswith(
         "under autocast, of an X in bfloat16, as its own Y is: "
     )

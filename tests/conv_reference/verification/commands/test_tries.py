@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.cli import main
@@ -32,10 +33,12 @@ class Here:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tries, "Asking", Here)
     monkeypatch.setattr(try_in_child, "_loaded", {})  # two files of one name are two
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    with torch.compiler.set_stance("default"):  # for good a child alone is without its compiler
+        yield
 
 
 SOURCE = """\
