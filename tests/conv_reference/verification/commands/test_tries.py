@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,18 @@ class Here:
 
     def ask(self, function: Callable[..., Any], item: Any, argument: Any) -> Any:
         """As ``Asking`` has it done elsewhere."""
-        return function(NoTarget(), item, argument)
+        with torch.compiler.set_stance("default"):  # a child is without a compiler for good
+            return function(NoTarget(), item, argument)
 
     def close(self) -> None:
         """There is nothing to end."""
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tries, "Asking", Here)
     monkeypatch.setattr(try_in_child, "_loaded", {})  # two files of one name are two
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    with torch.compiler.set_stance("default"):  # for good a child alone is without its compiler
-        yield
 
 
 SOURCE = """\
