@@ -125,6 +125,7 @@ def _kept_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
             raise
         yield from _kept_in(trial, PLAIN)  # the checks of modes report what raises there
         return
+    yield from _of_one_element(results)
     taken = {name: value.clone() for name, value in results.items()}
     _, following = second(trial, call, **mode.changes)
     for _ in range(_CALLS):

@@ -209,7 +209,7 @@ def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
     """That the word is not taken; or that it is, but not beside pairs of the same numbers."""
     sizes = trial.case.geometry
     plain = replace(trial, case=trial.case.on(replace(sizes, stride=(1, 1), dilation=(1, 1))))
-    beside = _thrown_beside(plain, word, (1, 1))
+    beside = _thrown_beside(plain, word, (1, 1)) if plain.has_room else None
     if beside is not None and _thrown_beside(plain, word, 1) is None:
         found = judged_raised("padding_words", beside)
         said = f"padding={word!r} is taken beside integers, and not beside pairs of them"

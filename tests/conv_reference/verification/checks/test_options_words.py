@@ -43,3 +43,17 @@ def test_an_image_that_is_given_a_batch_in_place_is_found() -> None:
     assert said == (
         "an image without a batch was of shape (2, 4, 5), is of (1, 2, 4, 5) after the call"
     )
+
+
+def test_a_word_that_is_not_taken_is_none_where_no_integer_is_exact_either() -> None:
+    """With a stride of 1 there are more outputs than the case has."""
+
+    def of_integers(
+        input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+    ) -> Tensor:
+        if isinstance(padding, str):
+            raise TypeError("padding is made of integers")
+        return conv2d(input, weight, None, stride, padding, dilation)
+
+    case = "padding_words bfloat16 n2 c2 h17 w22 o2 k3x4 s9 p0 d1 g1 nobias"
+    assert not failures(of_integers, case)
