@@ -14,6 +14,7 @@ from conv_reference.verification.work.processes import FORKS
 
 pytestmark = pytest.mark.skipif(not FORKS, reason="elsewhere the system does not list them")
 # A process that adopts, with one that has detached itself from it: its number is printed.
+OWN_MARK = f"a mark of {os.getpid()}"  # other workers of xdist end what has theirs
 DETACHED = """
 import subprocess, sys, time
 from conv_reference.verification.work import descent
@@ -32,7 +33,7 @@ time.sleep(1000)
 @pytest.fixture
 def tree() -> Iterator[tuple[int, int]]:
     """Such a process and what it has adopted."""
-    environment = {**os.environ, descent.MARK: "a mark of its own"}
+    environment = {**os.environ, descent.MARK: OWN_MARK}
     process = subprocess.Popen(
         [sys.executable, "-c", DETACHED], stdout=subprocess.PIPE, text=True, env=environment
     )
@@ -72,7 +73,7 @@ def test_what_nobody_adopted_is_found_by_its_mark(tree: tuple[int, int]) -> None
     assert not is_gone(detached)
     descent.end_marked("another mark")
     assert not is_gone(detached)
-    descent.end_marked("a mark of its own")
+    descent.end_marked(OWN_MARK)
     assert wait_for(lambda: is_gone(detached))
 
 
@@ -87,7 +88,7 @@ def test_a_program_that_is_just_being_loaded_is_looked_at_again(
         return b"" if str(path) in empty and empty.pop() else read(path)
 
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    descent.end_marked("a mark of its own")
+    descent.end_marked(OWN_MARK)
     assert wait_for(lambda: is_gone(detached))
 
 
