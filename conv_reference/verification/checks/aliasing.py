@@ -35,7 +35,6 @@ from conv_reference.verification.trial.trial import (
     Trial,
     each_asked,
     target_code,
-    under,
 )
 
 
@@ -102,7 +101,7 @@ def _of_no_leaves(trial: Trial) -> Iterator[Judgement]:
     if not call.leaves:
         return
     made = of_no_leaves(call)
-    with under("of operands that are no leaves"), suppress(TargetRaised):  # by graph_neighbours
+    with suppress(TargetRaised):  # which graph_neighbours reports
         results_of(made)
     yield from unchanged_arguments("untouched_arguments", trial, made)
 

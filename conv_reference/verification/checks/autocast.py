@@ -56,7 +56,6 @@ def autocast(trial: Trial) -> Iterator[Judgement]:
     for mode in modes:
         yield from _answered(trial, operands, _without_gradients(trial, mode, operands))
     yield from _after_another(trial, operands)
-    yield from _after_another(trial, operands)
 
 
 def _answered(

@@ -107,7 +107,9 @@ def settings(trial: Trial) -> Iterator[Judgement]:
 
 
 def _settings(trial: Trial) -> list[str]:
-    return [said for said in _SETTINGS if said != _AUTOCAST or trial.case.dtype == torch.float64]
+    """Those that concern the case: elsewhere the processor's autocast would change nothing."""
+    lowers = trial.case.dtype == torch.float64 and trial.device.type == "cpu"
+    return [said for said in _SETTINGS if said != _AUTOCAST or lowers]
 
 
 _Gradients = Callable[[Call], tuple[Tensor, ...]]

@@ -19,6 +19,7 @@ from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.checks.padding_modes import has_modes, in_mode
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import type_name
 from conv_reference.verification.target.padding_modes import WORD
 from conv_reference.verification.target.target import Call, Target, with_remainder
 from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
@@ -189,19 +190,20 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
 
 
 def _same_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
-    """The word with another padding mode than zeros; who does not take the two, says so."""
+    """The word with another padding mode than zeros; that the two raise is noted, not judged."""
     (kh, kw), ones = trial.case.geometry.kernel_size, (1, 1)
     same = ((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)
     plain = replace(trial.case.geometry, stride=ones, dilation=ones, padding=same)
     there = replace(trial, case=trial.case.contiguous().on(in_mode(plain, mode)))
     if not any(map(any, same)) or not there.has_room:
         return
+    said = f"padding='same' with padding_mode={mode!r}"
     given = {"padding": "same", "padding_mode": mode, **_of_two_axes(there.case.geometry)}
     try:
         found = _asked(there, given)
-    except TargetRaised:
+    except TargetRaised as raised:
+        yield observed("padding_words", "Y", f"{said} raises {type_name(raised.error)}")
         return
-    said = f"padding='same' with padding_mode={mode!r}"
     yield from _on_its_own_case(there, "padding_words", found, said)
 
 

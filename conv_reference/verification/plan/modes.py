@@ -147,7 +147,7 @@ def _drawn_cases(
 ) -> Iterator[Case]:
     """Small geometries that fit the check; fewer where a domain has hardly any that are exact.
 
-    Where some dozen are drawn, one in three is larger, if it fits.
+    Where some dozen are drawn, one in three is larger, if it fits, and one is a layer's, small.
     """
     found = tries = 0
     while found < count and tries < _MOST_TRIES:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from judging import failures
+from judging import failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -57,3 +57,17 @@ def test_a_word_that_is_not_taken_is_none_where_no_integer_is_exact_either() -> 
 
     case = "padding_words bfloat16 n2 c2 h17 w22 o2 k3x4 s9 p0 d1 g1 nobias"
     assert not failures(of_integers, case)
+
+
+class NoWordInAMode(torch.nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        if isinstance(self.padding, str) and self.padding_mode != "zeros":
+            raise ValueError("a word is for zeros alone")
+        return super().forward(input)
+
+
+def test_a_word_that_raises_in_another_mode_is_noted_and_not_judged() -> None:
+    case = "padding_words float32 n1 c1 h3 w3 k3"
+    said = {judgement.observed for judgement in judged(NoWordInAMode, case)}
+    assert "padding='same' with padding_mode='reflect' raises ValueError" in said
+    assert not failures(NoWordInAMode, case)
