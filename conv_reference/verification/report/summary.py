@@ -214,8 +214,10 @@ def _verdict(report: Report) -> str:
     if not any(check.verdict in FOUND for check in failing):
         return "not exact, which was required"
     word = replace(report, checks=tuple(failing)).verdict
-    failing_ones, _, known = _kinds(groups(report.findings), strict=report.strict)
-    beside = f", and {known}" if known else ""
+    failing_ones, permissive, known = _kinds(groups(report.findings), strict=report.strict)
+    # As many as are numbered below: what is permissive is numbered with what is wrong.
+    beside = f", {len(permissive):,} permissive" if permissive else ""
+    beside += f", and {known}" if known else ""
     number = len(failing_ones)
     said = f"{word.value} ({counted(number, 'finding')}{beside})" if number else word.value
     forbidden = ", which does not pass with --strict" if word == Verdict.PERMISSIVE else ""

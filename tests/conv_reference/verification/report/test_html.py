@@ -198,7 +198,7 @@ ANOTHER_FORM = replace(
             [finding(), finding(verdict=Verdict.PERMISSIVE, quantity="")],
             False,
             "1, 1 permissive",
-            "wrong (1 finding),",
+            "wrong (1 finding, 1 permissive),",
         ),
         (
             [finding(), finding(verdict=Verdict.PERMISSIVE, quantity="")],
