@@ -100,8 +100,8 @@ _shtab_conv_reference_frameworks_options=(
   "--seed[repeat the run with this seed]:N:"
   "*--dtype[may be repeated\; of float64, float32, float16, bfloat16, all by default]:D:(float64 float32 float16 bfloat16)"
   "--workers[child processes (one a core, up to 4)]:N:"
-  "--format[of the table (text)]:format:(text markdown html)"
-  "--output[write the table there, in place of standard output]:FILE:_files"
+  "--format[of the table\; else that which the name of --output asks for, or text]:format:(text markdown html)"
+  "*--output[write the table there, in place of standard output\; may be repeated]:FILE:_files"
   "(*)::a JSON report of verify, a column of the table:"
 )
 

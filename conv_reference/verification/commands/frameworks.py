@@ -15,6 +15,7 @@ from conv_reference.verification.console import screen
 from conv_reference.verification.console.files import named_refusal, require_writable
 from conv_reference.verification.options import conformance
 from conv_reference.verification.options.place import require_interpreter
+from conv_reference.verification.report import format_of
 from conv_reference.verification.report.plain import one_line
 
 EXAMPLES = """\
@@ -34,6 +35,7 @@ DESCRIPTION = (
 EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 _OWN = (conformance.ENVIRONMENT, conformance.ENVIRONMENTS, conformance.REPORTS)
 _OF_A_RUN = (options.CASES, options.BUDGET, options.SEED, options.DTYPE, options.WORKERS)
+_TEXT = "text"
 _SHOWN = (conformance.TABLE_FORMAT, conformance.TABLE_OUTPUT)
 
 
@@ -66,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = [*_environments(arguments)]
     if not (wanted or arguments.files):
         raise ValueError("give a REPORT, or --environment TARGET=PYTHON, or --environments FILE")
-    if arguments.output is not None:
-        require_writable("--output", arguments.output)
+    outputs: Sequence[Path] = arguments.output or ()
+    _require_files(outputs, arguments.format)
     runs = [*map(read_report.read, arguments.files)]
     failed = False
     for target, python in wanted:
@@ -79,9 +81,29 @@ def run(arguments: argparse.Namespace) -> int:
     if runs:
         from conv_reference.verification.conformance.rendering import rendered  # noqa: PLC0415 (jinja2, which no other command waits for)
 
-        form = arguments.format or conformance.TABLE_FORMAT.default
-        _show(rendered(runs, form), arguments.output)
+        if not outputs:
+            screen.show(rendered(runs, arguments.format or _TEXT))
+        for file in outputs:
+            text = rendered(runs, arguments.format or format_of(file) or _TEXT)
+            with named_refusal(f"--output: cannot write {str(file)!r}"):
+                file.write_text(text, encoding="utf-8")
     return 2 if failed else int(not table.passed(runs))
+
+
+def _require_files(files: Sequence[Path], form: str | None) -> None:
+    """Refuse, before anything runs, files that the table could not be written to.
+
+    Raises:
+        ValueError: when a file's name asks for a format that the table does not have.
+        OSError: when a file cannot be written; it names the option.
+    """
+    for file in files:
+        require_writable("--output", file)
+        if form is None and file.suffix and format_of(file) not in conformance.FORMATS:
+            raise ValueError(
+                f"--output: the table has no format named {file.suffix!r}, got {str(file)!r}; "
+                f"it is one of {', '.join(conformance.FORMATS)}, or give --format"
+            )
 
 
 def _environments(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
@@ -132,11 +154,3 @@ def _given(arguments: argparse.Namespace) -> Iterator[str]:
         for one in values:
             if one is not None:
                 yield from (f"--{option.flag}", str(one))
-
-
-def _show(text: str, output: Path | None) -> None:
-    if output is None:
-        screen.show(text)
-        return
-    with named_refusal(f"--output: cannot write {str(output)!r}"):
-        output.write_text(text, encoding="utf-8")

@@ -59,7 +59,8 @@ class Run:
     name: str  # the framework's, with its version; else that of the target
     verdict: Verdict
     passed: bool
-    judged: int  # cases
+    judged: int  # cases that have a verdict
+    refused: int  # further cases
     planned: int
     seed: int
     seconds: float | None
@@ -97,6 +98,7 @@ def read(path: Path) -> Run:
 def run_of(report: Mapping[str, Any]) -> Run:
     """The run of a report's JSON; see ``report/schema.json``."""
     findings = _findings(report.get("findings", ()))
+    refused = int(report.get("refused", 0))
     by_group: dict[str, list[Mapping[str, Any]]] = {}
     for check in report["checks"]:
         by_group.setdefault(_group(check["name"]), []).append(check)
@@ -104,7 +106,8 @@ def run_of(report: Mapping[str, Any]) -> Run:
         name=str(report["environment"].get("framework", report["target"])),
         verdict=Verdict(report["verdict"]),
         passed=bool(report["passed"]),
-        judged=int(report["judged"]),
+        judged=int(report["judged"]) - refused - int(report.get("silent", 0)),
+        refused=refused,
         planned=int(report["planned"]),
         seed=int(report["seed"]),
         seconds=report.get("seconds"),

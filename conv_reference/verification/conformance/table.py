@@ -45,6 +45,7 @@ def rows(runs: Sequence[Run]) -> Iterator[Row]:
     """What came of each run as a whole, then group by group."""
     yield Row("verdict", tuple(_shown_verdict(run.verdict, run.passed) for run in runs))
     yield Row("cases judged", tuple(Shown(_cases(run)) for run in runs))
+    yield Row("cases refused", tuple(Shown(str(run.refused)) for run in runs))
     yield Row("effective bits", tuple(Shown(_bits(run.bits) or NOT_ASKED) for run in runs))
     yield Row("seconds", tuple(Shown(_seconds(run)) for run in runs))
     for group in _groups(runs):

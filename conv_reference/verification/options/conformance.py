@@ -34,14 +34,15 @@ REPORTS = Option(
 TABLE_FORMAT = Option(
     flag="format",
     group=REPORT,
-    help="of the table",
-    default="text",
+    help="of the table; else that which the name of --output asks for, or text",
     choices=FORMATS,
 )
 TABLE_OUTPUT = Option(
     flag="output",
     group=REPORT,
-    help="write the table there, in place of standard output",
+    help="write the table there, in place of standard output; may be repeated",
     kind=Path,
     metavar="FILE",
+    repeated=True,
+    default=(),
 )

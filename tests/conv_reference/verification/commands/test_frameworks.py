@@ -58,22 +58,18 @@ def test_the_status_says_whether_one_did_not_pass_or_could_not_be_run(
 ) -> None:
     targets = [f"{name}={sys.executable}" for name in (target, "mine:Right")]
     words = [word for one in targets for word in ("--environment", one)]
-    output = tmp_path / "table.html"
+    output, second = tmp_path / "table.html", tmp_path / "table.md"
+    reports = ["--reports", str(tmp_path)]
     status = main(
-        [
-            "frameworks",
-            *words,
-            "--reports",
-            str(tmp_path),
-            "--format",
-            "html",
-            "--output",
-            str(output),
-        ]
+        ["frameworks", *words, *reports, "--output", str(output), "--output", str(second)]
     )
 
     assert (status, len(asked)) == (expected, 2)  # neither keeps the other from its run
-    assert "mine:Right" in output.read_text(encoding="utf-8")
+    page, markdown = (file.read_text(encoding="utf-8") for file in (output, second))
+    assert page.startswith("<!")
+    assert "mine:Right" in page
+    assert markdown.startswith("|")
+    assert "mine:Right" in markdown
 
 
 @pytest.mark.parametrize(
@@ -84,6 +80,7 @@ def test_the_status_says_whether_one_did_not_pass_or_could_not_be_run(
         (["--environment", "a:B=none"], "python must be an interpreter"),
         (["none.json"], "cannot read 'none.json'"),
         (["none.json", "--cases", "0"], "--cases must be"),
+        (["none.json", "--output", "table.xml"], "--output: the table has no format named '.xml'"),
         (["--environments", "none.txt"], "--environments: cannot read 'none.txt'"),
     ],
 )

@@ -16,7 +16,8 @@ def test_a_report_is_read_as_verify_writes_it(tmp_path: Path) -> None:
     (file,) = written(tmp_path, torch=content(report))
     run = read(file)
 
-    assert (run.name, run.judged) == ("torch.nn.functional:conv2d", report.judged)
+    assert (run.name, run.judged) == ("torch.nn.functional:conv2d", report.answered)
+    assert run.refused == report.refused
     assert {"certificate", "vmap"} <= {*run.cells}
     assert sum(cell.asked for cell in run.cells.values()) == len(report.checks)
 
