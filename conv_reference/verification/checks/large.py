@@ -8,7 +8,10 @@ from conv_reference.verification.checks._registry import Row, Sample, Traits, ch
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.trial.slow_targets import TOO_SLOW, is_slow
+from conv_reference.verification.trial.slow_targets import (
+    TOO_SLOW_FOR_ITS_SIZE,
+    is_slow_for_its_size,
+)
 from conv_reference.verification.trial.trial import Trial
 
 # Their geometries are small in everything else.
@@ -57,13 +60,6 @@ _ROWS = (
         ),
     ),
 )
-# A thirtieth of each row's size.
-_PROBES = {
-    "large_batch": "n2049 c1 h1 w1 o1 k1",
-    "large_channels": "n1 c1 h1 w1 o2049 k1",
-    "large_plane": "n1 c1 h1 w2049 o1 k1x3",
-    "algorithm_switch": "n4 c8 h9 w9 o8 k3 p1",
-}
 
 
 @check(
@@ -74,7 +70,7 @@ def large(trial: Trial) -> Iterator[Judgement]:
     """The certificate of one of them, unless the target is too slow for it."""
     row = own_row(_ROWS, trial.target, trial.case.geometry)
     assert row is not None  # the plan refuses others
-    if is_slow(trial, _PROBES[row.name]):
-        yield Judgement(row.name, "Y", Verdict.UNSUPPORTED, explanation=TOO_SLOW)
+    if is_slow_for_its_size(trial):
+        yield Judgement(row.name, "Y", Verdict.UNSUPPORTED, explanation=TOO_SLOW_FOR_ITS_SIZE)
         return
     yield from certified(trial, row.name)
