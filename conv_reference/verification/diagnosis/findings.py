@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from conv_reference.verification.checks import Reported, certifying
 from conv_reference.verification.diagnosis.bench import Bench
@@ -84,6 +85,7 @@ class Diagnosis:
     judged_in: Mapping[str, Collection[Case]]  # the cases of the run, by row
     bench: Bench  # with no time left, findings are shown as they were met
     in_process: bool  # whether the target was called where ``verify`` was
+    more: Sequence[Failure] = ()  # that wider dtypes have on the run's cases
 
     def gathered(self) -> Gathered:
         """One finding for each fault and dtype, and for each gradient that a wrong Y makes wrong.
@@ -93,7 +95,7 @@ class Diagnosis:
         groups, known = sorted_out(self.failures, self.bench.within(_SORTING))
         dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}
         groups, more = with_wider(groups, dtypes, self.bench)
-        shown = replace(self, bench=self.bench.within(_SHOWING))
+        shown = replace(self, bench=self.bench.within(_SHOWING), more=more)
         faults = faults_of(groups, shown.bench)
         faults = filed_under_what_is_kept(faults, groups, self.bench.within(_MENDING))
         faults = filed_by_what_mends(faults, groups, self.bench.within(_MENDING))
@@ -110,6 +112,11 @@ class Diagnosis:
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
             return Gathered(tuple(finding for _, finding in found), tuple(known), more)
         return Gathered(tuple(asked_alone(found, self.bench)), tuple(known), more)
+
+    @cached_property
+    def _met(self) -> Set[tuple[str, Case]]:
+        """The rows that failed, and on which cases; the rest of a group was asked afterwards."""
+        return {(f.judgement.check, f.case) for f in (*self.failures, *self.more)}
 
     def of_fault(
         self, number: int, fault: Fault, groups: Groups
@@ -206,6 +213,7 @@ class Diagnosis:
             snippet=script or finding.snippet,
             also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
             occurrences=len(cases),
+            in_check=sum((finding.check, case) in self._met for case in cases),
             differences=differences(shown, failures, self.bench) if explained else (),
         )
 

@@ -63,7 +63,8 @@ class Finding:
     snippet: str = ""  # a few lines of Python that show it
     cause: str = ""  # a guess, worded as one; empty without
     circumstances: str = ""  # what the failing cases have in common; empty where that shows little
-    occurrences: int = 1  # cases of the run that failed in this way
+    occurrences: int = 1  # cases that failed in this way, those of other checks among them
+    in_check: int | None = None  # of these, in how many ``check`` itself met it; None of all
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
     seen: str = ""  # what is wrong in one line, the explanation's first

@@ -26,22 +26,58 @@ class Group:
         return self.findings[0]
 
     @property
-    def occurrences(self) -> int:
-        """Cases of the run that failed in this way: at least, where several quantities did.
+    def _own(self) -> tuple[Finding, ...]:
+        """Those that show the fault itself, not what follows from it."""
+        first = self.first
+        return tuple(finding for finding in self.findings if finding.follows == first.follows)
 
-        One case may fail in several, so only those of different dtypes add up.
+    @property
+    def _most(self) -> tuple[Finding, ...]:
+        """Of each dtype the finding that was seen in the most cases.
+
+        One case may fail in several quantities, so only those of different dtypes add up.
         """
-        most: dict[str, int] = {}
-        for finding in self.findings:
-            most[finding.dtype] = max(most.get(finding.dtype, 0), finding.occurrences)
-        return sum(most.values())
+        most: dict[str, Finding] = {}
+        for finding in self._own:
+            seen = most.setdefault(finding.dtype, finding)
+            most[finding.dtype] = max(seen, finding, key=lambda each: each.occurrences)
+        return tuple(most.values())
+
+    @property
+    def occurrences(self) -> int:
+        """Cases that failed in this way: at least, where several quantities did."""
+        return sum(finding.occurrences for finding in self._most)
+
+    @property
+    def in_rows(self) -> int:
+        """In how many of them the check that shows the fault met it; the others are of others."""
+        return sum(
+            finding.occurrences if finding.in_check is None else finding.in_check
+            for finding in self._most
+        )
 
     @property
     def extent(self) -> str:
         """In how many cases, in words: where several quantities failed, in so many at least."""
-        own = [finding.dtype for finding in self.findings if not finding.follows]
-        least = "at least " if len({*own}) < len(own) else ""
-        return f"{least}{counted(self.occurrences, 'case')}"
+        return f"{self._least}{counted(self.occurrences, 'case')}"
+
+    @property
+    def seen(self) -> str:
+        """In how many cases, and in how many of these by the checks whose names follow.
+
+        A fault is counted where other checks meet it, too: the checks that show it alone, asked
+        the same afterwards, show it there.
+        """
+        if not self.in_rows:
+            return f"seen in {self.extent} of other checks, and then on the same operands by"
+        if self.in_rows < self.occurrences:
+            return f"seen in {self.extent}, in {self._least}{self.in_rows:,} of them by"
+        return f"seen in {self.extent}, by"
+
+    @property
+    def _least(self) -> str:
+        own = [finding.dtype for finding in self._own]
+        return "at least " if len({*own}) < len(own) else ""
 
     @property
     def title(self) -> str:

@@ -139,7 +139,7 @@ def _group(group: Group, anchors: Mapping[str, int], pages: Derived) -> dict[str
         "page": pages.page_of(first),
         "cause": one_line(first.cause),
         "likewise": group.likewise,
-        "extent": group.extent,
+        "seen": group.seen,
         "circumstances": one_line(first.circumstances),
         "dtypes": _dtypes(group),
         "quantities": _quantities(group),

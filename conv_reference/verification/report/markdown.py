@@ -215,7 +215,7 @@ def _about(group: Group) -> Iterator[str]:
         yield prose(first.cause)
     if group.likewise:
         yield "\n".join(f"- and likewise in {code(place)}" for place in group.likewise)
-    yield f"Seen in {group.extent}, by {_codes(group.every_row)}."
+    yield f"{group.seen.capitalize()} {_codes(group.every_row)}."
     if group.following:
         yield f"From it follow failures of {_codes(group.every_following)}."
     if first.circumstances:

@@ -138,7 +138,7 @@ def _group(group: Group, *, numbered: bool) -> Iterator[str]:
         yield from _wrapped(one_line(first.cause), "  ")
     for line in group.likewise:
         yield from _wrapped(f"and likewise in {line}", "  ")
-    yield f"  seen in {group.extent}, by {', '.join(group.rows)}"
+    yield from _wrapped(f"{group.seen} {', '.join(group.rows)}", "  ")
     if group.following:
         yield from _wrapped(f"from it follow failures of {', '.join(group.following)}", "  ")
     if first.circumstances:

@@ -361,3 +361,25 @@ def test_what_the_failures_of_a_mode_have_in_common_is_told(
     assert re.match(r"All \d+ cases that fail in double_backward have g > 1; \d+ other", sentence)
     assert "Only cases that fail run line" in sentence
     assert "X.roll(z.cg, 1)" in sentence  # the planted fault itself
+
+
+def test_each_number_of_cases_is_that_of_what_is_spoken_of() -> None:
+    """Of the named check the table's row has as many, and all that fail have what is common."""
+
+    def averaged(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y = conv2d(input, weight)
+        return Y if bias is None else Y + bias.view(1, -1, 1, 1) * (1 + (len(input) > 1))
+
+    checks = ["certificate", "bias_layout", "channel_permutation"]
+    report = verify(averaged, checks=checks, dtypes=["float64", "float32"], cases=120, seed=1)
+    (group,) = groups(report.findings)
+    of_row = sum(check.cases for check in report.checks if check.name == "forward")
+    own = sum(finding.in_check or 0 for finding in report.findings if not finding.follows)
+    every = sum(finding.occurrences for finding in report.findings if not finding.follows)
+
+    assert group.first.check == "forward"
+    assert 0 < own < of_row
+    assert own < every  # those of the laws, on which the certificate was asked afterwards
+    assert (group.in_rows, group.occurrences) == (own, every)
+    assert f"All {every} cases in which Y is wrong have n > 1" in group.first.circumstances
+    assert f"  seen in {every} cases, in {own} of them by forward\n" in str(report)

@@ -67,3 +67,23 @@ def test_where_several_quantities_failed_the_number_of_cases_is_the_least() -> N
     other = finding(quantity="dX", fault=1, dtype="float64", occurrences=3)
     assert [group.extent for group in groups([y, other])] == ["10 cases"]
     assert [group.extent for group in groups([y, dX, other])] == ["at least 10 cases"]
+
+
+def test_the_cases_of_the_named_checks_are_told_from_those_of_others() -> None:
+    (group,) = groups([finding(occurrences=270, in_check=150)])
+    assert group.seen == "seen in 270 cases, in 150 of them by"
+    other = finding(dtype="float64", occurrences=3)  # nothing else is said: all are its own
+    (group,) = groups([finding(occurrences=7, in_check=7), other])
+    assert group.seen == "seen in 10 cases, by"
+    (group,) = groups([finding(occurrences=2, in_check=0)])
+    assert group.seen == "seen in 2 cases of other checks, and then on the same operands by"
+    also = finding(quantity="dX", fault=1, occurrences=9, in_check=4)
+    (group,) = groups([finding(fault=1, quantity="Y", occurrences=7, in_check=7), also])
+    assert group.seen == "seen in at least 9 cases, in at least 4 of them by"
+
+
+def test_what_follows_adds_no_cases() -> None:
+    """dX may be wrong in more cases than Y: the sentence speaks of the check that it names."""
+    dX = finding(quantity="dX", fault=1, follows=True, occurrences=9)
+    (group,) = groups([finding(quantity="Y", fault=1, occurrences=7), dX])
+    assert group.extent == "7 cases"
