@@ -84,11 +84,19 @@ class Bench:
     ) -> dict[Any, Any]:
         """What a question has as its answer for each item; not those that are not reached.
 
-        Items on which the engine itself fails have none either.
+        Items on which the engine itself fails have none either, nor have those with a case that
+        the target cannot be asked: it would be called for one case and judged by another. Whoever
+        makes cases of a failing one need not look at that.
+
+        Args:
+            question: a function of the target, the item and the argument.
+            items: cases, tuples that hold cases, or what holds none.
+            argument: the same for each item.
         """
         if self.is_over:  # before each item is looked at
             return {}
-        listed, found = list(dict.fromkeys(items)), dict[Any, Any]()
+        asked = (item for item in dict.fromkeys(items) if all(map(self.may_ask, _cases_in(item))))
+        listed, found = list(asked), dict[Any, Any]()
         if not listed:
             return {}
         answers = self.backend.run(question, listed, argument, deadline=self.deadline)
@@ -116,7 +124,7 @@ class Bench:
             further: added to the seed of what is drawn.
         """
         settings = replace(self.settings, seed=self.settings.seed + further)
-        answers = self.ask(judge_case, filter(self.may_ask, cases), settings)
+        answers = self.ask(judge_case, cases, settings)
         return {case: _judgements(case, answer) for case, answer in answers.items()}
 
     def judged_once(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
@@ -192,6 +200,15 @@ class Bench:
         """Whether the answer to the case would prove something, and it is not known to crash."""
         spared = any(defect.concerns(case) for defect in self.spared)
         return not spared and is_telling(self.target, case, self.settings.seed)
+
+
+def _cases_in(item: Any) -> Iterator[Case]:
+    """The case that an item is, or those that it holds."""
+    if isinstance(item, Case):
+        yield item
+    elif isinstance(item, tuple):
+        for part in item:
+            yield from _cases_in(part)
 
 
 def _first_match(defects: Sequence[Defect], failure: Failure) -> Defect | None:

@@ -65,6 +65,30 @@ def test_an_interrupt_keeps_the_answers_that_are_there_and_nothing_more_is_asked
     assert bench.ask(lambda *_: None, [3], None) == {}
 
 
+class Hearing:
+    """In place of where a target runs: what is put to it, in turn, and nothing else."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def run(self, _: Any, items: Sequence[Any], *__: Any, **___: Any) -> Iterator[Any]:
+        self.heard += items
+        yield from ()
+
+
+def test_nothing_is_put_to_a_target_that_it_cannot_be_asked() -> None:
+    """Of a stride of one integer for both axes another answer is no fault of the target."""
+    place: Any = Hearing()
+    target = replace(as_target(conv2d), integers=frozenset({"stride"}))
+    bench = Bench(target, place, Settings(seed=0, device="cpu"), (), (), math.inf)
+    even, uneven = (Case.parse(f"certificate float64 h3 w3 k1 {s}") for s in ("s2", "s1x2"))
+
+    bench.ask(lambda *_: None, [even, uneven, (even, "forward"), (uneven, "forward")], None)
+    bench.ask(lambda *_: None, [(even, uneven), (even, even), "no case"], None)
+    bench.judged([even, uneven])
+    assert place.heard == [even, (even, "forward"), (even, even), "no case", even]
+
+
 def known(beside: Sequence[Any], *exactly: Any, deadline: float = math.inf) -> bool:
     bench = Bench(
         as_target(conv2d),

@@ -23,6 +23,7 @@ from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import FOUND
+from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.target.loading import load, load_anew, load_target, loaded_anew
 from conv_reference.verification.work.here import Here
 
@@ -139,6 +140,24 @@ def test_an_answer_that_is_kept_is_shown_by_a_case_that_shows_it_by_itself(tmp_p
     assert (smallest.case.geometry.input_size, smallest.case.values) == ((1, 1), Values.ONES)
     question = smallest.case, smallest.judgement.check
     assert shown_at_once(bench.target, question, bench.settings)
+
+
+SQUARE = BY_SHAPE.replace("(input, weight):", "(input, weight, stride=1):").replace(
+    "return Conv.apply(input, weight)",
+    "Y = (Conv.apply if stride > 1 else convolved)(input, weight)\n"
+    "    return Y[..., ::+stride, ::+stride]",
+)
+
+
+def test_the_smallest_case_is_one_that_the_target_can_be_asked(tmp_path: Path) -> None:
+    """A stride of one integer for both axes is not made another on one of them."""
+    bench = bench_of(tmp_path, SQUARE)
+    assert "stride" in bench.target.integers
+    case = bench.target.restrict(Case.parse("fresh_values float64 h5 w5 k2 s2 nobias"))
+    (group,) = failing(bench, (str(case),)).values()
+    smallest = smallest_alone(group.failures[0], bench, None)
+    assert is_possible(bench.target, smallest.case)
+    assert smallest.case.geometry.stride == (2, 2)
 
 
 def test_what_a_target_keeps_is_seen_where_its_own_answer_came_first(tmp_path: Path) -> None:
