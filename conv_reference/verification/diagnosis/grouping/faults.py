@@ -18,9 +18,9 @@ from conv_reference.verification.diagnosis.grouping.follows import (
     misses_a_shape,
     writes_in_place,
 )
-from conv_reference.verification.diagnosis.grouping.from_wrong_output import own_gradients
 from conv_reference.verification.diagnosis.grouping.intermittent import keeps_answers
 from conv_reference.verification.diagnosis.grouping.origins import Groups
+from conv_reference.verification.diagnosis.grouping.pairings import of_one_other_map, own_gradients
 from conv_reference.verification.diagnosis.kinds import (
     Condition,
     Kind,
@@ -56,7 +56,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     """The faults behind the groups, in their order; the widest dtype of each first.
 
     What fails alike in several dtypes is one fault. So is a wrong Y with gradients that are wrong
-    because of it, see ``own_gradients``; so is all that is wrong by a little; and what raises
+    because of it, see ``own_gradients``; so are dX and dK of one backward pass, see
+    ``of_one_other_map``; so is all that is wrong by a little; and what raises
     because of an argument that is changed, of a gradient of another shape, or of an answer that
     was kept from an earlier call; what lacks a gradient where G is empty and where it is zero; and
     what leaves the process with one status.
@@ -74,8 +75,14 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     _file_left(faults, groups)
     _file_slight(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
-    if forward is None:
-        return [*faults.values()]
+    if forward is not None:
+        _file_gradients(faults, forward, groups, bench)
+    _file_one_backward(faults, groups, bench)
+    return [*faults.values()]
+
+
+def _file_gradients(faults: dict[Kind, Fault], forward: Kind, groups: Groups, bench: Bench) -> None:
+    """File the gradients of the target's own wrong Y under that."""
     follows = [
         kind
         for kind, fault in faults.items()
@@ -86,7 +93,19 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
         if bench.is_over:
             groups[faults[forward].kinds[0]].unasked[kind.row] = None
         faults[forward].following += faults.pop(kind).kinds
-    return [*faults.values()]
+
+
+def _file_one_backward(faults: dict[Kind, Fault], groups: Groups, bench: Bench) -> None:
+    """File a wrong dK under a wrong dX where both are the gradients of one other map."""
+    by_quantity = {_wrong_quantity(kind): kind for kind in faults}
+    if not {"dX", "dK"} <= by_quantity.keys():
+        return
+    X, K = by_quantity["dX"], by_quantity["dK"]
+    failures = [f for kind in (X, K) for own in faults[kind].kinds for f in groups[own].failures]
+    asked = _spread({f.case: f for f in failures}.values(), bench)
+    held = set(bench.ask(of_one_other_map, asked, bench.settings).values())
+    if True in held and False not in held and _dtypes(faults[K]) <= _dtypes(faults[X]):
+        faults[X].following += faults.pop(K).kinds
 
 
 def _file_raises(
@@ -117,7 +136,7 @@ def _is_kept(groups: Groups, bench: Bench, kind: Kind) -> bool:
     """Whether a wrong Y is one that was kept: what a tensor of an earlier call may be behind."""
     of_kind = (f for each in groups if each.in_any_dtype == kind for f in groups[each].failures)
     first = sorted(of_kind, key=size)[:_MOST_KEPT]
-    asked = [_dense(bench.recast(failure.case, failure.case.check), bench) for failure in first]
+    asked = [_asking_all(failure.case, bench) for failure in first]
     return any(bench.ask(keeps_answers, asked, bench.settings).values())
 
 
@@ -216,7 +235,9 @@ def condition_of(kind: Kind, groups: Groups, bench: Bench) -> Condition:
     others = {_wrong_quantity(other) for other in groups if not other.known}
     quantity = _wrong_quantity(kind)
     if quantity in GRADIENTS and "Y" in others:
-        return lambda failure: quantity not in _own_gradients([failure.case], bench)[0]
+        return lambda failure: (
+            quantity not in _own_gradients([_asking_all(failure.case, bench)], bench)[0]
+        )
     first = [
         other
         for other in groups
@@ -266,16 +287,26 @@ def _follows(kind: Kind, forward: Fault, groups: Groups, bench: Bench) -> bool:
         cases = {failure.case for failure in groups[kind].failures}
         right = len(cases - wrong)
         return right <= max(1, len(cases) * _BY_CHANCE) and right < len(cases) / 2
-    by_size = sorted({f.case: f for f in groups[kind].failures}.values(), key=size)
-    step = max(1, len(by_size) // _MOST_HELD)
-    held = _own_gradients([f.case for f in by_size[::step][:_MOST_HELD]], bench)
+    asked = _spread({f.case: f for f in groups[kind].failures}.values(), bench)
+    held = _own_gradients(asked, bench)
     return bool(held) and all(kind.quantity in own for own in held)
 
 
+def _spread(failures: Iterable[Failure], bench: Bench) -> list[Case]:
+    """Some of their cases, from small to large, with all gradients and on dense values."""
+    by_size = sorted(failures, key=size)
+    step = max(1, len(by_size) // _MOST_HELD)
+    return [_asking_all(f.case, bench) for f in by_size[::step][:_MOST_HELD]]
+
+
 def _own_gradients(cases: Iterable[Case], bench: Bench) -> list[frozenset[str]]:
-    """Of each case that is reached, on dense values where they are exact."""
-    asked = [_dense(bench.recast(case, case.check), bench) for case in cases]
-    return [*bench.ask(own_gradients, asked, bench.settings).values()] or [frozenset()]
+    """Of each case that is reached."""
+    return [*bench.ask(own_gradients, cases, bench.settings).values()] or [frozenset()]
+
+
+def _asking_all(case: Case, bench: Bench) -> Case:
+    """With all gradients, on dense values where they are exact."""
+    return _dense(bench.recast(case, case.check), bench)
 
 
 def _dense(case: Case, bench: Bench) -> Case:

@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification.diagnosis.grouping.faults import condition_of, faults_of
 from conv_reference.verification.diagnosis.grouping.origins import Group
+from conv_reference.verification.diagnosis.grouping.pairings import of_one_other_map
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
@@ -71,6 +72,39 @@ def test_a_gradient_follows_from_y_where_it_is_its_own_in_each_case(
         [["Y"]] if follows else [["Y"], ["dX"]]
     )
     assert [kind.quantity for kind in found[0].following] == (["dX"] if follows else [])
+
+
+class Pairing(Answering):
+    """In place of a bench: whether dX and dK are those of one other map, case by case."""
+
+    def __init__(self, told: Sequence[bool | None]) -> None:
+        self.told = told
+
+    def ask(self, question: Any, items: Iterable[Case], __: Any) -> dict[Case, Any]:
+        assert question is of_one_other_map
+        return dict(zip(items, self.told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("told", "are_one"),
+    [
+        ([True, True, True], True),
+        ([True, None, None], True),
+        ([True, True, False], False),
+        ([None, None, None], False),
+    ],
+)
+def test_two_gradients_of_one_other_map_are_one_fault(
+    told: Sequence[bool | None], are_one: bool
+) -> None:
+    wrong = (DX_WRONG, Judgement("grad_weight", "dK", Verdict.WRONG))
+    groups = {
+        kind_of(Failure(CASES[0], judgement)): Group([Failure(case, judgement) for case in CASES])
+        for judgement in wrong
+    }
+    found = faults_of(groups, Pairing(told))  # type: ignore[arg-type]  # it is asked for this alone
+    assert len(found) == (1 if are_one else 2)
+    assert [kind.quantity for kind in found[0].following] == (["dK"] if are_one else [])
 
 
 @pytest.mark.parametrize(("shared", "follows"), [(0, False), (1, False), (2, True), (3, True)])
