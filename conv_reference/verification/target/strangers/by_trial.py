@@ -49,8 +49,10 @@ from conv_reference.verification.target.strangers.option_forms import (
 )
 from conv_reference.verification.target.strangers.other_operations import known_other
 from conv_reference.verification.target.strangers.settling import settled
-from conv_reference.verification.target.strangers.stranger import Stranger, stranger
+from conv_reference.verification.target.strangers.stranger import Stranger
 from conv_reference.verification.target.strangers.tensor_forms import BIASES, TORCHS
+from conv_reference.verification.target.strangers.tensor_functions import tensor_function
+from conv_reference.verification.target.strangers.tensor_layers import tensor_layer
 from conv_reference.verification.target.strangers.trials import OutOfTimeError, Trials
 from conv_reference.verification.target.target import OWN_PADDINGS, Target
 
@@ -247,7 +249,10 @@ def _of_strangers(implementation: Any) -> Stranger:
         return instance(implementation)
     if is_numpy_layer(implementation):
         return numpy_layer(implementation)
-    return stranger(implementation.apply if is_function_class(implementation) else implementation)
+    if inspect.isclass(implementation) and issubclass(implementation, nn.Module):
+        return tensor_layer(implementation)
+    apply = is_function_class(implementation)
+    return tensor_function(implementation.apply if apply else implementation)
 
 
 def why_not(implementation: Any, trials: Trials) -> str:

@@ -13,16 +13,15 @@ from torch.func import functional_call
 from conv_reference.geometry import geometry_of, resolve_padding
 from conv_reference.verification.target.option_names import NAMES, PLAIN, SIDES
 from conv_reference.verification.target.padding_modes import WORD, settled_mode
-from conv_reference.verification.target.strangers.stranger import (
-    Bound,
-    Stranger,
+from conv_reference.verification.target.strangers.stranger import Bound, Stranger
+from conv_reference.verification.target.strangers.tensor_forms import WeightForm
+from conv_reference.verification.target.strangers.tensor_layers import (
     as_shaped,
     convert,
     convert_again,
     names_of,
     parts,
 )
-from conv_reference.verification.target.strangers.tensor_forms import WeightForm
 
 
 def instance(layer: nn.Module) -> Stranger:

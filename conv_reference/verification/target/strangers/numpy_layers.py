@@ -24,9 +24,10 @@ from conv_reference.verification.target.option_names import (
     FORWARDS,
     NAMES,
 )
+from conv_reference.verification.target.strangers.constructors import constructed
 from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
 from conv_reference.verification.target.strangers.numpy_functions import Order
-from conv_reference.verification.target.strangers.stranger import Bound, Stranger, constructed
+from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 
 # What a backward pass takes beside dY: how far it is to step, where it steps at once.
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")

@@ -20,8 +20,8 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.strangers.attempt import TINY, asked
 from conv_reference.verification.target.strangers.settling import settled
-from conv_reference.verification.target.strangers.stranger import stranger
 from conv_reference.verification.target.strangers.tensor_forms import FORMS, Form, first_tensor
+from conv_reference.verification.target.strangers.tensor_functions import tensor_function
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.tiny import tiny_judgements
 
@@ -71,7 +71,7 @@ def _four(X: Tensor, form: Form) -> Tensor:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "; ".join(form.described()) or "torch")
 def test_the_form_that_a_function_takes_is_found(form: Form) -> None:
-    found = settled(stranger(in_form(form)))
+    found = settled(tensor_function(in_form(form)))
     assert found is not None
     assert found.form == form
     target = as_target(in_form(form))
@@ -272,7 +272,7 @@ def test_a_wrong_answer_of_the_right_shape_keeps_its_form() -> None:
 
 def test_the_tiny_case_is_the_oracles() -> None:
     operands = exact_operands(TINY, torch.float32, seed=0)
-    own = stranger(torchs)
+    own = tensor_function(torchs)
     found = settled(own)
     assert found is not None
     answer = asked(own, found)

@@ -8,44 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.signatures import is_called_by_position
 from conv_reference.verification.target.strangers.instances import instance
-from conv_reference.verification.target.strangers.stranger import LIKE, Stranger, parts, stranger
-
-
-def function(img: Tensor, flt: Tensor, b: Any, pads: int, S: Any = 2, colour: str = "red") -> Any:
-    return img, flt, b, pads, S, colour
-
-
-def test_parameters_are_known_by_the_names_that_people_give_them() -> None:
-    own = stranger(function)
-    assert own.names == {"bias": "b", "padding": "pads", "stride": "S"}
-    assert own.defaults == {"stride": 2}
-    assert own.foreign == ("colour",)
-
-
-def test_each_option_is_given_under_its_own_name() -> None:
-    X, K, b = torch.ones(1), torch.ones(2), torch.ones(3)
-    given = stranger(function).bound({"padding": 4, "stride": 5, "groups": 6})(X, K, b)
-    assert given == (X, K, b, 4, 5, "red")
-
-
-class Applied(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, pad: int = 0, strides: int = 1) -> Tensor:
-        return x * 100 + pad * 10 + strides
-
-
-def test_an_apply_takes_no_names() -> None:
-    assert is_called_by_position(Applied.apply, {"strides": 1})
-    assert not is_called_by_position(function, {"S": 1})
-
-
-def test_an_apply_is_called_by_position() -> None:
-    one = torch.ones(())
-    own = stranger(Applied.apply)
-    assert float(own.bound({"stride": 3, "padding": 2})(one, one, None)) == 123
-    assert float(own.bound({"stride": 3})(one, one, None)) == 103
+from conv_reference.verification.target.strangers.stranger import LIKE, Stranger
+from conv_reference.verification.target.strangers.tensor_layers import parts, tensor_layer
 
 
 class Sides(nn.Module):
@@ -58,29 +23,16 @@ class Sides(nn.Module):
 
 
 def test_a_kernel_may_be_given_as_its_two_sides() -> None:
-    own = stranger(Sides)
+    own = tensor_layer(Sides)
     assert own.sides == ("kh", "kw")
     K = torch.tensor([[1.0, 2.0, 3.0]])
     assert torch.equal(own.bound({"kernel_size": (1, 3)})(torch.tensor(2.0), K, None), 2 * K)
 
 
 def test_a_kernel_of_another_shape_is_not_put_in() -> None:
-    call = stranger(Sides).bound({"kernel_size": (3, 1)})
+    call = tensor_layer(Sides).bound({"kernel_size": (3, 1)})
     with pytest.raises(TargetError, match=r"shape \(3, 1\), not \(1, 3\)"):
         call(torch.ones(()), torch.ones(1, 3), None)
-
-
-def test_options_may_be_numbers_of_their_own() -> None:
-    def by_numbers(x: Any, w: Any, stride_h: int, stride_w: int, pad_t: int, pad_b: int,
-                   pad_l: int = 0, pad_r: int = 0, dh: int = 1, dw: int = 1) -> Any:  # fmt: skip
-        return stride_h, stride_w, pad_t, pad_b, pad_l, pad_r, dh, dw
-
-    own = stranger(by_numbers)
-    assert own.has_sides
-    assert own.defaults == {"dilation": (1, 1)}  # of padding two sides have none
-    settings = {"stride": (2, 3), "padding": ((4, 5), (6, 7)), "dilation": (8, 9)}
-    X = torch.ones(())
-    assert own.bound(settings)(X, X, None) == (2, 3, 4, 5, 6, 7, 8, 9)
 
 
 def test_a_layer_may_take_numbers_of_their_own() -> None:
@@ -88,7 +40,7 @@ def test_a_layer_may_take_numbers_of_their_own() -> None:
         def __init__(self, kh: int, kw: int, pad_h: int = 0, pad_w: int = 0) -> None:
             super().__init__(kh + pad_h, kw + pad_w)
 
-    own = stranger(Numbers)
+    own = tensor_layer(Numbers)
     assert own.defaults["padding"] == (0, 0)
     call = own.bound({"kernel_size": (1, 3), "padding": (1, 2)})
     assert call(torch.ones(()), torch.ones(2, 5), None).shape == (2, 5)
@@ -121,39 +73,19 @@ class Given(nn.Module):
         (Open, "accepted is a layer whose constructor names what it takes"),
         (Sizeless, "accepted is a layer whose constructor takes the kernel's size"),
         (Given, "accepted is a layer that makes its kernel itself"),
-        (lambda x: x, "accepted is a function of an input and a kernel"),
-        (lambda x, y, z: x, "no parameter of conv2d is called z"),
-        (lambda *given: given, "accepted is a function of an input and a kernel"),
-        (dict, "it has no signature"),
     ],
 )
 def test_what_says_too_little_is_refused(implementation: Any, said: str) -> None:
     with pytest.raises(TargetError, match=f"^{said}$"):
-        stranger(implementation)
+        tensor_layer(implementation)
 
 
 def test_a_layer_takes_one_call_at_a_time() -> None:
-    call = stranger(Sides).bound({"kernel_size": (1, 1)})
+    call = tensor_layer(Sides).bound({"kernel_size": (1, 1)})
     with ThreadPoolExecutor(1) as other:
         late = other.submit(call, torch.ones(()), torch.ones(1, 1), None)
         with pytest.raises(NotImplementedError, match="takes one call at a time"):
             late.result()
-
-
-def by_dictionary(x: Any, w: Any, conv_param: dict[str, Any]) -> Any:
-    return conv_param["stride"], conv_param.get("pad")
-
-
-def test_a_dictionary_holds_options_by_their_names_and_records_which_are_read() -> None:
-    own = stranger(by_dictionary)
-    one = torch.ones(())
-
-    assert own.names == {"stride": "conv_param['stride']", "padding": "conv_param['pad']"}
-    assert own.in_dictionary == {"stride", "padding"}
-    assert own.options_read() == frozenset()
-    assert own.bound({"stride": 2, "padding": 1})(one, one, None) == (2, 1)
-    assert own.bound({"stride": 3})(one, one, None) == (3, None)
-    assert own.options_read() == {"stride", "padding"}
 
 
 def test_a_bias_is_told_by_its_name_or_its_one_dimension() -> None:
@@ -178,7 +110,9 @@ class Cross(nn.Module):
         return torch.nn.functional.conv2d(x, self.kernel)
 
 
-@pytest.mark.parametrize("own", [stranger(Cross), instance(Cross(2))], ids=["class", "instance"])
+@pytest.mark.parametrize(
+    "own", [tensor_layer(Cross), instance(Cross(2))], ids=["class", "instance"]
+)
 def test_a_layer_is_converted_before_it_is_called_in_a_transform(own: Stranger) -> None:
     X, K = torch.ones(1, 1, 3, 3, dtype=torch.float64), torch.ones(1, 1, 2, 2, dtype=torch.float64)
     call = own.bound({"kernel_size": 2, LIKE: X})
