@@ -216,3 +216,7 @@ def test_who_is_forward_only_is_judged_by_its_y() -> None:
     assert {"forward", "translation", "nonfinite_input", "threads", "precision_forward"} <= judged
     asked_nothing = {"grad_input", "requires_grad", "nonfinite_upstream", "adjointness"}
     assert not asked_nothing & judged
+    first, *_, last = str(report).splitlines()
+    said = "; gradients were not asked: it is forward only, so there is no gradient"
+    assert first.endswith(said)
+    assert last.endswith(said)

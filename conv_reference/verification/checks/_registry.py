@@ -15,6 +15,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.model.case import dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.predicates import evaluate
+from conv_reference.verification.model.result import FORWARD_ONLY
 from conv_reference.verification.model.sizes import sizes_of
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import Trial
@@ -158,11 +159,11 @@ class Check(Traits):
         if reason := lacking(target, needs) or unseen(target, *self.rows):
             return reason
         if target.forward_only and (self.gradient or self.transform):
-            return "not asked: it is forward only, so there is no gradient"
+            return FORWARD_ONLY
         if target.over_arrays and (self.graph or self.transform):
-            return "not asked: torch's graph has no part in its gradients"
+            return "torch's graph has no part in its gradients"
         if self.of_zeros and target.settled_mode != "zeros":
-            return f"not asked: it holds of zeros around the input, not of {target.settled_mode}"
+            return f"it holds of zeros around the input, not of {target.settled_mode}"
         return self.cannot(target)
 
     def answers(self, geometry: Geometry) -> bool:

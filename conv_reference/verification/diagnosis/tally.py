@@ -168,6 +168,11 @@ class Tally:
         )
 
     @property
+    def partly(self) -> int:
+        """How often a row was refused beside others of its case that were judged."""
+        return sum(seen.unsupported for seen in self._seen.values()) - len(self.refused)
+
+    @property
     def unpromised(self) -> int:
         """How many of the refused cases are in a spelling or mode that nobody promised."""
         return sum(case.check in self._optional for case in self.refused)

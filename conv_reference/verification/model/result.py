@@ -25,6 +25,8 @@ class Verdict(StrEnum):
 
 LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does not pass
 LEAST_ANSWERED = 0.05  # of the judged cases, below which a run does not pass: others were refused
+# Why no gradient is requested of a target that has none.
+FORWARD_ONLY = "it is forward only, so there is no gradient"
 # The reason of a row that is unsupported where it only raises as a finding says.
 AS_FOUND = "raises what a finding reports already"
 FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})
@@ -133,6 +135,7 @@ class Report:
     unjudged: tuple[Unjudged, ...] = ()  # what the engine itself failed on
     unexpected: tuple[str, ...] = ()  # rows that pass, and were expected to fail; with the reason
     refused: int = 0  # of those judged: each row of them is unsupported, in whole or in part
+    partly: int = 0  # rows that are unsupported on a case of which others have a verdict
     # Of those refused: in a spelling or a mode that the contract does not promise.
     unpromised: int = 0
     raising: int = 0  # of those refused: they raise, in a mode or as a finding reports

@@ -1,4 +1,4 @@
-"""What was not checked, and why: dtypes and checks that were refused, whole or in part."""
+"""What was not checked, and why: refused in whole or in part, or not put at all."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ _MOST_IN_PART = 6  # checks that are named of those that a reason keeps from som
 
 
 def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
-    """What was not checked and why: a reason, and the checks that are not put because of it.
+    """What was put to it and not judged, and why: a reason, and the checks that it keeps from it.
 
-    Where a check was refused some of its cases alone, the reason says how many of how many; of
-    many such checks the first are named.
+    In how many cases stands beside them: all these numbers together are those of the report's
+    account. Where a check was refused some of its cases alone, it says of how many; of many such
+    checks the first are named.
     """
     whole = refused_dtypes(report)
-    left = [check for check in report.checks if check.dtype not in whole]
-    dtypes = {check.dtype for check in left} - {NO_DTYPE}
+    put = [check for check in report.checks if check.dtype != NO_DTYPE]
+    left = [check for check in put if check.dtype not in whole]
+    dtypes = {check.dtype for check in left}
     alike: dict[str, str] = {}  # reasons that differ in sizes and dtypes alone are shown once
     refused: dict[tuple[str, str], list[CheckResult]] = {}
     for check in left:
@@ -31,24 +33,60 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
             refused.setdefault((reason, one_line(check.name)), []).append(check)
     reasons: dict[str, list[str]] = {}
     for dtype, reason in whole.items():
-        reasons.setdefault(reason, []).append(one_line(dtype))
+        cases = _beside(sum(check.unsupported for check in put if check.dtype == dtype))
+        reasons.setdefault(reason, []).append(f"{one_line(dtype)}{cases}")
+    wholly: dict[str, list[list[CheckResult]]] = {}
     parts: dict[str, list[list[CheckResult]]] = {}
-    for (reason, name), results in refused.items():
-        if all(check.verdict == Verdict.UNSUPPORTED for check in results):
-            reasons.setdefault(reason, []).append(name + _in_dtypes(results, dtypes, " (", ")"))
-        else:
-            parts.setdefault(reason, []).append(results)
+    for (reason, _), results in refused.items():
+        is_whole = all(check.verdict == Verdict.UNSUPPORTED for check in results)
+        (wholly if is_whole else parts).setdefault(reason, []).append(results)
+    for reason, checks in wholly.items():
+        reasons.setdefault(reason, []).extend(_as_a_whole(checks, dtypes))
     for reason, checks in parts.items():
         reasons.setdefault(reason, []).extend(_in_part(checks, dtypes))
     return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
+
+
+def not_put(report: Report) -> tuple[tuple[str, str], ...]:
+    """What cannot be asked of it, and was not: a reason, and the checks."""
+    reasons: dict[str, dict[str, None]] = {}
+    for check in report.checks:
+        if check.dtype == NO_DTYPE and check.verdict == Verdict.UNSUPPORTED:
+            reason = one_line(check.reason) or "no reason given"
+            reasons.setdefault(reason, {})[one_line(check.name)] = None
+    return tuple((reason, ", ".join(names)) for reason, names in reasons.items())
+
+
+def _as_a_whole(checks: list[list[CheckResult]], dtypes: Set[str]) -> Iterator[str]:
+    """The checks of which nothing was judged, with their cases: those of the same dtypes at once.
+
+    Args:
+        checks: the results of each.
+        dtypes: of the run.
+    """
+    alike: dict[str, list[list[CheckResult]]] = {}
+    for results in checks:
+        alike.setdefault(_in_dtypes(results, dtypes), []).append(results)
+    for where, those in alike.items():
+        names = ", ".join(one_line(results[0].name) for results in those)
+        number = sum(check.unsupported for results in those for check in results)
+        yield names + _beside(number, where, together=len(those) > 1)
+
+
+def _beside(number: int, where: str = "", *, together: bool = False) -> str:
+    """What stands behind names: `` (together 12 cases in float32)``."""
+    if not number:
+        return f" ({where.removeprefix('in ')})" if where else ""
+    words = ("together" if together else "", counted(number, "case"), where)
+    return f" ({' '.join(filter(None, words))})"
 
 
 def _in_part(checks: list[list[CheckResult]], dtypes: Set[str]) -> Iterator[str]:
     """Each check with the cases that were refused; of many the first, and the others together."""
     shown = checks if len(checks) <= _MOST_IN_PART + 1 else checks[:_MOST_IN_PART]
     for results in shown:
-        where = _in_dtypes(results, dtypes, " in ", "")
-        yield f"{one_line(results[0].name)} ({_refused(results)}{where})"
+        said = " ".join(filter(None, (_refused(results), _in_dtypes(results, dtypes))))
+        yield f"{one_line(results[0].name)} ({said})"
     others = checks[len(shown) :]
     if others:
         yield f"{len(others)} further checks ({_refused([c for own in others for c in own])})"
@@ -60,12 +98,10 @@ def _refused(results: list[CheckResult]) -> str:
     return f"{refused:,} of {counted(judged + refused, 'case')}"
 
 
-def _in_dtypes(results: list[CheckResult], dtypes: Set[str], before: str, behind: str) -> str:
+def _in_dtypes(results: list[CheckResult], dtypes: Set[str]) -> str:
     """The dtypes of the results, where those are not all."""
     among = list(dict.fromkeys(one_line(check.dtype) for check in results))
-    if {*among} >= dtypes or among == [NO_DTYPE]:
-        return ""
-    return f"{before}{', '.join(among)}{behind}"
+    return "" if {*among} >= dtypes else f"in {', '.join(among)}"
 
 
 def refused_dtypes(report: Report) -> dict[str, str]:

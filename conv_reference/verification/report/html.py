@@ -23,7 +23,7 @@ from conv_reference.verification.report._bits import charts
 from conv_reference.verification.report._derived import Derived, derived
 from conv_reference.verification.report._map import maps
 from conv_reference.verification.report._picture import HEIGHT, scene
-from conv_reference.verification.report._refused import unsupported
+from conv_reference.verification.report._refused import not_put, unsupported
 from conv_reference.verification.report._rows import Shown, shown
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
@@ -75,6 +75,7 @@ def render(report: Report, view: View = PLAIN) -> str:
             groups=[_group(group, anchors, pages) for group in gathered],
             pages=[*pages.pages.values()],
             unsupported=unsupported(report),
+            not_put=not_put(report),
             remarks=[
                 *([one_line(top.footnote)] if top.footnote else ()),
                 *map(_sentence, (*calling(report), *remarks(report))),

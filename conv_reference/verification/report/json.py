@@ -55,6 +55,7 @@ def content(report: Report) -> dict[str, Any]:
         "judged": report.judged,
         "silent": report.silent,
         "refused": report.refused,
+        "partly": report.partly,
         "unpromised": report.unpromised,
         "raising": report.raising,
         "interrupted": report.interrupted,

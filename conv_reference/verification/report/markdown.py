@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from conv_reference.verification.model.result import Finding, Report, Verdict
-from conv_reference.verification.report._refused import unsupported
+from conv_reference.verification.report._refused import not_put, unsupported
 from conv_reference.verification.report._source import source
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, few, groups
@@ -148,10 +148,13 @@ def _blocks(report: Report) -> Iterator[str]:
     if checks.rows:
         notes = "\n".join(f"- {_plain(note)}" for note in checks.footnotes)
         yield from _folded(_tally(checks), filter(None, (_table(checks), notes)))
-    reasons = unsupported(report)
-    if reasons:
-        yield "Unsupported, so neither right nor wrong:"
-        yield "\n".join(f"- {code(names)}: {prose(reason)}" for reason, names in reasons)
+    for title, reasons in (
+        ("Unsupported, so neither right nor wrong:", unsupported(report)),
+        ("Not asked, for it cannot be:", not_put(report)),
+    ):
+        if reasons:
+            yield title
+            yield "\n".join(f"- {code(names)}: {prose(reason)}" for reason, names in reasons)
     said = [*map(prose, remarks(report)), code(provenance(report))]
     yield "\n".join(f"- {remark}" for remark in said)
 

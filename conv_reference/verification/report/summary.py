@@ -12,6 +12,7 @@ from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import (
     AS_FOUND,
     FAILURES,
+    FORWARD_ONLY,
     FOUND,
     LEAST_ANSWERED,
     LEAST_SHARE,
@@ -21,7 +22,8 @@ from conv_reference.verification.model.result import (
     Verdict,
 )
 from conv_reference.verification.report._refused import NO_DTYPE
-from conv_reference.verification.report.groups import Group, groups
+from conv_reference.verification.report.account import account
+from conv_reference.verification.report.groups import Group, groups, rows_of
 from conv_reference.verification.report.plain import counted, failed_on, one_line
 from conv_reference.verification.report.table import is_right
 from conv_reference.verification.report.view import PLAIN, View
@@ -42,7 +44,7 @@ def headline(report: Report) -> str:
     if refused:
         parts.append(f", {refused}")
     elif any(_is_refused_in_part(check) for check in report.checks):
-        parts.append(", some of them refused in part as unsupported")
+        parts.append(", some of them unsupported in part")
     parts.append(_but_known(report) + _permissive(report) + _without_gradients(report))
     raising = dict.fromkeys(check.name for check in report.checks if check.raises)
     if raising:
@@ -74,7 +76,7 @@ def _refused(report: Report) -> str:
     refused = report.refused - report.unpromised - report.raising
     if report.verdict == Verdict.UNSUPPORTED or not refused:
         return ""
-    return f"with {refused:,} more refused as unsupported"
+    return f"with {refused:,} more unsupported"
 
 
 def _failed(report: Report) -> str:
@@ -160,12 +162,14 @@ _GRADIENT_OF = {QUANTITIES[name].row: name for name in ("dX", "dK")}  # db needs
 
 
 def _without_gradients(report: Report) -> str:
-    """What is reported of a green in which no gradient was judged: it speaks of Y alone."""
+    """What is reported where no gradient was judged: a green speaks of Y alone."""
     by_row: dict[str, set[Verdict]] = {}
     for check in report.checks:
         if check.name in _GRADIENT_OF:
             by_row.setdefault(check.name, set()).add(check.verdict)
     missing = [_GRADIENT_OF[name] for name, seen in by_row.items() if seen == {Verdict.UNSUPPORTED}]
+    if missing and any(check.reason == FORWARD_ONLY for check in report.checks):
+        return f"; gradients were not asked: {FORWARD_ONLY}"
     if not report.is_right or not missing:
         return ""
     return f"; not judged, for it refuses them: {', '.join(missing)}"
@@ -255,19 +259,54 @@ _ENDING = (_permissive, _without_gradients, _raises, _failed)  # of that line
 
 
 def by_dtype(report: Report) -> str:
-    """``right in float32; wrong in float64, float16``; empty where all are alike."""
+    """``right in float32; wrong in float64, float16``; empty where all are alike.
+
+    Beside one that fails only those are called right in which the same was asked.
+    """
     found: dict[str, list[str]] = {}
-    for dtype in dict.fromkeys(c.dtype for c in report.checks if c.dtype != NO_DTYPE):
-        alone = replace(report, checks=tuple(c for c in report.checks if c.dtype == dtype))
-        failing = replace(
-            alone, checks=tuple(c for c in alone.checks if not is_right(c, alone))
-        ).verdict
-        word = "right" if alone.is_right else failing.value
-        if alone.verdict == Verdict.UNSUPPORTED:
-            word = "not checked"
-        found.setdefault(word, []).append(one_line(dtype))
-    order = sorted(found, key=lambda word: word != "right")
-    return "; ".join(f"{word} in {', '.join(found[word])}" for word in order) if order[1:] else ""
+    words = {
+        dtype: _word(replace(report, checks=tuple(c for c in report.checks if c.dtype == dtype)))
+        for dtype in dict.fromkeys(c.dtype for c in report.checks if c.dtype != NO_DTYPE)
+    }
+    for dtype, word in words.items():
+        found.setdefault(word, []).append(dtype)
+    right = found.get(_RIGHT, [])
+    failing = [dtype for dtype, word in words.items() if word not in {_RIGHT, _UNCHECKED}]
+    unasked = [dtype for dtype in right if failing and not _was_asked(dtype, failing, report)]
+    if unasked:
+        found[_RIGHT] = [dtype for dtype in right if dtype not in unasked]
+    order = sorted((word for word in found if found[word]), key=lambda word: word != _RIGHT)
+    parts = [f"{word} in {_names(found[word])}" for word in order]
+    parts += [f"what fails there was not asked in {_names(unasked)}"] if unasked else []
+    return "; ".join(parts) if parts[1:] else ""
+
+
+_RIGHT, _UNCHECKED = "right", "not checked"  # of a dtype
+
+
+def _names(dtypes: Sequence[str]) -> str:
+    return ", ".join(map(one_line, dtypes))
+
+
+def _word(alone: Report) -> str:
+    """What is reported of one dtype, given its checks alone."""
+    failing = tuple(c for c in alone.checks if not is_right(c, alone))
+    if alone.verdict == Verdict.UNSUPPORTED:
+        return _UNCHECKED
+    return _RIGHT if alone.is_right else replace(alone, checks=failing).verdict.value
+
+
+def _was_asked(dtype: str, failing: Sequence[str], report: Report) -> bool:
+    """Whether each fault that shows in others was looked for in this dtype: in one of its rows."""
+    bad = {c.name for c in report.checks if c.dtype in failing and not is_right(c, report)}
+    there = (c for c in report.checks if c.dtype == dtype and c.verdict != Verdict.UNSUPPORTED)
+    asked = {check.name for check in there}
+    faults = [
+        bad & {row for finding in group.findings for row in rows_of(finding)}
+        for group in groups(report.findings)
+    ]
+    alone = bad - {row for rows in faults for row in rows}  # failing rows without a finding
+    return all(rows & asked for rows in (*filter(None, faults), *({name} for name in alone)))
 
 
 def asked(report: Report) -> tuple[str, ...]:
@@ -286,8 +325,8 @@ def remarks(report: Report) -> Iterator[str]:
     if report.was_cut:
         cut = "The interrupt" if report.interrupted else "The clock"
         yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
-    if report.refused or report.silent:
-        yield _account(report)
+    if report.refused or report.silent or report.partly:
+        yield account(report)
     if report.coverage is not None and report.verdict != Verdict.UNSUPPORTED:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
@@ -298,30 +337,6 @@ def remarks(report: Report) -> Iterator[str]:
         yield f"Expected to fail, and passed; take it out of the file: {one_line(row)}"
     for name in report.stale:
         yield f"The known defect {one_line(name)} should have shown and did not: is it mended?"
-
-
-def _account(report: Report) -> str:
-    """What became of the cases that were judged, so that the numbers add up."""
-    raises = "raises" if report.raising == 1 else "raise"
-    parts = [
-        f"{report.answered:,} have a verdict",
-        *_refused_cases(report),
-        *([f"{report.raising:,} only {raises}, as told above"] if report.raising else []),
-        *([f"{report.silent:,} have sizes that leave nothing to check"] if report.silent else []),
-    ]
-    *first, last = parts
-    return f"Of {counted(report.judged, 'case')} put to it {', '.join(first)} and {last}."
-
-
-def _refused_cases(report: Report) -> Iterator[str]:
-    """How many were refused, and how many of them in what nobody promises."""
-    refused, unpromised = report.refused - report.raising, report.unpromised
-    if not refused:
-        return
-    said = "in a spelling or mode that nobody promises"
-    beside = f", {said}" if unpromised == refused else f" ({unpromised:,} of them {said})"
-    was = "was" if refused == 1 else "were"
-    yield f"{refused:,} {was} refused{beside if unpromised else ''}"
 
 
 def provenance(report: Report) -> str:

@@ -20,7 +20,7 @@ class Footnote(Enum):
 
     BITS = (
         "a/b: effective bits / bits that the dtype should give; errors are taken relative to the "
-        "sum of the absolute products, so a may pass b."
+        "sum of the absolute products, so they may be smaller than the dtype's own (>)."
     )
     NORMWISE = (
         "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound "
@@ -212,9 +212,12 @@ def _listed(numbers: Sequence[int]) -> str:
 def _parts(check: CheckResult) -> list[_Part]:
     """What is in a cell beside the verdict."""
     if check.verdict == Verdict.ROUNDED and check.effective_bits is not None:
-        parts: list[_Part] = [(f"{check.effective_bits:.1f}", None)]
-        if check.expected_bits is not None:
-            parts.append((f"/{check.expected_bits:g}", Footnote.BITS))
+        bits, full = check.effective_bits, check.expected_bits
+        if full is None:
+            parts: list[_Part] = [(f"{bits:.1f}", None)]
+        else:  # more than the dtype has says nothing but that all of them are right
+            shown = f">{full:g}" if bits > full else f"{bits:.1f}"
+            parts = [(f"{shown}/{full:g}", Footnote.BITS)]
         if check.bound == "normwise":
             parts.append(("*", Footnote.NORMWISE))
         return parts

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from conv_reference.verification.model.result import Finding, Report
-from conv_reference.verification.report._refused import unsupported
+from conv_reference.verification.report._refused import not_put, unsupported
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
@@ -79,12 +79,15 @@ def _lines(report: Report, view: View) -> Iterator[str]:
         yield from _table(checks)
         yield ""
     yield from _findings(report.findings)
-    reasons = unsupported(report)
-    if reasons:
-        yield "unsupported, so neither right nor wrong:"
-        for reason, names in reasons:
-            yield from _wrapped(f"{names}: {reason}", "  ")
-        yield ""
+    for title, reasons in (
+        ("unsupported, so neither right nor wrong:", unsupported(report)),
+        ("not asked, for it cannot be:", not_put(report)),
+    ):
+        if reasons:
+            yield title
+            for reason, names in reasons:
+                yield from _wrapped(f"{names}: {reason}", "  ")
+            yield ""
     for remark in (*checks.footnotes, *remarks(report)):
         yield from _wrapped(remark)
     yield from _wrapped(provenance(report))

@@ -173,10 +173,10 @@ def _unlearned(found: _Learned, passed: PassedOn) -> Iterator[Note]:
     """What the clock did not let be learned before the first case."""
     limits = found.limits
     left = (
-        ("what it refuses, on", limits.tried, limits.missed, " small cases"),
-        ("which of torch's known defects it passes on, of", passed.watched, passed.missed, ""),
+        ("what it refuses, on {} small cases", limits.tried, limits.missed),
+        ("whether it passes on {} known defects of torch's", passed.watched, passed.missed),
     )
-    said = [f"{what} {no:,} of {yes + no:,}{of}" for what, yes, no, of in left if no]
+    said = [what.format(f"{no:,} of {yes + no:,}") for what, yes, no in left if no]
     if said:
         seconds = f"{found.wanted.start_limit or 0.0:g} s"
         text = f"not learned in the {seconds} for that: {'; '.join(said)}"

@@ -32,6 +32,7 @@ from conv_reference.verification.model.judgement import Crash, Failure, Judgemen
 from conv_reference.verification.model.notes import Note, NoteKind, Unjudged
 from conv_reference.verification.model.result import (
     FAILURES,
+    FORWARD_ONLY,
     CheckResult,
     Coverage,
     Report,
@@ -152,6 +153,7 @@ class Run:
             stale=self._stale(outcome, gathered, tally, rows),
             unjudged=done.unjudged,
             refused=len(tally.refused),
+            partly=tally.partly,
             unpromised=tally.unpromised,
             raising=len(tally.raising),
             silent=done.silent(rows),
@@ -394,5 +396,5 @@ def _unsupported(target: Target, check: Check, row: Row) -> str | None:
     """Why a row cannot be checked: its check cannot, or it is a gradient's, and there is none."""
     reason = check.unsupported(target) or unseen(target, row)
     if reason is None and row.quantity in GRADIENTS:
-        return lacking(target, ("vjp",))
+        return FORWARD_ONLY if target.forward_only else lacking(target, ("vjp",))
     return reason

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from made_reports import (
@@ -19,13 +18,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.model.result import (
     AS_FOUND,
-    CheckResult,
     Coverage,
     Report,
     Verdict,
 )
 from conv_reference.verification.report import text
-from conv_reference.verification.report._refused import unsupported
 from conv_reference.verification.report.printed import PrintedReport
 from conv_reference.verification.report.view import View
 
@@ -46,7 +43,7 @@ def test_the_last_line_says_what_was_not_judged() -> None:
     cut = replace(RIGHT, checks=checks, planned=20_000, refused=300, unjudged=UNJUDGED.unjudged[:1])
     last = text.render(cut, View(status=2)).splitlines()[-1]
 
-    assert ", on 11,000 cases of 20,000 planned, with 300 more refused as unsupported" in last
+    assert ", on 11,000 cases of 20,000 planned, with 300 more unsupported" in last
     assert "; 1 check not judged, for it raises there; the engine itself failed on 1 more" in last
     assert last.endswith("; exit status 2")
 
@@ -134,46 +131,11 @@ def test_the_miss_bound_comes_with_its_assumption() -> None:
     assert "if the implementation computes a multilinear map, too." in shown
 
 
-def test_what_several_rows_and_dtypes_were_refused_for_is_one_line() -> None:
-    said: dict[str, Any] = {"unsupported": 3, "reason": "raises as it does without the transform"}
-    refused = [row(name, dtype, cases=5, **said) for name in ("jvp", "vmap") for dtype in BOTH]
-    refused += [row("jacrev", "float32", cases=1, **said), row("jacrev", "float64", cases=4)]
-    lines = text.render(replace(RIGHT, checks=tuple(refused)))
-    assert " ".join(lines.split()).count("raises as it does without the transform") == 1
-    assert (
-        "jvp (6 of 16 cases), vmap (6 of 16 cases), jacrev (3 of 4 cases in float32): "
-        "raises as it does without the transform"
-    ) in " ".join(lines.split())
-
-
-def test_a_dtype_that_is_refused_as_a_whole_is_one_line_and_no_column() -> None:
-    refused: dict[str, Any] = {
-        "verdict": Verdict.UNSUPPORTED,
-        "reason": "NotImplementedError: no bfloat16",
-    }
-    rows = [row(name, "float32") for name in ("forward", "grad_input", "vmap")]
-    rows += [row(name, "bfloat16", **refused) for name in ("forward", "vmap")]
-    # A row that has a reason of its own to be refused does not make a list of the others.
-    words: dict[str, Any] = {"verdict": Verdict.UNSUPPORTED, "reason": "padding takes no words"}
-    rows += [row("padding_words", dtype, **words) for dtype in ("float32", "bfloat16")]
-    shown = text.render(replace(RIGHT, checks=tuple(rows)))
-    assert [line.split() for line in shown.splitlines()][2:4] == [
-        ["check", "float32", "cases"],
-        ["all", "3", "checks", "exact", "≤2e-07"],
-    ]
-    assert "\n  bfloat16: NotImplementedError: no bfloat16\n" in shown
-    assert "\n  padding_words: padding takes no words\n" in shown
-    assert "right in float32; not checked in bfloat16" in shown
-
-
-BOTH = ("float32", "float64")
-
-
 def test_what_a_row_was_refused_in_part_is_listed() -> None:
     part = row("forward", cases=63, unsupported=31, reason="NotImplementedError: groups > 1")
     lines = text.render(replace(RIGHT, checks=(part,))).splitlines()
 
-    assert lines[0].endswith("on 11,300 cases, some of them refused in part as unsupported")
+    assert lines[0].endswith("on 11,300 cases, some of them unsupported in part")
     assert "  forward (31 of 94 cases): NotImplementedError: groups > 1" in lines
     assert "       63" in lines[3]
     raising = replace(part, reason=AS_FOUND)
@@ -252,10 +214,6 @@ def test_a_green_without_gradients_says_so_first_and_last() -> None:
     assert "for it refuses them" not in text.render(replace(RIGHT, checks=one))
 
 
-def test_what_is_unsupported_in_one_dtype_names_it() -> None:
-    assert "  jvp (float64): it has no jvp rule\n" in text.render(FAULTY)
-
-
 def test_what_the_budget_cut_is_said() -> None:
     assert "The clock cut the run: 9,000 of 11,300 cases were judged." in text.render(FAULTY)
     assert "cut the run" not in text.render(RIGHT)
@@ -263,19 +221,49 @@ def test_what_the_budget_cut_is_said() -> None:
 
 def test_it_is_said_what_became_of_each_case() -> None:
     """Those that have a verdict, were refused, or left nothing to check are those put to it."""
-    report = replace(RIGHT, refused=310, unpromised=40, raising=10, silent=990)
+    report = replace(RIGHT, refused=310, unpromised=40, raising=10, silent=990, partly=7)
     said = " ".join(text.render(report).split())
-    assert "on 10,000 cases, with 260 more refused as unsupported" in said
+    assert "on 10,000 cases, with 260 more unsupported" in said
     assert (
-        "Of 11,300 cases put to it 10,000 have a verdict, 300 were refused (40 of them in a "
-        "spelling or mode that nobody promises), 10 only raise, as told above and 990 have "
-        "sizes that leave nothing to check."
+        "Of 11,300 cases put to it 10,000 have a verdict, 310 are unsupported (10 only raise, 40 "
+        "ask for an optional feature) and 990 left their checks nothing to compare; of those with "
+        "a verdict 7 parts are unsupported."
     ) in said
     alone = " ".join(text.render(replace(RIGHT, refused=300)).split())
-    assert "Of 11,300 cases put to it 11,000 have a verdict and 300 were refused." in alone
-    one = " ".join(text.render(replace(RIGHT, refused=1, unpromised=1)).split())
-    assert "and 1 was refused, in a spelling or mode that nobody promises." in one
+    assert "Of 11,300 cases put to it 11,000 have a verdict and 300 are unsupported." in alone
+    one = replace(RIGHT, planned=4, judged=4, refused=2, unpromised=1, raising=1, silent=1)
+    assert (
+        "Of 4 cases put to it 1 has a verdict, 2 are unsupported (1 only raises, 1 asks for an "
+        "optional feature) and 1 left its check nothing to compare."
+    ) in " ".join(text.render(one).split())
     assert "put to it" not in text.render(RIGHT)
+
+
+def test_a_dtype_is_right_beside_one_that_fails_where_the_same_was_asked_in_it() -> None:
+    """Of a case that one dtype had alone nothing is known in the others."""
+    raised = row("empty_batch", "float32", Verdict.RAISED)
+    checks = (row("forward"), row("forward", "float64"), row("forward", "float16"), raised)
+    (last,) = text.render(replace(RIGHT, checks=checks)).splitlines()[-1:]
+    assert last.endswith(": raised in float32; what fails there was not asked in float64, float16")
+    asked = replace(RIGHT, checks=(*checks, row("empty_batch", "float64")))
+    (last,) = text.render(asked).splitlines()[-1:]
+    assert last.endswith(
+        ": right in float64; raised in float32; what fails there was not asked in float16"
+    )
+    # One fault in two rows is looked for where either was put.
+    fault = finding(check="forward", also=("empty_batch",), follows=False)
+    both = (row("forward", "float64"), row("forward", "float32", Verdict.WRONG), raised)
+    (last,) = text.render(replace(RIGHT, checks=both, findings=(fault,))).splitlines()[-1:]
+    assert last.endswith(": right in float64; wrong in float32")
+
+
+def test_bits_beyond_those_of_the_dtype_are_no_number_of_their_own() -> None:
+    bits = {"effective_bits": 23.0, "expected_bits": 8.0, "bound": "normwise"}
+    shown = text.render(
+        replace(RIGHT, checks=(row("forward", "bfloat16", Verdict.ROUNDED, **bits),))
+    )
+    assert "rounded >8/8*" in shown
+    assert "may be smaller than the dtype's own (>)" in shown
 
 
 def test_an_interrupt_is_said() -> None:
@@ -340,58 +328,3 @@ def test_findings_alone() -> None:
 
     assert shown.startswith("WRONG: dX[0,0,1,1] in float32 on n1 c1 h2 w2")
     assert "conv-reference verify my_kernels:conv2d" in shown
-
-
-def test_reasons_that_differ_in_sizes_alone_are_said_once() -> None:
-    refused = [
-        CheckResult(name, "float32", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
-        for name, reason in (
-            ("vmap", "raises RuntimeError: shape '[2, 3]' is invalid (at a.py:17)"),
-            ("jvp", "raises RuntimeError: shape '[1, 4, 5]' is invalid (at a.py:17)"),
-            ("jacrev", "raises RuntimeError: shape '[1, 4, 5]' is invalid (at a.py:18)"),
-        )
-    ]
-    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *refused)))
-    assert found[-2:] == (
-        (refused[0].reason, "vmap (float32), jvp (float32)"),
-        (refused[2].reason, "jacrev (float32)"),
-    )
-
-
-def test_reasons_of_a_part_that_differ_in_sizes_alone_are_said_once() -> None:
-    parts = [
-        row("vmap", dtype, cases=3, unsupported=1, reason=f"raises: shape '[{size}]' is invalid")
-        for dtype, size in (("float32", "2, 3"), ("float64", "4"))
-    ]
-    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *parts)))
-    assert found[-1] == (parts[0].reason, "vmap (2 of 8 cases)")
-
-
-def test_reasons_that_differ_in_the_dtype_are_said_once_and_whole_and_part_add_up() -> None:
-    said = "ValueError: a kernel of {} of torch.{} at conv.py:9 (BFloat16)"
-    parts = [
-        row("vmap", "float32", cases=3, unsupported=1, reason=said.format("1, 3", "float32")),
-        row(
-            "vmap",
-            "float64",
-            UNSUPPORTED,
-            cases=0,
-            unsupported=2,
-            reason=said.format(2, "bfloat16"),
-        ),
-        row("jvp", "float32", cases=1, unsupported=1, reason=said.format(5, "int8")),
-        row("jacfwd", "float32", cases=1, unsupported=1, reason=said.format(5, "int8")[:-12]),
-    ]
-    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, *parts)))
-    assert found[-2:] == (
-        (parts[0].reason, "vmap (3 of 6 cases), jvp (1 of 2 cases in float32)"),
-        (parts[3].reason, "jacfwd (1 of 2 cases in float32)"),
-    )
-
-
-def test_of_many_checks_that_are_refused_in_part_the_first_are_named() -> None:
-    parts = [row(f"check_{n}", cases=3, unsupported=1, reason="no groups") for n in range(9)]
-    ((_, names),) = unsupported(replace(RIGHT, checks=tuple(parts)))
-    assert names.endswith("check_5 (1 of 4 cases), 3 further checks (3 of 12 cases)")
-    ((_, names),) = unsupported(replace(RIGHT, checks=tuple(parts[:7])))
-    assert names.endswith("check_5 (1 of 4 cases), check_6 (1 of 4 cases)")

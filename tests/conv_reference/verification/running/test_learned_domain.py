@@ -183,7 +183,7 @@ def test_what_the_clock_did_not_let_be_learned_is_said() -> None:
     (note,) = (note for note in report.notes if note.text.startswith("not learned"))
     assert re.fullmatch(
         r"not learned in the -1 s for that: what it refuses, on (\d+) of \1 small cases"
-        r"(; which of torch's known defects it passes on, of (\d+) of \3)?",
+        r"(; whether it passes on (\d+) of \3 known defects of torch's)?",
         note.text,
     )
 
