@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from _pytest.mark import ParameterSet
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from conv_reference.verification import load_target, verify
 from conv_reference.verification.model.result import Verdict
@@ -220,3 +222,33 @@ def test_who_is_forward_only_is_judged_by_its_y() -> None:
     said = "; gradients were not asked: it is forward only, so there is no gradient"
     assert first.endswith(said)
     assert last.endswith(said)
+
+
+def test_what_lies_between_is_not_laid_to_the_target() -> None:
+    """Numpy has no bfloat16, and a layer whose kernel is put in is not called by two threads."""
+    report = verify(load_target(f"{HERE}/arrays.py:correlate"), checks="forward", cases=4, seed=0)
+    assert report.refuses == ()
+    assert "not asked: bfloat16 (numpy has no bfloat16)" in map(str, report.notes)
+    alone = verify(
+        load_target(f"{HERE}/arrays.py:correlate"),
+        case="certificate bfloat16 n1 c1 h2 w2 o1 k1 s1 p0 d1 g1 grad= nobias",
+        seed=0,
+    )
+    assert {check.reason for check in alone.checks} >= {"not asked: numpy has no bfloat16"}
+
+
+def test_a_layer_whose_kernel_is_put_in_is_not_called_by_two_threads() -> None:
+    class Plain(nn.Module):
+        def __init__(self, cin: int, cout: int, size: int) -> None:
+            super().__init__()
+            self.K = nn.Parameter(torch.ones(cout, cin, size, size))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return conv2d(x, self.K)
+
+    report = verify(Plain, checks=["forward", "threads"], cases=8, dtypes="float32", seed=0)
+    (threads,) = (check for check in report.checks if check.name == "threads")
+    assert threads.verdict == Verdict.UNSUPPORTED
+    assert threads.dtype == "-"  # no case was put
+    assert "two threads would mix them up" in threads.reason
+    assert report.refused == 0

@@ -21,7 +21,7 @@ from conv_reference.verification.checks._calls import on
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.target.target import Call
+from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
@@ -35,6 +35,11 @@ _MOST_PRODUCTS = 4_000_000  # of a pass over them
 _LONG, _SHORT = 1.0, 0.05  # seconds that one may be expected to take, and may take
 
 
+def _one_at_a_time(target: Target) -> str | None:
+    said = "its kernel is put into it for the time of a call: two threads would mix them up"
+    return said if target.one_at_a_time else None
+
+
 @check(
     Row(
         "threads",
@@ -43,7 +48,7 @@ _LONG, _SHORT = 1.0, 0.05  # seconds that one may be expected to take, and may t
         "dW wrong on some calls of the multithreaded path (NNlib.jl#197)",
         of_torch=True,
     ),
-    traits=Traits(sample=Sample.FEW, parallel=True),
+    traits=Traits(sample=Sample.FEW, parallel=True, cannot=_one_at_a_time),
 )
 def threads(trial: Trial) -> Iterator[Judgement]:
     """One function, one layer, two threads with different inputs; then so with larger images."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
+from conv_reference.verification.model.errors import NotAsked
+
 ALIGNMENT = 64  # bytes: what vectors of AVX-512 are read by
 # Layouts of operands, as `Layout` has them; this room comes before that module's.
 LAYOUTS = (
@@ -47,7 +49,7 @@ def numpy_of(tensor: Tensor) -> Any:
     """A numpy array in the tensor's memory.
 
     Raises:
-        NotImplementedError: for bfloat16 where ml_dtypes, which has it, is not installed.
+        NotAsked: for bfloat16 where ml_dtypes, which has it, is not installed.
     """
     tensor = tensor.detach()
     if tensor.dtype != torch.bfloat16:
@@ -55,7 +57,7 @@ def numpy_of(tensor: Tensor) -> Any:
     try:
         bfloat16 = importlib.import_module("ml_dtypes").bfloat16
     except ImportError:
-        raise NotImplementedError("numpy has no bfloat16 without ml_dtypes") from None
+        raise NotAsked("numpy has no bfloat16 without ml_dtypes") from None
     return tensor.view(torch.int16).numpy().view(bfloat16)
 
 

@@ -11,6 +11,7 @@ import torch
 from conv_reference.verification.frameworks.contract import DTYPES, Framework, Function
 from conv_reference.verification.frameworks.convolving import Convolution
 from conv_reference.verification.frameworks.lifting import AdapterError, Some
+from conv_reference.verification.model.errors import NotAsked
 
 
 @runtime_checkable
@@ -68,7 +69,7 @@ class Recipe(Framework):
     def vjp(self, f: Function, primals: Any, cotangents: Any) -> Any:  # noqa: ARG002 (f holds them)
         """See ``Framework.vjp``; of the convolution alone."""
         if not isinstance(f, Some) or not isinstance(f.whole, Convolution):
-            raise NotImplementedError("forward and vjp give the first order alone")
+            raise NotAsked("forward and vjp give the first order alone")
         x, w, *b = f.primals
         with torch.enable_grad():  # off in a backward pass; a vjp may use autograd itself
             found = self.adapter.vjp(

@@ -8,12 +8,13 @@ from conv_reference.verification.report.plain import counted
 
 def account(report: Report) -> str:
     """What became of the cases that were judged, so that the numbers add up."""
-    have = "has a verdict" if report.answered == 1 else "have a verdict"
+    answered = f"{report.answered:,}" if report.answered else "none"
+    have = "have a verdict" if report.answered > 1 else "has a verdict"
     left = "left its check nothing to compare"
     if report.silent != 1:
         left = "left their checks nothing to compare"
     parts = [
-        f"{report.answered:,} {have}",
+        f"{answered} {have}",
         *([_without_verdict(report)] if report.refused else []),
         *([f"{report.silent:,} {left}"] if report.silent else []),
     ]

@@ -26,7 +26,7 @@ class Footnote(Enum):
         "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound "
         "of a direct algorithm."
     )
-    COUNT = "(n): of the checks of that line so many were asked in the dtype."
+    COUNT = "(n): how many of the checks on that line were asked in the dtype."
     MISS_BOUND = (
         "≤: the probability that a fault passes one geometry's balanced trial is at most this, if "
         "the implementation computes a multilinear map, too."

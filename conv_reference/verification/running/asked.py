@@ -114,7 +114,12 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
         report,
         refuses=found.limits.refuses,
         by_torch=(found.limits.by_torch, found.limits.answered),
-        notes=(*report.notes, *_unlearned(found, passed), *filter(None, (lost,))),
+        notes=(
+            *(Note(NoteKind.NOT_ASKED, f"not asked: {each}") for each in found.limits.unasked),
+            *report.notes,
+            *_unlearned(found, passed),
+            *filter(None, (lost,)),
+        ),
         strict=settings.strict,
     )
 

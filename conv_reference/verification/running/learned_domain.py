@@ -21,6 +21,7 @@ from conv_reference.verification.diagnosis.kinds import products
 from conv_reference.verification.execution import Settings, guarded
 from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
 from conv_reference.verification.model.domain import Domain
+from conv_reference.verification.model.errors import NotAsked
 from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.plan.possible import as_possible, in_reach
 from conv_reference.verification.running.progress import Counted, Progress
@@ -90,6 +91,7 @@ class Refused:
     """The message with which a target refused a case."""
 
     said: str  # "ValueError: groups are not supported"
+    unasked: bool = False  # whether it was not the target, but what lies between, that said so
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Limits:
     by_torch: int = 0  # of the cases that were answered, those in which torch convolved
     answered: int = 0
     dtypes: tuple[torch.dtype, ...] = ()  # those that it refuses whatever the sizes
+    unasked: tuple[str, ...] = ()  # "bfloat16 (numpy has no bfloat16)": what cannot be asked of it
     tried: int = 0  # small cases
     missed: int = 0  # of them that were not reached
 
@@ -151,6 +154,8 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
         except TargetRaised as raised:
             if is_refusal(trial, raised) or _is_of_glue(target, raised.error):
                 said = message_of(raised.error).strip().partition("\n")[0]
+                if issubclass(type(raised.error), NotAsked):
+                    return Refused(said, unasked=True)
                 return Refused(": ".join(filter(None, (type_name(raised.error), said))))
             return None
     return Answered(listener.made_all(case.geometry))
@@ -244,21 +249,31 @@ def learned(
         if _refuses_all(answers, dtype) and not any(c.dtype == dtype for c in asking.missed)
     ]
     reasons = {dtype: _first(answers, dtype) for dtype in whole}
-    alike = [[d for d in whole if reasons[d] == said] for said in dict.fromkeys(reasons.values())]
+    alike = {said: [d for d in whole if reasons[d] == said] for said in reasons.values()}
     dtypes_refused = [
-        _reported(
-            _EVERYTHING if len(those) == len(dtypes) else ", ".join(map(dtype_name, those)),
-            reasons[those[0]],
-        )
-        for those in alike
+        _reported(_EVERYTHING if len(those) == len(dtypes) else _names(those), reason.said)
+        for reason, those in alike.items()
+        if not reason.unasked
     ]
+    unasked = [_reported(_names(those), r.said) for r, those in alike.items() if r.unasked]
     limits = [] if dtypes[0] in whole else list(_limits(plain, open_))
     sizes_refused = [_reported(about, message) for about, _, message in limits]
     where = _together([left for _, left, _ in limits])
     refused = (*sizes_refused, *dtypes_refused)
     return Limits(
-        where, refused, sum(answered), len(answered), tuple(whole), len(came), len(asking.missed)
+        where,
+        refused,
+        sum(answered),
+        len(answered),
+        tuple(whole),
+        tuple(unasked),
+        len(came),
+        len(asking.missed),
     )
+
+
+def _names(dtypes: Iterable[torch.dtype]) -> str:
+    return ", ".join(map(dtype_name, dtypes))
 
 
 def _is_of_glue(target: Target, error: BaseException) -> bool:
@@ -279,8 +294,8 @@ def _refuses_all(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> 
     return bool(said) and all(said)
 
 
-def _first(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> str:
-    return next(r.said for case, r in answers.items() if case.dtype == dtype and r is not None)
+def _first(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> Refused:
+    return next(r for case, r in answers.items() if case.dtype == dtype and r is not None)
 
 
 def _limits(

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.verification.model.errors import NotAsked
+
 _MOST_READ = 4_000  # characters of an exception's text that are looked at
 _PLAIN = frozenset({Tensor, torch.nn.Parameter})
 _name_of_type = type.__dict__["__name__"].__get__
@@ -63,6 +65,11 @@ def _oddity(tensor: Tensor) -> str:
 def type_name(value: Any) -> str:
     """The name of its type, whatever the type claims to be."""
     return str(_name_of_type(type(value)))
+
+
+def kind_of(error: BaseException) -> str:
+    """What kind of exception a target threw; of what could not be asked of it, that."""
+    return "not asked" if issubclass(type(error), NotAsked) else type_name(error)
 
 
 def message_of(error: BaseException, most: int = _MOST_READ) -> str:

@@ -104,6 +104,7 @@ class Target:
     same_padding: bool = False  # whether its padding is a word: none, or that of SAME
     pads: str = ""  # one of OWN_PADDINGS, where it pads so whatever is requested
     forward_only: bool = False  # whether no gradient is requested of it
+    one_at_a_time: bool = False  # whether two threads may not call it: its kernel is put into it
     over_arrays: bool = False  # whether torch's graph is the adapter's: of arrays, or by hand
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
     signature: str = ""  # of the implementation, as a person reads it; empty where it has none

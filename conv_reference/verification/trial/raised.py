@@ -13,7 +13,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.model.judgement import Judgement, Quantity, Thrown
 from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.model.result import Verdict
-from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.target.answers import kind_of, message_of
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.refusals import is_unsupported
 from conv_reference.verification.trial.agreement import not_judged
@@ -97,7 +97,7 @@ def _raised_plainly(trial: Trial, operands: Operands | None) -> Thrown | None:
 
 def thrown_of(raised: TargetRaised) -> Thrown:
     """What was thrown and where, by which the same is known again elsewhere."""
-    kind = type_name(raised.error)
+    kind = kind_of(raised.error)
     said = f"{kind}: {message_of(raised.error)}"
     message = textwrap.shorten(said, MOST_SHOWN, placeholder=" …")
     return Thrown(kind, message.removeprefix(f"{kind}:").lstrip(), _place(raised.error))

@@ -13,6 +13,7 @@ from torch import Tensor
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D, OPTIONS
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import NotAsked
 from conv_reference.verification.target.option_names import LABEL
 from conv_reference.verification.target.padding_modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
@@ -59,6 +60,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         holds_kernel=own.is_layer,
         fixed=form.fixed if own.fixed is None else dict(own.fixed(form.weight) or {}),
         over_arrays=own.over_arrays,
+        one_at_a_time=own.is_layer and not own.over_arrays and own.fixed is None,
         padding_modes=modes_of(own.names, CONV2D),
         forward_only=own.over_arrays and not own.has_backward,
         assumed={o: v for o, v in own.assumed.items() if not (own.pads and o == "padding")},
@@ -85,7 +87,7 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
     def function(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
         if own.only is not None and X.dtype not in own.only:
             alone = ", ".join(str(dtype).removeprefix("torch.") for dtype in own.only)
-            raise NotImplementedError(f"it computes in {alone} whatever it is given")
+            raise NotAsked(f"it computes in {alone} whatever it is given")
         return returned(first_tensor(call(X, K, b)), form)
 
     G = operands.grad_output if form.has_channels else operands.grad_output[:, 0]

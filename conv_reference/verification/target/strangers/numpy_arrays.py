@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from conv_reference.verification.model.errors import NotAsked
 from conv_reference.verification.target.strangers.stranger import Bound
 
 
@@ -105,7 +106,7 @@ class Lifted(torch.autograd.Function):
     def backward(ctx: Any, G: Tensor) -> Any:
         """Whatever the target says of the three, in whatever shape."""
         if ctx.passed.backward is None:
-            raise NotImplementedError("no cache came with Y that its backward pass could take")
+            raise NotAsked("no cache came with Y that its backward pass could take")
         found = ctx.passed.backward(G)
         return *found, *[None] * (4 - len(found))
 
@@ -159,10 +160,10 @@ def array(value: Tensor) -> Any:
     """The tensor's memory as an array.
 
     Raises:
-        NotImplementedError: for what numpy does not have.
+        NotAsked: for what numpy does not have.
     """
     if value.dtype == torch.bfloat16:
-        raise NotImplementedError("numpy has no bfloat16")
+        raise NotAsked("numpy has no bfloat16")
     found = value.detach().cpu().numpy()
     return found if _listener is None else found.view(_Heard)
 

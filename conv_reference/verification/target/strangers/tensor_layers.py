@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.errors import NotAsked, TargetError
 from conv_reference.verification.target.layer_calls import NO_PARAMETER, drawn_alike
 from conv_reference.verification.target.option_names import NAMES
 from conv_reference.verification.target.strangers.constructors import constructed
@@ -38,7 +38,7 @@ def tensor_layer(layer: type[nn.Module]) -> Stranger:
         def call(X: Tensor, K: Tensor, b: Tensor | None) -> Any:
             # Its kernel is replaced for the time of a call: two at once would mix them up.
             if threading.get_ident() != owner:
-                raise NotImplementedError("a layer found by trial takes one call at a time")
+                raise NotAsked("a layer found by trial takes one call at a time")
             convert_again(made, X)
             replaced = {kernel[0]: as_shaped(K, _shape_for(kernel[1], K))}
             if bias is not None and b is not None:

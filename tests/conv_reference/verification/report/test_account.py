@@ -16,7 +16,7 @@ from conv_reference.verification import Report, verify
 
 _CASES = re.compile(r"([\d,]+) (?:of [\d,]+ )?cases?\b")
 _ACCOUNT = re.compile(
-    r"Of ([\d,]+) cases put to it ([\d,]+) ha(?:ve|s) a verdict"
+    r"Of ([\d,]+) cases put to it ([\d,]+|none) ha(?:ve|s) a verdict"
     r"(?:(?:,| and) ([\d,]+) (?:is|are) unsupported[^;]*?)?"
     r"(?: and ([\d,]+) left (?:its check|their checks) nothing to compare)?"
     r"(?:; of those with a verdict ([\d,]+) parts? (?:is|are) unsupported)?\."
@@ -89,4 +89,4 @@ def _numbers(report: Report) -> tuple[list[int], list[int]]:
 
 
 def _int(digits: str | None) -> int:
-    return int((digits or "0").replace(",", ""))
+    return 0 if digits in {None, "none"} else int(digits.replace(",", ""))

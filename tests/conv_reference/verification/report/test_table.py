@@ -55,7 +55,9 @@ def test_what_is_exact_in_one_dtype_alone_is_not_said_to_be_in_another() -> None
     (name, cells, _) = folded.rows[-1]
     shown = dict(zip(folded.dtypes, map(str, cells), strict=True))
     assert (name, shown) == ("all 4 checks", {"float64": "exact", "float32": "exact (1)"})
-    assert "(n): of the checks of that line so many were asked in the dtype." in text.render(report)
+    assert "(n): how many of the checks on that line were asked in the dtype." in text.render(
+        report
+    )
 
 
 def test_of_what_fails_by_others_the_worst_is_shown_and_what_is_exact_is_not_left_out() -> None:
