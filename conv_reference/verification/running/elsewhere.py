@@ -57,6 +57,12 @@ def put_elsewhere(spared: Spared, backend: Backend | None, settings: Settings) -
     return Elsewhere(tuple(results.items()), tuple(_notes(spared, results)))
 
 
+def put_there(spared: Spared) -> list[Case]:
+    """The cases that are put where they do not crash, as far as there is such a place."""
+    levels = {defect.harmless_at for defect, _ in spared} - {""}
+    return [*dict.fromkeys(case for level in levels for case in _of(spared, level))]
+
+
 def _of(spared: Spared, level: str) -> list[Case]:
     """Some of those whose defect does not crash at the level."""
     named = dict.fromkeys(defect for defect, _ in spared if defect.harmless_at == level)

@@ -80,6 +80,7 @@ def judged(
     progress: Progress,
     on_result: OnResult = lambda *_: None,
     kept: Kept | None = None,
+    elsewhere: int = 0,
 ) -> Judged:
     """Put the cases of a plan to its target, round after round.
 
@@ -92,6 +93,7 @@ def judged(
         progress: what follows the run.
         on_result: called with each case and what came of it, as it comes.
         kept: the run in a store: what is there already is not run again.
+        elsewhere: how many further cases are put when these are judged, as is said at first.
     """
     clock = Clock(
         backend,
@@ -103,7 +105,7 @@ def judged(
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
-    progress(0, outcome.planned)
+    progress(0, outcome.planned + elsewhere)
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)

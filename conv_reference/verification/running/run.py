@@ -13,10 +13,9 @@ from typing import TypeVar
 
 import torch
 
-from conv_reference.quantities import GRADIENTS
 from conv_reference.verification.audit import audit
 from conv_reference.verification.audit.audit import Audit
-from conv_reference.verification.checks import Check, Row, all_checks, lacking, unseen
+from conv_reference.verification.checks import Check, all_checks
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis, Gathered
@@ -32,8 +31,6 @@ from conv_reference.verification.model.judgement import Crash, Failure, Judgemen
 from conv_reference.verification.model.notes import Note, NoteKind, Unjudged
 from conv_reference.verification.model.result import (
     FAILURES,
-    FORWARD_ONLY,
-    CheckResult,
     Coverage,
     Report,
     Verdict,
@@ -43,7 +40,13 @@ from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import asked_checks, selected_rows
 from conv_reference.verification.reading.limited import Limits
 from conv_reference.verification.report.printed import PrintedReport
-from conv_reference.verification.running.elsewhere import Elsewhere, Spared, put_elsewhere
+from conv_reference.verification.running.cannot_be_asked import cannot_be_asked
+from conv_reference.verification.running.elsewhere import (
+    Elsewhere,
+    Spared,
+    put_elsewhere,
+    put_there,
+)
 from conv_reference.verification.running.first import First
 from conv_reference.verification.running.judging_cases import MOST_ALIKE, Judged, judged
 from conv_reference.verification.running.progress import Progress
@@ -104,6 +107,7 @@ class Run:
             progress=progress,
             on_result=First(progress, self._rows(chosen), (*self.defects, *self.torchs)),
             kept=self.kept,
+            elsewhere=len(put_there(spared)),
         )
         sweep = self._swept(progress)
         outcome.results += [] if sweep is None else sweep.results
@@ -122,7 +126,7 @@ class Run:
     def _report(self, done: _CarriedOut, require: Verdict, progress: Progress) -> Report:
         chosen, outcome, sweep = done.chosen, done.outcome, done.sweep
         checks = self._checks(chosen)
-        not_asked = _not_asked(self.target, checks)
+        not_asked = cannot_be_asked(self.target, checks)
         rows = self._rows(chosen) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
         gathered = self._findings(tally, done.after, progress, cut=outcome.is_cut)
@@ -379,22 +383,3 @@ def _coverage(chosen: Plan, tried: Sequence[Case], refused: Container[Case]) -> 
     if chosen.covering is None:
         return None
     return chosen.covering.coverage({case for case in tried if case not in refused})
-
-
-def _not_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
-    """The rows that the target cannot be put to, with the reason."""
-    return [
-        CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
-        for check in checks
-        if check.concerns(target)
-        for row in check.rows
-        if (reason := _unsupported(target, check, row)) is not None
-    ]
-
-
-def _unsupported(target: Target, check: Check, row: Row) -> str | None:
-    """Why a row cannot be checked: its check cannot, or it is a gradient's, and there is none."""
-    reason = check.unsupported(target) or unseen(target, row)
-    if reason is None and row.quantity in GRADIENTS:
-        return FORWARD_ONLY if target.forward_only else lacking(target, ("vjp",))
-    return reason

@@ -127,6 +127,7 @@ geometry = "n == 2"
 @pytest.mark.slow
 def test_in_a_run_what_is_wrong_there_alone_is_the_targets(tmp_path: Path) -> None:
     (path := tmp_path / "known.toml").write_text(REGISTRY.replace("direct:", "levels:"))
+    said: list[tuple[int, int]] = []
     report = verify(
         "levels:wrong_below",
         isolate=True,
@@ -136,7 +137,10 @@ def test_in_a_run_what_is_wrong_there_alone_is_the_targets(tmp_path: Path) -> No
         cases=40,
         known=path,
         seed=0,
+        progress=lambda done, planned: said.append((done, planned)),
     )
+    assert said[0] == (0, report.planned)  # those that are tried there among them
+    assert report.judged == report.planned
     found = {(finding.check, finding.quantity, finding.known) for finding in report.findings}
 
     assert ("forward", "Y", None) in found

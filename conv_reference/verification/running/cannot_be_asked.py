@@ -1,0 +1,29 @@
+"""The rows that a target cannot be put to, and why: no case of theirs is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conv_reference.quantities import GRADIENTS
+from conv_reference.verification.checks import Check, Row, lacking, unseen
+from conv_reference.verification.model.result import FORWARD_ONLY, CheckResult, Verdict
+from conv_reference.verification.target.target import Target
+
+
+def cannot_be_asked(target: Target, checks: Sequence[Check]) -> list[CheckResult]:
+    """The rows that the target cannot be put to, with the reason."""
+    return [
+        CheckResult(row.name, "-", Verdict.UNSUPPORTED, 0, None, None, reason=reason)
+        for check in checks
+        if check.concerns(target)
+        for row in check.rows
+        if (reason := _unsupported(target, check, row)) is not None
+    ]
+
+
+def _unsupported(target: Target, check: Check, row: Row) -> str | None:
+    """Why a row cannot be checked: its check cannot, or it is a gradient's, and there is none."""
+    reason = check.unsupported(target) or unseen(target, row)
+    if reason is None and row.quantity in GRADIENTS:
+        return FORWARD_ONLY if target.forward_only else lacking(target, ("vjp",))
+    return reason
