@@ -321,9 +321,30 @@ def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement
     (found,) = against_oracle(trial, "unbatched", {"Y": Y.detach().reshape(batched)}, said)
     if found.verdict == Verdict.WRONG:
         return not_judged("unbatched", said)
+    if not _is_taken_with_two_channels(trial):
+        only = "an image without a batch is not taken, but for one channel, which is read otherwise"
+        return not_judged("unbatched", only)
     wanted = tuple(batched[1:])
     explanation = f"an image without a batch: should be of shape {wanted}, is of shape {shape}"
     return whole("unbatched", "Y", f"of shape {wanted}", f"of shape {shape}", explanation)
+
+
+def _is_taken_with_two_channels(trial: Trial) -> bool:
+    """Whether an image of two channels is answered as well; True where there is no such case.
+
+    The one channel of (1, H, W) may be taken for a batch of one, or the image for columns, by who
+    takes no images at all; with two that raises.
+    """
+    two = trial.target.restrict_geometry(replace(trial.case.geometry, in_channels=2))
+    if trial.case.geometry.in_channels > 1 or two.in_channels != 2:
+        return True
+    call = replace(trial, case=replace(trial.case, geometry=two)).call(requires_grad="")
+    try:
+        with target_code("Y"):
+            Y = replace(call, X=call.X[0]).forward()
+    except TargetRaised:
+        return False
+    return isinstance(Y, Tensor) and Y.numel() == call.G.numel()
 
 
 def _square(trial: Trial) -> Trial | None:

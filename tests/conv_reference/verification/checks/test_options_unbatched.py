@@ -8,7 +8,7 @@ import pytest
 import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, unfold
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import verify
@@ -51,14 +51,31 @@ def test_an_image_that_is_answered_with_a_batch_is_not_judged() -> None:
 
 
 def test_an_image_that_loses_its_sizes_of_one_is_of_a_wrong_shape() -> None:
-    def squeezes(input: Tensor, weight: Tensor) -> Tensor:
-        Y = conv2d(input, weight)
-        return Y if input.dim() == 4 else Y.squeeze()
-
-    found = failures(squeezes, "unbatched float32 n2 c2 h4 w3 o3 k2x3")
+    found = failures(_squeezed, "unbatched float32 n2 c2 h4 w3 o3 k2x3")
     said = "an image without a batch: should be of shape (3, 3, 1), is of shape (3, 3)"
     assert found == {("unbatched", "Y"): said}
-    assert not failures(squeezes, "unbatched float32 n2 c2 h4 w4 o3 k2x3")
+    assert not failures(_squeezed, "unbatched float32 n2 c2 h4 w4 o3 k2x3")
+
+
+def test_who_takes_no_images_may_read_one_channel_for_a_batch() -> None:
+    """What a target is called for is not told by the sizes: with two channels it raises."""
+
+    def unfolded(input: Tensor, weight: Tensor) -> Tensor:
+        columns = unfold(input, weight.shape[2:]).view(len(input), weight[0].numel(), -1)
+        Y = weight.flatten(1) @ columns
+        height = input.shape[2] - weight.shape[2] + 1
+        return Y.view(len(input), len(weight), height, -1)
+
+    (judgement,) = judged(unfolded, "unbatched float32 n2 c1 h2 w3 o1 k2")
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation.endswith("not taken, but for one channel, which is read otherwise")
+    squeezed = "unbatched float32 n2 c1 h4 w3 o3 k2x3"  # who takes images is wrong for one, too
+    assert failures(_squeezed, squeezed)
+
+
+def _squeezed(input: Tensor, weight: Tensor) -> Tensor:
+    Y = conv2d(input, weight)
+    return Y if input.dim() == 4 else Y.squeeze()
 
 
 def test_an_image_that_means_something_else_is_not_judged() -> None:
@@ -101,5 +118,6 @@ def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
 
     assert row.optional
     assert row.unsupported
-    assert "refused" not in str(report).splitlines()[0]
-    assert "unbatched: an image without a batch is not taken" in str(report)
+    assert "unsupported" not in str(report).splitlines()[0]
+    cases = f"{row.unsupported} case{'s' if row.unsupported > 1 else ''}"
+    assert f"unbatched ({cases}): an image without a batch is not taken" in str(report)
