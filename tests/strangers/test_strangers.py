@@ -97,7 +97,7 @@ AT_ONCE = {
     "by_hand.py:UpsideDown.forward",
     *("functions.py:sides_exchanged", "functions.py:onnx_conv"),
     *("functions.py:conv2d_nhwc", "functions.py:im2col_strided", "functions.py:im2col_flat"),
-    *("arrays.py:Conv2d", "arrays.py:Overwritten", "layers.py:CachedConv", "layers.py:PaddedOnce"),
+    *("arrays.py:Conv2d", "arrays.py:Overwritten", "layers.py:CachedConv"),
 }
 
 

@@ -17,7 +17,13 @@ SIZES = "float32 n2 c2 h4 w5 o3 k3x2 p1 s2"
 
 @pytest.mark.untraced
 @pytest.mark.parametrize(
-    "implementation", [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1]
+    "implementation",
+    [
+        torch.nn.functional.conv2d,
+        pytest.param(torch.nn.Conv2d, marks=pytest.mark.slow),
+        functional.conv2d,
+        pytest.param(ConvLayer_1, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize(
     "check",

@@ -26,6 +26,7 @@ def test_all_pairs_are_met_where_all_cases_are(covering: Covering) -> None:
     assert covered.pairs == covered.possible_pairs > 0
 
 
+@pytest.mark.slow
 def test_a_dtype_of_hardly_any_integers_meets_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of its rows have room for sparse values alone, which leave nothing expanded."""
     monkeypatch.setitem(DTYPES, "float8_e5m2", torch.float8_e5m2)

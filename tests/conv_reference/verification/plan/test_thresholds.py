@@ -94,7 +94,7 @@ def test_no_padding_is_drawn_for_which_there_is_no_memory() -> None:
     assert any(65_536 in padding for g in drawn for padding in g.padding)
 
 
-@pytest.mark.untraced
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_circumstances")
 def test_integers_of_a_source_that_is_no_python_are_met_in_a_run(tmp_path: Path) -> None:
     source = tmp_path / "kernel.cu"

@@ -216,6 +216,7 @@ def test_who_refuses_nearly_everything_is_not_called_right() -> None:
     assert said in str(report).splitlines()[0]
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_the_midst_is_no_refusal() -> None:
     assert limits_of(inconsistent).refuses == ()
     report = verify(inconsistent, checks="certificate", dtypes="float64", cases=60, known=None)

@@ -118,6 +118,7 @@ def test_an_exception_whose_text_throws_is_told_by_its_kind(tmp_path: Path) -> N
         load_target(f"{file}:conv2d")
 
 
+@pytest.mark.slow
 def test_a_file_shadows_nothing_whatever_it_is_called(tmp_path: Path) -> None:
     """In processes of their own, forked from one: what is imported stays."""
     stems = ["html", "random", "jax", "json"]

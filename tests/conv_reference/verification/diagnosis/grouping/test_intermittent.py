@@ -64,7 +64,9 @@ class Fickle:
 
 
 @pytest.mark.parametrize(
-    "implementation", [Stale(), Remembers(), Fickle()], ids=lambda one: type(one).__name__
+    "implementation",
+    [Stale(), *(pytest.param(each, marks=pytest.mark.slow) for each in (Remembers(), Fickle()))],
+    ids=lambda one: type(one).__name__,
 )
 def test_what_is_wrong_now_and_then_is_one_finding(implementation: Any) -> None:
     checks = ["certificate", "additivity", "repetition"]
@@ -116,6 +118,7 @@ class KeepsZeros:
         return Y + kept if kept.shape == Y.shape else Y
 
 
+@pytest.mark.slow
 def test_a_transform_that_is_over_has_no_part_in_a_number_that_is_always_wrong() -> None:
     checks = ["certificate", "vmap"]
     report = verify(KeepsZeros(), dtypes=["float32"], checks=checks, cases=400, seed=3)

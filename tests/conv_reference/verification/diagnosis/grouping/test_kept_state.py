@@ -92,6 +92,7 @@ def failing(bench: Bench, texts: tuple[str, ...]) -> Groups:
     return groups
 
 
+@pytest.mark.slow
 def test_a_buffer_that_is_handed_out_again_is_one_fault_whatever_shows_it(tmp_path: Path) -> None:
     found = told(tmp_path, ONE_BUFFER.format(**PLAIN), CASES)
     rows = {name.split()[0] for name in found}

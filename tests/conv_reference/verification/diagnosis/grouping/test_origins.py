@@ -264,6 +264,7 @@ def test_what_is_not_adjoint_to_a_wrong_output_is_told_with_that() -> None:
     assert "adjointness" in group.following
 
 
+@pytest.mark.slow
 def test_two_reasons_to_fail_in_one_row_are_told_apart_by_quantity() -> None:
     """dX is cut at a corner, which its second order shows as well; dK's second order is lost."""
     report = verify(
