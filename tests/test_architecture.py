@@ -155,6 +155,7 @@ NAMING_CHECKS = {
     "diagnosis/explaining/mode_snippet.py",
     "diagnosis/grouping/faults.py",
     "diagnosis/grouping/follows.py",
+    "diagnosis/grouping/kept_state.py",
     "known/faces.py",
 }
 # Names of checks and rows that are words of torch's, of options or of other things as well.

@@ -36,6 +36,9 @@ from conv_reference.verification.trial.trial import (
 _MORE = 3  # samples of a larger batch
 _Call = Callable[[Call], Any]
 _Apart = tuple[str, Geometry, Geometry]  # the option in which they differ
+_Axes = tuple[int, ...]  # along which they do
+_EITHER: tuple[_Axes, ...] = ((0,), (1,))
+_BOTH: tuple[_Axes, ...] = ((0, 1),)
 _Other = Callable[[Trial], Trial | None]  # None where there is no such case
 
 
@@ -190,13 +193,16 @@ def _after_others(trial: Trial, said: str, *, graph: bool, wider: int) -> Iterat
     """One call after another with other options; see ``_after``."""
     height, width = trial.case.geometry.input_size
     geometry = replace(trial.case.geometry, input_size=(height, width + wider))
-    pair = _drawn(trial, _WITH_OTHER_OPTIONS[said](geometry), said)
+    apart = _WITH_OTHER_OPTIONS[said]
+    pair = _drawn(trial, apart(geometry, _EITHER), said)
+    if pair is None:  # as of options that are one integer for both axes
+        pair = _drawn(trial, apart(geometry, _BOTH), said)
     if pair is None:
         return
     own, other = pair
     with torch.set_grad_enabled(graph), suppress(TargetRaised):
         _answers(other.call(), graph=graph)
-    said += "" if graph else ", both without gradients"
+    said += f" ({other.case.geometry})" + ("" if graph else ", both without gradients")
     with torch.set_grad_enabled(graph), under(said):
         found = _answers(own.call(), graph=graph)
     for judgement in against_oracle(own, "options_before", found, said, missing=graph):
@@ -227,63 +233,72 @@ def _drawn(trial: Trial, pairs: Iterable[_Apart], said: str) -> tuple[Trial, Tri
     return None
 
 
-def _of_the_same_operands(geometry: Geometry) -> Iterator[_Apart]:
-    """X and K of the same shapes: one option of one axis is larger or smaller by 1."""
-    for axis in (0, 1):
-        for option, other in _with_another_option(geometry, axis):
+def _of_the_same_operands(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
+    """X and K of the same shapes: one option is larger or smaller by 1."""
+    for axes in which:
+        for option, other in _with_another_option(geometry, axes):
             yield option, geometry, other
 
 
-def _of_larger_images(geometry: Geometry) -> Iterator[_Apart]:
-    """What the padding is less of, the image is more of, on one axis."""
-    yield from _as_large_when_padded(geometry, (-1, -2))
+def _of_larger_images(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
+    """What the padding is less of, the image is more of."""
+    yield from _as_large_when_padded(geometry, which, (-1, -2))
 
 
-def _of_smaller_images(geometry: Geometry) -> Iterator[_Apart]:
-    """What the padding is more of, the image is less of, on one axis."""
-    yield from _as_large_when_padded(geometry, (1, 2))
+def _of_smaller_images(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
+    """What the padding is more of, the image is less of."""
+    yield from _as_large_when_padded(geometry, which, (1, 2))
 
 
-def _as_large_when_padded(geometry: Geometry, steps: Pair) -> Iterator[_Apart]:
-    for axis, by in product((0, 1), steps):
-        size = _at(geometry.input_size, axis, geometry.input_size[axis] - 2 * by)
-        padding = _padded(geometry, axis, by)
+def _as_large_when_padded(
+    geometry: Geometry, which: Iterable[_Axes], steps: Pair
+) -> Iterator[_Apart]:
+    for axes, by in product(which, steps):
+        size = _longer(geometry.input_size, axes, -2 * by)
+        padding = _padded(geometry, axes, by)
         for other in _if_possible(geometry, input_size=size, padding=padding):
             yield "padding", geometry, other
 
 
-def _of_the_same_outputs(geometry: Geometry) -> Iterator[_Apart]:
+def _of_the_same_outputs(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
     """X, K and Y of the same shapes: a stride's remainder takes up what one option adds."""
-    for axis, stride, longer in product((0, 1), _STRIDES, range(_MOST_LONGER)):
-        size = _at(geometry.input_size, axis, geometry.input_size[axis] + longer)
-        strides = _at(geometry.stride, axis, stride)
+    for axes, stride, longer in product(which, _STRIDES, range(_MOST_LONGER)):
+        size = _longer(geometry.input_size, axes, longer)
+        strides = _at(geometry.stride, axes, stride)
         for own in _if_possible(geometry, input_size=size, stride=strides):
-            for option, other in _with_another_option(own, axis):
+            for option, other in _with_another_option(own, axes):
                 if other.output_size == own.output_size:
                     yield option, own, other
 
 
-def _with_another_option(geometry: Geometry, axis: int) -> Iterator[tuple[str, Geometry]]:
-    """One option of an axis larger or smaller by 1, by its name."""
+def _with_another_option(geometry: Geometry, axes: _Axes) -> Iterator[tuple[str, Geometry]]:
+    """One option along these axes larger or smaller by 1, by its name."""
     for by in (1, -1):
         for name in ("stride", "dilation"):
             pair: Pair = getattr(geometry, name)
-            for other in _if_possible(geometry, **{name: _at(pair, axis, pair[axis] + by)}):
+            for other in _if_possible(geometry, **{name: _longer(pair, axes, by)}):
                 yield name, other
-        for other in _if_possible(geometry, padding=_padded(geometry, axis, by)):
+        for other in _if_possible(geometry, padding=_padded(geometry, axes, by)):
             yield "padding", other
 
 
-def _at(pair: Pair, axis: int, value: int) -> Pair:
-    return (value, pair[1]) if axis == 0 else (pair[0], value)
+def _at(pair: Pair, axes: _Axes, value: int) -> Pair:
+    height, width = (value if axis in axes else own for axis, own in enumerate(pair))
+    return height, width
 
 
-def _padded(geometry: Geometry, axis: int, by: int) -> tuple[Pair, Pair]:
-    """Its padding, with so many more elements at both sides of one axis."""
-    (top, bottom), (left, right) = geometry.padding
-    if axis == 0:
-        return (top + by, bottom + by), (left, right)
-    return (top, bottom), (left + by, right + by)
+def _longer(pair: Pair, axes: _Axes, by: int) -> Pair:
+    height, width = (own + by * (axis in axes) for axis, own in enumerate(pair))
+    return height, width
+
+
+def _padded(geometry: Geometry, axes: _Axes, by: int) -> tuple[Pair, Pair]:
+    """Its padding, with so many more elements at both sides of these axes."""
+    rows, columns = (
+        _longer(sides, (0, 1) if axis in axes else (), by)
+        for axis, sides in enumerate(geometry.padding)
+    )
+    return rows, columns
 
 
 def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
@@ -293,7 +308,7 @@ def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
 
 # That leave a remainder which takes up what an option adds, and how much longer an axis is for it.
 _STRIDES, _MOST_LONGER = (1, 3, 4), 3
-_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry], Iterator[_Apart]]] = {
+_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry, Iterable[_Axes]], Iterator[_Apart]]] = {
     "after a pass with other options on operands of these shapes": _of_the_same_operands,
     "after a pass of a larger image, with less padding as large": _of_larger_images,
     "after a pass of a smaller image, with more padding as large": _of_smaller_images,

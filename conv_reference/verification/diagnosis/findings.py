@@ -97,7 +97,8 @@ class Diagnosis:
         groups, more = with_wider(groups, dtypes, self.bench)
         shown = replace(self, bench=self.bench.within(_SHOWING), more=more)
         faults = faults_of(groups, shown.bench)
-        faults = filed_under_what_is_kept(faults, groups, self.bench.within(_MENDING))
+        mending = self.bench.within(_MENDING)
+        faults = filed_under_what_is_kept(faults, groups, mending, self.judged_in)
         faults = filed_by_what_mends(faults, groups, self.bench.within(_MENDING))
         found = _numbered_by_place(
             each

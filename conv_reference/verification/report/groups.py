@@ -216,7 +216,7 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
     thrown = finding.actual if finding.verdict == Verdict.RAISED else ""
     yield (*kind, "dtype", finding.check, finding.quantity, thrown, _place(finding))
     yield (*kind, "words", _place(finding), finding.explanation)  # compared whole, never read
-    if finding.cause:
+    if finding.cause and not finding.follows:  # else it carries that of its own fault
         yield (*kind, "cause", finding.cause)
 
 

@@ -35,6 +35,7 @@ def finding_of(
         _record(known, bench),
         *judgement.lines,
         "" if judgement.crash is None else judgement.crash.again,
+        _made(failure),
         _own_sizes(failure, bench),
         _where(failure),
         _assumed(failure, bench),
@@ -53,7 +54,7 @@ def finding_of(
         actual=judgement.actual,
         explanation="\n".join(filter(None, lines)),
         seen=next(filter(None, lines), ""),
-        of_numbers=_is_of_numbers(judgement),
+        of_numbers=_is_of_numbers(judgement) and not _made(failure),
         reproduce=_reproduce(
             case, judgement.check, bench, in_process=in_process, setting=judgement.setting
         ),
@@ -72,6 +73,14 @@ def _is_of_numbers(judgement: Judgement) -> bool:
         return False
     of_shape = judgement.of_another_kind or row_of(judgement).reported == Reported.SHAPE
     return judgement.of_numbers or of_shape
+
+
+def _made(failure: Failure) -> str:
+    """On which sizes it fails, where the check has made others of those that are shown."""
+    made, judgement = failure.judgement.case, failure.judgement
+    if made is None or judgement.crash is not None or made.geometry == failure.case.geometry:
+        return ""
+    return f"That call is on {made.geometry}, which the check makes of the case."
 
 
 def _own_sizes(failure: Failure, bench: Bench) -> str:

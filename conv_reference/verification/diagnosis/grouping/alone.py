@@ -7,18 +7,20 @@ dtype on one case, has other numbers on the next, and no gradient on a third.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.wording import whole_run
-from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
+from conv_reference.verification.diagnosis.grouping.kept_state import KEPT, loads_quickly
 from conv_reference.verification.diagnosis.kinds import row_of
-from conv_reference.verification.execution import judge_case
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Crash, Failure
-from conv_reference.verification.model.result import FOUND, Finding
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement
+from conv_reference.verification.model.result import FOUND, Finding, Verdict
+from conv_reference.verification.target.loading import loaded_anew
+from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.messages import Broken
 
 _MOST_ASKED = 24  # findings
@@ -50,31 +52,48 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
     right = set[str]()
     with closing(other) as fresh:
         cases = [Case.parse(finding.case) for finding in asked]
-        answers = fresh.run(judge_case, cases, bench.settings, deadline=bench.deadline)
+        answers = fresh.run(judge_by_itself, cases, bench.settings, deadline=bench.deadline)
         with bench.stop.asking(), closing(answers):
             for number, result in answers:
                 judged = () if isinstance(result, Crash | Broken) else result
                 if judged and not any(j.verdict in FOUND for j in judged):
                     right.add(asked[number].case)
-    one = _of_one_fault(asked, right)
-    if one:  # another process has another past: that it disagrees shows no more
-        one |= {finding.fault for finding in findings} - _repeatable(found)
-        one |= {finding.fault for finding in findings if finding.cause == KEPT}
+    apart = _of_one_fault(asked, right)
+    raised = _raised(findings)
+    ones: list[set[int]] = []
+    for one, may_join in ((apart - raised, _kept(findings) - raised), (apart & raised, raised)):
+        if one:  # another process has another past: that it disagrees shows no more
+            ones.append(one | (may_join & _kept(findings)))
+    if ones:
+        ones[0] |= {finding.fault for finding in findings} - _repeatable(found)
+    number_of = {fault: min(one) for one in ones for fault in one}
     told = [
         replace(
             _alone(failure, finding, bench) if finding.case in right else finding,
-            fault=min(one) if finding.fault in one else finding.fault,
+            fault=number_of.get(finding.fault, finding.fault),
         )
         for failure, finding in found
     ]
-    return _with_its_cause_first(told, one)
+    for one in ones:
+        told = _sorted(told, one, lambda finding: finding.cause != KEPT)
+    for fault in {finding.fault for finding in told if finding.case in right} - number_of.keys():
+        told = _sorted(told, {fault}, lambda finding: finding.case in right)
+    return told
 
 
-def _with_its_cause_first(findings: Sequence[Finding], one: Set[int]) -> list[Finding]:
-    """Of the fault that is made of several, what shows its cause in place of the first."""
-    places = [n for n, finding in enumerate(findings) if finding.fault in one]
-    those = sorted((findings[n] for n in places), key=lambda finding: finding.cause != KEPT)
-    moved = dict(zip(places, those, strict=True))
+def judge_by_itself(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
+    """The case put to a target of which no other was asked, where its module can be loaded anew."""
+    if target.importable and loads_quickly(target.name):
+        target = loaded_anew(target)
+    return judge_case(target, case, settings)
+
+
+def _sorted(
+    findings: Sequence[Finding], faults: Set[int], key: Callable[[Finding], bool]
+) -> list[Finding]:
+    """With the findings of these faults, where they stand, in another order among themselves."""
+    places = [n for n, finding in enumerate(findings) if finding.fault in faults]
+    moved = dict(zip(places, sorted((findings[n] for n in places), key=key), strict=True))
     return [moved.get(n, finding) for n, finding in enumerate(findings)]
 
 
@@ -92,6 +111,17 @@ def _of_one_fault(asked: Iterable[Finding], right: Set[str]) -> set[int]:
     """The faults of which nothing that was run shows again alone."""
     again = {finding.fault for finding in asked if finding.case not in right}
     return {finding.fault for finding in asked if finding.case in right} - again
+
+
+def _kept(findings: Iterable[Finding]) -> set[int]:
+    """The faults of what is kept from one call to the next."""
+    return {finding.fault for finding in findings if finding.cause == KEPT}
+
+
+def _raised(findings: Iterable[Finding]) -> set[int]:
+    """The faults that first of all raise: what is silently wrong is not known to be behind that."""
+    first = {finding.fault: finding for finding in reversed([*findings])}
+    return {fault for fault, finding in first.items() if finding.verdict == Verdict.RAISED}
 
 
 def _repeatable(found: Iterable[tuple[Failure, Finding]]) -> set[int]:

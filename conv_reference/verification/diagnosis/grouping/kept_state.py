@@ -9,9 +9,10 @@ fails there is a fault of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -26,9 +27,9 @@ from conv_reference.verification.diagnosis.kinds import Kind, few_of, kind_of, r
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import FOUND, Verdict
-from conv_reference.verification.target.loading import loaded_anew
+from conv_reference.verification.target.loading import load_anew, loaded_anew
 from conv_reference.verification.target.target import Call, Target
 
 KEPT = (
@@ -37,32 +38,145 @@ KEPT = (
 )
 _Question = tuple[Case, str]  # a case, and the row that fails on it
 _MOST_ASKED = 24  # faults
+_OPTIONS = "options_before"  # the row that asks of one state alone, by other options
+_IN_TURN = (_OPTIONS, "calls_before")  # rows of one call after another
 _TIMES = 4
 _ROUNDS = 2  # in which other calls come before a case that passes
 _FURTHER = 7  # calls of one function for which a module of their own is made beforehand
 _MOST_SECONDS = 0.02  # that loading may take: it is done for each call
 
 
-def filed_under_what_is_kept(faults: Sequence[Fault], groups: Groups, bench: Bench) -> list[Fault]:
+def filed_under_what_is_kept(
+    faults: Sequence[Fault], groups: Groups, bench: Bench, asked_rows: Collection[str] = ()
+) -> list[Fault]:
     """The faults; those that come out right where nothing is kept are one, in place of the first.
+
+    But for what raises by itself, which is one beside that, see ``_raises_by_itself``.
 
     Args:
         faults: in their order.
         groups: the failures of each kind; filled with one that shows by itself, where it takes one.
         bench: where the target has no module to load, or no time is left, nothing is run.
+        asked_rows: those of the run, of which others may be put to a failing case, too.
     """
     if not bench.target.importable or bench.target.offer is not None:
         return [*faults]
     asked = {n: _questions(fault.kinds[0], groups) for n, fault in enumerate(faults)}
     asked = {n: questions for n, questions in [*asked.items()][:_MOST_ASKED] if questions}
     answers = _answers({q: s for questions in asked.values() for q, s in questions.items()}, bench)
-    kept = [n for n, each in asked.items() if all(answers.get(q) is True for q in each)]
+    in_turn = [row for row in _IN_TURN if row in asked_rows]
+    kept = [
+        n
+        for n, each in asked.items()
+        if all(answers.get(q) is True for q in each)
+        or _shows_in_turn_alone(faults[n].kinds[0], [*each], groups, bench, in_turn)
+    ]
     if not kept:
         return [*faults]
-    shown = _shown_alone([faults[n] for n in kept], groups, bench) or faults[kept[0]].kinds
-    every = (kind for n in kept for kind in (*faults[n].kinds, *faults[n].following))
-    one = Fault([*shown], [kind for kind in every if kind not in shown], KEPT)
-    return [one if n == kept[0] else each for n, each in enumerate(faults) if n not in kept[1:]]
+    raised = [n for n in kept if _raises_by_itself(faults[n], groups, bench, in_turn)]
+    others = [n for n in kept if n not in raised]
+    ones = [
+        _as_one([faults[n] for n in those], groups, bench, in_turn) for those in (others, raised)
+    ]
+    return [
+        each
+        for n, fault in enumerate(faults)
+        for each in (filter(None, ones) if n == kept[0] else () if n in kept else [fault])
+    ]
+
+
+def _as_one(
+    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: Sequence[str]
+) -> Fault | None:
+    """The faults as one that states what it comes of; None of none."""
+    if not faults:
+        return None
+    shown = _shown_alone(faults, groups, bench, in_turn) or faults[0].kinds
+    every = (kind for fault in faults for kind in (*fault.kinds, *fault.following))
+    return Fault([*shown], [kind for kind in every if kind not in shown], KEPT)
+
+
+def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: Sequence[str]) -> bool:
+    """Whether a new process raises it, and not for what makes its numbers wrong.
+
+    A tensor that was made in inference mode, say, is kept beside others that are stale. What is
+    stale may raise, too: then calls with other options show both.
+    """
+    kind = fault.kinds[0]
+    if kind.verdict != Verdict.RAISED:
+        return False
+    questions = _by_itself(fault, groups, bench, in_turn)
+    alone = bench.ask(shown_at_once, questions, bench.settings)
+    raised_in = {row for (_, row), judged in alone.items() if kind.thrown in map(_thrown, judged)}
+    wrong_in = {
+        row
+        for (_, row), judged in alone.items()
+        if any(j.of_numbers and j.thrown is None for j in judged)
+    }
+    return bool(raised_in) and _OPTIONS not in raised_in & wrong_in
+
+
+def _shows_in_turn_alone(
+    kind: Kind, own: Sequence[_Question], groups: Groups, bench: Bench, in_turn: Sequence[str]
+) -> bool:
+    """Whether its cases come out right in a new process, and fail alike there after other calls.
+
+    What a process keeps by then may be neither what was behind the failure nor what is right, so
+    that running its cases on and on shows nothing.
+    """
+    if not in_turn or not loads_quickly(bench.target.name):
+        return False
+    if any(bench.ask(shown_at_once, own, bench.settings).values()):
+        return False
+    questions = _asked_in_turn(kind, groups, bench, in_turn)
+    alone = bench.ask(shown_at_once, questions, bench.settings)
+    alike = [q for q, judged in alone.items() if any(_is_like(j, kind) for j in judged)]
+    return any(bench.ask(comes_out_right_anew, alike, bench.settings).values())
+
+
+def _is_like(judgement: Judgement, kind: Kind) -> bool:
+    if kind.verdict == Verdict.RAISED:
+        return _thrown(judgement) == kind.thrown
+    return judgement.verdict == kind.verdict and judgement.of_numbers
+
+
+def _thrown(judgement: Judgement) -> Thrown | None:
+    return None if judgement.thrown is None else judgement.thrown.alike
+
+
+def _by_itself(
+    fault: Fault, groups: Groups, bench: Bench, in_turn: Sequence[str]
+) -> list[_Question]:
+    """What may show a fault in a process that does nothing else.
+
+    Its smallest failure in each row, and on a few of its cases the checks that call in sequence.
+    """
+    failures = groups[fault.kinds[0]].failures
+    smallest: dict[str, Failure] = {}
+    for failure in sorted(failures, key=size):
+        smallest.setdefault(failure.judgement.check, failure)
+    own = [
+        (failure.case, row)
+        for row, failure in smallest.items()
+        if all_rows()[row].repeatable and not failure.judgement.setting
+    ]
+    return [*own, *_asked_in_turn(fault.kinds[0], groups, bench, in_turn)]
+
+
+def _asked_in_turn(
+    kind: Kind, groups: Groups, bench: Bench, in_turn: Sequence[str]
+) -> list[_Question]:
+    """What these rows ask on a few cases of its failures."""
+    few = few_of(groups[kind].failures)
+    return [*filter(None, (_put_by(row, f.case, bench) for row in in_turn for f in few))]
+
+
+def _put_by(row: str, case: Case, bench: Bench) -> _Question | None:
+    """The question that a row puts to a case; None where the target or the row has none."""
+    check = check_of(row)
+    if check.has_own or check.real or check.unsupported(bench.target) is not None:
+        return None
+    return bench.recast(case, check.name), row
 
 
 def _questions(kind: Kind, groups: Groups) -> dict[_Question, str]:
@@ -87,34 +201,40 @@ def _answers(questions: dict[_Question, str], bench: Bench) -> dict[_Question, b
     return found
 
 
-def _shown_alone(faults: Sequence[Fault], groups: Groups, bench: Bench) -> list[Kind]:
+def _shown_alone(
+    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: Sequence[str]
+) -> list[Kind]:
     """A kind of failure that a process shows which does nothing else; none where none does.
 
     The certificate of a case shows what an earlier one left behind. So the rows that fail because
     of it are run, too, on the smallest case. A wrong number is understood the soonest.
     """
-    first = faults[0].kinds[0]
-    smallest = min(groups[first].failures, key=size)
-    owners = {row: check_of(row) for row in groups[first].also if all_rows()[row].repeatable}
-    asked = (_questions(fault.kinds[0], groups) for fault in faults)
-    own = [next(iter(each)) for each in asked if not any(each.values())]
-    further = [
-        (bench.recast(smallest.case, check.name), row)
-        for row, check in owners.items()
-        if not check.has_own and not check.real
-    ]
+    first = groups[faults[0].kinds[0]]
+    smallest = min(first.failures, key=size)
+    rows = (row for row in first.also if all_rows()[row].repeatable)
+    further = filter(None, (_put_by(row, smallest.case, bench) for row in rows))
+    own = (question for fault in faults for question in _by_itself(fault, groups, bench, in_turn))
     alone = bench.ask(shown_at_once, (*own, *further), bench.settings)
     failures = [Failure(case, j) for (case, _), judged in alone.items() for j in judged]
     failures = [failure for failure in failures if bench.known(failure) is None]
+    if faults[0].kinds[0].verdict == Verdict.RAISED:  # a wrong number is not what it shows
+        raised = {fault.kinds[0].thrown for fault in faults}
+        failures = [f for f in failures if _thrown(f.judgement) in raised - {None}]
     if not failures:
         return []
-    plainest = min(failures, key=lambda failure: not _is_of_a_number(failure.judgement))
+    plainest = min(failures, key=_obscurity)
     kind = kind_of(plainest)
     groups.setdefault(kind, Group()).failures.insert(0, plainest)
     return [
         kind,
         *(k for f in faults for k in f.kinds if k.in_any_dtype == kind.in_any_dtype and k != kind),
     ]
+
+
+def _obscurity(failure: Failure) -> tuple[bool, bool]:
+    """How hard it is to see in it what is kept: least where it says what was called before."""
+    judgement = failure.judgement
+    return not _is_of_a_number(judgement), judgement.check != _OPTIONS
 
 
 def _is_of_a_number(judgement: Judgement) -> bool:
@@ -155,14 +275,14 @@ def shown_at_once(target: Target, question: _Question, settings: Settings) -> tu
     return tuple(each for each in judged if each.check == row and each.verdict in FOUND)
 
 
+def comes_out_right_anew(target: Target, question: _Question, settings: Settings) -> bool:
+    """Whether the row passes on the case where the module is loaded for each call."""
+    return _passes(_forgetting(target), *question, settings)
+
+
 def is_of_what_is_kept(target: Target, question: _Question, settings: Settings) -> bool:
     """Whether the row fails on the case, and does not where the module is loaded for each call."""
-    try:
-        begun = time.thread_time()
-        loaded_anew(target)
-        if time.thread_time() - begun > _MOST_SECONDS:
-            return False
-    except TargetError:  # twice it cannot be loaded
+    if not loads_quickly(target.name):
         return False
     case, row = question
     other = _forgetting(target)
@@ -171,6 +291,16 @@ def is_of_what_is_kept(target: Target, question: _Question, settings: Settings) 
         _fails(target, case, row, settings) and _passes(other, case, row, settings)
         for _ in range(_TIMES)
     )
+
+
+@lru_cache(maxsize=16)
+def loads_quickly(name: str) -> bool:
+    """Whether the module of a target's name can be executed once more, and in a moment."""
+    begun = time.thread_time()
+    with suppress(TargetError):  # else it cannot be loaded twice
+        load_anew(name)
+        return time.thread_time() - begun <= _MOST_SECONDS
+    return False
 
 
 def _fails(target: Target, case: Case, row: str, settings: Settings) -> bool:

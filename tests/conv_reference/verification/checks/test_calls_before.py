@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,24 @@ def test_a_key_without_the_dilation_is_found() -> None:
 
     cases = (OPTIONS.replace("w5", f"w{width}") for width in range(5, 15))
     assert any(("options_before", "Y") in failures(convolve, case) for case in cases)
+
+
+def test_options_that_are_one_integer_for_both_axes_differ_on_both() -> None:
+    """No option of one axis can be another there, and nothing was asked."""
+    kept: dict[Any, Any] = {}
+
+    def convolve(
+        input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0
+    ) -> Tensor:
+        assert stride[0] == stride[1]
+        shapes = input.shape, weight.shape, padding
+        return conv2d(input, weight, bias, kept.setdefault(shapes, stride), padding)
+
+    target = replace(as_target(convolve), integers=frozenset({"stride", "padding"}))
+    settings, said = Settings(seed=1, device="cpu"), "after a pass with other options"
+    cases = (Case.parse(f"options_before float32 h{h} w9 k3x2 s2 p1 nobias") for h in range(7, 12))
+    judged = (each for case in cases for each in judge_case(target, case, settings))
+    assert any(said in each.explanation for each in judged if not each.is_exact)
 
 
 @pytest.mark.parametrize(("compiles", "kinds"), [(None, 4), ("shape", 1)])

@@ -39,6 +39,15 @@ def test_what_shows_otherwise_is_said_with_the_case() -> None:
     )
 
 
+def test_what_follows_brings_no_other_fault_along_by_the_cause_of_its_own() -> None:
+    """Two faults of what is kept say so alike: of one what raises is under what is wrong."""
+    stale = finding(fault=1, cause="It is kept.", geometry=SMALL)
+    raised = {"verdict": Verdict.RAISED, "cause": "It is kept.", "geometry": TINY}
+    under = finding(fault=1, follows=True, check="vmap", **raised)
+    other = finding(fault=2, check="calls_before", explanation="raised", **raised)
+    assert [len(group.findings) for group in groups([stale, under, other])] == [2, 1]
+
+
 def test_the_same_words_of_another_row_are_not_repeated() -> None:
     raised = {
         "fault": 1,

@@ -16,6 +16,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.domain import Domain
 from conv_reference.verification.model.judgement import NO_GRADIENT, Failure, Judgement
 from conv_reference.verification.model.result import Finding, Verdict
+from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.work.here import Here
@@ -50,6 +51,22 @@ def test_a_crash_is_placed_where_the_case_does_not_show_it(
     crash = Judgement("refusals", "Y", Verdict.CRASHED, explanation="killed by SIGSEGV", case=made)
     found = worded(Failure(case, crash), Settings(seed=1, device="cpu"))
     assert found.explanation.splitlines() == ["killed by SIGSEGV", *([said] if said else [])]
+
+
+def test_where_the_check_has_made_other_sizes_these_are_told_and_no_others_derived() -> None:
+    made = Case.parse("options_before float32 h2 w5 k2 s3")
+    judgement = Judgement("options_before", "Y", Verdict.WRONG, explanation="one is wrong")
+    settings = Settings(seed=1, device="cpu")
+    found = worded(Failure(CERTIFICATE, replace(judgement, case=made)), settings)
+    assert found.explanation.splitlines() == [
+        "one is wrong",
+        "That call is on n1 c1 h2 w5 o1 k2x2 s3 p0 d1 g1, which the check makes of the case.",
+    ]
+    assert not derivation(found)
+    same = replace(made, geometry=CERTIFICATE.geometry)
+    found = worded(Failure(CERTIFICATE, replace(judgement, case=same)), settings)
+    assert found.explanation == "one is wrong"
+    assert derivation(found)
 
 
 def test_the_command_repeats_what_the_run_was_asked_with() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +15,19 @@ from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.explain import Explanation
 from conv_reference.verification.diagnosis.explaining.wording import finding_of
-from conv_reference.verification.diagnosis.grouping.alone import ALONE, asked_alone
+from conv_reference.verification.diagnosis.grouping.alone import ALONE, asked_alone, judge_by_itself
 from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
 from conv_reference.verification.diagnosis.tally import crashed
-from conv_reference.verification.execution import Settings
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement, exact
 from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.work.suspects import ALONE_RIGHT
 
 WRONG = Judgement("forward", "Y", Verdict.WRONG)
+RAISED = Judgement("forward", "Y", Verdict.RAISED)
 TARGET = as_target(conv2d, name="torch.nn.functional:conv2d")
 
 
@@ -48,21 +51,26 @@ class Fresh:
         """Nothing was opened."""
 
 
-def found(bench: Bench, faults: Sequence[int]) -> list[tuple[Failure, Finding]]:
+def found(
+    bench: Bench, faults: Sequence[int], raised: Set[int] = frozenset()
+) -> list[tuple[Failure, Finding]]:
     """One of each fault, on an image of as many rows as it has findings before it, and one."""
     pairs = []
     for height, fault in enumerate(faults, start=1):
-        failure = Failure(Case.parse(f"certificate float64 h{height} w1 k1 nobias"), WRONG)
+        judgement = RAISED if fault in raised else WRONG
+        failure = Failure(Case.parse(f"certificate float64 h{height} w1 k1 nobias"), judgement)
         finding = finding_of(failure, Explanation(), bench, known="", in_process=False)
         pairs.append((failure, replace(finding, fault=fault)))
     return pairs
 
 
-def told(failing: set[int], faults: Sequence[int]) -> list[tuple[int, bool]]:
+def told(
+    failing: set[int], faults: Sequence[int], raised: Set[int] = frozenset()
+) -> list[tuple[int, bool]]:
     """Of each finding its fault, and whether it is said to come out right alone."""
     backend: Any = Fresh(failing)
     bench = Bench(TARGET, backend, Settings(seed=1, device="cpu"), (), (), math.inf)
-    findings = asked_alone(found(bench, faults), bench)
+    findings = asked_alone(found(bench, faults, raised), bench)
     return [(finding.fault, finding.cause == ALONE) for finding in findings]
 
 
@@ -71,8 +79,14 @@ def test_all_that_comes_out_right_alone_is_one_fault() -> None:
     assert told({1}, [1, 2, 3]) == [(1, False), (2, True), (2, True)]
 
 
+def test_what_raises_is_not_filed_under_what_is_silently_wrong_nor_that_under_it() -> None:
+    assert told(set(), [1, 2, 3, 4], raised={1, 4}) == [(1, True), (2, True), (2, True), (1, True)]
+    assert told(set(), [1, 2, 3], raised={2}) == [(1, True), (2, True), (1, True)]
+
+
 def test_a_fault_of_which_anything_shows_again_stays_its_own() -> None:
-    assert told({3}, [1, 2, 2, 3]) == [(1, True), (2, True), (2, False), (1, True)]
+    """And that comes first."""
+    assert told({3}, [1, 2, 2, 3]) == [(1, True), (2, False), (2, True), (1, True)]
     assert told({1, 2, 3}, [1, 2, 3]) == [(1, False), (2, False), (3, False)]
 
 
@@ -114,6 +128,40 @@ def test_every_fault_is_asked_before_further_findings_of_one() -> None:
     faults = [1] * 30 + [2, 3]
     assert [said for _, said in told(set(), faults)][-2:] == [True, True]
     assert told({31}, faults)[-2:] == [(2, False), (1, True)]
+
+
+@pytest.mark.parametrize(("raised", "faults"), [({2}, [1, 2]), ({1, 2}, [1, 1]), ({1}, [1, 2])])
+def test_of_what_is_kept_only_what_fails_alike_takes_it_in(
+    raised: set[int], faults: list[int]
+) -> None:
+    """A raise that shows by itself is not what makes other numbers wrong."""
+    backend: Any = Fresh({2})
+    bench = Bench(TARGET, backend, Settings(seed=1, device="cpu"), (), (), math.inf)
+    first, (failure, kept) = found(bench, [1, 2], raised)
+    findings = asked_alone([first, (failure, replace(kept, cause=KEPT))], bench)
+    assert [finding.fault for finding in findings] == faults
+
+
+STALE = """
+calls = []
+
+
+def conv2d(input, weight):
+    calls.append(input)
+    return torch.nn.functional.conv2d(input, weight) + (len(calls) > {right})
+"""
+
+
+def test_each_is_asked_alone_and_not_after_the_others(tmp_path: Path) -> None:
+    """What one case leaves behind in the new process would make the next wrong there, too."""
+    file = tmp_path / "stale_by_a_user.py"
+    file.write_text("import torch\n" + STALE.format(right=4))
+    target = load_target(f"{file}:conv2d")
+    case = Case.parse("certificate float64 h2 w2 k1 nobias grad=")
+    settings = Settings(seed=1, device="cpu")
+    judged = [judge_by_itself(target, case, settings) for _ in range(6)]
+    assert all(each.is_exact for those in judged for each in those)
+    assert not all(each.is_exact for _ in range(6) for each in judge_case(target, case, settings))
 
 
 def test_what_does_not_show_alone_is_of_what_is_kept_where_anything_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.model.result import FOUND
+from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.target.loading import load, load_anew, load_target, loaded_anew
 from conv_reference.verification.work.here import Here
@@ -196,6 +197,63 @@ def test_a_number_that_is_wrong_in_every_call_is_another_fault(tmp_path: Path) -
     found = told(tmp_path, source, ("certificate float64 n2 h2 w3 k2 nobias", *CASES))
     assert found["forward Y"] == (1, False)
     assert {fault for name, (fault, _) in found.items() if name != "forward Y"} == {2}
+
+
+# The place of each tap is kept by the sizes of Y and K alone, and in whatever mode it comes.
+INDICES = """
+import torch
+from torch.nn.functional import pad
+
+indices = {}
+
+
+def conv2d(input, weight, stride=1):
+    n, c, h, w = input.shape
+    o, _, kh, kw = weight.shape
+    oh, ow = (h - kh) // stride[0] + 1, (w - kw) // stride[1] + 1
+    key = oh, ow, kh, kw
+    if key not in indices:
+        r = (torch.arange(oh) * stride[0])[:, None, None, None] + torch.arange(kh)[:, None]
+        s = (torch.arange(ow) * stride[1])[:, None, None] + torch.arange(kw)
+        indices[key] = (r * w + s).reshape(oh * ow, kh * kw)
+    columns = input.reshape(n, c, h * w)[:, :, indices[key]]
+    return torch.einsum("nclk,ock->nol", columns, weight.flatten(2)).reshape(n, o, oh, ow)
+"""
+IN_TURN = ("options_before float64 h4 w5 k2 nobias", "calls_before float64 h4 w5 k2 nobias")
+
+
+def test_what_raises_by_itself_is_told_beside_what_is_stale(tmp_path: Path) -> None:
+    """Of one cache two faults: what lacks in its key, and that it is made in inference mode."""
+    bench = bench_of(tmp_path, INDICES)
+    groups = failing(bench, IN_TURN)
+    faults = [Fault([kind]) for kind in groups]
+    filed = filed_under_what_is_kept(faults, groups, bench, ("options_before", "calls_before"))
+    assert [(f.kinds[0].verdict, f.cause) for f in filed] == [
+        (Verdict.WRONG, KEPT),
+        (Verdict.RAISED, KEPT),
+    ]
+    stale, raised = filed
+    assert stale.kinds[0].row == "options_before"
+    assert {k.thrown and k.thrown.kind for k in (*raised.kinds, *raised.following)} == {
+        "RuntimeError"
+    }
+    assert "inference" in groups[raised.kinds[0]].failures[0].judgement.explanation
+
+
+def test_what_was_left_by_other_options_is_shown_by_them(tmp_path: Path) -> None:
+    """The state of a process may be any by then: what is right alone and wrong in turn is kept."""
+    bench = bench_of(tmp_path, INDICES)
+    in_turn = ("certificate float64 h3 w5 k2 nobias", "certificate float64 h5 w9 k2 s2 nobias")
+    groups = failing(bench, in_turn)
+    (kind,) = (kind for kind in groups if kind.quantity == "Y")
+    fresh = Here(loaded_anew(bench.target))  # where it does not fail again
+    for asked, said in (((), ""), (("options_before",), KEPT)):
+        (fault,) = filed_under_what_is_kept(
+            [Fault([kind])], groups, replace(bench, backend=fresh), asked
+        )
+        assert fault.cause == said
+    assert fault.kinds[0].row == "options_before"
+    assert fault.following == [kind]
 
 
 def test_a_module_is_executed_once_more_and_the_first_stays(tmp_path: Path) -> None:
