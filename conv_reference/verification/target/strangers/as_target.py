@@ -51,7 +51,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
     if not form.has_channels:
         options -= {"groups"}
 
-    return Target(
+    target = Target(
         name=name,
         prepare=partial(_prepared, own, convention),
         options=frozenset(options),
@@ -75,6 +75,8 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         words=False,
         spelling=_spelling(own, convention),
     )
+    alone = convention.kernels_alone(own)
+    return target if alone is None else target.within(f"kh == {alone[0]} and kw == {alone[1]}")
 
 
 def _prepared(own: Stranger, convention: Convention, case: Case, operands: Operands) -> Call:

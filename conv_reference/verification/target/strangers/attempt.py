@@ -35,6 +35,8 @@ TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
 OF_THREE = Geometry.parse("n2 c4 h6 w10 o5 k3x3")
 # For those that take one side of the image for both, too.
 SQUARE = Geometry.parse("n2 c4 h6 w6 o5 k3x3")
+# For those that have kernels of one tap alone.
+OF_ONE = Geometry.parse("n2 c3 h5 w9 o4 k1x1")
 # Defaults under which nothing is done.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "stride": (1, (1, 1), None),
@@ -104,10 +106,17 @@ class Convention:
         said += [f"kernel_size={self.whole}"] if self.whole else []
         return " ".join([*said, f"integers={','.join(sorted(self.integers)) or 'none'}"])
 
+    def kernels_alone(self, own: Stranger) -> tuple[int, int] | None:
+        """The one size of kernels that it has, where it has one."""
+        return self.case.kernel_size if own.has_no_size or self.case == OF_ONE else None
+
     def described(self, own: Stranger) -> tuple[str, ...]:
         """What is otherwise than with torch's conv2d."""
         said = self.form.described()
         said += [f"b as {self.bias.name}"] if self.bias != FLAT and "bias" in own.names else []
+        if alone := self.kernels_alone(own):
+            raises = "" if own.has_no_size else ", for it raises on others"
+            said.append(f"kernels of {alone[0]}x{alone[1]} alone{raises}")
         integers = self.integers - ({"padding"} if own.same_padding else set())
         if "kernel_size" in integers and not own.is_layer:
             integers -= {"kernel_size"}

@@ -19,9 +19,11 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import option_numbers
 from conv_reference.verification.target.option_names import PAIRED, keys_of
+from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.signatures import is_function_class, lacks_its_object
 from conv_reference.verification.target.strangers.as_target import as_called
 from conv_reference.verification.target.strangers.attempt import (
+    OF_ONE,
     OF_THREE,
     TINY,
     Convention,
@@ -121,7 +123,14 @@ def _found(
 
 
 def _comes_further(own: Stranger, found: Convention) -> bool:
-    """Whether it is rather called so than as torch is, where it raises."""
+    """Whether it is rather called so than as torch is, where it raises.
+
+    What answers kernels of one tap alone is so called where it refuses others on purpose: else it
+    would be right where it does not fail.
+    """
+    if found.case == OF_ONE:
+        error = asked(own, replace(found, case=TINY)).error
+        return error is not None and is_on_purpose(error)
     return found.level > Level.OTHER or asked(own, Convention(TORCHS)).error is not None
 
 
@@ -270,6 +279,8 @@ def why_not(implementation: Any, trials: Trials) -> str:
         own = replace(_of_strangers(implementation), trials=trials)
     except TargetError as error:  # of others the signature has been given already
         return str(error) if is_numpy_layer(implementation) else ""
+    if own.has_no_size:
+        return ""  # it was tried with kernels of one tap, and what is accepted is said
     code = getattr(implementation, "__init__", None)
     function = implementation if inspect.isfunction(implementation) else code
     source = getattr(getattr(function, "__code__", None), "co_filename", "")

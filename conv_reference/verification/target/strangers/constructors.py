@@ -33,8 +33,12 @@ class Constructed:
     arrays: tuple[str, ...] = ()
 
 
-def constructed(layer: Callable[..., Any]) -> Constructed:
+def constructed(layer: Callable[..., Any], *, sized: bool = True) -> Constructed:
     """What a layer's constructor calls its parameters.
+
+    Args:
+        layer: the class.
+        sized: whether one must be the kernel's size; without it the channels must be there.
 
     Raises:
         TargetError: when one that must be given is of no known name, or none is the kernel's size.
@@ -50,11 +54,10 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
     kernel = next((p.name for p in rest if p.name.lower() in KERNELS), None)
     arrays = () if kernel is None else (kernel, *(p.name for p in rest if p.name in BIASES))
     rest = [p for p in rest if p.name not in {image, *arrays}]
-    sized = sides is not None or kernel is not None
-    taken = named(rest, without=("kernel_size",) if sized else ())
+    has_size = sides is not None or kernel is not None
+    taken = named(rest, without=("kernel_size",) if has_size else ())
     names = taken.names
-    if not sized and "kernel_size" not in names:
-        raise TargetError("accepted is a layer whose constructor takes the kernel's size")
+    has_no_size = _has_no_size(names, has_size=has_size, sized=sized)
 
     def made(settings: Mapping[str, Any]) -> Callable[..., Any]:
         given = option_numbers.named(names, taken.several, settings)
@@ -76,6 +79,7 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
             taken.defaults,
             is_layer=True,
             sides=sides,
+            has_no_size=has_no_size,
             image=image is not None,
             foreign=taken.foreign,
             labels=taken.labels,
@@ -83,6 +87,19 @@ def constructed(layer: Callable[..., Any]) -> Constructed:
         made,
         arrays,
     )
+
+
+def _has_no_size(names: Mapping[str, str], *, has_size: bool, sized: bool) -> bool:
+    """Whether the kernel has one size whatever is given.
+
+    Raises:
+        TargetError: when that is not allowed, or the channels are not given either.
+    """
+    if has_size or "kernel_size" in names:
+        return False
+    if sized or not {"in_channels", "out_channels"} <= {*names}:
+        raise TargetError("accepted is a layer whose constructor takes the kernel's size")
+    return True
 
 
 def _is_of_image(parameter: inspect.Parameter) -> bool:

@@ -8,6 +8,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.strangers.attempt import (
+    OF_ONE,
     OF_THREE,
     SQUARE,
     TINY,
@@ -31,7 +32,7 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         words: what is fixed of it; where all is, it is that even if nothing comes of it.
     """
     best = _best_of(own, words, TINY)
-    if best is None and (best := _of_equal_sides(own, words)) is not None:
+    if best is None and (best := _of_equal_sides(own, words)) and not own.has_no_size:
         # It takes a kernel's one side for both, or kernels of one size alone. A target that refuses
         # the others on purpose is left to do so: its reason is reported. One that answers them, if
         # in another shape, is judged on them.
@@ -41,6 +42,8 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
             equal = replace(best, integers=best.integers | {"kernel_size"})
             if not own.is_layer or asked(own, equal).level is not Level.RAISED:
                 best = equal  # else its constructor takes a pair alone
+    if best is None:
+        best = _of_one_tap(own, words)
     if best is None:
         best = nearest_convention(own, conventions_in_order(own, words))
     if best is None and words != _ANY:
@@ -58,6 +61,21 @@ def _of_equal_sides(own: Stranger, words: Words) -> Convention | None:
         return found
     square = _best_of(own, words, SQUARE)
     return square if square is not None and square.level is Level.AGREES else None
+
+
+def _of_one_tap(own: Stranger, words: Words) -> Convention | None:
+    """What agrees on kernels of one tap, where nothing answers any others.
+
+    On one tap a flipped kernel, or a padding of half of it, agrees as well: who answers more than
+    one, in whichever shape, is called by these.
+    """
+    larger = (
+        replace(c, case=k) for c in conventions_in_order(own, words) for k in (TINY, OF_THREE)
+    )
+    if any(asked(own, each).level is not Level.RAISED for each in larger):
+        return None
+    found = _best_of(own, words, OF_ONE)
+    return found if found is not None and found.level is Level.AGREES else None
 
 
 def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:

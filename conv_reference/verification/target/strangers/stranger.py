@@ -44,6 +44,7 @@ class Stranger:
     positional: tuple[tuple[str, Any], ...] = ()  # parameters and defaults, if by position alone
     is_apply: bool = False  # of a ``torch.autograd.Function``
     pads: str = ""  # one of OWN_PADDINGS, where it was seen to pad so whatever is requested
+    has_no_size: bool = False  # of a layer: whether its constructor takes no size of a kernel
     image: bool = False  # of a layer: whether its constructor takes one image's sizes
     over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
     has_backward: bool = True  # of one over arrays: whether there is a backward pass

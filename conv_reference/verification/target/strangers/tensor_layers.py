@@ -24,7 +24,7 @@ def tensor_layer(layer: type[nn.Module]) -> Stranger:
     Raises:
         TargetError: when its constructor takes what has a name that means nothing here.
     """
-    own = constructed(layer)
+    own = constructed(layer, sized=False)
     if own.arrays:
         raise TargetError("accepted is a layer that makes its kernel itself")
 

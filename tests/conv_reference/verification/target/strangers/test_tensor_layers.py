@@ -57,7 +57,7 @@ class Open(nn.Module):
 
 
 class Sizeless(nn.Module):
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, stride: int = 1) -> None:
         super().__init__()
 
 
