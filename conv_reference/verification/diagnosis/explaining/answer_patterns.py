@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from conv_reference.geometry import Role
+from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES
 from conv_reference.verification.model.case import Layout, dtype_name
 from conv_reference.verification.trial.observation import observe
@@ -118,12 +119,16 @@ def _are_halves(dtype: torch.dtype, trial: Trial) -> bool:
 def _rounded(
     trial: Trial, quantity: str, value: Tensor, lower: Callable[[Tensor], Tensor], name: str
 ) -> Iterator[tuple[str, bool]]:
-    """Whether one of the operands is rounded on the way, or both."""
+    """Whether one of the operands is rounded, or both, or the result: the least first."""
     both = QUANTITIES[quantity].factors
     for role in both if len(both) > 1 else ():  # what one explains is not laid to the other, too
         said = f"{LETTERS[role]} is rounded to {name} on the way"
         yield said, _lowered(trial, quantity, value, lower, (role,))
     yield f"operands are rounded to {name} on the way", _lowered(trial, quantity, value, lower)
+    yield (
+        f"the result is rounded to {name}",
+        _result_lowered(trial, quantity, value, lower, trial.operands),
+    )
     yield (
         f"operands and result are rounded to {name}: all is computed in it",
         len(both) > 1 and _all_lowered(trial, quantity, value, lower),
@@ -201,16 +206,27 @@ def _lowered(
 def _all_lowered(
     trial: Trial, quantity: str, value: Tensor, lower: Callable[[Tensor], Tensor]
 ) -> bool:
-    """The same, and the result rounded as well: with a bias that is among it, or added behind."""
+    """The same, and the result rounded as well."""
     o, dtype = trial.operands, trial.case.dtype
     rounded = {role: lower(tensor).to(dtype) for role, tensor in o.by_role().items()}
-    behind = o.bias if quantity == "Y" and trial.case.bias else torch.zeros_like(o.bias)
+    return _result_lowered(trial, quantity, value, lower, replace(o, **rounded))
+
+
+def _result_lowered(
+    trial: Trial,
+    quantity: str,
+    value: Tensor,
+    lower: Callable[[Tensor], Tensor],
+    operands: Operands,
+) -> bool:
+    """Whether it is what is right for these operands, rounded: with the bias, or before that."""
+    has_bias = quantity == "Y" and trial.case.bias and value.dim() == 4
     results = []
-    for bias, added in ((rounded["bias"], None), (torch.zeros_like(o.bias), behind)):
-        lowered = replace(o, **rounded | {"bias": bias})
-        result = lower(trial.expect(lowered, only=(quantity,))[quantity].value).to(dtype)
-        if added is not None and quantity == "Y" and result.dim() == 4:
-            result = result + added[:, None, None]
+    for bias in (operands.bias, torch.zeros_like(operands.bias)):
+        exact = trial.expect(replace(operands, bias=bias), only=(quantity,))[quantity].value
+        result = lower(exact).to(trial.case.dtype)
+        if has_bias and bias is not operands.bias:
+            result = result + trial.operands.bias[:, None, None]
         results.append(result.double())
     return any(torch.equal(result, value) for result in results)
 

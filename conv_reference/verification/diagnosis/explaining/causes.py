@@ -2,7 +2,8 @@
 
 A guess is made only where the fault gives every element that the implementation gave, on dense
 values, on the smallest case and on a second one that is larger in every dimension; of several, it
-is the one that fits most of the other failing cases, and one that fits none of them is not made.
+is one that fits the smallest case with other numbers, too, and most of the other failing cases, and
+one that fits none of these is not made.
 On the smallest case alone many a fault fits: a shift makes a single element zero.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -34,6 +36,7 @@ from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _MOST_PRODUCTS = 20_000  # of the second case
+_DRAWS = 32  # of other numbers on the smallest case, where several faults fit it
 
 
 def guess(trial: Trial, quantity: str, others: Sequence[Trial] = ()) -> str:
@@ -50,6 +53,7 @@ def guess(trial: Trial, quantity: str, others: Sequence[Trial] = ()) -> str:
     second = _fitting(_larger(trial), quantity)
     if second is not None:
         fitting = [words for words in fitting if words in second]
+    fitting = _on_other_numbers(fitting, trial, quantity)
     if quantity != "Y":  # a gradient of a wrong Y is explained by what explains Y
         behind = _fitting(trial, "Y")
         if behind is None:
@@ -62,6 +66,22 @@ def guess(trial: Trial, quantity: str, others: Sequence[Trial] = ()) -> str:
     votes = [met for other in others if (met := _fitting(other, quantity)) is not None]
     best = max(fitting, key=lambda words: sum(words in met for met in votes))
     return f"Perhaps {best}." if not votes or any(best in met for met in votes) else ""
+
+
+def _on_other_numbers(fitting: list[str], trial: Trial, quantity: str) -> list[str]:
+    """Of several those that fit other draws of the case, too.
+
+    Times a power of 2 an operand and the result are rounded alike; where no operand has many bits,
+    the result alone is rounded.
+    """
+    for further, values in product(range(1, _DRAWS + 1), (trial.case.values, Values.BALANCED)):
+        if len(fitting) < 2:
+            break
+        case = replace(trial.case, values=values)
+        other = replace(trial, case=case, seed=trial.seed + further)
+        again = _fitting(other, quantity) if other.has_room else None
+        fitting = fitting if again is None else [words for words in fitting if words in again]
+    return fitting
 
 
 def guess_of_kind(trial: Trial, quantity: str) -> str:
@@ -98,7 +118,9 @@ def _larger(trial: Trial) -> Trial:
     )
     for geometry in (larger, replace(larger, kernel_size=g.kernel_size)):
         case = in_reach(trial.target, trial.case.on(geometry))
-        found = replace(trial, case=replace(case, values=Values.BALANCED))
+        # Few bits show where there are many, and balanced numbers have few in half precision.
+        values = case.values if case.values.heavy else Values.BALANCED
+        found = replace(trial, case=replace(case, values=values))
         if _is_small(geometry) and found.has_room and _is_wrong(found):
             return found
     return trial

@@ -18,12 +18,13 @@ from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.failing_cases.neighbours import Neighbours, neighbours_of
 from conv_reference.verification.diagnosis.failing_cases.size_limits import limits, lowered
 from conv_reference.verification.diagnosis.kinds import Condition, row_of
-from conv_reference.verification.model.case import Case, Layout
+from conv_reference.verification.model.case import Case, Layout, Values
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.trial.layouts import lay_out
 
 _MOST = 6  # conditions that are named: with more, nothing stands out
+_SMALL, _DRAWS = (Values.ONES, Values.COUNTING, Values.SPARSE), 4
 _USUAL = (Layout.CHANNELS_LAST, Layout.SLICED)  # of a contiguous operand, tried first
 
 
@@ -47,6 +48,8 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
         return ""
     found = lowered(start.case, asked)
     needed, limited = limits(found, asked)
+    if limited and _needs_large_numbers(found, asked):
+        limited = []
     around_them = [*_layouts(found, asked), *_bias(found, asked)]
     said = [*needed, *limited, *around_them]
     if len(said) > _MOST:  # a small case meets upper limits by chance
@@ -56,6 +59,18 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     return (
         "Around the smallest case alone, one size moved at a time, it fails where "
         f"{_listed(said)}, and passes just outside: other cases may have other limits."
+    )
+
+
+def _needs_large_numbers(case: Case, asked: Neighbours) -> bool:
+    """Whether it passes on small ones, as what is rounded does.
+
+    The longer the sums, the smaller are the numbers that are drawn: that a larger size passes is
+    then no limit of the target's.
+    """
+    small = {replace(case, values=values) for values in _SMALL}
+    return not any(
+        asked.answers(small, further).get(each) for further in range(_DRAWS) for each in small
     )
 
 

@@ -328,7 +328,7 @@ def test_padding_on_one_side_of_both_axes_is_told(function: Any, said: str) -> N
     [
         ("X", "heavy_input", "X is rounded to float32 on the way"),
         ("K", "heavy_weight", "K is rounded to float32 on the way"),
-        ("XK", "heavy_weight", "K is rounded to float32 on the way"),  # nor is X known to be
+        ("XK", "heavy_weight", "operands are rounded to float32 on the way"),  # on other numbers
     ],
 )
 def test_which_operand_is_rounded_is_told(lowered: str, values: str, said: str) -> None:
@@ -343,3 +343,48 @@ def test_which_operand_is_rounded_is_told(lowered: str, values: str, said: str) 
     given = Trial(as_target(through_float32), case, 0, torch.device("cpu"))
     with guarded():
         assert guess(given, "Y") == f"Perhaps {said}."
+
+
+def to_bfloat16(tensor: Tensor) -> Tensor:
+    return tensor.bfloat16().to(tensor.dtype)
+
+
+@pytest.mark.parametrize(
+    ("operands", "result", "said"),
+    [
+        (to_bfloat16, Tensor.clone, "operands are rounded to bfloat16 on the way"),
+        (Tensor.clone, to_bfloat16, "the result is rounded to bfloat16"),
+        (
+            to_bfloat16,
+            to_bfloat16,
+            "operands and result are rounded to bfloat16: all is computed in it",
+        ),
+    ],
+    ids=["operands", "result", "both"],
+)
+@pytest.mark.parametrize("bias", [False, True])
+def test_what_is_rounded_is_told_and_no_more(
+    operands: Any, result: Any, said: str, *, bias: bool
+) -> None:
+    def rounding(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y: Tensor = result(conv2d(operands(input), operands(weight)))
+        return Y if bias is None else Y + bias[:, None, None]
+
+    case = Case.parse(f"certificate float32 c2 h5 w6 o2 k2x3 grad={' nobias' * (not bias)}")
+    given = Trial(as_target(rounding), case, 0, torch.device("cpu"))
+    with guarded():
+        assert guess(given, "Y") == f"Perhaps {said}."
+
+
+def test_where_the_operands_need_not_be_rounded_only_the_result_is_said_to_be() -> None:
+    """On a case of one product both may give the same number."""
+
+    def rounding(input: Tensor, weight: Tensor) -> Tensor:
+        Y: Tensor = to_bfloat16(conv2d(input, weight))
+        return Y
+
+    case = Case.parse("certificate float16 h1 w1 k1 values=heavy_weight nobias grad=")
+    for seed in range(20):
+        trial = Trial(as_target(rounding), case, seed, torch.device("cpu"))
+        with guarded():
+            assert guess(trial, "Y") in {"", "Perhaps the result is rounded to bfloat16."}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,6 +173,23 @@ def test_of_a_fault_that_shows_now_and_then_neighbours_are_asked_often_enough() 
         found = bench.failures_on([case])[case]
     sentence = SAID.format("n ≥ 2")
     assert around(found[0], bench, lambda _: True) == sentence
+
+
+@pytest.mark.parametrize(
+    "smallest", ["float16 h1 w1 k1 values=heavy_weight", "float32 h1 w1 k1 values=heavy_weight"]
+)
+def test_of_what_is_rounded_no_upper_limit_is_said(smallest: str) -> None:
+    """Sums are the longer, and numbers the smaller, the more samples there are: that is ours."""
+
+    def rounded(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y: Tensor = conv2d(input, weight, bias)
+        return Y.bfloat16().to(Y.dtype)
+
+    bench, case = bench_of(rounded), Case.parse(f"certificate {smallest} grad= nobias")
+    for further in range(40):
+        for failure in bench.failures_on([case], further)[case]:
+            at_that_seed = replace(bench, settings=replace(bench.settings, seed=further))
+            assert around(failure, at_that_seed, lambda _: True) == ""
 
 
 def test_a_row_that_is_exact_as_a_whole_has_passed() -> None:
