@@ -117,8 +117,11 @@ def _where(failure: Failure) -> str:
     if failure.judgement.verdict != Verdict.CRASHED:
         return ""
     if failure.judgement.case is not None:
-        asked = failure.judgement.case.question
-        return f"The last that it was asked for: {asked}. Damage by an earlier call may show late."
+        said = f"The last that it was asked for: {failure.judgement.case.question}."
+        crash = failure.judgement.crash
+        # Who is late, or leaves by a call, does so at what it is asked.
+        is_killed = crash is None or not (crash.hung or crash.left)
+        return f"{said} Damage by an earlier call may show late." if is_killed else said
     if has_own_sizes(failure):
         return "While the check tried sizes of its own, not that one."
     return ""

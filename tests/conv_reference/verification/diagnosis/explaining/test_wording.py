@@ -8,13 +8,15 @@ from dataclasses import replace
 import pytest
 from torch.nn.functional import conv2d
 
+from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.explain import Explanation
 from conv_reference.verification.diagnosis.explaining.wording import finding_of
+from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.domain import Domain
-from conv_reference.verification.model.judgement import NO_GRADIENT, Failure, Judgement
+from conv_reference.verification.model.judgement import NO_GRADIENT, Crash, Failure, Judgement
 from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.target.conventions import as_target
@@ -51,6 +53,21 @@ def test_a_crash_is_placed_where_the_case_does_not_show_it(
     crash = Judgement("refusals", "Y", Verdict.CRASHED, explanation="killed by SIGSEGV", case=made)
     found = worded(Failure(case, crash), Settings(seed=1, device="cpu"))
     assert found.explanation.splitlines() == ["killed by SIGSEGV", *([said] if said else [])]
+
+
+@pytest.mark.parametrize(
+    ("crash", "late"),
+    [
+        (Crash("killed by SIGSEGV"), True),
+        (Crash("did not return within 5 s", hung=True), False),
+        (Crash("left with status 3", left=True), False),
+    ],
+)
+def test_of_damage_it_speaks_where_a_process_was_killed_alone(crash: Crash, *, late: bool) -> None:
+    judged = replace(crashed(all_checks()["refusals"], CERTIFICATE, crash), case=REFUSALS)
+    found = worded(Failure(CERTIFICATE, judged), Settings(seed=1, device="cpu"))
+    assert f"The last that it was asked for: {REFUSALS.question}." in found.explanation
+    assert ("Damage by an earlier call" in found.explanation) == late
 
 
 def test_where_the_check_has_made_other_sizes_these_are_told_and_no_others_derived() -> None:
