@@ -22,7 +22,7 @@ def cannot_be_given(target: Target) -> str | None:
     if target.is_line:
         return "its arguments have one axis"
     if target.domain.where:
-        return "it is asked for the sizes of its domain alone"
+        return "these would ask for sizes outside of its domain"
     if target.convention:
         return "its options are given by a convention found by trial"
     if target.call_with is None:

@@ -110,7 +110,7 @@ def unseen(
                 (kept if asked and has_sizes else lacking).append(row.name)
     earlier = "not judged, for their cases failed, or were refused, at an earlier step"
     for names, why in (
-        (graphless, "not asked: torch's graph has no part in its gradients"),
+        (graphless, "not asked, for torch's graph has no part in its gradients"),
         (lacking, "not asked, for no case of this run has what it takes"),
         (kept, earlier),
     ):

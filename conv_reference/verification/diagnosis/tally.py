@@ -57,6 +57,7 @@ class _Seen:
     judged: dict[Case, None] = field(default_factory=dict)
     cases: int = 0  # as many as were fed, one that is met again included
     unsupported: int = 0
+    raising: int = 0  # of these: by what is no refusal
     bits: list[float] = field(default_factory=list)
     bounds: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
@@ -98,6 +99,7 @@ class Tally:
                 _count(self._row(row, case), case)
         for row in refused:
             self._row(row, case).unsupported += 1
+            self._row(row, case).raising += any(_raises(j) for j in result if j.check == row)
         failed = any(j.verdict in FOUND for j in result)
         if refused and not failed and judged.keys() <= refused.keys():
             self.refused[case] = None
@@ -256,6 +258,7 @@ class Tally:
             else None,
             cases=seen.cases,
             unsupported=seen.unsupported,
+            raising=seen.raising,
             bound=_bound(seen.bounds) if verdict == Verdict.ROUNDED else None,
             expected_bits=float(full_bits(dtype)) if seen.bits else None,
             reason=self._with_operands(

@@ -95,6 +95,7 @@ class CheckResult:
     known: bool = False  # every failure in it is a known defect
     real: bool = False  # over real operands, where rounded within the direct bound is the best
     raises: bool = False  # whether it, or a part of it, is unsupported for a transform raises there
+    raising: int = 0  # of the unsupported cases: where something was thrown that is no refusal
     optional: bool = False  # whether it tries what the contract does not promise
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
     # How many judgements had how many whole bits at the least, of those that rounded.

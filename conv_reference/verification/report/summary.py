@@ -90,14 +90,15 @@ def _failed(report: Report) -> str:
 def _raises(report: Report) -> str:
     """In how many rows, and so not judged there, it raises: the first line names them."""
     rows = {check.name for check in report.checks if check.raises}
-    return f"; {counted(len(rows), 'check')} not judged, for it raises there" if rows else ""
+    return f"; raises in {counted(len(rows), 'check')}: not judged there" if rows else ""
 
 
 def _raising(name: str, report: Report) -> str:
     """The row, and in how many of its cases where in some it answers."""
     rows = [check for check in report.checks if check.name == name]
-    raised, judged = sum(row.unsupported for row in rows), sum(row.cases for row in rows)
-    return f"{name} ({raised:,} of {counted(raised + judged, 'case')})" if judged else name
+    raised = sum(row.raising for row in rows if row.raises)
+    put = sum(row.cases + row.unsupported for row in rows)
+    return f"{name} ({raised:,} of {counted(put, 'case')})" if raised < put else name
 
 
 def calling(report: Report) -> tuple[str, ...]:

@@ -181,7 +181,11 @@ def _unlearned(found: _Learned, passed: PassedOn) -> Iterator[Note]:
         ("what it refuses, on {} small cases", limits.tried, limits.missed),
         ("whether it passes on {} known defects of torch's", passed.watched, passed.missed),
     )
-    said = [what.format(f"{no:,} of {yes + no:,}") for what, yes, no in left if no]
+    said = [
+        what.format(f"{no:,} of {yes + no:,}" if yes else f"all {no:,}")
+        for what, yes, no in left
+        if no
+    ]
     if said:
         seconds = f"{found.wanted.start_limit or 0.0:g} s"
         text = f"not learned in the {seconds} for that: {'; '.join(said)}"

@@ -184,4 +184,4 @@ def test_of_arrays_no_row_about_a_graph_is_said_to_have_failed_before() -> None:
     said = [
         *map(str, notes.unseen(CHECKS, rows, {"forward"}, tried, target, frozenset({"forward"})))
     ]
-    assert said == ["not asked: torch's graph has no part in its gradients: requires_grad"]
+    assert said == ["not asked, for torch's graph has no part in its gradients: requires_grad"]

@@ -271,6 +271,8 @@ def test_of_what_is_refused_it_is_counted_what_only_raises() -> None:
         case = Case.parse(f"certificate float32 h1 w{place + 2} k1x2")
         given.add(case, [Judgement("forward", "Y", Verdict.UNSUPPORTED, thrown=thrown)])
     assert (len(given.refused), [*given.raising]) == (3, [SMALL])
+    found = [r for r in given.results([]) if r.name == "forward"]
+    assert [(r.unsupported, r.raising) for r in found] == [(3, 1)]
 
 
 def test_rows_come_as_they_are_listed_the_certificates_first_and_dtypes_as_asked() -> None:

@@ -90,3 +90,23 @@ def _numbers(report: Report) -> tuple[list[int], list[int]]:
 
 def _int(digits: str | None) -> int:
     return 0 if digits in {None, "none"} else int(digits.replace(",", ""))
+
+
+def test_what_raises_is_counted_where_it_raises_alone() -> None:
+    """A case of a mode that is refused outright is none under which it raises."""
+
+    def picky(input: Tensor, weight: Tensor) -> Tensor:
+        if input.shape[3] % 2:
+            raise NotImplementedError("an even width")
+        if not input.is_contiguous():
+            raise ValueError("not contiguous")
+        return conv2d(input, weight)
+
+    report = verify(picky, checks="vmap", cases=8000, dtypes=["float64", "float32"], seed=1)
+    found = [check for check in report.checks if check.name == "vmap"]
+    raised, refused = (sum(getattr(c, n) for c in found) for n in ("raising", "unsupported"))
+    assert 0 < raised < refused, (raised, refused)
+    put = refused + sum(check.cases for check in found)
+    assert f"raises under vmap ({raised} of {put} cases): not judged there" in str(report)
+    assert f"({raised} only raise)" in " ".join(str(report).split())
+    assert report.raising == raised

@@ -44,7 +44,7 @@ def test_the_last_line_says_what_was_not_judged() -> None:
     last = text.render(cut, View(status=2)).splitlines()[-1]
 
     assert ", on 11,000 cases of 20,000 planned, with 300 more unsupported" in last
-    assert "; 1 check not judged, for it raises there; the engine itself failed on 1 more" in last
+    assert "; raises in 1 check: not judged there; the engine itself failed on 1 more" in last
     assert last.endswith("; exit status 2")
 
 
@@ -91,10 +91,10 @@ def test_the_verdict_comes_last_too_by_dtype_where_they_differ_and_with_the_stat
 
 
 def test_what_raises_under_a_transform_now_and_then_is_judged_where_it_answers() -> None:
-    some = row("vmap", raises=True, unsupported=2, cases=38)
-    none = row("jvp", verdict=Verdict.UNSUPPORTED, raises=True, unsupported=12, cases=0)
+    some = row("vmap", raises=True, unsupported=3, raising=2, cases=38)
+    none = row("jvp", verdict=UNSUPPORTED, raises=True, unsupported=12, raising=12, cases=0)
     first = text.render(replace(RIGHT, checks=(row("forward"), some, none))).splitlines()[0]
-    assert first.endswith("; raises under vmap (2 of 40 cases), jvp: not judged there")
+    assert first.endswith("; raises under vmap (2 of 41 cases), jvp: not judged there")
 
 
 def test_nothing_wrong_is_short_and_says_so_first() -> None:
