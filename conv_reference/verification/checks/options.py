@@ -244,6 +244,9 @@ def _with_odd_totals(trial: Trial) -> Iterator[Geometry]:
         yield replace(geometry, kernel_size=(2, 4), dilation=dilation, input_size=(6, 12))
 
 
+_NOT_TAKEN = "an image without a batch is not taken"
+
+
 def _no_batch(target: Target) -> str | None:
     if target.is_line or target.single_sample or not target.has_channels:
         return "its arguments have no batch to leave out, or one axis"
@@ -273,8 +276,7 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
         found = observe(replace(call, X=X, G=call.G[0]))
     except TargetRaised as raised:  # the contract requires batches alone
         if raised.quantity == "Y":
-            said = "an image without a batch is not taken"
-            yield raised_in_mode("unbatched", trial, raised, said)
+            yield raised_in_mode("unbatched", trial, raised, _NOT_TAKEN)
             return
         found = {**raised.observed}
         said = "an image without a batch is answered, but its backward pass raises"
@@ -322,8 +324,7 @@ def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement
     if found.verdict == Verdict.WRONG:
         return not_judged("unbatched", said)
     if not _is_taken_with_two_channels(trial):
-        only = "an image without a batch is not taken, but for one channel, which is read otherwise"
-        return not_judged("unbatched", only)
+        return not_judged("unbatched", _NOT_TAKEN)
     wanted = tuple(batched[1:])
     explanation = f"an image without a batch: should be of shape {wanted}, is of shape {shape}"
     return whole("unbatched", "Y", f"of shape {wanted}", f"of shape {shape}", explanation)

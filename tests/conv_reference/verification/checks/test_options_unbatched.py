@@ -68,7 +68,7 @@ def test_who_takes_no_images_may_read_one_channel_for_a_batch() -> None:
 
     (judgement,) = judged(unfolded, "unbatched float32 n2 c1 h2 w3 o1 k2")
     assert judgement.verdict == Verdict.UNSUPPORTED
-    assert judgement.explanation.endswith("not taken, but for one channel, which is read otherwise")
+    assert judgement.explanation.endswith("an image without a batch is not taken")
     squeezed = "unbatched float32 n2 c1 h4 w3 o3 k2x3"  # who takes images is wrong for one, too
     assert failures(_squeezed, squeezed)
 
