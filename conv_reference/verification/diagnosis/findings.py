@@ -98,7 +98,10 @@ class Diagnosis:
         shown = replace(self, bench=self.bench.within(_SHOWING), more=more)
         faults = faults_of(groups, shown.bench)
         mending = self.bench.within(_MENDING)
-        faults = filed_under_what_is_kept(faults, groups, mending, self.judged_in)
+        by_row: dict[str, list[Failure]] = {row: [] for row in self.judged_in}
+        for failure in self.failures:
+            by_row.setdefault(failure.judgement.check, []).append(failure)
+        faults = filed_under_what_is_kept(faults, groups, mending, by_row)
         faults = filed_by_what_mends(faults, groups, self.bench.within(_MENDING))
         found = _numbered_by_place(
             each

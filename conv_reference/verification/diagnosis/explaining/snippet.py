@@ -87,6 +87,7 @@ def _through_verify(target: Target, case: Case, judgement: Judgement, settings: 
     sought = (judgement.check, judgement.quantity)  # one case may have several
     lines += [
         f"found = [f for f in report.findings if (f.check, f.quantity) == {sought}]",
+        "found = found or report.findings",
         'print(found[0].explanation if found else "right")',
     ]
     return "\n".join(lines)

@@ -9,11 +9,12 @@ fails there is a fault of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from conv_reference.operands import Operands
@@ -40,6 +41,8 @@ _Question = tuple[Case, str]  # a case, and the row that fails on it
 _MOST_ASKED = 24  # faults
 _OPTIONS = "options_before"  # the row that asks of one state alone, by other options
 _IN_TURN = (_OPTIONS, "calls_before")  # rows of one call after another
+_InTurn = Mapping[str, Sequence[Failure]]  # of each such row of the run what fails in it
+_NONE: _InTurn = MappingProxyType({})
 _TIMES = 4
 _ROUNDS = 2  # in which other calls come before a case that passes
 _FURTHER = 7  # calls of one function for which a module of their own is made beforehand
@@ -47,7 +50,10 @@ _MOST_SECONDS = 0.02  # that loading may take: it is done for each call
 
 
 def filed_under_what_is_kept(
-    faults: Sequence[Fault], groups: Groups, bench: Bench, asked_rows: Collection[str] = ()
+    faults: Sequence[Fault],
+    groups: Groups,
+    bench: Bench,
+    by_row: Mapping[str, Sequence[Failure]] = _NONE,
 ) -> list[Fault]:
     """The faults; those that come out right where nothing is kept are one, in place of the first.
 
@@ -57,14 +63,14 @@ def filed_under_what_is_kept(
         faults: in their order.
         groups: the failures of each kind; filled with one that shows by itself, where it takes one.
         bench: where the target has no module to load, or no time is left, nothing is run.
-        asked_rows: those of the run, of which others may be put to a failing case, too.
+        by_row: the failures in each row of the run: such rows are put to other cases, too.
     """
     if not bench.target.importable or bench.target.offer is not None:
         return [*faults]
     asked = {n: _questions(fault.kinds[0], groups) for n, fault in enumerate(faults)}
     asked = {n: questions for n, questions in [*asked.items()][:_MOST_ASKED] if questions}
     answers = _answers({q: s for questions in asked.values() for q, s in questions.items()}, bench)
-    in_turn = [row for row in _IN_TURN if row in asked_rows]
+    in_turn = {row: by_row[row] for row in _IN_TURN if row in by_row}
     kept = [
         n
         for n, each in asked.items()
@@ -86,7 +92,7 @@ def filed_under_what_is_kept(
 
 
 def _as_one(
-    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: Sequence[str]
+    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: _InTurn
 ) -> Fault | None:
     """The faults as one that states what it comes of; None of none."""
     if not faults:
@@ -96,7 +102,7 @@ def _as_one(
     return Fault([*shown], [kind for kind in every if kind not in shown], KEPT)
 
 
-def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: Sequence[str]) -> bool:
+def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> bool:
     """Whether a new process raises it, and not for what makes its numbers wrong.
 
     A tensor that was made in inference mode, say, is kept beside others that are stale. What is
@@ -117,7 +123,7 @@ def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: Seque
 
 
 def _shows_in_turn_alone(
-    kind: Kind, own: Sequence[_Question], groups: Groups, bench: Bench, in_turn: Sequence[str]
+    kind: Kind, own: Sequence[_Question], groups: Groups, bench: Bench, in_turn: _InTurn
 ) -> bool:
     """Whether its cases come out right in a new process, and fail alike there after other calls.
 
@@ -144,9 +150,7 @@ def _thrown(judgement: Judgement) -> Thrown | None:
     return None if judgement.thrown is None else judgement.thrown.alike
 
 
-def _by_itself(
-    fault: Fault, groups: Groups, bench: Bench, in_turn: Sequence[str]
-) -> list[_Question]:
+def _by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[_Question]:
     """What may show a fault in a process that does nothing else.
 
     Its smallest failure in each row, and on a few of its cases the checks that call in sequence.
@@ -163,12 +167,12 @@ def _by_itself(
     return [*own, *_asked_in_turn(fault.kinds[0], groups, bench, in_turn)]
 
 
-def _asked_in_turn(
-    kind: Kind, groups: Groups, bench: Bench, in_turn: Sequence[str]
-) -> list[_Question]:
-    """What these rows ask on a few cases of its failures."""
+def _asked_in_turn(kind: Kind, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[_Question]:
+    """What these rows ask on a few cases, of those that fail in them and of its failures."""
     few = few_of(groups[kind].failures)
-    return [*filter(None, (_put_by(row, f.case, bench) for row in in_turn for f in few))]
+    own = [(f.case, row) for row, those in in_turn.items() if those for f in few_of(those)]
+    further = (_put_by(row, f.case, bench) for row in in_turn for f in few)
+    return [*own, *filter(None, further)]
 
 
 def _put_by(row: str, case: Case, bench: Bench) -> _Question | None:
@@ -202,7 +206,7 @@ def _answers(questions: dict[_Question, str], bench: Bench) -> dict[_Question, b
 
 
 def _shown_alone(
-    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: Sequence[str]
+    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: _InTurn
 ) -> list[Kind]:
     """A kind of failure that a process shows which does nothing else; none where none does.
 

@@ -18,11 +18,12 @@ from conv_reference.verification.diagnosis.grouping.kept_state import (
     shown_at_once,
     smallest_alone,
 )
-from conv_reference.verification.diagnosis.grouping.origins import Group, Groups
+from conv_reference.verification.diagnosis.grouping.origins import Group, Groups, sorted_out
 from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.target.loading import load, load_anew, load_target, loaded_anew
@@ -227,7 +228,9 @@ def test_what_raises_by_itself_is_told_beside_what_is_stale(tmp_path: Path) -> N
     bench = bench_of(tmp_path, INDICES)
     groups = failing(bench, IN_TURN)
     faults = [Fault([kind]) for kind in groups]
-    filed = filed_under_what_is_kept(faults, groups, bench, ("options_before", "calls_before"))
+    filed = filed_under_what_is_kept(
+        faults, groups, bench, {"options_before": [], "calls_before": []}
+    )
     assert [(f.kinds[0].verdict, f.cause) for f in filed] == [
         (Verdict.WRONG, KEPT),
         (Verdict.RAISED, KEPT),
@@ -247,13 +250,27 @@ def test_what_was_left_by_other_options_is_shown_by_them(tmp_path: Path) -> None
     groups = failing(bench, in_turn)
     (kind,) = (kind for kind in groups if kind.quantity == "Y")
     fresh = Here(loaded_anew(bench.target))  # where it does not fail again
-    for asked, said in (((), ""), (("options_before",), KEPT)):
+    none = dict[str, list[Failure]]()
+    for asked, said in ((none, ""), ({"options_before": []}, KEPT)):
         (fault,) = filed_under_what_is_kept(
             [Fault([kind])], groups, replace(bench, backend=fresh), asked
         )
         assert fault.cause == said
     assert fault.kinds[0].row == "options_before"
     assert fault.following == [kind]
+
+
+def test_the_runs_own_case_of_calls_in_turn_shows_what_is_kept(tmp_path: Path) -> None:
+    """What it leaves behind makes a certificate wrong, whose own calls may come out right."""
+    bench = bench_of(tmp_path, INDICES)
+    texts = (f"options_before float64 h{h} w6 k1 nobias grad=" for h in range(1, 9))
+    cases = [bench.target.restrict(Case.parse(text)) for text in texts]
+    case, met = next((c, met) for c, met in bench.failures_on(cases).items() if met)
+    groups, _ = sorted_out(met, bench)
+    faults = [Fault([kind]) for kind in groups]
+    (fault,) = filed_under_what_is_kept(faults, groups, bench, {"options_before": met})
+    shown = groups[fault.kinds[0]].failures[0]
+    assert (shown.case, shown.judgement.check) == (case, "options_before")
 
 
 def test_a_module_is_executed_once_more_and_the_first_stays(tmp_path: Path) -> None:
