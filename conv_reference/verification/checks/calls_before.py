@@ -34,6 +34,9 @@ from conv_reference.verification.trial.trial import (
 )
 
 _MORE = 3  # samples of a larger batch
+_SEVERAL = 3  # kinds of usual calls before, of a brief trial
+_SMALL = 200  # numbers in a column
+_FAR = (20, 90)  # columns by which an image is wider than those of other checks
 _Call = Callable[[Call], Any]
 _Apart = tuple[str, Geometry, Geometry]  # the option in which they differ
 _Axes = tuple[int, ...]  # along which they do
@@ -130,10 +133,28 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
     Whether what comes before is answered is a question of other checks.
     """
     kinds = [*_ON_THE_SAME_TENSORS, *_OF_OTHERS]
+    # Each is two programs or more where shapes are compiled one by one, for seconds.
+    some = trial.some(kinds) if trial.target.compiles_each_shape else _several(trial, kinds)
     with each_asked() as one:
-        for said in trial.some(kinds):
+        for said in some:
             with one():
-                yield from _after(trial, said, kinds.index(said))
+                yield from _after(trial, said, kinds.index(said) + _farther(trial))
+
+
+def _several(trial: Trial, kinds: Iterable[str]) -> list[str]:
+    """Where the trial is brief, some, of which one is a transform: that takes as long as others."""
+    transforms = [kind for kind in kinds if "torch.func" in kind]
+    usual = [kind for kind in kinds if kind not in transforms]
+    if trial.brief:
+        usual = Random(f"{trial.key} kinds").sample(usual, _SEVERAL)
+    return [*usual, *trial.some(transforms)]
+
+
+def _farther(trial: Trial) -> int:
+    """Columns, of half of the small cases so many that nothing was called on that width before."""
+    drawn, geometry = Random(f"{trial.key} farther"), trial.case.geometry
+    is_small = geometry.batch * geometry.input_size[0] * geometry.in_channels <= _SMALL
+    return drawn.choice((0, drawn.randint(*_FAR))) if is_small else 0
 
 
 def _after(trial: Trial, said: str, wider: int) -> Iterator[Judgement]:

@@ -49,6 +49,25 @@ def test_a_buffer_made_in_inference_mode_is_found() -> None:
     )
 
 
+_LINES: dict[int, Tensor] = {}
+
+
+def by_kept_lines(input: Tensor, weight: Tensor) -> Tensor:
+    """Keeps the places of its columns for each number of them, as other checks have."""
+    columns = input.shape[3]
+    places = _LINES.setdefault(columns, torch.arange(columns)) if columns > 20 else None
+    return conv2d(input if places is None else input.index_select(3, places), weight)
+
+
+def test_what_is_kept_of_a_width_that_was_not_met_before_is_found() -> None:
+    """In a run the first call of most widths is an ordinary one."""
+    found: list[tuple[str, str]] = []
+    for seed in range(6):  # by which the widths are drawn
+        _LINES.clear()
+        found += failures(by_kept_lines, f"{CASE} X=offset", seed)
+    assert found
+
+
 OPTIONS = "options_before float32 n2 c2 h4 w5 o3 k3x2 s2x1 p1x2 nobias"
 
 
