@@ -33,13 +33,19 @@ class Mode:
         return {} if self.leaves else {"requires_grad": ""}
 
     @contextmanager
-    def of(self, call: Call) -> Iterator[None]:
-        """Around one call: torch's autocast keeps its casts until its outermost context is left."""
+    def lasting(self, call: Call) -> Iterator[None]:
+        """Around several calls: a layer stays in eval(), for what it keeps there goes with that."""
         with ExitStack() as stack:
-            if self.said:
-                stack.enter_context(under(self.said))
             if self.evaluates and call.layer is not None:
                 stack.enter_context(_in_evaluation(call))
+            yield
+
+    @contextmanager
+    def of(self, call: Call) -> Iterator[None]:
+        """Around one call: torch's autocast keeps its casts until its outermost context is left."""
+        with self.lasting(call), ExitStack() as stack:
+            if self.said:
+                stack.enter_context(under(self.said))
             if self.autocast:
                 stack.enter_context(torch.autocast(call.X.device.type, LOW))
             for enter in self.entered:
@@ -57,14 +63,16 @@ class Mode:
 @contextmanager
 def _in_evaluation(call: Call) -> Iterator[None]:
     assert call.layer is not None  # or there is no such mode
-    before = call.layer.training
+    if not call.layer.training:  # it is in it already
+        yield
+        return
     with target_code("Y"):
         call.layer.eval()
     try:
         yield
     finally:
         with target_code("Y"):
-            call.layer.train(before)
+            call.layer.train()
 
 
 PLAIN = Mode("", leaves=False)

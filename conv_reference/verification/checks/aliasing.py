@@ -117,18 +117,19 @@ def _in_modes(trial: Trial) -> Iterator[Judgement]:
 
 def _kept_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
     call = trial.call(**mode.changes)
+    _, following = second(trial, call, **mode.changes)
     try:
-        results = results_of(call, mode)
+        with mode.lasting(call):
+            results = results_of(call, mode)
+            taken = {name: value.clone() for name, value in results.items()}
+            for _ in range(_CALLS):
+                other = results_of(following, mode)
     except TargetRaised:
         if mode == PLAIN:
             raise
         yield from _kept_in(trial, PLAIN)  # the checks of modes report what raises there
         return
     yield from _of_one_element(results)
-    taken = {name: value.clone() for name, value in results.items()}
-    _, following = second(trial, call, **mode.changes)
-    for _ in range(_CALLS):
-        other = results_of(following, mode)
     said = f"{mode.said or 'without gradients'}, a result should stay what it was while other "
     said += "calls are made"
     yield from agree(trial, "kept_results", results, taken, said, same=True)

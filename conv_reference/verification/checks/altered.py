@@ -126,11 +126,17 @@ def _updated(plain: Trial, mode: Mode) -> Iterator[Judgement]:
     if given is None:
         mode, given = PLAIN, plain.operands
     call = plain.call(given, **mode.changes)
-    if mode != PLAIN and not _is_right(plain, mode, call, given):
-        yield from _updated(plain, PLAIN)
-        return
-    if mode == PLAIN and forward(call) is None:
-        return
+    with mode.lasting(call):
+        if mode == PLAIN and forward(call) is None:
+            return
+        if mode == PLAIN or _is_right(plain, mode, call, given):
+            yield from _after_changes(plain, mode, call, given)
+            return
+    yield from _updated(plain, PLAIN)
+
+
+def _after_changes(plain: Trial, mode: Mode, call: Call, given: Operands) -> Iterator[Judgement]:
+    """Calls after the first, which was right: a layer is in the same mode throughout."""
     for role, how in _changes(plain, call):
         with torch.no_grad():
             changed: dict[str, Any] = {role: _OF_ARGUMENTS[how](getattr(call, role))}

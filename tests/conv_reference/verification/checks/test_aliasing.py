@@ -100,8 +100,19 @@ class Packs(torch.nn.Conv2d):
         )
 
 
-def test_a_kernel_that_is_packed_for_good_in_evaluation_is_found() -> None:
-    assert set(failures(Packs, f"updated_arguments {SIZES}")) == {("updated_arguments", "Y")}
+class PacksUntilItTrains(Packs):
+    """Whoever calls eval() again has it packed anew."""
+
+    def train(self, mode: bool = True) -> PacksUntilItTrains:
+        self.packed = None
+        return super().train(mode)
+
+
+@pytest.mark.parametrize("layer", [Packs, PacksUntilItTrains])
+def test_a_kernel_that_is_packed_for_good_in_evaluation_is_found(layer: Any) -> None:
+    found = failures(layer, f"updated_arguments {SIZES}")
+    assert set(found) == {("updated_arguments", "Y")}
+    assert "in eval()" in found["updated_arguments", "Y"]
 
 
 class Workspace(torch.autograd.Function):
