@@ -36,13 +36,15 @@ from conv_reference.verification.target.target import Target
 
 _FAR = 0.16  # of the small geometries that are drawn
 _UNEVEN = 0.3  # of a target's that takes it: padding that differs between opposite sides
-_MINIATURES = 0.26  # of those, too
+_MINIATURES = 0.3  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 _LAID_OUT = 0.25  # of the operands of a small case
 _ALIKE = 0.1  # of the cases: code that takes one operand's layout for all is right there alone
 _SOME_LEAVES = 0.15  # of the cases: not every gradient is asked for
 _NO_LEAF = 0.06  # of the cases: none is, for which many have a path of its own
 _BIASED = 0.75  # of the cases
+_OF_INFERENCE = 0.1  # of the miniatures: none is, as where a network is used and not trained
+_PART_OF_A_BATCH = 0.25  # of the miniatures in channels_last order: X begins behind another image
 _ROUND = 60  # large ones, of which
 _NETWORKS = 8  # are layers of networks, and
 _IN_EVERY_DTYPE = 2  # are put to every dtype
@@ -86,8 +88,8 @@ def small_cases(
     """Small geometries: the smallest ones one after another, then a sample of all of them.
 
     Dtypes go round by their ``shares``, from another one in each run, so that a few runs put each
-    of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. A
-    quarter of the sample is what networks have, in miniature: fast paths hide faults, too. Another
+    of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. Three
+    tenths of the sample are what networks have, in miniature: fast paths hide faults, too. Another
     sixth has sizes far out. Where sums are too long for dense values, as there in half precision,
     and soon in eight bits, the values are sparse.
 
@@ -157,12 +159,19 @@ def _fitting(draw: Callable[[Random], Geometry], dtype: torch.dtype, random: Ran
 
 
 def _miniature_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:
-    """As a small one; half of the networks hold input and kernel in channels_last."""
+    """As a small one; half of the networks hold input and kernel in channels_last.
+
+    Of these a quarter are handed a part of a batch; and of all a tenth ask for no gradient.
+    """
     case = _small_case(geometry, dtype, random)
+    if random.random() < _OF_INFERENCE:
+        case = replace(case, requires_grad="")
     if random.random() < 0.5:
         return case
+    part = random.random() < _PART_OF_A_BATCH
     last = Layout.CHANNELS_LAST
-    return replace(case, input_layout=last, weight_layout=last)
+    first = Layout.CHANNELS_LAST_OFFSET if part else last
+    return replace(case, input_layout=first, weight_layout=last)
 
 
 def _small_case(geometry: Geometry, dtype: torch.dtype, random: Random) -> Case:

@@ -91,12 +91,16 @@ _COMMONEST = replace(
     depthwise=0.0,
     multiples=(1, 2, 3, 4, 5, 6, 8),
 )
+# What most of the other layers are: a product of matrices, for which many have a path of its own.
+_POINTWISE = replace(_COMMONEST, kernel=(1,))
 _COMMON = 0.25  # of the miniatures
+_OF_POINTS = 0.15  # of them, too
 
 
 def miniature(random: Random) -> Geometry:
     """A layer as networks have it, on images of a few pixels, which its stride often divides."""
-    levels = _COMMONEST if random.random() < _COMMON else _ANY
+    kind = random.random()
+    levels = _COMMONEST if kind < _COMMON else _POINTWISE if kind < _COMMON + _OF_POINTS else _ANY
     while True:
         axes = [_axis(levels, random) for _ in range(2)]
         if random.random() < 0.75:  # all but the sizes of the image
