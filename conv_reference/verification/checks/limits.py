@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from conv_reference.operands import Operands
-from conv_reference.quantities import LETTERS
+from conv_reference.quantities import FIRST_ORDER, LETTERS
 from conv_reference.verification.checks._calls import plain_forward
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.trial.agreement import observed
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
 
 _TERMS = 4_096
@@ -58,35 +60,59 @@ def large_numbers(trial: Trial) -> Iterator[Judgement]:
     Row(
         "long_sums",
         "Observed only: whether sums in half precision are rounded once, or on their way.",
-        "No written rule says; libraries sum up in float32, and what does not loses digits.",
+        "No written rule says; libraries sum up in float32, and what does not loses digits, or "
+        "stays where a term is less than half of the last one.",
         _NONE,
-        own=(f"n1 c{_TERMS} h1 w1 o1 k1", f"n1 c1 h1 w1 o{_TERMS} k1"),
+        own=(
+            f"n1 c{_TERMS} h1 w1 o1 k1",  # in Y
+            f"n1 c1 h1 w1 o{_TERMS} k1",  # in dX
+            f"n{_TERMS // 64} c1 h8 w8 o1 k1",  # in dK and db
+        ),
     ),
     traits=Traits(sample=Sample.OWN, dtypes=frozenset({torch.float16, torch.bfloat16})),
 )
 def long_sums(trial: Trial) -> Iterator[Judgement]:
-    """A sum of some thousand positive numbers, of which float32 loses nothing that shows."""
+    """Sums of some thousand positive numbers, of which float32 loses nothing that shows."""
     operator, geometry = trial.target.operator, trial.case.geometry
-    if operator.terms("Y", geometry) < _TERMS:
-        return  # the target takes no such channels, or the operator sums over others
-    plain = replace(trial, case=replace(trial.case.contiguous(), requires_grad=""))
-    shapes = {role: operator.shape(role, geometry) for role in LETTERS}
-    generator = torch.Generator().manual_seed(trial.seed)
-    X = (1 + torch.rand(shapes["input"], generator=generator)).to(trial.case.dtype)
-    given = Operands(
-        input=X,
-        weight=torch.ones(shapes["weight"], dtype=X.dtype),
-        bias=torch.zeros(shapes["bias"], dtype=X.dtype),
-        grad_output=torch.ones(shapes["grad_output"], dtype=X.dtype),
+    long = [name for name in FIRST_ORDER if operator.terms(name, geometry) >= _TERMS]
+    if not long:
+        return  # the target takes no such sizes
+    plain = replace(trial, case=trial.case.contiguous())
+    given = _positive(plain)
+    found = observe(plain.call(given))
+    exact = {role: getattr(given, role).to(torch.float64) for role in LETTERS}
+    for name in long:
+        value = found.get(name)
+        if not isinstance(value, Tensor) or value.dtype != trial.case.dtype:
+            continue
+        wanted = operator.first(name, exact, geometry)
+        if value.shape != wanted.shape or not bool(value.isfinite().all()):
+            continue
+        once = "once" if _digits_lost(value.detach().cpu(), wanted) <= _ROUNDED_ONCE else _ON_WAY
+        yield observed("long_sums", name, f"{once} in {name}", of=_LONG_SUMS)
+
+
+_ON_WAY = "on their way"
+_LONG_SUMS = f"sums of {_TERMS:,} numbers in half precision are rounded"
+
+
+def _positive(trial: Trial) -> Operands:
+    """X and G between 1 and 2, of which products are exact in float32; K of ones, and no bias."""
+    dtype, generator = trial.case.dtype, torch.Generator().manual_seed(trial.seed)
+    shapes = {role: trial.target.operator.shape(role, trial.case.geometry) for role in LETTERS}
+
+    def drawn(role: str) -> Tensor:
+        return (1 + torch.rand(shapes[role], generator=generator)).to(dtype)
+
+    return Operands(
+        input=drawn("input"),
+        weight=torch.ones(shapes["weight"], dtype=dtype),
+        bias=torch.zeros(shapes["bias"], dtype=dtype),
+        grad_output=drawn("grad_output"),
     )
-    Y = plain_forward(plain, given)
-    if Y is None or not bool(Y.isfinite().all()):
-        return
-    wide = {"input": X.to(torch.float64), "weight": given.weight.to(torch.float64)}
-    exact = operator.first("Y", wide, geometry).reshape(Y.shape)
-    digit = torch.finfo(X.dtype).eps * 2.0 ** torch.floor(torch.log2(exact))
-    errors = float(((Y.to(torch.float64) - exact).abs() / digit).max())
-    once = "once" if errors <= _ROUNDED_ONCE else "on their way"
-    yield observed(
-        "long_sums", "Y", f"rounded {once}", of=f"sums of {_TERMS:,} numbers in half precision are"
-    )
+
+
+def _digits_lost(value: Tensor, exact: Tensor) -> float:
+    """The largest error, in units of the last digit of what it should be."""
+    digit = torch.finfo(value.dtype).eps * 2.0 ** torch.floor(torch.log2(exact))
+    return float(((value.to(torch.float64) - exact).abs() / digit).max())
