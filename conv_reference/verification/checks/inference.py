@@ -1,15 +1,14 @@
-"""Modes of use: without gradients, in inference mode, and a layer in evaluation, copied, changed.
+"""Modes of use: without gradients, in inference mode, and a layer in evaluation.
 
 Each may take a path of its own through an implementation: fused, folded, cached.
 """
 
 from __future__ import annotations
 
-import copy
-import pickle
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,12 +16,12 @@ from torch import Tensor, nn
 
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
-from conv_reference.verification.target.answers import looked_at, type_name
-from conv_reference.verification.target.target import Call, Target
+from conv_reference.verification.target.answers import type_name
+from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
+from conv_reference.verification.trial.trial import Trial, target_code, under
 
 _MODES = {
     torch.no_grad: "under torch.no_grad",
@@ -78,18 +77,20 @@ def _another(returned: Any) -> Judgement:
     return whole("evaluation", "Y", "the layer", gave, why)
 
 
-def _no_layer(target: Target) -> str | None:
+def no_layer(target: Target) -> str | None:
+    """Why a check of layers cannot be put to a target; None where it can."""
     return None if target.is_module else "it is no layer, and so has no mode of evaluation"
 
 
 @check(
     Row(
         "evaluation",
-        "A layer in eval() gives the same Y, dX, dK and db, and again when back in train().",
+        "A layer in eval() gives the same Y, dX, dK and db, and again when back in train(); its "
+        "hooks run in both.",
         "What is trained in one mode is deployed in the other.",
         "weights folded or packed for evaluation, wrongly (a class of faults)",
     ),
-    traits=Traits(sample=Sample.MODES, cannot=_no_layer, concerns=lambda target: target.is_module),
+    traits=Traits(sample=Sample.MODES, cannot=no_layer, concerns=lambda target: target.is_module),
 )
 def evaluation(trial: Trial) -> Iterator[Judgement]:
     """In evaluation with gradients and without, and in training after it."""
@@ -104,113 +105,40 @@ def evaluation(trial: Trial) -> Iterator[Judgement]:
         if itself is not layer and not mode:
             yield _another(itself)
         yield from against_oracle(trial, "evaluation", found, said)
-        with torch.no_grad(), under(f"{said} under torch.no_grad"), target_code("Y"):
+        ran = _Ran()
+        with torch.no_grad(), under(f"{said} under torch.no_grad"), ran.of(layer), target_code("Y"):
             Y = call.forward()
         yield from against_oracle(trial, "evaluation", {"Y": Y}, f"{said} under torch.no_grad")
         yield from _with_a_graph("evaluation", Y, f"{said} under torch.no_grad")
+        yield from ran.judged(said)
 
 
-@check(
-    Row(
-        "copied_layer",
-        "A layer that was copied, or pickled and loaded, gives the same Y, by its own parameters.",
-        "Models are copied for averaging and evaluation, and sent to other processes.",
-        "an option that is no part of the layer's state (a class of faults)",
-    ),
-    traits=Traits(
-        sample=Sample.FEW, times=3, cannot=_no_layer, concerns=lambda target: target.is_module
-    ),
-)
-def copied_layer(trial: Trial) -> Iterator[Judgement]:
-    """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not checked."""
-    call = trial.call(requires_grad="")
-    assert call.layer is not None  # or the check is unsupported
-    for how, copied in (("copied", copy.deepcopy), ("pickled and loaded", _pickled)):
-        with target_code("Y"):
-            other = copied(call.layer)
-            if other is None:
-                continue
-            with torch.no_grad():
-                Y = looked_at(other(call.X))
-        found = [*against_oracle(trial, "copied_layer", {"Y": Y}, f"of the layer {how}")]
-        yield from found
-        if all(judgement.is_exact for judgement in found):
-            yield from _by_its_own(trial, call, other, how)
+class _Ran:
+    """How often a layer's hooks ran in one call."""
 
+    def __init__(self) -> None:
+        self.times = {"forward_pre_hook": 0, "forward_hook": 0}
 
-def _by_its_own(trial: Trial, call: Call, other: nn.Module, how: str) -> Iterator[Judgement]:
-    """The copy's parameters change their sign: its Y does, and that of the first layer does not."""
-    given, own = trial.operands, [*other.parameters()]
-    if len(own) != 1 + trial.case.bias:  # K may be made of several
-        return
-    turned = replace(given, weight=-given.weight, bias=-given.bias)
-    with torch.no_grad(), target_code("Y"):
-        for parameter in own:
-            parameter.neg_()
-        Y, first = looked_at(other(call.X)), call.forward()
-        for parameter in own:
-            parameter.neg_()
-    said = f"of the layer {how}, when the copy's parameters changed their sign"
-    yield from against_oracle(trial, "copied_layer", {"Y": Y}, said, operands=turned)
-    said = f"of the layer that was {how}, when the copy's parameters changed their sign"
-    yield from against_oracle(trial, "copied_layer", {"Y": first}, said)
-
-
-def _pickled(layer: nn.Module) -> nn.Module | None:
-    """A layer of a class that nobody can import, as of a notebook, is not pickled."""
-    try:
-        data = pickle.dumps(layer)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return None
-    loaded: nn.Module = pickle.loads(data)
-    return loaded
-
-
-@check(
-    Row(
-        "options_set_back",
-        "A layer whose stride, padding or dilation was another for one call gives the same Y.",
-        "Networks for segmentation are made of others, with the strides and dilations set anew.",
-        "what is worked out of a layer's options at its first call, and kept (a class of faults)",
-    ),
-    traits=Traits(sample=Sample.FEW, cannot=_no_layer, concerns=lambda target: target.is_module),
-)
-def options_set_back(trial: Trial) -> Iterator[Judgement]:
-    """One option at a time, by torch's name, where the layer has it as a number or several.
-
-    What the call between answers is not judged: a layer need not read its options at each call.
-    """
-    for name in ("stride", "padding", "dilation"):
-        call = trial.call(requires_grad="")
-        value = vars(call.layer).get(name)
-        if not _is_numbers(value):
-            continue
-        if not _is_set(call.layer, name, _one_more(value)):
-            continue
+    @contextmanager
+    def of(self, layer: nn.Module) -> Iterator[None]:
+        """Around the call."""
+        register = {
+            "forward_pre_hook": layer.register_forward_pre_hook,
+            "forward_hook": layer.register_forward_hook,
+        }
+        removed = [add(partial(self._count, name)) for name, add in register.items()]  # type: ignore[operator]  # of two types
         try:
-            with torch.no_grad(), target_code("Y"):
-                call.forward()
-        except TargetRaised:
-            continue
-        said = f"of a layer whose {name} was another for one call before"
-        with torch.no_grad(), under(said), target_code("Y"):
-            setattr(call.layer, name, value)
-            Y = call.forward()
-        yield from against_oracle(trial, "options_set_back", {"Y": Y}, said)
+            yield
+        finally:
+            for handle in removed:
+                handle.remove()
 
+    def _count(self, name: str, *_: Any) -> None:
+        self.times[name] += 1
 
-def _is_numbers(value: Any) -> bool:
-    values = value if isinstance(value, tuple | list) else [value]
-    return bool(values) and all(type(each) is int for each in values)
-
-
-def _is_set(layer: Any, name: str, value: Any) -> bool:
-    """Whether it can be: a layer may take its options once."""
-    with suppress(Exception):
-        setattr(layer, name, value)
-        return True
-    return False
-
-
-def _one_more(value: Any) -> Any:
-    return value + 1 if type(value) is int else type(value)(each + 1 for each in value)
+    def judged(self, said: str) -> Iterator[Judgement]:
+        """What does not run its hooks: whoever reads features by them reads none."""
+        silent = " and ".join(f"register_{name}" for name, times in self.times.items() if not times)
+        if silent:
+            why = f"{said}: what {silent} was given should run once, did not run"
+            yield whole("evaluation", "Y", "hooks that run", "none", why)

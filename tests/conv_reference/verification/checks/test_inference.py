@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import copy
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from torch.nn.functional import conv2d
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right
 from conv_reference.verification.target.conventions import as_target
 
@@ -144,71 +141,6 @@ def test_a_layer_that_is_wrong_in_a_mode_is_found(layer: Any, said: str) -> None
     assert not failures(layer, f"certificate {SIZES}")
 
 
-def test_a_copied_layer_is_the_same_layer() -> None:
-    for layer in (nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), ConvLayer_1, right.PlaneLayer):
-        assert exact_everywhere(layer, "copied_layer", count=2) > 0
-
-
-def test_a_layer_that_loses_an_option_when_it_is_copied_is_found() -> None:
-    found = failures(FAULTS["LosesPadding"].function, f"copied_layer {SIZES} p1")
-    assert found["copied_layer", "Y"].startswith("of the layer pickled and loaded: should")
-
-
-class Unpicklable(nn.Conv2d):
-    """Holds what no process can send to another."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.made = [lambda: 0]
-
-
-def test_a_layer_that_nobody_can_pickle_is_only_copied() -> None:
-    assert exact_everywhere(Unpicklable, "copied_layer", count=1) > 0
-
-
-class KeepsItsPlan(nn.Conv2d):
-    """Works out its options at the first call."""
-
-    @cached_property
-    def plan(self) -> dict[str, Any]:
-        names = ("stride", "padding", "dilation", "groups")
-        return {name: getattr(self, name) for name in names}
-
-    def forward(self, input: Tensor) -> Tensor:
-        return conv2d(input, self.weight, self.bias, **self.plan)
-
-
-class OfIntegers(nn.Conv2d):
-    """Takes integers, and has them as such."""
-
-    def __init__(self, *args: Any, stride: int, padding: int, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.stride, self.padding = stride, padding  # type: ignore[assignment]  # torch's are pairs
-
-
-class Frozen(nn.Conv2d):
-    """Its options are set once."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "stride" and name in vars(self):
-            message = "the stride cannot be changed"
-            raise AttributeError(message)
-        super().__setattr__(name, value)
-
-
-@pytest.mark.parametrize("layer", [nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), OfIntegers, Frozen])
-def test_no_false_alarm_where_an_option_was_another_before(layer: Any) -> None:
-    assert exact_everywhere(layer, "options_set_back", count=3) > 0
-
-
-@pytest.mark.parametrize("option", ["stride", "padding", "dilation"])
-def test_a_layer_that_keeps_the_options_of_its_first_call_is_found(option: str) -> None:
-    judgements = judged(KeepsItsPlan, f"options_set_back {SIZES}")
-    said = f"of a layer whose {option} was another for one call before: "
-    assert any(j.explanation.startswith(said) for j in judgements if not j.is_exact)
-    assert not failures(KeepsItsPlan, f"certificate {SIZES}")
-
-
 class ReturnsNothing(nn.Conv2d):
     def train(self, mode: bool = True) -> Any:
         super().train(mode)
@@ -220,30 +152,14 @@ def test_a_layer_that_is_not_returned_by_eval_is_found() -> None:
     }
 
 
-class BoundOnce(nn.Conv2d):
-    """Chooses its path when it is made: a copy of it has the path of the first."""
+class WithoutHooks(nn.Conv2d):
+    """Goes straight to its forward pass in evaluation."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.path: Any = lambda input: super(BoundOnce, self).forward(input)
-
-    def forward(self, input: Tensor) -> Tensor:
-        Y: Tensor = self.path(input)
-        return Y
+    def __call__(self, *arguments: Any) -> Any:
+        return super().__call__(*arguments) if self.training else self.forward(*arguments)
 
 
-def test_a_copy_that_computes_with_the_first_kernel_is_found() -> None:
-    said = failures(BoundOnce, f"copied_layer {SIZES}")["copied_layer", "Y"]
-    assert said.startswith("of the layer copied, when the copy's parameters changed their sign: ")
-
-
-class SharesItsKernel(nn.Conv2d):
-    def __deepcopy__(self, memo: Any) -> Any:
-        other = copy.copy(self)
-        other._parameters = dict(self._parameters)
-        return other
-
-
-def test_a_copy_that_shares_the_first_kernel_is_found() -> None:
-    said = failures(SharesItsKernel, f"copied_layer {SIZES}")["copied_layer", "Y"]
-    assert said.startswith("of the layer that was copied, when the copy's parameters changed")
+def test_hooks_that_do_not_run_in_evaluation_are_told() -> None:
+    said = failures(WithoutHooks, f"evaluation {SIZES}")["evaluation", "Y"]
+    hooks = "register_forward_pre_hook and register_forward_hook"
+    assert said == f"in eval(): what {hooks} was given should run once, did not run"

@@ -68,6 +68,7 @@ def test_a_count_that_two_threads_left_wrong_is_set_right_and_no_fault(
 
 _OF_LAYERS = {
     "copied_layer",
+    "reloaded_layer",
     "evaluation",
     "options_set_back",
     "padding_modes",

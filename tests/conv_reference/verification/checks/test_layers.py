@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import copy
+import pickle
+from functools import cached_property
+from typing import Any
+
+import pytest
+import torch
+from judging import exact_everywhere, failures, judged
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from conv_reference.layer import ConvLayer_1
+from conv_reference.verification.faults.collection import FAULTS
+from conv_reference.verification.faults.sound import right
+
+SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
+
+
+def test_a_copied_layer_is_the_same_layer() -> None:
+    for layer in (nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), ConvLayer_1, right.PlaneLayer):
+        assert exact_everywhere(layer, "copied_layer", count=2) > 0
+
+
+def test_a_layer_that_loses_an_option_when_it_is_copied_is_found() -> None:
+    found = failures(FAULTS["LosesPadding"].function, f"copied_layer {SIZES} p1")
+    assert found["copied_layer", "Y"].startswith("of the layer pickled and loaded: should")
+
+
+class Unpicklable(nn.Conv2d):
+    """Holds what no process can send to another."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.made = [lambda: 0]
+
+
+def test_a_layer_that_nobody_can_pickle_is_only_copied() -> None:
+    assert exact_everywhere(Unpicklable, "copied_layer", count=1) > 0
+
+
+class KeepsItsPlan(nn.Conv2d):
+    """Works out its options at the first call."""
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        names = ("stride", "padding", "dilation", "groups")
+        return {name: getattr(self, name) for name in names}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return conv2d(input, self.weight, self.bias, **self.plan)
+
+
+class OfIntegers(nn.Conv2d):
+    """Takes integers, and has them as such."""
+
+    def __init__(self, *args: Any, stride: int, padding: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.stride, self.padding = stride, padding  # type: ignore[assignment]  # torch's are pairs
+
+
+class Frozen(nn.Conv2d):
+    """Its options are set once."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "stride" and name in vars(self):
+            message = "the stride cannot be changed"
+            raise AttributeError(message)
+        super().__setattr__(name, value)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), OfIntegers, Frozen])
+def test_no_false_alarm_where_an_option_was_another_before(layer: Any) -> None:
+    assert exact_everywhere(layer, "options_set_back", count=3) > 0
+
+
+@pytest.mark.parametrize("option", ["stride", "padding", "dilation"])
+def test_a_layer_that_keeps_the_options_of_its_first_call_is_found(option: str) -> None:
+    judgements = judged(KeepsItsPlan, f"options_set_back {SIZES}")
+    said = f"of a layer whose {option} was another for one call before: "
+    assert any(j.explanation.startswith(said) for j in judgements if not j.is_exact)
+    assert not failures(KeepsItsPlan, f"certificate {SIZES}")
+
+
+class BoundOnce(nn.Conv2d):
+    """Chooses its path when it is made: a copy of it has the path of the first."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.path: Any = lambda input: super(BoundOnce, self).forward(input)
+
+    def forward(self, input: Tensor) -> Tensor:
+        Y: Tensor = self.path(input)
+        return Y
+
+
+def test_a_copy_that_computes_with_the_first_kernel_is_found() -> None:
+    said = failures(BoundOnce, f"copied_layer {SIZES}")["copied_layer", "Y"]
+    assert said.startswith("of the layer copied, when the copy's parameters changed their sign: ")
+
+
+class SharesItsKernel(nn.Conv2d):
+    def __deepcopy__(self, memo: Any) -> Any:
+        other = copy.copy(self)
+        other._parameters = dict(self._parameters)
+        return other
+
+
+def test_a_copy_that_shares_the_first_kernel_is_found() -> None:
+    said = failures(SharesItsKernel, f"copied_layer {SIZES}")["copied_layer", "Y"]
+    assert said.startswith("of the layer that was copied, when the copy's parameters changed")
+
+
+class Thaws(nn.Conv2d):
+    """Its copy asks for gradients whether it did or not."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
+        other = pickle.loads(pickle.dumps(self))
+        for parameter in other.parameters():
+            parameter.requires_grad_()
+        return other  # type: ignore[no-any-return]  # of pickle's
+
+
+def test_a_copy_that_asks_for_gradients_where_the_layer_is_frozen_is_told() -> None:
+    said = failures(Thaws, f"copied_layer {SIZES} nobias")["copied_layer", "Y"]
+    assert said == "of the layer copied: requires_grad of weight should be False, is True"
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d, nn.Conv2d(2, 3, (3, 2)), ConvLayer_1, right.PlaneLayer]
+)
+def test_no_false_alarm_where_a_layer_is_loaded_anew(layer: Any) -> None:
+    assert exact_everywhere(layer, "reloaded_layer", count=2) > 0
+
+
+class Packed(nn.Conv2d):
+    """Packs its kernel at the first call after train() or eval()."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.packed: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(input)
+        if self.packed is None:
+            self.packed = self.weight.detach().clone()
+        Y: Tensor = self._conv_forward(input, self.packed.to(input.dtype), self.bias)
+        return Y
+
+    def train(self, mode: bool = True) -> Packed:
+        self.packed = None
+        return super().train(mode)
+
+
+class PackedInPlace(Packed):
+    """Sees a kernel that is written to."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if getattr(self, "version", None) != (id(self.weight), self.weight._version):
+            self.packed, self.version = None, (id(self.weight), self.weight._version)
+        return super().forward(input)
+
+
+class Narrowed(nn.Conv2d):
+    """Keeps less than it had when it is converted."""
+
+    def _apply(self, *args: Any, **options: Any) -> Any:
+        super()._apply(*args, **options)  # type: ignore[no-untyped-call]  # torch's own
+        with torch.no_grad():
+            self.weight.mul_(2)
+        return self
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (Packed, {"after load_state_dict with another kernel"}),
+        (Narrowed, {"after a call in a wider dtype"}),
+    ],
+)
+def test_a_layer_that_does_not_answer_by_its_own_parameters_is_found(
+    layer: Any, said: set[str]
+) -> None:
+    judgements = judged(layer, f"reloaded_layer {SIZES} nobias")
+    found = {j.explanation for j in judgements if not j.is_exact}
+    for each in said:
+        assert any(text.startswith(f"in eval(), {each}") for text in found), found
+    assert not failures(layer, f"certificate {SIZES}")
+
+
+def test_who_sees_that_its_kernel_was_written_to_is_right() -> None:
+    assert not failures(PackedInPlace, f"reloaded_layer {SIZES} nobias")
