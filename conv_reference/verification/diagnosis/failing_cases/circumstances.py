@@ -60,11 +60,19 @@ def contrast(
     fails, passed = _that_fail(alike)
     among = f" cases{'' if every_one else ' of the certificate'} {fails}"
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
+    if _has_no_answer(alike[0]):  # a wrong answer is one: of numbers, or of another shape
+        every = [failure for failure in every if _has_no_answer(failure)]
+        rows |= {row.name for row in all_rows().values() if first and row.is_first}
     elsewhere = {f.case for f in every if f.judgement.check in rows}
     leaf = _leaf(alike)  # who is not asked for a gradient cannot get it wrong
     able = (case for row in rows for case in judged_in.get(row, ()) if leaf in case.requires_grad)
     others = {*able} - elsewhere
     return Contrast(failing, others, among, passed)
+
+
+def _has_no_answer(failure: Failure) -> bool:
+    """Whether it raised or crashed, where a sentence compares it with what returned an answer."""
+    return failure.judgement.thrown is not None or failure.judgement.crash is not None
 
 
 def _leaf(failures: Sequence[Failure]) -> str:

@@ -185,3 +185,23 @@ def test_where_others_failed_so_as_well_it_is_said_of_which_it_speaks() -> None:
     failing = [case for case in cases() if case.geometry.groups > 1]
     said = circumstances(failing, cases(), among=" of the certificate")
     assert said.startswith(f"All {len({*failing})} of the certificate have g > 1")
+
+
+def test_where_some_raise_a_wrong_answer_counts_as_one() -> None:
+    """An FFT raises at one column, and is wrong there with padding: that is an answer."""
+    thrown = replace(WRONG, thrown=Thrown("RuntimeError", "", "no data points"))
+    of_stride = [case for case in cases() if case.geometry.stride[1] == 2]
+    raising = [Failure(case, thrown) for case in of_stride if case.bias]
+    numbers = [Failure(case, WRONG) for case in of_stride if not case.bias]
+    every, kind = [*raising, *numbers], kind_of(raising[0])
+    those = contrast(kind, {kind: raising}, every, {"forward": cases()})
+    assert {failure.case for failure in numbers} <= {*those.passing}
+    said = circumstances(those.failing, [*those.passing], passed=those.passed)
+    assert said.endswith(" have sw = 2, a bias; no other with that returned an answer.")
+
+    # One whose shape is wrong never came to the numbers, and answered all the same.
+    shape = replace(WRONG, check="shapes", of_numbers=False)
+    shapes = [Failure(case, shape) for case in of_stride if not case.bias]
+    judged_in = {"forward": [f.case for f in raising], "shapes": cases()}
+    those = contrast(kind, {kind: raising}, [*raising, *shapes], judged_in)
+    assert {failure.case for failure in shapes} <= {*those.passing}
