@@ -6,6 +6,7 @@ run on both sides of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -57,9 +58,16 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     if not said or len(said) > _MOST or bench.is_over:  # then something was not answered
         return ""
     return (
-        "Around the smallest case alone, one size moved at a time, it fails where "
+        f"Around the smallest case alone, one size moved at a time{_beside(said)}, it fails where "
         f"{_listed(said)}, and passes just outside: other cases may have other limits."
     )
+
+
+def _beside(said: Iterable[str]) -> str:
+    """What moves with a kernel, a stride or a dilation: who moves it alone moves the output."""
+    if any(re.search(r"\b[ksd][hw]\b", text) for text in said):
+        return " (the input's with it, so that the output's stays)"
+    return ""
 
 
 def _needs_large_numbers(case: Case, asked: Neighbours) -> bool:

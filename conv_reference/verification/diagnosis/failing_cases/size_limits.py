@@ -17,6 +17,8 @@ from conv_reference.verification.model.case import Case
 _FAR = {"n", "c", "o", "c/g", "o/g", "oh", "ow"}  # sizes that may have a limit far above
 _NEAR = (3, 4, 8, 16, 32, 64, 128)  # further steps upward, to distinguish a limit from a remainder
 _MODULI = (2, 4, 8, 16, 32, 64, 128)
+_FEWEST = 3  # inputs with which it fails, before a remainder is said to be common to them
+ALONG = "ksdopr"  # the first letters of the sizes along an axis, with which the input's moves
 _LARGE = 64  # a size that may stand for a number of elements
 
 
@@ -78,7 +80,13 @@ def limits(case: Case, asked: Neighbours) -> tuple[list[str], list[str]]:
     for dial in limited:
         _close(case, dial, seen[dial.name], asked)
     limited = [dial for dial in limited if not _is_hidden(case, dial, sizes, asked)]
-    related, covered = _relations(case, sizes, seen, asked)
+    of_input = {letter: of for letter in "hw" if (of := remainder_of_input(case, letter, seen))}
+    limited, apart = (
+        [dial for dial in dials_of if dial.name[0] not in ALONG or dial.name[1:] not in of_input]
+        for dials_of in (limited, sizes)
+    )
+    related, covered = _relations(case, apart, seen, asked)
+    related += of_input.values()
     found = [
         limit
         for dial in limited
@@ -190,6 +198,43 @@ def between(name: str, at: int, fails: Mapping[int, bool]) -> Limit | None:
         return None
     least = at if needed or last == at else None
     return Limit(name, least=least, most=last, needed=needed)
+
+
+def remainder_of_input(case: Case, letter: str, seen: Mapping[str, Mapping[int, bool]]) -> str:
+    """What all inputs have along an axis with which it fails, and none with which it passes.
+
+    The input's size moves with the kernel's, the stride's and the output's: where it counts alone,
+    as in a transform that loses the last column of an odd number, each of these seems to.
+
+    Args:
+        case: the smallest.
+        letter: of the axis.
+        seen: the values of the sizes that were moved, and whether it fails there.
+    """
+    along = {dial.name: dial for dial in dials(case.geometry) if dial.name in _names(letter)}
+    moved = [(moved_to(case, along[name], at), f) for name in along for at, f in seen[name].items()]
+    tried = [(case, True), *((each, failed) for each, failed in moved if each is not None)]
+    for name, padded in ((letter, 0), (f"{letter} + 2·p{letter}", 1)):
+        sizes = [(_input(each, letter, padded), failed) for each, failed in tried]
+        failing = {size for size, failed in sizes if failed}
+        passing = {size for size, failed in sizes if not failed}
+        if len(failing) < _FEWEST or len(passing) < 2:
+            continue
+        for modulus in _MODULI:
+            left = {size % modulus for size in failing}
+            if len(left) == 1 and not left & {size % modulus for size in passing}:
+                said = f"({name})" if padded else name
+                return f"{said} % {modulus} = {left.pop()}"
+    return ""
+
+
+def _names(letter: str) -> set[str]:
+    return {f"{size}{letter}" for size in ALONG}
+
+
+def _input(case: Case, letter: str, padded: int) -> int:
+    axis = "hw".index(letter)
+    return case.geometry.input_size[axis] + padded * sum(case.geometry.padding[axis])
 
 
 def _relations(

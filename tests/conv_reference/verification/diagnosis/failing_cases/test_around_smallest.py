@@ -31,6 +31,8 @@ SAID = (
     "Around the smallest case alone, one size moved at a time, it fails where {}, and passes just "
     "outside: other cases may have other limits."
 )
+MOVED = "one size moved at a time"
+WITH_INPUT = f"{MOVED} (the input's with it, so that the output's stays)"
 
 
 def wrong_where(guard: Guard) -> Any:
@@ -132,11 +134,32 @@ def said(target: Any, smallest: str) -> str:
             "c ≥ 2, ow ≥ 2 and X is not contiguous",
             id="not contiguous",
         ),
+        pytest.param(
+            lambda X, K, given: X.shape[3] % 2 == 1,
+            "certificate float32 h1 w3 k1x2 grad= nobias",
+            "w % 2 = 1",
+            id="an odd input, whatever the kernel and the stride",
+        ),
+        pytest.param(
+            lambda X, K, given: (X.shape[3] + 2 * given["padding"][1]) % 4 == 3,
+            "certificate float32 h1 w3 k1x2 grad= nobias",
+            "(w + 2·pw) % 4 = 3",
+            id="a remainder of the padded input",
+        ),
+        pytest.param(
+            lambda X, K, given: given["Y"].shape[3] % 2 == 1,
+            "certificate float32 h1 w3 k1x1 grad= nobias",
+            "ow % 2 = 1",
+            id="an odd output, whatever the input",
+        ),
         pytest.param(lambda *_: True, PIXEL, "", id="everywhere"),
     ],
 )
 def test_where_it_fails(guard: Guard, smallest: str, where: str) -> None:
+    """Who moves a kernel or a stride alone moves the output, too: the sentence says what we did."""
     sentence = SAID.format(where)
+    if where in {"sw > sh", "kh ≥ sh + 2"}:
+        sentence = sentence.replace(MOVED, WITH_INPUT)
     assert said(wrong_where(guard), smallest) == (sentence if where else "")
 
 
