@@ -293,6 +293,15 @@ class Whole:
         return found[:, :, rows : -rows or None, columns : -columns or None]
 
 
+class OddAlone(Whole):
+    """The same, which answers nothing for even sides."""
+
+    def forward(self, input_tensor: Array) -> Array:
+        """Y, as large as X."""
+        assert self.weights.shape[2] % 2 == self.weights.shape[3] % 2 == 1, "odd sides alone"
+        return super().forward(input_tensor)
+
+
 class FourSizes(Whole):
     """Another, whose one parameter has all four sizes; it pads nothing."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -239,3 +240,62 @@ class LinearOnPatches(nn.Module):
         patches = F.unfold(x, self.kernel_size, stride=self.stride).transpose(1, 2)
         out: Tensor = self.linear(patches).transpose(1, 2).unflatten(2, (height, -1))
         return out
+
+
+class BiasDemanded(torch.autograd.Function):
+    """In torch's words; its bias has no default, and is reshaped unasked."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        assert weight.shape[2] == weight.shape[3]
+        ctx.save_for_backward(input, weight)
+        return F.conv2d(input, weight) + bias.reshape(1, -1, 1, 1)
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        dx = conv2d_input(x.shape, weight, dout)
+        return dx, conv2d_weight(x, weight.shape, dout), dout.sum((0, 2, 3))
+
+
+class OptionsInAList(torch.autograd.Function):
+    """In torch's words; it keeps its options as a tensor of four numbers."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        weight: Tensor,
+        bias: Any = None,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        options = torch.from_numpy(np.array([stride, padding, dilation, groups]))
+        ctx.save_for_backward(input, weight, options)
+        ctx.is_biased = bias is not None
+        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        x, weight, options = ctx.saved_tensors
+        kept = options.tolist()
+        dx = conv2d_input(x.shape, weight, dout, *kept)
+        dw = conv2d_weight(x, weight.shape, dout, *kept)
+        return dx, dw, dout.sum((0, 2, 3)) if ctx.is_biased else None, None, None, None, None
+
+
+class SquareImages(nn.Module):
+    """It folds its columns into an image of as many columns as rows."""
+
+    def __init__(self, input_channels: int, output_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        sides = kernel_size, kernel_size
+        self.weight = nn.Parameter(torch.rand(output_channels, input_channels, *sides))
+        self.bias = nn.Parameter(torch.zeros(output_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.weight.shape[2]
+        columns = self.weight.flatten(1) @ F.unfold(x, size)
+        return F.fold(columns, x.shape[2] - size + 1, 1) + self.bias[:, None, None]

@@ -78,6 +78,10 @@ STRANGERS = {
     "layers.py:DynamicSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
     "arrays.py:Columns": (EXACT, "n_filters for out_channels"),
     "arrays.py:WithoutBackward": (EXACT, "X as HW; K as (kh, kw)"),
+    "layers.py:BiasDemanded": (EXACT, ""),
+    "layers.py:OptionsInAList": (EXACT, "integers for dilation, padding, stride"),
+    "layers.py:SquareImages": (Verdict.RAISED, "integers for kernel_size"),
+    "arrays.py:OddAlone": (EXACT, "(c, kh, kw) for the kernel's size; a padding of its own, half"),
     "courses.py:ColumnLists": (EXACT, "c_in for in_channels"),
     "courses.py:LastWindowAlone": (WRONG, "c_in for in_channels"),
     "courses.py:Conv2D": (EXACT, "X as HWC; K as HWIO"),
@@ -126,6 +130,20 @@ def test_one_fault_of_a_padding_word_is_one_finding() -> None:
     checks = ["certificate", "degenerate"]
     report = verify(target, checks=checks, dtypes="float32", cases=60, seed=0, known=None)
     assert "wrong (1 finding)" in str(report), str(report)
+
+
+def test_a_bias_without_a_default_is_always_given_and_said_to_be() -> None:
+    target = load_target(f"{HERE}/layers.py:BiasDemanded")
+    assert target.always_biased
+    assert not target.called_as  # torch's own convention: nothing stands between
+    report = verify(target, checks="forward", dtypes="float32", cases=10, seed=0, known=None)
+    assert report, str(report)
+    assert "a bias is always given, for its signature demands one" in str(report)
+
+
+def test_a_kernel_of_unequal_odd_sides_is_asked_of_who_has_even_ones_against_it() -> None:
+    target = load_target(f"{HERE}/arrays.py:OddAlone")
+    assert "kernel_size" not in target.integers
 
 
 def test_what_reads_floats_whatever_lies_there_is_judged_in_float32() -> None:

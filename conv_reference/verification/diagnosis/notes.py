@@ -35,6 +35,9 @@ def assumed(target: Target) -> Iterator[Note]:
     if target.assumed:
         said = f"assumed, for the layer does not say: {target.assumptions}"
         yield Note(NoteKind.ASSUMED, said)
+    if target.always_biased and not (target.is_module or target.holds_kernel):
+        said = "a bias is always given, for its signature demands one, and without one it raises"
+        yield Note(NoteKind.ASSUMED, said)
     if target.unsettled:
         yield Note(NoteKind.ASSUMED, target.unsettled)
     if target.foreign:

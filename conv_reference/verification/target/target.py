@@ -86,7 +86,7 @@ class Target:
     options: frozenset[str]  # those of its operator that can be varied
     operator: Operator = CONV2D  # what it should compute
     importable: bool = False  # whether the name leads back to it
-    always_biased: bool = False  # an instance with a bias cannot be called without
+    always_biased: bool = False  # an instance, or a function that must be given one
     has_channels: bool = True  # False for a layer over (N, H, W)
     is_line: bool = False  # over (N, C, L), which is judged as (N, C, 1, L)
     is_module: bool = False

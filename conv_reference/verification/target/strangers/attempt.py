@@ -33,6 +33,8 @@ from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")
 # For targets that take kernels of three by three alone, and even sizes: Winograd's F(2x2, 3x3).
 OF_THREE = Geometry.parse("n2 c4 h6 w10 o5 k3x3")
+# For those that take odd sides alone, whether unequal ones are among them.
+ODD = Geometry.parse("n2 c4 h6 w10 o5 k3x5")
 # For those that take one side of the image for both, too.
 SQUARE = Geometry.parse("n2 c4 h6 w6 o5 k3x3")
 # For those that have kernels of one tap alone.
@@ -148,8 +150,9 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     changes |= convention.form.fixed
     if not convention.form.input.batch:
         changes["batch"] = 1
-    if "kernel_size" in convention.integers:
-        side = min(convention.case.kernel_size)
+    kh, kw = convention.case.kernel_size
+    if "kernel_size" in convention.integers and kh != kw:
+        side = min(kh, kw)
         changes |= {"kernel_size": (side, side), "input_size": (side + 3, side + 5)}
     if own.fixed is None:
         found = replace(convention.case, **changes)

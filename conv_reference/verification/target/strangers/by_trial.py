@@ -25,6 +25,7 @@ from conv_reference.verification.target.strangers.as_target import as_called
 from conv_reference.verification.target.strangers.attempt import (
     OF_ONE,
     OF_THREE,
+    SQUARE,
     TINY,
     Convention,
     Level,
@@ -50,6 +51,7 @@ from conv_reference.verification.target.strangers.option_forms import (
     probed,
 )
 from conv_reference.verification.target.strangers.other_operations import known_other
+from conv_reference.verification.target.strangers.required_bias import with_required_bias
 from conv_reference.verification.target.strangers.settling import settled
 from conv_reference.verification.target.strangers.stranger import Stranger
 from conv_reference.verification.target.strangers.tensor_forms import BIASES, TORCHS
@@ -107,15 +109,18 @@ def _found(
     own: Stranger, implementation: Any, standard: Target | None, name: str, words: Words | None
 ) -> Target | None:
     """See ``convention_by_trial``."""
-    if words is None and standard is not None and not _is_open(own, standard, implementation):
-        return None
+    if words is None and standard is not None:
+        biased = with_required_bias(own, standard)
+        if not _is_open(own, standard, implementation):
+            return biased
+        standard = biased or standard
     own, found = _best(own, implementation, _ANY if words is None else words)
     if found is None or (standard is not None and not _comes_further(own, found)):
         return None if standard is None else _as_torchs(own, implementation, standard, name)
     # One that reads options from its **kwargs has these alone, whatever else it may be given.
     if standard is not None and not keys_of(implementation) and _is_torchs(own, found, standard):
         agrees = found.level is Level.AGREES
-        return None if agrees else replace(standard, computes=_other(own))
+        return standard if agrees else replace(standard, computes=_other(own))
     target = as_called(own, found, name)
     if found.level is Level.AGREES or words is not None:
         return target
@@ -189,11 +194,13 @@ def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Conventio
 
     Of three by three half the kernel and SAME are one. One that answers nothing is not tried.
     """
-    if not any(asked(own, each).level is Level.OTHER for each in conventions_in_order(own, words)):
+    cases = [TINY, *(() if own.has_no_size else (OF_THREE, SQUARE))]
+    tried = (replace(c, case=k) for k in cases for c in conventions_in_order(own, words))
+    if not any(asked(own, each).level is Level.OTHER for each in tried):
         return None
     padded = [replace(own, pads=padding) for padding in OWN_PADDINGS]
-    tried = [(each, found) for each in padded if (found := settled(each, words)) is not None]
-    agreeing = [pair for pair in tried if pair[1].level is Level.AGREES]
+    found = [(each, best) for each in padded if (best := settled(each, words)) is not None]
+    agreeing = [pair for pair in found if pair[1].level is Level.AGREES]
     return min(agreeing, key=lambda pair: _restriction(pair[1]), default=None)
 
 

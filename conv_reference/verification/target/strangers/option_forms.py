@@ -22,8 +22,12 @@ _UNEVEN = ((1, 2), (3, 0))  # a padding of which no two sides are the same
 
 
 def is_of_pairs(error: BaseException | None) -> bool:
-    """Whether a pair is what it could not compute with; an integer may fail for another reason."""
-    return isinstance(error, TypeError) and "tuple" in message_of(error)
+    """Whether a pair is what it could not compute with; an integer may fail for another reason.
+
+    The second is numpy's, of a list of numbers in which one is a pair.
+    """
+    said = message_of(error) if isinstance(error, TypeError | ValueError) else ""
+    return (isinstance(error, TypeError) and "tuple" in said) or "element with a sequence" in said
 
 
 def probed(own: Stranger, plain: Geometry, option: str) -> Geometry:

@@ -8,6 +8,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.strangers.attempt import (
+    ODD,
     OF_ONE,
     OF_THREE,
     SQUARE,
@@ -32,16 +33,19 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         words: what is fixed of it; where all is, it is that even if nothing comes of it.
     """
     best = _best_of(own, words, TINY)
-    if best is None and (best := _of_equal_sides(own, words)) and not own.has_no_size:
+    equal = best is None and not own.has_no_size
+    if best is None:
+        best = _of_equal_sides(own, words)
+    if best is not None and equal and not _takes_odd_sides(own, best):
         # It takes a kernel's one side for both, or kernels of one size alone. A target that refuses
         # the others on purpose is left to do so: its reason is reported. One that answers them, if
         # in another shape, is judged on them.
         answer = asked(own, replace(best, case=TINY))
         meant = answer.error is not None and is_on_purpose(answer.error)
         if answer.level is Level.RAISED and (own.is_layer or not meant):
-            equal = replace(best, integers=best.integers | {"kernel_size"})
-            if not own.is_layer or asked(own, equal).level is not Level.RAISED:
-                best = equal  # else its constructor takes a pair alone
+            of_one = replace(best, integers=best.integers | {"kernel_size"})
+            if not own.is_layer or asked(own, of_one).level is not Level.RAISED:
+                best = of_one  # else its constructor takes a pair alone
     if best is None:
         best = _of_one_tap(own, words)
     if best is None:
@@ -52,6 +56,12 @@ def settled(own: Stranger, words: Words = _ANY) -> Convention | None:
         return best
     best = replace(best, integers=integers_of(own, best))
     return best if words.padding is not None else with_sides(own, best)
+
+
+def _takes_odd_sides(own: Stranger, found: Convention) -> bool:
+    """Whether even sides are what it raises on, and it answers odd ones that are not equal."""
+    raises = asked(own, replace(found, case=TINY)).level is Level.RAISED
+    return raises and asked(own, replace(found, case=ODD)).level >= Level.SHAPED
 
 
 def _of_equal_sides(own: Stranger, words: Words) -> Convention | None:
