@@ -273,7 +273,8 @@ def threshold_cases(
         count: of cases, at most.
     """
     random = Random(f"thresholds {seed}")
-    drawn = at_thresholds(target.constants, random, count)
+    # Of a stream of their own: how many layouts there are changes no size.
+    drawn = at_thresholds(target.constants, Random(f"sizes at thresholds {seed}"), count)
     for geometry, dtype in zip(drawn, cycle(_in_turn(dtypes)), strict=False):
         yield as_possible(target, _small_case(geometry, dtype, random))
 

@@ -82,6 +82,8 @@ _SIZES: Mapping[str, Sized] = MappingProxyType(
 _INPUT = ("h", "w")  # which follow from all the others, and are set last
 # Of which several are drawn at once.
 _TOGETHER = ("n", "c/g", "o/g", "g", "k", "s", "p", "d", "oh·ow", "h", "w")
+_USUAL = ("n", "c/g", "o/g", "c", "o", "k", "h", "w")  # what most thresholds are of
+_CHANNELS = ("c/g", "o/g", "c", "o")
 _MOST_AT_ONCE = 5
 _LEAST = 5  # what is less is a level of every size anyway
 _ROUNDS = 4_000  # that are drawn at most: large constants are sizes of little that is affordable
@@ -108,6 +110,8 @@ def at_thresholds(constants: Sequence[int], random: Random, count: int) -> Itera
 def _choices(constants: Sequence[int], random: Random) -> Iterator[list[_Choice]]:
     """Each exact size alone, twice; then in turn several at once, and what lies beside.
 
+    Half of the several are channels and a plane, strided or not: what most code asks of a layer
+    before it takes another path.
     What is drawn beside an exact size is another one each time.
     """
     sizes = (*_SIZES, *_INPUT)
@@ -115,13 +119,16 @@ def _choices(constants: Sequence[int], random: Random) -> Iterator[list[_Choice]
     beside = list(product(sizes, (c + more for c in constants for more in (1, -1))))
     random.shuffle(exactly)
     random.shuffle(beside)
+    exactly.sort(key=lambda choice: choice[0] not in _USUAL)  # for runs of few cases
     for choice in exactly:
         yield from ([choice], [choice])
     for _, choice in zip(range(_ROUNDS), cycle(beside), strict=False):
         yield [choice]
-        for _ in range(3):
-            names = random.sample(_TOGETHER, random.randint(2, _MOST_AT_ONCE))
-            yield [(name, _likely(name, constants, random)) for name in names]
+        names = random.sample(_TOGETHER, random.randint(2, _MOST_AT_ONCE))
+        yield [(name, _likely(name, constants, random)) for name in names]
+        for stride in ([], [("s", 2)]):
+            channels = random.choice(_CHANNELS), random.choice(constants) + random.choice((0, 0, 1))
+            yield [*stride, channels, ("oh·ow", _likely("oh·ow", constants, random))]
 
 
 def _likely(name: str, constants: Sequence[int], random: Random) -> int:
