@@ -29,6 +29,7 @@ LAYOUTS = (
     "samples",
     "channels_last_offset",
     "channels_last_columns",
+    "image",
     "exchanged",
     "expanded",
 )

@@ -48,7 +48,7 @@ _CHANNELS = (1, 2, 3, 4, 6, 8, 9)
 LAYOUT_FAMILIES: Mapping[str, tuple[Layout, ...]] = MappingProxyType(
     {
         "contiguous": (Layout.CONTIGUOUS,),
-        "channels_last": (Layout.CHANNELS_LAST,),
+        "channels_last": (Layout.CHANNELS_LAST, Layout.IMAGE),
         "offset": (Layout.OFFSET, Layout.CHANNELS_LAST_OFFSET),
         "permuted": (Layout.TRANSPOSED, Layout.EXCHANGED),
         "channels": (Layout.CHUNK, Layout.LAST_CHUNK, Layout.SLICED_CHANNELS_LAST),

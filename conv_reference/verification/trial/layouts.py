@@ -81,6 +81,7 @@ _PARTS: Mapping[Layout, _Parts] = MappingProxyType(
         Layout.SAMPLES: _Parts(step=(2, 1, 1, 1)),
         Layout.CHANNELS_LAST_OFFSET: _Parts(_LAST, before=(1, 0, 0, 0)),
         Layout.CHANNELS_LAST_COLUMNS: _Parts(_LAST, after=(0, 0, 0, 1)),
+        Layout.IMAGE: _Parts(_LAST),  # where it is no batch of one
         Layout.EXCHANGED: _Parts((1, 0, 2, 3)),
     }
 )
@@ -99,6 +100,9 @@ def lay_out(
     if layout == Layout.EXPANDED:
         held = first_slice(tensor, whole=whole).clone(memory_format=torch.contiguous_format)
         return held.expand(tensor.shape)
+    if _is_one_image(tensor.shape, layout):
+        _, c, h, w = tensor.shape
+        return tensor.new_empty((h, w, c)).permute(_IMAGE_BACK).unsqueeze(0).copy_(tensor)
     parts = _PARTS[layout]
     if parts is _WHOLE:
         return tensor.clone(memory_format=torch.contiguous_format)
@@ -114,6 +118,14 @@ def lay_out(
     return place.copy_(tensor)
 
 
+_IMAGE_BACK = (2, 0, 1)  # from h, w and c in memory to c, h and w
+
+
+def _is_one_image(shape: Sequence[int], layout: Layout) -> bool:
+    """Whether it is one: the step of its batch is then that of no batch in channels_last."""
+    return layout == Layout.IMAGE and shape[0] == 1
+
+
 def written(values: str, shape: tuple[int, ...], layout: Layout, dtype: str) -> str:
     """Python that makes what ``lay_out`` makes, with torch alone.
 
@@ -125,6 +137,10 @@ def written(values: str, shape: tuple[int, ...], layout: Layout, dtype: str) -> 
     """
     if layout == Layout.EXPANDED:
         return f"{values}.expand{shape}"
+    if _is_one_image(shape, layout):
+        _, c, h, w = shape
+        empty = f"torch.empty({h, w, c}, dtype={dtype})"
+        return f"{empty}.permute{_IMAGE_BACK}.unsqueeze(0).copy_({values})"
     parts = _PARTS[layout]
     if parts is _WHOLE:
         return values

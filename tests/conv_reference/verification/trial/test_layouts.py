@@ -75,6 +75,7 @@ def test_all_that_lies_between_the_elements_is_nan(shape: tuple[int, ...]) -> No
         (Layout.CHANNELS_LAST_OFFSET, (60, 1, 15, 3), 60),
         (Layout.CHANNELS_LAST_COLUMNS, (72, 1, 18, 3), 0),
         (Layout.EXCHANGED, (20, 40, 5, 1), 0),
+        (Layout.IMAGE, (60, 1, 15, 3), 0),
     ],
     ids=str,
 )
@@ -83,6 +84,11 @@ def test_a_layout_has_the_strides_that_its_name_promises(
 ) -> None:
     placed = lay_out(counting(2, 3, 4, 5), layout)
     assert (placed.stride(), placed.storage_offset()) == (strides, offset)
+
+
+def test_one_image_has_the_steps_that_unsqueeze_gives_it() -> None:
+    picture = torch.zeros(4, 5, 3).permute(2, 0, 1).unsqueeze(0)
+    assert lay_out(counting(1, 3, 4, 5), Layout.IMAGE).stride() == picture.stride() == (3, 1, 15, 3)
 
 
 @pytest.mark.parametrize(
