@@ -87,6 +87,9 @@ STRANGERS = {
     "courses.py:Conv2D": (EXACT, "X as HWC; K as HWIO"),
     "courses.py:DataLayer": (EXACT, "integers for padding, stride"),
     "courses.py:InPlace": (WRONG, "'conv' for name"),
+    "courses.py:LabelsBeside": (EXACT, "None for y of its backward pass"),
+    "courses.py:LabelsNeeded": (EXACT, "no call of its backward pass, which must be given y"),
+    "courses.py:OwnOptimizer": (EXACT, "no call of its backward pass, which keeps no gradient"),
     "courses.py:SameByWord": (WRONG, "SAME or VALID for padding"),
     "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
 }
@@ -163,6 +166,16 @@ def test_options_that_are_keys_are_the_only_ones() -> None:
 def test_a_layer_that_is_only_called_is_forward_only() -> None:
     target = load_target(f"{HERE}/courses.py:Conv2D")
     assert target.forward_only
+
+
+@pytest.mark.parametrize(
+    ("name", "is_forward_only"),
+    [("LabelsBeside", False), ("LabelsNeeded", True), ("OwnOptimizer", True)],
+)
+def test_a_backward_pass_that_cannot_be_called_makes_no_finding(
+    name: str, is_forward_only: bool
+) -> None:
+    assert load_target(f"{HERE}/courses.py:{name}").forward_only is is_forward_only
 
 
 def test_the_order_of_a_whole_kernel_may_be_fixed() -> None:

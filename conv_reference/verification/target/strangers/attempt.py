@@ -135,6 +135,7 @@ class Convention:
         said += [f"{name} for {option}" for option, name in own.names.items() if name != option]
         said += [f"{LABEL!r} for {name}" for name in own.labels]
         said += [f"{own.backward} for the gradients"] if own.backward else []
+        said += own.of_its_backward_pass
         said += sorted(own.seen)
         return (*said, *(["the first of its results"] if self.several else []))
 

@@ -43,7 +43,11 @@ from conv_reference.verification.target.strangers.conventions_in_order import co
 from conv_reference.verification.target.strangers.instances import instance
 from conv_reference.verification.target.strangers.no_convention import furthest
 from conv_reference.verification.target.strangers.numpy_functions import backward_of, over_arrays
-from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer, numpy_layer
+from conv_reference.verification.target.strangers.numpy_layers import (
+    STEPS,
+    is_numpy_layer,
+    numpy_layer,
+)
 from conv_reference.verification.target.strangers.option_arithmetic import computes_with
 from conv_reference.verification.target.strangers.option_forms import (
     integers_of,
@@ -156,6 +160,10 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
     if found is None:
         return own, None
     own, found = _known(own, found), _with_its_bias(own, found)
+    if own.over_arrays and own.has_backward and own.is_layer:
+        passes = goes_back(own, found)
+        if STEPS in own.seen or (own.demanded and not passes):
+            return replace(own, has_backward=False), found
     if own.over_arrays and own.has_backward and not found.biased:
         goes_back(own, replace(found, biased=True))  # where one is possible: for the order of three
     return own, found

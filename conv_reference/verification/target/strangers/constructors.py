@@ -44,9 +44,8 @@ def constructed(layer: Callable[..., Any], *, sized: bool = True) -> Constructed
         TargetError: when one that must be given is of no known name, or none is the kernel's size.
     """
     parameters = parameters_of(layer)
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        raise TargetError("accepted is a layer whose constructor names what it takes")
-    parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    parameters = [p for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
     own = {p.name for p in parameters}
     sides = next((pair for pair in SIDES if {*pair} <= own), None)
     rest = [p for p in parameters if sides is None or p.name not in sides]
@@ -57,6 +56,8 @@ def constructed(layer: Callable[..., Any], *, sized: bool = True) -> Constructed
     has_size = sides is not None or kernel is not None
     taken = named(rest, without=("kernel_size",) if has_size else ())
     names = taken.names
+    if is_open and not (has_size or "kernel_size" in names):  # what it takes may be among the *args
+        raise TargetError("accepted is a layer whose constructor names what it takes")
     has_no_size = _has_no_size(names, has_size=has_size, sized=sized)
 
     def made(settings: Mapping[str, Any]) -> Callable[..., Any]:

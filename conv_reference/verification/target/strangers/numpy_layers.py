@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from conv_reference.verification.target.strangers.stranger import Bound, Strange
 # What a backward pass takes beside dY: how far it is to step, where it steps at once.
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
 _BY_POSITION = "b as (o, h', w'), one number for each position, whose gradients are summed to db"
+STEPS = "no call of its backward pass, which keeps no gradient: an optimizer of its own steps"
 _TRAINING = ("training", "train", "is_training")  # so that what a backward pass needs is kept
 
 
@@ -85,8 +86,9 @@ def numpy_layer(layer: type) -> Stranger:
     """
     own = constructed(layer)
     has_backward = _method(layer, BACKWARDS) is not None
-    rate, order = _rate(layer) if has_backward else None, Order()
-    seen: set[str] = set()
+    rate, demanded = _beside_the_gradient(layer) if has_backward else (None, ())
+    given = dict.fromkeys(demanded) | ({} if rate is None else {rate: 1.0})
+    ways = _Ways(rate, given)
 
     def bound(settings: Mapping[str, Any]) -> Bound:
         make = own.made(settings)
@@ -98,10 +100,7 @@ def numpy_layer(layer: type) -> Stranger:
             made = partial(make, **dict(zip(own.arrays, (K, b), strict=False)))
             with _quietly():
                 layer = _with_its_kernel(made, X, K)
-            one = _Run(layer, K, b, rate, order)
-            if one.is_biased_by_position:
-                seen.add(_BY_POSITION)
-            return one.passed(X)
+            return _Run(layer, K, b, ways).passed(X)
 
         return lifted(run, has_backward=has_backward)
 
@@ -111,7 +110,8 @@ def numpy_layer(layer: type) -> Stranger:
         over_arrays=True,
         dtype=torch.float64,
         has_backward=has_backward,
-        seen=seen,
+        demanded=demanded,
+        seen=ways.seen,
     )
 
 
@@ -125,13 +125,16 @@ def _quietly() -> Iterator[None]:
         np.random.set_state(before)
 
 
-def _rate(layer: Any) -> str | None:
-    """The parameter of backward that is a step's size, if it has one."""
+def _beside_the_gradient(layer: Any) -> tuple[str | None, tuple[str, ...]]:
+    """What backward takes beside dY: the size of a step, if it has one; and what it demands."""
     try:
-        parameters = list(inspect.signature(_method(layer, BACKWARDS)).parameters)
+        parameters = list(inspect.signature(_method(layer, BACKWARDS)).parameters.values())[2:]
     except (TypeError, ValueError):
-        return None
-    return next((name for name in parameters[2:] if name.lower() in _RATES), None)
+        return None, ()
+    rate = next((p.name for p in parameters if p.name.lower() in _RATES), None)
+    several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    demanded = (p.name for p in parameters if p.default is p.empty and p.kind not in several)
+    return rate, tuple(name for name in demanded if name != rate)
 
 
 @dataclass(frozen=True)
@@ -213,12 +216,22 @@ def _forward(layer: Any, X: Any) -> Any:
     return forward(X, **given)
 
 
+@dataclass(frozen=True)
+class _Ways:
+    """How the backward pass of a class is called, and what its calls have shown so far."""
+
+    rate: str | None  # its parameter that is a step's size
+    given: Mapping[str, Any]  # what it is given beside dY
+    order: Order = field(default_factory=Order)
+    seen: set[str] = field(default_factory=set)
+
+
 class _Run:
     """One object, its kernel and bias replaced, and one pass through it."""
 
-    def __init__(self, layer: Any, K: Any, b: Any, rate: str | None, order: Order) -> None:
-        self._layer, self._rate, self._order = layer, rate, order
-        if rate is not None:  # its step may be taken in place, in arrays that are its own
+    def __init__(self, layer: Any, K: Any, b: Any, ways: _Ways) -> None:
+        self._layer, self._ways = layer, ways
+        if ways.rate is not None:  # its step may be taken in place, in arrays that are its own
             K, b = K.copy(), None if b is None else b.copy()
         found, self._kernel = _kernel_of(layer, K.shape)
         if self._kernel is None:
@@ -232,6 +245,8 @@ class _Run:
         _replace(found, self._kernel, K)
         # Some courses have a number for each position of Y.
         self.is_biased_by_position = self._bias is not None and self._bias.array.size != len(b)
+        if self.is_biased_by_position:
+            ways.seen.add(_BY_POSITION)
         if self._bias is not None:
             shape = self._bias.array.shape
             spread = self.is_biased_by_position
@@ -244,15 +259,14 @@ class _Run:
 
     def _gradients(self, X: Any, G: Any) -> list[Any]:
         before = [None if array is None else array.copy() for array in (self._K, self._b)]
-        given = {} if self._rate is None else {self._rate: 1.0}
-        returned = _method(self._layer, BACKWARDS)(G, **given)
+        returned = _method(self._layer, BACKWARDS)(G, **self._ways.given)
         if returned is None:  # it leaves dX where it leaves the others
             returned = next(
                 (p.array for p in places(self._layer) if _OF_INPUT.match(p.name.lower())), None
             )
         if isinstance(returned, tuple | list):
             shapes = [array.shape for array in (X, self._K, self._b) if array is not None]
-            found = self._order.sorted(returned, shapes)
+            found = self._ways.order.sorted(returned, shapes)
             gradients = [*found, *[None] * (len(shapes) - len(found))]
         else:
             gradients = [returned]
@@ -281,7 +295,11 @@ class _Run:
             both = [p for p in named if p in alike]
             return (both or alike or named)[0].array
         now = next((p.array for p in places(self._layer) if p.name == place.name), None)
-        return before - now if self._rate is not None and now is not None else None
+        if self._ways.rate is not None:
+            return None if now is None else before - now
+        if now is not None and not np.array_equal(now, before, equal_nan=True):
+            self._ways.seen.add(STEPS)
+        return None
 
 
 def _the(found: list[Place], meant: Callable[[Place], bool]) -> Place | None:

@@ -48,6 +48,7 @@ class Stranger:
     image: bool = False  # of a layer: whether its constructor takes one image's sizes
     over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
+    demanded: tuple[str, ...] = ()  # what a layer's backward pass must be given, and is given None
     backward: str = ""  # the name of the function that is it, where that is another
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
     in_dictionary: frozenset[str] = frozenset()  # the options that it takes in a dictionary alone
@@ -70,6 +71,14 @@ class Stranger:
     def counts_zeros(self) -> bool:
         """Whether its dilation is the number of zeros between taps: none is its default."""
         return self.defaults.get("dilation") in (0, (0, 0))
+
+    @property
+    def of_its_backward_pass(self) -> list[str]:
+        """What is said of what it must be given beside the gradient of Y."""
+        names = ", ".join(self.demanded)
+        given = f"None for {names} of its backward pass"
+        without = f"no call of its backward pass, which must be given {names}"
+        return [given if self.has_backward else without] if names else []
 
     @property
     def has_sides(self) -> bool:
