@@ -178,6 +178,14 @@ def test_a_backward_pass_that_cannot_be_called_makes_no_finding(
     assert load_target(f"{HERE}/courses.py:{name}").forward_only is is_forward_only
 
 
+def test_a_gradient_that_is_a_step_is_not_asked_where_its_kernel_hides_it() -> None:
+    target = load_target(f"{HERE}/arrays.py:Convolutional")
+    checks = ["forward", "scales"]
+    report = verify(target, checks=checks, dtypes="float64", cases=60, seed=0, known=None)
+    assert report, str(report)
+    assert "not asked: its gradients are steps" in " ".join(str(report).split())
+
+
 def test_the_order_of_a_whole_kernel_may_be_fixed() -> None:
     words = "input=NHWC weight=HWIO kernel_size=hwio integers=none"
     target = load_target(f"{HERE}/arrays.py:FourSizes")

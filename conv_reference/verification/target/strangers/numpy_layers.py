@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.errors import NotAsked, TargetError
 from conv_reference.verification.target.option_names import (
     BACKWARDS,
     BUILDERS,
@@ -33,6 +33,8 @@ from conv_reference.verification.target.strangers.stranger import Bound, Strange
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
 _BY_POSITION = "b as (o, h', w'), one number for each position, whose gradients are summed to db"
 STEPS = "no call of its backward pass, which keeps no gradient: an optimizer of its own steps"
+# Of 53: the small integers and random numbers of the other checks are nearer to one another.
+_MOST_BITS_APART = 30
 _TRAINING = ("training", "train", "is_training")  # so that what a backward pass needs is kept
 
 
@@ -270,9 +272,11 @@ class _Run:
             gradients = [*found, *[None] * (len(shapes) - len(found))]
         else:
             gradients = [returned]
-            for place, was in zip((self._kernel, self._bias), before, strict=True):
+            for place, was, sizes in zip(
+                (self._kernel, self._bias), before, ((G, X), (G,)), strict=True
+            ):
                 if place is not None and was is not None:
-                    gradients.append(self._gradient(place, was))
+                    gradients.append(self._gradient(place, was, sizes))
         if self._bias is not None:
             gradients[2] = self._as_flat(gradients[2])
         return gradients
@@ -285,8 +289,12 @@ class _Run:
             return gradient.sum((1, 2))
         return gradient.reshape(-1)
 
-    def _gradient(self, place: Place, before: Any) -> Any:
-        """What was left under a gradient's name, or the step that was taken."""
+    def _gradient(self, place: Place, before: Any, factors: tuple[Any, ...]) -> Any:
+        """What was left under a gradient's name, or the step that was taken.
+
+        Raises:
+            NotAsked: where what its factors make is too small for a step to show it.
+        """
         own = place.name.rpartition(".")[2]
         left = [p for p in places(self._layer) if _is_gradient(p.name)]
         named = [p for p in left if _is_of(p.name, own) and p.array.ndim == before.ndim]
@@ -296,10 +304,20 @@ class _Run:
             return (both or alike or named)[0].array
         now = next((p.array for p in places(self._layer) if p.name == place.name), None)
         if self._ways.rate is not None:
+            if _is_lost(before, factors):
+                raise NotAsked("its gradients are steps, which are too small beside its kernel")
             return None if now is None else before - now
         if now is not None and not np.array_equal(now, before, equal_nan=True):
             self._ways.seen.add(STEPS)
         return None
+
+
+def _is_lost(array: Any, factors: tuple[Any, ...]) -> bool:
+    """Whether a product of the factors has less than some bits beside the array's numbers."""
+    whole, *parts = (np.abs(each).max(initial=0.0) for each in (array, *factors))
+    if not whole or not all(parts):
+        return False
+    return bool(np.log2(parts).sum() < np.log2(whole) - _MOST_BITS_APART)
 
 
 def _the(found: list[Place], meant: Callable[[Place], bool]) -> Place | None:
