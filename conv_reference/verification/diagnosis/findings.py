@@ -150,6 +150,11 @@ class Diagnosis:
     ) -> Iterator[tuple[Failure, Finding]]:
         """The same of what is kept between calls: neither formulas nor sizes have a part in it."""
         smallest: dict[Kind, Case] = {}
+        cases: dict[str, dict[Case, None]] = {}  # by dtypes: each of them shows what is kept
+        for kind in (*fault.kinds, *fault.following):
+            dtype = kind.dtype if any(own.dtype == kind.dtype for own in fault.kinds) else ""
+            operands = (replace(f.case, check=certifying().name) for f in groups[kind].failures)
+            cases.setdefault(dtype, {}).update(dict.fromkeys(operands))
         for kind in (*fault.kinds, *fault.following):
             follows, failures = kind in fault.following, groups[kind].failures
             shown = failures[0] if kind == fault.kinds[0] else min(failures, key=size)
@@ -157,7 +162,22 @@ class Diagnosis:
                 shown = smallest_alone(shown, self.bench, smallest.get(kind.in_any_dtype))
                 smallest.setdefault(kind.in_any_dtype, shown.case)
             finding = self._finding(kind, shown, groups, explained=False, cause=fault.cause)
+            if not follows:  # dtypes in which it shows otherwise alone are counted with the first
+                every = {**cases.pop(kind.dtype, {}), **cases.pop("", {})}
+                finding = self._counted_of_kept(finding, every) if every else finding
             yield shown, replace(finding, fault=number, follows=follows)
+
+    def _counted_of_kept(self, finding: Finding, cases: Collection[Case]) -> Finding:
+        """With all cases that what is kept breaks, and those of them that the row met as such."""
+        dtypes = {case.dtype for case in cases}
+        met = {
+            failure.case
+            for failure in self.failures
+            if failure.judgement.check == finding.check
+            and failure.judgement.verdict == finding.verdict
+            and failure.case.dtype in dtypes
+        }
+        return replace(finding, occurrences=len(cases), in_check=min(len(met), len(cases)))
 
     def _common(self, kind: Kind, groups: Groups, shown: Failure, *, follows: bool) -> str:
         """What the failing cases have in common, where it begins, and which line they alone run."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.wording import whole_run
+from conv_reference.verification.diagnosis.grouping.follows import meets_another_output
 from conv_reference.verification.diagnosis.grouping.kept_state import KEPT, loads_quickly
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import Settings, judge_case
@@ -59,7 +60,7 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
                 if judged and not any(j.verdict in FOUND for j in judged):
                     right.add(asked[number].case)
     apart = _of_one_fault(asked, right)
-    raised = _raised(findings)
+    raised = _raised(found)
     ones: list[set[int]] = []
     for one, may_join in ((apart - raised, _kept(findings) - raised), (apart & raised, raised)):
         if one:  # another process has another past: that it disagrees shows no more
@@ -118,10 +119,17 @@ def _kept(findings: Iterable[Finding]) -> set[int]:
     return {finding.fault for finding in findings if finding.cause == KEPT}
 
 
-def _raised(findings: Iterable[Finding]) -> set[int]:
-    """The faults that first of all raise: what is silently wrong is not known to be behind that."""
-    first = {finding.fault: finding for finding in reversed([*findings])}
-    return {fault for fault, finding in first.items() if finding.verdict == Verdict.RAISED}
+def _raised(found: Sequence[tuple[Failure, Finding]]) -> set[int]:
+    """The faults that first of all raise: what is silently wrong is not known to be behind that.
+
+    But for what torch raises of an answer that has another shape: that is silently wrong.
+    """
+    first = {finding.fault: (failure, finding) for failure, finding in reversed([*found])}
+    return {
+        fault
+        for fault, (failure, finding) in first.items()
+        if finding.verdict == Verdict.RAISED and not meets_another_output(failure.judgement)
+    }
 
 
 def _repeatable(found: Iterable[tuple[Failure, Finding]]) -> set[int]:

@@ -16,6 +16,7 @@ _GRAPH = re.compile(r"not have been used in the graph|does not require grad")  #
 _ESCAPED = "escaped from inside a function being vmapped"  # as torch does
 _FREED = "backward through the graph a second time"  # the same
 _SHAPE = "returned an invalid gradient"  # as torch writes it
+_OUTPUT = "Mismatch in shape: grad_output"  # the same, of Y
 
 
 def explains(origin: Judgement, judgement: Judgement) -> bool:
@@ -86,6 +87,12 @@ def misses_a_shape(judgement: Judgement) -> bool:
     """Whether torch raised for a gradient cannot be summed to the size of its argument."""
     thrown = judgement.thrown
     return thrown is not None and not thrown.place and _SHAPE in thrown.message
+
+
+def meets_another_output(judgement: Judgement) -> bool:
+    """Whether torch raised for Y has not the shape of its upstream gradient: it is a wrong Y."""
+    thrown = judgement.thrown
+    return thrown is not None and not thrown.place and _OUTPUT in thrown.message
 
 
 def meets_a_level_gone(judgement: Judgement) -> bool:

@@ -20,7 +20,7 @@ from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
 from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Crash, Failure, Judgement, exact
+from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown, exact
 from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import load_target
@@ -140,6 +140,21 @@ def test_of_what_is_kept_only_what_fails_alike_takes_it_in(
     first, (failure, kept) = found(bench, [1, 2], raised)
     findings = asked_alone([first, (failure, replace(kept, cause=KEPT))], bench)
     assert [finding.fault for finding in findings] == faults
+
+
+def test_what_torch_raises_of_an_answer_of_another_shape_is_of_what_is_silently_wrong() -> None:
+    """Stale windows gave Y another shape, and that was laid at a tensor of inference mode."""
+    backend: Any = Fresh({1, 2})
+    bench = Bench(TARGET, backend, Settings(seed=1, device="cpu"), (), (), math.inf)
+    pairs = found(bench, [1, 2, 3], raised={2, 3})
+    pairs[:2] = [(failure, replace(each, cause=KEPT)) for failure, each in pairs[:2]]
+    assert [finding.fault for finding in asked_alone(pairs, bench)] == [1, 2, 2]
+
+    said = "Mismatch in shape: grad_output[0] has a shape of torch.Size([1, 1])"
+    (failure, finding) = pairs[2]
+    thrown = replace(failure.judgement, thrown=Thrown("RuntimeError", said))
+    pairs[2] = (replace(failure, judgement=thrown), finding)
+    assert [finding.fault for finding in asked_alone(pairs, bench)] == [1, 2, 1]
 
 
 STALE = """

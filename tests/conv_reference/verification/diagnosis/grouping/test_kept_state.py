@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.diagnosis.grouping.faults import Fault
 from conv_reference.verification.diagnosis.grouping.kept_state import (
     KEPT,
@@ -258,6 +259,31 @@ def test_what_was_left_by_other_options_is_shown_by_them(tmp_path: Path) -> None
         assert fault.cause == said
     assert fault.kinds[0].row == "options_before"
     assert fault.following == [kind]
+
+
+def test_a_fault_of_what_is_kept_counts_every_case_that_it_breaks(tmp_path: Path) -> None:
+    """What follows is the fault itself, elsewhere: 'seen in 1 case' stood above a hundred."""
+    bench = bench_of(tmp_path, INDICES)
+    texts = [
+        f"{row} {dtype} h{h} w6 k1"
+        for row in ("options_before", "certificate")
+        for dtype in ("float64", "float32")
+        for h in (3, 4)
+    ]
+    cases = [bench.target.restrict(Case.parse(f"{text} s2 nobias")) for text in texts]
+    met = [failure for those in bench.failures_on(cases).values() for failure in those]
+    groups, _ = sorted_out(met, bench)
+    others, plainest = [*groups], next(f for f in met if f.judgement.check == "options_before")
+    shown = kind_of(plainest)
+    groups.setdefault(shown, Group()).failures.insert(0, plainest)
+    diagnosis = Diagnosis(met, {}, replace(bench, deadline=-math.inf), in_process=False)
+    (_, first), *further = diagnosis.of_kept(1, Fault([shown], others, KEPT), groups)
+    operands = {(f.case.geometry, f.case.dtype) for f in met}
+    assert first.occurrences >= len(operands) > len({f.case for f in groups[shown].failures})
+    wrong = [f for f in met if f.judgement.verdict == Verdict.WRONG]
+    in_row = {f.case for f in wrong if f.judgement.check == "options_before"}
+    assert first.in_check == len(in_row) > 1
+    assert all(finding.follows for _, finding in further)
 
 
 def test_the_runs_own_case_of_calls_in_turn_shows_what_is_kept(tmp_path: Path) -> None:
