@@ -131,9 +131,9 @@ class Tally:
             if thrown is None or thrown.refusal:
                 seen.reasons.setdefault(said, None)
             elif not judgement.actual:  # a row that claims nothing where it is thrown
-                seen.reasons.setdefault(said, thrown.alike)
+                seen.reasons.setdefault(said, thrown.alike_in_words)
             else:
-                seen.thrown.setdefault(thrown.alike, said)
+                seen.thrown.setdefault(thrown.alike_in_words, said)
         elif judgement.observed:
             what = judgement.observation
             about = (judgement.subject,) if judgement.subject else ("", what)
@@ -214,7 +214,8 @@ class Tally:
         """
         excused = {id(failure) for failure in known}
         thrown = (failure.judgement.thrown for failure in self.failures())
-        found = {each.alike for each in thrown if each is not None} | self._of_a_shape()
+        words = {each.alike_in_words for each in thrown if each is not None}
+        found = words | self._of_a_shape()
         order = {row.name: (i, c) for i, (c, row) in enumerate(_rows(self.checks))}
         place = {dtype: i for i, dtype in enumerate(self.dtypes)}
         keys = sorted(self._seen, key=lambda key: (order[key[0]][0], place.get(key[1], 99)))

@@ -71,6 +71,11 @@ class Thrown:
         return replace(self, message="" if self.place else self.pattern)
 
     @property
+    def alike_in_words(self) -> Thrown:
+        """What is the same where it is the message that counts, whatever line throws it."""
+        return replace(self, message=self.pattern)
+
+    @property
     def pattern(self) -> str:
         """The message without sizes and dtypes, which differ from case to case."""
         return without_what_differs(self.message)

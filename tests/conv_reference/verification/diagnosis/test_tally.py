@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -352,6 +353,19 @@ def test_a_row_that_claims_nothing_where_a_finding_is_raised_says_so() -> None:
 
     assert (alone.raises, alone.reason) == (False, said.explanation)
     assert (beside.raises, beside.reason) == (False, AS_FOUND)
+
+
+def test_what_the_same_line_raises_in_other_words_is_not_what_a_finding_reports() -> None:
+    """A line that lacks a dtype, say, and fails on an empty batch: no finding reports the dtype."""
+    case = Case.parse("batched_gradients float32 h1 w2 k1")
+    lacking = Thrown("RuntimeError", "Unsupported dtype Half", "mine.py:3")
+    said = not_judged("batched_gradients", "RuntimeError: Unsupported dtype Half", lacking)
+    given = Tally((*all_checks().values(),), (torch.float32,))
+    given.add(case, [said])
+    raised = Judgement("forward", "Y", Verdict.RAISED, thrown=replace(lacking, message="no data"))
+    given.add(SMALL, [raised])
+    (reason,) = (each.reason for each in given.results(()) if each.name == "batched_gradients")
+    assert reason == "RuntimeError: Unsupported dtype Half"
 
 
 def test_a_case_that_a_row_refused_is_none_that_passed() -> None:
