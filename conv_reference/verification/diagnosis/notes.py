@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from conv_reference.quantities import OPTIONS, QUANTITIES
+from conv_reference.quantities import GRADIENTS, OPTIONS, QUANTITIES
 from conv_reference.verification.checks import Check, Reported, Row, certifying
 from conv_reference.verification.model.case import DTYPES, Case, Layout, dtype_name
 from conv_reference.verification.model.notes import Note, NoteKind
@@ -95,6 +95,8 @@ def unseen(
     by_check: dict[str, list[Case]] = {}
     for case in tried:
         by_check.setdefault(case.check, []).append(case)
+    # Where Y asks for no gradient, what needs one is never reached.
+    graphs = {row.name for check in checks for row in check.rows if row.reported == Reported.GRAPH}
     lacking: list[str] = []
     kept: list[str] = []
     graphless: list[str] = []
@@ -103,8 +105,10 @@ def unseen(
         quiet = [r for r in check.rows if r.name in rows and r.name not in seen and r.repeatable]
         if not cases:
             continue
-        stopped = any(row.name in ended for row in check.rows)
         for row in quiet:
+            of_gradients = check.gradient or row.quantity in GRADIENTS
+            stopped = any(each.name in ended for each in check.rows)
+            stopped = stopped or (of_gradients and bool(graphs & ended))
             has_sizes = not row.own or bool(row.asked_of(target))
             asked = stopped and any(_asks_for(row, case) for case in cases)
             if target.over_arrays and row.reported == Reported.GRAPH:
