@@ -6,9 +6,10 @@ import math
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -45,6 +46,7 @@ class Status:
     say: Callable[[str], None] = lambda _: None  # a line, at once
     hears: bool = True  # whether what is wrong is reported before the report
     deadline: float | None = None  # of ``time.monotonic``, when what is done now ends at the latest
+    _came: list[tuple[int, float]] = field(default_factory=list)  # how many were done, and when
 
     def hear(self, said: str) -> None:
         """Say what is known before the report, in one line."""
@@ -67,7 +69,9 @@ class Status:
             self.planned(total)
         if done <= 1 or not self.begun:
             self.begun = time.monotonic()
+            self._came.clear()
         self.done, self.total = done, total
+        self._came.append((done, time.monotonic()))
         self.update(self)
 
     def begin(self, run: str) -> None:
@@ -85,14 +89,24 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far, but no longer than the clock lets it go on; None: nobody knows."""
-        now = time.monotonic()
-        most = math.inf if self.deadline is None else max(0.0, self.deadline - now)
-        taken, pace = now - self.begun, math.inf
-        if 1 < self.done < self.total and taken > 0:
-            pace = taken / self.done * (self.total - self.done)
-        left = min(pace, most)
+        """At the pace so far, or that of late, but no longer than the clock lets it go on.
+
+        None: nobody knows.
+        """
+        left = min(self._at_this_pace(), self._by_the_clock())
         return None if left == math.inf else left
+
+    def _at_this_pace(self) -> float:
+        now = time.monotonic()
+        taken, others = now - self.begun, self.total - self.done
+        if not 1 < self.done < self.total or taken <= 0:
+            return math.inf
+        # The largest come last: those to come take at least what as many took just now.
+        before = bisect_right(self._came, self.done - others, key=lambda each: each[0])
+        return max(taken / self.done * others, now - self._came[before - 1][1])
+
+    def _by_the_clock(self) -> float:
+        return math.inf if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     @property
     def left(self) -> str:
@@ -100,8 +114,11 @@ class Status:
         seconds = self.seconds_left
         if seconds is None:
             return ""
-        gathering = 0 < self.total <= self.done  # it ends as soon as nothing is left to be asked
-        return f"{'at most' if gathering else 'about'} {_seconds(seconds)} left"
+        if 0 < self.total <= self.done:  # it ends as soon as nothing is left to be asked
+            return f"at most {_seconds(seconds)} left"
+        if self._by_the_clock() < self._at_this_pace() < math.inf:  # the clock may be put off
+            return f"at least {_seconds(seconds)} left" if seconds >= 1 else ""
+        return f"about {_seconds(seconds)} left"
 
     def __str__(self) -> str:
         counted = f"{self.done:,} of {self.total:,}" if 0 < self.done < self.total else ""
