@@ -145,7 +145,7 @@ def _without_following(whole: Table, report: Report) -> Table:
             shown = replace(_worst(failing or asked), detail=detail, notes=frozenset())
         cells.append(shown)
     others = tuple(row for row in whole.rows if row not in following_rows)
-    name = f"{len(names)} that follow from these"
+    name = f"{len(names)} follow from these"
     return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
 
 

@@ -23,7 +23,7 @@ def of_one_fault(*more: Finding) -> Report:
 def test_rows_that_fail_by_what_others_show_are_one_line() -> None:
     report = of_one_fault()
     names = [name for name, _, _ in table(report, fold=True).rows]
-    assert names == ["forward", "3 that follow from these", "other 2 checks"]
+    assert names == ["forward", "3 follow from these", "other 2 checks"]
     assert {*LATER} <= {name for name, _, _ in table(report).rows}
     assert "  from it follow failures of additivity, homogeneity, adjointness\n" in text.render(
         report
@@ -43,7 +43,7 @@ def test_the_line_says_the_worst_of_them_and_which_findings_they_follow() -> Non
         for check in report.checks
     ]
     folded = table(replace(report, checks=tuple(raised)), fold=True)
-    assert {name: str(cells[0]) for name, cells, _ in folded.rows}["3 that follow from these"] == (
+    assert {name: str(cells[0]) for name, cells, _ in folded.rows}["3 follow from these"] == (
         "WRONG see 1, 2"
     )
 
@@ -68,7 +68,7 @@ def test_of_what_fails_by_others_the_worst_is_shown_and_what_is_exact_is_not_lef
     ]
     right = [row(name, "float64") for name in LATER]
     folded = table(replace(report, checks=(*crashed, *right)), fold=True)
-    (cells,) = (cells for name, cells, _ in folded.rows if name == "3 that follow from these")
+    (cells,) = (cells for name, cells, _ in folded.rows if name == "3 follow from these")
     assert dict(zip(folded.dtypes, map(str, cells), strict=True)) == {
         "float32": "CRASHED",  # a single finding has no number
         "float64": "exact",
