@@ -39,6 +39,7 @@ from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 MOST_TERMS = 9
+_ROUNDINGS = 4  # of the largest coefficient: what is no larger is noise
 _MOST_DIGITS = 17  # of a coefficient
 MOST_ELEMENTS = 3
 MOST_CELLS = 12  # rows or columns of a grid
@@ -162,6 +163,8 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
     if any(map(math.isnan, found.terms.values())):
         yield "  is        nan, whatever the operands"
         return
+    read = len(found.terms)
+    found = replace(found, terms=_without_noise(found.terms, trial.case.dtype))
     yield f"  is        {_offset(trial, found)}{_sum(trial, quantity, found.terms)}"
     missing = {
         key: value - max(found.terms.get(key, 0), 0)
@@ -178,8 +181,17 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
         yield f"  lacks     {_sum(trial, quantity, missing)}"
     if extra and len(found.terms) > 2 and not opposite:
         yield f"  adds      {_sum(trial, quantity, extra)}"
+    if len(found.terms) < read:
+        yield "  (and terms no larger than a rounding, as a transform leaves them)"
     if not found.explains:
         yield "  (read out by impulses; on the values above it answers something else again)"
+
+
+def _without_noise(terms: Terms, dtype: torch.dtype) -> Terms:
+    """Those that are more than a rounding of the largest: a transform leaves others anywhere."""
+    largest = max(map(abs, terms.values()), default=0.0)
+    least = _ROUNDINGS * torch.finfo(dtype).eps * largest
+    return {k: v for k, v in terms.items() if abs(v) > least or not math.isfinite(largest)}
 
 
 def _offset(trial: Trial, found: Readout) -> str:

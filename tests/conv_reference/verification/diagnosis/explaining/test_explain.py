@@ -390,3 +390,18 @@ def test_a_factor_of_some_digits_is_marked_where_it_has_more() -> None:
         found = next(j for j in judge_case(target, case, SETTINGS) if j.verdict == Verdict.WRONG)
         told = explain_case(target, case, (SETTINGS, found, ())).text
         assert f"is        {factor}·K[0,0]·X[0,0]" in told
+
+
+@pytest.mark.parametrize(("noise", "is_said"), [(2.0**-30, False), (2.0**-12, True)])
+def test_a_term_no_larger_than_a_rounding_is_noise(noise: float, is_said: bool) -> None:
+    """A transform leaves some in products that have no part in an element."""
+
+    def flipped(input: Tensor, weight: Tensor) -> Tensor:
+        Y = conv2d(input, weight.flip(3))
+        return Y + noise * input[..., :1] * weight[..., :1]
+
+    text = explained(flipped, "h1 w2 k1x2 nobias grad= values=counting", "Y")
+    formula = next(line for line in text.text.splitlines() if "  is   " in line)
+    assert ("K[0,0]·X[0,0]" in formula) == is_said
+    assert formula.endswith("K[0,0]·X[0,1] + K[0,1]·X[0,0]")
+    assert ("no larger than a rounding" in text.text) != is_said
