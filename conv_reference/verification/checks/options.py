@@ -250,7 +250,8 @@ _NOT_TAKEN = "an image without a batch is not taken"
 def _no_batch(target: Target) -> str | None:
     if target.is_line or target.single_sample or not target.has_channels:
         return "its arguments have no batch to leave out, or one axis"
-    return "an adapter stands before it" if target.has_glue else None
+    between = "what lies between it and torch's convention passes on images with a batch alone"
+    return between if target.has_glue else None
 
 
 @check(

@@ -226,8 +226,8 @@ def test_it_is_said_what_became_of_each_case() -> None:
     assert "on 10,000 cases, with 260 more unsupported" in said
     assert (
         "Of 11,300 cases put to it 10,000 have a verdict, 310 are unsupported (10 only raise, 40 "
-        "ask for an optional feature) and 990 left their checks nothing to compare; of those with "
-        "a verdict 7 parts are unsupported."
+        "ask for an optional feature, 260 others) and 990 left their checks nothing to compare; of "
+        "those with a verdict 7 parts are unsupported."
     ) in said
     alone = " ".join(text.render(replace(RIGHT, refused=300)).split())
     assert "Of 11,300 cases put to it 11,000 have a verdict and 300 are unsupported." in alone
