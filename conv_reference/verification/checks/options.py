@@ -250,8 +250,7 @@ _NOT_TAKEN = "an image without a batch is not taken"
 def _no_batch(target: Target) -> str | None:
     if target.is_line or target.single_sample or not target.has_channels:
         return "its arguments have no batch to leave out, or one axis"
-    between = "what lies between it and torch's convention passes on images with a batch alone"
-    return between if target.has_glue else None
+    return "what lies before it takes images with a batch alone" if target.has_glue else None
 
 
 @check(

@@ -177,7 +177,9 @@ class Diagnosis:
             and failure.judgement.verdict == finding.verdict
             and failure.case.dtype in dtypes
         }
-        return replace(finding, occurrences=len(cases), in_check=min(len(met), len(cases)))
+        # A row that makes calls of its own may stand there by their sizes, and by its own.
+        number = min(len(cases), len({failure.case for failure in self.failures}))
+        return replace(finding, occurrences=number, in_check=min(len(met), number))
 
     def _common(self, kind: Kind, groups: Groups, shown: Failure, *, follows: bool) -> str:
         """What the failing cases have in common, where it begins, and which line they alone run."""

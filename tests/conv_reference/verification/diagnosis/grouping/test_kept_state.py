@@ -284,6 +284,9 @@ def test_a_fault_of_what_is_kept_counts_every_case_that_it_breaks(tmp_path: Path
     in_row = {f.case for f in wrong if f.judgement.check == "options_before"}
     assert first.in_check == len(in_row) > 1
     assert all(finding.follows for _, finding in further)
+    alone = Diagnosis([plainest], {}, replace(bench, deadline=-math.inf), in_process=False)
+    (_, first), *_ = alone.of_kept(1, Fault([shown], others, KEPT), groups)
+    assert first.occurrences == 1  # no more than failed, whatever calls a row made of the case
 
 
 def test_the_runs_own_case_of_calls_in_turn_shows_what_is_kept(tmp_path: Path) -> None:
