@@ -52,7 +52,7 @@ class Shapeless(nn.Module):
 
 
 class Open(nn.Module):
-    def __init__(self, kernel_size: int, *more: int) -> None:
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
 
 
