@@ -21,7 +21,7 @@ from conv_reference.verification.checks.inference import no_layer
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import against_oracle
+from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
 
@@ -162,6 +162,7 @@ def reloaded_layer(trial: Trial) -> Iterator[Judgement]:
     What the call in between answers is not judged: a layer need not take each dtype.
     """
     turned = replace(trial.operands, weight=-trial.operands.weight, bias=-trial.operands.bias)
+    yield from _more_than_its_parameters(trial)
     for training in (True, False):
         for how, (change, operands) in _changes(trial, turned).items():
             call = trial.call(requires_grad="")
@@ -176,6 +177,16 @@ def reloaded_layer(trial: Trial) -> Iterator[Judgement]:
                     change(layer, call)
                 Y = looked_at(layer(call.X))
             yield from against_oracle(trial, "reloaded_layer", {"Y": Y}, said, operands=operands)
+
+
+def _more_than_its_parameters(trial: Trial) -> Iterator[Judgement]:
+    """What else is loaded with them, and is missing in the state of another layer."""
+    layer = trial.call(requires_grad="").layer
+    assert layer is not None  # or the check is unsupported
+    more = sorted({*layer.state_dict()} - {name for name, _ in layer.named_parameters()})
+    if more:
+        said = f"state_dict() holds more than the parameters: {', '.join(more)}"
+        yield observed("reloaded_layer", "", said)
 
 
 _Change = Callable[[nn.Module, Call], None]

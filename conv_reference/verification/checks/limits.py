@@ -65,6 +65,7 @@ def large_numbers(trial: Trial) -> Iterator[Judgement]:
         _NONE,
         own=(
             f"n1 c{_TERMS} h1 w1 o1 k1",  # in Y
+            "n1 c1 h64 w64 o1 k64",  # in Y, of taps
             f"n1 c1 h1 w1 o{_TERMS} k1",  # in dX
             f"n{_TERMS // 64} c1 h8 w8 o1 k1",  # in dK and db
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from conv_reference.geometry import Role
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
-from conv_reference.verification.model.case import dtype_name
+from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -46,6 +46,13 @@ _Exponents = Mapping[str, int]  # by the operand's role
         "Y clipped to the largest finite number (a class of faults)",
         follows=("certificate",),
     ),
+    Row(
+        "uneven_scales",
+        "A sample keeps its digits beside one that is larger by far, in Y and in dX.",
+        "What is scaled by the largest number of a batch loses the small ones.",
+        "half precision scaled by one number for a whole batch (a class of faults)",
+        follows=("certificate",),
+    ),
     traits=Traits(sample=Sample.SMALL),
 )
 def scales(trial: Trial) -> Iterator[Judgement]:
@@ -56,6 +63,47 @@ def scales(trial: Trial) -> Iterator[Judgement]:
         if exponents := next(filter(None, drawn), None):
             yield from _at(trial, exponents)
     yield from _past_the_end(trial)
+    yield from _uneven(trial, random)
+
+
+def _uneven(trial: Trial, random: Random) -> Iterator[Judgement]:
+    """Samples of 0 and ±1, each times a power of two of its own; X for Y, and then G for dX."""
+    sparse = replace(trial, case=replace(trial.case, values=Values.SPARSE))
+    given, batch = sparse.operands, trial.case.geometry.batch
+    given = replace(given, bias=torch.zeros_like(given.bias))
+    low, high = _ends(trial.case.dtype)
+    most = max(_longest(sparse), 1)
+    high -= math.frexp(most)[1]
+    if batch < 2 or high <= low:
+        return
+    exponents = [low, high, *(random.randint(low, high) for _ in range(batch - 2))]
+    random.shuffle(exponents)
+    for role, name in (("input", "Y"), ("grad_output", "dX")):
+        scaled = _each(getattr(given, role), exponents)
+        value = observe(sparse.call(replace(given, **{role: scaled}))).get(name)
+        if not (isinstance(value, Tensor) and value.is_floating_point() and len(value) == batch):
+            continue  # which the certificate reports
+        unscaled = _each(value, [-exponent for exponent in exponents])
+        said = f"of samples times 2^{low} to 2^{high}, divided by the same powers of two"
+        yield from against_oracle(sparse, "uneven_scales", {name: unscaled}, said, operands=given)
+
+
+def _ends(dtype: torch.dtype) -> tuple[int, int]:
+    """Exponents between which numbers are normal, and a tenth of a wide range kept free."""
+    info = torch.finfo(dtype)
+    low, high = math.frexp(info.tiny)[1] - 1, math.frexp(info.max)[1] - 1
+    return (low, high) if dtype == torch.float16 else (low * 9 // 20, high * 9 // 20)
+
+
+def _longest(trial: Trial) -> int:
+    """The most terms that an element of Y or dX has."""
+    operator, geometry = trial.target.operator, trial.case.geometry
+    return max(operator.terms(name, geometry) for name in ("Y", "dX"))
+
+
+def _each(tensor: Tensor, exponents: Sequence[int]) -> Tensor:
+    """Each sample times its power of two."""
+    return torch.stack([_times(part, e) for part, e in zip(tensor, exponents, strict=True)])
 
 
 def _at(trial: Trial, exponents: _Exponents) -> Iterator[Judgement]:

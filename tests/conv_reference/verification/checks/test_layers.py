@@ -190,5 +190,18 @@ def test_a_layer_that_does_not_answer_by_its_own_parameters_is_found(
     assert not failures(layer, f"certificate {SIZES}")
 
 
+class Counted(nn.Conv2d):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register_buffer("calls", torch.zeros(()))
+
+
+def test_what_a_state_holds_besides_is_observed() -> None:
+    judgements = judged(Counted, f"reloaded_layer {SIZES} nobias")
+    assert all(judgement.is_exact for judgement in judgements)
+    said = "state_dict() holds more than the parameters: calls"
+    assert said in {judgement.observation for judgement in judgements}
+
+
 def test_who_sees_that_its_kernel_was_written_to_is_right() -> None:
     assert not failures(PackedInPlace, f"reloaded_layer {SIZES} nobias")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from judging import judged
 from modes import ask, verdicts, wrong
 from torch import Tensor
 from torch.nn.functional import conv2d
@@ -33,8 +34,26 @@ def test_a_transform_rounds_and_is_not_wrong_at_any_scale(dtype: str) -> None:
     assert not wrong(ask(right.fft, "scales", dtype))
 
 
-def test_in_float16_there_is_room_for_what_overflows_alone() -> None:
-    assert {each.check for each in ask(conv2d, "scales", "float16")} == {"overflow"}
+def test_in_float16_there_is_no_room_for_scales_of_all() -> None:
+    assert {each.check for each in ask(conv2d, "scales", "float16")} <= {
+        "overflow",
+        "uneven_scales",
+    }
+
+
+def by_the_largest(input: Tensor, weight: Tensor) -> Tensor:
+    """Scaled by one number for the whole batch, in half precision."""
+    largest = torch.exp2(torch.ceil(torch.log2(input.detach().abs().max().clamp(min=1).float())))
+    small = (input.float() / largest).to(input.dtype)
+    return (conv2d(small.float(), weight.float()) * largest).to(input.dtype)
+
+
+def test_a_sample_that_is_lost_beside_a_large_one_is_found() -> None:
+    case = "scales float16 n3 c2 h4 w5 o2 k1 nobias"
+    found = [each for each in judged(by_the_largest, case) if not each.is_exact]
+    assert {(each.check, each.quantity) for each in found} == {("uneven_scales", "Y")}
+    assert found[0].explanation.startswith("of samples times 2^-14 to 2^1")
+    assert all(each.is_exact for each in judged(conv2d, case))
 
 
 def found_wrong(target: Any, dtype: str) -> list[Judgement]:
