@@ -90,11 +90,11 @@ def long_sums(trial: Trial) -> Iterator[Judgement]:
         if value.shape != wanted.shape or not bool(value.isfinite().all()):
             continue
         once = "once" if _digits_lost(value.detach().cpu(), wanted) <= _ROUNDED_ONCE else _ON_WAY
-        yield observed("long_sums", name, f"{once} in {name}", of=_LONG_SUMS)
+        said = f"in {name} sums of {_TERMS:,} numbers in half precision are rounded"
+        yield observed("long_sums", name, once, of=said)
 
 
 _ON_WAY = "on their way"
-_LONG_SUMS = f"sums of {_TERMS:,} numbers in half precision are rounded"
 
 
 def _positive(trial: Trial) -> Operands:

@@ -58,7 +58,7 @@ def in_its_own_dtype(input: Tensor, weight: Tensor) -> Tensor:
 )
 def test_whether_long_sums_are_rounded_once(implementation: Any, what: str, dtype: str) -> None:
     found = seen(implementation, f"long_sums {dtype} {LONG}")
-    assert found == {f"sums of 4,096 numbers in half precision are rounded {what} in Y"}
+    assert found == {f"in Y sums of 4,096 numbers in half precision are rounded {what}"}
 
 
 class InRows(torch.autograd.Function):
@@ -93,9 +93,9 @@ def test_a_gradients_long_sums_are_told_by_the_gradient(dtype: str) -> None:
     sizes, said = "n64 c1 h8 w8 o1 k1", "sums of 4,096 numbers in half precision are rounded"
     found = seen(in_rows, f"long_sums {dtype} {sizes}")
     # Of dK it depends on the processor: torch's own sums it up on the way in float16.
-    assert {each for each in found if each.endswith("db")} == {f"{said} on their way in db"}
-    assert f"{said} once in db" in seen(conv2d, f"long_sums {dtype} {sizes}")
-    assert seen(conv2d, f"long_sums {dtype} n1 c1 h1 w1 o4096 k1") == {f"{said} once in dX"}
+    assert {each for each in found if each.startswith("in db")} == {f"in db {said} on their way"}
+    assert f"in db {said} once" in seen(conv2d, f"long_sums {dtype} {sizes}")
+    assert seen(conv2d, f"long_sums {dtype} n1 c1 h1 w1 o4096 k1") == {f"in dX {said} once"}
 
 
 def test_where_sums_are_short_nothing_is_observed() -> None:
@@ -105,4 +105,4 @@ def test_where_sums_are_short_nothing_is_observed() -> None:
 def test_of_a_transposed_convolution_the_sums_over_its_own_channels_are_long() -> None:
     transposed = torch.nn.functional.conv_transpose2d
     found = seen(transposed, "long_sums float16 n1 c1 h1 w1 o4096 k1")
-    assert found == {"sums of 4,096 numbers in half precision are rounded once in Y"}
+    assert found == {"in Y sums of 4,096 numbers in half precision are rounded once"}

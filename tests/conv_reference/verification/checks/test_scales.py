@@ -43,6 +43,8 @@ def test_in_float16_there_is_no_room_for_scales_of_all() -> None:
 
 def by_the_largest(input: Tensor, weight: Tensor) -> Tensor:
     """Scaled by one number for the whole batch, in half precision."""
+    if input.dtype != torch.float16:
+        return conv2d(input, weight)
     largest = torch.exp2(torch.ceil(torch.log2(input.detach().abs().max().clamp(min=1).float())))
     small = (input.float() / largest).to(input.dtype)
     return (conv2d(small.float(), weight.float()) * largest).to(input.dtype)
@@ -54,6 +56,18 @@ def test_a_sample_that_is_lost_beside_a_large_one_is_found() -> None:
     assert {(each.check, each.quantity) for each in found} == {("uneven_scales", "Y")}
     assert found[0].explanation.startswith("of samples times 2^-14 to 2^1")
     assert all(each.is_exact for each in judged(conv2d, case))
+
+
+def by_sums_of_samples(input: Tensor, weight: Tensor) -> Tensor:
+    """Adds the samples up, and takes them apart again."""
+    return conv2d(input + input.flip(0).detach(), weight) - conv2d(input.flip(0).detach(), weight)
+
+
+def test_who_adds_samples_up_is_no_wrong_one() -> None:
+    found = judged(by_sums_of_samples, "scales float32 n3 c2 h4 w5 o2 k1 nobias")
+    assert all(each.is_exact for each in found)
+    said = "a sample beside one that is larger by far loses digits in Y"
+    assert said in {each.observation for each in found}
 
 
 def found_wrong(target: Any, dtype: str) -> list[Judgement]:
