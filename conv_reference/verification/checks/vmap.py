@@ -224,7 +224,9 @@ def _at(name: str, mapped: str, dim: int) -> int | None:
         "vmap of a convolution's vjp without a bias was wrong (functorch#338)",
         follows=("vmap",),
     ),
-    traits=Traits(sample=Sample.SMALL, transform=True, times=2, needs=("vjp", "vmap")),
+    traits=Traits(
+        sample=Sample.SMALL, transform=True, gradient=True, times=2, needs=("vjp", "vmap")
+    ),
 )
 def vmap_gradients(trial: Trial) -> Iterator[Judgement]:
     """The backward pass mapped over what it reads."""
@@ -262,7 +264,7 @@ def _gradients_mapped(trial: Trial, mapped: _Mapped, letters: str) -> Iterator[J
         follows=("vmap_gradients",),
         optional=True,
     ),
-    traits=Traits(sample=Sample.SMALL, transform=True, needs=("vjp", "vmap")),
+    traits=Traits(sample=Sample.SMALL, transform=True, gradient=True, needs=("vjp", "vmap")),
 )
 def batched_gradients(trial: Trial) -> Iterator[Judgement]:
     """One graph, and many upstream gradients."""

@@ -190,10 +190,11 @@ def test_of_arrays_no_row_about_a_graph_is_said_to_have_failed_before() -> None:
 def test_what_needs_a_gradient_was_kept_from_being_judged_where_y_asks_for_none() -> None:
     """It was said that no case of the run has what it takes: each asked for a gradient."""
     checks = ["certificate", "two_backwards", "adjointness", "degenerate", "precision"]
+    checks += ["batched_gradients"]
     report = verify(_without_graph, dtypes="float32", checks=checks, cases=20, seed=0, known=None)
     said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
     (earlier,) = (each for each in said if "at an earlier step: " in each)
-    assert {"two_backwards", "adjointness", "precision_grad_input"} <= {
+    assert {"two_backwards", "adjointness", "precision_grad_input", "batched_gradients"} <= {
         *earlier.partition("step: ")[2].split(", ")
     }
     (lacking,) = (each for each in said if "has what it takes: " in each)
