@@ -24,7 +24,7 @@ from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
 
-_ATTEMPTS = 4  # to draw exponents that leave room for one another
+_ATTEMPTS = 4  # to draw exponents
 # Bits that are kept free at both ends, for what a transform makes of operands on its way.
 _ABOVE, _BELOW = 4, 12
 
@@ -78,8 +78,9 @@ def _uneven(trial: Trial, random: Random) -> Iterator[Judgement]:
         if any(judgement.verdict == Verdict.WRONG for judgement in judged):
             wide = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
             other = replace(sparse, case=replace(sparse.case, dtype=wide))
-            again = _beside_larger(other, role, name, random)
-            if any(judgement.verdict == Verdict.WRONG for judgement in again):
+            # Which samples meet depends on which are small.
+            again = (_beside_larger(other, role, name, random) for _ in range(_ATTEMPTS))
+            if any(judgement.verdict == Verdict.WRONG for those in again for judgement in those):
                 said = f"a sample beside one that is larger by far loses digits in {name}"
                 judged = [observed("uneven_scales", name, said)]
         yield from judged
@@ -96,7 +97,9 @@ def _beside_larger(trial: Trial, role: str, name: str, random: Random) -> Iterat
     random.shuffle(exponents)
     scaled = _each(getattr(given, role), exponents)
     value = observe(trial.call(replace(given, **{role: scaled}))).get(name)
-    if not (isinstance(value, Tensor) and value.is_floating_point() and len(value) == batch):
+    if not (
+        isinstance(value, Tensor) and value.is_floating_point() and value.shape[:1] == (batch,)
+    ):
         return  # which the certificate reports
     unscaled = _each(value, [-exponent for exponent in exponents])
     said = f"of samples times 2^{low} to 2^{high}, divided by the same powers of two"

@@ -101,4 +101,5 @@ def is_floating(leaf: Any) -> bool:
 
 
 def _widened(leaf: Any) -> Any:
-    return leaf.to(torch.float64) if is_floating(leaf) else leaf
+    """In float64, and one element behind another: how it lies may be what torch errs by."""
+    return leaf.to(torch.float64).contiguous() if is_floating(leaf) else leaf

@@ -36,7 +36,7 @@ from conv_reference.verification.target.target import Target
 
 _FAR = 0.16  # of the small geometries that are drawn
 _UNEVEN = 0.3  # of a target's that takes it: padding that differs between opposite sides
-_MINIATURES = 0.3  # of those, too
+_MINIATURES = 0.33  # of those, too
 _MOST_DRAWS = 10  # of a geometry that has room for exact integers
 _LAID_OUT = 0.25  # of the operands of a small case
 _ALIKE = 0.1  # of the cases: code that takes one operand's layout for all is right there alone
@@ -88,8 +88,8 @@ def small_cases(
     """Small geometries: the smallest ones one after another, then a sample of all of them.
 
     Dtypes go round by their ``shares``, from another one in each run, so that a few runs put each
-    of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. Three
-    tenths of the sample are what networks have, in miniature: fast paths hide faults, too. Another
+    of the smallest to all of them. Layouts, the gradients asked for and the values are drawn. A
+    third of the sample is what networks have, in miniature: fast paths hide faults, too. Another
     sixth has sizes far out. Where sums are too long for dense values, as there in half precision,
     and soon in eight bits, the values are sparse.
 

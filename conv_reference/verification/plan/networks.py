@@ -94,7 +94,7 @@ _COMMONEST = replace(
 # What most of the other layers are: a product of matrices, for which many have a path of its own.
 _POINTWISE = replace(_COMMONEST, kernel=(1,))
 _COMMON = 0.25  # of the miniatures
-_OF_POINTS = 0.15  # of them, too
+_OF_POINTS = 0.12  # of them, too
 
 
 def miniature(random: Random) -> Geometry:
