@@ -28,6 +28,10 @@ FEWEST = 8  # elements at a place, below which none is taken to stand out
 SPARED = (
     0.5  # the share of exact elements at a place, from which on the others' errors are no noise
 )
+# Of the unit roundoff, by the root of the number of terms: sixteen of it, the least that stands
+# out, are six deviations of a sum in one turn.
+_GROWING = 1 / 8
+_LEAST_MEDIAN = 0.5  # of the errors at a place, in units of the usual one
 # Rounding errors of one and the same product, added again and again, have one sign. So many of the
 # products behind an element may be the same, of so many numbers that are looked at.
 _MOST_ALIKE, _LOOKED_AT = 0.02, 4096
@@ -127,10 +131,11 @@ def inspect(
         usual_unit = max(unit, 2.0 ** -(allowed_bits + 1))
     allowed = allowed + torch.finfo(dtype).tiny
     outside = error > allowed
-    usual = (usual_unit * (squares.sqrt() + expected.abs())).clamp(min=torch.finfo(dtype).tiny)
+    usual = _usual_error(form, answer.face, usual_unit, expected, squares, scale)
+    usual = usual.clamp(min=torch.finfo(dtype).tiny)
     normal = error / usual
     index = _position(torch.where(outside, error / allowed, 0) if outside.any() else normal)
-    median = max(float(normal.median()), 0.5)
+    median = max(float(normal.median()), _LEAST_MEDIAN)
     few = normal.numel() < FEWEST or _repeats_itself(answer, index)
     limits = allowed if few or not direct else torch.minimum(allowed, OUTLYING * median * usual)
     return Place(
@@ -140,10 +145,22 @@ def inspect(
         bits=_bits(float((error / scale.clamp(min=1e-300)).max())),
         is_outside=bool(outside.any()),
         times=0.0 if few or not direct else float(normal[index]) / median,
-        limit=relative(limits.median() if scale.any() else 0.0, expected),
+        limit=relative(limits.max() if scale.any() else 0.0, expected),
         off=outside if outside.any() else error != 0,
         spared=_share_exact(error[scale != 0]),
     )
+
+
+def _usual_error(
+    form: Form, face: Face, unit: float, expected: Tensor, squares: Tensor, scale: Tensor
+) -> Tensor:
+    """What rounding makes of each element at a place, about.
+
+    A sum that grows by terms of one sign errs by its size so far at each of them: of the elements
+    at one place some are such sums, and the others' median says nothing of them.
+    """
+    growing = _GROWING * math.sqrt(_terms(form, face)) * scale
+    return unit * torch.maximum(squares.sqrt() + expected.abs(), growing)
 
 
 def least_told(answer: Answer, *, direct: bool, allowed_bits: int | None) -> float:
@@ -156,21 +173,19 @@ def least_told(answer: Answer, *, direct: bool, allowed_bits: int | None) -> flo
         answer: what was computed.
         direct: as of ``inspect``.
         allowed_bits: as of ``inspect``.
-
-    Returns:
-        0 where an element that stands out is detected by that alone.
     """
     kernel = answer.form.geometry.kernel_size if answer.face == Face.WEIGHT else (1,)
     elements_there = answer.value.numel() // math.prod(kernel)
     index = (0, 0) if answer.face == Face.WEIGHT else (0,)
-    if direct and elements_there >= FEWEST and not _repeats_itself(answer, index):
-        return 0.0
+    stands_out = direct and elements_there >= FEWEST and not _repeats_itself(answer, index)
     terms, unit = _terms(answer.form, answer.face), torch.finfo(answer.value.dtype).eps / 2
     scale = float(terms)
     if answer.face != Face.INPUT_BIAS:
         scale *= _usual(given(answer.form.grad_output))
     if answer.face != Face.BIAS:
         scale *= _usual(given(answer.form.input))
+    if stands_out:
+        return _LEAST_MEDIAN * OUTLYING * _GROWING * math.sqrt(terms) * unit * scale
     shares = [gamma(terms + 1, unit), 0.0 if direct else _factor(answer) * unit]
     if allowed_bits is not None:
         shares.append(2.0 ** (1 - allowed_bits))
