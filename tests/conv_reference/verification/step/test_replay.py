@@ -93,7 +93,13 @@ def test_what_a_transform_leaves_over_integers_is_rounding() -> None:
     assert certificate.rows[0].seen("Y").replayed == Verdict.ROUNDED
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        torch.float64,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (torch.float32, torch.bfloat16)),
+    ],
+)
 def test_an_error_is_missed_over_integers_no_more_often_than_is_printed(
     dtype: torch.dtype,
 ) -> None:

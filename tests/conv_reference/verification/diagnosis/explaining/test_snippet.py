@@ -322,6 +322,7 @@ def run(text: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_layer_whose_kernel_has_another_shape_shows_both(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     loaded = load_target(f"{tmp_path}/mine.py:Heedless")

@@ -351,7 +351,7 @@ def test_a_hang_that_there_was_no_time_to_ask_again_is_filed_as_in_another_dtype
     assert {kind.row for kind in found} == {"forward"}
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("bfloat16", marks=pytest.mark.slow), "float64"])
 def test_too_few_bits_are_one_fault_whatever_quantities_they_show_in(dtype: str) -> None:
     """One unit in the last place too much; or a transform in float32."""
 
