@@ -96,13 +96,16 @@ def steps(draw: Callable[..., Any]) -> Step:
     size = tuple(dilation * (k - 1) + 1 + draw(st.integers(0, 4)) for k in kernel)
     dtype = draw(st.sampled_from(dtypes))
     halves = [None, torch.bfloat16, torch.float16] if dtype == torch.float32 else [None]
+    autocast, stride = draw(st.sampled_from(halves)), draw(sizes)
+    # What of dK sees only padding torch leaves as the memory was (docs/found/0002).
+    unwritten = stride > 1 and torch.bfloat16 in {dtype, autocast}
     return Step(
         batch=draw(st.integers(0, 3)),
         channels=(draw(sizes), draw(sizes)),
         size=(size[0], size[1]),
         kernel=kernel,
-        stride=draw(sizes),
-        padding=draw(st.integers(0, min(k // 2 for k in kernel))),
+        stride=stride,
+        padding=0 if unwritten else draw(st.integers(0, min(k // 2 for k in kernel))),
         dilation=dilation,
         groups=draw(sizes),
         dtype=dtype,
@@ -110,7 +113,7 @@ def steps(draw: Callable[..., Any]) -> Step:
         dimensions=draw(st.sampled_from([1, 2, 2, 2])),
         bias=draw(st.booleans()),
         is_last=draw(st.booleans()),
-        autocast=draw(st.sampled_from(halves)),
+        autocast=autocast,
         graph=draw(st.sampled_from(["recorded", "recorded", "no_grad", "inference"])),
     )
 
