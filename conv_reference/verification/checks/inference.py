@@ -122,16 +122,10 @@ class _Ran:
     @contextmanager
     def of(self, layer: nn.Module) -> Iterator[None]:
         """Around the call."""
-        register = {
-            "forward_pre_hook": layer.register_forward_pre_hook,
-            "forward_hook": layer.register_forward_hook,
-        }
-        removed = [add(partial(self._count, name)) for name, add in register.items()]  # type: ignore[operator]  # of two types
-        try:
+        before = layer.register_forward_pre_hook(partial(self._count, "forward_pre_hook"))
+        behind = layer.register_forward_hook(partial(self._count, "forward_hook"))
+        with before, behind:  # which removes them
             yield
-        finally:
-            for handle in removed:
-                handle.remove()
 
     def _count(self, name: str, *_: Any) -> None:
         self.times[name] += 1

@@ -61,13 +61,15 @@ def as_possible(target: Target, case: Case) -> Case:
     """The nearest case that the target supports, with values that are exact there.
 
     Where sums are too long for dense integers the values are sparse; an operand that repeats
-    itself would not be sparse, so none does.
+    itself would not be sparse, so none does. A kernel has no batch that it could be made by.
 
     Args:
         target: what it is put to.
         case: with any geometry, option and values.
     """
     case = target.restrict(case)
+    if case.weight_layout == Layout.IMAGE:
+        case = case.laid_out({"weight": Layout.CHANNELS_LAST})
     if case.values not in EXACT_VALUES or target.can_be_exact(case.geometry, case.dtype):
         return case
     return replace(case.without(Layout.EXPANDED), values=Values.SPARSE)
