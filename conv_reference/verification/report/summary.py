@@ -273,16 +273,20 @@ def by_dtype(report: Report) -> str:
         found.setdefault(word, []).append(dtype)
     right = found.get(_RIGHT, [])
     failing = [dtype for dtype, word in words.items() if word not in {_RIGHT, _UNCHECKED}]
-    unasked = [dtype for dtype in right if failing and not _was_asked(dtype, failing, report)]
-    if unasked:
-        found[_RIGHT] = [dtype for dtype in right if dtype not in unasked]
+    apart: dict[str, list[str]] = {}  # of these, by why nothing is known of what fails elsewhere
+    for dtype in right if failing else ():
+        apart.setdefault(_not_judged(dtype, failing, report), []).append(dtype)
+    if _RIGHT in found:
+        found[_RIGHT] = right if not failing else apart.pop("", [])
     order = sorted((word for word in found if found[word]), key=lambda word: word != _RIGHT)
     parts = [f"{word} in {_names(found[word])}" for word in order]
-    parts += [f"what fails there was not asked in {_names(unasked)}"] if unasked else []
+    parts += [f"{why} in {_names(dtypes)}" for why, dtypes in apart.items()]
     return "; ".join(parts) if parts[1:] else ""
 
 
 _RIGHT, _UNCHECKED = "right", "not checked"  # of a dtype
+_NONE_JUDGED = "what fails there was not judged"
+_SOME_JUDGED = "not all that fails there was judged"
 
 
 def _names(dtypes: Sequence[str]) -> str:
@@ -297,17 +301,24 @@ def _word(alone: Report) -> str:
     return _RIGHT if alone.is_right else replace(alone, checks=failing).verdict.value
 
 
-def _was_asked(dtype: str, failing: Sequence[str], report: Report) -> bool:
-    """Whether each fault that shows in others was looked for in this dtype: in one of its rows."""
+def _not_judged(dtype: str, failing: Sequence[str], report: Report) -> str:
+    """How much of what fails in others was not judged in this dtype; empty where all was.
+
+    A fault was where one of the rows in which it shows was; a row may be refused, or not asked.
+    """
     bad = {c.name for c in report.checks if c.dtype in failing and not is_right(c, report)}
     there = (c for c in report.checks if c.dtype == dtype and c.verdict != Verdict.UNSUPPORTED)
-    asked = {check.name for check in there}
+    judged = {check.name for check in there}
     faults = [
         bad & {row for finding in group.findings for row in rows_of(finding)}
         for group in groups(report.findings)
     ]
     alone = bad - {row for rows in faults for row in rows}  # failing rows without a finding
-    return all(rows & asked for rows in (*filter(None, faults), *({name} for name in alone)))
+    sought = [*filter(None, faults), *({name} for name in alone)]
+    missed = [rows for rows in sought if not rows & judged]
+    if not missed:
+        return ""
+    return _NONE_JUDGED if missed == sought else _SOME_JUDGED
 
 
 def asked(report: Report) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def test_it_passes_but_where_strictness_is_asked_for() -> None:
             BOTH,
             f"wrong (1 finding, 1 permissive), on 11,300 cases{WORDS}",
             "wrong (1 finding, 1 permissive), on 11,300 cases: wrong in float32; what fails there "
-            f"was not asked in float64{WORDS}",
+            f"was not judged in float64{WORDS}",
         ),
         (
             replace(PERMISSIVE, checks=(row("refusals", verdict=Verdict.PERMISSIVE),)),

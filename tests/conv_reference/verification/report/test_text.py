@@ -244,17 +244,30 @@ def test_a_dtype_is_right_beside_one_that_fails_where_the_same_was_asked_in_it()
     raised = row("empty_batch", "float32", Verdict.RAISED)
     checks = (row("forward"), row("forward", "float64"), row("forward", "float16"), raised)
     (last,) = text.render(replace(RIGHT, checks=checks)).splitlines()[-1:]
-    assert last.endswith(": raised in float32; what fails there was not asked in float64, float16")
+    assert last.endswith(": raised in float32; what fails there was not judged in float64, float16")
     asked = replace(RIGHT, checks=(*checks, row("empty_batch", "float64")))
     (last,) = text.render(asked).splitlines()[-1:]
     assert last.endswith(
-        ": right in float64; raised in float32; what fails there was not asked in float16"
+        ": right in float64; raised in float32; what fails there was not judged in float16"
     )
     # One fault in two rows is looked for where either was put.
     fault = finding(check="forward", also=("empty_batch",), follows=False)
     both = (row("forward", "float64"), row("forward", "float32", Verdict.WRONG), raised)
     (last,) = text.render(replace(RIGHT, checks=both, findings=(fault,))).splitlines()[-1:]
     assert last.endswith(": right in float64; wrong in float32")
+
+
+def test_a_dtype_in_which_one_of_two_faults_was_judged_is_not_without_any() -> None:
+    failing = (row("forward", "float32", Verdict.WRONG), row("vmap", "float32", Verdict.WRONG))
+    refused = row("forward", "bfloat16", Verdict.UNSUPPORTED)
+    for more, said in (
+        ((), "what fails there was not judged in bfloat16"),
+        ((row("autocast", "bfloat16"),), "what fails there was not judged in bfloat16"),
+        ((row("vmap", "bfloat16"),), "not all that fails there was judged in bfloat16"),
+    ):
+        checks = (*failing, row("transposed", "bfloat16"), refused, *more)
+        (last,) = text.render(replace(RIGHT, checks=checks)).splitlines()[-1:]
+        assert last.endswith(f"wrong in float32; {said}")
 
 
 def test_bits_beyond_those_of_the_dtype_are_no_number_of_their_own() -> None:
