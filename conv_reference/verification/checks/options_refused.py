@@ -37,8 +37,8 @@ def _who_refuses(target: Target) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Impossible:
-    """Arguments for which there is no convolution."""
+class Impossible:
+    """Arguments for which there is no convolution; X, K and b are ones of these shapes."""
 
     what: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -51,23 +51,23 @@ class _Impossible:
 
 
 # What a target's own defaults may not be.
-_PLAIN: Mapping[str, Any] = MappingProxyType(
+PLAIN: Mapping[str, Any] = MappingProxyType(
     {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
 )
 
 
-def _of(option: str, value: Any, what: str) -> _Impossible:
-    return _Impossible(f"{what}: {option}={value}", {option: value}, needs=frozenset({option}))
+def _of(option: str, value: Any, what: str) -> Impossible:
+    return Impossible(f"{what}: {option}={value}", {option: value}, needs=frozenset({option}))
 
 
-_IMPOSSIBLE = (
-    _Impossible("3 input channels for a kernel of 4", X=(1, 3, 5, 5), channels=True),
-    _Impossible("5 input channels for a kernel of 4", X=(1, 5, 5, 5), channels=True),
-    _Impossible("an input of two dimensions", X=(5, 5), channels=True),
-    _Impossible("a kernel of three dimensions", K=(4, 3, 3), channels=True),
-    _Impossible("a kernel taller than its input", X=(1, 4, 1, 5), slides=True),
-    _Impossible("a kernel wider than its input", X=(1, 4, 5, 1), slides=True),
-    _Impossible(
+IMPOSSIBLE = (
+    Impossible("3 input channels for a kernel of 4", X=(1, 3, 5, 5), channels=True),
+    Impossible("5 input channels for a kernel of 4", X=(1, 5, 5, 5), channels=True),
+    Impossible("an input of two dimensions", X=(5, 5), channels=True),
+    Impossible("a kernel of three dimensions", K=(4, 3, 3), channels=True),
+    Impossible("a kernel taller than its input", X=(1, 4, 1, 5), slides=True),
+    Impossible("a kernel wider than its input", X=(1, 4, 5, 1), slides=True),
+    Impossible(
         "a dilated kernel larger than the padded input",
         {"dilation": (5, 5), "padding": (1, 1)},
         needs=frozenset({"dilation", "padding"}),
@@ -80,25 +80,25 @@ _IMPOSSIBLE = (
     _of("dilation", (1, 0), "no dilation across"),
     _of("padding", (-1, -1), "negative padding"),
     _of("padding", (0, -1), "negative padding across"),
-    _Impossible(
+    Impossible(
         "groups that do not divide the input channels",
         {"groups": 3},
         K=(6, 1, 3, 3),
         needs=frozenset({"groups"}),
         channels=True,
     ),
-    _Impossible(
+    Impossible(
         "groups that do not divide the output channels",
         {"groups": 2},
         K=(3, 2, 3, 3),
         needs=frozenset({"groups"}),
         channels=True,
     ),
-    _Impossible("no groups", {"groups": 0}, needs=frozenset({"groups"}), channels=True),
+    Impossible("no groups", {"groups": 0}, needs=frozenset({"groups"}), channels=True),
     _of("output_padding", (1, 1), "an output padding as large as the stride"),
     _of("output_padding", (-1, 0), "a negative output padding"),
-    _Impossible("a bias that is too long", b=5, needs=frozenset({"bias"})),
-    _Impossible("a bias that is too short", b=3, needs=frozenset({"bias"})),
+    Impossible("a bias that is too long", b=5, needs=frozenset({"bias"})),
+    Impossible("a bias that is too short", b=3, needs=frozenset({"bias"})),
 )
 
 
@@ -122,13 +122,13 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
     """Each impossibility that the target's parameters can express; any exception will do."""
     target = trial.target
     try:  # a target that refuses everything has refused nothing of this
-        _ask(trial, _Impossible("a convolution after all"))
+        _ask(trial, Impossible("a convolution after all"))
     except TargetRaised as raised:
         yield judged_raised("refusals", raised, refused=is_refusal(trial, raised))
         return
     left = _Left()
     answered = []
-    for impossible in filter(partial(_can_express, target), _IMPOSSIBLE):
+    for impossible in filter(partial(can_express, target), IMPOSSIBLE):
         answer = _answer(trial, impossible, left)
         if isinstance(answer, Tensor) and answer.numel() and answer.device == trial.device:
             answered.append(f"{impossible.what}, with Y of shape {tuple(answer.shape)}")
@@ -145,7 +145,7 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
     yield from mismatched
 
 
-def _can_express(target: Target, impossible: _Impossible) -> bool:
+def can_express(target: Target, impossible: Impossible) -> bool:
     """Whether the target has the parameters for it, and whether it is impossible there."""
     if not impossible.needs <= target.options:
         return False
@@ -197,7 +197,7 @@ def _permissive(quantity: str, expected: str, actual: str, said: str) -> Judgeme
 _ROUNDING = 2.0**-6  # of sums of four ones, in whatever dtype
 
 
-def _answer(trial: Trial, impossible: _Impossible, left: _Left) -> Any:
+def _answer(trial: Trial, impossible: Impossible, left: _Left) -> Any:
     """What the target answers; None where it refuses."""
     with left.after(impossible.what):
         try:
@@ -207,7 +207,7 @@ def _answer(trial: Trial, impossible: _Impossible, left: _Left) -> Any:
             return None
 
 
-def _ask(trial: Trial, impossible: _Impossible) -> Any:
+def _ask(trial: Trial, impossible: Impossible) -> Any:
     ones = _ones(trial, impossible.X), _ones(trial, impossible.K)
     X, K = ones if trial.target.has_channels else (ones[0][:, 0], ones[1][0, 0])
     channels = impossible.K[0] if trial.target.has_channels else 1
@@ -272,7 +272,7 @@ def _attempt(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None) -> Any:
 
 def _called(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
     """What the target answers; options that are not given are plain."""
-    plain = {name: value for name, value in _PLAIN.items() if name in trial.target.options}
+    plain = {name: value for name, value in PLAIN.items() if name in trial.target.options}
     with target_code("Y"):
         return looked_at(call_with(trial)(X, K, b, **{**plain, **options}))
 

@@ -12,6 +12,7 @@ from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.difference import differences
 from conv_reference.verification.diagnosis.explaining.explain import Explanation, explain_case
 from conv_reference.verification.diagnosis.explaining.mode_snippet import as_plain_torch
+from conv_reference.verification.diagnosis.explaining.refusal_snippet import as_plain_refusal
 from conv_reference.verification.diagnosis.explaining.switches import switched
 from conv_reference.verification.diagnosis.explaining.wording import finding_of
 from conv_reference.verification.diagnosis.failing_cases.around_smallest import (
@@ -216,7 +217,9 @@ class Diagnosis:
             shown, explanation, self.bench, known=kind.known, in_process=self.in_process
         )
         setting = switched(shown, self.bench) if explained else ""
-        script = as_plain_torch(shown, self.bench) if explained else ""
+        script = ""
+        if explained:
+            script = as_plain_torch(shown, self.bench) or as_plain_refusal(shown, self.bench)
         is_whole = explained or cause or kind.known
         hint = "" if is_whole or not self.bench.target.importable else _LEFT
         return replace(

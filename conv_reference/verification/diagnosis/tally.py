@@ -93,7 +93,10 @@ class Tally:
         refused = {j.check: None for j in result if j.verdict == Verdict.UNSUPPORTED}
         if judged:
             self._answered.add(case.dtype)
-        # What refuses one of its questions was not judged, whatever it answered to the others.
+        # What refuses one of its questions was not judged, whatever it answered to the others; but
+        # what fails in one has a verdict.
+        for row in {j.check for j in result if j.verdict in FOUND}:
+            refused.pop(row, None)
         for row in judged:
             if row not in refused:
                 _count(self._row(row, case), case)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,11 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
         judgement: whose quantity they print.
         settings: of the run; on another device than the CPU they go through ``verify``.
     """
-    first_order = all_rows()[judgement.check].is_first
+    row = all_rows()[judgement.check]
+    in_one_call = row.is_first or row.reported == Reported.GRAPH
     sizes = (prod(target.operator.shape(role, case.geometry)) for role in ROLES)
     writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS
-    if target.importable and first_order and writable and settings.device == "cpu":
+    if target.importable and in_one_call and writable and settings.device == "cpu":
         tensors = _Tensors(target, case, settings)
         match target.spelling:
             case FunctionSpelling() as spelling:
@@ -110,7 +111,8 @@ def imports(target: Target) -> Iterator[str]:
         yield f"import {_module(place)}"
 
 
-def _own_name(target: Target) -> str:
+def own_name(target: Target) -> str:
+    """What a script calls the target, once it has what it imports."""
     place, attribute = split(target.name)
     return f"{_module(place)}.{attribute}"
 
@@ -204,11 +206,18 @@ def _function(target: Target, spelling: FunctionSpelling, tensors: _Tensors) -> 
 
 
 def _function_call(target: Target, spelling: FunctionSpelling, case: Case) -> str:
-    given = _options(target, case) | {"bias": "b" if case.bias else "None"}
+    return function_call(target, spelling, _options(target, case), "b" if case.bias else "None")
+
+
+def function_call(
+    target: Target, spelling: FunctionSpelling, options: Mapping[str, str], bias: str
+) -> str:
+    """A call of the function on X, K and options, each a text."""
+    given = {**options, "bias": bias}
     words = [given[name] for name in spelling.by_position]
     words += [f"{name}={given[name]}" for name in spelling.by_name]
     words += [f"padding_mode={given['padding_mode']}"] if "padding_mode" in given else []
-    called = _own_name(target) + (".apply" if spelling.apply else "")
+    called = own_name(target) + (".apply" if spelling.apply else "")
     return f"{called}({', '.join(['X', 'K', *words])})"
 
 
@@ -231,7 +240,7 @@ def _strangers_call(target: Target, spelling: StrangersSpelling, case: Case) -> 
         words += [given.get(name, default) for name, default in spelling.positional]
     else:
         words += [f"{name}={value}" for name, value in given.items()]
-    called = _own_name(target) + (".apply" if spelling.apply else "")
+    called = own_name(target) + (".apply" if spelling.apply else "")
     return f"{called}({', '.join(words)}){spelling.output}"
 
 
@@ -253,7 +262,7 @@ def _strangers_made(
     target: Target, spelling: StrangersSpelling, layer: LayerOfNames, case: Case
 ) -> Iterator[str]:
     """An instance, in the dtype of the case, which draws what the judge's own drew."""
-    made = _own_name(target)
+    made = own_name(target)
     if layer.by_init_inputs:
         made += _by_init_inputs(target)
     elif not layer.is_instance:
@@ -291,20 +300,27 @@ def _layer(target: Target, spelling: LayerSpelling, tensors: _Tensors) -> Iterat
 
 def _layer_made(target: Target, spelling: LayerSpelling, case: Case) -> str:
     """An instance, in the dtype of the case."""
-    made = _own_name(target)
+    g = case.geometry
+    given = {
+        **channels(target.operator, g),
+        "kernel_size": g.kernel_size[1:] if target.is_line else g.kernel_size,
+        **_options(target, case),
+        "bias": case.bias,
+    }
+    return layer_of(target, spelling, given, case.dtype)
+
+
+def layer_of(
+    target: Target, spelling: LayerSpelling, given: Mapping[str, Any], dtype: torch.dtype
+) -> str:
+    """An instance, made with what its constructor takes of what is given."""
+    made = own_name(target)
     if spelling.constructor is not None:
-        g = case.geometry
-        given = {
-            **channels(target.operator, g),
-            "kernel_size": g.kernel_size[1:] if target.is_line else g.kernel_size,
-            **_options(target, case),
-            "bias": case.bias,
-        }
         taken = (f"{name}={given[name]}" for name in spelling.constructor if name in given)
         made = f"{made}({', '.join(taken)})"
     elif spelling.by_init_inputs:
         made += _by_init_inputs(target)
-    return f"{made}.to(torch.{dtype_name(case.dtype)})"
+    return f"{made}.to(torch.{dtype_name(dtype)})"
 
 
 def _attribute(name: str) -> str:
@@ -324,6 +340,9 @@ def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> I
     name = judgement.quantity_name
     leaf = QUANTITIES[name].leaf if name in QUANTITIES else ""
     shown = leaves[leaf] if leaf else "Y"
+    if row_of(judgement).reported == Reported.GRAPH:
+        yield from _graph_shown(shown, tensors, is_output=not leaf)
+        return
     if leaf:
         yield f"Y.backward({tensors.text('G')})"
         shown += ".grad"
@@ -332,6 +351,17 @@ def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> I
     elif judgement.of_another_kind:
         shown = f"{shown}.shape, {shown}.dtype"
     yield f"print({shown})  # {_outcome(judgement)}"
+
+
+def _graph_shown(shown: str, tensors: _Tensors, *, is_output: bool) -> Iterator[str]:
+    """Whether Y has a graph, where it should have one or none; or that a leaf gets no gradient."""
+    if is_output:
+        wanted = bool(tensors.case.requires_grad)
+        yield f"print(Y.requires_grad)  # should be {wanted}, is {not wanted}"
+        return
+    yield "if Y.requires_grad:"
+    yield f"    Y.backward({tensors.text('G')})"
+    yield f"print({shown}.grad)  # should be a gradient, is None"
 
 
 def _outcome(judgement: Judgement) -> str:

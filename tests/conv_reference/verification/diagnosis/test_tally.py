@@ -131,7 +131,8 @@ def test_what_is_refused_in_one_question_is_not_counted_as_judged(thrown: Thrown
     found = result(whole, part)
     assert (found.verdict, found.cases, found.unsupported) == (Verdict.EXACT, 1, 1)
     assert result(part).verdict == Verdict.UNSUPPORTED
-    assert result((LARGE, [WRONG, raised])).verdict == Verdict.WRONG
+    failed = result((LARGE, [WRONG, raised]))  # it has a verdict, and is seen in one case
+    assert (failed.verdict, failed.cases, failed.unsupported) == (Verdict.WRONG, 1, 0)
 
 
 @pytest.mark.parametrize("refusal", [True, False])

@@ -114,6 +114,39 @@ class ForgetsCrossTerm(Right):
         return conv2d_input(X.shape, K.detach(), G), conv2d_weight(X, K.shape, G)
 
 
+class CutOff(Right):
+    """Its gradients have no graph, and nothing says so."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = (t.detach() for t in ctx.saved_tensors)
+        return conv2d_input(X.shape, K, G.detach()), conv2d_weight(X, K.shape, G.detach())
+
+
+class TakesXForConstant(Right):
+    """dK is not differentiated in X."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        return conv2d_input(X.shape, K, G), conv2d_weight(X.detach(), K.shape, G)
+
+
+class ForgetsCrossTermInOneStep(torch.autograd.Function):
+    """The same fault as of ``ForgetsCrossTerm``, in a Function that torch.func refuses."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    backward = ForgetsCrossTerm.backward
+
+
+class CutOffInOneStep(ForgetsCrossTermInOneStep):
+    backward = CutOff.backward
+
+
 class Once(Right):
     @staticmethod
     @once_differentiable
