@@ -26,7 +26,7 @@ from conv_reference.verification.options import DTYPES
             ["verify", "torch.nn:Conv2d", "--dtype", "fp32"],
             f"{DTYPES[-1]!r}); did you mean float32?",
         ),
-        (["verify", "torch.nn:Conv2d", "--format", "md"], "'text'); did you mean markdown?"),
+        (["verify", "torch.nn:Conv2d", "--format", "md"], "); did you mean markdown?"),
         (
             ["chapter", "--ephocs", "3"],
             "arguments: --ephocs 3; did you mean --epochs?",
