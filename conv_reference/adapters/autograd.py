@@ -16,7 +16,7 @@ class Autograd(Framework):
     """``autograd.scipy.signal.convolve`` with the kernel reversed, on the padded input."""
 
     name, version = "HIPS autograd", version("autograd")
-    dtypes = ("float64", "float32")
+    dtypes = ("float64", "float32", "float16")
     options = ("bias", "stride", "padding")
 
     def conv(

@@ -55,3 +55,11 @@ class Mlx(Framework):
     def vmap(self, f: Any, in_dims: Any) -> Any:
         """See ``mlx.core.vmap``."""
         return mx.vmap(f, in_axes=tuple(in_dims), out_axes=0)
+
+
+class Compiled(Mlx):
+    """The same through MLX's compiler."""
+
+    def jit(self, f: Any) -> Any:
+        """See ``mlx.core.compile``."""
+        return mx.compile(f)

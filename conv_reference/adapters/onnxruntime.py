@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import helper
 
 from conv_reference.verification import Framework
 
@@ -15,7 +15,7 @@ class OnnxRuntime(Framework):
     """The session is made for the options, and takes any sizes."""
 
     name, version = "ONNX Runtime", onnxruntime.__version__
-    dtypes = ("float32",)
+    dtypes = ("float32", "float16")
 
     def conv(
         self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
@@ -24,15 +24,17 @@ class OnnxRuntime(Framework):
         (top, bottom), (left, right) = padding
         pads = (top, left, bottom, right)
         names = ("x", "w") if b is None else ("x", "w", "b")
-        made = session(names, tuple(w.shape[2:]), tuple(stride), pads, tuple(dilation), groups)
+        kernel = tuple(w.shape[2:])
+        made = session(x.dtype, names, kernel, tuple(stride), pads, tuple(dilation), groups)
         return made.run(None, dict(zip(names, (x, w, b), strict=False)))[0]
 
 
 @cache
 def session(
-    names: Any, kernel: Any, stride: Any, pads: Any, dilation: Any, groups: int
+    dtype: Any, names: Any, kernel: Any, stride: Any, pads: Any, dilation: Any, groups: int
 ) -> onnxruntime.InferenceSession:
-    """A session of one convolution."""
+    """A session of one convolution; float16 the runtime computes in float32, and rounds."""
+    kind = helper.np_dtype_to_tensor_dtype(dtype)
     node = helper.make_node(
         "Conv",
         list(names),
@@ -43,11 +45,8 @@ def session(
         dilations=dilation,
         group=groups,
     )
-    given = [
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, [None] * (1 if n == "b" else 4))
-        for n in names
-    ]
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * 4)
+    given = [helper.make_tensor_value_info(n, kind, [None] * (1 if n == "b" else 4)) for n in names]
+    y = helper.make_tensor_value_info("y", kind, [None] * 4)
     graph = helper.make_graph([node], "conv", given, [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     settings = onnxruntime.SessionOptions()

@@ -6,6 +6,7 @@ from typing import Any
 
 import paddle
 import torch
+from paddle.incubate.autograd import jvp
 from paddle.nn.functional import conv2d
 
 from conv_reference.verification import Framework
@@ -18,13 +19,17 @@ class Paddle(Framework):
 
     name, version = "Paddle", paddle.__version__
     dtypes = ("float64", "float32")
+    data_format = "NCHW"
 
     def conv(
         self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
     ) -> Any:
-        """Y."""
+        """Y in the class's order of dimensions, and back."""
+        last = self.data_format == "NHWC"
+        x = paddle.moveaxis(x, 1, -1) if last else x
         sides = [*padding[0], *padding[1]]
-        return conv2d(x, w, b, list(stride), sides, list(dilation), groups)
+        y = conv2d(x, w, b, list(stride), sides, list(dilation), groups, self.data_format)
+        return paddle.moveaxis(y, -1, 1) if last else y
 
     def to(self, tensor: Any) -> Any:
         """A copy, by numpy."""
@@ -48,3 +53,13 @@ class Paddle(Framework):
         return tuple(
             paddle.zeros_like(p) if g is None else g for g, p in zip(found, primals, strict=True)
         )
+
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        """See ``paddle.incubate.autograd.jvp``."""
+        return jvp(f, list(primals), list(tangents))[1]
+
+
+class Nhwc(Paddle):
+    """The same with the channels last."""
+
+    data_format = "NHWC"

@@ -8,20 +8,25 @@ import tensorflow as tf
 from torch.utils import dlpack
 
 from conv_reference.verification import Framework
+from conv_reference.verification.frameworks import lifting
 
 
 class TensorFlow(Framework):
-    """Channels last. Groups and dilated gradients it has on a GPU alone, and says so."""
+    """Channels last. On the CPU some dtypes have no gradients of groups and of dilation."""
 
     name, version = "TensorFlow", tf.__version__
-    options = ("bias", "stride", "padding")
-    refusals = ((tf.errors.UnimplementedError, ""), (LookupError, "radient"))
+    refusals = (
+        (tf.errors.UnimplementedError, ""),
+        (tf.errors.InvalidArgumentError, "CPU implementations do not yet support dilation rates"),
+        (tf.errors.InvalidArgumentError, "grouped convolutions are not supported on CPU"),
+        (LookupError, "radient"),
+    )
 
     def conv(
         self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
     ) -> Any:
-        """Y, and back to channels first."""
-        del groups  # 1: the CPU has no grouped gradients
+        """Y, and back to channels first; of the groups TensorFlow learns from the kernel."""
+        del groups
         sides = [[0, 0], *map(list, padding), [0, 0]] if any(map(any, padding)) else "VALID"
         x, w = tf.transpose(x, (0, 2, 3, 1)), tf.transpose(w, (2, 3, 1, 0))
         y = tf.nn.conv2d(x, w, stride, sides, dilations=dilation)
@@ -51,6 +56,31 @@ class TensorFlow(Framework):
             y = f(*primals)
         return forward.jvp(y, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        """See ``tf.vectorized_map``, which maps the first dimension of each."""
+        mapped = [dim is not None for dim in in_dims]
+
+        def vectorized(*given: Any) -> Any:
+            pairs = zip(given, in_dims, strict=True)
+            held = lifting.Some(f, mapped, given)
+            return tf.vectorized_map(
+                lambda some: held(*some), [first(a, d) for a, d in pairs if d is not None]
+            )
+
+        return vectorized
+
+
+class TensorFlowPadded(TensorFlow):
+    """The same, the input padded beforehand: with explicit padding fewer gradients are offered."""
+
+    def conv(
+        self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> Any:
+        """Y of the padded input."""
+        x = tf.pad(x, [[0, 0], [0, 0], *map(list, padding)])
+        none = ((0, 0), (0, 0))
+        return super().conv(x, w, b, stride=stride, padding=none, dilation=dilation, groups=groups)
+
 
 class TensorFlowXla(TensorFlow):
     """Compiled by XLA."""
@@ -60,3 +90,8 @@ class TensorFlowXla(TensorFlow):
     def jit(self, f: Any) -> Any:
         """See ``tf.function``."""
         return tf.function(f, autograph=False, jit_compile=True)
+
+
+def first(array: Any, dim: int) -> Any:
+    """The array with this dimension before the others."""
+    return tf.transpose(array, (dim, *(d for d in range(array.shape.rank) if d != dim)))

@@ -32,7 +32,7 @@ def test_a_short_run_of_each_is_right_and_stands_in_the_table(
     for name in ("scipy:Scipy", "autograd:Autograd", "onnxruntime:OnnxRuntime"):
         python = environment(tmp_path / name.partition(":")[0], name.partition(":")[0])
         words += ["--environment", f"conv_reference.adapters.{name}={python}"]
-    # Of the three ONNX Runtime alone has one dtype, float32.
+    # ONNX Runtime has float32 of these.
     dtypes = ["--dtype", "float64", "--dtype", "float32"]
     options = ["--cases", "20", "--seed", "0", *dtypes, "--workers", "1"]
     status = cli.main(["frameworks", *words, *options, "--reports", str(tmp_path / "reports")])
