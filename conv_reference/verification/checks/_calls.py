@@ -91,6 +91,20 @@ def negated(operands: Operands) -> Operands:
     )
 
 
+def overwrite(call: Call, operands: Operands) -> None:
+    """Write other values into the tensors of a call."""
+    pairs = (
+        (call.X, operands.input),
+        (call.K, operands.weight),
+        (call.b, operands.bias),
+        (call.G, operands.grad_output),
+    )
+    with torch.no_grad():
+        for tensor, values in pairs:
+            if tensor is not None:
+                tensor.copy_(values.reshape(tensor.shape))
+
+
 def second(trial: Trial, first: Call, **changes: Any) -> tuple[Operands, Call]:
     """A call on other values, and the values; a layer keeps its kernel and bias.
 

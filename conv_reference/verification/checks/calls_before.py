@@ -6,19 +6,24 @@ ordinary one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import product
 from random import Random
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from conv_reference.geometry import Geometry, Pair
+from conv_reference.operands import Operands
 from conv_reference.verification.checks._arguments import SETTLED
-from conv_reference.verification.checks._calls import on
+from conv_reference.verification.checks._calls import on, overwrite
+from conv_reference.verification.checks._other_options import (
+    BOTH,
+    EITHER,
+    WITH_OTHER_OPTIONS,
+    Apart,
+)
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
@@ -38,11 +43,8 @@ _SEVERAL = 3  # kinds of usual calls before, of a brief trial
 _SMALL = 200  # numbers in a column
 _FAR = (20, 90)  # columns by which an image is wider than those of other checks
 _Call = Callable[[Call], Any]
-_Apart = tuple[str, Geometry, Geometry]  # the option in which they differ
-_Axes = tuple[int, ...]  # along which they do
-_EITHER: tuple[_Axes, ...] = ((0,), (1,))
-_BOTH: tuple[_Axes, ...] = ((0, 1),)
 _Other = Callable[[Trial], Trial | None]  # None where there is no such case
+_Prepared = tuple[Trial, Call, Any]  # the call that is judged; what is to live until then
 
 
 def _without_gradients(call: Call) -> None:
@@ -102,6 +104,48 @@ def _in_another_dtype(trial: Trial) -> Trial | None:
     return replace(trial, case=replace(trial.case, dtype=others[0])) if others else None
 
 
+def _on_other_numbers(trial: Trial) -> _Prepared:
+    first = trial.call(_other_numbers(trial))
+    _attempted(first)
+    return trial, trial.call(), first
+
+
+def _on_changed_tensors(trial: Trial) -> _Prepared:
+    own = trial.writable()
+    call = own.call(_other_numbers(own))
+    _attempted(call)
+    overwrite(call, own.operands)
+    return own, call, None
+
+
+def _on_freed_tensors(trial: Trial) -> _Prepared:
+    _attempted(trial.call(_other_numbers(trial)))
+    return trial, trial.call(), None
+
+
+def _attempted(call: Call) -> None:
+    with suppress(TargetRaised):
+        observe(call)
+
+
+def _other_numbers(trial: Trial) -> Operands:
+    """Of which Y and each gradient is another; whether they are exact is not asked."""
+    given = trial.operands
+    return Operands(
+        input=2 * given.input,
+        weight=-3 * given.weight,
+        bias=-given.bias,
+        grad_output=5 * given.grad_output,
+    )
+
+
+# In a run other checks put these. Where one case is taken apart they come first: an ordinary call
+# is the plainest of what shows that something is kept.
+ORDINARY: dict[str, Callable[[Trial], _Prepared]] = {
+    "after a call on other numbers of the same shapes": _on_other_numbers,
+    "after a call on the same tensors, which were changed in place since": _on_changed_tensors,
+    "after a call on other tensors of the same shapes, which are freed": _on_freed_tensors,
+}
 _ON_THE_SAME_TENSORS: dict[str, _Call] = {
     "after a call under torch.no_grad on the same tensors": _without_gradients,
     "after a call in inference mode on the same tensors": _in_inference_mode,
@@ -116,6 +160,7 @@ _OF_OTHERS: dict[str, _Other] = {
     "after a pass of fewer samples": _with_fewer_samples,
     "after a pass in another dtype": _in_another_dtype,
 }
+_KINDS = (*_ON_THE_SAME_TENSORS, *_OF_OTHERS)
 
 
 @check(
@@ -132,22 +177,27 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
 
     Whether what comes before is answered is a question of other checks.
     """
-    kinds = [*_ON_THE_SAME_TENSORS, *_OF_OTHERS]
-    # Each is two programs or more where shapes are compiled one by one, for seconds.
-    some = trial.some(kinds) if trial.target.compiles_each_shape else _several(trial, kinds)
     with each_asked() as one:
-        for said in some:
+        for said in trial.before or _kinds(trial):
             with one():
-                yield from _after(trial, said, kinds.index(said) + _farther(trial))
+                yield from _after(trial, said, _WIDTHS.index(said) + _farther(trial))
+
+
+_WIDTHS = (*_KINDS, *ORDINARY)  # by how many columns each is wider
+
+
+def _kinds(trial: Trial) -> Sequence[str]:
+    # Each is two programs or more where shapes are compiled one by one, for seconds.
+    if trial.target.compiles_each_shape:
+        return trial.some(_KINDS)
+    return _several(trial, _KINDS) if trial.brief else BEFORE["calls_before"]
 
 
 def _several(trial: Trial, kinds: Iterable[str]) -> list[str]:
-    """Where the trial is brief, some, of which one is a transform: that takes as long as others."""
+    """Some for a brief trial, of which one is a transform: that takes as long as others."""
     transforms = [kind for kind in kinds if "torch.func" in kind]
     usual = [kind for kind in kinds if kind not in transforms]
-    if trial.brief:
-        usual = Random(f"{trial.key} kinds").sample(usual, _SEVERAL)
-    return [*usual, *trial.some(transforms)]
+    return [*Random(f"{trial.key} kinds").sample(usual, _SEVERAL), *trial.some(transforms)]
 
 
 def _farther(trial: Trial) -> int:
@@ -161,20 +211,31 @@ def _after(trial: Trial, said: str, wider: int) -> Iterator[Judgement]:
     """One call after another of one kind, on an image that is wider by so many columns."""
     height, width = trial.case.geometry.input_size
     own = on(trial, replace(trial.case.geometry, input_size=(height, width + wider))) or trial
-    call = own.call()
+    prepared = _prepared(own, said)
+    if prepared is None:
+        return
+    own, call, kept = prepared
+    with under(said):
+        found = observe(call)
+    del kept  # until here
+    for judgement in against_oracle(own, "calls_before", found, said, missing=True):
+        yield judgement if judgement.is_exact else replace(judgement, case=own.case, before=said)
+
+
+def _prepared(trial: Trial, said: str) -> _Prepared | None:
+    """Once the calls before were made; None where there is no such case."""
+    if said in ORDINARY:
+        return ORDINARY[said](trial)
+    call = trial.call()
     if said in _ON_THE_SAME_TENSORS:
         with suppress(TargetRaised), target_code("Y"):
             _ON_THE_SAME_TENSORS[said](call)
-    else:
-        other = _OF_OTHERS[said](own)
-        if other is None:
-            return
-        with suppress(TargetRaised):
-            observe(other.call())
-    with under(said):
-        found = observe(call)
-    for judgement in against_oracle(own, "calls_before", found, said, missing=True):
-        yield judgement if judgement.is_exact else replace(judgement, case=own.case)
+        return trial, call, None
+    other = _OF_OTHERS[said](trial)
+    if other is None:
+        return None
+    _attempted(other.call())
+    return trial, call, None
 
 
 def _no_options(target: Target) -> str | None:
@@ -199,9 +260,10 @@ def options_before(trial: Trial) -> Iterator[Judgement]:
     The calls are made without a graph: what is kept there is often something else. Each kind has
     sizes of its own, as for ``calls_before``.
     """
-    kinds = [*_WITH_OTHER_OPTIONS]
+    kinds = BEFORE["options_before"]
     # Each is four programs or more where shapes are compiled one by one, for seconds.
     asked = trial.some(kinds) if trial.target.compiles_each_shape else kinds
+    asked = trial.before or asked
     with each_asked() as one:
         for said in asked:
             wider = kinds.index(said)
@@ -214,10 +276,10 @@ def _after_others(trial: Trial, said: str, *, graph: bool, wider: int) -> Iterat
     """One call after another with other options; see ``_after``."""
     height, width = trial.case.geometry.input_size
     geometry = replace(trial.case.geometry, input_size=(height, width + wider))
-    apart = _WITH_OTHER_OPTIONS[said]
-    pair = _drawn(trial, apart(geometry, _EITHER), said)
+    apart = WITH_OTHER_OPTIONS[said]
+    kind, pair = said, _drawn(trial, apart(geometry, EITHER), said)
     if pair is None:  # as of options that are one integer for both axes
-        pair = _drawn(trial, apart(geometry, _BOTH), said)
+        pair = _drawn(trial, apart(geometry, BOTH), said)
     if pair is None:
         return
     own, other = pair
@@ -227,7 +289,7 @@ def _after_others(trial: Trial, said: str, *, graph: bool, wider: int) -> Iterat
     with torch.set_grad_enabled(graph), under(said):
         found = _answers(own.call(), graph=graph)
     for judgement in against_oracle(own, "options_before", found, said, missing=graph):
-        yield judgement if judgement.is_exact else replace(judgement, case=own.case)
+        yield judgement if judgement.is_exact else replace(judgement, case=own.case, before=kind)
 
 
 def _answers(call: Call, *, graph: bool) -> dict[str, Any]:
@@ -237,12 +299,12 @@ def _answers(call: Call, *, graph: bool) -> dict[str, Any]:
         return {"Y": call.forward()}
 
 
-def _drawn(trial: Trial, pairs: Iterable[_Apart], said: str) -> tuple[Trial, Trial] | None:
+def _drawn(trial: Trial, pairs: Iterable[Apart], said: str) -> tuple[Trial, Trial] | None:
     """The trial on two geometries that differ in an option; None where it can be asked for none.
 
     Each option is as likely, however many pairs it has.
     """
-    drawn, by_option = Random(f"{trial.key} {said}"), dict[str, list[_Apart]]()
+    drawn, by_option = Random(f"{trial.key} {said}"), dict[str, list[Apart]]()
     for pair in pairs:
         by_option.setdefault(pair[0], []).append(pair)
     for option in drawn.sample([*by_option], len(by_option)):
@@ -254,84 +316,8 @@ def _drawn(trial: Trial, pairs: Iterable[_Apart], said: str) -> tuple[Trial, Tri
     return None
 
 
-def _of_the_same_operands(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
-    """X and K of the same shapes: one option is larger or smaller by 1."""
-    for axes in which:
-        for option, other in _with_another_option(geometry, axes):
-            yield option, geometry, other
-
-
-def _of_larger_images(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
-    """What the padding is less of, the image is more of."""
-    yield from _as_large_when_padded(geometry, which, (-1, -2))
-
-
-def _of_smaller_images(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
-    """What the padding is more of, the image is less of."""
-    yield from _as_large_when_padded(geometry, which, (1, 2))
-
-
-def _as_large_when_padded(
-    geometry: Geometry, which: Iterable[_Axes], steps: Pair
-) -> Iterator[_Apart]:
-    for axes, by in product(which, steps):
-        size = _longer(geometry.input_size, axes, -2 * by)
-        padding = _padded(geometry, axes, by)
-        for other in _if_possible(geometry, input_size=size, padding=padding):
-            yield "padding", geometry, other
-
-
-def _of_the_same_outputs(geometry: Geometry, which: Iterable[_Axes]) -> Iterator[_Apart]:
-    """X, K and Y of the same shapes: a stride's remainder takes up what one option adds."""
-    for axes, stride, longer in product(which, _STRIDES, range(_MOST_LONGER)):
-        size = _longer(geometry.input_size, axes, longer)
-        strides = _at(geometry.stride, axes, stride)
-        for own in _if_possible(geometry, input_size=size, stride=strides):
-            for option, other in _with_another_option(own, axes):
-                if other.output_size == own.output_size:
-                    yield option, own, other
-
-
-def _with_another_option(geometry: Geometry, axes: _Axes) -> Iterator[tuple[str, Geometry]]:
-    """One option along these axes larger or smaller by 1, by its name."""
-    for by in (1, -1):
-        for name in ("stride", "dilation"):
-            pair: Pair = getattr(geometry, name)
-            for other in _if_possible(geometry, **{name: _longer(pair, axes, by)}):
-                yield name, other
-        for other in _if_possible(geometry, padding=_padded(geometry, axes, by)):
-            yield "padding", other
-
-
-def _at(pair: Pair, axes: _Axes, value: int) -> Pair:
-    height, width = (value if axis in axes else own for axis, own in enumerate(pair))
-    return height, width
-
-
-def _longer(pair: Pair, axes: _Axes, by: int) -> Pair:
-    height, width = (own + by * (axis in axes) for axis, own in enumerate(pair))
-    return height, width
-
-
-def _padded(geometry: Geometry, axes: _Axes, by: int) -> tuple[Pair, Pair]:
-    """Its padding, with so many more elements at both sides of these axes."""
-    rows, columns = (
-        _longer(sides, (0, 1) if axis in axes else (), by)
-        for axis, sides in enumerate(geometry.padding)
-    )
-    return rows, columns
-
-
-def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
-    with suppress(ValueError):
-        yield replace(geometry, **changed)
-
-
-# That leave a remainder which takes up what an option adds, and how much longer an axis is for it.
-_STRIDES, _MOST_LONGER = (1, 3, 4), 3
-_WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry, Iterable[_Axes]], Iterator[_Apart]]] = {
-    "after a pass with other options on operands of these shapes": _of_the_same_operands,
-    "after a pass of a larger image, with less padding as large": _of_larger_images,
-    "after a pass of a smaller image, with more padding as large": _of_smaller_images,
-    "after a pass with other options and an output of this shape": _of_the_same_outputs,
+# By the row: the kinds of calls that come before, those that show it the plainest first.
+BEFORE: dict[str, Sequence[str]] = {
+    "calls_before": (*ORDINARY, *_OF_OTHERS, *_ON_THE_SAME_TENSORS),
+    "options_before": tuple(WITH_OTHER_OPTIONS),
 }

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from conv_reference.operands import Operands
 from conv_reference.verification import accelerator
+from conv_reference.verification.checks._calls import overwrite
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
@@ -178,20 +178,7 @@ def fresh_values(trial: Trial) -> Iterator[Judgement]:
         grad_output=given.grad_output.roll(1, -1),
     )
     for operands, which in ((other, "new values in the same storage"), (given, "the old again")):
-        _overwrite(call, operands)
+        overwrite(call, operands)
         found = observe(call)
         said = f"{which} should have answers of their own"
         yield from against_oracle(plain, "fresh_values", found, said, operands=operands)
-
-
-def _overwrite(call: Call, operands: Operands) -> None:
-    pairs = (
-        (call.X, operands.input),
-        (call.K, operands.weight),
-        (call.b, operands.bias),
-        (call.G, operands.grad_output),
-    )
-    with torch.no_grad():
-        for tensor, values in pairs:
-            if tensor is not None:
-                tensor.copy_(values.reshape(tensor.shape))

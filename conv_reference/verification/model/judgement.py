@@ -118,6 +118,7 @@ class Judgement:
     thrown: Thrown | None = None  # what it raised, if it did
     over: tuple[Quantity, ...] = ()  # all that raised so on its case, of what is mapped over
     crash: Crash | None = None  # how its process ended, if it did
+    before: str = ""  # which kind of call came before, of a check that makes some
     setting: str = ""  # of the environment under which it failed, where that is not the run's own
 
     @property

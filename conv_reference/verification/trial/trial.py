@@ -131,6 +131,9 @@ class Trial:
     allowed_bits: int | None = None  # the precision that the user allows
     strict: bool = False  # whether a refusal on purpose is a failure
     brief: bool = False  # whether many cases are to come, each asked a few of its questions
+    # Of a check that makes calls of several kinds before its own: those that it makes, in this
+    # order; all of its kinds where empty.
+    before: tuple[str, ...] = ()
 
     def some(self, questions: Iterable[Question], about: str = "") -> list[Question]:
         """All of them; where the trial is brief, one, drawn anew for each case.

@@ -14,7 +14,8 @@ from dataclasses import replace
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.wording import whole_run
 from conv_reference.verification.diagnosis.grouping.follows import meets_another_output
-from conv_reference.verification.diagnosis.grouping.kept_state import KEPT, loads_quickly
+from conv_reference.verification.diagnosis.grouping.freshly_loaded import loads_quickly
+from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case

@@ -8,45 +8,39 @@ fails there is a fault of its own.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
-from itertools import count
 from types import MappingProxyType
-from typing import Any
 
-from conv_reference.operands import Operands
 from conv_reference.quantities import FIRST_ORDER
 from conv_reference.verification.checks import all_rows, check_of
+from conv_reference.verification.checks.calls_before import ORDINARY
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.failing_cases.reduce import smallest_failing
 from conv_reference.verification.diagnosis.grouping.faults import Fault
+from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
+    Question,
+    comes_out_right_anew,
+    is_of_what_is_kept,
+    loads_quickly,
+    shown_at_once,
+)
 from conv_reference.verification.diagnosis.grouping.origins import Group, Groups
 from conv_reference.verification.diagnosis.kinds import Kind, few_of, kind_of, row_of, size
-from conv_reference.verification.execution import Settings, judge_case
-from conv_reference.verification.model.case import Case, Values
-from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
-from conv_reference.verification.model.result import FOUND, Verdict
-from conv_reference.verification.target.loading import load_anew, loaded_anew
-from conv_reference.verification.target.target import Call, Target
+from conv_reference.verification.model.result import Verdict
 
 KEPT = (
     "Where the target's module is loaded anew for each call, this comes out right: it is what the "
     "target keeps from one call to the next."
 )
-_Question = tuple[Case, str]  # a case, and the row that fails on it
 _MOST_ASKED = 24  # faults
 _OPTIONS = "options_before"  # the row that asks of one state alone, by other options
-_IN_TURN = (_OPTIONS, "calls_before")  # rows of one call after another
+_ORDINARY = "calls_before"  # the row that begins with ordinary calls
+_IN_TURN = (_OPTIONS, _ORDINARY)  # rows of one call after another
 _InTurn = Mapping[str, Sequence[Failure]]  # of each such row of the run what fails in it
 _NONE: _InTurn = MappingProxyType({})
-_TIMES = 4
-_ROUNDS = 2  # in which other calls come before a case that passes
-_FURTHER = 7  # calls of one function for which a module of their own is made beforehand
-_MOST_SECONDS = 0.02  # that loading may take: it is done for each call
 
 
 def filed_under_what_is_kept(
@@ -123,7 +117,7 @@ def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTu
 
 
 def _shows_in_turn_alone(
-    kind: Kind, own: Sequence[_Question], groups: Groups, bench: Bench, in_turn: _InTurn
+    kind: Kind, own: Sequence[Question], groups: Groups, bench: Bench, in_turn: _InTurn
 ) -> bool:
     """Whether its cases come out right in a new process, and fail alike there after other calls.
 
@@ -150,7 +144,7 @@ def _thrown(judgement: Judgement) -> Thrown | None:
     return None if judgement.thrown is None else judgement.thrown.alike
 
 
-def _by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[_Question]:
+def _by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[Question]:
     """What may show a fault in a process that does nothing else.
 
     Its smallest failure in each row, and on a few of its cases the checks that call in sequence.
@@ -167,7 +161,7 @@ def _by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> 
     return [*own, *_asked_in_turn(fault.kinds[0], groups, bench, in_turn)]
 
 
-def _asked_in_turn(kind: Kind, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[_Question]:
+def _asked_in_turn(kind: Kind, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[Question]:
     """What these rows ask on a few cases, of those that fail in them and of its failures."""
     few = few_of(groups[kind].failures)
     own = [(f.case, row) for row, those in in_turn.items() if those for f in few_of(those)]
@@ -175,7 +169,7 @@ def _asked_in_turn(kind: Kind, groups: Groups, bench: Bench, in_turn: _InTurn) -
     return [*own, *filter(None, further)]
 
 
-def _put_by(row: str, case: Case, bench: Bench) -> _Question | None:
+def _put_by(row: str, case: Case, bench: Bench) -> Question | None:
     """The question that a row puts to a case; None where the target or the row has none."""
     check = check_of(row)
     if check.has_own or check.real or check.unsupported(bench.target) is not None:
@@ -183,7 +177,7 @@ def _put_by(row: str, case: Case, bench: Bench) -> _Question | None:
     return bench.recast(case, check.name), row
 
 
-def _questions(kind: Kind, groups: Groups) -> dict[_Question, str]:
+def _questions(kind: Kind, groups: Groups) -> dict[Question, str]:
     """A few of its failures, with the settings that they were met under; none of what is left."""
     few = few_of(groups[kind].failures)
     judgement = few[0].judgement
@@ -192,9 +186,9 @@ def _questions(kind: Kind, groups: Groups) -> dict[_Question, str]:
     return {(f.case, f.judgement.check): f.judgement.setting for f in few}
 
 
-def _answers(questions: dict[_Question, str], bench: Bench) -> dict[_Question, bool]:
+def _answers(questions: dict[Question, str], bench: Bench) -> dict[Question, bool]:
     """Whether each is of what is kept, run under its setting."""
-    found: dict[_Question, bool] = {}
+    found: dict[Question, bool] = {}
     for setting in dict.fromkeys(questions.values()):
         few = [question for question, own in questions.items() if own == setting]
         if not setting:
@@ -218,7 +212,8 @@ def _shown_alone(
     rows = (row for row in first.also if all_rows()[row].repeatable)
     further = filter(None, (_put_by(row, smallest.case, bench) for row in rows))
     own = (question for fault in faults for question in _by_itself(fault, groups, bench, in_turn))
-    alone = bench.ask(shown_at_once, (*own, *further), bench.settings)
+    ordinary = filter(None, [_put_by(_ORDINARY, smallest.case, bench)])
+    alone = bench.ask(shown_at_once, (*ordinary, *own, *further), bench.settings)
     failures = [Failure(case, j) for (case, _), judged in alone.items() for j in judged]
     failures = [failure for failure in failures if bench.known(failure) is None]
     if faults[0].kinds[0].verdict == Verdict.RAISED:  # a wrong number is not what it shows
@@ -235,10 +230,14 @@ def _shown_alone(
     ]
 
 
-def _obscurity(failure: Failure) -> tuple[bool, bool]:
-    """How hard it is to see in it what is kept: least where it says what was called before."""
-    judgement = failure.judgement
-    return not _is_of_a_number(judgement), judgement.check != _OPTIONS
+def _obscurity(failure: Failure) -> tuple[bool, int]:
+    """How hard it is to see in it what is kept: least where an ordinary call has left it."""
+    judgement, ordinary = failure.judgement, [*ORDINARY]
+    if judgement.before in ordinary:
+        place = ordinary.index(judgement.before)
+    else:  # what says what was called before comes next
+        place = len(ordinary) + (judgement.check != _OPTIONS)
+    return not _is_of_a_number(judgement), place
 
 
 def _is_of_a_number(judgement: Judgement) -> bool:
@@ -253,11 +252,12 @@ def smallest_alone(failure: Failure, bench: Bench, elsewhere: Case | None) -> Fa
         bench: where cases are run again.
         elsewhere: the smallest case of the same failure in another dtype, where that is known.
     """
-    shown = [failure]
+    shown, before = [failure], failure.judgement.before
+    settings = replace(bench.settings, before=(before,) if before else ())
 
     def fails(case: Case) -> bool:
         question, wanted = (case, failure.judgement.check), kind_of(failure).in_any_dtype
-        judged = bench.ask(shown_at_once, [question], bench.settings).get(question, ())
+        judged = bench.ask(shown_at_once, [question], settings).get(question, ())
         alike = [f for j in judged if kind_of(f := Failure(case, j)).in_any_dtype == wanted]
         shown.extend(alike[:1])
         return bool(alike)
@@ -267,99 +267,3 @@ def smallest_alone(failure: Failure, bench: Bench, elsewhere: Case | None) -> Fa
     elif fails(failure.case):
         smallest_failing(failure.case, failure.judgement.quantity_name, fails)
     return shown[-1]
-
-
-def shown_at_once(target: Target, question: _Question, settings: Settings) -> tuple[Judgement, ...]:
-    """How the row fails on the case, of a module that was loaded just now."""
-    case, row = question
-    try:
-        judged = judge_case(loaded_anew(target), case, settings)
-    except TargetError:
-        return ()
-    return tuple(each for each in judged if each.check == row and each.verdict in FOUND)
-
-
-def comes_out_right_anew(target: Target, question: _Question, settings: Settings) -> bool:
-    """Whether the row passes on the case where the module is loaded for each call."""
-    return _passes(_forgetting(target), *question, settings)
-
-
-def is_of_what_is_kept(target: Target, question: _Question, settings: Settings) -> bool:
-    """Whether the row fails on the case, and does not where the module is loaded for each call."""
-    if not loads_quickly(target.name):
-        return False
-    case, row = question
-    other = _forgetting(target)
-    # In turn, and more than once: an answer may change by chance.
-    return all(
-        _fails(target, case, row, settings) and _passes(other, case, row, settings)
-        for _ in range(_TIMES)
-    )
-
-
-@lru_cache(maxsize=16)
-def loads_quickly(name: str) -> bool:
-    """Whether the module of a target's name can be executed once more, and in a moment."""
-    begun = time.thread_time()
-    with suppress(TargetError):  # else it cannot be loaded twice
-        load_anew(name)
-        return time.thread_time() - begun <= _MOST_SECONDS
-    return False
-
-
-def _fails(target: Target, case: Case, row: str, settings: Settings) -> bool:
-    """Whether it does, if not at once, then where calls on other numbers came before all else.
-
-    The answer that is kept may be that of the first call with these operands, and right.
-    """
-    if _verdicts(target, case, row, settings) & FOUND:
-        return True
-    for further in range(1, _ROUNDS + 1):
-        fresh = loaded_anew(target)
-        judge_case(fresh, _on_others(case), replace(settings, seed=settings.seed + further))
-        if _verdicts(fresh, case, row, settings) & FOUND:
-            return True
-    return False
-
-
-def _on_others(case: Case) -> Case:
-    """The case over numbers that follow from the seed: ones, say, are always the same."""
-    return case if case.values == Values.REAL else replace(case, values=Values.BALANCED)
-
-
-def _passes(target: Target, case: Case, row: str, settings: Settings) -> bool:
-    """Whether it is answered, and rightly: what is refused shows nothing."""
-    verdicts = _verdicts(target, case, row, settings)
-    return bool(verdicts) and verdicts <= {Verdict.EXACT, Verdict.ROUNDED}
-
-
-def _verdicts(target: Target, case: Case, row: str, settings: Settings) -> set[Verdict]:
-    judged = judge_case(target, case, settings)
-    return {judgement.verdict for judgement in judged if judgement.check == row}
-
-
-def _forgetting(target: Target) -> Target:
-    """The same, made anew for each call; a layer is, too, but is then called as it is."""
-
-    def prepare(case: Case, operands: Operands) -> Call:
-        call = loaded_anew(target).prepare(case, operands)
-        if call.layer is not None:
-            return call
-
-        def another() -> Call:
-            return loaded_anew(target).prepare(case, operands)
-
-        # Made beforehand: it may be called under a transform, where no operand can be.
-        made = [call, *(another() for _ in range(_FURTHER))]
-        turns = count()
-
-        def function(*given: Any) -> Any:
-            turn = next(turns)
-            if turn >= len(made):
-                with suppress(RuntimeError):  # see above
-                    made.append(another())
-            return made[turn % len(made)].function(*given)
-
-        return replace(call, function=function)
-
-    return replace(target, prepare=prepare)

@@ -12,11 +12,13 @@ import pytest
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.diagnosis.grouping.faults import Fault
+from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
+    is_of_what_is_kept,
+    shown_at_once,
+)
 from conv_reference.verification.diagnosis.grouping.kept_state import (
     KEPT,
     filed_under_what_is_kept,
-    is_of_what_is_kept,
-    shown_at_once,
     smallest_alone,
 )
 from conv_reference.verification.diagnosis.grouping.origins import Group, Groups, sorted_out
@@ -139,7 +141,9 @@ def test_an_answer_that_is_kept_is_shown_by_a_case_that_shows_it_by_itself(tmp_p
     (fault,) = filed_under_what_is_kept([Fault([kind])], groups, bench)
     assert (fault.cause, fault.following) == (KEPT, [kind])
     (shown,) = fault.kinds
-    assert shown.row == "fresh_values"
+    assert shown.row == "calls_before"  # after an ordinary call, which is plainer
+    said = groups[shown].failures[0].judgement.explanation
+    assert said.startswith("after a call on other numbers of the same shapes: ")
     smallest = smallest_alone(groups[shown].failures[0], bench, None)
     assert (smallest.case.geometry.input_size, smallest.case.values) == ((1, 1), Values.ONES)
     question = smallest.case, smallest.judgement.check

@@ -1,0 +1,155 @@
+"""The target with its module loaded anew, so that no call finds what an earlier one has left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+from conv_reference.operands import Operands
+from conv_reference.verification.checks.calls_before import BEFORE
+from conv_reference.verification.execution import Settings, judge_case
+from conv_reference.verification.model.case import Case, Values
+from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.result import FOUND, Verdict
+from conv_reference.verification.target.loading import load_anew, loaded_anew
+from conv_reference.verification.target.target import Call, Target
+
+Question = tuple[Case, str]  # a case, and the row that fails on it
+_TIMES = 4
+_ROUNDS = 2  # in which other calls come before a case that passes
+_FURTHER = 7  # calls of one function for which a module of their own is made beforehand
+_MOST_SECONDS = 0.02  # that loading may take: it is done for each call
+
+
+def shown_at_once(target: Target, question: Question, settings: Settings) -> tuple[Judgement, ...]:
+    """How the row fails on the case, of a module that was loaded just now.
+
+    Where calls of several kinds come before, one after another, each that fails is to do so on a
+    module that was loaded for it alone: else it may be named for what another has left. Where none
+    does, those are named that it takes together.
+    """
+    _, row = question
+    judged = _at_once(target, question, settings)
+    if not judged or settings.before or row not in BEFORE:
+        return judged
+    each = (replace(settings, before=(kind,)) for kind in BEFORE[row])
+    alone = tuple(judgement for one in each for judgement in _at_once(target, question, one))
+    return alone or _after_the_fewest(target, question, settings) or judged
+
+
+def _at_once(target: Target, question: Question, settings: Settings) -> tuple[Judgement, ...]:
+    case, row = question
+    try:
+        judged = judge_case(loaded_anew(target), case, settings)
+    except TargetError:
+        return ()
+    return tuple(each for each in judged if each.check == row and each.verdict in FOUND)
+
+
+def _after_the_fewest(
+    target: Target, question: Question, settings: Settings
+) -> tuple[Judgement, ...]:
+    """How the row fails after the fewest kinds of calls that it takes, all of which are named."""
+
+    def failing(kinds: Sequence[str]) -> tuple[Judgement, ...]:
+        return _at_once(target, question, replace(settings, before=tuple(kinds)))
+
+    needed = [*BEFORE[question[1]]]
+    for kind in needed[:]:
+        fewer = [each for each in needed if each != kind]
+        if failing(fewer):
+            needed = fewer
+    said = f"It takes calls of several kinds, in turn: {'; '.join(needed)}."
+    return tuple(replace(each, beneath=(*each.beneath, said)) for each in failing(needed))
+
+
+def comes_out_right_anew(target: Target, question: Question, settings: Settings) -> bool:
+    """Whether the row passes on the case where the module is loaded for each call."""
+    return _passes(_forgetting(target), *question, settings)
+
+
+def is_of_what_is_kept(target: Target, question: Question, settings: Settings) -> bool:
+    """Whether the row fails on the case, and does not where the module is loaded for each call."""
+    if not loads_quickly(target.name):
+        return False
+    case, row = question
+    other = _forgetting(target)
+    # In turn, and more than once: an answer may change by chance.
+    return all(
+        _fails(target, case, row, settings) and _passes(other, case, row, settings)
+        for _ in range(_TIMES)
+    )
+
+
+@lru_cache(maxsize=16)
+def loads_quickly(name: str) -> bool:
+    """Whether the module of a target's name can be executed once more, and in a moment."""
+    begun = time.thread_time()
+    with suppress(TargetError):  # else it cannot be loaded twice
+        load_anew(name)
+        return time.thread_time() - begun <= _MOST_SECONDS
+    return False
+
+
+def _fails(target: Target, case: Case, row: str, settings: Settings) -> bool:
+    """Whether it does, if not at once, then where calls on other numbers came before all else.
+
+    The answer that is kept may be that of the first call with these operands, and right.
+    """
+    if _verdicts(target, case, row, settings) & FOUND:
+        return True
+    for further in range(1, _ROUNDS + 1):
+        fresh = loaded_anew(target)
+        judge_case(fresh, _on_others(case), replace(settings, seed=settings.seed + further))
+        if _verdicts(fresh, case, row, settings) & FOUND:
+            return True
+    return False
+
+
+def _on_others(case: Case) -> Case:
+    """The case over numbers that follow from the seed: ones, say, are always the same."""
+    return case if case.values == Values.REAL else replace(case, values=Values.BALANCED)
+
+
+def _passes(target: Target, case: Case, row: str, settings: Settings) -> bool:
+    """Whether it is answered, and rightly: what is refused shows nothing."""
+    verdicts = _verdicts(target, case, row, settings)
+    return bool(verdicts) and verdicts <= {Verdict.EXACT, Verdict.ROUNDED}
+
+
+def _verdicts(target: Target, case: Case, row: str, settings: Settings) -> set[Verdict]:
+    judged = judge_case(target, case, settings)
+    return {judgement.verdict for judgement in judged if judgement.check == row}
+
+
+def _forgetting(target: Target) -> Target:
+    """The same, made anew for each call; a layer is, too, but is then called as it is."""
+
+    def prepare(case: Case, operands: Operands) -> Call:
+        call = loaded_anew(target).prepare(case, operands)
+        if call.layer is not None:
+            return call
+
+        def another() -> Call:
+            return loaded_anew(target).prepare(case, operands)
+
+        # Made beforehand: it may be called under a transform, where no operand can be.
+        made = [call, *(another() for _ in range(_FURTHER))]
+        turns = count()
+
+        def function(*given: Any) -> Any:
+            turn = next(turns)
+            if turn >= len(made):
+                with suppress(RuntimeError):  # see above
+                    made.append(another())
+            return made[turn % len(made)].function(*given)
+
+        return replace(call, function=function)
+
+    return replace(target, prepare=prepare)
