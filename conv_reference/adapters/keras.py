@@ -17,6 +17,11 @@ class OnTorch(Framework):
     """What torch has of transforms, for Keras on torch."""
 
     name, version = "torch", torch.__version__
+    refusals = (
+        (RuntimeError, "NYI: "),  # what torch's vmap does not know of channels_last
+        # Where the judge, too, is in torch's forward mode.
+        (RuntimeError, "Nested forward mode AD is not supported"),
+    )
 
     def from_dlpack(self, tensor: Any) -> Any:
         """A copy."""

@@ -7,7 +7,7 @@ the framework's own transforms, and no check knows that it is not torch that ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -84,16 +84,21 @@ class Node:
             NotImplementedError: in place of what the adapter says is a refusal.
             AdapterError: where the answer is no tuple of arrays.
         """
+        # No framework knows of torch's sign beside the memory. What torch cannot detach, as under
+        # ``is_grads_batched``, no adapter has met.
+        return self.asked([tensor.detach().resolve_neg() for tensor in tensors])
+
+    def asked(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The adapter's part of ``run``: all of its methods are called below here."""
         framework = self.framework
-        if self._compiled is None:
-            self._compiled = framework.jit(self.function)
         try:
-            # No framework knows of torch's sign beside the memory.
-            found = self._compiled(*(framework.to(tensor.resolve_neg()) for tensor in tensors))
+            if self._compiled is None:
+                self._compiled = framework.jit(self.function)
+            found = self._compiled(*map(framework.to, tensors))
             return tuple(map(framework.back, _listed(found, self.function)))
         except NotImplementedError:
             raise
-        except Exception as error:
+        except BaseException as error:  # a panic of Rust's is no Exception
             said = str(error)
             if any(isinstance(error, kind) and text in said for kind, text in framework.refusals):
                 raise NotImplementedError(said) from error
@@ -101,44 +106,39 @@ class Node:
 
     def pullback(self, outputs: int, wanted: tuple[bool, ...]) -> Node:
         """The wanted gradients, of the cotangents and then the primals."""
+        framework, function = self.framework, self.function
 
-        def made() -> Function:
-            framework, function = self.framework, self.function
+        def pullback(*given: Any) -> tuple[Any, ...]:
+            held = Some(function, wanted, given[outputs:])
+            return _gradients(framework.vjp(held, held.moving, given[:outputs]), held)
 
-            def pullback(*given: Any) -> tuple[Any, ...]:
-                held = Some(function, wanted, given[outputs:])
-                return _gradients(framework.vjp(held, held.moving, given[:outputs]), held)
+        return self._transform(("vjp", outputs, wanted), pullback)
 
-            return pullback
-
-        return self._transform(("vjp", outputs, wanted), made)
-
-    def pushforward(self, moving: tuple[bool, ...]) -> Node:
+    def pushforward(self, outputs: int, moving: tuple[bool, ...]) -> Node:
         """The tangents of the answers, of the tangents that are there and then the primals."""
+        framework, function, count = self.framework, self.function, sum(moving)
 
-        def made() -> Function:
-            framework, function, count = self.framework, self.function, sum(moving)
+        def pushforward(*given: Any) -> tuple[Any, ...]:
+            held = Some(function, moving, given[count:])
+            return _tangents(framework.jvp(held, held.moving, given[:count]), outputs)
 
-            def pushforward(*given: Any) -> tuple[Any, ...]:
-                held = Some(function, moving, given[count:])
-                return tuple(framework.jvp(held, held.moving, given[:count]))
-
-            return pushforward
-
-        return self._transform(("jvp", moving), made)
+        return self._transform(("jvp", outputs, moving), pushforward)
 
     def mapped(self, in_dims: tuple[int | None, ...]) -> Node:
         """The function mapped over these dimensions; what is mapped comes first."""
-        return self._transform(
-            ("vmap", in_dims), lambda: self.framework.vmap(self.function, in_dims)
-        )
+        framework, function = self.framework, self.function
 
-    def _transform(self, key: Any, made: Callable[[], Function]) -> Node:
+        def mapped(*given: Any) -> tuple[Any, ...]:
+            return framework.vmap(function, in_dims)(*given)
+
+        return self._transform(("vmap", in_dims), mapped)
+
+    def _transform(self, key: Any, function: Function) -> Node:
         if key not in self._transforms:
             if len(self._transforms) >= _MOST_HELD:
                 self._transforms.clear()
             words = f"{key} of {getattr(self.function, 'words', '')}"
-            self._transforms[key] = Node(self.framework, Made(made(), words))
+            self._transforms[key] = Node(self.framework, Made(function, words))
         return self._transforms[key]
 
 
@@ -179,7 +179,8 @@ class Lifted(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, _: Any, *tangents: Tensor | None) -> Any:
         """The lifted jvp."""
-        push = ctx.node.pushforward(tuple(t is not None for t in tangents))
+        moving = tuple(t is not None for t in tangents)
+        push = ctx.node.pushforward(len(ctx.likes), moving)
         given = (t for t in tangents if t is not None)
         return lift(push, *given, *ctx.saved_tensors)
 
@@ -220,4 +221,18 @@ def _gradients(found: Any, held: Some) -> tuple[Any, ...]:
         )
     if any(gradient is None for gradient in found):
         raise AdapterError("vjp must answer arrays, zeros where nothing depends; got None")
+    return tuple(found)
+
+
+def _tangents(found: Any, outputs: int) -> tuple[Any, ...]:
+    if not isinstance(found, tuple | list):
+        raise AdapterError(
+            f"jvp must answer a tuple of one tangent for each answer, got {type(found).__name__}"
+        )
+    if len(found) != outputs:
+        raise AdapterError(
+            f"jvp must answer one tangent for each answer: {outputs} asked for, got {len(found)}"
+        )
+    if any(tangent is None for tangent in found):
+        raise AdapterError("jvp must answer arrays, zeros where nothing depends; got None")
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conv_reference.verification.frameworks.mistakes import is_mistake
 from conv_reference.verification.target.answers import message_of
 
 # What torch raises for a custom Function without a rule for the mode that is requested, or of
@@ -54,6 +55,8 @@ def is_unsupported(error: BaseException, *, own: bool = False) -> bool:
     """
     if isinstance(error, NotImplementedError):
         return True
+    if is_mistake(error):
+        return False
     text = message_of(error).lower()
     phrases = _PHRASES if own else (*_PHRASES, _NO_GRAPH)
     return isinstance(error, RuntimeError | TypeError) and any(p in text for p in phrases)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conv_reference.operands import Operands
+from conv_reference.verification.frameworks.mistakes import is_mistake
 from conv_reference.verification.model.judgement import Judgement, Quantity, Thrown
 from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.model.result import Verdict
@@ -35,12 +36,14 @@ def judged_raised(
         row: of the report.
         raised: what was thrown.
         transform: whether it was called through a transform of torch's, or a compiler: what only
-            raises there is silently wrong nowhere, and so not judged there.
+            raises there is silently wrong nowhere, and so not judged there. An adapter of a
+            framework gives the transform itself, and says what it lacks.
         refused: whether it is a refusal on purpose, see ``refused``.
     """
     if isinstance(raised.error, LeftEnteredError):
         said = f"{raised.error}"
         return whole(row, raised.quantity, "nothing left entered", "torch works otherwise", said)
+    transform = transform and not is_mistake(raised.error)
     thrown = thrown_of(raised)
     message = thrown.said
     refusal = refused or is_unsupported(raised.error, own=bool(thrown.place))
@@ -72,7 +75,8 @@ def raised_in_mode(
 ) -> Judgement:
     """That nothing is claimed of a mode that nobody promised, for there it raises.
 
-    Where a plain call raises the same, the mode has no part in it, and is not spoken of.
+    Where a plain call raises the same, the mode has no part in it, and is not spoken of. What an
+    adapter of a framework raises and does not declare is raised in any mode.
 
     Args:
         row: of the report.
@@ -81,6 +85,8 @@ def raised_in_mode(
         said: why nothing is claimed of the mode: "under autocast the call raises ...".
         operands: that it was called with, in place of the trial's own.
     """
+    if is_mistake(raised.error):
+        return judged_raised(row, raised)
     thrown = thrown_of(raised)
     alike = thrown.alike == _raised_plainly(trial, operands)
     return not_judged(row, thrown.said if alike else said, thrown)
@@ -105,6 +111,8 @@ def thrown_of(raised: TargetRaised) -> Thrown:
 
 def _hint(raised: TargetRaised) -> str:
     """How to refuse, where that seems to be meant; and what torch asks of a backward pass."""
+    if is_mistake(raised.error):
+        return "; where it is meant as a refusal, NotImplementedError or a pair in refusals says so"
     message = thrown_of(raised).said
     position = re.search(r"gradient different than None at position (\d+)", message)
     if position:

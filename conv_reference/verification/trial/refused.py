@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from conv_reference.verification.frameworks.mistakes import is_mistake
 from conv_reference.verification.target.purpose import declares_a_limit, is_on_purpose
 from conv_reference.verification.target.strangers.numpy_arrays import listening
 from conv_reference.verification.target.target import Call
@@ -36,8 +37,11 @@ def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
         trial: that threw.
         raised: what it threw.
     """
-    meant = isinstance(raised.error, Exception | SystemExit) and is_on_purpose(raised.error)
-    if not meant or trial.strict:
+    if trial.strict or is_mistake(raised.error):
+        return False
+    if trial.target.offer is not None and isinstance(raised.error, NotImplementedError):
+        return True  # that is an adapter's word, wherever it is raised
+    if not (isinstance(raised.error, Exception | SystemExit) and is_on_purpose(raised.error)):
         return False
     return declares_a_limit(raised.error) or not _computes(trial, _thrown_by(raised.error))
 

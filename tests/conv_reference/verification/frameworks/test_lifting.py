@@ -16,6 +16,8 @@ class Itself(Right):
 
     name, version = "torch.func", torch.__version__
     dtypes = ("float64",)
+    # Where the judge, too, is in torch's forward mode.
+    refusals: Any = ((RuntimeError, "Nested forward mode AD is not supported"),)
 
     def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
         return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
@@ -104,9 +106,74 @@ class Refusing(Itself):
         raise ValueError("certainly not today")
 
 
-def test_a_declared_refusal_is_no_error() -> None:
+class RefusesToCompile(Itself):
+    refusals = ((ValueError, "not today"),)
+
+    def jit(self, f: Any) -> Any:
+        raise ValueError("certainly not today")
+
+
+class Panic(BaseException):
+    """As what pyo3 makes of a panic of Rust's."""
+
+
+class Panics(Itself):
+    refusals = ((Panic, "not today"),)
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        raise Panic("certainly not today")
+
+
+@pytest.mark.parametrize("framework", [Refusing, RefusesToCompile, Panics])
+def test_a_declared_refusal_is_no_error(framework: type[Framework]) -> None:
+    X = torch.ones(1, 1, 1, 1, dtype=torch.float64)
     with pytest.raises(NotImplementedError, match="certainly not today"):
-        function_of(Refusing())(torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.ones(1, 1, 1, 1))
+        function_of(framework())(X, X)
+
+
+class RefusesToMap(Itself):
+    refusals = ((ValueError, "not today"),)
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        raise ValueError("certainly not today")
+
+
+def test_a_refusal_to_map_is_no_error() -> None:
+    function, X = function_of(RefusesToMap()), torch.ones(2, 1, 1, 1, 1, dtype=torch.float64)
+    with pytest.raises(NotImplementedError, match="certainly not today"):
+        torch.func.vmap(function)(X, X)
+
+
+class NoTangent(Itself):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return ()
+
+
+class LostTangent(Itself):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return (None,)
+
+
+class BareTangent(Itself):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return super().jvp(f, primals, tangents)[0]
+
+
+@pytest.mark.parametrize(
+    ("framework", "said"),
+    [
+        (NoTangent, "one tangent for each answer: 1 asked for, got 0"),
+        (LostTangent, "arrays, zeros where nothing depends; got None"),
+        (BareTangent, "a tuple of one tangent for each answer, got Tensor"),
+    ],
+    ids=["none", "None", "a tensor"],
+)
+def test_tangents_that_are_no_tuple_of_one_each_are_told(
+    framework: type[Framework], said: str
+) -> None:
+    function, X = function_of(framework()), torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    with pytest.raises(AdapterError, match=f"jvp must answer {said}"):
+        torch.func.jvp(function, (X, X), (X, X))
 
 
 def test_a_gradient_too_many_is_told() -> None:

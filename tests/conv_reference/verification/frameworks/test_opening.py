@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from torch_as_framework import Right
 
 from conv_reference.verification import Framework, TargetError, as_target
+from conv_reference.verification.frameworks import opening
 from conv_reference.verification.frameworks.arrays import LAYOUTS
 from conv_reference.verification.model.case import Layout
 
@@ -42,6 +44,88 @@ class IgnoresTheMask(Right):
         return super().vjp(f.whole, f.primals, cotangents)
 
 
+class RaisesWithout(Right):
+    """Where an option is given, or the bias is not."""
+
+    said = ""
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        if eval(self.said, {}, {"b": b, **options}):
+            raise TypeError("an int, please")
+        return super().conv(x, w, b, **options)
+
+
+class Bias(RaisesWithout):
+    said = "b is None"
+
+
+class Stride(RaisesWithout):
+    said = "stride != (1, 1)"
+
+
+class Padding(RaisesWithout):
+    said = "padding == ((1, 1), (2, 2))"
+    sides = False
+
+
+class Sides(RaisesWithout):
+    said = "padding[0][0] != padding[0][1]"
+
+
+class Dilation(RaisesWithout):
+    said = "dilation != (1, 1)"
+
+
+class Groups(RaisesWithout):
+    said = "groups > 1"
+
+
+class NoSuchTransform(Right):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return f.nowhere
+
+
+class NoSuchMap(Right):
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        return f.nowhere
+
+
+class MapsToTheLast(Right):
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        return torch.func.vmap(f, in_dims, out_dims=-1)
+
+
+class NoCompiler(Right):
+    def jit(self, f: Any) -> Any:
+        return f.nowhere
+
+
+class BackInVjp(Right):
+    """conv raises, and only as vjp calls it."""
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        if torch._C._functorch.is_gradtrackingtensor(x):
+            raise KeyError("x")
+        return super().conv(x, w, b, **options)
+
+
+class SumsTooMuch(Right):
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        return tuple(g.sum(0, keepdim=True) for g in super().vjp(f, primals, cotangents))
+
+
+class SingleGradients(Right):
+    dtypes = ("float64",)
+
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        return tuple(g.float() for g in super().vjp(f, primals, cotangents))
+
+
+class BackToNumpy(Right):
+    def back(self, array: Any) -> Any:
+        return array.numpy()
+
+
 class CopiesStrides(Right):
     layouts = ("contiguous", "channels_last")
 
@@ -65,11 +149,28 @@ class NeedsArguments(Right):
 
 MISTAKES = [
     (Raises, r"conv raises AttributeError on n2 c3 h12 w15 o4 k5x6 \S+ .*: 'Tensor' object has"),
-    (ChannelsLast, r"conv answers shape \(2, 8, 10, 4\), expected \(2, 4, 8, 10\) .* it is NHWC"),
-    (Transposed, r"conv answers shape \(2, 4, 8, 9\), expected \(2, 4, 8, 10\) on [^:]*$"),
-    (OtherDtype, r"conv answers torch\.float64 of operands in torch\.float32$"),
+    (
+        ChannelsLast,
+        r"conv answers Y of shape \(2, 8, 10, 4\), expected \(2, 4, 8, 10\): it is NHWC",
+    ),
+    (Transposed, r"conv answers Y of shape \(2, 4, 8, 9\), expected \(2, 4, 8, 10\), on [^:]*$"),
+    (OtherDtype, r"conv answers Y in torch\.float64 of operands in torch\.float32, on [^:]*$"),
     (Bare, r"vjp raises AdapterError .*a tuple of one gradient for each primal, got Tensor"),
-    (IgnoresTheMask, r"vjp raises AdapterError .*for each primal: 1 asked for, got 3"),
+    (IgnoresTheMask, r"vjp raises AdapterError .*for each primal: 1 asked for, got 2"),
+    (Bias, r"conv raises TypeError on n2 c3 h12 w15 o4 k5x6 s1 p0 d1 g1: an int, please; accepted"),
+    (Stride, r"conv raises TypeError on \S+ c3 h17 w27 o4 k5x6 s2x3 p0 d1 g1: an int, please"),
+    (Padding, r"conv raises TypeError on .* p1x2 d1 g1: an int, please"),
+    (Sides, r"conv raises TypeError on .* p1:2x0:3 d1 g1: an int, please"),
+    (Dilation, r"conv raises TypeError on .* d2x3 g1: an int, please"),
+    (Groups, r"conv raises TypeError on .* d1 g3: an int, please"),
+    (NoSuchTransform, r"jvp raises AttributeError on .*: 'Some' object has no attribute 'nowhere'"),
+    (NoSuchMap, r"vmap raises AttributeError on .* has no attribute 'nowhere'"),
+    (MapsToTheLast, r"vmap answers Y of shape \(2, 4, 8, 10, 7\), expected \(7, 2, 4, 8, 10\), on"),
+    (NoCompiler, r"jit, called in conv, raises AttributeError on"),
+    (BackInVjp, r"conv, called in vjp, raises KeyError on"),
+    (SumsTooMuch, r"vjp answers dX of shape \(1, 3, 12, 15\), expected \(2, 3, 12, 15\), on"),
+    (SingleGradients, r"vjp answers dX in torch\.float32 of operands in torch\.float64, on"),
+    (BackToNumpy, r"conv answers Y as ndarray, expected a tensor from `back`, on"),
     (CopiesStrides, r"layouts names more .* strides \(540, 1, 45, 3\) has strides \(540, 180, 15"),
     (NoDtype, r"dtypes must be of float64, float32, float16, bfloat16, got \('float8',\)"),
     (CompilesPerOptions, r"compiles_per must be None or 'shape', got 'options'$"),
@@ -103,11 +204,59 @@ class RefusesAll(Right):
         raise NotImplementedError("not today")
 
 
+class RefusesGroups(Right):
+    """In words of its own, which it declares."""
+
+    refusals = ((TypeError, "not offered"),)
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        if options["groups"] > 1:
+            raise TypeError("groups are not offered")
+        return super().conv(x, w, b, **options)
+
+
+class OneTapOnly(Right):
+    """What is made of a refused conv cannot be asked."""
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        if w.shape[2:] != (1, 1):
+            raise NotImplementedError("one tap only")
+        return super().conv(x, w, b, **options)
+
+    def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+        return (cotangents[0] @ f.primals[1],)
+
+
 class FlippedKernel(Right):
     def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
         return super().conv(x, w.flip(2, 3), b, **options)
 
 
-@pytest.mark.parametrize("adapter", [Right, RefusesAll, FlippedKernel])
+@pytest.mark.parametrize("adapter", [Right, RefusesAll, RefusesGroups, OneTapOnly, FlippedKernel])
 def test_what_is_refused_or_a_wrong_number_is_for_the_judge(adapter: type[Framework]) -> None:
     assert as_target(adapter).offer is not None
+
+
+def test_each_method_is_tried_by_a_handful_of_programs() -> None:
+    compiled: list[Any] = []
+
+    class Counting(Right):
+        def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+            return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
+
+        def vmap(self, f: Any, in_dims: Any) -> Any:
+            return torch.func.vmap(f, in_dims)
+
+        def jit(self, f: Any) -> Any:
+            compiled.append(f)
+            return f
+
+    as_target(Counting)
+    assert len(compiled) == 10
+
+
+def test_where_each_takes_long_the_run_is_left_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "_ENOUGH", -1.0)
+    assert as_target(Groups).offer is not None
+    with pytest.raises(TargetError, match="conv raises AttributeError"):
+        as_target(Raises)

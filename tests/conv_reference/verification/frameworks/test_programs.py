@@ -118,7 +118,7 @@ def words() -> list[str]:
     node = Node(Mapped(), Convolution(Right(), True, OPTIONS))
     transforms = [
         *(node.pullback(1, wanted) for wanted in ((True, False, True), (True, True, True))),
-        *(node.pushforward(moving) for moving in ((True, False, True), (True, True, True))),
+        *(node.pushforward(1, moving) for moving in ((True, False, True), (True, True, True))),
         *(node.mapped(in_dims) for in_dims in ((0, None, None), (1, None, None))),
     ]
     nodes = [node, *transforms, transforms[0].pullback(2, (True,) * 4)]

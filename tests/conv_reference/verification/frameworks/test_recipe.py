@@ -59,6 +59,21 @@ def test_what_it_says_it_lacks_is_unsupported() -> None:
     assert reasons["forward"] == "NotImplementedError: 1×1 only"
 
 
+class RaisesOnPurpose(Numpy):
+    """It has no other word for what it does not offer."""
+
+    def forward(self, input: Any, weight: Any, bias: Any, **options: Any) -> Any:
+        if options["stride"] != (1, 1):
+            raise ValueError("strides are not supported")
+        return super().forward(input, weight, bias, **options)
+
+
+def test_what_it_raises_on_purpose_is_a_refusal() -> None:
+    report = verify(RaisesOnPurpose(), case="certificate float32 h2 w2 k1 s2", seed=0)
+    assert report.findings == ()
+    assert {check.name: check.verdict for check in report.checks}["forward"] == Verdict.UNSUPPORTED
+
+
 def test_a_dtype_that_is_not_offered_is_not_asked() -> None:
     with pytest.raises(ValueError, match="offers float64, float32, float16, got bfloat16"):
         verify(Numpy(), case=CASE.format("bfloat16"), seed=0)

@@ -1,0 +1,111 @@
+"""What an adapter raises and does not declare is raised, where plain code would be spared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch_as_framework import Right
+
+from conv_reference.verification import Framework, Verdict, verify
+from conv_reference.verification.frameworks.convolving import function_of
+from conv_reference.verification.frameworks.mistakes import is_mistake, method_of
+
+pytestmark = pytest.mark.usefixtures("without_circumstances")
+
+
+class Full(Right):
+    """With every transform, of which those of this class raise where the batch is of one."""
+
+    dtypes = ("float64",)
+    # Where the judge, too, is in torch's forward mode.
+    refusals: Any = ((RuntimeError, "Nested forward mode AD is not supported"),)
+
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        return torch.func.vmap(f, in_dims)
+
+
+class EvenGroups(Full):
+    """Its words, and that it computes nothing before, would make it a refusal of a function."""
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        if options["groups"] in {2, 4}:
+            raise TypeError("groups are not supported")
+        return super().conv(x, w, b, **options)
+
+
+class DeclaresEvenGroups(EvenGroups):
+    refusals = (*Full.refusals, (TypeError, "not supported"))
+
+
+def plain(X: Tensor, K: Tensor, stride: Any = 1, padding: Any = 0, groups: int = 1) -> Tensor:
+    if groups in {2, 4}:
+        raise TypeError("groups are not supported")
+    return torch.nn.functional.conv2d(X, K, None, stride, padding, 1, groups)
+
+
+def test_what_an_adapter_raises_on_purpose_is_no_refusal_but_as_it_declares() -> None:
+    raised, declared, function = (
+        verify(target, cases=30, checks=["certificate"], seed=0, known=None, dtypes=[torch.float64])
+        for target in (EvenGroups(), DeclaresEvenGroups(), plain)
+    )
+    assert (raised.verdict, raised.refuses) == (Verdict.RAISED, ())
+    assert {f.check for f in raised.findings} == {"forward"}
+    assert "NotImplementedError or a pair in refusals says so" in raised.findings[0].explanation
+    for lenient in (declared, function):
+        assert lenient.findings == ()
+        assert lenient.verdict == Verdict.EXACT
+        assert any("groups are not supported" in each for each in lenient.refuses)
+
+
+class NoJvp(Full):
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return f.nowhere if primals[0].shape[0] == 1 else super().jvp(f, primals, tangents)
+
+
+class NoVmap(Full):
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        def mapped(*given: Any) -> Any:
+            return f.nowhere if given[0].shape[-1] == 3 else torch.func.vmap(f, in_dims)(*given)
+
+        return mapped
+
+
+@pytest.mark.parametrize(("framework", "check"), [(NoJvp(), "jvp"), (NoVmap(), "vmap")])
+def test_an_error_in_a_transform_is_raised_not_unsupported(
+    framework: Framework, check: str
+) -> None:
+    report = verify(framework, case=f"{check} float64 n1 c1 h3 w3 o1 k1", seed=0, known=None)
+    assert [(f.check, f.verdict) for f in report.findings] == [(check, Verdict.RAISED)]
+    assert "AttributeError" in report.findings[0].explanation
+
+
+def test_where_torch_itself_cannot_map_the_adapter_is_not_blamed() -> None:
+    report = verify(Full(), case="batched_gradients float64 n1 c1 h3 w3 o1 k1", seed=0)
+    judged = {check.name: check.verdict for check in report.checks}
+    assert judged["batched_gradients"] == Verdict.UNSUPPORTED
+
+
+class Back(Full):
+    def back(self, array: Any) -> Any:
+        return array.nowhere
+
+
+def test_the_method_that_threw_is_named() -> None:
+    framework, X = Back(), torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    with pytest.raises(AttributeError) as caught:
+        function_of(framework)(X, X)
+    assert is_mistake(caught.value)
+    assert method_of(caught.value, framework) == "back"
+    assert method_of(caught.value, Back()) == ""
+
+
+def test_what_no_adapter_threw_is_no_mistake_of_one() -> None:
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int("no number")
+    assert not is_mistake(caught.value)
