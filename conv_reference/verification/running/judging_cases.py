@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from statistics import fmean
 from typing import Any
 
@@ -105,17 +106,19 @@ def judged(
     # What fails is taken apart with all questions.
     settings = replace(settings, brief=not request.is_single)
     outcome = Judged(plan.planned)
+    taken = clock.counting(on_result, outcome)
     progress(0, outcome.planned + elsewhere)
     for cases in _spared(plan, spared, outcome):
         results: list[Any] = [None] * len(cases)
         begun = len(outcome.results) + len(outcome.unjudged)
-        put = partial(_put, cases, backend, settings, clock, kept, on_result)
-        deciding = Deciding(cases, put, spared)
+        deciding = Deciding(
+            cases, partial(_put, cases, backend, settings, clock, kept, taken), spared
+        )
         start = _Start()
         try:
             with closing(deciding.results()) as answers:
                 for done, (number, result) in enumerate(answers, start=begun + 1):
-                    results[number], clock.share = result, done / outcome.planned
+                    results[number] = result
                     progress(done, outcome.planned)
                     if done <= MOST_ALIKE and start.all_raise_alike(cases[number], result):
                         outcome.misfit = start.first
@@ -196,6 +199,16 @@ class Clock:
     def is_over(self) -> bool:
         """Whether the time is up."""
         return self.deadline is not None and time.monotonic() > self.deadline
+
+    def counting(self, on_result: OnResult, outcome: Judged) -> OnResult:
+        """What is called with each result as it comes, though it may be held back until later."""
+        came = count(1)
+
+        def counted(case: Case, result: Any) -> None:
+            self.share = min(1.0, next(came) / outcome.planned)
+            on_result(case, result)
+
+        return counted
 
     def put_off(self) -> bool:
         """Give back what others had of the processor; whether that leaves any time."""

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -85,6 +86,8 @@ class Child:
         self.past: deque[Suspicion] = deque(maxlen=REMEMBERED)
         self._seen = -1
         self._worked = 0.0  # seconds of processor time, when the item was begun
+        # What it was asked for last before it was ready; since when, and its time of work then.
+        self._noted, self._noted_at, self._noted_work = "", self.begun, 0.0
         self._stopped_since: float | None = None
 
     @property
@@ -161,13 +164,29 @@ class Child:
         """Whether what it is at takes longer than on a free machine it may."""
         return self._late(limit)
 
+    def sleeps(self, limit: float) -> bool:
+        """Whether its item, which is not its first, has done next to nothing for so long."""
+        alone = self.is_fresh and self.current() == 0
+        return not alone and is_asleep(self.waited, lambda: self._all_time() - self._worked, limit)
+
+    def sleeps_at_a_call(self, limit: float) -> bool:
+        """The same of what it was asked for last, before it is ready."""
+        if self.asked != self._noted:
+            self._noted, self._noted_at = self.asked, time.monotonic()
+            self._noted_work = self._all_time()
+        waited = time.monotonic() - self._noted_at
+        return is_asleep(waited, lambda: self._all_time() - self._noted_work, limit)
+
     def _late(self, limit: float, *, first: bool = False) -> bool:
         waited = self.waited
         if waited <= limit:
             return False
-        worked = self._own_time() - self._worked
-        worked += sum(seen.worked for seen in descent.descendants(self.process.pid).values())
-        return hangs(waited, worked, limit, first=first)
+        return hangs(waited, self._all_time() - self._worked, limit, first=first)
+
+    def _all_time(self) -> float:
+        """Seconds that it, and what descends from it, have worked."""
+        others = descent.descendants(self.process.pid).values()
+        return self._own_time() + sum(seen.worked for seen in others)
 
     def _own_time(self) -> float:
         """Seconds that all its threads have worked; 0 where the system does not report it."""
@@ -247,6 +266,20 @@ def hangs(waited: float, worked: float, limit: float, *, first: bool = False) ->
         return False
     most = limit * FIRST if first else limit
     return worked > 0.9 * most or worked < _IDLE * waited or waited > MOST_WAITS * most
+
+
+def is_asleep(waited: float, worked: Callable[[], float], limit: float) -> bool:
+    """Whether a process has waited for longer than the limit, and has not worked meanwhile.
+
+    A right one works, however slow it is, or waits for a processor that others have: of that it
+    gets some.
+
+    Args:
+        waited: seconds since it began.
+        worked: how many seconds of processor time it has had since; asked for beyond the limit.
+        limit: seconds.
+    """
+    return waited > limit and worked() < _IDLE * waited
 
 
 def may_be_killed(crash: Crash) -> bool:

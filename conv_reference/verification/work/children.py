@@ -36,7 +36,7 @@ from conv_reference.verification.work.messages import (
     Work,
 )
 from conv_reference.verification.work.pace import Size
-from conv_reference.verification.work.patience import LIMIT, Patience
+from conv_reference.verification.work.patience import ASLEEP, LIMIT, Patience
 from conv_reference.verification.work.pieces import cut
 from conv_reference.verification.work.processes import FORKS, Processes
 from conv_reference.verification.work.suspects import Suspicion
@@ -339,16 +339,20 @@ class Children:
 
     def _overdue(self, child: Child) -> None:
         if not child.ready:
-            if child.is_late(START_LIMIT):
-                why = f"{self._cannot(child.asked)}: not done within {START_LIMIT:.0f} s"
+            is_asleep = child.asked.startswith(CALLED) and child.sleeps_at_a_call(self.limit)
+            if is_asleep or child.is_late(START_LIMIT):
+                limit = self.limit if is_asleep else START_LIMIT
+                why = f"{self._cannot(child.asked)}: not done within {limit:.0f} s"
                 self._drop(child)
                 self._not_started(why, again=False)
         elif child.piece is not None:
             place = child.current()
             size = child.piece.item(place).size
             limit = self._patience.of(size)
-            if child.hangs(limit):
-                crash = Crash(f"did not return within {limit:g} s", hung=True)
+            is_asleep = child.sleeps(min(limit, ASLEEP))
+            if is_asleep or child.hangs(limit):
+                waited = min(limit, ASLEEP) if is_asleep else limit
+                crash = Crash(f"did not return within {waited:g} s", hung=True)
                 self._lost(child, crash, slow=self._patience.hangs(size))
 
     def _cannot(self, asked: str) -> str:

@@ -9,6 +9,7 @@ from conv_reference.verification.options.clock import MOST_WAITS
 from conv_reference.verification.work.pace import Pace, Size
 
 LIMIT = 20.0  # seconds for each item, until one has taken them
+ASLEEP = 8.0  # the same where its process does nothing meanwhile
 _LEAST_LIMIT, _TIMES_SLOWEST = 3.0, 20
 _TIMES_EXPECTED = 10  # that an item may take
 _TIMES_COMPILED = 3  # as long where each shape is a program of its own: an item may be several

@@ -6,12 +6,15 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.running import judging_cases
 from conv_reference.verification.running.judging_cases import Clock
@@ -107,6 +110,35 @@ def test_a_limit_is_strict_where_it_was_given_as_one(
 ) -> None:
     asked = replace(REQUEST, budget=budget, cases=cases, limit=limit)
     assert asked.is_strict_limit is strict
+
+
+def test_what_is_held_back_of_the_first_cases_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the limit is put off as though nothing had: a target that hangs took three times it."""
+    made: list[Clock] = []
+    shares: list[float] = []
+
+    class Seen(Clock):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            made.append(self)
+
+    class Backend:
+        processes = ()
+
+        def run(self, _: object, items: list[Case], *__: object, **___: object) -> object:
+            for number in (10, 0, *range(1, 10), *range(11, len(items))):
+                yield number, ()
+                shares.append(made[0].share)
+
+    cases = tuple(Case.parse(f"certificate float32 h{h} w1 k1") for h in range(1, 21))
+    plan: Any = SimpleNamespace(planned=20, rounds=lambda: iter([cases]))
+    monkeypatch.setattr(judging_cases, "Clock", Seen)
+    backend: Any = Backend()
+    settings = Settings(seed=1, device="cpu")
+    found = judging_cases.judged(plan, REQUEST, backend, settings, progress=Counted())
+    assert shares[0] == 1 / 20  # of a case that is not among the first few, which are waited for
+    assert shares[-1] == 1.0
+    assert len(found.results) == 20
 
 
 def test_what_is_put_off_is_judged_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
