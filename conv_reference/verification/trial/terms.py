@@ -86,6 +86,9 @@ def _causes(found: Mapping[str, int], terms: Terms) -> Iterator[str]:
     lost = [name for name in terms if found[name] == 0]
     for name in strange:
         yield f"{name} is computed in place of {lost[0]}" if lost else f"{name} is added"
+    if not strange and len(lost) == len(terms) > 1:  # rather one fault than one in each line
+        yield "no term is computed: the operands are taken for constants, as by a cut graph"
+        return
     for name in lost[len(strange) :]:
         yield f"the term {name} is forgotten"
     for name in terms:

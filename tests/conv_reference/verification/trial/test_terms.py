@@ -20,7 +20,7 @@ WRONG = Judgement("jvp", "tangent of Y", Verdict.WRONG, explanation="1 of 2 elem
         (
             0 * A,
             "0",
-            "Perhaps the term Y(V, K) is forgotten; the term Y(X, W) is forgotten.",
+            "Perhaps no term is computed: the operands are taken for constants, as by a cut graph.",
         ),
         (A - B, "Y(V, K) - Y(X, W)", "Perhaps Y(X, W) has the wrong sign."),
         (2 * A + B, "2·Y(V, K) + Y(X, W)", "Perhaps Y(V, K) is counted 2 times."),
@@ -48,6 +48,11 @@ def test_what_was_computed_is_told_beside_what_should_have_been(
         f"is        {formula}",
         "V: a tangent",
     ]
+
+
+def test_of_a_single_term_that_is_lost_it_is_the_term_that_is_named() -> None:
+    told = explained_in_terms(WRONG, 0 * A, {"Y(V, K)": A}, {}, where="")
+    assert told.cause == "Perhaps the term Y(V, K) is forgotten."
 
 
 def test_in_place_of_a_term_that_is_zero_there_it_is_the_same_cause() -> None:
