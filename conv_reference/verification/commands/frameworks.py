@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conv_reference.verification import options
 from conv_reference.verification.commands import STATUSES, verify
+from conv_reference.verification.commands.environments import Environment, environments
 from conv_reference.verification.conformance import read_report, table
 from conv_reference.verification.console import screen
 from conv_reference.verification.console.files import named_refusal, require_writable
 from conv_reference.verification.options import conformance
-from conv_reference.verification.options.place import require_interpreter
 from conv_reference.verification.report import format_of
 from conv_reference.verification.report.plain import one_line
 
@@ -65,19 +64,19 @@ def run(arguments: argparse.Namespace) -> int:
     """
     for option in _OF_A_RUN:
         option.require(getattr(arguments, option.attribute), f"--{option.flag}")
-    wanted = [*_environments(arguments)]
-    if not (wanted or arguments.files):
-        raise ValueError("give a REPORT, or --environment TARGET=PYTHON, or --environments FILE")
+    wanted = environments(arguments)
+    _require_asked(arguments, wanted)
     outputs: Sequence[Path] = arguments.output or ()
     _require_files(outputs, arguments.format)
     runs = [*map(read_report.read, arguments.files)]
     failed = False
-    for target, python in wanted:
-        made, status = _made(arguments, target, python)
+    for environment in wanted:
+        made, status = _made(arguments, environment)
         if status == 130:
             return 130
         failed |= made is None
         runs += [made] if made is not None else []
+    runs = read_report.named_apart(runs)
     if runs:
         from conv_reference.verification.conformance.rendering import rendered  # noqa: PLC0415 (jinja2, which no other command waits for)
 
@@ -106,33 +105,35 @@ def _require_files(files: Sequence[Path], form: str | None) -> None:
             )
 
 
-def _environments(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Targets, each with its interpreter.
+def _require_asked(arguments: argparse.Namespace, wanted: Sequence[Environment]) -> None:
+    """Refuse a table of nothing, a report that is given twice, and options of no run.
 
     Raises:
-        ValueError: when one is written otherwise, or there is no such interpreter.
+        ValueError: one line.
     """
-    lines = [("--environment", text) for text in arguments.environment or ()]
-    if arguments.environments is not None:
-        with named_refusal(f"--environments: cannot read {str(arguments.environments)!r}"):
-            written = arguments.environments.read_text(encoding="utf-8").splitlines()
-        bare = (line.partition("#")[0].strip() for line in written)
-        lines += [("--environments", line) for line in bare if line]
-    for option, line in lines:
-        target, _, python = line.rpartition("=")
-        if not (target and python):
-            raise ValueError(f"{option} must be TARGET=PYTHON, got {line!r}")
-        require_interpreter(python)
-        yield target, python
+    files: Sequence[Path] = arguments.files
+    of_runs = (*_OF_A_RUN, conformance.REPORTS)
+    given = [o for o in of_runs if getattr(arguments, o.attribute) not in (None, ())]
+    if given and files and not wanted:
+        raise ValueError(
+            f"--{given[0].flag} is of runs that are made here, got reports alone: leave it out, "
+            "or give --environment TARGET=PYTHON"
+        )
+    if not (wanted or files):
+        raise ValueError("give a REPORT, or --environment TARGET=PYTHON, or --environments FILE")
+    own = [*map(Path.resolve, files), *(one.report.resolve() for one in wanted)]
+    for file in files:
+        if own.count(file.resolve()) > 1:
+            of_run = any(one.report.resolve() == file.resolve() for one in wanted)
+            said = "is written by a run that is asked for, too" if of_run else "is given twice"
+            raise ValueError(f"the report {str(file)!r} {said}")
 
 
 def _made(
-    arguments: argparse.Namespace, target: str, python: str
+    arguments: argparse.Namespace, environment: Environment
 ) -> tuple[read_report.Run | None, int]:
     """One run as ``verify`` makes it, and its status; None where it could not be carried out."""
-    folder: Path = arguments.reports or conformance.REPORTS.default
-    folder.mkdir(parents=True, exist_ok=True)
-    report = folder / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', target).strip('-')}.json"
+    target, python, report = environment.target, environment.python, environment.report
     report.unlink(missing_ok=True)
     parser = argparse.ArgumentParser()
     verify.add_arguments(parser)

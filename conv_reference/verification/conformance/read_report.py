@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class Run:
     """One framework's run."""
 
     name: str  # the framework's, with its version; else that of the target
+    target: str
     verdict: Verdict
     passed: bool
     judged: int  # cases that have a verdict
@@ -104,6 +106,7 @@ def run_of(report: Mapping[str, Any]) -> Run:
         by_group.setdefault(_group(check["name"]), []).append(check)
     return Run(
         name=str(report["environment"].get("framework", report["target"])),
+        target=str(report["target"]),
         verdict=Verdict(report["verdict"]),
         passed=bool(report["passed"]),
         judged=int(report["judged"]) - refused - int(report.get("silent", 0)),
@@ -115,6 +118,31 @@ def run_of(report: Mapping[str, Any]) -> Run:
         cells={group: _cell(group, rows, findings) for group, rows in by_group.items()},
         findings=findings,
     )
+
+
+def named_apart(runs: Iterable[Run]) -> list[Run]:
+    """The runs; where several have one name, each with what tells it from the others.
+
+    That is the adapter's class or, where these are the same too, its place among the runs.
+    """
+    every = [*runs]
+    alike = {name for name, times in Counter(run.name for run in every).items() if times > 1}
+    classes = Counter((run.name, _class_of(run)) for run in every)
+    return [
+        replace(
+            run,
+            name=f"{run.name} {_class_of(run)}"
+            if classes[run.name, _class_of(run)] == 1
+            else f"{run.name}, run {place}",
+        )
+        if run.name in alike
+        else run
+        for place, run in enumerate(every, start=1)
+    ]
+
+
+def _class_of(run: Run) -> str:
+    return run.target.rpartition(":")[2]
 
 
 def _group(name: str) -> str:

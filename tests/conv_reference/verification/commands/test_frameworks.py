@@ -17,6 +17,10 @@ RIGHT = {
 }  # fmt: skip
 
 
+ONE = f"right={sys.executable}"
+ONE_REPORT = "the report 'right.json' is written by a run that is asked for, too"
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
     """What runs were asked for; each writes a report, but for the target mine:None."""
@@ -77,6 +81,22 @@ def test_the_status_says_whether_one_did_not_pass_or_could_not_be_run(
     [
         ([], "give a REPORT, or --environment TARGET=PYTHON, or --environments FILE"),
         (["--environment", "mine"], "--environment must be TARGET=PYTHON, got 'mine'"),
+        (["--environment", ONE, "--environment", ONE], f"--environment {ONE!r} is given twice"),
+        (["--environments", "bad.txt"], "'bad.txt', line 3: must be TARGET=PYTHON, got 'mine'"),
+        (["--environments", "old.txt"], "'old.txt', line 1: python must be an interpreter"),
+        (["--environments", "remarks.txt"], "'remarks.txt' must have a line TARGET=PYTHON"),
+        (["--environments", "bytes.txt"], "'bytes.txt' is no text in UTF-8"),
+        (["--environment", ONE, "--reports", "bad.txt"], "--reports: cannot make the folder"),
+        (["bad.txt"], "'bad.txt' is no JSON"),
+        (["right.json", "./right.json"], "the report 'right.json' is given twice"),
+        (["right.json", "--environment", ONE, "--reports", "."], ONE_REPORT),
+        (
+            ["right.json", "--cases", "3"],
+            "--cases is of runs that are made here, got reports alone",
+        ),
+        (["right.json", "--seed", "0"], "--seed is of runs that are made here, got reports alone"),
+        (["right.json", "--dtype", "float32"], "--dtype is of runs that are made here"),
+        (["right.json", "--reports", "new"], "--reports is of runs that are made here"),
         (["--environment", "a:B=none"], "python must be an interpreter"),
         (["none.json"], "cannot read 'none.json'"),
         (["none.json", "--cases", "0"], "--cases must be"),
@@ -85,8 +105,36 @@ def test_the_status_says_whether_one_did_not_pass_or_could_not_be_run(
     ],
 )
 def test_what_cannot_be_carried_out_is_one_line(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    said: str,
+    asked: list[argparse.Namespace],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.txt").write_text(f"# mine\n{ONE}\nmine\n", encoding="utf-8")
+    Path("old.txt").write_text("mine:One=none\n", encoding="utf-8")
+    Path("remarks.txt").write_text("# nothing yet\n\n", encoding="utf-8")
+    Path("bytes.txt").write_bytes(b"\xff")
+    Path("right.json").write_text(json.dumps(RIGHT), encoding="utf-8")
+
     assert main(["frameworks", *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+    assert asked == []
+
+
+def test_one_target_in_two_environments_has_two_reports(
+    asked: list[argparse.Namespace], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "python"
+    other.symlink_to(sys.executable)
+    words = ["--environment", f"mine:One={sys.executable}", "--environment", f"mine:One={other}"]
+    status = main(["frameworks", *words, "--reports", str(tmp_path)])
+
+    assert (status, [run.output[0].name for run in asked]) == (
+        0,
+        ["mine-One.json", "mine-One-2.json"],
+    )
+    assert "mine:One, run 2" in " ".join(capsys.readouterr().out.split())

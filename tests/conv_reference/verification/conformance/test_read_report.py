@@ -7,7 +7,7 @@ import pytest
 from conformance_reports import FINDING, OTHER, RIGHT, written
 
 from conv_reference.verification import verify
-from conv_reference.verification.conformance.read_report import read, run_of
+from conv_reference.verification.conformance.read_report import named_apart, read, run_of
 from conv_reference.verification.report.json import content
 
 
@@ -57,3 +57,11 @@ def test_a_verdict_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"cannot read '.*none\.json'"):
         read(tmp_path / "none.json")
+
+
+def test_two_targets_of_one_framework_have_two_names() -> None:
+    jax = RIGHT | {"environment": {"framework": "JAX 1.0"}}
+    targets = ("adapters.jax:Jax", "adapters.jax:Nhwc", "adapters.jax:Nhwc")
+    runs = [run_of(RIGHT), *(run_of(jax | {"target": target}) for target in targets)]
+    names = [run.name for run in named_apart(runs)]
+    assert names == ["right 1.0", "JAX 1.0 Jax", "JAX 1.0, run 3", "JAX 1.0, run 4"]

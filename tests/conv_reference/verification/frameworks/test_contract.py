@@ -65,6 +65,20 @@ def test_each_adapter_has_its_pins_and_its_extra() -> None:
     assert {*project["project"]["optional-dependencies"]} >= adapters
 
 
+def test_the_example_of_environments_names_adapters_and_the_environments_of_the_page() -> None:
+    written = (ADAPTERS / "environments.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line.partition("#")[0].strip() for line in written]
+    named = [
+        re.fullmatch(r"conv_reference\.adapters\.(\w+):(\w+)=(.*)", line) for line in lines if line
+    ]
+    assert named
+    for match in named:
+        assert match is not None
+        module, name, python = match.groups()
+        assert f"class {name}(" in (ADAPTERS / f"{module}.py").read_text(encoding="utf-8")
+        assert python == f"envs/{module}/bin/python"
+
+
 class Plain(Framework):
     """numpy, one tap."""
 
