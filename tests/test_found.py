@@ -27,3 +27,11 @@ def test_whether_a_defect_shows_is_the_exit_status_of_its_script(script: Path) -
     source = script.read_text("utf-8")
     assert "\ndef main() -> int:\n" in source
     assert re.search(r'\nif __name__ == "__main__":\n(    .*\n)* +sys\.exit\(main\(\)\)\n$', source)
+
+
+@pytest.mark.parametrize("page", sorted(FOUND.glob("0*.md")), ids=lambda path: path.stem[:4])
+def test_each_page_says_what_is_known_of_it_in_public(page: Path) -> None:
+    (said,) = re.findall(
+        r"^\*\*(?:Upstream|Reported)\.\*\* (.+)$", page.read_text("utf-8"), re.MULTILINE
+    )
+    assert not re.search(r"not looked", said, re.IGNORECASE)
