@@ -92,10 +92,15 @@ STRANGERS = {
     "courses.py:OwnOptimizer": (EXACT, "no call of its backward pass, which keeps no gradient"),
     "courses.py:SameByWord": (WRONG, "SAME or VALID for padding"),
     "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
+    "one_line.py:KernelOnItsSide": (WRONG, "integers for stride"),
+    "one_line.py:cut_alike": (WRONG, ""),
+    "one_line.py:bias_by_rows": (WRONG, ""),
+    "one_line.py:stride_and_groups": (WRONG, ""),
 }
 # Of the wrong ones: how many faults each has, where it is not one.
 FAULTS = {
     "functions.py:same": 2,  # its padding, and a ReLU
+    "one_line.py:stride_and_groups": 2,
 }
 
 

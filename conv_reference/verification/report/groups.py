@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from conv_reference.verification.model.result import Finding, Verdict
@@ -125,15 +125,23 @@ class Group:
         dtypes = dict.fromkeys(f.dtype for f in self.findings if _place(f) == _place(first))
         dtypes.pop(first.dtype)
         lines = [one_line(", ".join(dtypes))] if dtypes else []
-        elsewhere: dict[str, dict[str, None]] = {}  # the dtypes of each place
+        elsewhere: dict[str, list[Finding]] = {}
         for finding in self.findings:
             # What follows from it is named by its checks.
             if _place(finding) != _place(first) and finding.follows <= first.follows:
-                elsewhere.setdefault(_differing(finding, first), {})[finding.dtype] = None
-        lines += [one_line(f"{', '.join(each)} {place}") for place, each in elsewhere.items()]
+                elsewhere.setdefault(_differing(finding, first), []).append(finding)
+        lines += [one_line(_told(those, place, first)) for place, those in elsewhere.items()]
         if len(lines) > _MOST_LIKEWISE:
             lines[_MOST_LIKEWISE:] = [f"{len(lines) - _MOST_LIKEWISE:,} more"]
         return tuple(lines)
+
+
+def _told(findings: Sequence[Finding], place: str, first: Finding) -> str:
+    """The dtypes in which something shows in a place; and the cases, where it fails otherwise."""
+    dtypes = ", ".join(dict.fromkeys(finding.dtype for finding in findings))
+    if findings[0].verdict == first.verdict:
+        return f"{dtypes} {place}"
+    return f"{dtypes} {place}, in {counted(sum(each.occurrences for each in findings), 'case')}"
 
 
 def _differing(finding: Finding, first: Finding) -> str:

@@ -79,9 +79,18 @@ def _smaller(geometry: Geometry) -> Iterator[Geometry]:
         except ValueError:  # no such convolution: the kernel no longer fits, say
             continue
     # A row is easier to read than a column; and where either fails, each run shows the same one.
-    exchanged = {name: getattr(geometry, name)[::-1] for name in _BY_AXIS}
-    if tuple(exchanged.values()) < tuple(getattr(geometry, name) for name in _BY_AXIS):
-        yield replace(geometry, **exchanged)
+    exchanged = on_its_side(geometry)
+    if _by_axis(exchanged) < _by_axis(geometry):
+        yield exchanged
+
+
+def on_its_side(geometry: Geometry) -> Geometry:
+    """The geometry with its two axes exchanged."""
+    return replace(geometry, **{name: getattr(geometry, name)[::-1] for name in _BY_AXIS})
+
+
+def _by_axis(geometry: Geometry) -> tuple[Any, ...]:
+    return tuple(getattr(geometry, name) for name in _BY_AXIS)
 
 
 def _steps(geometry: Geometry) -> Iterator[dict[str, Any]]:

@@ -60,7 +60,7 @@ def _shown_beyond(failure: Failure, told: dict[Kind, int], bench: Bench) -> int 
     if geometry.batch == 0:
         return None
     steps = range(_STEPS + 1)
-    larger = [_certificate(failure.case, _enlarged(geometry, step), bench) for step in steps]
+    larger = [_certificate(failure.case, enlarged(geometry, step), bench) for step in steps]
     answers = bench.failures_on(larger)
     for step, case in zip(steps, larger, strict=True):
         kinds = _kinds(answers.get(case, ()))
@@ -68,7 +68,7 @@ def _shown_beyond(failure: Failure, told: dict[Kind, int], bench: Bench) -> int 
             if step == 0:  # it is not the certificate that raises: its answers say nothing of it
                 return None
             fault = _first(kinds, told)
-            plain = _enlarged(_plain(geometry), step, geometry.stride)
+            plain = enlarged(_plain(geometry), step, geometry.stride)
             return None if _shows_plainly(failure, plain, fault, told, bench) else fault
     return _shown_by_strides(failure, told, bench) if answers else None
 
@@ -116,7 +116,7 @@ def _plain(geometry: Geometry) -> Geometry:
     )
 
 
-def _enlarged(geometry: Geometry, step: int, stride: Pair | None = None) -> Geometry:
+def enlarged(geometry: Geometry, step: int, stride: Pair | None = None) -> Geometry:
     """The geometry with a larger image: by whole strides, its own or these, so its rest stays."""
     (height, width), (rows, columns) = geometry.input_size, stride or geometry.stride
     return replace(geometry, input_size=(height + step * rows, width + step * columns))

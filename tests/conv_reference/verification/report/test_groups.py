@@ -34,7 +34,7 @@ def test_what_shows_otherwise_is_said_with_the_case() -> None:
 
     (group,) = groups([first, raised, lost, follows])
     assert group.likewise == (
-        f"float32 on {TINY}, input=sliced: raised RuntimeError: too small",
+        f"float32 on {TINY}, input=sliced: raised RuntimeError: too small, in 812 cases",
         f"float32 on {TINY}: dX: is no gradient",
     )
 
@@ -89,6 +89,24 @@ def test_the_cases_of_the_named_checks_are_told_from_those_of_others() -> None:
     also = finding(quantity="dX", fault=1, occurrences=9, in_check=4)
     (group,) = groups([finding(fault=1, quantity="Y", occurrences=7, in_check=7), also])
     assert group.seen == "seen in at least 9 cases, in at least 4 of them by"
+
+
+def test_where_one_fault_fails_otherwise_it_is_said_in_how_many_cases() -> None:
+    wrong = finding(fault=1, occurrences=7)
+    raised = [
+        finding(
+            fault=1,
+            verdict=Verdict.RAISED,
+            seen="raised ValueError",
+            geometry=SMALL,
+            dtype=dtype,
+            occurrences=occurrences,
+        )
+        for dtype, occurrences in (("float64", 20), ("float32", 11))
+    ]
+    (group,) = groups([wrong, *raised])
+    told = f"float64, float32 on {SMALL}: raised ValueError, in 31 cases"
+    assert group.likewise == (told,)
 
 
 def test_what_follows_adds_no_cases() -> None:
