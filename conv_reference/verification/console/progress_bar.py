@@ -37,7 +37,7 @@ class Status:
 
     update: Callable[[Status], None] = lambda _: None
     run: str = ""  # of several, which
-    stage: str = STARTING  # before the first case
+    stage: str = STARTING  # what is done before the first case, or after the last
     done: int = 0
     total: int = 0
     begun: float = 0.0  # when the first case was judged
@@ -54,7 +54,7 @@ class Status:
             self.say(f"conv-reference: {said}")
 
     def at(self, stage: str) -> None:
-        """Take note of what is done before the first case, in words."""
+        """Take note of what is done while no case is judged, in words."""
         self.stage = stage
         self.update(self)
 
@@ -71,6 +71,7 @@ class Status:
             self.begun = time.monotonic()
             self._came.clear()
         self.done, self.total = done, total
+        self.stage = GATHERING if done >= total else self.stage
         self._came.append((done, time.monotonic()))
         self.update(self)
 
@@ -83,8 +84,7 @@ class Status:
     @property
     def phase(self) -> str:
         """What is being done."""
-        judging = f"judging {self.thing}s" if self.done < self.total else GATHERING
-        phase = judging if self.total else self.stage
+        phase = f"judging {self.thing}s" if self.done < self.total else self.stage
         return f"{self.run}: {phase}" if self.run else phase
 
     @property

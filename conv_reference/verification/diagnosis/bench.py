@@ -135,24 +135,30 @@ class Bench:
             self._answers[keys[case]] = judgements
         return {case: self._answers[key] for case, key in keys.items() if key in self._answers}
 
-    def certificates_of(self, failure: Failure) -> list[Case]:
-        """The certificates, with all gradients, of its case and of what its check made of it.
-
-        Each on its own values and layouts, and on numbers that differ, one by one: where few
-        numbers are drawn, or one repeats itself, a wrong answer may be right by chance. And over
-        0 and ±1, over which a row is run again: some fail where numbers are equal.
-        """
+    def own_certificates_of(self, failure: Failure) -> list[Case]:
+        """The certificates, with all gradients, of its case and of what its check made of it."""
         made = failure.judgement.case
         given = [failure.case] if made is None else [made, failure.case]
         geometry = failure.case.geometry
         if geometry.batch == 0:  # on which no number is wrong, and none changed
             given.append(replace(failure.case, geometry=replace(geometry, batch=1)))
-        own = [self.recast(case, certifying().name) for case in given]
+        return [self.recast(case, certifying().name) for case in given]
+
+    def plain_certificates_of(self, failure: Failure) -> list[Case]:
+        """The same, contiguous, and on numbers that differ, one by one.
+
+        Where few numbers are drawn, or one repeats itself, a wrong answer may be right by chance.
+        And over 0 and ±1, over which a row is run again: some fail where numbers are equal.
+        """
         # What is kept in too few bits shows where there are many.
         heavy = _HEAVY if is_of_few_bits(failure.judgement) else ()
         values = (Values.COUNTING, Values.BALANCED, Values.SPARSE, *heavy)
-        plain = [replace(case.contiguous(), values=each) for case in own for each in values]
-        return [*own, *plain]
+        own = self.own_certificates_of(failure)
+        return [replace(case.contiguous(), values=each) for case in own for each in values]
+
+    def certificates_of(self, failure: Failure) -> list[Case]:
+        """Its own ones, each on its own values and layouts, then the plain ones."""
+        return [*self.own_certificates_of(failure), *self.plain_certificates_of(failure)]
 
     def recast(self, case: Case, check: str) -> Case:
         """The case as another check is put to it: over integers, with all gradients requested."""

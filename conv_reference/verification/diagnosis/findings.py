@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -90,12 +90,14 @@ class Diagnosis:
     bench: Bench  # with no time left, findings are shown as they were met
     in_process: bool  # whether the target was called where ``verify`` was
     more: Sequence[Failure] = ()  # that wider dtypes have on the run's cases
+    told: Callable[[str], None] = lambda _: None  # what is done now, in words
 
     def gathered(self) -> Gathered:
         """One finding for each fault and dtype, and for each gradient that a wrong Y makes wrong.
 
         What fails in another row because of it is no finding of its own: see ``Finding.also``.
         """
+        self.told("finding which failures follow from which")
         groups, known = sorted_out(self.failures, self.bench.within(_SORTING))
         dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}
         groups, more = with_wider(groups, dtypes, self.bench)
@@ -107,13 +109,8 @@ class Diagnosis:
             by_row.setdefault(failure.judgement.check, []).append(failure)
         faults = filed_under_what_is_kept(faults, groups, mending, by_row)
         faults = filed_by_what_mends(faults, groups, self.bench.within(_MENDING))
-        found = _numbered_by_place(
-            each
-            for number, fault in enumerate(faults, start=1)
-            for each in (shown.of_kept if fault.cause == KEPT else shown.of_fault)(
-                number, fault, groups
-            )
-        )
+        found = _numbered_by_place(shown.of_faults(faults, groups))
+        self.told("finding which findings are one")
         found = filed_under_what_is_overwritten(found)
         found = filed_under_what_larger_images_show(found, self.bench)
         found = filed_under_what_smaller_sizes_show(found, self.bench)
@@ -126,6 +123,16 @@ class Diagnosis:
     def _met(self) -> Set[tuple[str, Case]]:
         """The rows that failed, and on which cases; the rest of a group was asked afterwards."""
         return {(f.judgement.check, f.case) for f in (*self.failures, *self.more)}
+
+    def of_faults(
+        self, faults: Sequence[Fault], groups: Groups
+    ) -> Iterator[tuple[Failure, Finding]]:
+        """What is shown of all faults, one after another."""
+        for number, fault in enumerate(faults, start=1):
+            self.told(f"making failing cases small, fault {number} of {len(faults)}")
+            yield from (self.of_kept if fault.cause == KEPT else self.of_fault)(
+                number, fault, groups
+            )
 
     def of_fault(
         self, number: int, fault: Fault, groups: Groups

@@ -17,7 +17,7 @@ class Progress(Protocol):
         """Take how many cases are judged, of how many; of none when they are planned."""
 
     def at(self, stage: str) -> None:
-        """Take what is done before the first case, in words."""
+        """Take what is done while no case is judged, in words."""
 
     def until(self, deadline: float | None) -> None:
         """Take when the stage that begins ends, of ``time.monotonic``; None where it may go on."""

@@ -58,6 +58,9 @@ from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.stop import Stop
 
 T = TypeVar("T")
+# What is done once the cases are judged, as is reported meanwhile.
+AUDITING = "asking for some certificates again, in another process"
+ELSEWHERE = "trying cases with other instructions"
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,12 @@ class Run:
         if outcome.misfit is not None:
             raise TargetError(misfit(self.target, *outcome.misfit, MOST_ALIKE))
         after = _After(Stop(wanted=outcome.interrupted))
-        audited = after.done("the audit", lambda: self._audited(auditor, outcome), Audit())
+        audited = after.done(
+            "the audit", lambda: self._audited(auditor, outcome, progress), Audit()
+        )
         left = (*spared, *outcome.spared)
+        if left:
+            progress.at(ELSEWHERE)
         elsewhere = after.done(
             "the cases with other instructions",
             lambda: self._elsewhere(left, outcome, interrupted=after.interrupted),
@@ -209,11 +216,13 @@ class Run:
         wanted = audit.ROW in named or not (named or self.wanted.is_single or self.wanted.quick)
         return self.backend.unmarked() if wanted else None
 
-    def _audited(self, auditor: Backend | None, outcome: Judged) -> Audit:
+    def _audited(self, auditor: Backend | None, outcome: Judged, progress: Progress) -> Audit:
         if auditor is None and not self.backend.is_here:
             return Audit()  # it was not requested
         limit = self.wanted.audit_limit if outcome.is_cut else None
         deadline = None if limit is None else time.monotonic() + limit
+        progress.at(AUDITING)
+        progress.until(deadline)
         return audit.audit(outcome.results, self.target, auditor, self.settings, deadline)
 
     def _elsewhere(self, spared: Spared, outcome: Judged, *, interrupted: bool) -> Elsewhere:
@@ -271,7 +280,8 @@ class Run:
                 after.stop,
             )
             in_process = self.backend.is_here
-            return Diagnosis(failures, judged_in, bench, in_process).gathered()
+            told = progress.at
+            return Diagnosis(failures, judged_in, bench, in_process, told=told).gathered()
 
         name = "taking failures apart"
         found = after.done(name, lambda: taken_apart(patience), None)

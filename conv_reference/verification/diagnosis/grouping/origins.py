@@ -125,7 +125,7 @@ def _attributed(
         bench: where cases are run again.
     """
     asked = _sample(failures)
-    certified = _run_for(asked, bench.certificates_of, bench)
+    certified = _certified(asked, bench)
     origins = _first_behind(certified, explains, disturbs) | _at_settings(asked, bench)
     fickle = changeable(first, bench) if asked else []
     if left := _left(asked, origins):
@@ -157,6 +157,14 @@ def _attributed(
             hidden=failure in hidden,
             unasked=failure in unasked,
         )
+
+
+def _certified(failures: Sequence[Failure], bench: Bench) -> dict[Failure, list[Failure]]:
+    """How the certificates of each fail: the plain ones where its own ones do not explain it."""
+    own = _run_for(failures, bench.own_certificates_of, bench)
+    left = _left(failures, _first_behind(own, explains))
+    plain = _run_for(left, bench.plain_certificates_of, bench)
+    return {f: [*own.get(f, ()), *plain.get(f, ())] for f in failures if f in own or f in plain}
 
 
 def _left(failures: Iterable[Failure], settled: Collection[Failure]) -> list[Failure]:
@@ -280,7 +288,7 @@ def _at_settings(failures: Sequence[Failure], bench: Bench) -> _Origins:
         with bench.at(setting) as there:
             if there is None:
                 continue
-            certified = _run_for(those, there.certificates_of, there)
+            certified = _certified(those, there)
             origins = _first_behind(certified, explains, disturbs)
             modes = partial(_simpler_modes, bench=there)
             simpler = _run_for(_left(those, origins), modes, there)

@@ -24,6 +24,8 @@ def test_the_phase_follows_from_what_is_done() -> None:
     assert str(status).startswith("judging cases, 1 of 10")
     status(10, 10)
     assert str(status) == GATHERING
+    status.at("making failing cases small, fault 2 of 3")
+    assert str(status) == "making failing cases small, fault 2 of 3"
     status.begin("fresh cases")
     assert str(status) == f"fresh cases: {STARTING}"
 

@@ -301,8 +301,11 @@ class _Bench:
         (defect,) = (d for d in load(SHIPPED) if d.name == name)
         return defect if failure.judgement.quantity == "Y" else None
 
-    def certificates_of(self, failure: Failure) -> list[Case]:
+    def own_certificates_of(self, failure: Failure) -> list[Case]:
         return [failure.case]
+
+    def plain_certificates_of(self, failure: Failure) -> list[Case]:
+        return []
 
     def recast(self, case: Case, check: str) -> Case:
         return case

@@ -36,8 +36,11 @@ class _Bench:
     def known(self, failure: Failure) -> None:
         return None
 
-    def certificates_of(self, failure: Failure) -> list[Case]:
+    def own_certificates_of(self, failure: Failure) -> list[Case]:
         return [failure.case]
+
+    def plain_certificates_of(self, failure: Failure) -> list[Case]:
+        return []
 
     def recast(self, case: Case, check: str) -> Case:
         return case
@@ -140,7 +143,10 @@ class _RightByChance:
     def known(self, failure: Failure) -> None:
         return None
 
-    def certificates_of(self, failure: Failure) -> list[Case]:
+    def own_certificates_of(self, failure: Failure) -> list[Case]:
+        return []
+
+    def plain_certificates_of(self, failure: Failure) -> list[Case]:
         return []
 
     def recast(self, case: Case, check: str) -> Case:
