@@ -20,6 +20,9 @@ class TensorFlow(Framework):
         (tf.errors.InvalidArgumentError, "CPU implementations do not yet support dilation rates"),
         (tf.errors.InvalidArgumentError, "grouped convolutions are not supported on CPU"),
         (LookupError, "radient"),
+        # Its maps are made of lists, of which there is no forward mode, and lose dK's padding.
+        (TypeError, "<dtype: 'variant'> is not compatible"),
+        (tf.errors.InvalidArgumentError, "explicit_paddings attribute must contain 8 values"),
     )
 
     def conv(

@@ -54,3 +54,23 @@ def test_paddles_jvp_has_the_defects_of_its_second_order(
     row: str, quantity: str, sizes: str, verdict: str, name: str
 ) -> None:
     assert known("paddle:Paddle", "Paddle 3.3.1", row, quantity, sizes, verdict) == name
+
+
+@pytest.mark.parametrize(
+    ("row", "quantity", "sizes", "name"),
+    [
+        ("forward", "Y", NONE.replace("n2", "n0"), "tensorflow-empty-batch"),
+        ("forward", "Y", NONE, ""),
+        ("jacrev", "dK", NONE, ""),
+    ],
+)
+def test_what_tensorflow_raises_is_known_where_its_page_says_so(
+    row: str, quantity: str, sizes: str, name: str
+) -> None:
+    asked = "certificate" if row in {"forward", "grad_weight"} else row
+    target, here = "conv_reference.adapters.tensorflow:TensorFlow", "TensorFlow 2.21.0"
+    defects = [d for d in load(SHIPPED) if d.applies(target, {"framework": here})]
+    case = Case.parse(f"{asked} float32 {sizes} grad= nobias")
+    raised = Judgement(row, quantity, Verdict.RAISED, actual="raised ValueError")
+    found = first_match(defects, case, raised)
+    assert ("" if found is None else found.name) == name
