@@ -105,11 +105,14 @@ class Jax(Framework):
 class Nhwc(Jax):
     """The same with the channels last."""
 
+    version = f"{jax.__version__}, channels last"
     numbers = ("NHWC", "HWIO", "NHWC")
 
 
 class Eager(Jax):
     """The same without jit: each operation is a program, in JAX's own cache."""
+
+    version = f"{jax.__version__}, not compiled"
 
     def _kept(self) -> None:
         """None: there are no whole programs."""

@@ -78,4 +78,5 @@ class Keras(_Backend):  # type: ignore[misc]  # it is chosen when Keras is
 class ChannelsFirst(Keras):
     """The same with the channels first."""
 
+    version = f"{Keras.version}, channels first"
     data_format = "channels_first"

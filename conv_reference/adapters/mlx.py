@@ -60,6 +60,8 @@ class Mlx(Framework):
 class Compiled(Mlx):
     """The same through MLX's compiler."""
 
+    version = f"{Mlx.version}, compiled"
+
     def jit(self, f: Any) -> Any:
         """See ``mlx.core.compile``."""
         return mx.compile(f)

@@ -62,4 +62,5 @@ class Paddle(Framework):
 class Nhwc(Paddle):
     """The same with the channels last."""
 
+    version = f"{Paddle.version}, channels last"
     data_format = "NHWC"

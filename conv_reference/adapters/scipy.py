@@ -38,4 +38,5 @@ class Scipy(Framework):
 class ScipyFft(Scipy):
     """By FFT, which rounds."""
 
+    version = f"{scipy.__version__} by FFT"
     method = "fft"

@@ -19,6 +19,8 @@ class TensorFlow(Framework):
         (tf.errors.UnimplementedError, ""),
         (tf.errors.InvalidArgumentError, "CPU implementations do not yet support dilation rates"),
         (tf.errors.InvalidArgumentError, "grouped convolutions are not supported on CPU"),
+        # So says dK of groups alone, where the padding is explicit.
+        (tf.errors.InvalidArgumentError, "filter_size does not have enough elements"),
         (LookupError, "radient"),
         # Its maps are made of lists, of which there is no forward mode, and lose dK's padding.
         (TypeError, "<dtype: 'variant'> is not compatible"),
@@ -76,6 +78,8 @@ class TensorFlow(Framework):
 class TensorFlowPadded(TensorFlow):
     """The same, the input padded beforehand: with explicit padding fewer gradients are offered."""
 
+    version = f"{tf.__version__}, padded beforehand"
+
     def conv(
         self, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
     ) -> Any:
@@ -88,6 +92,7 @@ class TensorFlowPadded(TensorFlow):
 class TensorFlowXla(TensorFlow):
     """Compiled by XLA."""
 
+    version = f"{tf.__version__} by XLA"
     compiles_per = "shape"
 
     def jit(self, f: Any) -> Any:
