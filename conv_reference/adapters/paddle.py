@@ -19,6 +19,8 @@ class Paddle(Framework):
 
     name, version = "Paddle", paddle.__version__
     dtypes = ("float64", "float32")
+    # The second order of depthwise convolutions, docs/found/0040.
+    refusals = ((RuntimeError, "_double_grad` is not registered"),)
     data_format = "NCHW"
 
     def conv(
