@@ -122,6 +122,9 @@ class Traits:
     # Whether it is about threads, and so is put on all of torch's; of small cases of others, most
     # are put on one.
     parallel: bool = False
+    # Whether its questions are about numbers, which a path without gradients may have others for:
+    # a third of its cases asks for none.
+    of_values: bool = False
     # Whether it calls through a transform of torch's (vmap, jvp, torch.func) or a compiler. Nobody
     # promised that: a target that raises there is not judged there, and not wrong.
     transform: bool = False

@@ -45,6 +45,18 @@ _ROWS = (
         ),
     ),
     Row(
+        "large_products",
+        "More of two sizes together than 16 bits count: samples, channels and pixels.",
+        "Each block of a grid has a plane or a pixel of a batch: no one size is large.",
+        "planes past 65,535 of a depthwise layer are zero (a class of faults)",
+        about="n * c > 65536 or n * oh * ow > 65536 or o * oh * ow > 65536",
+        own=(
+            "n257 c256 h1 w1 o256 k1 g256",
+            "n257 c1 h16 w17 o1 k1x2",
+            "n1 c2 h16 w17 o257 k1x2",
+        ),
+    ),
+    Row(
         "algorithm_switch",
         "Enough samples and channels that libraries take another algorithm or another block.",
         "Winograd, FFT and blocked kernels start at sizes that no unit test has.",

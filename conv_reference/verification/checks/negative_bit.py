@@ -25,12 +25,12 @@ from conv_reference.verification.trial.trial import Trial, each_asked, under
         "the address of a lazily negated tensor read as it lies (a class of FAULTS: LAYOUT)",
         follows=("certificate",),
     ),
-    traits=Traits(sample=Sample.SMALL, transform=True),
+    traits=Traits(sample=Sample.SMALL, of_values=True, times=2, transform=True),
 )
 def negative_bit(trial: Trial) -> Iterator[Judgement]:
-    """X, K, b and G negated in memory, each alone; in a brief run another one for each case."""
+    """X, K, b and G negated in memory, each alone; G where a gradient is asked for."""
     with each_asked() as one:
-        for letter in trial.some(_letters(trial.call())):
+        for letter in _letters(trial.call()):
             said = f"where {letter} has the negative bit, as z.conj().imag"
             with one():
                 with under(said):
@@ -41,7 +41,7 @@ def negative_bit(trial: Trial) -> Iterator[Judgement]:
 def _letters(call: Call) -> list[str]:
     """Of what a call is handed: a layer has its own K and b."""
     own = ["K", *(["b"] if call.b is not None else [])] if call.layer is None else []
-    return ["X", *own, "G"]
+    return ["X", *own, *(["G"] if call.leaves else [])]
 
 
 def _negated(call: Call, letter: str) -> Call:

@@ -65,6 +65,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial
     ),
     traits=Traits(
         sample=Sample.SMALL,
+        of_values=True,
         of_zeros=True,  # elsewhere an element may have several products with one of an operand
     ),
 )
@@ -251,7 +252,7 @@ def _lost(row: str, quantity: str, actual: Tensor, reach: Reach, said: str) -> J
         "Flushing is a setting of the process, a transform rounds; nothing else is accepted.",
         "(none known; either answer is accepted)",
     ),
-    traits=Traits(sample=Sample.FEW, fits=has_samples),
+    traits=Traits(sample=Sample.FEW, fits=has_samples, of_values=True),
 )
 def extremes(trial: Trial) -> Iterator[Judgement]:
     """Infinity times zero, negative zeros and subnormals."""

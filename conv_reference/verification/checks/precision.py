@@ -19,9 +19,10 @@ from conv_reference import functional
 from conv_reference.operands import Operands
 from conv_reference.quantities import LETTERS, QUANTITIES
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
-from conv_reference.verification.model.case import Values, dtype_name
+from conv_reference.verification.model.case import ALL_LEAVES, Values, dtype_name
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.agreement import explained
 from conv_reference.verification.trial.impulses import FEW, unearned
 from conv_reference.verification.trial.judge import Expected, can_transform, full_bits, whole
 from conv_reference.verification.trial.layouts import collapse
@@ -32,6 +33,7 @@ from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
     own_shapes,
+    under,
 )
 
 _ROWS: Mapping[str, str] = {name: f"precision_{q.row}" for name, q in QUANTITIES.items()}
@@ -67,13 +69,13 @@ _WHY = "Integers say that a result is right; over reals, how many of its bits ar
         "db summed in half precision",
         quantity="db",
     ),
-    traits=Traits(sample=Sample.MODES, real=True),
+    traits=Traits(sample=Sample.MODES, real=True, of_values=True),
 )
 def precision(trial: Trial) -> Iterator[Judgement]:
     """Effective bits of Y, dX, dK and db over reals of varied scale and sign."""
     trial = replace(trial, case=replace(trial.case, values=Values.REAL))
-    yield from _with_bits_kept(trial, trial.operands, _ROWS, real=True)
-    yield from _products(trial)
+    yield from with_bits_kept(trial, trial.operands, _ROWS, real=True)
+    yield from _products(trial, _ROWS)
 
 
 # A significand below the first seven bits, which are drawn. Cut to 7 bits (bfloat16), 10 (TF32,
@@ -96,6 +98,7 @@ _LEADING = 7
     traits=Traits(
         sample=Sample.MODES,
         real=True,
+        of_values=True,
         dtypes=frozenset(_RESIDUES),  # of the others no shorter significand is in use
     ),
 )
@@ -105,7 +108,38 @@ def precision_coherent(trial: Trial) -> Iterator[Judgement]:
     rows = dict.fromkeys(_ROWS, "precision_coherent")
     # The bound must not grow with the number of terms, or ten bits would pass for long sums;
     # of random significands, a direct sum's own errors do not add up, either.
-    yield from _with_bits_kept(trial, _coherent(trial), rows, real=False)
+    yield from with_bits_kept(trial, _coherent(trial), rows, real=False)
+
+
+@check(
+    Row(
+        "precision_long_sums",
+        "Y, dX, dK and db of some hundred terms keep their bits, with gradients and without.",
+        "Paths of fewer bits are for long sums, which pay for what it takes to get there.",
+        "products of halves in bfloat16, for inference (a class of faults)",
+        own=(
+            "n2 c300 h3 w4 o2 k1",  # in Y
+            "n1 c4 h11 w12 o2 k9x8",  # in Y, of taps
+            "n1 c2 h3 w4 o300 k1",  # in dX
+            "n3 c2 h11 w12 o2 k2",  # in dK and db
+        ),
+    ),
+    traits=Traits(sample=Sample.OWN, real=True),
+)
+def precision_long_sums(trial: Trial) -> Iterator[Judgement]:
+    """Operands as of ``precision_coherent``, and single products among many zeros."""
+    rows = dict.fromkeys(_ROWS, "precision_long_sums")
+    leaves = ("",) if trial.target.forward_only else (ALL_LEAVES, "")
+    for asked in leaves:
+        case = replace(trial.case, values=Values.REAL, requires_grad=asked)
+        changed, said = replace(trial, case=case), "" if asked else "without gradients"
+        with under(said):
+            if case.dtype in _RESIDUES:
+                found = [*with_bits_kept(changed, _coherent(changed), rows, real=False)]
+            else:
+                found = []
+            found += _products(changed, rows)
+        yield from (explained(each, said) if said else each for each in found)
 
 
 def _coherent(trial: Trial) -> Operands:
@@ -128,9 +162,17 @@ def _coherent(trial: Trial) -> Operands:
     )
 
 
-def _with_bits_kept(
+def with_bits_kept(
     trial: Trial, operands: Operands, rows: Mapping[str, str], *, real: bool
 ) -> Iterator[Judgement]:
+    """What is asked for, held against the bounds of a direct algorithm, or of a transform.
+
+    Args:
+        trial: the question.
+        operands: real ones.
+        rows: of the report, by quantity.
+        real: whether a direct algorithm's bound grows with the number of terms.
+    """
     observed = observe(trial.call(operands))
     for name, expected in _expected(trial, operands).items():
         actual = observed.get(name)
@@ -160,13 +202,13 @@ def _earned(
     return judgement if mixes(trial, judgement.quantity) else unearned(strict)
 
 
-def _products(trial: Trial) -> Iterator[Judgement]:
+def _products(trial: Trial, rows: Mapping[str, str]) -> Iterator[Judgement]:
     """Whether single products are rounded to nearest; of mixed ones nothing is known."""
     if trial.case.dtype not in MEASURABLE or trial.allowed_bits is not None:
         return
     for flaw in flaws(trial):
         if not mixes(trial, flaw.quantity):
-            row = _ROWS[flaw.quantity]
+            row = rows[flaw.quantity]
             yield whole(row, flaw.quantity, "products rounded to nearest", "others", flaw.said)
 
 

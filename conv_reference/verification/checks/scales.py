@@ -53,7 +53,7 @@ _Exponents = Mapping[str, int]  # by the operand's role
         "half precision scaled by one number for a whole batch (a class of faults)",
         follows=("certificate",),
     ),
-    traits=Traits(sample=Sample.SMALL),
+    traits=Traits(sample=Sample.SMALL, of_values=True),
 )
 def scales(trial: Trial) -> Iterator[Judgement]:
     """Integers times powers of two, which are exact: the same digits at each scale."""

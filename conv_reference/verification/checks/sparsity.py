@@ -26,6 +26,12 @@ _SLICES = (
 )
 
 
+def _asked(trial: Trial) -> list[tuple[str, int, str]]:
+    """All of them; G is in no answer where no gradient is asked for."""
+    gradients = bool(trial.case.requires_grad) and not trial.target.forward_only
+    return [each for each in _SLICES if gradients or each[0] != "grad_output"]
+
+
 @check(
     Row(
         "structured_zeros",
@@ -33,13 +39,13 @@ _SLICES = (
         "A pruned channel has a gradient all the same; who skips it never lets it grow again.",
         "the gradient of a pruned kernel stays zero (a class of faults)",
     ),
-    traits=Traits(sample=Sample.SMALL),
+    traits=Traits(sample=Sample.SMALL, of_values=True, times=2),
 )
 def structured_zeros(trial: Trial) -> Iterator[Judgement]:
     """One slice of one operand, all zero; in a brief run another one for each case."""
     plain = replace(trial, case=trial.case.contiguous())
     with each_asked() as one:
-        for role, dim, what in trial.some(_SLICES):
+        for role, dim, what in trial.some(_asked(trial)):
             tensor = getattr(plain.operands, role).clone()
             if tensor.numel() == 0:
                 continue

@@ -59,6 +59,28 @@ def small_geometry(random: Random) -> Geometry:
             return geometry
 
 
+def alike_geometry(random: Random) -> Geometry:
+    """One of which many sizes are one number: the batch, channels, kernel and outputs.
+
+    >>> str(alike_geometry(Random(0)))
+    'n3 c3 h5 w5 o3 k3x3 s1 p0 d1 g1'
+
+    Args:
+        random: a stream.
+    """
+    size, stride, dilation = (random.choice(levels) for levels in ((2, 3), (1, 1, 2), (1, 1, 2)))
+    extent = stride * (size - 1) + dilation * (size - 1) + 1
+    return Geometry(
+        batch=size,
+        in_channels=size,
+        out_channels=size,
+        input_size=(extent, extent),
+        kernel_size=(size, size),
+        stride=(stride, stride),
+        dilation=(dilation, dilation),
+    )
+
+
 def _compositions(steps: int, sizes: Sequence[int]) -> Iterator[list[int]]:
     """All places below the sizes that add up to the steps; the last ones change first."""
     if not sizes:

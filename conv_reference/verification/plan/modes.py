@@ -15,7 +15,7 @@ from conv_reference.verification.checks import Check, Sample, certifying
 from conv_reference.verification.model.case import ALL_LEAVES, DTYPES, Case, Values, dtype_name
 from conv_reference.verification.plan.bulk import shares
 from conv_reference.verification.plan.far import elements, far_geometry
-from conv_reference.verification.plan.geometries import small_geometry
+from conv_reference.verification.plan.geometries import alike_geometry, small_geometry
 from conv_reference.verification.plan.networks import miniature
 from conv_reference.verification.plan.possible import as_possible
 from conv_reference.verification.plan.request import Request
@@ -23,7 +23,9 @@ from conv_reference.verification.target.target import Target
 
 _MOST_DRAWS = 500  # of sizes that fit a check, for all of its cases in one dtype
 _MOST_TRIES = 2 * _MOST_DRAWS  # of which some have no room for exact integers, perhaps all
-_EVERY = 3  # of how many cases one has larger sizes than the covering array's, one a layer's
+# Of how many cases one has larger sizes than the covering array's, and one a layer's; of those
+# about values, one of each kind in turn asks for no gradients.
+_EVERY = 3
 _LARGER_DRAWS, _MOST_ELEMENTS, _PRODUCTS = 20, 3_000, 70  # products for each element
 _TURN = 5  # larger cases of one mode in float64 or float32: each size has its turn in a run
 _COUNTS = {Sample.MODES: 12, Sample.FEW: 3, Sample.SMALL: 10, Sample.OWN: 1}
@@ -77,7 +79,10 @@ def _in_each_dtype(
         random = Random(f"{request.seed} {check.name} {dtype_name(dtype)}")
         # Each size is far out in turn, so that no mode goes without a batch, or many channels.
         turn = begun + _TURN * [*DTYPES].index(dtype_name(dtype))
-        yield from sampled(target, check, dtype, covering, random, number, turn)
+        drawn = sampled(target, check, dtype, covering, random, number, turn)
+        for place, case in enumerate(drawn, begun):
+            without = check.of_values and place % _EVERY == place // _EVERY % _EVERY
+            yield replace(case, requires_grad="") if without else case
 
 
 def sampled(
@@ -147,13 +152,18 @@ def _drawn_cases(
 ) -> Iterator[Case]:
     """Small geometries that fit the check; fewer where a domain has hardly any that are exact.
 
-    Where some dozen are drawn, one in three is larger, if it fits, and one is a layer's, small.
+    One in three is a layer's, small. Of some dozen another third is larger, if it fits; of a few
+    it is of sizes that are alike, by which operands and options are taken for one another.
     """
     found = tries = 0
     while found < count and tries < _MOST_TRIES:
         tries += 1
         bias = random.random() < 0.7
-        draw = miniature if found % _EVERY == 2 else small_geometry
+        draw = small_geometry
+        if found % _EVERY == 2:
+            draw = miniature
+        elif found % _EVERY == 1 and check.sample == Sample.FEW and tries % 2:
+            draw = alike_geometry
         drawn = Case(check=check.name, geometry=draw(random), bias=bias)
         if check.sample == Sample.SMALL and found % _EVERY == 1:
             larger = _larger(target, check, dtype, drawn, random, turn + found // _EVERY)
@@ -185,9 +195,18 @@ def _of_no_sample(
 
 
 def _adapted(target: Target, check: Check, dtype: torch.dtype, case: Case) -> Case:
-    values = Values.REAL if check.real else case.values
-    changed = replace(case, check=check.name, dtype=dtype, values=values, requires_grad=ALL_LEAVES)
+    changed = replace(
+        case,
+        check=check.name,
+        dtype=dtype,
+        values=_values(check, case),
+        requires_grad=ALL_LEAVES,
+    )
     return as_possible(target, changed)
+
+
+def _values(check: Check, case: Case) -> Values:
+    return Values.REAL if check.real else case.values
 
 
 def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Case]:
@@ -195,4 +214,5 @@ def _own_cases(target: Target, check: Check, dtype: torch.dtype) -> Iterator[Cas
     some = Geometry(input_size=(4, 5), kernel_size=(2, 3))  # where it chooses them as it runs
     own = chain.from_iterable(row.asked_of(target) for row in check.rows)
     for geometry in own if check.has_own else [some]:
-        yield as_possible(target, Case(check=check.name, geometry=geometry, dtype=dtype))
+        case = Case(check=check.name, geometry=geometry, dtype=dtype)
+        yield as_possible(target, replace(case, values=_values(check, case)))

@@ -143,3 +143,16 @@ def narrow(axis: int, limit: int) -> Any:
 )
 def test_a_narrow_index_is_found(axis: int, limit: int, row: str) -> None:
     assert (row, "Y") in failures_on_its_own(narrow(axis, limit), "large")
+
+
+def test_planes_that_a_grid_has_no_block_for_are_found() -> None:
+    """As many blocks as 16 bits count, each for one plane of one sample."""
+
+    def planes(input: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+        Y = conv2d(input, weight, groups=groups)
+        if groups > 1:
+            Y = Y * (torch.arange(Y.shape[0] * Y.shape[1]) < 65_535).view(*Y.shape[:2], 1, 1)
+        return Y
+
+    found = failures_on_its_own(planes, "large")
+    assert {row for row, _ in found} == {"large_products"}

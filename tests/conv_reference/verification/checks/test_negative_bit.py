@@ -65,3 +65,12 @@ def refusing(input: Tensor, weight: Tensor) -> Tensor:
 def test_who_raises_is_not_silently_wrong() -> None:
     verdicts = {judgement.verdict for judgement in judged(refusing, CASE)}
     assert verdicts == {Verdict.EXACT, Verdict.UNSUPPORTED}
+
+
+def test_of_no_gradients_it_asks_as_well() -> None:
+    def inference(input: Tensor, weight: Tensor) -> Tensor:
+        as_asked = input.requires_grad or weight.requires_grad
+        return conv2d(input if as_asked else as_it_lies(input), weight)
+
+    assert failures(inference, CASE) == {}
+    assert failures(inference, f"{CASE} grad=").keys() == {("negative_bit", "Y")}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from judging import failures_on_its_own, judged_on_its_own
 from modes import ask, by_fft, by_winograd, dtypes_of, seven_bits, ten_bits, verdicts, wrong
 from torch import Tensor
 
@@ -113,4 +114,32 @@ def test_the_transforms_of_torch_itself_round(check: str) -> None:
 
     for kernel in ("k3", "k5"):
         judgements = ask(nnpack, check, "float32", f"n16 c8 h14 w20 o4 {kernel}")
+        assert verdicts(judgements) <= AS_GOOD_AS_DIRECT
+
+
+def halves(input: Tensor, weight: Tensor) -> Tensor:
+    """Products of two halves in bfloat16 each, for long sums and without gradients."""
+    asked = input.requires_grad or weight.requires_grad
+    if asked or weight[0].numel() < 256 or input.dtype != torch.float32:
+        return torch.nn.functional.conv2d(input, weight)
+    high = [tensor.bfloat16().float() for tensor in (input, weight)]
+    low = [
+        (tensor - part).bfloat16().float()
+        for tensor, part in zip((input, weight), high, strict=True)
+    ]
+    terms = ((high[0], high[1]), (high[0], low[1]), (low[0], high[1]))
+    return sum((torch.nn.functional.conv2d(*term) for term in terms), torch.tensor(0.0))
+
+
+def test_fewer_bits_for_long_sums_are_wrong_where_no_gradient_is_asked_for() -> None:
+    found = failures_on_its_own(halves, "precision_long_sums")
+    assert found.keys() == {("precision_long_sums", "Y")}
+    assert found["precision_long_sums", "Y"].startswith("without gradients: ")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda i: i.__name__)
+def test_long_sums_of_a_direct_algorithm_keep_their_bits(implementation: Any, dtype: str) -> None:
+    if dtype in dtypes_of(implementation):
+        judgements = judged_on_its_own(implementation, "precision_long_sums", dtype)
         assert verdicts(judgements) <= AS_GOOD_AS_DIRECT

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from judging import exact_everywhere, failures
+from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference import functional
@@ -39,3 +40,16 @@ def test_of_a_single_slice_the_whole_operand_is_zero() -> None:
     found = failures(FAULTS["pruned_channel"].function, "structured_zeros float32 h5 w6 k3x2")
     said = found["structured_zeros", "dK"]
     assert said.startswith("K, of one input channel, is all zero")
+
+
+def test_samples_that_are_skipped_for_inference_are_found() -> None:
+    def skipping(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y = conv2d(input, weight, bias)
+        if not Y.requires_grad:
+            Y[~input.flatten(1).any(1)] = 0
+        return Y
+
+    case = "structured_zeros float32 n3 c2 h5 w6 o3 k3x2"
+    assert failures(skipping, case) == {}
+    found = failures(skipping, f"{case} grad=")
+    assert found["structured_zeros", "Y"].startswith("the last sample of X is all zero: ")

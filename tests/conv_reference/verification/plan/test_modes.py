@@ -138,5 +138,27 @@ def test_each_mode_is_asked_of_what_most_fast_paths_are_for() -> None:
     assert layers["certificate"] > 200
 
 
+def test_checks_of_values_ask_without_gradients_of_each_kind_of_sizes() -> None:
+    cases = by_check(Request(ALL, seed=3))
+    of_values = {check.name for check in selected_checks(TARGET, ()) if check.of_values}
+    assert {"structured_zeros", "precision", "nonfinite"} <= of_values
+    for name in of_values:
+        asked = [case for dtype in ALL for case in cases.get((name, dtype), ())]
+        without = [case for case in asked if not case.requires_grad]
+        assert len(asked) / 5 < len(without) <= len(asked) * 2 / 3
+    every = [case for those in cases.values() for case in those if not case.requires_grad]
+    assert {case.check for case in every} - of_values == set()
+    assert any(is_commonest(case.geometry) for case in every)
+    assert any(max(case.geometry.group_channels) > 16 for case in every)
+
+
+def test_where_few_cases_are_drawn_some_have_sizes_that_are_alike() -> None:
+    """As many channels as taps: a kernel whose dimensions are exchanged has the shape of one."""
+    few = {check.name for check in selected_checks(TARGET, ()) if check.sample == Sample.FEW}
+    for (name, _), cases in by_check(REQUEST).items():
+        shapes = (case.geometry.weight_shape for case in cases)
+        assert name not in few or len(cases) < 3 or any(len({*shape}) == 1 for shape in shapes)
+
+
 def is_commonest(g: Geometry) -> bool:
     return g.kernel_size == (3, 3) and g.stride == g.dilation == (1, 1) and g.groups == 1
