@@ -42,10 +42,12 @@ def output_of_one(input: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """
     kh, kw = geometry.kernel_size
     c, h, w = input.shape
-    if kh * kw * h * w > _MOST_PLANES:
-        return _tap_by_tap(input, weight, geometry)
-    if weight.numel() * math.prod(geometry.output_size) <= FEW:
+    padded_planes = kh * kw * math.prod(geometry.padded_size)
+    products = weight.numel() * math.prod(geometry.output_size)
+    if padded_planes > _MOST_PLANES >= products or products <= FEW:
         return functional.output(input[None], weight[None], of_one(geometry, 1, inputs=c))[0, 0]
+    if padded_planes > _MOST_PLANES:
+        return _tap_by_tap(input, weight, geometry)
     planes = weight.reshape(c, kh * kw).T @ input.reshape(c, h * w)
     padded = functional.bordered(planes.reshape(kh, kw, h, w), geometry)
     total = input.new_zeros(geometry.output_size)

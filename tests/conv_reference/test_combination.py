@@ -185,6 +185,18 @@ def test_a_kernel_as_wide_as_a_long_image_takes_no_more_memory_than_there_is() -
     assert equation.holds
 
 
+def test_padding_as_wide_as_a_large_kernel_takes_no_more_memory_than_there_is() -> None:
+    """A plane for each of the taps were 2 TB; the output has 20 numbers."""
+    pairs = ((512, 512), (512, 512))
+    geometry = Geometry(
+        input_size=(2, 3), kernel_size=(512, 512), padding=pairs, dilation=(2, 2), batch=2
+    )
+    X, K = torch.ones(geometry.input_shape), torch.ones(geometry.weight_shape)
+    Y = functional.output(X, K, geometry)
+    equation = Combination(geometry, draw_weights(geometry, seed=0)).output(X, K, None, Y)
+    assert equation.holds
+
+
 def test_of_a_kernel_as_large_as_its_image_not_every_tap_reads_all_of_it() -> None:
     """There are 90,000 taps, of which each meets four numbers of G."""
     geometry = Geometry(input_size=(301, 301), kernel_size=(300, 300))
