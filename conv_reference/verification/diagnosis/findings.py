@@ -231,7 +231,7 @@ class Diagnosis:
         script = ""
         if explained:
             script = as_plain_torch(shown, self.bench) or as_plain_refusal(shown, self.bench)
-        is_whole = explained or cause or kind.known
+        is_whole = explained or cause or kind.known or kind.verdict == Verdict.PERMISSIVE
         hint = "" if is_whole or not self.bench.target.importable else _LEFT
         return replace(
             finding,

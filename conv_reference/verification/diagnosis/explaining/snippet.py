@@ -48,7 +48,9 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
         settings: of the run; on another device than the CPU they go through ``verify``.
     """
     row = all_rows()[judgement.check]
+    is_whole = target.has_channels and not target.is_line  # so that elements have these numbers
     in_one_call = row.is_first or row.reported == Reported.GRAPH
+    in_one_call |= row.reported == Reported.APART and is_whole
     sizes = (prod(target.operator.shape(role, case.geometry)) for role in ROLES)
     writable = case.values in {Values.ONES, Values.COUNTING} or max(sizes) <= MOST_ELEMENTS
     if target.importable and in_one_call and writable and settings.device == "cpu":
@@ -343,6 +345,9 @@ def _shown(judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]) -> I
     if row_of(judgement).reported == Reported.GRAPH:
         yield from _graph_shown(shown, tensors, is_output=not leaf)
         return
+    if row_of(judgement).reported == Reported.APART:
+        yield from _argument_shown(judgement, tensors, leaves)
+        return
     if leaf:
         yield f"Y.backward({tensors.text('G')})"
         shown += ".grad"
@@ -362,6 +367,18 @@ def _graph_shown(shown: str, tensors: _Tensors, *, is_output: bool) -> Iterator[
     yield "if Y.requires_grad:"
     yield f"    Y.backward({tensors.text('G')})"
     yield f"print({shown}.grad)  # should be a gradient, is None"
+
+
+def _argument_shown(
+    judgement: Judgement, tensors: _Tensors, leaves: dict[str, str]
+) -> Iterator[str]:
+    """What an argument holds once both passes are made."""
+    shown = {**leaves, "G": "G"}[judgement.quantity]
+    yield f"G = {tensors.text('G')}"
+    yield "if Y.requires_grad:"
+    yield "    Y.backward(G)"
+    element = str(list(judgement.index)) if judgement.index else ".shape"
+    yield f"print({shown}{element})  # {_outcome(judgement)}"
 
 
 def _outcome(judgement: Judgement) -> str:

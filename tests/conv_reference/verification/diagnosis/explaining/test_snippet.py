@@ -77,17 +77,6 @@ class Short(Plane):
     def forward(self, X):
         return super().forward(X)[:, :-1]
 
-class Deaf(Layer):
-    def forward(self, X):
-        with torch.no_grad():
-            return super().forward(X)
-
-def uninvited(input, weight):
-    return conv2d(input, weight).detach().requires_grad_()
-
-def half(input, weight):
-    return conv2d(input, weight.detach())
-
 layer = Layer(2, 1, (1, 2))
 
 class Minus(torch.nn.Sequential):
@@ -321,29 +310,6 @@ def test_numbers_are_written_in_all_their_digits(dtype: str) -> None:
     operands = case_operands(asked, SETTINGS.seed, target.operator)
     assert torch.equal(made["X"], operands.input)
     assert torch.equal(made["K"], operands.weight)
-
-
-GRAPHS = [
-    ("Deaf", "grad=XKb", "Y", "False\n"),
-    ("uninvited", "nobias grad=", "Y", "True\n"),
-    ("half", "nobias grad=XK", "dK", "None\n"),
-    ("half", "nobias grad=K", "dK", "None\n"),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "words", "quantity", "output"), GRAPHS)
-def test_a_graph_that_lacks_or_is_uninvited_is_shown_with_torch_alone(
-    name: str, words: str, quantity: str, output: str, tmp_path: Path
-) -> None:
-    (tmp_path / "mine.py").write_text(MINE)
-    loaded = load_target(f"{tmp_path}/mine.py:{name}")
-    case = Case.parse(f"certificate float32 c2 h3 w3 o2 k1x2 {words}")
-    judged = judge_case(loaded, case, SETTINGS)
-    (wrong,) = [j for j in judged if (j.check, j.quantity) == ("requires_grad", quantity)]
-    text = snippet(loaded, case, wrong, SETTINGS)
-    assert "conv_reference" not in text
-    assert run(text, tmp_path) == output
 
 
 def run(text: str, folder: Path) -> str:
