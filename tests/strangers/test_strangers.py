@@ -89,7 +89,11 @@ STRANGERS = {
     "courses.py:InPlace": (WRONG, "'conv' for name"),
     "courses.py:LabelsBeside": (EXACT, "None for y of its backward pass"),
     "courses.py:LabelsNeeded": (EXACT, "no call of its backward pass, which must be given y"),
-    "courses.py:OwnOptimizer": (EXACT, "no call of its backward pass, which keeps no gradient"),
+    "courses.py:OwnOptimizer": (
+        EXACT,
+        "the gradient of X alone, for an optimizer of its own steps",
+    ),
+    "courses.py:DXTwice": (WRONG, "the gradient of X alone, for an optimizer of its own steps"),
     "courses.py:SameByWord": (WRONG, "SAME or VALID for padding"),
     "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
     "one_line.py:KernelOnItsSide": (WRONG, "integers for stride"),
@@ -175,12 +179,34 @@ def test_a_layer_that_is_only_called_is_forward_only() -> None:
 
 @pytest.mark.parametrize(
     ("name", "is_forward_only"),
-    [("LabelsBeside", False), ("LabelsNeeded", True), ("OwnOptimizer", True)],
+    [("LabelsBeside", False), ("LabelsNeeded", True), ("OwnOptimizer", False)],
 )
 def test_a_backward_pass_that_cannot_be_called_makes_no_finding(
     name: str, is_forward_only: bool
 ) -> None:
     assert load_target(f"{HERE}/courses.py:{name}").forward_only is is_forward_only
+
+
+@pytest.mark.parametrize(("name", "is_right"), [("OwnOptimizer", True), ("DXTwice", False)])
+def test_of_who_hands_one_gradient_that_is_judged_and_no_other(name: str, is_right: bool) -> None:
+    target = load_target(f"{HERE}/courses.py:{name}")
+    checks = ["certificate", "upstream_linear", "adjointness", "precision_grad_weight"]
+    report = verify(target, checks=checks, dtypes="float64", cases=40, seed=0, known=None)
+
+    assert bool(report) == is_right
+    assert not report.unjudged
+    assert "; of the gradients dX only: its backward pass hands no dK, db" in str(report)
+    rows = {check.name: check for check in report.checks}
+    for quantity, row in (
+        ("dK", "grad_weight"),
+        ("db", "grad_bias"),
+        ("dK", "precision_grad_weight"),
+    ):
+        assert rows[row].verdict == Verdict.UNSUPPORTED
+        assert rows[row].reason == f"its backward pass hands no {quantity}"
+    assert rows["grad_input"].verdict == (EXACT if is_right else WRONG)
+    assert rows["upstream_linear"].verdict == EXACT  # twice the gradient is linear, too
+    assert {finding.quantity for finding in report.findings} == (set() if is_right else {"dX"})
 
 
 def test_a_gradient_that_is_a_step_is_not_asked_where_its_kernel_hides_it() -> None:

@@ -220,9 +220,9 @@ def _law(
         *parts: what should add up to it.
     """
     for name, expected in trial.expect(given, only=GRADIENTS).items():
-        addends = [part[name] for part in parts]
-        if any(tensor is None for tensor in (found[name], *addends)):
+        if any(each.get(name) is None for each in (found, *parts)):
             continue
+        addends = [part[name] for part in parts]
         total = sum(addends[1:], start=addends[0]).detach()
         wanted = replace(
             expected,

@@ -27,6 +27,7 @@ LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does 
 LEAST_ANSWERED = 0.05  # of the judged cases, below which a run does not pass: others were refused
 # Why no gradient is requested of a target that has none.
 FORWARD_ONLY = "it is forward only, so there is no gradient"
+NOT_HANDED = {name: f"its backward pass hands no {name}" for name in ("dX", "dK", "db")}
 # The reason of a row that is unsupported where it only raises as a finding says.
 AS_FOUND = "raises what a finding reports already"
 FAILURES = frozenset({Verdict.RAISED, Verdict.WRONG, Verdict.CRASHED})

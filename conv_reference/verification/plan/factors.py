@@ -84,7 +84,8 @@ _OF_OPTION = {
 def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
     """The factors with those of their levels that this target can be asked for."""
     factors = {**_FACTORS, "dtype": tuple(dtype_name(dtype) for dtype in dtypes)}
-    factors |= {"requires_grad": ("",)} if target.forward_only else {}
+    asked = (s for s in factors["requires_grad"] if s == "none" or target.handed(s) == s)
+    factors |= {"requires_grad": ("",) if target.forward_only else tuple(asked)}
     single = [
         f for option, names in _OF_OPTION.items() if option not in target.options for f in names
     ]

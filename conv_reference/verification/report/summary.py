@@ -16,6 +16,7 @@ from conv_reference.verification.model.result import (
     FOUND,
     LEAST_ANSWERED,
     LEAST_SHARE,
+    NOT_HANDED,
     CheckResult,
     Finding,
     Report,
@@ -171,6 +172,10 @@ def _without_gradients(report: Report) -> str:
     missing = [_GRADIENT_OF[name] for name, seen in by_row.items() if seen == {Verdict.UNSUPPORTED}]
     if missing and any(check.reason == FORWARD_ONLY for check in report.checks):
         return f"; gradients were not asked: {FORWARD_ONLY}"
+    lost = [name for name, why in NOT_HANDED.items() if any(c.reason == why for c in report.checks)]
+    if lost:
+        handed = ", ".join(name for name in NOT_HANDED if name not in lost)
+        return f"; of the gradients {handed} only: its backward pass hands no {', '.join(lost)}"
     if not report.is_right or not missing:
         return ""
     return f"; not judged, for it refuses them: {', '.join(missing)}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conv_reference.quantities import GRADIENTS
+from conv_reference.quantities import GRADIENTS, QUANTITIES
 from conv_reference.verification.checks import Check, Row, lacking, unseen
-from conv_reference.verification.model.result import FORWARD_ONLY, CheckResult, Verdict
+from conv_reference.verification.model.result import FORWARD_ONLY, NOT_HANDED, CheckResult, Verdict
 from conv_reference.verification.target.target import Target
 
 
@@ -25,5 +25,7 @@ def _unsupported(target: Target, check: Check, row: Row) -> str | None:
     """Why a row cannot be checked: its check cannot, or it is a gradient's, and there is none."""
     reason = check.unsupported(target) or unseen(target, row)
     if reason is None and row.quantity in GRADIENTS:
+        if QUANTITIES[row.quantity].leaf not in target.gradients:
+            return NOT_HANDED[row.quantity]
         return FORWARD_ONLY if target.forward_only else lacking(target, ("vjp",))
     return reason

@@ -104,6 +104,7 @@ class Target:
     same_padding: bool = False  # whether its padding is a word: none, or that of SAME
     pads: str = ""  # one of OWN_PADDINGS, where it pads so whatever is requested
     forward_only: bool = False  # whether no gradient is requested of it
+    gradients: str = "XKb"  # the operands whose gradients it hands; of no others one is requested
     one_at_a_time: bool = False  # whether two threads may not call it: its kernel is put into it
     over_arrays: bool = False  # whether torch's graph is the adapter's: of arrays, or by hand
     called_as: tuple[str, ...] = ()  # what differs from torch's convention, found by trial
@@ -164,12 +165,16 @@ class Target:
     def restrict(self, case: Case) -> Case:
         """The nearest case that the target supports."""
         bias = case.bias if "bias" in self.options else self.always_biased
-        asked = "" if self.forward_only else case.requires_grad
+        asked = self.handed(case.requires_grad)
         asked = asked if bias else asked.replace("b", "")
         geometry = self.restrict_geometry(case.geometry)
         if (geometry, bias, asked) != (case.geometry, case.bias, case.requires_grad):
             case = replace(case, geometry=geometry, bias=bias, requires_grad=asked)
         return case if self.offer is None else _offered(case, self.offer)
+
+    def handed(self, letters: str) -> str:
+        """Those of the operands whose gradients can be requested of it."""
+        return "" if self.forward_only else "".join(x for x in letters if x in self.gradients)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
         """The nearest geometry that the target supports, inside its domain."""

@@ -204,8 +204,8 @@ class Trial:
             TargetRaised: when a layer cannot be constructed.
             OutsideError: when the case is outside of the target's domain.
         """
-        if self.target.forward_only:
-            changes["requires_grad"] = ""
+        if "requires_grad" in changes:
+            changes["requires_grad"] = self.target.handed(changes["requires_grad"])
         case = replace(self.case, **changes) if changes else self.case
         if case.geometry not in self.target.domain:
             raise OutsideError(f"{case.geometry}")

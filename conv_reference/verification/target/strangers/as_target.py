@@ -63,6 +63,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         one_at_a_time=own.is_layer and not own.over_arrays and own.fixed is None,
         padding_modes=modes_of(own.names, CONV2D),
         forward_only=own.over_arrays and not own.has_backward,
+        gradients=own.gradients,
         assumed={o: v for o, v in own.assumed.items() if not (own.pads and o == "padding")},
         foreign=own.foreign,
         integers=convention.integers,

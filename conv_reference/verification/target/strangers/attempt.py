@@ -238,13 +238,18 @@ def _in_silence() -> Iterator[None]:
 
 
 def goes_back(own: Stranger, convention: Convention) -> bool:
-    """Whether the backward pass of the tiny case comes to its end, whatever it answers.
+    """Whether the backward pass of the tiny case comes to its end, whatever it answers."""
+    return handed(own, convention) is not None
+
+
+def handed(own: Stranger, convention: Convention) -> str | None:
+    """The operands whose gradients the backward pass of the tiny case hands; None where it raises.
 
     As no two sizes are the same, it also shows in which order gradients come.
     """
     geometry = tiny(own, convention)
     if geometry is None:
-        return False
+        return None
     own.trials.require_time()
     # Padded, where it can be: `[pad:-pad]` of no padding is another fault.
     if "padding" in own.names and not own.same_padding:
@@ -259,10 +264,14 @@ def goes_back(own: Stranger, convention: Convention) -> bool:
             Y = first_tensor(
                 called(own.bound(settings), convention)(*leaves, *[None] * (3 - len(leaves)))
             )
-            torch.autograd.grad(Y, leaves, torch.ones_like(Y), allow_unused=True)
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(
+                Y, leaves, torch.ones_like(Y), allow_unused=True
+            )
     except (Exception, SystemExit):
-        return False
-    return True
+        return None
+    return "".join(
+        letter for letter, gradient in zip("XKb", found, strict=False) if gradient is not None
+    )
 
 
 def _right_sizes(Y: Any, expected: Tensor) -> tuple[bool, ...]:

@@ -31,6 +31,7 @@ from conv_reference.verification.target.strangers.attempt import (
     Level,
     asked,
     goes_back,
+    handed,
     tiny,
 )
 from conv_reference.verification.target.strangers.by_code import (
@@ -161,8 +162,10 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
         return own, None
     own, found = _known(own, found), _with_its_bias(own, found)
     if own.over_arrays and own.has_backward and own.is_layer:
-        passes = goes_back(own, found)
-        if STEPS in own.seen or (own.demanded and not passes):
+        letters = handed(own, found)
+        if STEPS in own.seen and letters == "X":
+            return replace(own, gradients="X"), found
+        if STEPS in own.seen or (own.demanded and letters is None):
             return replace(own, has_backward=False), found
     if own.over_arrays and own.has_backward and not found.biased:
         goes_back(own, replace(found, biased=True))  # where one is possible: for the order of three

@@ -32,7 +32,7 @@ from conv_reference.verification.target.strangers.stranger import Bound, Strange
 # What a backward pass takes beside dY: how far it is to step, where it steps at once.
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
 _BY_POSITION = "b as (o, h', w'), one number for each position, whose gradients are summed to db"
-STEPS = "no call of its backward pass, which keeps no gradient: an optimizer of its own steps"
+STEPS = "the gradient of X alone, for an optimizer of its own steps, and keeps no other"
 # Of 53: the small integers and random numbers of the other checks are nearer to one another.
 _MOST_BITS_APART = 30
 _TRAINING = ("training", "train", "is_training")  # so that what a backward pass needs is kept
@@ -233,7 +233,8 @@ class _Run:
 
     def __init__(self, layer: Any, K: Any, b: Any, ways: _Ways) -> None:
         self._layer, self._ways = layer, ways
-        if ways.rate is not None:  # its step may be taken in place, in arrays that are its own
+        # Its step may be taken in place, in arrays that are its own.
+        if ways.rate is not None or STEPS in ways.seen:
             K, b = K.copy(), None if b is None else b.copy()
         found, self._kernel = _kernel_of(layer, K.shape)
         if self._kernel is None:

@@ -48,6 +48,7 @@ class Stranger:
     image: bool = False  # of a layer: whether its constructor takes one image's sizes
     over_arrays: bool = False  # whether it takes numpy arrays, and no tensors
     has_backward: bool = True  # of one over arrays: whether there is a backward pass
+    gradients: str = "XKb"  # the operands whose gradients that hands
     demanded: tuple[str, ...] = ()  # what a layer's backward pass must be given, and is given None
     backward: str = ""  # the name of the function that is it, where that is another
     only: frozenset[torch.dtype] | None = None  # the dtypes that it computes in, if not in all
