@@ -43,7 +43,7 @@ def head(runs: Sequence[Run]) -> tuple[str, ...]:
 
 def rows(runs: Sequence[Run]) -> Iterator[Row]:
     """What came of each run as a whole, then group by group."""
-    yield Row("verdict", tuple(_shown_verdict(run.verdict, run.passed) for run in runs))
+    yield Row("verdict", tuple(_shown_verdict(run) for run in runs))
     yield Row("cases judged", tuple(Shown(_cases(run)) for run in runs))
     yield Row("cases refused", tuple(Shown(str(run.refused)) for run in runs))
     yield Row("effective bits", tuple(Shown(_bits(run.bits) or NOT_ASKED) for run in runs))
@@ -74,14 +74,16 @@ def _shown(cell: Cell | None) -> Shown:
     return Shown(" ".join(words), cell.verdict in FAILURES, cell.finding)
 
 
-def _shown_verdict(verdict: Verdict, passed_all: bool) -> Shown:
-    said = _capital(verdict, bad=not passed_all)
-    # Nothing wrong was seen, and yet it does not pass: too little was judged, or it was strict.
-    if not passed_all and verdict not in FAILURES:
-        said = f"{said}, not passed"
-    elif passed_all and verdict in FAILURES:
+def _shown_verdict(run: Run) -> Shown:
+    failing = [cell for cell in run.cells.values() if cell.verdict in FAILURES]
+    known = run.passed or (bool(failing) and all(cell.known for cell in failing))
+    said = _capital(run.verdict, bad=not known)
+    if known and run.verdict in FAILURES:
         said = f"{said} (known)"
-    return Shown(said, not passed_all)
+    # Nothing new was seen, and yet it does not pass: too little was judged, or it was strict.
+    if not run.passed and (known or run.verdict not in FAILURES):
+        said = f"{said}, not passed"
+    return Shown(said, not run.passed)
 
 
 def _capital(verdict: Verdict, *, bad: bool) -> str:

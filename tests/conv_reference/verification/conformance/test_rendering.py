@@ -44,6 +44,9 @@ def test_a_known_defect_is_called_so() -> None:
     assert table["verdict"] == (Shown("wrong (known)"),)
     assert table["vmap"] == (Shown("wrong (known)", bad=True, finding=0),)
 
+    cut = {row.title: row.cells for row in rows([run_of(known | {"passed": False})])}
+    assert cut["verdict"] == (Shown("wrong (known), not passed", bad=True),)
+
 
 def test_a_cell_of_the_page_opens_its_finding_and_nothing_is_markup() -> None:
     page = rendered(RUNS, "html")
