@@ -144,7 +144,8 @@ def _under_autocast(
         found |= dict(zip(leaves, gradients, strict=True))
     if isinstance(Y, Tensor):  # either is accepted; where both are met, a reader is to know
         yield observed(row, "Y", f"of {dtype_name(Y.dtype)}", of="under autocast, Y is")
-    for name, expected in trial.expect(operands, only=only).items():
+    asked = ("Y",) if trial.target.forward_only else only
+    for name, expected in trial.expect(operands, only=asked).items():
         if name not in found:
             yield whole(row, name, "a gradient", NO_GRADIENT)
             continue

@@ -41,7 +41,7 @@ _MANY_POSITIONS = 4_000  # from which on it is measured first whether a target i
 _PROBE = "n1 c1 h32 w64 o1 k1"
 GRAPHLESS = (
     "Y does not ask for a gradient where arguments do: no backward pass was to be had. "
-    "To judge the forward pass alone: --check forward"
+    "To judge Y alone, in every way: --as backward=none"
 )
 
 

@@ -301,8 +301,20 @@ def test_a_forward_pass_without_a_graph_is_one_finding() -> None:
     report = verify(forward_only, dtypes=torch.float64, checks=checks, budget=0.3, seed=0)
     (finding,) = report.findings
     assert (finding.check, finding.quantity, finding.actual) == ("requires_grad", "Y", "no graph")
-    assert "--check forward" in finding.explanation
+    assert "--as backward=none" in finding.explanation
     assert {"empty_batch", "forward_over_reverse"} <= set(finding.also)
+
+
+def test_who_is_declared_to_be_forward_only_is_asked_for_no_gradient_by_any_check() -> None:
+    @torch.no_grad()
+    def inference(input: Any, weight: Any) -> Any:
+        return conv2d(input, weight)
+
+    report = verify(
+        inference, dtypes=torch.float32, cases=40, seed=0, convention="backward=none", isolate=False
+    )
+    assert report.passed, report
+    assert {"autocast", "memory", "scales"} & {check.name for check in report.checks}
 
 
 def test_a_single_gradient_that_is_missing_is_told_by_its_name() -> None:
