@@ -96,6 +96,8 @@ STRANGERS = {
     "courses.py:DXTwice": (WRONG, "the gradient of X alone, for an optimizer of its own steps"),
     "courses.py:SameByWord": (WRONG, "SAME or VALID for padding"),
     "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
+    "set_up.py:Conv2D": (EXACT, "an optimizer that keeps the gradients which it is handed"),
+    "set_up.py:AfterItsStep": (WRONG, "n_filters for out_channels"),
     "one_line.py:KernelOnItsSide": (WRONG, "integers for stride"),
     "one_line.py:cut_alike": (WRONG, ""),
     "one_line.py:bias_by_rows": (WRONG, ""),

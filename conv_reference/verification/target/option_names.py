@@ -84,6 +84,9 @@ BACKWARDS = (
 )  # fmt: skip
 # The methods that make a layer's arrays, given the shape of an input.
 BUILDERS = ("build", "init_params", "init_weights", "initialize")
+# What one of these may be given in place of it; and what tells the shape of one input before.
+OPTIMIZERS = ("optimizer", "optimiser", "optim", "opt")
+SHAPERS = ("set_input_shape",)
 # What holds a function's options by their names: ``conv_param["stride"]``.
 DICTIONARIES = (
     "conv_param", "conv_params", "param", "params", "hparameters", "hparams", "hyperparameters",
@@ -194,3 +197,16 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise TargetError("it has no signature") from error
+
+
+def method_of(layer: Any, names: tuple[str, ...]) -> Any:
+    """The first of the methods that there is; None without one. To make an object is none.
+
+    Args:
+        layer: a class, or an object.
+        names: of the methods.
+    """
+    owner = layer if inspect.isclass(layer) else type(layer)
+    own = {name for each in owner.__mro__ for name in vars(each)}
+    found = (getattr(layer, name, None) for name in names if name != "__call__" or name in own)
+    return next((method for method in found if callable(method)), None)

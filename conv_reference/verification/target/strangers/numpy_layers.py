@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,11 +20,16 @@ import torch
 from conv_reference.verification.model.errors import NotAsked, TargetError
 from conv_reference.verification.target.option_names import (
     BACKWARDS,
-    BUILDERS,
     FORWARDS,
     NAMES,
+    method_of,
 )
 from conv_reference.verification.target.strangers.constructors import constructed
+from conv_reference.verification.target.strangers.made_later import (
+    Optimizer,
+    optimizer_of,
+    with_its_kernel,
+)
 from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
 from conv_reference.verification.target.strangers.numpy_functions import Order
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
@@ -47,9 +52,9 @@ def is_numpy_layer(implementation: Any) -> bool:
         return False
     if issubclass(implementation, torch.nn.Module | torch.autograd.Function):
         return False
-    if _method(implementation, FORWARDS) is None:
+    if method_of(implementation, FORWARDS) is None:
         return False
-    return _method(implementation, BACKWARDS) is not None or _is_of_sizes(implementation)
+    return method_of(implementation, BACKWARDS) is not None or _is_of_sizes(implementation)
 
 
 def _is_of_sizes(layer: type) -> bool:
@@ -70,14 +75,6 @@ def static_forward(implementation: Any) -> str:
     return next(found, "")
 
 
-def _method(layer: Any, names: tuple[str, ...]) -> Any:
-    """The first of the methods that there is; None without one. To make an object is none."""
-    owner = layer if inspect.isclass(layer) else type(layer)
-    own = {name for each in owner.__mro__ for name in vars(each)}
-    found = (getattr(layer, name, None) for name in names if name != "__call__" or name in own)
-    return next((method for method in found if callable(method)), None)
-
-
 def numpy_layer(layer: type) -> Stranger:
     """The class as a stranger: an object is made for each call, its arrays replaced.
 
@@ -87,7 +84,7 @@ def numpy_layer(layer: type) -> Stranger:
         TargetError: when its constructor must be given what is no size of a convolution.
     """
     own = constructed(layer)
-    has_backward = _method(layer, BACKWARDS) is not None
+    has_backward = method_of(layer, BACKWARDS) is not None
     rate, demanded = _beside_the_gradient(layer) if has_backward else (None, ())
     given = dict.fromkeys(demanded) | ({} if rate is None else {rate: 1.0})
     ways = _Ways(rate, given)
@@ -101,7 +98,9 @@ def numpy_layer(layer: type) -> Stranger:
         def run(X: Any, K: Any, b: Any) -> Passed:
             made = partial(make, **dict(zip(own.arrays, (K, b), strict=False)))
             with _quietly():
-                layer = _with_its_kernel(made, X, K)
+                layer = with_its_kernel(
+                    made, X, lambda layer: _kernel_of(layer, K.shape)[1] is not None, _forward
+                )
             return _Run(layer, K, b, ways).passed(X)
 
         return lifted(run, has_backward=has_backward)
@@ -130,7 +129,7 @@ def _quietly() -> Iterator[None]:
 def _beside_the_gradient(layer: Any) -> tuple[str | None, tuple[str, ...]]:
     """What backward takes beside dY: the size of a step, if it has one; and what it demands."""
     try:
-        parameters = list(inspect.signature(_method(layer, BACKWARDS)).parameters.values())[2:]
+        parameters = list(inspect.signature(method_of(layer, BACKWARDS)).parameters.values())[2:]
     except (TypeError, ValueError):
         return None, ()
     rate = next((p.name for p in parameters if p.name.lower() in _RATES), None)
@@ -178,33 +177,6 @@ def places(holder: Any, depth: int = 2, before: str = "") -> Iterator[Place]:
             yield from places(value, depth - 1, f"{name}.")
 
 
-def _with_its_kernel(make: Callable[[], Any], X: Any, K: Any) -> Any:
-    """An object that has its kernel; the last, where none has.
-
-    It may be made with the object, for the shape of an input, with its batch or without, or at the
-    first call.
-    """
-
-    def built(shape: tuple[int, ...], layer: Any) -> None:
-        build = _method(layer, BUILDERS)
-        if build is not None:
-            build(shape)
-
-    steps: tuple[Callable[[Any], Any], ...] = (
-        lambda _: None,
-        partial(built, X.shape),
-        partial(built, X.shape[1:]),
-        lambda layer: _forward(layer, X),
-    )
-    for step in steps:
-        layer = make()
-        with suppress(Exception):
-            step(layer)
-        if _kernel_of(layer, K.shape)[1] is not None:
-            break
-    return layer
-
-
 def _kernel_of(layer: Any, shape: tuple[int, ...]) -> tuple[list[Place], Place | None]:
     """The arrays that it holds, and that which is its kernel."""
     found = list(places(layer))
@@ -213,7 +185,7 @@ def _kernel_of(layer: Any, shape: tuple[int, ...]) -> tuple[list[Place], Place |
 
 
 def _forward(layer: Any, X: Any) -> Any:
-    forward = _method(layer, FORWARDS)
+    forward = method_of(layer, FORWARDS)
     given = {name: True for name in _TRAINING if name in inspect.signature(forward).parameters}
     return forward(X, **given)
 
@@ -236,6 +208,9 @@ class _Run:
         # Its step may be taken in place, in arrays that are its own.
         if ways.rate is not None or STEPS in ways.seen:
             K, b = K.copy(), None if b is None else b.copy()
+        self._optimizer = optimizer_of(layer)
+        if self._optimizer is not None:
+            ways.seen.add(Optimizer.said)
         found, self._kernel = _kernel_of(layer, K.shape)
         if self._kernel is None:
             shapes = ", ".join(str(p.array.shape) for p in found)
@@ -262,7 +237,7 @@ class _Run:
 
     def _gradients(self, X: Any, G: Any) -> list[Any]:
         before = [None if array is None else array.copy() for array in (self._K, self._b)]
-        returned = _method(self._layer, BACKWARDS)(G, **self._ways.given)
+        returned = method_of(self._layer, BACKWARDS)(G, **self._ways.given)
         if returned is None:  # it leaves dX where it leaves the others
             returned = next(
                 (p.array for p in places(self._layer) if _OF_INPUT.match(p.name.lower())), None
@@ -291,11 +266,15 @@ class _Run:
         return gradient.reshape(-1)
 
     def _gradient(self, place: Place, before: Any, factors: tuple[Any, ...]) -> Any:
-        """What was left under a gradient's name, or the step that was taken.
+        """What its optimizer was handed, was left under a gradient's name, or the step taken.
 
         Raises:
             NotAsked: where what its factors make is too small for a step to show it.
         """
+        array = self._K if place is self._kernel else self._b
+        handed = None if self._optimizer is None else self._optimizer.handed(array)
+        if handed is not None:
+            return handed
         own = place.name.rpartition(".")[2]
         left = [p for p in places(self._layer) if _is_gradient(p.name)]
         named = [p for p in left if _is_of(p.name, own) and p.array.ndim == before.ndim]
@@ -341,7 +320,9 @@ def _bias(found: list[Place], size: int) -> Place | None:
 
 def _is_bias(place: Place) -> bool:
     parts = [part.lstrip("_") for part in place.name.lower().split(".")]  # "_bias.data"
-    named = any(part in NAMES["bias"] or part.startswith("b") or "bias" in part for part in parts)
+    named = any(
+        part in {*NAMES["bias"], "w0"} or part.startswith("b") or "bias" in part for part in parts
+    )
     return named and not _is_gradient(place.name)
 
 
