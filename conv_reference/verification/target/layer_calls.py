@@ -58,6 +58,12 @@ def kernel_dims(*, line: bool) -> tuple[int, ...]:
     return (3,) if line else (2, 4)
 
 
+def around(layer: nn.Module, parameter: str) -> list[nn.Module]:
+    """The parts that a parameter lies in, the innermost first: ``conv.inner`` and ``conv``."""
+    parts = parameter.split(".")[:-1]
+    return [layer.get_submodule(".".join(parts[:n])) for n in range(len(parts), 0, -1)]
+
+
 def module_call(layer: nn.Module, case: Case, operands: Operands) -> Call:
     """A call of a layer, which is changed by it: the operands become its parameters.
 

@@ -21,6 +21,7 @@ from conv_reference.verification.model.errors import RelativeError, TargetError
 from conv_reference.verification.target.answers import message_of, type_name
 from conv_reference.verification.target.layer_calls import (
     Named,
+    around,
     kernel_and_bias,
     kernel_dims,
     module_call,
@@ -221,9 +222,10 @@ def _remainder_of(
 
 
 def _settled(layer: nn.Module, kernel: str, option: str) -> Any:
-    """An option of an instance: its own, else that of its part which holds the kernel."""
-    part = layer.get_submodule(kernel.rpartition(".")[0])
-    return getattr(layer, option, getattr(part, option, PLAIN[option]))
+    """An option of an instance: its own, else that of the nearest part around its kernel."""
+    parts = (layer, *around(layer, kernel))
+    otherwise = PLAIN.get(option, "zeros")
+    return next((getattr(part, option) for part in parts if hasattr(part, option)), otherwise)
 
 
 def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
@@ -258,5 +260,5 @@ def _sizes_of(layer: nn.Module, kernel: Named, name: str) -> dict[str, Any]:
         "padding": sides,
         "dilation": plain.dilation,
         "groups": groups,
-        **settled_mode(getattr(layer, "padding_mode", "zeros"), sides, name),
+        **settled_mode(_settled(layer, kernel[0], "padding_mode"), sides, name),
     }

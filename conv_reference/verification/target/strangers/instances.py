@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.geometry import geometry_of, resolve_padding
+from conv_reference.verification.target.layer_calls import around
 from conv_reference.verification.target.option_names import NAMES, PLAIN, SIDES
 from conv_reference.verification.target.padding_modes import WORD, settled_mode
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
@@ -32,7 +33,7 @@ def instance(layer: nn.Module) -> Stranger:
     """
     kernel, bias = parts(layer)
     shape = tuple(kernel[1].shape)
-    held = (layer, layer.get_submodule(kernel[0].rpartition(".")[0]))
+    held = (layer, *around(layer, kernel[0]))
     declared = {
         option: value for option in PLAIN if (value := _attribute(held, option)) is not None
     }
@@ -51,7 +52,7 @@ def instance(layer: nn.Module) -> Stranger:
         return call
 
     def fixed(form: WeightForm) -> Mapping[str, Any] | None:
-        mode = getattr(held[0], WORD, getattr(held[1], WORD, "zeros"))
+        mode = next((getattr(part, WORD) for part in held if hasattr(part, WORD)), "zeros")
         return _sizes(_unfolded(form, shape, held), {**PLAIN, **declared}, mode)
 
     assumed = {name: str(value) for name, value in PLAIN.items() if name not in declared}

@@ -13,6 +13,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.target import Call, Target
+from conv_reference.verification.trial.tiny import tiny_judgements
 from conv_reference.verification.trial.values import case_operands
 
 
@@ -38,6 +39,30 @@ class PadsInside(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         return F.conv2d(X, self.weight, self.bias, padding=1)
+
+
+class OptionsBetween(nn.Module):
+    """The options are in a part, and the kernel in a part of that."""
+
+    conv: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Module()
+        self.conv.inner = nn.ParameterList([torch.ones(3, 2, 3, 3)])
+        self.conv.stride, self.conv.padding, self.conv.padding_mode = 2, 1, "circular"
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = F.pad(x, (1, 1, 1, 1), mode="circular")
+        return F.conv2d(padded, self.conv.inner[0], stride=self.conv.stride)
+
+
+def test_options_between_an_instance_and_its_kernel_are_its_own() -> None:
+    target = as_target(OptionsBetween())
+    assert target.assumptions == "stride 2, padding 1, dilation 1, groups 1"
+    assert target.fixed["stride"] == (2, 2)
+    assert target.fixed["padding_mode"] == "circular"
+    assert all(judgement.is_exact for judgement in tiny_judgements(target))
 
 
 def test_an_instance_has_its_bias_always_or_never() -> None:

@@ -61,6 +61,31 @@ def test_the_taps_of_a_matrix_are_those_of_an_attribute() -> None:
     assert not all(j.is_exact for j in tiny_judgements(as_target(Matrix(told=False))))
 
 
+class Between(nn.Module):
+    """As ``Matrix``, its kernel in a part of the part that has its attributes."""
+
+    part: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        matrix: Any = nn.Module()
+        self.part = Matrix()
+        matrix.W = self.part.W
+        del self.part.W
+        self.part.inner = matrix
+
+    def forward(self, x: Tensor) -> Any:
+        y = F.unfold(x, self.part.ks, stride=self.part.strides)
+        rows, columns = ((s - 2) // 2 + 1 for s in x.shape[2:])
+        return (self.part.inner.W @ y).unflatten(2, (rows, columns))
+
+
+def test_attributes_of_a_part_around_the_kernels_are_the_layers() -> None:
+    target = as_target(Between())
+    assert target.fixed["kernel_size"] == target.fixed["stride"] == (2, 2)
+    assert all(judgement.is_exact for judgement in tiny_judgements(target))
+
+
 class Odd(Last):
     def forward(self, x: Tensor) -> Any:
         return 2 * super().forward(x)
