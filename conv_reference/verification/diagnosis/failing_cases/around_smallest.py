@@ -47,7 +47,9 @@ def around(shown: Failure, bench: Bench, is_own: Condition) -> str:
     asked = neighbours_of(start, bench, is_own)
     if asked is None:
         return ""
-    found = lowered(start.case, asked)
+    # Of a check with sizes of its own; else what is said would be of another case than is shown.
+    has_own = all_checks()[shown.case.check].has_own
+    found = lowered(start.case, asked) if has_own else start.case
     needed, limited = limits(found, asked)
     if limited and _needs_large_numbers(found, asked):
         limited = []

@@ -251,15 +251,42 @@ def _relations(
         if not (seen[first].get(low + 1) is False and seen[second].get(high - 1) is False):
             continue
         apart = high - low
-        if apart < 0 or (apart == 0 and seen[second].get(high + 1) is not False):
+        further = seen[second].get(high + 1)
+        if apart < 0 or further is None or (apart > 0 and not further):
             continue
         both = [_both(case, a, b, step) for step in (1, 2)]
         together = asked.fails(each for each in both if each is not None)
         if len(together) == len(both) and all(together.values()):
-            more = {0: f"{first} = {second}", 1: f"{second} > {first}"}
-            said.append(more.get(apart, f"{second} ≥ {first} + {apart}"))
+            said.append(
+                _related(first, second, apart, further=further, either=_either(case, a, b, asked))
+            )
             covered |= {first, second}
     return said, covered
+
+
+def _related(first: str, second: str, apart: int, *, further: bool, either: bool) -> str:
+    """What holds between two sizes.
+
+    Args:
+        first: the name of one.
+        second: of the other, which is not smaller.
+        apart: by how much it is larger.
+        further: whether it also fails where it is larger by one more.
+        either: whether it also fails where the two are exchanged.
+    """
+    if apart == 0:
+        return f"{second} ≥ {first}" if further else f"{first} = {second}"
+    if apart > 1:
+        return f"{second} ≥ {first} + {apart}"
+    return f"{first} ≠ {second}" if either else f"{second} > {first}"
+
+
+def _either(case: Case, first: Dial, second: Dial, asked: Neighbours) -> bool:
+    """Whether it fails where the two sizes are exchanged, too."""
+    low, high = first.get(case.geometry), second.get(case.geometry)
+    moved = moved_to(case, first, high)
+    exchanged = None if moved is None else moved_to(moved, second, low)
+    return exchanged is not None and asked.fails([exchanged]).get(exchanged, False)
 
 
 def _both(case: Case, first: Dial, second: Dial, step: int) -> Case | None:

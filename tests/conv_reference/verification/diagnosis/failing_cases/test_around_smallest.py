@@ -87,6 +87,18 @@ def said(target: Any, smallest: str) -> str:
             id="larger",
         ),
         pytest.param(
+            lambda X, K, given: given["stride"][0] != given["stride"][1],
+            "certificate float32 h1 w1 k1 s1x2 grad= nobias",
+            "sh ≠ sw",
+            id="other than",
+        ),
+        pytest.param(
+            lambda X, K, given: K.shape[3] >= given["stride"][1],
+            "certificate float32 h1 w4 k1x3 s1x3 grad= nobias",
+            "kw ≥ sw",
+            id="at least as large, and the case is that which is shown",
+        ),
+        pytest.param(
             lambda X, K, given: K.shape[0] % 4 == 3,
             "certificate float32 h1 w1 o3 k1 grad= nobias",
             "o % 4 = 3",
@@ -158,7 +170,7 @@ def said(target: Any, smallest: str) -> str:
 def test_where_it_fails(guard: Guard, smallest: str, where: str) -> None:
     """Who moves a kernel or a stride alone moves the output, too: the sentence says what we did."""
     sentence = SAID.format(where)
-    if where in {"sw > sh", "kh ≥ sh + 2"}:
+    if where in {"sw > sh", "sh ≠ sw", "kw ≥ sw", "kh ≥ sh + 2"}:
         sentence = sentence.replace(MOVED, WITH_INPUT)
     assert said(wrong_where(guard), smallest) == (sentence if where else "")
 
