@@ -70,7 +70,7 @@ _FACTORS: Mapping[str, tuple[Any, ...]] = {
     "values": tuple(values.value for values in EXACT_VALUES),
 }
 # Of each axis, for targets that take padding that differs between opposite sides: its sum stays.
-_SIDES = ("equal", "one", "uneven")
+SIDES = ("equal", "one", "uneven")
 # The factors that a target without the option has at their first level alone.
 _OF_OPTION = {
     "bias": ("bias",),
@@ -107,7 +107,7 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
     if target.is_settled and target.fixed["stride"] != (1, 1):
         for axis in "hw":
             factors[f"remainder_{axis}"] = ("none",)
-    factors |= {"sides_h": _SIDES, "sides_w": _SIDES} if target.sides else {}
+    factors |= {"sides_h": SIDES, "sides_w": SIDES} if target.sides else {}
     return factors if target.offer is None else factors | _offered(target.offer)
 
 
@@ -130,7 +130,7 @@ def can_occur(levels: Levels) -> bool:
     for axis in "hw":
         if levels.get(f"stride_{axis}") == 1 and levels.get(f"remainder_{axis}") == "most":
             return False
-        if levels.get(f"padding_{axis}") == "none" and levels.get(f"sides_{axis}") in _SIDES[1:]:
+        if levels.get(f"padding_{axis}") == "none" and levels.get(f"sides_{axis}") in SIDES[1:]:
             return False
     return not (levels.get("bias") == "nobias" and "b" in levels.get("requires_grad", ""))
 
@@ -143,9 +143,24 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         target: what it is put to.
         check: the name of the check.
     """
+    subset = levels["requires_grad"]
+    case = Case(
+        check=check,
+        dtype=dtype_named(levels["dtype"]),
+        geometry=geometry_of(levels),
+        values=Values(levels["values"]),
+        **_drawn_layouts(levels, target.offer),
+        requires_grad="" if subset == "none" else subset,
+        bias=levels["bias"] == "bias",
+    )
+    return as_possible(target, case)
+
+
+def geometry_of(levels: Levels) -> Geometry:
+    """The sizes that a row of levels describes, whatever the target."""
     groups = levels["groups"]
     height, width = (_axis(levels, axis) for axis in "hw")
-    geometry = Geometry(
+    return Geometry(
         batch=levels["batch"],
         in_channels=groups * levels["group_in"],
         out_channels=groups * levels["group_out"],
@@ -159,17 +174,6 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         ),
         dilation=(levels["dilation_h"], levels["dilation_w"]),
     )
-    subset = levels["requires_grad"]
-    case = Case(
-        check=check,
-        dtype=dtype_named(levels["dtype"]),
-        geometry=geometry,
-        values=Values(levels["values"]),
-        **_drawn_layouts(levels, target.offer),
-        requires_grad="" if subset == "none" else subset,
-        bias=levels["bias"] == "bias",
-    )
-    return as_possible(target, case)
 
 
 def _drawn_layouts(levels: Levels, offer: Offer | None) -> dict[str, Any]:

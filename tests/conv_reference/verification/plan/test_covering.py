@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -12,6 +13,7 @@ from conv_reference.verification.model.case import DTYPES, Case, Values
 from conv_reference.verification.plan.covering import Covering, coverage, covering_array
 from conv_reference.verification.plan.factors import factors_of
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.target import Target
 
 ALL = tuple(DTYPES.values())
 
@@ -137,3 +139,36 @@ def test_the_seed_decides_the_order() -> None:
     factors = factors_of(as_target(ConvLayer_1), ALL)
     first, again, other = (covering_array(factors, strength=2, seed=s) for s in (0, 0, 1))
     assert first == again != other
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        as_target(torch.nn.functional.conv2d).within("g == 1"),
+        as_target(torch.nn.functional.conv2d).within("kh == kw"),
+        replace(as_target(torch.nn.functional.conv2d), integers=frozenset({"kernel_size"})),
+    ],
+    ids=["one group", "square kernels", "one integer"],
+)
+def test_what_is_counted_is_what_the_cases_have(target: Target) -> None:
+    """Pairs of groups and of a kernel's sides, counted by hand in the geometries that are put."""
+    covering = Covering.of(target, ALL, strength=2, seed=0)
+    groups = {case.geometry.groups for case in covering.cases}
+    kernels = {case.geometry.kernel_size for case in covering.cases}
+    rows = covering.rows_of(covering.cases)
+    covered = covering.coverage(covering.cases)
+
+    assert {row["groups"] for row in rows} == groups
+    assert {(row["kernel_h"], row["kernel_w"]) for row in rows} == kernels
+    assert covered.pairs == covered.possible_pairs
+    factors = {name: covering.factors[name] for name in ("groups", "kernel_h", "kernel_w")}
+    of_three = coverage(factors, rows, covering.impossible)
+    assert of_three.possible_triples == of_three.triples == len(groups) * len(kernels)
+
+
+def test_further_rows_of_a_domain_hold_their_triples() -> None:
+    target = as_target(torch.nn.functional.conv2d).within("kh == kw")
+    covering = Covering.of(target, (torch.float64,), strength=2, seed=0)
+    further = covering.toward((), 10, seed=0)
+    before, after = (each.coverage(each.cases) for each in (covering, further))
+    assert after.triples >= before.triples + 10
