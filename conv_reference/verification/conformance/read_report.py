@@ -103,7 +103,8 @@ def run_of(report: Mapping[str, Any]) -> Run:
     refused = int(report.get("refused", 0))
     by_group: dict[str, list[Mapping[str, Any]]] = {}
     for check in report["checks"]:
-        by_group.setdefault(_group(check["name"]), []).append(check)
+        if not check.get("not_asked", False):
+            by_group.setdefault(_group(check["name"]), []).append(check)
     return Run(
         name=str(report["environment"].get("framework", report["target"])),
         target=str(report["target"]),
@@ -154,13 +155,17 @@ def _cell(group: str, rows: list[Mapping[str, Any]], findings: tuple[Found, ...]
     verdicts = [Verdict(row["verdict"]) for row in rows]
     answered = [verdict for verdict in verdicts if verdict != Verdict.UNSUPPORTED]
     failing = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict in FAILURES]
+    known = bool(failing) and all(row.get("known") for row in failing)
+    showing = [n for n, one in enumerate(findings) if group in map(_group, one.rows)]
+    # A known one says nothing of why the cell is wrong.
+    new = [n for n in showing if known or not findings[n].known]
     return Cell(
         verdict=worst(answered),
         answered=len(answered),
         asked=len(rows),
         bits=Bits.least(rows),
-        known=bool(failing) and all(row.get("known") for row in failing),
-        finding=next((n for n, one in enumerate(findings) if group in map(_group, one.rows)), None),
+        known=known,
+        finding=next(iter(new or showing), None),
     )
 
 

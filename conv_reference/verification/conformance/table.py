@@ -83,7 +83,8 @@ def _shown_verdict(run: Run) -> Shown:
     # Nothing new was seen, and yet it does not pass: too little was judged, or it was strict.
     if not run.passed and (known or run.verdict not in FAILURES):
         said = f"{said}, not passed"
-    return Shown(said, not run.passed)
+    new = (n for n, one in enumerate(run.findings) if known or not one.known)
+    return Shown(said, not run.passed, next(new, None))
 
 
 def _capital(verdict: Verdict, *, bad: bool) -> str:

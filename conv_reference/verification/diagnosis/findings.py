@@ -97,6 +97,8 @@ class Diagnosis:
 
         What fails in another row because of it is no finding of its own: see ``Finding.also``.
         """
+        if not self.failures:
+            return Gathered((), (), ())
         self.told("finding which failures follow from which")
         groups, known = sorted_out(self.failures, self.bench.within(_SORTING))
         dtypes = {case.dtype for cases in self.judged_in.values() for case in cases}

@@ -98,6 +98,7 @@ class CheckResult:
     raises: bool = False  # whether it, or a part of it, is unsupported for a transform raises there
     raising: int = 0  # of the unsupported cases: where something was thrown that is no refusal
     optional: bool = False  # whether it tries what the contract does not promise
+    not_asked: bool = False  # whether no case is put to the target, though it lacks no mode for it
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
     # How many judgements had how many whole bits at the least, of those that rounded.
     bits: tuple[tuple[int, int], ...] = ()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conformance_reports import OTHER, RIGHT
+from conformance_reports import FINDING, OTHER, RIGHT
 from syrupy.assertion import SnapshotAssertion
 
 from conv_reference.verification.conformance.read_report import run_of
@@ -41,17 +41,33 @@ def test_a_run_that_did_not_pass_says_so_though_nothing_is_wrong() -> None:
 def test_a_known_defect_is_called_so() -> None:
     known = OTHER | {"passed": True, "checks": [OTHER["checks"][1] | {"known": True}]}
     table = {row.title: row.cells for row in rows([run_of(known)])}
-    assert table["verdict"] == (Shown("wrong (known)"),)
+    assert table["verdict"] == (Shown("wrong (known)", finding=0),)
     assert table["vmap"] == (Shown("wrong (known)", bad=True, finding=0),)
 
     cut = {row.title: row.cells for row in rows([run_of(known | {"passed": False})])}
-    assert cut["verdict"] == (Shown("wrong (known), not passed", bad=True),)
+    assert cut["verdict"] == (Shown("wrong (known), not passed", bad=True, finding=0),)
+
+
+def test_what_is_wrong_opens_what_is_new_and_not_what_is_known_beside_it() -> None:
+    known = FINDING | {"known": "a page", "group": 7}
+    table = {row.title: row.cells for row in rows([run_of(OTHER | {"findings": [known, FINDING]})])}
+    assert table["verdict"][0].finding == table["vmap"][0].finding == 1
+
+
+def test_what_is_not_offered_is_not_asked_and_what_lacks_a_mode_is_unsupported() -> None:
+    lacking = RIGHT["checks"][0] | {"name": "vmap", "dtype": "-", "verdict": "unsupported"}
+    not_offered = lacking | {"name": "bias_layout", "not_asked": True}
+    more = run_of(RIGHT | {"checks": [*RIGHT["checks"], lacking, not_offered]})
+    table = {row.title: row.cells[0].text for row in rows([more, *RUNS])}
+    assert table["vmap"] == "unsupported"
+    assert "bias_layout" not in table
 
 
 def test_a_cell_of_the_page_opens_its_finding_and_nothing_is_markup() -> None:
     page = rendered(RUNS, "html")
 
-    (link,) = re.findall(r'<a href="#(\w+)">WRONG</a>', page)
+    of_run, link = re.findall(r'<a href="#(\w+)">WRONG</a>', page)
+    assert of_run == link  # that of the run, and of its group of checks
     assert page.count(f'id="{link}"') == 1
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
