@@ -165,4 +165,30 @@ def problem(framework: Framework) -> str:
         return "dtypes must name at least one dtype, got none"
     if framework.compiles_per not in COMPILES_PER:
         return f"compiles_per must be None or 'shape', got {framework.compiles_per!r}"
+    return _problem_of_refusals(framework.refusals)
+
+
+def _problem_of_refusals(given: Any) -> str:
+    """What is wrong with ``refusals``; empty where nothing is."""
+    accepted = "pairs of an exception class and a part of its text"
+    if not isinstance(given, tuple | list):
+        return f"refusals must be {accepted}, got {given!r}"
+    for pair in given:
+        if not _is_refusal(pair):
+            return f"refusals must be {accepted}, ((ValueError, 'too small'),), got {pair!r} in it"
+        kind, text = pair
+        # Whatever of Python's own the adapter's mistakes raise would be called a refusal.
+        own = kind.__module__ == "builtins" and kind is not NotImplementedError
+        if own and not text.strip():
+            return (
+                f"refusals has ({kind.__name__}, {text!r}), which hides the adapter's own mistakes; "
+                f"accepted of {kind.__name__} is a part of its text that is not empty"
+            )
     return ""
+
+
+def _is_refusal(pair: Any) -> bool:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        return False
+    kind, text = pair
+    return isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(text, str)

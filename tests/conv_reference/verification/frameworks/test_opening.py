@@ -138,6 +138,26 @@ class CompilesPerOptions(Right):
     compiles_per = "options"
 
 
+class FlatRefusals(Right):
+    refusals: Any = (KeyError, "too small")
+
+
+class RefusalsInWords(Right):
+    refusals: Any = "too small"
+
+
+class RefusalsTurnedRound(Right):
+    refusals: Any = (("too small", KeyError),)
+
+
+class RefusesWhateverIsRaised(Right):
+    refusals = ((KeyError, "too small"), (Exception, ""))
+
+
+class RefusesEachTypeError(Right):
+    refusals = ((TypeError, " "),)
+
+
 class NoConv(Framework):
     pass
 
@@ -174,6 +194,11 @@ MISTAKES = [
     (CopiesStrides, r"layouts names more .* strides \(540, 1, 45, 3\) has strides \(540, 180, 15"),
     (NoDtype, r"dtypes must be of float64, float32, float16, bfloat16, got \('float8',\)"),
     (CompilesPerOptions, r"compiles_per must be None or 'shape', got 'options'$"),
+    (FlatRefusals, r"refusals must be pairs of .*, got <class 'KeyError'> in it$"),
+    (RefusalsInWords, r"refusals must be pairs of an exception class and .*, got 'too small'$"),
+    (RefusalsTurnedRound, r"refusals must be pairs of .*, got \('too small', <class 'KeyError'>\)"),
+    (RefusesWhateverIsRaised, r"refusals has \(Exception, ''\), which hides .* is not empty$"),
+    (RefusesEachTypeError, r"refusals has \(TypeError, ' '\), which hides .* is not empty$"),
     (NoConv, r"gives no conv\(self, x, w, b, \*, stride, padding, dilation, groups\)"),
 ]
 
@@ -204,10 +229,14 @@ class RefusesAll(Right):
         raise NotImplementedError("not today")
 
 
+class Unable(Exception):
+    """The framework's own, which says enough without a text."""
+
+
 class RefusesGroups(Right):
     """In words of its own, which it declares."""
 
-    refusals = ((TypeError, "not offered"),)
+    refusals = ((TypeError, "not offered"), (Unable, ""), (NotImplementedError, ""))
 
     def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
         if options["groups"] > 1:
