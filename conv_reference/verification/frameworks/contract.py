@@ -177,11 +177,11 @@ def _problem_of_refusals(given: Any) -> str:
         if not _is_refusal(pair):
             return f"refusals must be {accepted}, ((ValueError, 'too small'),), got {pair!r} in it"
         kind, text = pair
-        # Whatever of Python's own the adapter's mistakes raise would be called a refusal.
+        # What the mistakes of an adapter raise would be called a refusal.
         own = kind.__module__ == "builtins" and kind is not NotImplementedError
         if own and not text.strip():
             return (
-                f"refusals has ({kind.__name__}, {text!r}), which hides the adapter's own mistakes; "
+                f"refusals has ({kind.__name__}, {text!r}), which hides mistakes of its own; "
                 f"accepted of {kind.__name__} is a part of its text that is not empty"
             )
     return ""

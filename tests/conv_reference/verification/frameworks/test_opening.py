@@ -229,7 +229,7 @@ class RefusesAll(Right):
         raise NotImplementedError("not today")
 
 
-class Unable(Exception):
+class Unable(Exception):  # noqa: N818 (as a framework may call its own)
     """The framework's own, which says enough without a text."""
 
 
