@@ -22,6 +22,7 @@ class TensorFlow(Framework):
         # So says dK of groups alone, where the padding is explicit.
         (tf.errors.InvalidArgumentError, "filter_size does not have enough elements"),
         (LookupError, "radient"),
+        (Exception, "No gradient defined for operation"),  # which a graph hands on as its own error
         # Its maps are made of lists, of which there is no forward mode, and lose dK's padding.
         (TypeError, "<dtype: 'variant'> is not compatible"),
         (tf.errors.InvalidArgumentError, "explicit_paddings attribute must contain 8 values"),
