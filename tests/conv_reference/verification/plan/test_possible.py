@@ -105,4 +105,4 @@ def test_nothing_above_a_trials_checks_restricts_a_case_by_itself() -> None:
     others = [f for f in root.rglob("*.py") if below.isdisjoint(f.parents)]
     restricting = [f.name for f in others if ".restrict" in f.read_text(encoding="utf-8")]
 
-    assert restricting == ["possible.py"]
+    assert {*restricting} == {"possible.py", "held.py"}  # which counts what was put, and puts none

@@ -50,9 +50,9 @@ def test_one_cause_that_is_guarded_by_values_is_one_finding() -> None:
         dtypes=["float32", "float16"],
         checks=["certificate", "structured_zeros", "dual_numbers", "vmap"],
         cases=1_200,
-        seed=1,
+        seed=2,
     )
     own = [finding for finding in report.findings if finding.known is None]  # not torch's
-    also = {row for finding in own for row in finding.also}
+    also = {row for finding in own for row in (finding.check, *finding.also)}
     assert len(groups(own)) == 1
     assert {"structured_zeros", "vmap"} <= also
