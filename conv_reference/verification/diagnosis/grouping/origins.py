@@ -23,7 +23,14 @@ from conv_reference.verification.diagnosis.grouping.follows import (
 )
 from conv_reference.verification.diagnosis.grouping.intermittent import behind_changes, changeable
 from conv_reference.verification.diagnosis.grouping.own_operands import behind_own_operands
-from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
+from conv_reference.verification.diagnosis.kinds import (
+    Kind,
+    kind_of,
+    rank,
+    row_of,
+    size,
+    thrown_alike,
+)
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 
@@ -174,8 +181,7 @@ def _left(failures: Iterable[Failure], settled: Collection[Failure]) -> list[Fai
 
 def _place(failure: Failure) -> tuple[object, ...]:
     judgement = failure.judgement
-    thrown = None if judgement.thrown is None else judgement.thrown.alike
-    return judgement.check, judgement.verdict, thrown, failure.case.dtype
+    return judgement.check, judgement.verdict, thrown_alike(failure), failure.case.dtype
 
 
 def _of_quantity(failure: Failure) -> tuple[object, ...]:
