@@ -330,13 +330,19 @@ def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench)
             other
             for is_behind in (explains, disturbs)
             for other in among
-            if is_behind(other.judgement, failure.judgement)
+            if is_behind(other.judgement, failure.judgement) and _may_throw_alike(other, failure)
         ]
         behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
         own = [other for other in behind if other.case.dtype == failure.case.dtype]
         for origin in (own or behind)[:1]:
             found[failure] = origin
     return found
+
+
+def _may_throw_alike(one: Failure, other: Failure) -> bool:
+    """Whether they do not throw two different things; of two cases, one may be an empty batch."""
+    thrown = {thrown_alike(one), thrown_alike(other)}
+    return None in thrown or len(thrown) == 1
 
 
 def _is_change(failure: Failure) -> bool:
