@@ -23,14 +23,7 @@ from conv_reference.verification.diagnosis.grouping.follows import (
 )
 from conv_reference.verification.diagnosis.grouping.intermittent import behind_changes, changeable
 from conv_reference.verification.diagnosis.grouping.own_operands import behind_own_operands
-from conv_reference.verification.diagnosis.kinds import (
-    Kind,
-    kind_of,
-    rank,
-    row_of,
-    size,
-    thrown_alike,
-)
+from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 
@@ -181,7 +174,8 @@ def _left(failures: Iterable[Failure], settled: Collection[Failure]) -> list[Fai
 
 def _place(failure: Failure) -> tuple[object, ...]:
     judgement = failure.judgement
-    return judgement.check, judgement.verdict, thrown_alike(failure), failure.case.dtype
+    thrown = None if judgement.thrown is None else judgement.thrown.alike
+    return judgement.check, judgement.verdict, thrown, failure.case.dtype
 
 
 def _of_quantity(failure: Failure) -> tuple[object, ...]:
@@ -330,19 +324,13 @@ def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench)
             other
             for is_behind in (explains, disturbs)
             for other in among
-            if is_behind(other.judgement, failure.judgement) and _may_throw_alike(other, failure)
+            if is_behind(other.judgement, failure.judgement)
         ]
         behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
         own = [other for other in behind if other.case.dtype == failure.case.dtype]
         for origin in (own or behind)[:1]:
             found[failure] = origin
     return found
-
-
-def _may_throw_alike(one: Failure, other: Failure) -> bool:
-    """Whether they do not throw two different things; of two cases, one may be an empty batch."""
-    thrown = {thrown_alike(one), thrown_alike(other)}
-    return None in thrown or len(thrown) == 1
 
 
 def _is_change(failure: Failure) -> bool:
