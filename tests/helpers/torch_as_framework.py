@@ -25,3 +25,18 @@ class Right(Framework):
 
     def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
         return torch.func.vjp(f, *primals)[1](tuple(cotangents))
+
+
+class Itself(Right):
+    """With every transform: what is lifted is torch.func's."""
+
+    name, version = "torch.func", torch.__version__
+    dtypes = ("float64",)
+    # Where the judge, too, is in torch's forward mode.
+    refusals: Any = ((RuntimeError, "Nested forward mode AD is not supported"),)
+
+    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
+        return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        return torch.func.vmap(f, in_dims)

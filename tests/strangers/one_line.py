@@ -66,7 +66,7 @@ class _CutAlike(torch.autograd.Function):
 
 
 def cut_alike(x: Tensor, w: Tensor, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Any:
-    return _CutAlike.apply(x, w, stride, padding)  # type: ignore[no-untyped-call]  # of torch
+    return _CutAlike.apply(x, w, stride, padding)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
 
 
 class _BiasByRows(torch.autograd.Function):
@@ -86,7 +86,7 @@ class _BiasByRows(torch.autograd.Function):
 
 
 def bias_by_rows(x: Tensor, w: Tensor, b: Tensor | None = None) -> Any:
-    return _BiasByRows.apply(x, w, b)  # type: ignore[no-untyped-call]  # of torch
+    return _BiasByRows.apply(x, w, b)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
 
 
 class _StrideAndGroups(torch.autograd.Function):
@@ -113,4 +113,4 @@ def kernel_gradient(x: Tensor, w: Tensor, grad: Tensor, stride: Pair) -> Tensor:
 
 
 def stride_and_groups(x: Tensor, w: Tensor, stride: Pair = (1, 1), groups: int = 1) -> Any:
-    return _StrideAndGroups.apply(x, w, stride, groups)  # type: ignore[no-untyped-call]  # of torch
+    return _StrideAndGroups.apply(x, w, stride, groups)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped

@@ -181,7 +181,7 @@ def _problem_of_refusals(given: Any) -> str:
         own = kind.__module__ == "builtins" and kind is not NotImplementedError
         if own and not text.strip():
             return (
-                f"refusals has ({kind.__name__}, {text!r}), which hides mistakes of its own; "
+                f"refusals has ({kind.__name__}, {text!r}), which hides the adapter's mistakes; "
                 f"accepted of {kind.__name__} is a part of its text that is not empty"
             )
     return ""

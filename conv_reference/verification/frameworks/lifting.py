@@ -110,7 +110,8 @@ class Node:
 
         def pullback(*given: Any) -> tuple[Any, ...]:
             held = Some(function, wanted, given[outputs:])
-            return _gradients(framework.vjp(held, held.moving, given[:outputs]), held)
+            found = framework.vjp(held, held.moving, given[:outputs])
+            return _one_each(found, len(held.moving), "vjp", "gradient", "primal")
 
         return self._transform(("vjp", outputs, wanted), pullback)
 
@@ -120,7 +121,8 @@ class Node:
 
         def pushforward(*given: Any) -> tuple[Any, ...]:
             held = Some(function, moving, given[count:])
-            return _tangents(framework.jvp(held, held.moving, given[:count]), outputs)
+            found = framework.jvp(held, held.moving, given[:count])
+            return _one_each(found, outputs, "jvp", "tangent", "answer")
 
         return self._transform(("jvp", outputs, moving), pushforward)
 
@@ -209,30 +211,21 @@ def _listed(found: Any, function: Function) -> Iterator[Any]:
     return iter(found)
 
 
-def _gradients(found: Any, held: Some) -> tuple[Any, ...]:
-    count = len(held.moving)
+def _one_each(found: Any, count: int, method: str, answer: str, each: str) -> tuple[Any, ...]:
+    """What a transform answers, which is one array for each of so many.
+
+    Raises:
+        AdapterError: where it is none.
+    """
+    said = f"{method} must answer"
     if not isinstance(found, tuple | list):
         raise AdapterError(
-            f"vjp must answer a tuple of one gradient for each primal, got {type(found).__name__}"
+            f"{said} a tuple of one {answer} for each {each}, got {type(found).__name__}"
         )
     if len(found) != count:
         raise AdapterError(
-            f"vjp must answer one gradient for each primal: {count} asked for, got {len(found)}"
+            f"{said} one {answer} for each {each}: {count} asked for, got {len(found)}"
         )
-    if any(gradient is None for gradient in found):
-        raise AdapterError("vjp must answer arrays, zeros where nothing depends; got None")
-    return tuple(found)
-
-
-def _tangents(found: Any, outputs: int) -> tuple[Any, ...]:
-    if not isinstance(found, tuple | list):
-        raise AdapterError(
-            f"jvp must answer a tuple of one tangent for each answer, got {type(found).__name__}"
-        )
-    if len(found) != outputs:
-        raise AdapterError(
-            f"jvp must answer one tangent for each answer: {outputs} asked for, got {len(found)}"
-        )
-    if any(tangent is None for tangent in found):
-        raise AdapterError("jvp must answer arrays, zeros where nothing depends; got None")
+    if any(one is None for one in found):
+        raise AdapterError(f"{said} arrays, zeros where nothing depends; got None")
     return tuple(found)

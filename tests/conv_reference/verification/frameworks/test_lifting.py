@@ -4,27 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch_as_framework import Right
+from torch_as_framework import Itself
 
 from conv_reference.verification import Framework, Verdict, verify
 from conv_reference.verification.frameworks.convolving import function_of
 from conv_reference.verification.frameworks.lifting import AdapterError
-
-
-class Itself(Right):
-    """Torch, as any other framework: what is lifted is torch.func's."""
-
-    name, version = "torch.func", torch.__version__
-    dtypes = ("float64",)
-    # Where the judge, too, is in torch's forward mode.
-    refusals: Any = ((RuntimeError, "Nested forward mode AD is not supported"),)
-
-    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
-        return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
-
-    def vmap(self, f: Any, in_dims: Any) -> Any:
-        return torch.func.vmap(f, in_dims)
-
 
 MODES = (
     *("grad_input", "grad_weight", "grad_bias", "double_backward", "jvp"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch_as_framework import Right
+from torch_as_framework import Itself
 
 from conv_reference.verification import Framework, Verdict, verify
 from conv_reference.verification.frameworks.convolving import function_of
@@ -16,21 +16,7 @@ from conv_reference.verification.frameworks.mistakes import is_mistake, method_o
 pytestmark = pytest.mark.usefixtures("without_circumstances")
 
 
-class Full(Right):
-    """With every transform, of which those of this class raise where the batch is of one."""
-
-    dtypes = ("float64",)
-    # Where the judge, too, is in torch's forward mode.
-    refusals: Any = ((RuntimeError, "Nested forward mode AD is not supported"),)
-
-    def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
-        return torch.func.jvp(f, tuple(primals), tuple(tangents))[1]
-
-    def vmap(self, f: Any, in_dims: Any) -> Any:
-        return torch.func.vmap(f, in_dims)
-
-
-class EvenGroups(Full):
+class EvenGroups(Itself):
     """Its words, and that it computes nothing before, would make it a refusal of a function."""
 
     def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
@@ -40,7 +26,7 @@ class EvenGroups(Full):
 
 
 class DeclaresEvenGroups(EvenGroups):
-    refusals = (*Full.refusals, (TypeError, "not supported"))
+    refusals = (*Itself.refusals, (TypeError, "not supported"))
 
 
 def plain(X: Tensor, K: Tensor, stride: Any = 1, padding: Any = 0, groups: int = 1) -> Tensor:
@@ -63,12 +49,12 @@ def test_what_an_adapter_raises_on_purpose_is_no_refusal_but_as_it_declares() ->
         assert any("groups are not supported" in each for each in lenient.refuses)
 
 
-class NoJvp(Full):
+class NoJvp(Itself):
     def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
         return f.nowhere if primals[0].shape[0] == 1 else super().jvp(f, primals, tangents)
 
 
-class NoVmap(Full):
+class NoVmap(Itself):
     def vmap(self, f: Any, in_dims: Any) -> Any:
         def mapped(*given: Any) -> Any:
             return f.nowhere if given[0].shape[-1] == 3 else torch.func.vmap(f, in_dims)(*given)
@@ -86,12 +72,12 @@ def test_an_error_in_a_transform_is_raised_not_unsupported(
 
 
 def test_where_torch_itself_cannot_map_the_adapter_is_not_blamed() -> None:
-    report = verify(Full(), case="batched_gradients float64 n1 c1 h3 w3 o1 k1", seed=0)
+    report = verify(Itself(), case="batched_gradients float64 n1 c1 h3 w3 o1 k1", seed=0)
     judged = {check.name: check.verdict for check in report.checks}
     assert judged["batched_gradients"] == Verdict.UNSUPPORTED
 
 
-class Back(Full):
+class Back(Itself):
     def back(self, array: Any) -> Any:
         return array.nowhere
 

@@ -43,7 +43,7 @@ class _Offset(torch.autograd.Function):
 
 
 def offset_and_transposed(input: Tensor, weight: Tensor) -> Tensor:
-    answer: Tensor = _Offset.apply(input, weight)  # type: ignore[no-untyped-call]  # of torch
+    answer: Tensor = _Offset.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
     return answer
 
 

@@ -88,7 +88,7 @@ class _Shrinking(torch.autograd.Function):
 
 
 def shrinking(input: Tensor, weight: Tensor, stride: Pair = (1, 1)) -> Tensor:
-    answer: Tensor = _Shrinking.apply(input, weight, stride)  # type: ignore[no-untyped-call]  # of torch
+    answer: Tensor = _Shrinking.apply(input, weight, stride)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
     return answer
 
 
@@ -111,7 +111,7 @@ class _Undilated(torch.autograd.Function):
 def undilated(
     input: Tensor, weight: Tensor, stride: Pair = (1, 1), dilation: Pair = (1, 1)
 ) -> Tensor:
-    answer: Tensor = _Undilated.apply(input, weight, stride, dilation)  # type: ignore[no-untyped-call]  # of torch
+    answer: Tensor = _Undilated.apply(input, weight, stride, dilation)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
     return answer
 
 

@@ -113,7 +113,7 @@ def by_hand(backward: Callable[[Backward], tuple[Tensor, Tensor]]) -> Target:
         padding: Pair = (0, 0),
         groups: int = 1,
     ) -> Tensor:
-        answer: Tensor = Function.apply(input, weight, stride, padding, groups)  # type: ignore[no-untyped-call]  # of torch
+        answer: Tensor = Function.apply(input, weight, stride, padding, groups)  # type: ignore[no-untyped-call]  # torch's `apply` is untyped
         return answer
 
     return target
