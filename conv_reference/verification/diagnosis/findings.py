@@ -32,6 +32,7 @@ from conv_reference.verification.diagnosis.grouping.faults import (
     faults_of,
     first_own,
 )
+from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.grouping.kept_state import (
     KEPT,
     filed_under_what_is_kept,
@@ -43,7 +44,7 @@ from conv_reference.verification.diagnosis.grouping.larger_images import (
 from conv_reference.verification.diagnosis.grouping.one_step_smaller import (
     filed_under_what_smaller_sizes_show,
 )
-from conv_reference.verification.diagnosis.grouping.origins import Group, Groups, sorted_out
+from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.diagnosis.grouping.right_when_contiguous import filed_by_what_mends
 from conv_reference.verification.diagnosis.grouping.wider_dtypes import with_wider
 from conv_reference.verification.diagnosis.grouping.written_arguments import (

@@ -45,7 +45,7 @@ def kind_of(failure: Failure, known: str = "") -> Kind:
         known: the name of the known defect that it is, or empty.
     """
     judgement = failure.judgement
-    thrown = None if judgement.thrown is None else judgement.thrown.alike
+    thrown = thrown_alike(failure)
     return Kind(
         "" if thrown else judgement.check,
         "" if thrown else judgement.quantity_alike,
@@ -54,6 +54,18 @@ def kind_of(failure: Failure, known: str = "") -> Kind:
         dtype_name(failure.case.dtype),
         known,
     )
+
+
+def thrown_alike(failure: Failure) -> Thrown | None:
+    """What is the same for all that one mistake throws; None where nothing is thrown.
+
+    A line that raises has many messages, but for what it says of an empty batch: what raises for
+    want of numbers is no mistake of sizes, though one line may make both.
+    """
+    thrown = failure.judgement.thrown
+    if thrown is None:
+        return None
+    return thrown.alike_in_words if failure.case.geometry.batch == 0 else thrown.alike
 
 
 def row_of(judgement: Judgement) -> Row:

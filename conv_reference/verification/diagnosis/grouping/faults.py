@@ -18,8 +18,8 @@ from conv_reference.verification.diagnosis.grouping.follows import (
     misses_a_shape,
     writes_in_place,
 )
+from conv_reference.verification.diagnosis.grouping.group import Groups
 from conv_reference.verification.diagnosis.grouping.intermittent import keeps_answers
-from conv_reference.verification.diagnosis.grouping.origins import Groups
 from conv_reference.verification.diagnosis.grouping.pairings import of_one_other_map, own_gradients
 from conv_reference.verification.diagnosis.kinds import (
     Condition,

@@ -25,10 +25,17 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
     loads_quickly,
     shown_at_once,
 )
-from conv_reference.verification.diagnosis.grouping.origins import Group, Groups
-from conv_reference.verification.diagnosis.kinds import Kind, few_of, kind_of, row_of, size
+from conv_reference.verification.diagnosis.grouping.group import Group, Groups
+from conv_reference.verification.diagnosis.kinds import (
+    Kind,
+    few_of,
+    kind_of,
+    row_of,
+    size,
+    thrown_alike,
+)
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
+from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
 KEPT = (
@@ -107,7 +114,11 @@ def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTu
         return False
     questions = _by_itself(fault, groups, bench, in_turn)
     alone = bench.ask(shown_at_once, questions, bench.settings)
-    raised_in = {row for (_, row), judged in alone.items() if kind.thrown in map(_thrown, judged)}
+    raised_in = {
+        row
+        for (case, row), judged in alone.items()
+        if any(_is_like(judgement, case, kind) for judgement in judged)
+    }
     wrong_in = {
         row
         for (_, row), judged in alone.items()
@@ -130,18 +141,14 @@ def _shows_in_turn_alone(
         return False
     questions = _asked_in_turn(kind, groups, bench, in_turn)
     alone = bench.ask(shown_at_once, questions, bench.settings)
-    alike = [q for q, judged in alone.items() if any(_is_like(j, kind) for j in judged)]
+    alike = [q for q, judged in alone.items() if any(_is_like(j, q[0], kind) for j in judged)]
     return any(bench.ask(comes_out_right_anew, alike, bench.settings).values())
 
 
-def _is_like(judgement: Judgement, kind: Kind) -> bool:
+def _is_like(judgement: Judgement, case: Case, kind: Kind) -> bool:
     if kind.verdict == Verdict.RAISED:
-        return _thrown(judgement) == kind.thrown
+        return thrown_alike(Failure(case, judgement)) == kind.thrown
     return judgement.verdict == kind.verdict and judgement.of_numbers
-
-
-def _thrown(judgement: Judgement) -> Thrown | None:
-    return None if judgement.thrown is None else judgement.thrown.alike
 
 
 def _by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> list[Question]:
@@ -218,7 +225,7 @@ def _shown_alone(
     failures = [failure for failure in failures if bench.known(failure) is None]
     if faults[0].kinds[0].verdict == Verdict.RAISED:  # a wrong number is not what it shows
         raised = {fault.kinds[0].thrown for fault in faults}
-        failures = [f for f in failures if _thrown(f.judgement) in raised - {None}]
+        failures = [f for f in failures if thrown_alike(f) in raised - {None}]
     if not failures:
         return []
     plainest = min(failures, key=_obscurity)

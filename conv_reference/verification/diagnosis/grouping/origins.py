@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.grouping.empty_batches import (
+    filed_by_words,
+    may_throw_alike,
+)
 from conv_reference.verification.diagnosis.grouping.follows import (
     CHANGED,
     disturbs,
@@ -21,9 +25,17 @@ from conv_reference.verification.diagnosis.grouping.follows import (
     is_made_of,
     lacks_alike,
 )
+from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.grouping.intermittent import behind_changes, changeable
 from conv_reference.verification.diagnosis.grouping.own_operands import behind_own_operands
-from conv_reference.verification.diagnosis.kinds import Kind, kind_of, rank, row_of, size
+from conv_reference.verification.diagnosis.kinds import (
+    Kind,
+    kind_of,
+    rank,
+    row_of,
+    size,
+    thrown_alike,
+)
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure, Judgement
 
@@ -31,19 +43,6 @@ _MORE_ROUNDS = 6  # of other numbers, in which a simpler mode is asked
 MOST_ASKED = 24  # failing cases of one row and dtype; further ones are like those
 
 
-@dataclass
-class Group:
-    """The failures of one kind, and the rows in which what follows from them shows."""
-
-    failures: list[Failure] = field(default_factory=list)
-    also: dict[str, None] = field(default_factory=dict)
-    # Those of them whose own faults could not be seen: what they follow from comes and goes.
-    hidden: dict[str, None] = field(default_factory=dict)
-    # Those that are attributed to it for want of time: whether they follow was not tried.
-    unasked: dict[str, None] = field(default_factory=dict)
-
-
-Groups = dict[Kind, Group]
 _Origins = dict[Failure, Failure]  # what a failure follows from
 
 
@@ -88,7 +87,7 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
         _file_under(groups[kind], each.origin, each)
         if kind.known:
             known.append(each.failure)
-    return dict(groups), known
+    return filed_by_words(groups), known
 
 
 def _file(group: Group, failure: Failure) -> None:
@@ -174,8 +173,7 @@ def _left(failures: Iterable[Failure], settled: Collection[Failure]) -> list[Fai
 
 def _place(failure: Failure) -> tuple[object, ...]:
     judgement = failure.judgement
-    thrown = None if judgement.thrown is None else judgement.thrown.alike
-    return judgement.check, judgement.verdict, thrown, failure.case.dtype
+    return judgement.check, judgement.verdict, thrown_alike(failure), failure.case.dtype
 
 
 def _of_quantity(failure: Failure) -> tuple[object, ...]:
@@ -324,7 +322,7 @@ def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench)
             other
             for is_behind in (explains, disturbs)
             for other in among
-            if is_behind(other.judgement, failure.judgement)
+            if is_behind(other.judgement, failure.judgement) and may_throw_alike(other, failure)
         ]
         behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
         own = [other for other in behind if other.case.dtype == failure.case.dtype]

@@ -17,7 +17,7 @@ from torch import Tensor
 from conv_reference.operands import Operands
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.faults import Fault
-from conv_reference.verification.diagnosis.grouping.origins import Groups
+from conv_reference.verification.diagnosis.grouping.group import Groups
 from conv_reference.verification.diagnosis.kinds import few_of, row_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case

@@ -14,7 +14,7 @@ import torch
 
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.grouping.origins import Group, Groups
+from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of, size
 from conv_reference.verification.model.case import DTYPES, Case
 from conv_reference.verification.model.judgement import Failure

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, pad, unfold
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.faults import direct
@@ -154,3 +154,11 @@ class SavesWhatItPadded(torch.autograd.Function):
 def saves_what_it_padded(input: Tensor, weight: Tensor, *, padding: Any = 0) -> Tensor:
     pair = (padding, padding) if isinstance(padding, int) else padding
     return SavesWhatItPadded.apply(input, weight, pair)  # type: ignore[no-any-return, no-untyped-call]  # torch gives `apply` no types
+
+
+def forgets_dilation(input: Any, weight: Any, stride: Any = 1, dilation: Any = 1) -> Any:
+    """Wrong: the width of Y forgets the dilation. And an empty batch has no height to be found."""
+    columns = unfold(input, weight.shape[2:], dilation, 0, stride)
+    step = stride if isinstance(stride, int) else stride[1]
+    width = (input.shape[3] - weight.shape[3]) // step + 1
+    return (weight.flatten(1) @ columns).reshape(len(input), len(weight), -1, width)

@@ -10,7 +10,7 @@ import pytest
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.diagnosis.grouping.faults import condition_of, faults_of
-from conv_reference.verification.diagnosis.grouping.origins import Group
+from conv_reference.verification.diagnosis.grouping.group import Group
 from conv_reference.verification.diagnosis.grouping.pairings import of_one_other_map
 from conv_reference.verification.diagnosis.kinds import Kind, kind_of
 from conv_reference.verification.execution import Settings

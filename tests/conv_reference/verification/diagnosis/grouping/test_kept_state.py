@@ -16,12 +16,13 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
     is_of_what_is_kept,
     shown_at_once,
 )
+from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.grouping.kept_state import (
     KEPT,
     filed_under_what_is_kept,
     smallest_alone,
 )
-from conv_reference.verification.diagnosis.grouping.origins import Group, Groups, sorted_out
+from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values

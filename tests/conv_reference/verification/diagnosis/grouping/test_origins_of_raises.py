@@ -96,6 +96,18 @@ def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
     assert also == {"shapes": [], "": ["upstream_accumulated"]}
 
 
+def test_without_time_what_an_empty_batch_raises_in_other_words_is_laid_to_no_other_raise() -> None:
+    size = Failure(WIDE, replace(RAISED, check="grad_input"))
+    thrown = Thrown("RuntimeError", "cannot reshape 0 elements", place="my_conv.py:19")
+    empty = Case.parse("upstream_accumulated float64 n0 h1 w5 k1")
+    nothing = Failure(empty, replace(RAISED, thrown=thrown))
+    found, _ = sorted_out([size, nothing], cast("Bench", _OutOfTime()))
+    assert [group.failures for group in found.values()] == [[size], [nothing]]
+    same = Failure(empty, size.judgement)  # of the same words
+    found, _ = sorted_out([size, same], cast("Bench", _OutOfTime()))
+    assert [group.failures for group in found.values()] == [[size, same]]
+
+
 def test_without_time_what_was_run_and_came_out_right_is_no_consequence() -> None:
     first = Failure(WIDE, replace(RAISED, check="grad_input"))
     failures = [first, Failure(replace(WIDE, check="jvp"), replace(RAISED, check="jvp"))]

@@ -14,7 +14,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.faults import Fault
-from conv_reference.verification.diagnosis.grouping.origins import Group, Groups
+from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.grouping.right_when_contiguous import (
     OFFSET,
     STRIDES,

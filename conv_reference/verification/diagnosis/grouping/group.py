@@ -1,0 +1,30 @@
+"""Failures of one kind, together with the rows in which what follows from them shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conv_reference.verification.diagnosis.kinds import Kind
+from conv_reference.verification.model.judgement import Failure
+
+
+@dataclass
+class Group:
+    """The failures of one kind, and the rows in which what follows from them shows."""
+
+    failures: list[Failure] = field(default_factory=list)
+    also: dict[str, None] = field(default_factory=dict)
+    # Those of them whose own faults could not be seen: what they follow from comes and goes.
+    hidden: dict[str, None] = field(default_factory=dict)
+    # Those that are attributed to it for want of time: whether they follow was not tried.
+    unasked: dict[str, None] = field(default_factory=dict)
+
+    def join(self, other: Group) -> None:
+        """Take what another holds, which is of the same kind after all."""
+        self.failures += other.failures
+        self.also |= other.also
+        self.hidden |= other.hidden
+        self.unasked |= other.unasked
+
+
+Groups = dict[Kind, Group]
