@@ -244,6 +244,7 @@ def _with_odd_totals(trial: Trial) -> Iterator[Geometry]:
         yield replace(geometry, kernel_size=(2, 4), dilation=dilation, input_size=(6, 12))
 
 
+_DIMENSIONS = 3  # of an image without a batch
 _NOT_TAKEN = "an image without a batch is not taken"
 
 
@@ -309,7 +310,9 @@ def _of_its_own_shape(trial: Trial) -> Iterator[Judgement]:
 
 
 def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement:
-    """Wrong where Y is right but for its shape; else a tensor (C, H, W) has another meaning here.
+    """Wrong where it is an image of other sizes, or Y is right but for its shape.
+
+    Else a tensor (C, H, W) has another meaning here.
 
     Args:
         trial: of one sample.
@@ -318,10 +321,12 @@ def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement
     """
     shape = tuple(Y.shape)
     said = f"an image without a batch is answered in {Y.dim()} dimensions"
-    if Y.shape == batched or Y.numel() != batched.numel():
-        return not_judged("unbatched", said)
-    (found,) = against_oracle(trial, "unbatched", {"Y": Y.detach().reshape(batched)}, said)
-    if found.verdict == Verdict.WRONG:
+    if Y.numel() == batched.numel():
+        (found,) = against_oracle(trial, "unbatched", {"Y": Y.detach().reshape(batched)}, said)
+        means_another = Y.shape == batched or found.verdict == Verdict.WRONG
+    else:
+        means_another = Y.dim() != _DIMENSIONS
+    if means_another:
         return not_judged("unbatched", said)
     if not _is_taken_with_two_channels(trial):
         return not_judged("unbatched", _NOT_TAKEN)
@@ -345,7 +350,7 @@ def _is_taken_with_two_channels(trial: Trial) -> bool:
             Y = replace(call, X=call.X[0]).forward()
     except TargetRaised:
         return False
-    return isinstance(Y, Tensor) and Y.numel() == call.G.numel()
+    return isinstance(Y, Tensor) and (Y.dim() == _DIMENSIONS or Y.numel() == call.G.numel())
 
 
 def _square(trial: Trial) -> Trial | None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor
-from torch.nn.functional import conv2d, unfold
+from torch.nn.functional import conv2d, pad, unfold
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import verify
@@ -76,6 +76,18 @@ def test_who_takes_no_images_may_read_one_channel_for_a_batch() -> None:
 def _squeezed(input: Tensor, weight: Tensor) -> Tensor:
     Y = conv2d(input, weight)
     return Y if input.dim() == 4 else Y.squeeze()
+
+
+def test_an_image_that_is_answered_as_an_image_of_other_sizes_is_wrong() -> None:
+    """It was said to be unsupported, though a batch is answered in the same wrong shape."""
+
+    def swapped(input: Tensor, weight: Tensor, padding: Any = 0) -> Tensor:
+        ph, pw = padding
+        return conv2d(pad(input, (ph, ph, pw, pw)), weight)
+
+    found = failures(swapped, "unbatched float32 n2 c2 h4 w5 o3 k2 p1x0")
+    said = "an image without a batch: should be of shape (3, 5, 4), is of shape (3, 3, 6)"
+    assert found == {("unbatched", "Y"): said}
 
 
 def test_an_image_that_means_something_else_is_not_judged() -> None:
