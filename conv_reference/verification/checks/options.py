@@ -8,9 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.padding_modes import Mode
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given, lacks
@@ -18,17 +15,16 @@ from conv_reference.verification.checks._registry import Row, Sample, Traits, ch
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.checks.padding_modes import has_modes, in_mode
 from conv_reference.verification.model.judgement import Judgement
-from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import type_name
 from conv_reference.verification.target.padding_modes import WORD
 from conv_reference.verification.target.target import Call, Target, with_remainder
-from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
+from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised, raised_in_mode
 from conv_reference.verification.trial.refused import is_refusal
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _NAMES = ("stride", "padding", "dilation")
 
@@ -242,115 +238,6 @@ def _with_odd_totals(trial: Trial) -> Iterator[Geometry]:
     dilated = "dilation" in trial.target.options
     for dilation in ((1, 1), (3, 1), (1, 3)) if dilated else ((1, 1),):
         yield replace(geometry, kernel_size=(2, 4), dilation=dilation, input_size=(6, 12))
-
-
-_DIMENSIONS = 3  # of an image without a batch
-_NOT_TAKEN = "an image without a batch is not taken"
-
-
-def _no_batch(target: Target) -> str | None:
-    if target.is_line or target.single_sample or not target.has_channels:
-        return "its arguments have no batch to leave out, or one axis"
-    return "what lies before it takes images with a batch alone" if target.has_glue else None
-
-
-@check(
-    Row(
-        "unbatched",
-        "One image (C, H, W), where it is taken, has the answer of a batch of one.",
-        "It is given a batch, or not, in lines of its own, forward and backward.",
-        "the channels of an image taken for a batch",
-        follows=("certificate",),
-        optional=True,
-    ),
-    traits=Traits(sample=Sample.FEW, cannot=_no_batch),
-)
-def unbatched(trial: Trial) -> Iterator[Judgement]:
-    """Forward and backward on the first image of the case alone, (C, H, W) to (O, H', W')."""
-    one = replace(trial.case, geometry=replace(trial.case.geometry, batch=1))
-    if not trial.target.can_be_exact(one.geometry, one.dtype):
-        return
-    trial = replace(trial, case=one)
-    call = trial.call()
-    X = call.X.detach()[0].requires_grad_(call.X.requires_grad)
-    try:
-        found = observe(replace(call, X=X, G=call.G[0]))
-    except TargetRaised as raised:  # the contract requires batches alone
-        if raised.quantity == "Y":
-            yield raised_in_mode("unbatched", trial, raised, _NOT_TAKEN)
-            return
-        found = {**raised.observed}
-        said = "an image without a batch is answered, but its backward pass raises"
-        yield observed("unbatched", raised.quantity, said)
-    Y = found["Y"]
-    if isinstance(Y, Tensor) and Y.shape != call.G.shape[1:]:
-        yield replace(_of_another_shape(trial, Y, call.G.shape), case=one)
-        return
-    batched = {
-        name: value[None] if name in {"Y", "dX"} and isinstance(value, Tensor) else value
-        for name, value in found.items()
-    }
-    for judgement in against_oracle(trial, "unbatched", batched, "an image without a batch"):
-        yield replace(judgement, case=one)
-    yield from _of_its_own_shape(trial)
-
-
-def _of_its_own_shape(trial: Trial) -> Iterator[Judgement]:
-    """The image still has no batch after the call, which may give it one in place."""
-    call = trial.call(requires_grad="")
-    image = call.X[0]
-    shape = tuple(image.shape)
-    with target_code("Y"):
-        replace(call, X=image).forward()
-    if image.shape != shape:
-        after = tuple(image.shape)
-        said = f"an image without a batch was of shape {shape}, is of {after} after the call"
-        changed = whole("unbatched", "X", f"{shape}", f"{after}", said)
-        yield replace(changed, case=trial.case)
-
-
-def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement:
-    """Wrong where it is an image of other sizes, or Y is right but for its shape.
-
-    Else a tensor (C, H, W) has another meaning here.
-
-    Args:
-        trial: of one sample.
-        Y: as it was answered, not in the shape (O, H', W').
-        batched: the shape (1, O, H', W'): a batch of one is what some return for an image.
-    """
-    shape = tuple(Y.shape)
-    said = f"an image without a batch is answered in {Y.dim()} dimensions"
-    if Y.numel() == batched.numel():
-        (found,) = against_oracle(trial, "unbatched", {"Y": Y.detach().reshape(batched)}, said)
-        means_another = Y.shape == batched or found.verdict == Verdict.WRONG
-    else:
-        means_another = Y.dim() != _DIMENSIONS
-    if means_another:
-        return not_judged("unbatched", said)
-    if not _is_taken_with_two_channels(trial):
-        return not_judged("unbatched", _NOT_TAKEN)
-    wanted = tuple(batched[1:])
-    explanation = f"an image without a batch: should be of shape {wanted}, is of shape {shape}"
-    return whole("unbatched", "Y", f"of shape {wanted}", f"of shape {shape}", explanation)
-
-
-def _is_taken_with_two_channels(trial: Trial) -> bool:
-    """Whether an image of two channels is answered as well; True where there is no such case.
-
-    The one channel of (1, H, W) may be taken for a batch of one, or the image for columns, by who
-    takes no images at all; with two that raises.
-    """
-    two = trial.target.restrict_geometry(replace(trial.case.geometry, in_channels=2))
-    if trial.case.geometry.in_channels > 1 or two.in_channels != 2:
-        return True
-    call = replace(trial, case=replace(trial.case, geometry=two)).call(requires_grad="")
-    try:
-        with target_code("Y"):
-            Y = replace(call, X=call.X[0]).forward()
-    except TargetRaised:
-        return False
-    return isinstance(Y, Tensor) and (Y.dim() == _DIMENSIONS or Y.numel() == call.G.numel())
 
 
 def _square(trial: Trial) -> Trial | None:

@@ -67,7 +67,7 @@ def of_families(wanted: Iterable[str]) -> tuple[str, ...]:
     """The names, a family's replaced by those of its checks; one that is a check's, too, is that.
 
     >>> of_families(["jvp", "options"])
-    ('jvp', 'integers_for_pairs', 'padding_words', 'unbatched')
+    ('jvp', 'integers_for_pairs', 'padding_words')
     """
     own = {name for entry in entries() for name in (entry.check, entry.name)}
     checks: dict[str, tuple[str, ...]] = {name: (name,) for name in own}
