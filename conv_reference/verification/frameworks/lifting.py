@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conv_reference.verification.frameworks.changed import change_alike
 from conv_reference.verification.frameworks.contract import Framework, Function
 
 _MOST_HELD = 96  # transforms of one function: each may hold a compiled program for each shape
@@ -94,8 +95,9 @@ class Node:
         try:
             if self._compiled is None:
                 self._compiled = framework.jit(self.function)
-            found = self._compiled(*map(framework.to, tensors))
-            return tuple(map(framework.back, _listed(found, self.function)))
+            arrays = [framework.to(tensor) for tensor in tensors]
+            found = self._compiled(*arrays)
+            answers = tuple(map(framework.back, _listed(found, self.function)))
         except NotImplementedError:
             raise
         except BaseException as error:  # a panic of Rust's is no Exception
@@ -103,6 +105,8 @@ class Node:
             if any(isinstance(error, kind) and text in said for kind, text in framework.refusals):
                 raise NotImplementedError(said) from error
             raise
+        change_alike(framework, tensors, arrays)
+        return answers
 
     def pullback(self, outputs: int, wanted: tuple[bool, ...]) -> Node:
         """The wanted gradients, of the cotangents and then the primals."""

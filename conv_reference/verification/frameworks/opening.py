@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
@@ -20,10 +19,11 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.verification.frameworks import arrays
 from conv_reference.verification.frameworks.contract import OPTIONS, Framework, problem
-from conv_reference.verification.frameworks.convolving import Convolution
-from conv_reference.verification.frameworks.lifting import AdapterError, Node
+from conv_reference.verification.frameworks.lifting import AdapterError
 from conv_reference.verification.frameworks.mistakes import method_of
+from conv_reference.verification.frameworks.questions import Ones, Question
 from conv_reference.verification.frameworks.recipe import Recipe
+from conv_reference.verification.frameworks.refused_options import refused_whatever_it_is
 
 # No two sizes of one case, those of Y included, are the same, nor two numbers of one option.
 GEOMETRY = Geometry.parse("n2 c3 h12 w15 o4 k5x6")
@@ -34,7 +34,7 @@ _WITH: Mapping[str, Geometry] = {
     "dilation": Geometry.parse("n2 c3 h15 w24 o4 k5x6 d2x3"),
     "groups": Geometry.parse("n4 c6 h12 w17 o9 k5x7 g3"),
 }
-_MAPPED = 7  # slices of what is mapped over
+_OPTION = {case: "padding" if name == "sides" else name for name, case in _WITH.items()}
 _ENOUGH = 20.0  # seconds, where each program is compiled for so long; the run tries the rest
 
 
@@ -45,18 +45,6 @@ def mistake(framework: Framework) -> str:
         return problem(framework) or _met(framework) or _layouts(framework)
 
 
-@dataclass(frozen=True)
-class _Question:
-    """One call of an adapter's method, and the shapes of what it should answer."""
-
-    method: str  # "vjp"
-    geometry: Geometry
-    node: Node
-    given: tuple[Tensor, ...]
-    names: tuple[str, ...]  # of the answers: "dX"
-    shapes: tuple[tuple[int, ...], ...]
-
-
 def _met(framework: Framework) -> str:
     """The first mistake that a question shows; empty where none does."""
     begun, refused = time.monotonic(), False
@@ -64,30 +52,32 @@ def _met(framework: Framework) -> str:
         if refused and question.method != "conv":  # nor can what is made of it be asked
             continue
         wrong = _wrong(framework, question)
+        if wrong is None:
+            refused |= question.geometry is GEOMETRY
+            wrong = _never_answered(framework, question)
         if wrong:
             return wrong
-        refused |= wrong is None and question.geometry is GEOMETRY
         if time.monotonic() - begun > _ENOUGH:
             break
     return ""
 
 
-def _questions(framework: Framework) -> Iterator[_Question]:
+def _questions(framework: Framework) -> Iterator[Question]:
     """Y plainly and with each option, and of the plain one each transform."""
     biased = "bias" in framework.options
-    plain = _Case(framework, GEOMETRY, biased)
+    plain = Ones(framework, GEOMETRY, biased)
     yield plain.answer()
     if isinstance(framework, Recipe):  # a convolution of its own: its backward pass is judged
         return
     if "vjp" not in framework.lacks:
         yield plain.gradients()
-    alone = _Case(framework, GEOMETRY, biased=False)
+    alone = Ones(framework, GEOMETRY, biased=False)
     if biased:
         yield alone.answer()
     for option in OPTIONS[1:]:
         if option in framework.options:
             sides = option == "padding" and framework.sides
-            yield _Case(framework, _WITH["sides" if sides else option], biased=False).answer()
+            yield Ones(framework, _WITH["sides" if sides else option], biased=False).answer()
     if "vjp" not in framework.lacks:
         yield alone.gradients(of_x=False)
     if "jvp" not in framework.lacks:
@@ -96,65 +86,37 @@ def _questions(framework: Framework) -> Iterator[_Question]:
         yield alone.mapped()
 
 
-class _Case:
-    """Operands of ones, in the first dtype that the adapter offers."""
-
-    def __init__(self, framework: Framework, geometry: Geometry, biased: bool) -> None:
-        self.geometry = geometry
-        options = {name: getattr(geometry, name) for name in OPTIONS[1:]}
-        self._node = Node(framework, Convolution(framework, biased, options))
-        dtype: torch.dtype = getattr(torch, framework.dtypes[0])
-        shapes = (geometry.input_shape, geometry.weight_shape, (geometry.out_channels,))
-        given = tuple(torch.ones(shape, dtype=dtype) for shape in shapes)
-        self._given = given if biased else given[:2]
-        self._Y = torch.ones(geometry.output_shape, dtype=dtype)
-
-    def answer(self) -> _Question:
-        """Y."""
-        return self._question("conv", self._node, self._given, {"Y": self._Y})
-
-    def gradients(self, *, of_x: bool = True) -> _Question:
-        """The gradients of all operands, or of all but X."""
-        wanted = (of_x, *(True for _ in self._given[1:]))
-        every = zip(("dX", "dK", "db"), self._given, wanted, strict=False)
-        named = {name: operand for name, operand, is_wanted in every if is_wanted}
-        node, given = self._node.pullback(1, wanted), (self._Y, *self._given)
-        return self._question("vjp", node, given, named)
-
-    def tangent(self) -> _Question:
-        """That of Y, of the tangents of all operands."""
-        node = self._node.pushforward(1, tuple(True for _ in self._given))
-        return self._question("jvp", node, (*self._given, *self._given), {"the tangent": self._Y})
-
-    def mapped(self) -> _Question:
-        """Y of several X, which lie along their second dimension."""
-        X, *others = self._given
-        node = self._node.mapped((1, *(None for _ in others)))
-        several = torch.stack([X] * _MAPPED, 1), *others
-        return self._question("vmap", node, several, {"Y": torch.stack([self._Y] * _MAPPED)})
-
-    def _question(
-        self, method: str, node: Node, given: Sequence[Tensor], like: Mapping[str, Tensor]
-    ) -> _Question:
-        shapes = tuple(tuple(tensor.shape) for tensor in like.values())
-        return _Question(method, self.geometry, node, tuple(given), tuple(like), shapes)
-
-
-def _wrong(framework: Framework, question: _Question) -> str | None:
+def _wrong(framework: Framework, question: Question) -> str | None:
     """What is wrong with the answers; empty where nothing is, None where they are refused."""
-    method, dtype = question.method, question.given[0].dtype
     try:
         found = question.node.run(*question.given)
+        wrong = _unlike_each(question, found) or _overwritten(question, found)
     except NotImplementedError:
         return None
     except Exception as error:
-        return f"{_raised(framework, method, error)} on {question.geometry}: {_words(error)}"
-    if len(found) != len(question.names):
-        said = f"{len(found)} arrays, expected {len(question.names)}"
-        return f"{method} answers {said}, on {question.geometry}"
-    for name, answer, shape in zip(question.names, found, question.shapes, strict=True):
-        if wrong := _unlike(answer, shape, dtype):
-            return f"{method} answers {name} {wrong}, on {question.geometry}"
+        said = _raised(framework, question.method, error)
+        return f"{said} on {question.geometry}: {_words(error)}"
+    return wrong and f"{question.method} answers {wrong}, on {question.geometry}"
+
+
+def _never_answered(framework: Framework, question: Question) -> str:
+    """What is wrong where what was refused is an option that is declared; else empty."""
+    if question.method != "conv" or isinstance(framework, Recipe):  # which declares nothing
+        return ""
+    biased = len(question.given) > 2
+    option = _OPTION.get(question.geometry, "bias" if biased else "")
+    return refused_whatever_it_is(framework, option, question.geometry) if option else ""
+
+
+def _overwritten(question: Question, found: Sequence[Tensor]) -> str:
+    """Which answer is the framework's own memory, that the next call writes to; else empty."""
+    if question.geometry is not GEOMETRY or question.method not in {"conv", "vjp"}:
+        return ""
+    kept = [answer.clone() for answer in found]
+    question.node.run(*(2 * operand for operand in question.given))
+    for name, answer, before in zip(question.names, found, kept, strict=True):
+        if not torch.equal(answer, before):
+            return f"{name} in memory that the next call overwrites, expected a copy from `back`"
     return ""
 
 
@@ -170,6 +132,17 @@ def _words(error: BaseException) -> str:
     if isinstance(error, AdapterError):  # which says what is accepted
         return said
     return f"{said}; accepted is an answer, NotImplementedError, or what `refusals` names"
+
+
+def _unlike_each(question: Question, found: Sequence[Any]) -> str:
+    """How the answers differ from what was asked for; empty where they do not."""
+    if len(found) != len(question.names):
+        return f"{len(found)} arrays, expected {len(question.names)}"
+    dtype = question.given[0].dtype
+    for name, answer, shape in zip(question.names, found, question.shapes, strict=True):
+        if wrong := _unlike(answer, shape, dtype):
+            return f"{name} {wrong}"
+    return ""
 
 
 def _unlike(answer: Any, shape: tuple[int, ...], dtype: torch.dtype) -> str:

@@ -158,6 +158,59 @@ class RefusesEachTypeError(Right):
     refusals = ((TypeError, " "),)
 
 
+class HandsOutItsOwn(Right):
+    """The memory of one buffer for each shape."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[Any, torch.Tensor] = {}
+
+    def back(self, array: Any) -> Any:
+        return self.buffers.setdefault(array.shape, torch.empty_like(array)).copy_(array)
+
+
+class HandsOutItsGradient(HandsOutItsOwn):
+    def back(self, array: Any) -> Any:
+        return super().back(array) if array.shape == (2, 3, 12, 15) else array.clone()
+
+
+class RefusesWhere(Right):
+    """By the word that says so, wherever an expression holds."""
+
+    said = ""
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        if eval(self.said, {}, {"x": x, "w": w, "b": b, "float64": torch.float64, **options}):
+            raise NotImplementedError("not offered")
+        return super().conv(x, w, b, **options)
+
+
+class EachBias(RefusesWhere):
+    said = "b is not None"
+
+
+class EachStride(RefusesWhere):
+    said = "stride != (1, 1)"
+
+
+class EachPadding(RefusesWhere):
+    said = "sum(padding, ()) != (0, 0, 0, 0)"
+
+
+class EachEvenPadding(RefusesWhere):
+    said = "sum(padding, ()) != (0, 0, 0, 0)"
+    sides = False
+
+
+class EachDilation(RefusesWhere):
+    said = "dilation != (1, 1)"
+
+
+class EachGroupsOfOneTap(RefusesWhere):
+    """What it refuses of other kernels has nothing to do with the groups."""
+
+    said = "groups > 1 or w.shape[2:] != (1, 1)"
+
+
 class NoConv(Framework):
     pass
 
@@ -191,6 +244,26 @@ MISTAKES = [
     (SumsTooMuch, r"vjp answers dX of shape \(1, 3, 12, 15\), expected \(2, 3, 12, 15\), on"),
     (SingleGradients, r"vjp answers dX in torch\.float32 of operands in torch\.float64, on"),
     (BackToNumpy, r"conv answers Y as ndarray, expected a tensor from `back`, on"),
+    (HandsOutItsOwn, r"conv answers Y in memory that the next call overwrites, expected a copy fr"),
+    (HandsOutItsGradient, r"vjp answers dX in memory that the next call overwrites, expected a c"),
+    (
+        EachBias,
+        r"options has 'bias', but conv refuses it in each of 4 cases, as on n2 c3 h12 .*: not",
+    ),
+    (
+        EachStride,
+        r"options has 'stride', but conv refuses it in each of 6 .* s2x3 p0 d1 g1: not of",
+    ),
+    (
+        EachPadding,
+        r"options has 'padding', but .* p1:2x0:3 d1 g1: not offered; accepted in options",
+    ),
+    (
+        EachEvenPadding,
+        r"options has 'padding', but conv refuses it in each of 6 .* p1x2 d1 g1: not",
+    ),
+    (EachDilation, r"options has 'dilation', but conv refuses it in each of 5 .* d2x3 g1: not off"),
+    (EachGroupsOfOneTap, r"options has 'groups', but conv refuses it in each of 6 .* d1 g3: not o"),
     (CopiesStrides, r"layouts names more .* strides \(540, 1, 45, 3\) has strides \(540, 180, 15"),
     (NoDtype, r"dtypes must be of float64, float32, float16, bfloat16, got \('float8',\)"),
     (CompilesPerOptions, r"compiles_per must be None or 'shape', got 'options'$"),
@@ -233,19 +306,45 @@ class Unable(Exception):  # noqa: N818 (as a framework may call its own)
     """The framework's own, which says enough without a text."""
 
 
-class RefusesGroups(Right):
+class RefusesSomeGroups(Right):
     """In words of its own, which it declares."""
 
     refusals = ((TypeError, "not offered"), (Unable, ""), (NotImplementedError, ""))
 
     def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
-        if options["groups"] > 1:
-            raise TypeError("groups are not offered")
+        if options["groups"] > 1 and w.shape[1] > 1:
+            raise TypeError("groups of several channels are not offered")
+        return super().conv(x, w, b, **options)
+
+
+class UnequalSides(RefusesWhere):
+    said = "any(before != behind for before, behind in padding)"
+
+
+class UnevenStrides(RefusesWhere):
+    said = "stride[0] != stride[1]"
+
+
+class DilationInFloat64(RefusesWhere):
+    """The dtype that the opening asks in."""
+
+    said = "dilation != (1, 1) and x.dtype == float64"
+
+
+class RaisesOfOtherStrides(RefusesWhere):
+    """What it raises is found by the run."""
+
+    said = "stride == (2, 3)"
+
+    def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
+        assert options["stride"] in {(1, 1), (2, 3)}
         return super().conv(x, w, b, **options)
 
 
 class OneTapOnly(Right):
     """What is made of a refused conv cannot be asked."""
+
+    options = ("bias", "stride")
 
     def conv(self, x: Any, w: Any, b: Any, **options: Any) -> Any:
         if w.shape[2:] != (1, 1):
@@ -261,7 +360,13 @@ class FlippedKernel(Right):
         return super().conv(x, w.flip(2, 3), b, **options)
 
 
-@pytest.mark.parametrize("adapter", [Right, RefusesAll, RefusesGroups, OneTapOnly, FlippedKernel])
+JUDGED = (
+    *(Right, RefusesAll, RefusesSomeGroups, UnequalSides, UnevenStrides, DilationInFloat64),
+    *(RaisesOfOtherStrides, OneTapOnly, FlippedKernel),
+)
+
+
+@pytest.mark.parametrize("adapter", JUDGED)
 def test_what_is_refused_or_a_wrong_number_is_for_the_judge(adapter: type[Framework]) -> None:
     assert as_target(adapter).offer is not None
 
