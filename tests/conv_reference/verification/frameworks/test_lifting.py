@@ -143,6 +143,8 @@ class BareTangent(Itself):
         return super().jvp(f, primals, tangents)[0]
 
 
+# What torch's first forward mode in a process imports uses torch.jit.script, which it deprecates.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(
     ("framework", "said"),
     [
