@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.trial import Trial
+from conv_reference.verification.trial.agreement import observed
+from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 SETTLED = "its arguments are settled when it is made"
 
@@ -18,16 +20,25 @@ def lacks(option: str, target: Target) -> str | None:
 
 
 def cannot_be_given(target: Target) -> str | None:
-    """Why a target cannot be given its options in a call; None where it can."""
+    """Why a target cannot be given its options in a call; None where it can, within its domain."""
     if target.is_line:
         return "its arguments have one axis"
-    if target.domain.where:
-        return "these would ask for sizes outside of its domain"
     if target.convention:
         return "its options are given by a convention found by trial"
     if target.call_with is None:
         return SETTLED
     return None
+
+
+def answered_before(row: str, said: str, raised: TargetRaised) -> Judgement:
+    """That a spelling which nobody promised is answered, but has no gradient: so noted, not judged.
+
+    Args:
+        row: of the report.
+        said: the spelling, "with options given as integers".
+        raised: by the backward pass.
+    """
+    return observed(row, raised.quantity, f"{said} Y is answered, but its backward pass raises")
 
 
 def call_with(trial: Trial) -> Any:

@@ -10,7 +10,12 @@ from typing import Any
 
 from conv_reference.geometry import Geometry, Pair
 from conv_reference.padding_modes import Mode
-from conv_reference.verification.checks._arguments import call_with, cannot_be_given, lacks
+from conv_reference.verification.checks._arguments import (
+    answered_before,
+    call_with,
+    cannot_be_given,
+    lacks,
+)
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.checks.padding_modes import has_modes, in_mode
@@ -56,19 +61,12 @@ def _no_words(target: Target) -> str | None:
 )
 def integers_for_pairs(trial: Trial) -> Iterator[Judgement]:
     """Options as pairs and lists; where both sizes are equal, as integers and sequences of one."""
-    late: _Late = {}
-    yield from _in_every_form(trial, late)
-    yield from _raised_late(late)
-
-
-def _in_every_form(trial: Trial, late: _Late) -> Iterator[Judgement]:
     unequal = replace(trial, case=trial.case.contiguous())
     if unequal.has_room:
         pairs = _pairs(unequal.case.geometry)
         yield from _in_forms(
             unequal,
             {"pairs": pairs, "lists": {name: list(pair) for name, pair in pairs.items()}},
-            late,
         )
     plain = _square(trial)
     if plain is None:
@@ -80,18 +78,7 @@ def _in_every_form(trial: Trial, late: _Late) -> Iterator[Judgement]:
         "integers": dict(sizes),
         "sequences of one": {name: (size,) for name, size in sizes.items()},
     }
-    yield from _in_forms(plain, forms, late)
-
-
-_Late = dict[str, Judgement]  # by the form in which the options were given
-
-
-def _raised_late(late: _Late) -> Iterator[Judgement]:
-    """That the forward pass took a form and the backward pass does not: of several, in one."""
-    for form, first in [*late.items()][:1]:
-        others = [f"; as {other}: {j.explanation}" for other, j in [*late.items()][1:]]
-        said = f"options given as {form}: {first.explanation}{''.join(others)}"
-        yield replace(first, explanation=said)
+    yield from _in_forms(plain, forms)
 
 
 def _pairs(geometry: Geometry) -> dict[str, Pair]:
@@ -105,29 +92,25 @@ def _pairs(geometry: Geometry) -> dict[str, Pair]:
     }
 
 
-def _in_forms(
-    trial: Trial, forms: Mapping[str, Mapping[str, Any]], late: _Late
-) -> Iterator[Judgement]:
-    """Forward and backward with the options in each form; what is raised late is kept."""
+def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[Judgement]:
+    """Forward and backward with the options in each form."""
     for form, given in forms.items():
         before = {name: deepcopy(value) for name, value in given.items()}
         try:
             found = _asked(trial, given)
         except TargetRaised as raised:
-            # The contract requires no form but pairs; one that Y was made of, dX must know, too.
-            refused = is_refusal(trial, raised)
-            if form == "pairs" and refused:
-                raise  # of the sizes, whatever form they have
-            thrown = judged_raised("integers_for_pairs", raised, refused=refused)
             if form == "pairs":
+                if is_refusal(trial, raised):
+                    raise  # of the sizes, whatever form they have
+                thrown = judged_raised("integers_for_pairs", raised)
                 yield replace(thrown, explanation=f"options given as {form}: {thrown.explanation}")
-            elif raised.quantity != "Y":
-                late.setdefault(form, thrown)
-            else:
-                yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
-            if form == "pairs":
                 return  # what is refused in any form shows nothing about the others
-            continue
+            if raised.quantity == "Y":  # the contract requires no form but pairs
+                yield observed("integers_for_pairs", "Y", f"options are not taken as {form}")
+                continue
+            said = f"with options given as {form}"
+            yield answered_before("integers_for_pairs", said, raised)
+            found = raised.observed
         yield from _changed(trial, before, given)
         yield from _on_its_own_case(trial, "integers_for_pairs", found, f"options given as {form}")
 
@@ -167,16 +150,19 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             if "stride" not in trial.target.options and stride != (1, 1):
                 continue
             changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
-            if not trial.target.can_be_exact(changed, trial.case.dtype):
+            if not _can_be_put(trial, changed):
                 continue
             plain = replace(trial, case=replace(trial.case.contiguous(), geometry=changed))
             try:
                 found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
             except TargetRaised as raised:
-                if trial.target.words is None:  # it did not declare that it takes them
+                if trial.target.words is not None:  # it declared that it takes them
+                    raise
+                if raised.quantity == "Y":
                     yield _word_raised(plain, word, raised)
                     return
-                raise
+                yield answered_before("padding_words", f"with padding={word!r}", raised)
+                found = raised.observed
             other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
             said = f"padding={word!r}{other if geometry != trial.case.geometry else ''}"
             yield from _on_its_own_case(plain, "padding_words", found, said)
@@ -191,15 +177,18 @@ def _same_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
     same = ((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)
     plain = replace(trial.case.geometry, stride=ones, dilation=ones, padding=same)
     there = replace(trial, case=trial.case.contiguous().on(in_mode(plain, mode)))
-    if not any(map(any, same)) or not there.has_room:
+    if not any(map(any, same)) or not _can_be_put(trial, there.case.geometry):
         return
     said = f"padding='same' with padding_mode={mode!r}"
     given = {"padding": "same", "padding_mode": mode, **_of_two_axes(there.case.geometry)}
     try:
         found = _asked(there, given)
     except TargetRaised as raised:
-        yield observed("padding_words", "Y", f"{said} raises {type_name(raised.error)}")
-        return
+        if raised.quantity == "Y":
+            yield observed("padding_words", "Y", f"{said} raises {type_name(raised.error)}")
+            return
+        yield answered_before("padding_words", f"with {said}", raised)
+        found = raised.observed
     yield from _on_its_own_case(there, "padding_words", found, said)
 
 
@@ -207,7 +196,8 @@ def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
     """That the word is not taken; or that it is, but not beside pairs of the same numbers."""
     sizes = trial.case.geometry
     plain = replace(trial, case=trial.case.on(replace(sizes, stride=(1, 1), dilation=(1, 1))))
-    beside = _thrown_beside(plain, word, (1, 1)) if plain.has_room else None
+    can_be_put = _can_be_put(plain, plain.case.geometry)
+    beside = _thrown_beside(plain, word, (1, 1)) if can_be_put else None
     if beside is not None and _thrown_beside(plain, word, 1) is None:
         found = judged_raised("padding_words", beside)
         said = f"padding={word!r} is taken beside integers, and not beside pairs of them"
@@ -223,6 +213,12 @@ def _thrown_beside(trial: Trial, word: str, one: Pair | int) -> TargetRaised | N
     except TargetRaised as raised:
         return raised
     return None
+
+
+def _can_be_put(trial: Trial, geometry: Geometry) -> bool:
+    """Whether it lies in the target's domain, and there are integers for which it is exact."""
+    inside = geometry in trial.target.domain
+    return inside and trial.target.can_be_exact(geometry, trial.case.dtype)
 
 
 def _of_two_axes(geometry: Geometry) -> dict[str, Pair]:
@@ -259,7 +255,7 @@ def _square(trial: Trial) -> Trial | None:
         square = with_remainder(square, (min(square.remainder),) * 2)
     if not trial.target.operator.is_convolution:  # which has an output whatever the remainder
         square = trial.target.restrict_geometry(square)
-    if not trial.target.can_be_exact(square, trial.case.dtype):
+    if not _can_be_put(trial, square):
         return None
     return replace(trial, case=replace(trial.case.contiguous(), geometry=square))
 

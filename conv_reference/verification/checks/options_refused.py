@@ -33,6 +33,8 @@ def _who_refuses(target: Target) -> str | None:
         return "what must be refused is known of conv2d and conv_transpose2d alone"
     if target.has_glue:
         return "what lies between it and torch's convention decides what is refused"
+    if target.domain.where:
+        return "these would ask for sizes outside of its domain"
     return cannot_be_given(target)
 
 

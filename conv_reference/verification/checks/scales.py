@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -70,31 +70,51 @@ def _uneven(trial: Trial, random: Random) -> Iterator[Judgement]:
     """Samples of 0 and ±1, each times a power of two of its own; X for Y, and then G for dX.
 
     Some right algorithms add samples up, as Strassen's product does, and lose the small ones in
-    every dtype: that is observed.
+    every dtype: that is observed. What is wrong where all samples are alike, too, loses nothing
+    beside a larger one.
     """
     sparse = replace(trial, case=replace(trial.case, values=Values.SPARSE))
     for role, name in (("input", "Y"), ("grad_output", "dX")):
-        judged = [*_beside_larger(sparse, role, name, random)]
-        if any(judgement.verdict == Verdict.WRONG for judgement in judged):
+        judged = [*_beside_larger(sparse, role, name, _apart(sparse, random))]
+        if _is_wrong(judged):
             wide = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
             other = replace(sparse, case=replace(sparse.case, dtype=wide))
             # Which samples meet depends on which are small.
-            again = (_beside_larger(other, role, name, random) for _ in range(_ATTEMPTS))
-            if any(judgement.verdict == Verdict.WRONG for those in again for judgement in those):
+            apart = (_apart(other, random) for _ in range(_ATTEMPTS))
+            again = (_beside_larger(other, role, name, exponents) for exponents in apart)
+            alike = [0] * trial.case.geometry.batch
+            if any(map(_is_wrong, again)) and not _is_wrong(
+                _beside_larger(sparse, role, name, alike)
+            ):
                 said = f"a sample beside one that is larger by far loses digits in {name}"
                 judged = [observed("uneven_scales", name, said)]
         yield from judged
 
 
-def _beside_larger(trial: Trial, role: str, name: str, random: Random) -> Iterator[Judgement]:
-    given, batch = trial.operands, trial.case.geometry.batch
-    given = replace(given, bias=torch.zeros_like(given.bias))
+def _is_wrong(judged: Iterable[Judgement]) -> bool:
+    return any(judgement.verdict == Verdict.WRONG for judgement in judged)
+
+
+def _apart(trial: Trial, random: Random) -> list[int]:
+    """An exponent for each sample, one at each end of the range; none where it has no room."""
+    batch = trial.case.geometry.batch
     low, high = _ends(trial.case.dtype)
     high -= math.frexp(_longest(trial))[1]
     if batch < 2 or high <= low:
-        return
+        return []
     exponents = [low, high, *(random.randint(low, high) for _ in range(batch - 2))]
     random.shuffle(exponents)
+    return exponents
+
+
+def _beside_larger(
+    trial: Trial, role: str, name: str, exponents: Sequence[int]
+) -> Iterator[Judgement]:
+    """The samples of one operand, each times a power of two, and their answers without it."""
+    given, batch = trial.operands, trial.case.geometry.batch
+    given = replace(given, bias=torch.zeros_like(given.bias))
+    if not exponents:
+        return
     scaled = _each(getattr(given, role), exponents)
     value = observe(trial.call(replace(given, **{role: scaled}))).get(name)
     if not (
@@ -102,6 +122,7 @@ def _beside_larger(trial: Trial, role: str, name: str, random: Random) -> Iterat
     ):
         return  # which the certificate reports
     unscaled = _each(value, [-exponent for exponent in exponents])
+    low, high = min(exponents), max(exponents)
     said = f"of samples times 2^{low} to 2^{high}, divided by the same powers of two"
     yield from against_oracle(trial, "uneven_scales", {name: unscaled}, said, operands=given)
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from conv_reference.verification.checks._arguments import answered_before
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
+from conv_reference.verification.trial.agreement import against_oracle, not_judged
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import raised_in_mode
@@ -51,11 +52,10 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
         found = observe(replace(call, X=X, G=call.G[0]))
     except TargetRaised as raised:  # the contract requires batches alone
         if raised.quantity == "Y":
-            yield raised_in_mode("unbatched", trial, raised, _NOT_TAKEN)
+            yield raised_in_mode("unbatched", trial, raised, _untaken(trial))
             return
+        yield answered_before("unbatched", "of an image without a batch", raised)
         found = {**raised.observed}
-        said = "an image without a batch is answered, but its backward pass raises"
-        yield observed("unbatched", raised.quantity, said)
     Y = found["Y"]
     if isinstance(Y, Tensor) and Y.shape != call.G.shape[1:]:
         yield replace(_of_another_shape(trial, Y, call.G.shape), case=one)
@@ -67,6 +67,21 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
     for judgement in against_oracle(trial, "unbatched", batched, "an image without a batch"):
         yield replace(judgement, case=one)
     yield from _of_its_own_shape(trial)
+
+
+def _untaken(trial: Trial) -> str:
+    """That no image is taken, or that one is without this case's groups."""
+    of_all = replace(trial.case.geometry, groups=1)
+    together = replace(trial, case=trial.case.on(of_all))
+    if of_all == trial.case.geometry or not trial.target.can_be_asked(of_all):
+        return _NOT_TAKEN
+    call = together.call(requires_grad="")
+    try:
+        with target_code("Y"):
+            replace(call, X=call.X[0]).forward()
+    except TargetRaised:
+        return _NOT_TAKEN
+    return "an image without a batch is not taken with groups"
 
 
 def _of_its_own_shape(trial: Trial) -> Iterator[Judgement]:

@@ -13,7 +13,9 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 from conv_reference import functional
 from conv_reference.layer import Conv2d, ConvLayer_1
 from conv_reference.verification.checks import all_checks
+from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.faults.sound.right import PlaneLayer
+from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target.conventions import as_target
 
@@ -253,14 +255,24 @@ def formed(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)
     return Y if bias is None else Y + bias[:, None, None]
 
 
-def test_a_backward_pass_that_does_not_know_the_integer_is_found() -> None:
-    found = failures(formed, "integers_for_pairs float32 n1 c1 h7 w7 k1 s2")
-    said = (
-        "options given as integers: "
-        "raised TypeError: 'int' object is not subscriptable (at test_options.py:"
-    )
-    assert list(found) == [("integers_for_pairs", "dX")]
-    assert found["integers_for_pairs", "dX"].startswith(said)
+def test_a_form_that_the_backward_pass_alone_does_not_take_is_noted_and_not_judged() -> None:
+    """As one that the forward pass does not take: nobody promised it, and nothing is silent."""
+    case = "integers_for_pairs float32 n1 c1 h7 w7 k1 s2"
+    notes = {judgement.observed for judgement in judged(formed, case)} - {""}
+
+    assert not failures(formed, case)
+    given = "with options given as integers Y is answered, but its backward pass raises"
+    assert notes == {given}
+
+
+def test_of_a_form_without_gradients_a_wrong_answer_is_found() -> None:
+    def doubled(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = (1, 1)) -> Tensor:
+        Y = formed(input, weight, bias, stride)
+        return 2 * Y if isinstance(stride, int) else Y
+
+    found = failures(doubled, "integers_for_pairs float32 n1 c1 h7 w7 k1 s2")
+    assert list(found) == [("integers_for_pairs", "Y")]
+    assert found["integers_for_pairs", "Y"].startswith("options given as integers: ")
 
 
 def test_a_backward_pass_that_reads_a_list_wrongly_is_found() -> None:
@@ -332,35 +344,26 @@ def test_a_list_that_is_changed_is_found() -> None:
     assert found == {("integers_for_pairs", "padding"): said}
 
 
-class _UnpacksLate(torch.autograd.Function):
-    """Its backward pass adds tuples, and unpacks them."""
+@pytest.mark.parametrize("check", ["integers_for_pairs", "padding_words"])
+def test_within_a_domain_what_lies_in_it_is_asked(check: str) -> None:
+    """That a target takes no groups kept it from being asked what has nothing to do with them."""
 
-    @staticmethod
-    def forward(ctx: Any, X: Tensor, K: Tensor, stride: Any, padding: Any) -> Any:
-        ctx.save_for_backward(X, K)
-        ctx.options = stride, padding
-        return conv2d(X, K, None, stride, padding)
+    def upper(input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0) -> Tensor:
+        if padding != "same":
+            rows = stride if isinstance(stride, int) else stride[0]
+            return conv2d(input, weight, None, (rows, rows), padding)
+        kh, kw = weight.shape[2:]
+        return conv2d(pad(input, (kw // 2, (kw - 1) // 2, kh // 2, (kh - 1) // 2)), weight)
 
-    @staticmethod
-    def backward(ctx: Any, G: Tensor) -> Any:
-        (X, K), (stride, padding) = ctx.saved_tensors, ctx.options
-        both: list[Any] = [(0, 0), (stride, stride) if isinstance(stride, int) else stride]
-        steps: Any = sum(both, ())
-        _, _, rows, columns = steps
-        dX = conv2d_input(X.shape, K, G, (rows, columns), padding)
-        return dX, conv2d_weight(X, K.shape, G, (rows, columns), padding), None, None
+    def wrong(where: str, case: str) -> set[str]:
+        target = as_target(upper).within(where)
+        assert all_checks()[check].unsupported(target) is None
+        whole = target.restrict(Case.parse(f"{check} float32 {case}"))
+        judgements = judge_case(target, whole, Settings(seed=1, device="cpu"))
+        return {judgement.check for judgement in judgements if judgement.verdict in FAILURES}
 
-
-def test_forms_that_only_the_backward_pass_does_not_take_are_one_failure() -> None:
-    def late(input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0) -> Any:
-        apply: Any = _UnpacksLate.apply
-        return apply(input, weight, stride, padding)
-
-    judgements = judged(late, f"integers_for_pairs {OWN} s2x1")
-    (found,) = [j for j in judgements if j.verdict in FAILURES]
-    assert found.quantity == "dX"
-    assert found.explanation.startswith("options given as lists: raised TypeError: ")
-    assert "; as sequences of one: raised ValueError: " in found.explanation
+    assert wrong("sh == sw", "n1 c1 h5 w5 k2 s2") == {"padding_words"} & {check}
+    assert not wrong("sh == sw and kh % 2 == 1 and kw % 2 == 1", "n1 c1 h5 w5 k3 s2")
 
 
 @pytest.mark.parametrize("check", ["padding_words", "unbatched"])

@@ -7,7 +7,7 @@ import torch
 from judging import judged
 from modes import ask, verdicts, wrong
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from conv_reference.verification.faults.planted import numbers
 from conv_reference.verification.faults.sound import right
@@ -68,6 +68,16 @@ def test_who_adds_samples_up_is_no_wrong_one() -> None:
     assert all(each.is_exact for each in found)
     said = "a sample beside one that is larger by far loses digits in Y"
     assert said in {each.observation for each in found}
+
+
+def test_a_plain_fault_loses_no_digits_beside_a_larger_sample() -> None:
+    def last_row(input: Tensor, weight: Tensor) -> Tensor:
+        return pad(conv2d(input, weight)[:, :, :-1], (0, 0, 0, 1))
+
+    found = judged(last_row, "scales float32 n3 c2 h4 w5 o2 k1 nobias")
+    wrong_rows = {(each.check, each.quantity) for each in found if each.verdict == Verdict.WRONG}
+    assert wrong_rows >= {("uneven_scales", "Y"), ("scales", "Y")}
+    assert not {each.observation for each in found} - {""}
 
 
 def found_wrong(target: Any, dtype: str) -> list[Judgement]:

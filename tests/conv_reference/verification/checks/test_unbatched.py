@@ -41,6 +41,24 @@ def test_who_takes_batches_alone_is_asked_for_no_image() -> None:
     assert judgement.verdict == Verdict.UNSUPPORTED
 
 
+def test_an_image_that_is_not_taken_with_groups_is_not_said_to_be_taken_never() -> None:
+    def plain(input: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+        if input.dim() == 3:
+            return conv2d(input[None], weight)[0]
+        return conv2d(input, weight, groups=groups)
+
+    def batches(input: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+        _, _, _, _ = input.shape
+        return conv2d(input, weight, groups=groups)
+
+    case = "unbatched float32 n2 c4 h4 w5 o4 k2 g2"
+    (judgement,) = judged(plain, case)
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation == "an image without a batch is not taken with groups"
+    (judgement,) = judged(batches, case)
+    assert judgement.explanation == "an image without a batch is not taken"
+
+
 def test_an_image_that_is_answered_with_a_batch_is_not_judged() -> None:
     def restores(input: Tensor, weight: Tensor) -> Tensor:
         return conv2d(input.reshape(-1, *input.shape[-3:]), weight)
