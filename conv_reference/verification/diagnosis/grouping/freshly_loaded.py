@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from itertools import count
 from typing import Any
 
 from conv_reference.operands import Operands
@@ -23,7 +22,7 @@ from conv_reference.verification.target.target import Call, Target
 Question = tuple[Case, str]  # a case, and the row that fails on it
 _TIMES = 4
 _ROUNDS = 2  # in which other calls come before a case that passes
-_FURTHER = 7  # calls of one function for which a module of their own is made beforehand
+_BEFOREHAND = 8  # calls of one function or layer for which a module of their own is made
 _MOST_SECONDS = 0.02  # that loading may take: it is done for each call
 
 
@@ -129,27 +128,25 @@ def _verdicts(target: Target, case: Case, row: str, settings: Settings) -> set[V
 
 
 def _forgetting(target: Target) -> Target:
-    """The same, made anew for each call; a layer is, too, but is then called as it is."""
+    """The same, made anew for each call: its module is loaded, and of a class a layer is made.
+
+    What a call is made with is gone with it, so that nothing of it is held.
+    """
 
     def prepare(case: Case, operands: Operands) -> Call:
-        call = loaded_anew(target).prepare(case, operands)
-        if call.layer is not None:
-            return call
-
         def another() -> Call:
             return loaded_anew(target).prepare(case, operands)
 
         # Made beforehand: it may be called under a transform, where no operand can be.
-        made = [call, *(another() for _ in range(_FURTHER))]
-        turns = count()
+        made = [another() for _ in range(_BEFOREHAND)]
 
         def function(*given: Any) -> Any:
-            turn = next(turns)
-            if turn >= len(made):
+            if len(made) == 1:
                 with suppress(RuntimeError):  # see above
                     made.append(another())
-            return made[turn % len(made)].function(*given)
+            one = made.pop(0) if len(made) > 1 else made[0]
+            return one.function(*given)
 
-        return replace(call, function=function)
+        return replace(another(), function=function)
 
     return replace(target, prepare=prepare)

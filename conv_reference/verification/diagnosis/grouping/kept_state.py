@@ -83,21 +83,35 @@ def filed_under_what_is_kept(
     raised = [n for n in kept if _raises_by_itself(faults[n], groups, bench, in_turn)]
     others = [n for n in kept if n not in raised]
     ones = [
-        _as_one([faults[n] for n in those], groups, bench, in_turn) for those in (others, raised)
+        _as_one([faults[n] for n in those], groups, bench, in_turn)
+        for those in (others, raised)
+        if those
     ]
+    if len(ones) > 1 and _is_of_numbers_before(groups[ones[0].kinds[0]].failures[0]):
+        ones = [_joined(*ones)]
     return [
         each
         for n, fault in enumerate(faults)
-        for each in (filter(None, ones) if n == kept[0] else () if n in kept else [fault])
+        for each in (ones if n == kept[0] else () if n in kept else [fault])
     ]
 
 
-def _as_one(
-    faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: _InTurn
-) -> Fault | None:
-    """The faults as one that states what it comes of; None of none."""
-    if not faults:
-        return None
+def _is_of_numbers_before(failure: Failure) -> bool:
+    """Whether what is kept is made of another call's numbers, of the same sizes and options.
+
+    Then what such a call has made in another mode, or under a transform, is kept just so.
+    """
+    return failure.judgement.before in ORDINARY
+
+
+def _joined(stale: Fault, raised: Fault) -> Fault:
+    """Both as one fault, which is told as what raises, too."""
+    kinds, following = [*stale.kinds, *raised.kinds], [*stale.following, *raised.following]
+    return replace(stale, kinds=kinds, following=following)
+
+
+def _as_one(faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: _InTurn) -> Fault:
+    """The faults as one that states what it comes of."""
     shown = _shown_alone(faults, groups, bench, in_turn) or faults[0].kinds
     every = (kind for fault in faults for kind in (*fault.kinds, *fault.following))
     return Fault([*shown], [kind for kind in every if kind not in shown], KEPT)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conv_reference.verification.checks.calls_before import ORDINARY
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.diagnosis.grouping.faults import Fault
@@ -204,6 +205,57 @@ def test_a_number_that_is_wrong_in_every_call_is_another_fault(tmp_path: Path) -
     found = told(tmp_path, source, ("certificate float64 n2 h2 w3 k2 nobias", *CASES))
     assert found["forward Y"] == (1, False)
     assert {fault for name, (fault, _) in found.items() if name != "forward Y"} == {2}
+
+
+# A layer keeps its columns, and takes them again for any image of that shape.
+LAYER = """
+import torch
+from torch import nn
+from torch.nn.functional import unfold
+
+
+class Kept(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel_size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *kernel_size))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.columns = self.shape = None
+
+    def forward(self, X):
+        if self.shape != X.shape:
+            self.columns, self.shape = unfold(X, self.weight.shape[2:]), X.shape
+        Y = self.weight.flatten(1) @ self.columns + self.bias[:, None]
+        oh, ow = (size - k + 1 for size, k in zip(X.shape[2:], self.weight.shape[2:]))
+        {further}
+        return Y.view(len(X), len(self.weight), oh, ow)
+
+
+conv2d = Kept
+"""
+OF_A_LAYER = (
+    "updated_arguments float64 h2 w3 k1", "released_memory float64 h2 w3 k1 grad=XK",
+    "open_graphs float64 h2 w3 k1 grad=XK", "calls_before float64 h2 w3 k1 grad=XK",
+)  # fmt: skip
+
+
+def test_what_a_layer_keeps_is_one_fault_whatever_shows_it(tmp_path: Path) -> None:
+    """Under a transform, and in inference mode, what it keeps of a call raises, too."""
+    bench = bench_of(tmp_path, LAYER.format(further=""))
+    groups = failing(bench, OF_A_LAYER)
+    assert {kind.verdict for kind in groups} == {Verdict.WRONG, Verdict.RAISED}
+    faults = [Fault([kind]) for kind in groups]
+    (fault,) = filed_under_what_is_kept(faults, groups, bench, {"calls_before": []})
+    assert fault.cause == KEPT
+    assert {kind.verdict for kind in fault.kinds} == {Verdict.WRONG, Verdict.RAISED}
+    shown = groups[fault.kinds[0]].failures[0].judgement
+    assert (shown.quantity, shown.before) == ("Y", [*ORDINARY][1])  # of another call there is one
+
+
+def test_what_a_layer_does_in_every_call_is_another_fault(tmp_path: Path) -> None:
+    source = LAYER.format(further="Y = Y + (len(X) > 1)")
+    found = told(tmp_path, source, ("certificate float64 n2 h2 w3 k1 grad=", *OF_A_LAYER[:2]))
+    assert found.pop("forward Y") == (1, False)
+    assert {*found.values()} == {(2, True)}
 
 
 # The place of each tap is kept by the sizes of Y and K alone, and in whatever mode it comes.
