@@ -87,9 +87,11 @@ def _through_verify(target: Target, case: Case, judgement: Judgement, settings: 
             f"{PLACEHOLDER} = ...  # what was given to verify",
             f'report = verify({PLACEHOLDER}, case="{case}", seed={settings.seed})',
         ]
-    sought = (judgement.check, judgement.quantity)  # one case may have several
+    # One case may have several, and one quantity may fail in several ways.
+    sought = (judgement.check, judgement.quantity, judgement.verdict.value)
     lines += [
-        f"found = [f for f in report.findings if (f.check, f.quantity) == {sought}]",
+        f"sought = {sought}",
+        "found = [f for f in report.findings if (f.check, f.quantity, f.verdict) == sought]",
         "found = found or report.findings",
         'print(found[0].explanation if found else "right")',
     ]

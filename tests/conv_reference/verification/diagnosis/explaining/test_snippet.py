@@ -280,7 +280,8 @@ def test_what_no_line_of_torch_shows_is_shown_through_verify(tmp_path: Path) -> 
         "from conv_reference.verification import verify",
         "my_conv = ...  # what was given to verify",
         f'report = verify(my_conv, case="{case}", seed=3)',
-        "found = [f for f in report.findings if (f.check, f.quantity) == ('forward', 'Y')]",
+        "sought = ('forward', 'Y', 'wrong')",
+        "found = [f for f in report.findings if (f.check, f.quantity, f.verdict) == sought]",
         "found = found or report.findings",
         'print(found[0].explanation if found else "right")',
     ]
