@@ -178,8 +178,8 @@ class Diagnosis:
                 smallest.setdefault(kind.in_any_dtype, shown.case)
             finding = self._finding(kind, shown, groups, explained=False, cause=fault.cause)
             if not follows:  # dtypes in which it shows otherwise alone are counted with the first
-                every = {**cases.pop(kind.dtype, {}), **cases.pop("", {})}
-                finding = self._counted_of_kept(finding, every) if every else finding
+                cases[kind.dtype] |= cases.pop("", {})
+                finding = self._counted_of_kept(finding, cases[kind.dtype])
             yield shown, replace(finding, fault=number, follows=follows)
 
     def _counted_of_kept(self, finding: Finding, cases: Collection[Case]) -> Finding:
@@ -193,8 +193,8 @@ class Diagnosis:
             and failure.case.dtype in dtypes
         }
         # A row that makes calls of its own may stand there by their sizes, and by its own.
-        number = min(len(cases), len({failure.case for failure in self.failures}))
-        return replace(finding, occurrences=number, in_check=min(len(met), number))
+        every = min({*cases}, {failure.case for failure in self.failures}, key=len)
+        return _counted(finding, every, met)
 
     def _common(self, kind: Kind, groups: Groups, shown: Failure, *, follows: bool) -> str:
         """What the failing cases have in common, where it begins, and which line they alone run."""
@@ -236,8 +236,9 @@ class Diagnosis:
             script = as_plain_torch(shown, self.bench) or as_plain_refusal(shown, self.bench)
         is_whole = explained or cause or kind.known or kind.verdict == Verdict.PERMISSIVE
         hint = "" if is_whole or not self.bench.target.importable else _LEFT
+        met = [case for case in cases if (finding.check, case) in self._met]
         return replace(
-            finding,
+            _counted(finding, cases, met),
             explanation="\n".join(
                 filter(
                     None,
@@ -255,8 +256,6 @@ class Diagnosis:
             cause=cause or finding.cause or _usual_cause([*failures, shown]),
             snippet=script or finding.snippet,
             also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
-            occurrences=len(cases),
-            in_check=sum((finding.check, case) in self._met for case in cases),
             differences=differences(shown, failures, self.bench) if explained else (),
         )
 
@@ -271,6 +270,17 @@ class Diagnosis:
         # Of a gradient of another shape torch has made what is guessed about.
         resized = row_of(judgement).reported == Reported.SHAPE and judgement.quantity != "Y"
         return replace(answer, cause="") if resized else answer
+
+
+def _counted(finding: Finding, cases: Collection[Case], met: Collection[Case]) -> Finding:
+    """With the cases in which it was seen, and those of them that its own check met as such."""
+    return replace(
+        finding,
+        occurrences=len(cases),
+        in_check=min(len(met), len(cases)),
+        cases=frozenset(map(hash, cases)),
+        cases_in_check=frozenset(map(hash, met)),
+    )
 
 
 def _rows(group: Group) -> dict[str, None]:
@@ -289,7 +299,7 @@ def _also_raised(shown: Failure, failures: Sequence[Failure]) -> str:
         return ""
     more = len(others) - _MOST_MESSAGES
     named = [*others[:_MOST_MESSAGES], *([f"{more} more"] if more > 0 else [])]
-    return f"On other cases the same line raises: {'; '.join(named)}."
+    return f"On other cases the same line raises: {'; '.join(named).removesuffix('.')}."
 
 
 def _hidden(group: Group) -> str:

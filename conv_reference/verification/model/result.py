@@ -68,6 +68,10 @@ class Finding:
     circumstances: str = ""  # what the failing cases have in common; empty where that shows little
     occurrences: int = 1  # cases that failed in this way, those of other checks among them
     in_check: int | None = None  # of these, in how many ``check`` itself met it; None of all
+    # Both of them again, by the hashes of the cases: two findings may be of the same. Empty where
+    # only their number is known.
+    cases: frozenset[int] = field(default=frozenset(), repr=False)
+    cases_in_check: frozenset[int] = field(default=frozenset(), repr=False)
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
     seen: str = ""  # what is wrong in one line, the explanation's first

@@ -44,13 +44,23 @@ class Group:
         return tuple(most.values())
 
     @property
+    def _are_known(self) -> bool:
+        """Whether it is known of each finding which cases those are, and not just how many."""
+        return all(finding.cases for finding in self._own)
+
+    @property
     def occurrences(self) -> int:
-        """Cases that failed in this way: at least, where several quantities did."""
+        """Cases that failed in this way: at least, where several kinds did, see ``extent``."""
+        if self._are_known:
+            return len(frozenset().union(*(finding.cases for finding in self._own)))
         return sum(finding.occurrences for finding in self._most)
 
     @property
     def in_rows(self) -> int:
         """In how many of them the check that shows the fault met it; the others are of others."""
+        if self._are_known:
+            met = frozenset[int]().union(*(finding.cases_in_check for finding in self._own))
+            return min(len(met), self.occurrences)
         return sum(
             finding.occurrences if finding.in_check is None else finding.in_check
             for finding in self._most
@@ -58,7 +68,7 @@ class Group:
 
     @property
     def extent(self) -> str:
-        """In how many cases, in words: where several quantities failed, in so many at least."""
+        """In how many cases, in words: at least, where several kinds are not known by case."""
         return f"{self._least}{counted(self.occurrences, 'case')}"
 
     @property
@@ -77,7 +87,7 @@ class Group:
     @property
     def _least(self) -> str:
         own = [finding.dtype for finding in self._own]
-        return "at least " if len({*own}) < len(own) else ""
+        return "at least " if len({*own}) < len(own) and not self._are_known else ""
 
     @property
     def title(self) -> str:
@@ -86,7 +96,7 @@ class Group:
         if first.verdict == Verdict.PERMISSIVE:  # its geometry is a word for what has none
             return one_line(f"arguments without a convolution are answered, in {first.dtype}")
         index = str(list(first.index)).replace(" ", "") if first.index else ""
-        same = [f for f in self.findings if _place(f) == _place(first) and f.dtype == first.dtype]
+        same = [f for f in self.findings if _is_alike(f, first) and f.dtype == first.dtype]
         also = dict.fromkeys(f.quantity for f in same if f.quantity != first.quantity)
         layout = "" if first.layout == "contiguous" else f", {first.layout}"
         # Of "tangent of Y along b" the place is the tangent's, not that of b.
@@ -122,13 +132,13 @@ class Group:
     def likewise(self) -> tuple[str, ...]:
         """Where else the same shows: dtypes alone where nothing else differs."""
         first = self.first
-        dtypes = dict.fromkeys(f.dtype for f in self.findings if _place(f) == _place(first))
+        dtypes = dict.fromkeys(f.dtype for f in self.findings if _is_alike(f, first))
         dtypes.pop(first.dtype)
         lines = [one_line(", ".join(dtypes))] if dtypes else []
         elsewhere: dict[str, list[Finding]] = {}
         for finding in self.findings:
             # What follows from it is named by its checks.
-            if _place(finding) != _place(first) and finding.follows <= first.follows:
+            if not _is_alike(finding, first) and finding.follows <= first.follows:
                 elsewhere.setdefault(_differing(finding, first), []).append(finding)
         lines += [one_line(_told(those, place, first)) for place, those in elsewhere.items()]
         if len(lines) > _MOST_LIKEWISE:
@@ -230,3 +240,8 @@ def _keys(finding: Finding) -> Iterator[Hashable]:
 
 def _place(finding: Finding) -> tuple[str, str]:
     return finding.geometry, finding.layout
+
+
+def _is_alike(finding: Finding, first: Finding) -> bool:
+    """Whether it shows the same as another in the same place: one that raises is not wrong."""
+    return (*_place(finding), finding.verdict) == (*_place(first), first.verdict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -18,6 +18,8 @@ from conv_reference.verification.report.groups import groups
 from conv_reference.verification.report.view import PLAIN, View
 
 SCHEMA = 1
+# Hashes of cases, which are those of one process.
+_UNSAID: dict[str, Any] = {"cases": frozenset(), "cases_in_check": frozenset()}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # What moves a terminal's cursor or reorders what is read; below 0x20 JSON escapes it anyway.
 _RAW = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -72,7 +74,8 @@ def content(report: Report) -> dict[str, Any]:
 
 def finding(found: Finding) -> dict[str, Any]:
     """One finding as a plain object."""
-    return asdict(found)
+    said = asdict(replace(found, **_UNSAID))
+    return {name: value for name, value in said.items() if name not in _UNSAID}
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import faulty
 import pytest
+import several
 import torch
 from modes import ForgetsWeightTangent
 from torch import Tensor
@@ -97,13 +98,13 @@ def test_what_one_line_raises_is_one_finding_whatever_it_says() -> None:
         Y = conv2d(input, weight, None, 1, padding)
         for name, tensor in (("input", input), ("weight", weight)):
             if tensor.shape[3] % 3 == 2:
-                raise ValueError(f"lost the {name} of {tensor.dtype}")
+                raise ValueError(f"lost the {name} of {tensor.dtype}.")
         return Y
 
     dtypes = ["float64", "bfloat16"]
     report = verify(named, checks=["certificate", "explicit_padding"], dtypes=dtypes, cases=80)
     (group,) = groups(f for f in report.findings if f.known is None)
-    assert group.first.actual == "ValueError: lost the input of torch.float64"
+    assert group.first.actual == "ValueError: lost the input of torch.float64."
     assert group.first.explanation.endswith(
         "\nOn other cases the same line raises: lost the weight of torch.float64."
     )
@@ -385,3 +386,15 @@ def test_each_number_of_cases_is_that_of_what_is_spoken_of() -> None:
     assert (group.in_rows, group.occurrences) == (own, every)
     assert f"All {every} cases in which Y is wrong have n > 1" in group.first.circumstances
     assert f"  seen in {every} cases, in {own} of them by forward\n" in str(report)
+
+
+def test_a_fault_that_fails_in_two_ways_is_counted_by_its_cases() -> None:
+    """Of another shape, or raised for that: no case is both, and the number is their sum."""
+    report = verify(
+        several.forgets_dilation, checks=["certificate"], dtypes=["float64"], cases=120, seed=1
+    )
+    (group,) = groups(report.findings)
+    own = [finding for finding in report.findings if not finding.follows]
+    assert [finding.verdict for finding in own] == [Verdict.WRONG, Verdict.RAISED]
+    every = sum(finding.occurrences for finding in own)
+    assert group.seen == f"seen in {every} cases, by"

@@ -78,6 +78,46 @@ def test_where_several_quantities_failed_the_number_of_cases_is_the_least() -> N
     assert [group.extent for group in groups([y, dX, other])] == ["at least 10 cases"]
 
 
+def test_where_the_cases_are_known_each_is_counted_once() -> None:
+    """A Y of another shape and one that raises are of different cases, Y and dX often of one."""
+    ways = {
+        "Y": (Verdict.WRONG, {1, 2, 3}, {1}),
+        "dX": (Verdict.WRONG, {3, 4}, {3}),
+        "": (Verdict.RAISED, {5, 6}, {5}),
+    }
+    found = [
+        finding(
+            fault=1,
+            quantity=quantity,
+            verdict=verdict,
+            occurrences=len(cases),
+            in_check=len(met),
+            cases=frozenset(cases),
+            cases_in_check=frozenset(met),
+        )
+        for quantity, (verdict, cases, met) in ways.items()
+    ]
+    (group,) = groups(found)
+    assert group.seen == "seen in 6 cases, in 3 of them by"
+    (group,) = groups([*found, finding(fault=1, quantity="dK", occurrences=9)])
+    assert group.extent == "at least 9 cases"
+
+
+def test_a_raise_in_the_same_place_is_not_the_same_in_another_dtype() -> None:
+    first = finding(fault=1, geometry=SMALL, layout="contiguous", quantity="Y")
+    raised = finding(
+        fault=1,
+        geometry=SMALL,
+        layout="contiguous",
+        quantity="Y",
+        dtype="float16",
+        verdict=Verdict.RAISED,
+        seen="raised RuntimeError",
+    )
+    (group,) = groups([first, raised])
+    assert group.likewise == (f"float16 on {SMALL}: raised RuntimeError, in 812 cases",)
+
+
 def test_the_cases_of_the_named_checks_are_told_from_those_of_others() -> None:
     (group,) = groups([finding(occurrences=270, in_check=150)])
     assert group.seen == "seen in 270 cases, in 150 of them by"
