@@ -64,6 +64,7 @@ class Run:
     judged: int  # cases that have a verdict
     refused: int  # further cases
     planned: int
+    cut: bool  # whether the time, or an interrupt, kept it from some of these
     seed: int
     seconds: float | None
     bits: Bits | None
@@ -113,6 +114,7 @@ def run_of(report: Mapping[str, Any]) -> Run:
         judged=int(report["judged"]) - refused - int(report.get("silent", 0)),
         refused=refused,
         planned=int(report["planned"]),
+        cut=int(report["judged"]) + len(report.get("unjudged", ())) < int(report["planned"]),
         seed=int(report["seed"]),
         seconds=report.get("seconds"),
         bits=Bits.least(report["checks"]),

@@ -12,10 +12,11 @@ from conv_reference.verification.report.plain import one_line
 
 NOT_ASKED = "-"
 LEGEND = (
-    f"{NOT_ASKED}: not asked, or not reached. unsupported: the framework has no such mode, or "
-    "refused. n/m: the verdict is that of n rows and dtypes of m, the others are unsupported. "
-    "x of yb: effective bits, and those that the dtype should give, where they fall the farthest "
-    "short."
+    f"{NOT_ASKED}: not asked, or not reached. cut: the time, or an interrupt, kept the run from a "
+    "part of its cases, so that the verdicts are of those that it reached. unsupported: the "
+    "framework has no such mode, or refused. n/m: the verdict is that of n rows and dtypes of m, "
+    "the others are unsupported. x of yb: effective bits, and those that the dtype should give, "
+    "where they fall the farthest short."
 )
 
 
@@ -80,6 +81,7 @@ def _shown_verdict(run: Run) -> Shown:
     said = _capital(run.verdict, bad=not known)
     if known and run.verdict in FAILURES:
         said = f"{said} (known)"
+    said = f"{said}, cut" if run.cut else said
     # Nothing new was seen, and yet it does not pass: too little was judged, or it was strict.
     if not run.passed and (known or run.verdict not in FAILURES):
         said = f"{said}, not passed"

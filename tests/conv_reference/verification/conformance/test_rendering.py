@@ -38,14 +38,25 @@ def test_a_run_that_did_not_pass_says_so_though_nothing_is_wrong() -> None:
     assert verdict.cells == (Shown("rounded, not passed", bad=True),)
 
 
+def test_a_run_that_did_not_reach_all_its_cases_is_cut() -> None:
+    cut = RIGHT | {"judged": 290, "refused": 20, "silent": 10}
+    (verdict, judged, *_) = rows([run_of(cut), run_of(cut | {"planned": 290})])
+    assert verdict.cells == (Shown("rounded, cut"), Shown("rounded"))
+    assert judged.cells == (Shown("260 of 300"), Shown("260 of 290"))
+
+    (verdict, *_) = rows([run_of(cut | {"unjudged": ["case, for the engine failed"] * 10})])
+    assert verdict.cells == (Shown("rounded"),)
+
+
 def test_a_known_defect_is_called_so() -> None:
-    known = OTHER | {"passed": True, "checks": [OTHER["checks"][1] | {"known": True}]}
+    alone = [OTHER["checks"][1] | {"known": True}]
+    known = OTHER | {"passed": True, "judged": 300, "checks": alone}
     table = {row.title: row.cells for row in rows([run_of(known)])}
     assert table["verdict"] == (Shown("wrong (known)", finding=0),)
     assert table["vmap"] == (Shown("wrong (known)", bad=True, finding=0),)
 
-    cut = {row.title: row.cells for row in rows([run_of(known | {"passed": False})])}
-    assert cut["verdict"] == (Shown("wrong (known), not passed", bad=True, finding=0),)
+    (cut, *_) = rows([run_of(known | {"passed": False, "judged": 20})])
+    assert cut.cells == (Shown("wrong (known), cut, not passed", bad=True, finding=0),)
 
 
 def test_what_is_wrong_opens_what_is_new_and_not_what_is_known_beside_it() -> None:
@@ -66,7 +77,7 @@ def test_what_is_not_offered_is_not_asked_and_what_lacks_a_mode_is_unsupported()
 def test_a_cell_of_the_page_opens_its_finding_and_nothing_is_markup() -> None:
     page = rendered(RUNS, "html")
 
-    of_run, link = re.findall(r'<a href="#(\w+)">WRONG</a>', page)
+    of_run, link = re.findall(r'<a href="#(\w+)">WRONG(?:, cut)?</a>', page)
     assert of_run == link  # that of the run, and of its group of checks
     assert page.count(f'id="{link}"') == 1
     assert "<script" not in page
