@@ -218,17 +218,22 @@ def unrequested(
     )
 
 
-def unreached(missed: Sequence[Case], drawn: int, planned: int) -> Iterator[Note]:
+def unreached(
+    missed: Sequence[Case], drawn: int, planned: int, why: str, too_slow: int
+) -> Iterator[Note]:
     """What the clock, or an interrupt, did not let the run get to.
 
     Args:
         missed: cases of the rounds that were begun.
         drawn: how many cases these rounds have.
         planned: how many the run has; those beyond are certificates.
+        why: ", for the clock cut the run"; empty where neither that nor an interrupt is the reason.
+        too_slow: how many were left out as too slow, as another note says: where these are all,
+            there is no more to be said.
     """
     numbers = Counter(case.check for case in missed)
     if planned > drawn:
         numbers[certifying().name] += planned - drawn
-    if numbers:
+    if numbers and (why or numbers.total() != too_slow):
         counts = (f"{n:,} case{'s' if n > 1 else ''} of {name}" for name, n in numbers.items())
-        yield Note(NoteKind.NOT_REACHED, f"not reached: {', '.join(counts)}")
+        yield Note(NoteKind.NOT_REACHED, f"not reached{why}: {', '.join(counts)}")

@@ -20,6 +20,7 @@ class NoteKind(StrEnum):
     NEVER_RUN = "never run"  # lines of the target's own that no case reached
     NOT_CHECKED = "not checked"  # what no option tries
     NOT_REACHED = "not reached"  # cases that the clock, or an interrupt, left over
+    TOO_SLOW = "too slow"  # cases that were left out, for they would take too long
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Note:
 
     kind: NoteKind
     text: str  # the whole sentence
+    number: int = 0  # of cases, where the sentence counts those of all jobs so far
 
     def __str__(self) -> str:
         return self.text

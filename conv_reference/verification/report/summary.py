@@ -339,9 +339,6 @@ def remarks(report: Report) -> Iterator[str]:
         every = "; ".join(one_line(str(note)) for note in seen)
         yield f"Observed, and neither right nor wrong: {every}."
     yield from (one_line(str(note)) for note in report.notes if note not in seen)
-    if report.was_cut:
-        cut = "The interrupt" if report.interrupted else "The clock"
-        yield f"{cut} cut the run: {report.judged:,} of {report.planned:,} cases were judged."
     if report.refused or report.silent or report.partly:
         yield account(report)
     if report.coverage is not None and report.verdict != Verdict.UNSUPPORTED:

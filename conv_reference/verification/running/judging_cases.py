@@ -17,6 +17,7 @@ from conv_reference.verification.known.known import Defect
 from conv_reference.verification.known.provoke import first_concerned
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.options.clock import times_at_most
 from conv_reference.verification.plan.plan import Plan
@@ -42,6 +43,8 @@ class Judged:
     results: list[tuple[Case, Any]] = field(default_factory=list)  # judgements, or a crash
     unjudged: list[tuple[Case, Broken]] = field(default_factory=list)  # the engine itself failed
     unreached: list[Case] = field(default_factory=list)  # of the rounds that were begun
+    too_slow: int = 0  # of these: left out, for they would take too long
+    by_clock: bool = False  # whether the clock is why some were not reached
     interrupted: bool = False
     spared: list[tuple[Defect, Case]] = field(default_factory=list)  # left out: they would crash
     misfit: tuple[Case, Judgement] | None = None  # one of the first, where all raise alike
@@ -64,6 +67,13 @@ class Judged:
     def is_cut(self) -> bool:
         """Whether the clock, or an interrupt, kept it from some of the planned cases."""
         return len(self.results) + len(self.unjudged) < self.planned
+
+    @property
+    def why(self) -> str:
+        """What kept it from them, as the note about them has it."""
+        if self.interrupted:
+            return ", for the run was interrupted"
+        return ", for the clock cut the run" if self.by_clock else ""
 
     @property
     def tried(self) -> list[Case]:
@@ -125,7 +135,7 @@ def judged(
                         return outcome
         except KeyboardInterrupt:
             outcome.interrupted = True
-        _gather(outcome, cases, results)
+        _gather(outcome, cases, results, clock)
         outcome.decide(deciding.said)
         nothing_came = bool(cases) and all(result is None for result in results)
         is_cut = outcome.unreached and (clock.is_over or nothing_came)
@@ -135,6 +145,11 @@ def judged(
             return outcome
     outcome.planned = outcome.drawn  # it was an estimate
     return outcome
+
+
+def _left_out(backend: Backend) -> int:
+    """How many items were left out so far, for they would take too long."""
+    return sum(note.number for note in backend.notes if note.kind == NoteKind.TOO_SLOW)
 
 
 @dataclass
@@ -189,9 +204,11 @@ class Clock:
     begun: float = field(default_factory=time.monotonic)
     deadline: float | None = field(init=False)
     _delays: Mapping[int, float] = field(init=False)  # of the processes, at first
+    _left_out_before: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.deadline = None if self.limit is None else self.begun + self.limit
+        self._left_out_before = _left_out(self.backend)
         self._delays = {} if self.strict else self._delayed()
         self.progress.until(self.deadline)
 
@@ -223,6 +240,11 @@ class Clock:
         self.deadline = self.begun + min(self.limit + lost, most * self.limit)
         self.progress.until(self.deadline)
         return self.deadline - time.monotonic() > _WORTHWHILE
+
+    @property
+    def left_out(self) -> int:
+        """How many items were since it began, for they would take too long."""
+        return _left_out(self.backend) - self._left_out_before
 
     def _delayed(self) -> dict[int, float]:
         return {number: descent.delayed(number) for number in self.backend.processes}
@@ -321,7 +343,7 @@ def _spared(plan: Plan, defects: Sequence[Defect], outcome: Judged) -> Iterator[
         yield tuple(kept)
 
 
-def _gather(outcome: Judged, cases: Sequence[Case], results: Sequence[Any]) -> None:
+def _gather(outcome: Judged, cases: Sequence[Case], results: Sequence[Any], clock: Clock) -> None:
     for case, result in zip(cases, results, strict=True):
         if result is None:
             outcome.unreached.append(case)
@@ -329,3 +351,5 @@ def _gather(outcome: Judged, cases: Sequence[Case], results: Sequence[Any]) -> N
             outcome.unjudged.append((case, result))
         else:
             outcome.results.append((case, result))
+    outcome.too_slow = clock.left_out
+    outcome.by_clock = bool(outcome.unreached) and clock.is_over

@@ -203,7 +203,9 @@ class Run:
             *said,
             *notes.unswept(self.wanted, checks),
             *notes.inapplicable(checks, self.wanted.dtypes),
-            *notes.unreached(outcome.unreached, outcome.drawn, outcome.planned),
+            *notes.unreached(
+                outcome.unreached, outcome.drawn, outcome.planned, outcome.why, outcome.too_slow
+            ),
             *((Note(NoteKind.NOT_ASKED, outcome.decided),) if outcome.decided else ()),
             *audited.notes,
             *self.backend.notes,

@@ -118,6 +118,7 @@ class Swept:
     unjudged: list[tuple[Case, Broken]] = field(default_factory=list)
     further: int = 0
     impossible: int = 0
+    by_clock: bool = False  # whether the clock is why some were not reached
     interrupted: bool = False
 
     @property
@@ -130,7 +131,9 @@ class Swept:
         """What a reader must know besides."""
         left = self.planned - self.judged - self.impossible - len(self.unjudged)
         if left:
-            said = f"not reached: {left:,} of {self.planned:,} geometries of the sweep"
+            why = ", for the clock cut the run" if self.by_clock else ""
+            why = ", for the run was interrupted" if self.interrupted else why
+            said = f"not reached{why}: {left:,} of {self.planned:,} geometries of the sweep"
             yield Note(NoteKind.NOT_REACHED, said)
         if self.impossible:
             said = f"not asked: {self.impossible:,} geometries that the target has no options for"
@@ -196,7 +199,8 @@ def swept(
                 _one_by_one(found, part, dtypes, backend, target, settings)
         except KeyboardInterrupt:
             found.interrupted = True
-        if found.interrupted or not reached or _is_over(deadline):
+        found.by_clock = _is_over(deadline)
+        if found.interrupted or not reached or found.by_clock:
             break
     return found
 

@@ -77,7 +77,6 @@ class Children:
     _job: Job | None = None
     _patience: Patience = field(init=False)
     _launcher: Launcher = field(init=False)
-    _said_of_slow: str = ""  # last, of items that would take too long
     _has_stopped: bool = False  # no further process is started, and none is left
     _ended: float = -math.inf  # when the last process was seen to have ended
 
@@ -321,10 +320,9 @@ class Children:
     def _note_slow(self) -> None:
         """Report how many were too slow: of all jobs together, in place of the message before."""
         said = self._patience.left_out()
-        if said and said != self._said_of_slow:
-            self.notes[:] = [note for note in self.notes if note.text != self._said_of_slow]
-            self._note(said)
-            self._said_of_slow = said
+        if said is not None:
+            self.notes[:] = [note for note in self.notes if note.kind != NoteKind.TOO_SLOW]
+            self.notes.append(said)
 
     def _note(self, text: str) -> None:
         self.notes.append(Note(NoteKind.NOT_REACHED, text))

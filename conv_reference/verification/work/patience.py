@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.options.clock import MOST_WAITS
 from conv_reference.verification.work.pace import Pace, Size
 
@@ -67,12 +68,13 @@ class Patience:
         """An item is not waited for: it would take too long, and is no crash."""
         self._too_slow += 1
 
-    def left_out(self) -> str:
-        """The message about all those so far; empty where there are none."""
+    def left_out(self) -> Note | None:
+        """The message about all those so far; None where there are none."""
         if not self._too_slow:
-            return ""
+            return None
         one = self._too_slow == 1
-        return (
-            f"not reached: {self._too_slow:,} {'case' if one else 'cases'} that would take more "
-            f"than {self.limit:g} s{'' if one else ' each'}, at the pace of the others"
+        said = (
+            f"left out as too slow: {self._too_slow:,} {'case' if one else 'cases'} that would "
+            f"take more than {self.limit:g} s{'' if one else ' each'}, at the pace of the others"
         )
+        return Note(NoteKind.TOO_SLOW, said, number=self._too_slow)

@@ -197,7 +197,7 @@ def test_an_interrupt_prints_what_is_known_and_exits_130(
         signal.signal(signal.SIGINT, before)
     printed = capsys.readouterr().out
     assert "interrupted: this is what is known so far" in printed
-    assert re.search(r"not reached: \d+ cases of certificate", printed)
+    assert re.search(r"not reached, for the run was interrupted: \d+ cases of certificate", printed)
 
 
 def test_a_target_in_a_file_and_a_report_in_another(

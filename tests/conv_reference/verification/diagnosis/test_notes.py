@@ -48,14 +48,21 @@ def test_a_sweep_says_what_it_leaves_out_and_a_single_geometry_has_nothing_to_sa
 
 def test_what_was_not_reached_is_counted_by_check() -> None:
     missed = plan(as_target(conv2d), SHORT).cases[:2]
-    assert [*map(str, notes.unreached(missed, drawn=50, planned=50))] == [
-        "not reached: 2 cases of certificate"
-    ]
-    assert [*notes.unreached([], drawn=50, planned=50)] == []
+    cut = ", for the clock cut the run"
+    said = notes.unreached(missed, drawn=50, planned=50, why=cut, too_slow=2)
+    assert [*map(str, said)] == ["not reached, for the clock cut the run: 2 cases of certificate"]
+    assert [*notes.unreached([], drawn=50, planned=50, why="", too_slow=0)] == []
+
+
+def test_what_was_left_out_as_too_slow_is_told_once_and_not_laid_to_the_clock() -> None:
+    missed = plan(as_target(conv2d), SHORT).cases[:2]
+    assert [*notes.unreached(missed, drawn=50, planned=50, why="", too_slow=2)] == []
+    (said,) = notes.unreached(missed, drawn=50, planned=50, why="", too_slow=0)
+    assert str(said) == "not reached: 2 cases of certificate"
 
 
 def test_what_was_not_even_drawn_is_certificates_not_reached() -> None:
-    (note,) = notes.unreached([], drawn=50, planned=51)
+    (note,) = notes.unreached([], drawn=50, planned=51, why="", too_slow=0)
     assert str(note) == "not reached: 1 case of certificate"
 
 

@@ -214,11 +214,6 @@ def test_a_green_without_gradients_says_so_first_and_last() -> None:
     assert "for it refuses them" not in text.render(replace(RIGHT, checks=one))
 
 
-def test_what_the_budget_cut_is_said() -> None:
-    assert "The clock cut the run: 9,000 of 11,300 cases were judged." in text.render(FAULTY)
-    assert "cut the run" not in text.render(RIGHT)
-
-
 def test_it_is_said_what_became_of_each_case() -> None:
     """Those that have a verdict, were refused, or left nothing to check are those put to it."""
     report = replace(RIGHT, refused=310, unpromised=40, raising=10, silent=990, partly=7)
@@ -283,7 +278,6 @@ def test_an_interrupt_is_said() -> None:
     shown = text.render(replace(FAULTY, interrupted=True))
 
     assert "(interrupted: this is what is known so far)" in shown.splitlines()[0]
-    assert "The interrupt cut the run" in shown
 
 
 def test_what_the_engine_itself_failed_on_is_no_pass() -> None:

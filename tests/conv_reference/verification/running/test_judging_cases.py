@@ -15,6 +15,7 @@ from torch.nn.functional import conv2d
 from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.running import judging_cases
 from conv_reference.verification.running.judging_cases import Clock
@@ -123,7 +124,7 @@ def test_what_is_held_back_of_the_first_cases_has_come(monkeypatch: pytest.Monke
             made.append(self)
 
     class Backend:
-        processes = ()
+        processes, notes = (), ()
 
         def run(self, _: object, items: list[Case], *__: object, **___: object) -> object:
             for number in (10, 0, *range(1, 10), *range(11, len(items))):
@@ -139,6 +140,25 @@ def test_what_is_held_back_of_the_first_cases_has_come(monkeypatch: pytest.Monke
     assert shares[0] == 1 / 20  # of a case that is not among the first few, which are waited for
     assert shares[-1] == 1.0
     assert len(found.results) == 20
+
+
+def test_what_is_left_out_as_too_slow_is_not_laid_to_the_clock() -> None:
+    """Three large cases of a loop in Python: it was said that the clock had cut the run."""
+
+    class Backend:
+        processes = ()
+        notes: tuple[Note, ...] = (Note(NoteKind.TOO_SLOW, "2 of what is learned", number=2),)
+
+        def run(self, _: object, items: list[Case], *__: object, **___: object) -> object:
+            yield from ((number, ()) for number in range(len(items) - 3))
+            self.notes = (Note(NoteKind.TOO_SLOW, "5 in all", number=5),)
+
+    cases = tuple(Case.parse(f"certificate float32 h{h} w1 k1") for h in range(1, 21))
+    plan: Any = SimpleNamespace(planned=20, rounds=lambda: iter([cases]))
+    backend: Any = Backend()
+    settings = Settings(seed=1, device="cpu")
+    found = judging_cases.judged(plan, REQUEST, backend, settings, progress=Counted())
+    assert (len(found.unreached), found.too_slow, found.why) == (3, 3, "")
 
 
 def test_what_is_put_off_is_judged_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def test_the_clock_cuts_the_run_and_the_report_says_so(late: Callable[[int, int]
     reached = int(re.findall(r"\d+", note)[0])
 
     assert report.judged == 5 < report.planned
-    assert note == f"not reached: {reached} cases of certificate"
+    assert note == f"not reached, for the clock cut the run: {reached} cases of certificate"
     assert report.judged + reached == report.planned
     assert report.coverage is None
     assert not report.interrupted
@@ -83,7 +83,8 @@ def test_an_interrupt_gives_what_is_known_so_far() -> None:
     assert report.interrupted
     assert report.judged == 20
     assert next(c for c in report.checks if c.name == "forward").verdict == Verdict.EXACT
-    assert unreached(report) == [f"not reached: {report.planned - 20} cases of certificate"]
+    missed = f"{report.planned - 20} cases of certificate"
+    assert unreached(report) == [f"not reached, for the run was interrupted: {missed}"]
 
 
 @pytest.mark.parametrize(
