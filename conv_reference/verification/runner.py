@@ -79,8 +79,8 @@ def verify(
             Time that others had of the processor does not count, up to as long again, or 40 s in
             all. Beside ``cases`` it is the time limit itself. What failed is taken apart for three
             times as long, 20 to 60 s, of a run that was cut for half as long, at least 5 s.
-        cases: about how many are planned, 1..100,000,000; without a budget there is no time
-            limit.
+        cases: about how many are planned, 1..100,000,000, one at least of each check in each
+            dtype; without a budget there is no time limit.
         checks: names of checks or of their rows; all but those on request where empty.
         skip: names of checks or of their rows that are left out.
         sweep: which geometries the certificate is put to; see ``Sweep``.

@@ -212,17 +212,33 @@ def opening(arguments: argparse.Namespace) -> str:
     elif arguments.sweep not in {None, options.SWEEP.default}:
         what = f"the sweep {arguments.sweep} in {dtypes}"
     else:
-        number = options.planned(arguments.budget, arguments.cases)
-        number = max(number, _LEAST_CASES)
-        seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
-        pace = f"about {max(seconds, 1.0):.0f} s at torch's pace"
-        others = "" if arguments.check else " of the certificate, and those of other checks,"
-        what = f"about {number:,} cases{others} in {dtypes}, for {pace}"
+        what = _how_many(arguments, dtypes)
     seed = "" if arguments.seed is None else f"; seed {arguments.seed}"
     return f"conv-reference {__version__}: {one_line(arguments.target)}, {what}{seed}"
 
 
-_LEAST_CASES = 300  # every pair of levels occurs in a whole run, however short
+_PAIRS = 130  # cases in which every pair of levels occurs, in a run however short
+_OWN, _EACH = 40, 114  # of other checks: in sizes of their own, and at least in each dtype
+_BULK, _OTHERS = 0.69, 0.0925  # of those asked for: certificates; of other checks in each dtype
+_MUCH_MORE = 1.25  # times what was asked for: that is explained
+
+
+def _how_many(arguments: argparse.Namespace, dtypes: str) -> str:
+    """About how many cases such a run has: some are put however few are asked for."""
+    asked = options.planned(arguments.budget, arguments.cases)
+    each = len(given.value(arguments, options.DTYPE))
+    others = 0 if arguments.check else max(_OWN + _EACH * each, _OTHERS * each * asked)
+    number = round(_PAIRS + _BULK * asked + others)
+    number = round(number, 2 - len(str(number)))
+    seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
+    why = ""
+    if arguments.cases is not None and number > _MUCH_MORE * asked:
+        every = "" if arguments.check else ", and of each check in each dtype"
+        why = f" ({asked:,} asked for, one at least of each pair of levels{every})"
+    pace = f"about {max(seconds, 1.0):.0f} s at torch's pace"
+    return f"about {number:,} cases{why} in {dtypes}, for {pace}"
+
+
 _WHOLE = "certificate"  # the check that is put to as many cases as are asked for
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -15,9 +14,7 @@ import pytest
 from made_reports import RIGHT, row
 
 from conv_reference.cli import main
-from conv_reference.verification.commands.verify import add_arguments, opening
 from conv_reference.verification.execution import judge_case
-from conv_reference.verification.options import DTYPES
 from conv_reference.verification.report.view import status_of
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
@@ -368,29 +365,3 @@ def test_what_a_run_reads_is_not_overwritten(
     assert verify(target, *options.split()) == 2
     assert f"is {what}; accepted is another file" in capsys.readouterr().err
     assert {file.read_text() for file in files} == {"conv = 'as it was'"}
-
-
-ALL = ", ".join(DTYPES)
-AND_OTHERS = " of the certificate, and those of other checks,"
-
-
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
-        ("", f"about 8,000 cases{AND_OTHERS} in {ALL}, for about 20 s at torch's pace"),
-        ("--cases 20", f"about 300 cases{AND_OTHERS} in {ALL}, for about 1 s at torch's pace"),
-        (
-            "--check forward --dtype float32",
-            "about 8,000 cases in float32, for about 20 s at torch's pace",
-        ),
-        ("--check vmap --check jvp --dtype float32", "vmap, jvp in float32"),
-        ("--sweep networks --dtype float32", "the sweep networks in float32"),
-        ("--geometry 'h1 w1 k1' --dtype float32", "every variation of one geometry in float32"),
-    ],
-)
-def test_the_first_line_promises_no_number_that_is_none(words: str, what: str) -> None:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    arguments = parser.parse_args([*shlex.split(words)], argparse.Namespace(target="mine:conv"))
-    said = opening(arguments)
-    assert said == f"conv-reference {version('conv-reference')}: mine:conv, {what}"

@@ -1,0 +1,59 @@
+"""The first line of a run: what it says before torch is imported."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from importlib.metadata import version
+
+import pytest
+from torch.nn.functional import conv2d
+
+from conv_reference.verification.commands.verify import add_arguments, opening
+from conv_reference.verification.model.case import dtype_named
+from conv_reference.verification.options import DTYPES
+from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.request import Request
+from conv_reference.verification.target.conventions import as_target
+
+ALL = ", ".join(DTYPES)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("", f"about 8,600 cases in {ALL}, for about 22 s at torch's pace"),
+        (
+            "--cases 20",
+            "about 640 cases (20 asked for, one at least of each pair of levels, and of each check "
+            f"in each dtype) in {ALL}, for about 2 s at torch's pace",
+        ),
+        (
+            "--check forward --dtype float32",
+            "about 5,600 cases in float32, for about 14 s at torch's pace",
+        ),
+        ("--check vmap --check jvp --dtype float32", "vmap, jvp in float32"),
+        ("--sweep networks --dtype float32", "the sweep networks in float32"),
+        ("--geometry 'h1 w1 k1' --dtype float32", "every variation of one geometry in float32"),
+    ],
+)
+def test_the_first_line_promises_no_number_that_is_none(words: str, what: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    arguments = parser.parse_args([*shlex.split(words)], argparse.Namespace(target="mine:conv"))
+    said = opening(arguments)
+    assert said == f"conv-reference {version('conv-reference')}: mine:conv, {what}"
+
+
+@pytest.mark.parametrize("dtypes", [["float32"], [*DTYPES]])
+def test_as_many_cases_are_planned_as_the_first_line_says(dtypes: list[str]) -> None:
+    for cases in (20, 1_000):
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        words = [f"--cases={cases}", *(f"--dtype={dtype}" for dtype in dtypes)]
+        arguments = parser.parse_args(words, argparse.Namespace(target="mine:conv"))
+        (said,) = re.findall(r"about ([\d,]+) cases", opening(arguments))
+        wanted = Request(dtypes=tuple(map(dtype_named, dtypes)), seed=1, cases=cases)
+        planned = plan(as_target(conv2d), wanted).planned
+        assert int(said.replace(",", "")) == pytest.approx(planned, rel=0.15)
