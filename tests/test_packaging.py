@@ -136,7 +136,7 @@ def test_every_check_runs_in_the_fresh_environment(installed: Path, project: Pat
     done = run([installed / "conv-reference", "verify", target, *options, "--quiet"], project)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{target}: right, bit for bit, in float32, on ")
+    assert done.stdout.startswith(f"{target}: right, bit for bit over integers, in float32, on ")
     assert (project / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 

@@ -196,6 +196,8 @@ def _require_loaded(arguments: argparse.Namespace) -> None:
 def opening(arguments: argparse.Namespace) -> str:
     """The first line, before torch is imported: what is judged, on how much, and for how long."""
     dtypes = ", ".join(given.value(arguments, options.DTYPE))
+    if arguments.python is not None and not arguments.dtype:  # an adapter may offer some of them
+        dtypes = f"those of {dtypes} that it offers"
     if arguments.case is not None:
         what = "one case"
     elif arguments.geometry is not None:

@@ -211,7 +211,9 @@ def _right(report: Report) -> str:
         return PERMISSIVE
     unknown = [c for c in report.checks if not c.known and c.verdict != Verdict.PERMISSIVE]
     verdict = replace(report, checks=tuple(unknown)).verdict.value
-    right = {"exact": "bit for bit", "rounded": "within the rounding bound"}
+    rounds = any(check.real and check.verdict == Verdict.ROUNDED for check in unknown)
+    exact = f"bit for bit{' over integers' if rounds else ''}"  # over real numbers everybody rounds
+    right = {"exact": exact, "rounded": "within the rounding bound"}
     return f"right, {right.get(verdict, 'as far as it was checked')}"
 
 

@@ -172,7 +172,7 @@ class Run:
             convention=self.target.convention,
             never_varied=self.target.never_varied,
             computes=self.target.computes,
-            where=self.target.domain.where,
+            where=self.target.tried_where,
         )
         return report if sweep is None else sweep.counted(report)
 

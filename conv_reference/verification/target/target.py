@@ -77,6 +77,11 @@ class Offer:
     compiles_per: str | None  # "shape": each has a program of its own
 
 
+_SQUARES = {
+    "kernel_size": "kh == kw", "stride": "sh == sw", "padding": "ph == pw", "dilation": "dh == dw"
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Target:
     """An implementation under one calling convention."""
@@ -156,6 +161,15 @@ class Target:
         channels = set() if self.has_channels else {"groups"}
         without = always | channels | self.options
         return tuple(name for name in self.operator.options if name not in without)
+
+    @property
+    def tried_where(self) -> str:
+        """The sizes that are tried: its domain, and squares where one integer is for both axes."""
+        taken = self.integers & (self.options | {"kernel_size"})
+        squares = [same for option, same in _SQUARES.items() if option in taken]
+        domain = self.domain.where
+        parts = [domain, *(same for same in squares if same not in domain)]
+        return " and ".join(filter(None, parts))
 
     @property
     def assumptions(self) -> str:

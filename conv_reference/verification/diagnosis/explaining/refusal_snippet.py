@@ -1,4 +1,4 @@
-"""A few lines of torch alone with a call that should be refused, and is answered.
+"""A few lines of torch alone with the calls that should be refused, and are answered.
 
 The lines are shown only if they were run, and came to an answer.
 """
@@ -6,7 +6,7 @@ The lines are shown only if they were run, and came to an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 
@@ -48,20 +48,34 @@ def as_plain_refusal(failure: Failure, bench: Bench) -> str:
         return ""
     asked = (impossible for impossible in IMPOSSIBLE if can_express(target, impossible))
     dtype = failure.case.dtype
-    texts = {"\n".join(_lines(target, each, dtype)): each.what for each in asked}
-    shapes = bench.ask(printed, texts, None)
-    shown = (text for text in texts if _ANSWERED.fullmatch(shapes.get(text, "")))
-    first = next(shown, "")
-    return first and f"{first}  # should be refused: {texts[first]}"
+    calls = {each.what: [*_call(target, each, dtype)] for each in asked}
+    texts = {what: "\n".join([*imports(target), *lines]) for what, lines in calls.items()}
+    shapes = bench.ask(printed, texts.values(), None)
+    shown = [what for what, text in texts.items() if _ANSWERED.fullmatch(shapes.get(text, ""))]
+    if not shown:
+        return ""
+    return "\n".join([*imports(target), *_one_after_another(shown, calls)])
 
 
-def _lines(target: Target, impossible: Impossible, dtype: torch.dtype) -> Iterator[str]:
+def _one_after_another(shown: Iterable[str], calls: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Their lines; an operand that is there already is not made again."""
+    made: dict[str, str] = {}
+    for what in shown:
+        *operands, call = calls[what]
+        for line in operands:
+            name = line.partition(" = ")[0]
+            if made.get(name) != line:
+                yield line
+            made[name] = line
+        yield f"{call}  # should be refused: {what}"
+
+
+def _call(target: Target, impossible: Impossible, dtype: torch.dtype) -> Iterator[str]:
     """The call: of ones, as ``refusals`` makes it."""
     options = {**_OPTIONS, **impossible.options}
     has_bias = "bias" in target.options or target.always_biased
     size = impossible.b or impossible.K[0]
     made = f"dtype=torch.{dtype_name(dtype)})"
-    yield from imports(target)
     yield f"X = torch.ones({impossible.X}, {made}"
     match target.spelling:
         case FunctionSpelling() as spelling:

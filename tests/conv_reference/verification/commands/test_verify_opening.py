@@ -33,6 +33,8 @@ ALL = ", ".join(DTYPES)
             "--check forward --dtype float32",
             "about 5,600 cases in float32, for about 14 s at torch's pace",
         ),
+        ("--check vmap --python python", f"vmap in those of {ALL} that it offers"),
+        ("--check vmap --python python --dtype float32", "vmap in float32"),
         ("--check vmap --check jvp --dtype float32", "vmap, jvp in float32"),
         ("--sweep networks --dtype float32", "the sweep networks in float32"),
         ("--geometry 'h1 w1 k1' --dtype float32", "every variation of one geometry in float32"),

@@ -25,7 +25,7 @@ def test_where_standard_output_takes_nothing_the_verdict_is_on_standard_error(
     with pytest.raises(OSError, match="^cannot write to standard output: No space left on device$"):
         deliver(RIGHT, View(status=0), (), form=form, files=(), quiet=False)
     said = capsys.readouterr().err.splitlines()
-    assert said[-1].startswith("my_kernels:conv2d: right, bit for bit, ")
+    assert said[-1].startswith("my_kernels:conv2d: right, bit for bit over integers, ")
     assert said[-1].endswith("; exit status 2")
 
 

@@ -54,8 +54,8 @@ def test_it_passes_but_where_strictness_is_asked_for() -> None:
     [
         (
             PERMISSIVE,
-            f"right, bit for bit, on 11,300 cases{WORDS}",
-            f"right, bit for bit, in float32, float64, on 11,300 cases{WORDS}",
+            f"right, bit for bit over integers, on 11,300 cases{WORDS}",
+            f"right, bit for bit over integers, in float32, float64, on 11,300 cases{WORDS}",
         ),
         (
             STRICT,

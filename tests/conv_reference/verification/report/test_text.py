@@ -81,7 +81,7 @@ def test_what_shows_elsewhere_keeps_to_the_width_of_the_page() -> None:
 
 def test_the_verdict_comes_last_too_by_dtype_where_they_differ_and_with_the_status() -> None:
     assert text.render(RIGHT).splitlines()[-1] == (
-        "my_kernels:conv2d: right, bit for bit, in float32, float64, on 11,300 cases"
+        "my_kernels:conv2d: right, bit for bit over integers, in float32, float64, on 11,300 cases"
     )
     mixed = replace(RIGHT, checks=(row("forward"), row("forward", "float16", Verdict.WRONG)))
     assert text.render(mixed, View(status=1)).splitlines()[-1] == (
@@ -100,7 +100,7 @@ def test_what_raises_under_a_transform_now_and_then_is_judged_where_it_answers()
 def test_nothing_wrong_is_short_and_says_so_first() -> None:
     lines = text.render(RIGHT).splitlines()
 
-    assert lines[0] == "my_kernels:conv2d: right, bit for bit, on 11,300 cases"
+    assert lines[0] == "my_kernels:conv2d: right, bit for bit over integers, on 11,300 cases"
     assert len(lines) < 25
 
 

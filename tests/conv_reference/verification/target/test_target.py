@@ -106,3 +106,14 @@ def test_what_can_be_asked_for_nothing_is_refused_with_the_domain() -> None:
 def test_what_can_be_asked_for_large_sizes_alone_is_refused_with_one(where: str, has: str) -> None:
     with pytest.raises(ValueError, match=f"nothing but sizes that are too large .*{has}"):
         TARGETS[0].within(where)
+
+
+def test_where_one_integer_is_for_both_axes_squares_alone_are_tried() -> None:
+    squares = replace(as_target(F.conv2d), integers=frozenset({"stride", "padding"}))
+    assert as_target(F.conv2d).tried_where == ""
+    assert squares.tried_where == "sh == sw and ph == pw"
+    assert squares.within("g == 1 or c == 1").tried_where == (
+        "(g == 1 or c == 1) and sh == sw and ph == pw"
+    )
+    assert squares.within("sh == sw").tried_where == "sh == sw and ph == pw"
+    assert replace(as_target(only_stride), integers=frozenset({"padding"})).tried_where == ""

@@ -48,9 +48,7 @@ CASE = Case.parse("refusals float64 n1 c1 h1 w1 o1 k1 values=ones grad= nobias")
         ),
     ],
 )
-def test_the_first_that_is_answered_is_called(
-    name: str, called: str, what: str, tmp_path: Path
-) -> None:
+def test_what_is_answered_is_called(name: str, called: str, what: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(TARGETS)
     target = load_target(f"{tmp_path}/mine.py:{name}")
     answered = [j for j in judge_case(target, CASE, SETTINGS) if j.verdict == Verdict.PERMISSIVE]
@@ -64,6 +62,22 @@ def test_the_first_that_is_answered_is_called(
     shown = printed(target, text, None)
     assert shown is not None
     assert shown.startswith("torch.Size([1, 4, ")
+
+
+def test_each_that_is_answered_is_called_and_no_operand_made_twice(tmp_path: Path) -> None:
+    """The first alone was shown of what a report lists."""
+    (tmp_path / "mine.py").write_text(TARGETS)
+    target = load_target(f"{tmp_path}/mine.py:clamps")
+    answered = [j for j in judge_case(target, CASE, SETTINGS) if j.verdict == Verdict.PERMISSIVE]
+    bench = Bench(target, Here(target), SETTINGS, (), (), math.inf)
+    text = as_plain_refusal(Failure(CASE, answered[0]), bench)
+
+    said = answered[0].explanation.splitlines()[1:]
+    listed = [line.strip().partition(", with Y")[0] for line in said]
+    called = [line.partition("  # should be refused: ")[2] for line in text.splitlines()]
+    assert [*filter(None, called)] == listed
+    assert len(listed) > 1
+    assert text.count("K = ") == 1
 
 
 def test_of_what_is_refused_there_is_none(tmp_path: Path) -> None:
