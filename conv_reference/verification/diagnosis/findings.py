@@ -165,21 +165,26 @@ class Diagnosis:
     ) -> Iterator[tuple[Failure, Finding]]:
         """The same of what is kept between calls: neither formulas nor sizes have a part in it."""
         smallest: dict[Kind, Case] = {}
-        cases: dict[str, dict[Case, None]] = {}  # by dtypes: each of them shows what is kept
+        first, *_ = fault.kinds
+        counted: frozenset[int] = frozenset()
+        # Each case shows what is kept. Dtypes in which it shows otherwise alone go with the first.
+        cases: dict[Kind, dict[Case, None]] = {}
         for kind in (*fault.kinds, *fault.following):
-            dtype = kind.dtype if any(own.dtype == kind.dtype for own in fault.kinds) else ""
+            alike = (k for k in fault.kinds if (k.dtype, k.verdict) == (kind.dtype, first.verdict))
             operands = (replace(f.case, check=certifying().name) for f in groups[kind].failures)
-            cases.setdefault(dtype, {}).update(dict.fromkeys(operands))
+            cases.setdefault(next(alike, first), {}).update(dict.fromkeys(operands))
         for kind in (*fault.kinds, *fault.following):
             follows, failures = kind in fault.following, groups[kind].failures
-            shown = failures[0] if kind == fault.kinds[0] else min(failures, key=size)
+            shown = failures[0] if kind == first else min(failures, key=size)
             if not follows:
                 shown = smallest_alone(shown, self.bench, smallest.get(kind.in_any_dtype))
                 smallest.setdefault(kind.in_any_dtype, shown.case)
             finding = self._finding(kind, shown, groups, explained=False, cause=fault.cause)
-            if not follows:  # dtypes in which it shows otherwise alone are counted with the first
-                cases[kind.dtype] |= cases.pop("", {})
-                finding = self._counted_of_kept(finding, cases[kind.dtype])
+            if kind in cases:
+                finding = self._counted_of_kept(finding, cases[kind])
+                counted |= finding.cases
+            else:  # it adds none
+                finding = replace(finding, cases=counted)
             yield shown, replace(finding, fault=number, follows=follows)
 
     def _counted_of_kept(self, finding: Finding, cases: Collection[Case]) -> Finding:

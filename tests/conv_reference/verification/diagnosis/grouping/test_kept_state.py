@@ -250,6 +250,14 @@ def test_what_a_layer_keeps_is_one_fault_whatever_shows_it(tmp_path: Path) -> No
     shown = groups[fault.kinds[0]].failures[0].judgement
     assert (shown.quantity, shown.before) == ("Y", [*ORDINARY][1])  # of another call there is one
 
+    met = [failure for group in groups.values() for failure in group.failures]
+    diagnosis = Diagnosis(met, {}, replace(bench, deadline=-math.inf), in_process=False)
+    told = [found for _, found in diagnosis.of_kept(1, fault, groups) if not found.follows]
+    (raised,) = (found for found in told if found.verdict == Verdict.RAISED)
+    own = {f.case for f in met if f.judgement.verdict == Verdict.RAISED}
+    assert raised.occurrences == len(own) < len({f.case for f in met})
+    assert raised.cases == told[0].cases  # it adds none
+
 
 def test_what_a_layer_does_in_every_call_is_another_fault(tmp_path: Path) -> None:
     source = LAYER.format(further="Y = Y + (len(X) > 1)")
