@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from conv_reference.verification.checks.calls_before import ORDINARY
 from conv_reference.verification.diagnosis.bench import Bench
@@ -257,6 +258,13 @@ def test_what_a_layer_keeps_is_one_fault_whatever_shows_it(tmp_path: Path) -> No
     own = {f.case for f in met if f.judgement.verdict == Verdict.RAISED}
     assert raised.occurrences == len(own) < len({f.case for f in met})
     assert raised.cases == told[0].cases  # it adds none
+    narrow = replace(next(kind for kind in fault.kinds if kind.thrown), dtype="float32")
+    of_it = [Failure(replace(c, dtype=torch.float32), met[0].judgement) for c in own]
+    groups[narrow] = Group(of_it)
+    apart = Fault([fault.kinds[0], narrow], fault.following, KEPT)
+    ((_, first), (_, other), *_) = diagnosis.of_kept(1, apart, groups)
+    assert (other.dtype, other.occurrences) == ("float32", len(own))
+    assert other.cases == first.cases  # where it only raises, the first counts its cases
 
 
 def test_what_a_layer_does_in_every_call_is_another_fault(tmp_path: Path) -> None:
