@@ -56,6 +56,7 @@ class Row:
     quantity: str = ""  # the one quantity of the first order that it judges, where it is one
     reported: Reported = Reported.WITH
     repeatable: bool = True  # whether its case, judged again, shows the same
+    at_once: bool = False  # whether its calls run at once: which of them meet is left to chance
     rests_on: tuple[str, ...] = ()  # quantities whose faults show in it, too; else all of them
     follows: tuple[str, ...] = ()  # simpler checks that it is made of: their faults show in it
     own: tuple[str, ...] = ()  # the geometries that it is put to, in place of drawn ones

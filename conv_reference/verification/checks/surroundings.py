@@ -26,7 +26,7 @@ from conv_reference.verification.trial.agreement import agree
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.state import STATES
-from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
+from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
 
 _Mode = Callable[[], AbstractContextManager[Any]]
 _ROUNDS = 6
@@ -46,6 +46,7 @@ def _one_at_a_time(target: Target) -> str | None:
         "Two threads at once get the answers that one gets.",
         "Servers and data loaders call one layer from several threads.",
         "dW wrong on some calls of the multithreaded path (NNlib.jl#197)",
+        at_once=True,
         of_torch=True,
     ),
     traits=Traits(sample=Sample.FEW, parallel=True, cannot=_one_at_a_time),
@@ -68,10 +69,11 @@ def _of_two(trial: Trial, mode: _Mode = nullcontext) -> Iterator[Judgement]:
     calls = (call, replace(call, X=X, G=2 * call.G))
     with mode():
         alone = [observe(one) for one in calls]
-    together = _together(calls, mode)
+    without = "" if mode is nullcontext else " under torch.no_grad"
+    with under(f"in two threads at once{without}"):
+        together = _together(calls, mode)
     given = trial.operands
     other = replace(given, input=-given.input, grad_output=2 * given.grad_output)
-    without = "" if mode is nullcontext else " under torch.no_grad"
     said = f"two threads at once{without} should agree with one"
     for operands, rounds, reference in zip((given, other), together, alone, strict=True):
         for answers in rounds:

@@ -202,7 +202,12 @@ class Diagnosis:
         return _counted(finding, every, met)
 
     def _common(self, kind: Kind, groups: Groups, shown: Failure, *, follows: bool) -> str:
-        """What the failing cases have in common, where it begins, and which line they alone run."""
+        """What the failing cases have in common, where it begins, and which line they alone run.
+
+        Nothing of calls at once: on which cases they meet is chance, and so is what those share.
+        """
+        if row_of(shown.judgement).at_once:
+            return ""
         by_kind = {other: group.failures for other, group in groups.items()}
         those = contrast(kind, by_kind, self.failures, self.judged_in)
         smallest, right = shown.case, those.passing

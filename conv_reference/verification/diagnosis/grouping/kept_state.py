@@ -40,7 +40,7 @@ from conv_reference.verification.model.result import Verdict
 
 KEPT = (
     "Where the target's module is loaded anew for each call, this comes out right: it is what the "
-    "target keeps from one call to the next."
+    "target keeps from one call to the next, or shares between two at once."
 )
 _MOST_ASKED = 24  # faults
 _OPTIONS = "options_before"  # the row that asks of one state alone, by other options

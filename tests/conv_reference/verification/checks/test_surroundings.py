@@ -61,7 +61,9 @@ def test_an_error_in_a_thread_is_the_targets() -> None:
     found = failures(OnceOnly(), f"threads {SIZES}")
 
     assert list(found) == [("threads", "Y")]
-    said = "raised RuntimeError: two calls, no more (at test_surroundings.py:"
+    said = (
+        "in two threads at once: raised RuntimeError: two calls, no more (at test_surroundings.py:"
+    )
     assert found["threads", "Y"].startswith(said)
 
 

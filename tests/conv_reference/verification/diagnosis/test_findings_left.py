@@ -1,12 +1,16 @@
-"""What is said of a failure for which there was no time."""
+"""What is not said of a failure: for want of time, or for it was met by chance."""
 
 from __future__ import annotations
 
 import math
+import threading
+from typing import Any
 
 import pytest
+from torch import Tensor
+from torch.nn.functional import conv2d
 
-from conv_reference.verification import Verdict
+from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.execution import Settings
@@ -29,3 +33,17 @@ def test_what_has_no_size_is_not_said_to_be_left_large(
     failure = Failure(Case.parse(f"{check} float64 h4 w5 k2x3"), Judgement(row, "Y", verdict))
     (finding,) = Diagnosis([failure], {}, bench, in_process=False).gathered().findings
     assert ("was not made smaller" in finding.circumstances) == said
+
+
+@pytest.mark.parametrize(("wrong_in", "said"), [("threads", False), ("certificate", True)])
+def test_no_condition_is_said_of_calls_at_once_which_meet_by_chance(
+    wrong_in: str, *, said: bool
+) -> None:
+    def shared(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+        meets = threading.current_thread() is not threading.main_thread()
+        wrong = len(input) > 1 and (meets or wrong_in != "threads")
+        return conv2d(input, weight, None, stride) * (2 if wrong else 1)
+
+    report = verify(shared, case=f"{wrong_in} float64 n3 c2 h4 w5 o2 k2 grad=XK nobias", seed=1)
+    finding, *_ = report.findings
+    assert ("it fails where n ≥ 2" in finding.circumstances) == said
