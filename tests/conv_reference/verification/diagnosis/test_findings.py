@@ -14,7 +14,6 @@ from modes import ForgetsWeightTangent
 from torch import Tensor
 from torch._C._functorch import maybe_current_level
 from torch.nn.functional import conv2d
-from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis import findings
@@ -235,40 +234,6 @@ def test_an_argument_of_another_shape_or_dtype_than_before_is_changed(
 
     assert [(f.check, f.quantity) for f in found] == [("arguments", "X")]
     assert found[0].actual == kind
-
-
-class DoublesDilation(torch.autograd.Function):
-    """Wrong in dK where there is a dilation; and its backward pass wants pairs."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, dilation: Any) -> Tensor:
-        ctx.save_for_backward(input, weight)
-        ctx.dilation = dilation
-        return conv2d(input, weight, dilation=dilation)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
-        input, weight = ctx.saved_tensors
-        dh, dw = ctx.dilation
-        (G,) = grad_outputs
-        dX = conv2d_input(input.shape, weight, G, dilation=(dh, dw))
-        dK = conv2d_weight(input, weight.shape, G, dilation=(dh, dw))
-        return dX, dK * max(dh, dw), None
-
-
-def doubles_dilation(input: Tensor, weight: Tensor, dilation: Any = 1) -> Any:
-    return DoublesDilation.apply(input, weight, dilation)  # type: ignore[no-untyped-call]  # torch gives `apply` no types
-
-
-def test_a_raise_is_not_told_with_a_wrong_number_of_the_same_case() -> None:
-    case = "integers_for_pairs float32 h5 w5 k2 d2 nobias grad=XK"
-    found = verify(doubles_dilation, case=case, seed=0).findings
-    raised = [finding for finding in found if finding.verdict == Verdict.RAISED]
-
-    (explanation,) = (finding.explanation for finding in raised)
-    assert explanation.startswith("options given as integers: raised ")
-    assert "; as sequences of one: raised " in explanation
-    assert explanation.count("(at test_findings.py:") == 2
 
 
 def test_a_changed_argument_is_told_by_its_first_element() -> None:

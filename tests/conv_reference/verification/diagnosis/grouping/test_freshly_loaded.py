@@ -10,9 +10,10 @@ from conv_reference.verification.checks.calls_before import BEFORE, ORDINARY
 from conv_reference.verification.diagnosis.grouping.freshly_loaded import shown_at_once
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
+from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FOUND
-from conv_reference.verification.target.loading import load_target
+from conv_reference.verification.target.loading import load, load_anew, load_target
 
 SETTINGS = Settings(seed=1, device="cpu")
 CASE = Case.parse("calls_before float64 n2 h3 w4 k2 nobias grad=")
@@ -75,3 +76,16 @@ def test_where_none_shows_it_alone_the_fewest_that_do_are_named(tmp_path: Path) 
     # Two calls of each kind: of three none is wrong, of four the last two.
     assert said == f"It takes calls of several kinds, in turn: {'; '.join(named)}."
     assert len(named) == 4
+
+
+def test_a_module_is_executed_once_more_and_the_first_stays(tmp_path: Path) -> None:
+    file = tmp_path / "counts.py"
+    file.write_text("made = []\n")
+    name = f"{file}:made"
+    first = load(name)
+    first.append(1)
+    assert load_anew(name) == []
+    assert first == [1]
+    file.write_text("1 / 0\n")
+    with pytest.raises(TargetError, match="ZeroDivisionError"):
+        load_anew(name)

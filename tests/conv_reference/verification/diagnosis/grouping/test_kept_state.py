@@ -28,11 +28,10 @@ from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values
-from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.plan.possible import is_possible
-from conv_reference.verification.target.loading import load, load_anew, load_target, loaded_anew
+from conv_reference.verification.target.loading import load_target, loaded_anew
 from conv_reference.verification.work.here import Here
 
 ONE_BUFFER = """
@@ -373,19 +372,6 @@ def test_the_runs_own_case_of_calls_in_turn_shows_what_is_kept(tmp_path: Path) -
     (fault,) = filed_under_what_is_kept(faults, groups, bench, {"options_before": met})
     shown = groups[fault.kinds[0]].failures[0]
     assert (shown.case, shown.judgement.check) == (case, "options_before")
-
-
-def test_a_module_is_executed_once_more_and_the_first_stays(tmp_path: Path) -> None:
-    file = tmp_path / "counts.py"
-    file.write_text("made = []\n")
-    name = f"{file}:made"
-    first = load(name)
-    first.append(1)
-    assert load_anew(name) == []
-    assert first == [1]
-    file.write_text("1 / 0\n")
-    with pytest.raises(TargetError, match="ZeroDivisionError"):
-        load_anew(name)
 
 
 def test_what_is_only_refused_where_nothing_is_kept_is_not_said_to_be_kept(tmp_path: Path) -> None:

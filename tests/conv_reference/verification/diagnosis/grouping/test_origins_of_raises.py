@@ -86,6 +86,7 @@ def test_a_forward_pass_does_not_raise_for_the_shape_of_an_answer_nor_does_a_gra
     assert explains(SHAPE, RAISED)
     assert not explains(SHAPE, replace(RAISED, quantity="Y"))
     assert not explains(replace(SHAPE, quantity="dX"), RAISED)
+    assert not explains(Judgement("grad_input", "dX", Verdict.WRONG), RAISED)  # nor for a number
 
 
 def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
