@@ -136,7 +136,7 @@ class OneWorkspace:
 
 def test_a_workspace_is_found_on_images_that_two_threads_are_at_work_on_at_once() -> None:
     case = "threads float32 n2 c4 h6 w7 o4 k3 nobias grad="
-    assert any(("threads", "Y") in failures(OneWorkspace(), case, seed) for seed in range(12))
+    assert any(("threads", "Y") in failures(OneWorkspace(), case, seed) for seed in range(60))
 
 
 def test_a_workspace_of_calls_without_gradients_is_found() -> None:
@@ -147,5 +147,6 @@ def test_a_workspace_of_calls_without_gradients_is_found() -> None:
             return super().__call__(input, weight)
 
     case = "threads float32 n2 c4 h6 w7 o4 k3 nobias"
-    said = [failures(WithoutGradients(), case, seed).get(("threads", "Y"), "") for seed in range(9)]
+    # On a machine that has much else to do two threads seldom meet.
+    said = (failures(WithoutGradients(), case, n).get(("threads", "Y"), "") for n in range(60))
     assert any(text.startswith("two threads at once under torch.no_grad should") for text in said)
