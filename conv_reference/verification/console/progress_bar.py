@@ -114,9 +114,11 @@ class Status:
         seconds = self.seconds_left
         if seconds is None:
             return ""
-        if 0 < self.total <= self.done:  # it ends as soon as nothing is left to be asked
+        if self.total <= self.done:  # it ends as soon as nothing is left to be asked
             return f"at most {_seconds(seconds)} left"
-        if self._by_the_clock() < self._at_this_pace() < math.inf:  # the clock may be put off
+        if self._at_this_pace() == math.inf:  # the clock alone says nothing of a run that is short
+            return ""
+        if self._by_the_clock() < self._at_this_pace():  # the clock may be put off
             return f"at least {_seconds(seconds)} left" if seconds >= 1 else ""
         return f"about {_seconds(seconds)} left"
 

@@ -14,7 +14,14 @@ from conv_reference.verification.gate.baseline import (
     rows_of,
 )
 from conv_reference.verification.gate.parameters import Parameters
-from conv_reference.verification.model.result import FAILURES, FOUND, Report, Verdict, is_worse
+from conv_reference.verification.model.result import (
+    FAILURES,
+    FOUND,
+    Finding,
+    Report,
+    Verdict,
+    is_worse,
+)
 from conv_reference.verification.report.groups import rows_of as checks_of
 from conv_reference.verification.report.plain import counted
 
@@ -129,7 +136,8 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
     """What is wrong with another seed, and neither in the baseline nor in its repetition.
 
     Nothing broke there: it may always have been so. A row that fails only because another does,
-    which is no news, is not found: its finding says so.
+    which is no news, is not found: its finding says so. Nor is one by a fault that the baseline's
+    own cases show in other rows.
 
     Args:
         baseline: what held.
@@ -137,13 +145,18 @@ def found(baseline: Baseline, repeated: Report, fresh: Report) -> tuple[Change, 
         fresh: the report of other cases, of another seed.
     """
     was, now = (_attainable(rows, fresh) for rows in (baseline.rows, rows_of(repeated)))
+    shown_there = {_cause(finding) for finding in repeated.findings}
     changes = []
     for row in rows_of(fresh):
         before = [rows[row.key] for rows in (was, now) if row.key in rows]
         fails = _fails(row, fresh)
         inexact = row.verdict == Verdict.ROUNDED and bool(before)
         news = all(is_worse(row.verdict, r.verdict) for r in before)
-        if (fails or inexact) and news and not _follows(row, fresh, was, now):
+        if not ((fails or inexact) and news):
+            continue
+        of_it = [f for f in fresh.findings if f.dtype == row.dtype and row.check in checks_of(f)]
+        others = [finding for finding in of_it if _cause(finding) not in shown_there]
+        if not of_it or (others and not _follows(row, others, was, now)):
             shown = ", ".join(dict.fromkeys(_shown(r) for r in before)) or "not there"
             changes.append(_change(Kind.VERDICT, row, shown, _shown(row)))
     return tuple(changes)
@@ -177,17 +190,24 @@ def _fails(row: Row, report: Report) -> bool:
     return row.verdict in failures and not row.known
 
 
-def _follows(row: Row, fresh: Report, *before: Mapping[tuple[str, str, str], Row]) -> bool:
+def _cause(finding: Finding) -> tuple[object, ...]:
+    """By which a fault is known again that other cases show: what fails, on which smallest case."""
+    kind = finding.check, finding.verdict, finding.quantity, finding.dtype
+    return *kind, finding.geometry, finding.layout
+
+
+def _follows(
+    row: Row, findings: Iterable[Finding], *before: Mapping[tuple[str, str, str], Row]
+) -> bool:
     """Whether all that is found in a row is reported with other rows, which failed before."""
-    concerned = [f for f in fresh.findings if f.dtype == row.dtype and row.check in checks_of(f)]
-    return bool(concerned) and all(
+    return all(
         finding.check != row.check
         and any(
             (reported := rows.get((finding.check, row.dtype, row.device))) is not None
             and reported.verdict in FAILURES
             for rows in before
         )
-        for finding in concerned
+        for finding in findings
     )
 
 
@@ -287,7 +307,7 @@ def _missing(report: Report, what: str = "") -> str:
     if report.was_cut:
         cut = f"{report.judged:,} of {report.planned:,} cases"
         return f"not reached: the run was cut after {cut}"
-    return f"no {what}" if what else "gone"
+    return f"no {what}" if what else "judged in no case"
 
 
 def _environment(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

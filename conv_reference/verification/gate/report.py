@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from conv_reference.verification.gate.comparison import Change, Comparison
+from conv_reference.verification.gate.comparison import Change, Comparison, Kind
 from conv_reference.verification.gate.gate import GateResult, OnFound
 from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report import markdown
@@ -106,9 +106,18 @@ def _judged(report: Report, cases: str) -> str:
 
 
 def _faults(changes: Sequence[Change], findings: Sequence[Finding]) -> int:
-    """The causes of the findings, and the checks that changed without one."""
+    """The causes of the findings, and the checks that changed without one.
+
+    What is not judged any more beside a finding in its dtype is no fault of its own: an earlier
+    step fails there.
+    """
     with_finding = {row for finding in findings for row in rows_of(finding)}
-    return len(groups(findings)) + len({c.check for c in changes if c.check not in with_finding})
+    failing = {finding.dtype for finding in findings}
+    apart = (c for c in changes if not (c.kind in _NOT_JUDGED and c.dtype in failing))
+    return len(groups(findings)) + len({c.check for c in apart if c.check not in with_finding})
+
+
+_NOT_JUDGED = {Kind.UNSUPPORTED, Kind.DISAPPEARED}
 
 
 def _in_rows(changes: Sequence[Change], faults: int) -> str:

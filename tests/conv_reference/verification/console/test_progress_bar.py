@@ -70,7 +70,7 @@ def test_the_time_left_is_no_longer_than_the_clock_lets_it_go_on(
     status = Status()
     status.until(130.0)
     status(0, 1_000)
-    assert str(status) == "judging cases, about 30 s left"
+    assert str(status) == "judging cases"  # nobody knows before some are judged
     now[0] += 10.0
     status(50, 1_000)
     assert str(status) == "judging cases, 50 of 1,000, at least 20 s left"

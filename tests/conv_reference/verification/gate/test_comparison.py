@@ -144,7 +144,7 @@ def test_a_check_that_disappeared_is_a_regression() -> None:
     comparison = compare(baseline(row("forward"), row("vmap")), report(row("forward")))
 
     assert [(c.kind, c.check, c.now) for c in comparison.regressions] == [
-        (Kind.DISAPPEARED, "vmap", "gone")
+        (Kind.DISAPPEARED, "vmap", "judged in no case")
     ]
     assert comparison.held == 1
 
@@ -297,6 +297,20 @@ def test_what_only_follows_from_a_fault_that_was_there_is_not_found() -> None:
     ]
     elsewhere = replace(fresh, findings=(replace(told, dtype="float64"),))
     assert len(found(baseline(*held), report(*broken), elsewhere)) == 1
+
+
+def test_a_fault_that_the_baselines_own_cases_show_in_other_rows_is_not_found() -> None:
+    """A gate was red for it again and again: fresh cases meet it in other rows each time."""
+    held = row("forward"), row("scales"), row("vmap")
+    failing = held[0], row("scales", verdict=WRONG), held[2]
+    told = finding(check="forward", also=("scales",))
+    repeated = replace(report(*failing), findings=(told,))
+    fresh_rows = report(held[0], row("scales", verdict=WRONG), row("vmap", verdict=WRONG))
+    fresh = replace(fresh_rows, findings=(replace(told, also=("scales", "vmap")),))
+
+    assert found(baseline(*failing), repeated, fresh) == ()
+    other = replace(fresh, findings=(replace(fresh.findings[0], geometry="h9 w9 k1"),))
+    assert [c.check for c in found(baseline(*failing), repeated, other)] == ["vmap"]
 
 
 def test_an_exact_check_that_rounds_on_fresh_cases_is_found_and_bits_of_other_cases_are_not() -> (

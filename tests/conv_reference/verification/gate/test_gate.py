@@ -126,6 +126,21 @@ def test_the_check_that_is_told_comes_first_and_dtypes_share_a_line() -> None:
     ]
 
 
+def test_what_is_not_judged_any_more_beside_a_finding_is_no_further_regression() -> None:
+    """One line that broke was counted as fourteen regressions."""
+    names = [c.name for c in RIGHT.checks if c.verdict == Verdict.EXACT and c.dtype == "float32"]
+    first, second, third = names[:3]
+    changed = {first: Verdict.WRONG, second: Verdict.UNSUPPORTED}
+    checks = tuple(
+        row(c.name, c.dtype, changed[c.name]) if c.name in changed and c.dtype == "float32" else c
+        for c in RIGHT.checks
+        if (c.name, c.dtype) != (third, "float32")
+    )
+    broken = replace(BROKEN, checks=checks, findings=(finding(check=first),))
+    said = told("text", gate(broken, RIGHT)).splitlines()[0]
+    assert said.endswith("BROKEN: 1 regression against the baseline, in 3 rows")
+
+
 def test_precision_beyond_the_margin_is_red() -> None:
     checks = tuple(
         replace(c, effective_bits=c.effective_bits - 3) if c.effective_bits is not None else c
