@@ -143,7 +143,8 @@ def _under_autocast(
             )
         found |= dict(zip(leaves, gradients, strict=True))
     if isinstance(Y, Tensor):  # either is accepted; where both are met, a reader is to know
-        yield observed(row, "Y", f"of {dtype_name(Y.dtype)}", of="under autocast, Y is")
+        of = f"under autocast, Y of operands in {dtype_name(trial.case.dtype)} is"
+        yield observed(row, "Y", f"in {dtype_name(Y.dtype)}", of=of)
     asked = ("Y",) if trial.target.forward_only else only
     for name, expected in trial.expect(operands, only=asked).items():
         if name not in found:

@@ -82,6 +82,7 @@ class Tally:
     raising: dict[Case, None] = field(default_factory=dict)  # of those: by what is no refusal
     # In which dtypes what was observed, by its subject; what has none stands by itself.
     _notes: dict[tuple[str, ...], dict[str, set[torch.dtype]]] = field(default_factory=dict)
+    _of_one_dtype: set[tuple[str, ...]] = field(default_factory=set)  # of these
     _answered: set[torch.dtype] = field(default_factory=set)  # in which anything was
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
 
@@ -141,6 +142,8 @@ class Tally:
             what = judgement.observation
             about = (judgement.subject,) if judgement.subject else ("", what)
             self._notes.setdefault(about, {}).setdefault(what, set()).add(case.dtype)
+            if len(self._check(case).dtypes or ()) == 1:  # in which dtype is no news
+                self._of_one_dtype.add(about)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
@@ -149,12 +152,17 @@ class Tally:
     def notes(self) -> list[Note]:
         """What was observed and not judged; where not in every dtype with answers, in which."""
         return [
-            Note(NoteKind.OBSERVED, self._noted(subject, answers))
-            for (subject, *_), answers in self._notes.items()
+            Note(NoteKind.OBSERVED, self._noted(about, answers))
+            for about, answers in self._notes.items()
         ]
 
-    def _noted(self, subject: str, answers: Mapping[str, set[torch.dtype]]) -> str:
+    def _noted(self, about: tuple[str, ...], answers: Mapping[str, set[torch.dtype]]) -> str:
         """One answer, or several to one question: "zeros are kept in float32, and lost in ..."."""
+        subject = about[0]
+        if about in self._of_one_dtype:
+            first, *more = answers
+            others = "".join(f", and {what} in others" for what in more)
+            return f"{subject} {first}{' in some cases' * bool(more)}{others}".lstrip()
         if len(answers) == 1:
             [(what, seen)] = answers.items()
             where = "" if seen >= self._answered else f" ({self._named(seen)})"

@@ -125,9 +125,12 @@ class Case:
     @property
     def layout(self) -> str:
         """The layouts that are not contiguous, or "contiguous"."""
-        named = self.layouts
-        parts = [f"{n}={layout}" for n, layout in named.items() if layout != Layout.CONTIGUOUS]
-        return " ".join(parts) or Layout.CONTIGUOUS.value
+        return _not_contiguous(self.layouts)
+
+    @property
+    def shown_layout(self) -> str:
+        """The same by the operands' letters: "X=sliced K=strided"."""
+        return _not_contiguous(self.layouts_by_letter)
 
     @property
     def question(self) -> str:
@@ -229,3 +232,8 @@ def _member(kind: Any, value: str, text: str) -> Any:
         return kind(value)
     except ValueError:
         raise ValueError(f"not one of {', '.join(kind)}: {value!r} in the case {text!r}") from None
+
+
+def _not_contiguous(layouts: Mapping[Any, Layout]) -> str:
+    parts = [f"{name}={layout}" for name, layout in layouts.items() if layout != Layout.CONTIGUOUS]
+    return " ".join(parts) or Layout.CONTIGUOUS.value

@@ -54,7 +54,7 @@ class Finding:
     verdict: Verdict
     quantity: str  # Y, dX, dK, db, or what else the check names
     geometry: str  # its text form
-    layout: str  # "contiguous", or what differs from it: "input=sliced grad_output=expanded"
+    layout: str  # "contiguous", or what differs from it: "X=sliced G=expanded"
     seed: int
     index: tuple[int, ...]  # the first element that differs; () for a whole tensor
     expected: str

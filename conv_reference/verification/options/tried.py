@@ -223,8 +223,8 @@ CASES = Option(
     flag="cases",
     keyword="cases",
     group=TRIED,
-    help="about how many are planned, one at least of each check in each dtype; without --budget "
-    "there is then no time limit "
+    help="about how many are planned, one at least of each check in each dtype, of a sweep of "
+    "small sizes twice as many; without --budget there is then no time limit "
     f"({DEFAULT_CASES:,})",
     kind=int,
     metavar="N",

@@ -111,7 +111,7 @@ def difference_on(target: Target, case: Case, argument: tuple[Settings, str]) ->
         return Difference(
             quantity,
             str(case.geometry),
-            case.layout,
+            case.shown_layout,
             tuple(_axes(trial, quantity, differing)),
             int(differing.sum()),
             tuple(sheets[:MOST_SHEETS]),

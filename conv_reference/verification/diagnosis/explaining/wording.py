@@ -47,7 +47,7 @@ def finding_of(
         verdict=judgement.verdict,
         quantity=judgement.quantity,
         geometry=str(case.geometry),
-        layout=case.layout,
+        layout=case.shown_layout,
         seed=bench.settings.seed,
         index=judgement.index,
         expected=judgement.expected,

@@ -134,8 +134,9 @@ def test_the_dtype_of_the_answer_is_observed() -> None:
             return torch.nn.functional.conv2d(X, K)
 
     for samples, dtype in ((2, "bfloat16"), (9, "float32")):
+        said = "under autocast, Y of operands in float32 is in "
         found = ask(of_large_batches, "autocast", "float32", f"n{samples} c1 h2 w3 o1 k1x2")
-        assert {j.observed for j in found} - {""} == {f"under autocast, Y is of {dtype}"}
+        assert {j.observed for j in found} - {""} == {said + dtype}
 
 
 def test_who_refuses_what_it_gives_under_autocast_is_observed() -> None:

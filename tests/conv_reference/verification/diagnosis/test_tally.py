@@ -306,6 +306,17 @@ def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]
 
 
+def test_of_a_check_that_is_put_in_one_dtype_no_dtype_is_told_again() -> None:
+    """It read "under autocast, Y is of bfloat16 (float32)"."""
+    case = Case.parse("autocast float32 h1 w1 k1")
+    given = Tally([all_checks()["autocast"]], (torch.float64, torch.float32))
+    given.add(case, [observed("autocast", "Y", "in bfloat16", of="Y is")])
+    assert [str(note) for note in given.notes] == ["Y is in bfloat16"]
+    given.add(case, [observed("autocast", "Y", "in float32", of="Y is")])
+    said = "Y is in bfloat16 in some cases, and in float32 in others"
+    assert [str(note) for note in given.notes] == [said]
+
+
 def test_several_answers_to_one_question_are_told_together_each_with_its_dtypes() -> None:
     kept, lost = (
         observed("forward", "Y", what, of="zeros are") for what in ("kept in Y", "lost in Y")

@@ -120,6 +120,7 @@ def test_the_layout_names_the_operands_that_are_not_contiguous() -> None:
 
     assert plain.layout == "contiguous"
     assert other.layout == "input=strided grad_output=expanded"
+    assert other.shown_layout == "X=strided G=expanded"  # a report has one word for one thing
 
 
 def test_each_operand_is_the_heavy_one_of_one_choice_of_values() -> None:

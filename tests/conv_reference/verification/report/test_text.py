@@ -158,7 +158,7 @@ def test_one_cause_in_two_dtypes_is_one_finding() -> None:
 
     assert shown.count("\n1. WRONG: ") == shown.count("WRONG: ") == 1
     assert "and likewise in float64\n" in shown
-    assert "and likewise in float32 on n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1, input=sliced\n" in shown
+    assert "and likewise in float32 on n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1, X=sliced\n" in shown
     assert "seen in at least 1,602 cases, by grad_input, adjointness" in shown
 
 

@@ -184,7 +184,7 @@ FAULTY = replace(
         finding(),
         finding(dtype="float64", occurrences=790),
         finding(check="adjointness", quantity="⟨dX, X⟩", index=(), cause="", occurrences=3),
-        finding(layout="input=sliced", geometry="n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1", occurrences=2),
+        finding(layout="X=sliced", geometry="n1 c1 h1 w2 o1 k1x2 s1 p0 d1 g1", occurrences=2),
     ),
     notes=(
         Note(
