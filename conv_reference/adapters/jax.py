@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jaxlib
+import numpy as np
 from jax import lax
 from jax.experimental import serialize_executable
 
@@ -84,6 +85,10 @@ class Jax(Framework):
     def from_dlpack(self, tensor: Any) -> Any:
         """A copy, which XLA may keep: what is compiled takes numpy's array as it is."""
         return super().from_dlpack(tensor.clone())
+
+    def back(self, array: Any) -> Any:
+        """By numpy, which reads JAX's memory as it is: DLPack takes four times as long."""
+        return super().back(np.asarray(array))
 
     def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
         """See ``jax.vjp``."""

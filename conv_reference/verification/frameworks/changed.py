@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from conv_reference.verification.frameworks.contract import Framework
@@ -34,4 +35,6 @@ def _alike(found: Tensor, tensor: Tensor) -> bool:
     """Whether they have the same numbers, NaN at the same places."""
     if found.shape != tensor.shape or found.dtype != tensor.dtype:
         return False
-    return bool(((found == tensor) | (found.isnan() & tensor.isnan())).all())
+    return torch.equal(found, tensor) or bool(
+        ((found == tensor) | (found.isnan() & tensor.isnan())).all()
+    )

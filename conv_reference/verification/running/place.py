@@ -68,14 +68,21 @@ def opened(
     started = (
         _started(implementation, isolate=isolate, workers=workers, full_run=full_run, setup=setup)
         if python is None
-        else _elsewhere(implementation, isolate=isolate, workers=workers, setup=setup)
+        else _elsewhere(
+            implementation, isolate=isolate, workers=workers, full_run=full_run, setup=setup
+        )
     )
     with closing(started) as backend:
         yield backend
 
 
 def _elsewhere(
-    implementation: Any, *, isolate: bool, workers: int | Executor | None, setup: Setup
+    implementation: Any,
+    *,
+    isolate: bool,
+    workers: int | Executor | None,
+    full_run: bool,
+    setup: Setup,
 ) -> Children:
     """Children of another interpreter.
 
@@ -84,7 +91,8 @@ def _elsewhere(
     """
     if not isinstance(implementation, str) or not isolate or isinstance(workers, Executor):
         raise ValueError("python goes with a target by its name, and with isolate=True")
-    return Children(implementation, number_of(workers), setup=replace(setup, forks=True))
+    setup = replace(setup, forks=True)
+    return Children(implementation, number_of(workers), full_run=full_run, setup=setup)
 
 
 def _started(

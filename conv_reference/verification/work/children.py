@@ -82,7 +82,8 @@ class Children:
 
     def __post_init__(self) -> None:
         self._patience = Patience(self.limit)
-        self._launcher = Launcher(self.target_name, self.setup, self.source, ahead=not self.quick)
+        ahead = self.full_run and not self.quick
+        self._launcher = Launcher(self.target_name, self.setup, self.source, ahead=ahead)
 
     @property
     def processes(self) -> tuple[int, ...]:

@@ -245,6 +245,16 @@ def test_of_a_whole_run_the_description_comes_before_the_others_can_be_there() -
         assert imported
 
 
+@pytest.mark.skipif(not FORKS, reason="elsewhere each imports all by itself")
+def test_of_a_run_of_some_checks_no_child_imports_what_all_would_need() -> None:
+    """A later one is forked of a process that could have imported it when it forked the first."""
+    with closing(Children("torch.nn.functional:conv2d", count=1)) as children:
+        ((_, first),) = children.run(has_imported, ["torch._dynamo"], None)
+        with closing(children.under({})) as another:
+            ((_, later),) = another.run(has_imported, ["torch._dynamo"], None)
+    assert (first, later) == (False, False)
+
+
 def test_in_process_the_same_results_come_in_order() -> None:
     backend = Here(as_target(hostile.returns_none))
     wrong = Case.parse("certificate float32 h1 w3 k1 nobias grad=")
