@@ -93,7 +93,8 @@ def _missed(number: int, auditor: Backend) -> tuple[Note, ...]:
     if not number:
         return ()
     why = "; ".join(map(str, auditor.notes))
-    text = f"not audited: {number} certificates that were chosen for it{f' ({why})' if why else ''}"
+    those = "one certificate that was" if number == 1 else f"{number} certificates that were"
+    text = f"not audited: {those} chosen for it{f' ({why})' if why else ''}"
     return (Note(NoteKind.NOT_REACHED, text),)
 
 

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from conv_reference.geometry import Geometry
 from conv_reference.verification.checks._arguments import call_with, cannot_be_given
 from conv_reference.verification.checks._registry import Reported, Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.model.predicates import sizes_named
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.target import Target
@@ -33,9 +36,19 @@ def _who_refuses(target: Target) -> str | None:
         return "what must be refused is known of conv2d and conv_transpose2d alone"
     if target.has_glue:
         return "what lies between it and torch's convention decides what is refused"
-    if target.domain.where:
+    if not _is_asked_inside(target):
         return "these would ask for sizes outside of its domain"
     return cannot_be_given(target)
+
+
+def _is_asked_inside(target: Target) -> bool:
+    """Whether its domain holds the sizes that are asked here, and leaves one impossibility open."""
+    taps = 2 if target.operator.is_convolution else 1
+    plain = (Geometry.parse(text) for text in ("c4 h5 w5 o4 k3", f"h4 w4 k{taps}"))
+    if not target.has_channels:
+        plain = (replace(geometry, in_channels=1, out_channels=1) for geometry in plain)
+    inside = all(geometry in target.domain for geometry in plain)
+    return inside and any(can_express(target, impossible) for impossible in IMPOSSIBLE)
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,22 @@ class Impossible:
     needs: frozenset[str] = frozenset()
     channels: bool = False  # whether it is about channels
     slides: bool = False  # whether it is about a kernel that slides within its input
+
+    @property
+    def sizes(self) -> frozenset[str]:
+        """The sizes that it is about, by the names that a domain has for them."""
+        options = (_SIZES.get(option, ()) for option in self.needs)
+        channels = ("c", "o") if self.channels else ()
+        return frozenset(chain(*options, channels, ("h", "w", "kh", "kw") if self.slides else ()))
+
+
+_SIZES = {
+    "stride": ("sh", "sw"),
+    "padding": ("ph", "pw"),
+    "dilation": ("dh", "dw"),
+    "groups": ("g",),
+}
+_SINGLE = frozenset(("n", "c", "o", "g", "h", "w", "kh", "kw", *chain(*_SIZES.values())))
 
 
 # What a target's own defaults may not be.
@@ -148,8 +177,14 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
 
 
 def can_express(target: Target, impossible: Impossible) -> bool:
-    """Whether the target has the parameters for it, and whether it is impossible there."""
+    """Whether the target has the parameters for it, and whether it is impossible there.
+
+    What its domain speaks of is not asked: what is not answered outside needs no refusal.
+    """
     if not impossible.needs <= target.options:
+        return False
+    named = sizes_named(target.domain.where)
+    if named & impossible.sizes or not named <= _SINGLE:  # others follow from several
         return False
     if impossible.channels and not target.has_channels:
         return False

@@ -41,6 +41,7 @@ def never_run(
     if not any((each.file, line) in ran for each in functions for line in each.lines):
         return
     those_that_crashed = "a crashed case" if crashed == 1 else f"{crashed:,} crashed cases"
+    watching = "one case was watched" if cases == 1 else f"{cases:,} cases were watched"
     died = f"; what {those_that_crashed} ran is not known" if crashed else ""
     for file, those in groupby(functions, key=lambda each: each.file):
         listed = [*those]
@@ -54,7 +55,7 @@ def never_run(
         if calls:
             parts.append(f"{', '.join(dict.fromkeys(calls))} never called")
         if parts:
-            text = one_line(f"{'; '.join(parts)}, as far as {cases:,} cases were watched{died}")
+            text = one_line(f"{'; '.join(parts)}, as far as {watching}{died}")
             yield Note(NoteKind.NEVER_RUN, f"not checked, in {Path(file).name}: {text}")
 
 

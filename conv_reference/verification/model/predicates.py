@@ -36,6 +36,16 @@ _AXES = {
 }  # fmt: skip
 
 
+def sizes_named(text: str) -> frozenset[str]:
+    """The sizes that a predicate names.
+
+    >>> sorted(sizes_named("g == 1 and sh <= kh"))
+    ['g', 'kh', 'sh']
+    """
+    nodes = ast.walk(ast.parse(text, mode="eval")) if text else ()
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
+
+
 def require_predicate(text: str) -> None:
     """Refuse what could not be evaluated, in every part: evaluation stops where it can.
 

@@ -136,7 +136,8 @@ class Swept:
             said = f"not reached{why}: {left:,} of {self.planned:,} geometries of the sweep"
             yield Note(NoteKind.NOT_REACHED, said)
         if self.impossible:
-            said = f"not asked: {self.impossible:,} geometries that the target has no options for"
+            those = "one geometry" if self.impossible == 1 else f"{self.impossible:,} geometries"
+            said = f"not asked: {those} that the target has no options for"
             yield Note(NoteKind.NOT_ASKED, said)
         if self.further:
             said = f"further cases that are not exact, counted and not kept: {self.further:,}"

@@ -344,6 +344,25 @@ def test_a_list_that_is_changed_is_found() -> None:
     assert found == {("integers_for_pairs", "padding"): said}
 
 
+def test_within_a_domain_what_it_does_not_speak_of_must_be_refused() -> None:
+    """Of who takes no groups nothing was asked."""
+    unsupported = all_checks()["refusals"].unsupported
+    one_group = as_target(convolve).within("g == 1")
+    assert unsupported(one_group) is None
+    case = one_group.restrict(Case.parse(f"refusals {OWN}"))
+    (found,) = (
+        judgement
+        for judgement in judge_case(one_group, case, Settings(seed=1, device="cpu"))
+        if judgement.verdict == Verdict.PERMISSIVE
+    )
+    assert "negative padding: padding=(-1, -1)" in found.explanation
+    assert "groups" not in found.explanation
+
+    outside = "these would ask for sizes outside of its domain"
+    for where in ("kh == kw == 1", "oh > 1", "n > 1"):
+        assert unsupported(as_target(convolve).within(where)) == outside
+
+
 @pytest.mark.parametrize("check", ["integers_for_pairs", "padding_words"])
 def test_within_a_domain_what_lies_in_it_is_asked(check: str) -> None:
     """That a target takes no groups kept it from being asked what has nothing to do with them."""

@@ -42,6 +42,11 @@ def test_stretches_that_never_ran_are_named_and_functions_that_never_were_called
     assert said({4, 5, 6, 9, 10, 21, 22}) == []
 
 
+def test_one_case_is_not_written_as_several() -> None:
+    (note,) = never_run((FORWARD,), {("/somewhere/conv.py", 4)}, 1, 0)
+    assert str(note).endswith("never ran, as far as one case was watched")
+
+
 def test_what_a_crashed_case_ran_is_not_said_to_have_never_run() -> None:
     """A loop that never ends is the line that hangs: its process is ended, and tells nothing."""
     (note,) = said({4, 5, 6, 9, 21, 22}, crashed=6)
