@@ -152,7 +152,6 @@ class OnceWithStride(torch.autograd.Function):
         (Narrow, "integers_for_pairs float64 n1 c2 h5 w5 o2 k2"),
         (OnceWithStride, "certificate float32 n1 c2 h5 w5 o2 k2 s2 nobias"),
         (OnceWithStride, "integers_for_pairs float32 n1 c2 h5 w5 o2 k2 s2 nobias"),
-        (OnceWithStride, "integers_for_pairs float32 n1 c2 h5 w5 o2 k2 nobias"),
     ],
 )
 def test_a_declared_limit_is_no_failure_wherever_it_is_declared(target: Any, case: str) -> None:
