@@ -19,6 +19,7 @@ from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.digits import digits
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
@@ -146,14 +147,21 @@ def _each(tensor: Tensor, exponents: Sequence[int]) -> Tensor:
 
 
 def _at(trial: Trial, exponents: _Exponents) -> Iterator[Judgement]:
-    found = observe(trial.call(_scaled(trial.operands, exponents)))
-    unscaled = {
-        name: _times(value, -_exponent(name, exponents)) if _is_floating(value) else value
-        for name, value in found.items()
-    }
+    """With the case's gradients, and without: the path of Y alone may have its own thresholds."""
     a, b, c = (exponents[role] for role in ROLES)
     said = f"of 2^{a} X, 2^{b} K and 2^{c} G, divided by the same powers of two"
-    yield from against_oracle(trial, "scales", unscaled, said)
+    scaled = _scaled(trial.operands, exponents)
+    yield from against_oracle(trial, "scales", _unscaled(trial.call(scaled), exponents), said)
+    if trial.case.requires_grad:
+        quiet = _unscaled(trial.call(scaled, requires_grad=""), exponents)
+        yield from against_oracle(trial, "scales", quiet, f"without gradients, {said}")
+
+
+def _unscaled(call: Call, exponents: _Exponents) -> dict[str, Any]:
+    return {
+        name: _times(value, -_exponent(name, exponents)) if _is_floating(value) else value
+        for name, value in observe(call).items()
+    }
 
 
 def _past_the_end(trial: Trial) -> Iterator[Judgement]:

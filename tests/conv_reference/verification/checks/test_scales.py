@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from judging import judged
+from judging import failures, judged
 from modes import ask, verdicts, wrong
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
@@ -115,3 +115,16 @@ def test_who_computes_in_a_wider_dtype_overflows_on_the_way_back() -> None:
         return conv2d(input.double(), weight.double()).to(input.dtype)
 
     assert not wrong(ask(in_double, "scales", "float32"))
+
+
+def test_a_threshold_of_who_asks_for_no_gradients_is_found() -> None:
+    def rounds_small_kernels(input: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+        if not weight.requires_grad and float(weight.abs().max()) < 1e-8:
+            weight = weight.mean((2, 3), keepdim=True).expand_as(weight)
+        return conv2d(input, weight, *rest)
+
+    case = "scales float32 n1 c1 h6 w6 o1 k3x3 nobias"
+    seeds = [failures(rounds_small_kernels, case, seed=seed) for seed in range(4)]
+    assert any(
+        found.get(("scales", "Y"), "").startswith("without gradients, of 2^") for found in seeds
+    )
