@@ -162,7 +162,7 @@ def reloaded_layer(trial: Trial) -> Iterator[Judgement]:
     What the call in between answers is not judged: a layer need not take each dtype.
     """
     turned = replace(trial.operands, weight=-trial.operands.weight, bias=-trial.operands.bias)
-    yield from _more_than_its_parameters(trial)
+    yield from _of_its_state(trial)
     for training in (True, False):
         for how, (change, operands) in _changes(trial, turned).items():
             call = trial.call(requires_grad="")
@@ -178,13 +178,20 @@ def reloaded_layer(trial: Trial) -> Iterator[Judgement]:
             yield from against_oracle(trial, "reloaded_layer", {"Y": Y}, said, operands=operands)
 
 
-def _more_than_its_parameters(trial: Trial) -> Iterator[Judgement]:
-    """What else is loaded with them, and is missing in the state of another layer."""
+def _of_its_state(trial: Trial) -> Iterator[Judgement]:
+    """What else is loaded with the parameters, and in which order an optimizer has them."""
     layer = trial.call(requires_grad="").layer
     assert layer is not None  # or the check is unsupported
-    more = sorted({*layer.state_dict()} - {name for name, _ in layer.named_parameters()})
+    names = [name for name, _ in layer.named_parameters()]
+    more = sorted({*layer.state_dict()} - {*names})
     if more:
         said = f"state_dict() holds more than the parameters: {', '.join(more)}"
+        yield observed("reloaded_layer", "", said)
+    if names == ["bias", "weight"]:
+        said = (
+            "parameters() has the bias before the kernel, torch's layers have it after: a vector "
+        )
+        said += "of parameters, or an optimizer's state, of one is not the other's"
         yield observed("reloaded_layer", "", said)
 
 
@@ -195,6 +202,7 @@ def _changes(trial: Trial, turned: Operands) -> dict[str, tuple[_Change, Operand
     """In words: what is done to the layer, and the operands by which it answers then."""
     return {
         "after load_state_dict with another kernel": (_loaded, turned),
+        "after load_state_dict with another kernel, which changes afterwards": (_copied, turned),
         "after load_state_dict(assign=True) with another kernel": (_assigned, turned),
         "after a call in a wider dtype": (_widened, trial.operands),
     }
@@ -208,6 +216,14 @@ def _state(layer: nn.Module) -> dict[str, Any]:
 
 def _loaded(layer: nn.Module, _: Call) -> None:
     layer.load_state_dict(_state(layer))
+
+
+def _copied(layer: nn.Module, _: Call) -> None:
+    """What is loaded is copied: the state of a layer in training goes on changing."""
+    state = _state(layer)
+    layer.load_state_dict(state)
+    for name, _parameter in layer.named_parameters():
+        state[name].neg_()
 
 
 def _assigned(layer: nn.Module, _: Call) -> None:

@@ -205,3 +205,38 @@ def test_what_a_state_holds_besides_is_observed() -> None:
 
 def test_who_sees_that_its_kernel_was_written_to_is_right() -> None:
     assert not failures(PackedInPlace, f"reloaded_layer {SIZES} nobias")
+
+
+class BiasFirst(nn.Module):
+    def __init__(self, *sizes: Any, **options: Any) -> None:
+        super().__init__()
+        made = nn.Conv2d(*sizes, **options)
+        self.bias, self.weight = made.bias, made.weight
+        self.options = {name: getattr(made, name) for name in ("stride", "padding", "dilation")}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return conv2d(input, self.weight, self.bias, **self.options)
+
+
+def test_a_bias_that_comes_before_the_kernel_is_observed() -> None:
+    judgements = judged(BiasFirst, f"reloaded_layer {SIZES}")
+    assert all(judgement.is_exact for judgement in judgements)
+    assert any("the bias before the kernel" in judgement.observation for judgement in judgements)
+    said = {each.observation for each in judged(nn.Conv2d, f"reloaded_layer {SIZES}")}
+    assert said == {""}
+
+
+class Shares(nn.Conv2d):
+    """Takes a state over without copying it."""
+
+    def _load_from_state_dict(self, state: Any, prefix: str, *_: Any) -> None:
+        self.weight.data = state[f"{prefix}weight"].detach()
+        if self.bias is not None:
+            self.bias.data = state[f"{prefix}bias"].detach()
+
+
+def test_a_layer_that_shares_the_memory_of_a_loaded_state_is_found() -> None:
+    judgements = judged(Shares, f"reloaded_layer {SIZES}")
+    found = {judgement.explanation.partition(":")[0] for judgement in judgements}
+    said = "after load_state_dict with another kernel, which changes afterwards"
+    assert found == {"", f"in train(), {said}", f"in eval(), {said}"}
