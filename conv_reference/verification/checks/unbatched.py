@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -12,8 +13,9 @@ from conv_reference.verification.checks._arguments import answered_before
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.answers import message_of
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.agreement import against_oracle, not_judged
+from conv_reference.verification.trial.agreement import against_oracle, not_judged, observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import raised_in_mode
@@ -64,9 +66,26 @@ def unbatched(trial: Trial) -> Iterator[Judgement]:
         name: value[None] if name in {"Y", "dX"} and isinstance(value, Tensor) else value
         for name, value in found.items()
     }
-    for judgement in against_oracle(trial, "unbatched", batched, "an image without a batch"):
-        yield replace(judgement, case=one)
+    judged = [*against_oracle(trial, "unbatched", batched, "an image without a batch")]
+    yield from (replace(judgement, case=one) for judgement in judged)
     yield from _of_its_own_shape(trial)
+    if call.leaves.keys() <= found.keys() and all(judgement.is_exact for judgement in judged):
+        yield from _changed_in_place(trial)
+
+
+def _changed_in_place(trial: Trial) -> Iterator[Judgement]:
+    """An activation in place follows an image as it does a batch."""
+    call = trial.call()
+    with target_code("Y"):
+        batch, image = call.forward(), replace(call, X=call.X[0]).forward()
+    with suppress(RuntimeError):
+        batch.mul_(2)
+        try:
+            image.mul_(2)
+        except RuntimeError as error:
+            said = "Y of a batch can be changed in place, as relu_ does, and Y of an image without "
+            said += f"a batch cannot: {message_of(error).split('. ')[0].rstrip('.')}"
+            yield observed("unbatched", "Y", said)
 
 
 def _untaken(trial: Trial) -> str:

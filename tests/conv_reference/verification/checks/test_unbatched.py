@@ -151,3 +151,17 @@ def test_who_does_not_take_what_nobody_promised_refuses_nothing() -> None:
     assert "unsupported" not in str(report).splitlines()[0]
     cases = f"{row.unsupported} case{'s' if row.unsupported > 1 else ''}"
     assert f"unbatched ({cases}): an image without a batch is not taken" in str(report)
+
+
+def test_an_image_whose_answer_cannot_be_changed_in_place_is_observed() -> None:
+    def unbound(input: Tensor, weight: Tensor) -> Tensor:
+        if input.dim() == 4:
+            return 1 * conv2d(input, weight)
+        Y: Tensor
+        (Y,) = conv2d(input[None], weight)
+        return Y
+
+    judgements = judged(unbound, "unbatched float32 n2 c2 h5 w6 o3 k3x2 nobias")
+    assert all(judgement.is_exact for judgement in judgements)
+    said = "Y of a batch can be changed in place, as relu_ does, and Y of an image without a batch "
+    assert any(judgement.observation.startswith(said) for judgement in judgements)
