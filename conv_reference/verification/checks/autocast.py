@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,7 @@ def autocast(trial: Trial) -> Iterator[Judgement]:
     for mode in modes:
         yield from _answered(trial, operands, _without_gradients(trial, mode, operands))
     yield from _after_another(trial, operands)
+    yield from _of_the_backward_pass_alone(trial)
 
 
 def _answered(
@@ -96,6 +98,44 @@ def _after_another(trial: Trial, operands: Operands) -> Iterator[Judgement]:
         return
     expected = trial.expect(operands, only=("Y",))["Y"]
     yield explained(_to_its_precision(trial, "autocast", "Y", Y, expected, real=False), _AFTER)
+
+
+def _of_the_backward_pass_alone(trial: Trial) -> Iterator[Judgement]:
+    """Gradients of a forward pass outside autocast, asked for within it, are those asked outside.
+
+    Torch does not recommend it, and its own convolutions keep their gradients there.
+    """
+    if not trial.case.requires_grad:
+        return
+    call = trial.call()
+    try:
+        outside, within = (
+            _gradients(call, torch.autocast(call.X.device.type, _LOW, enabled=enabled))
+            for enabled in (False, True)
+        )
+    except TargetRaised:  # other checks report what raises outside; within, no call is promised
+        return
+    changed = [name for name in outside if not _is_same(outside[name], within[name])]
+    if changed:
+        said = "of a forward pass outside autocast and a backward pass within it, "
+        said += f"{' and '.join(changed)} are not as outside: torch.amp.custom_bwd keeps them"
+        yield observed("autocast", changed[0], said)
+
+
+def _gradients(call: Call, within: AbstractContextManager[Any]) -> dict[str, Tensor | None]:
+    with target_code("Y"):
+        Y = call.forward()
+    if not (isinstance(Y, Tensor) and Y.requires_grad and Y.shape == call.G.shape):
+        return {}
+    with target_code("dX"), within:
+        found = torch.autograd.grad(Y, [*call.leaves.values()], call.G, allow_unused=True)
+    return dict(zip(call.leaves, found, strict=True))
+
+
+def _is_same(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def _lowered(call: Call, trial: Trial) -> Any:

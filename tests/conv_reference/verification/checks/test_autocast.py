@@ -7,10 +7,12 @@ import torch
 from judging import failures, judged
 from modes import ask, verdicts, wrong
 from torch import Tensor
+from torch.nn.functional import conv2d, conv_transpose2d
 
 from conv_reference import functional, layer
 from conv_reference.verification.model.result import Verdict
 
+SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
 RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]
 
 
@@ -161,3 +163,32 @@ def test_a_wrong_output_of_what_another_layer_lowered_is_found() -> None:
     assert found["autocast", "Y"].startswith(
         "under autocast, of an X in bfloat16, as its own Y is: "
     )
+
+
+class InAutocastsDtype(torch.autograd.Function):
+    """Its backward pass is of operations that autocast lowers."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor) -> Tensor:
+        ctx.save_for_backward(X, K)
+        return conv2d(X, K)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        dK = conv2d(X.transpose(0, 1), G.transpose(0, 1)).transpose(0, 1)
+        return conv_transpose2d(G, K).to(X.dtype), dK.to(K.dtype)
+
+
+def test_a_backward_pass_that_autocast_alone_lowers_is_observed() -> None:
+    def lowered(input: Tensor, weight: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            Y: Tensor = InAutocastsDtype.apply(input.float(), weight.float())  # type: ignore[no-untyped-call]
+        return Y
+
+    said = [
+        {each.observation for each in judged(target, f"autocast {SIZES} nobias")}
+        for target in (lowered, conv2d)
+    ]
+    outside = "of a forward pass outside autocast and a backward pass within it, dX and dK are not"
+    assert [any(text.startswith(outside) for text in each) for each in said] == [True, False]
