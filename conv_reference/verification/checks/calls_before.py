@@ -123,6 +123,20 @@ def _on_freed_tensors(trial: Trial) -> _Prepared:
     return trial, trial.call(), None
 
 
+def _on_numbers_in_another_order(trial: Trial, **changes: Any) -> _Prepared | None:
+    """The operands turned: sums, norms and extremes, by which one may be known again, are alike."""
+    given = trial.operands
+    turned = replace(given, weight=_turned(given.weight), input=_turned(given.input))
+    if torch.equal(turned.weight, given.weight):
+        return None
+    _attempted(trial.call(turned, **changes))
+    return trial, trial.call(**changes), None
+
+
+def _turned(tensor: Tensor) -> Tensor:
+    return tensor.flip([*range(tensor.dim())])
+
+
 def _attempted(call: Call) -> None:
     with suppress(TargetRaised):
         observe(call)
@@ -160,7 +174,11 @@ _OF_OTHERS: dict[str, _Other] = {
     "after a pass of fewer samples": _with_fewer_samples,
     "after a pass in another dtype": _in_another_dtype,
 }
-_KINDS = (*_ON_THE_SAME_TENSORS, *_OF_OTHERS)
+_IN_ANOTHER_ORDER: dict[str, dict[str, str]] = {  # and what is changed of both calls
+    "after a call on the same numbers in another order": {},
+    "without gradients, after a call on the same numbers in another order": {"requires_grad": ""},
+}
+_KINDS = (*_ON_THE_SAME_TENSORS, *_OF_OTHERS, *_IN_ANOTHER_ORDER)
 
 
 @check(
@@ -218,7 +236,8 @@ def _after(trial: Trial, said: str, wider: int) -> Iterator[Judgement]:
     with under(said):
         found = observe(call)
     del kept  # until here
-    for judgement in against_oracle(own, "calls_before", found, said, missing=True):
+    missing = bool(call.leaves) or said not in _IN_ANOTHER_ORDER
+    for judgement in against_oracle(own, "calls_before", found, said, missing=missing):
         yield judgement if judgement.is_exact else replace(judgement, case=own.case, before=said)
 
 
@@ -226,6 +245,8 @@ def _prepared(trial: Trial, said: str) -> _Prepared | None:
     """Once the calls before were made; None where there is no such case."""
     if said in ORDINARY:
         return ORDINARY[said](trial)
+    if said in _IN_ANOTHER_ORDER:
+        return _on_numbers_in_another_order(trial, **_IN_ANOTHER_ORDER[said])
     call = trial.call()
     if said in _ON_THE_SAME_TENSORS:
         with suppress(TargetRaised), target_code("Y"):
@@ -318,6 +339,6 @@ def _drawn(trial: Trial, pairs: Iterable[Apart], said: str) -> tuple[Trial, Tria
 
 # By the row: the kinds of calls that come before, those that show it the plainest first.
 BEFORE: dict[str, Sequence[str]] = {
-    "calls_before": (*ORDINARY, *_OF_OTHERS, *_ON_THE_SAME_TENSORS),
+    "calls_before": (*ORDINARY, *_IN_ANOTHER_ORDER, *_OF_OTHERS, *_ON_THE_SAME_TENSORS),
     "options_before": tuple(WITH_OTHER_OPTIONS),
 }
