@@ -68,29 +68,35 @@ def _differing(
     traits=Traits(sample=Sample.OWN),
 )
 def many_calls(trial: Trial) -> Iterator[Judgement]:
-    """Forward alone, on the same arguments."""
+    """Forward alone, on the same arguments, and then on others each time."""
     call = trial.call(requires_grad="")
     first = observe(call)
-    observe(call)  # what is kept once is kept from here on
-    with _since() as tensors:
-        yield from _called_again(trial, call, first, tensors)
-
-
-def _called_again(
-    trial: Trial, call: Call, first: dict[str, Any], tensors: Callable[[], int]
-) -> Iterator[Judgement]:
-    for count in range(3, _MANY + 1):
-        found = observe(call)
-        differing = _differing(trial, "many_calls", found, first, count)
+    for count in range(2, _MANY + 1):
+        differing = _differing(trial, "many_calls", observe(call), first, count)
         if differing:
             yield from differing
             return
-    more = tensors()
-    if more >= _MANY // 2:
-        kept = f"{more} more after {_MANY} calls"
-        yield whole("many_calls", "Y", "no tensor that stays for each call", kept)
-    else:
-        yield Judgement("many_calls", "", Verdict.EXACT)
+    of_its_own = ", each on operands of its own"
+    for called, said in ((lambda: call, ""), (lambda: trial.call(requires_grad=""), of_its_own)):
+        more = _kept(called)
+        if more >= _MANY // 2:
+            kept = f"{more} more after {_MANY} calls{said}"
+            yield whole("many_calls", "Y", "no tensor that stays for each call", kept)
+            return
+    yield Judgement("many_calls", "", Verdict.EXACT)
+
+
+def _kept(made: Callable[[], Call]) -> int:
+    """How many tensors stay of many calls; before them a cache of so many is filled."""
+
+    def called() -> None:
+        for _ in range(_MANY):
+            observe(made())
+
+    called()
+    with _since() as tensors:
+        called()
+        return tensors()
 
 
 @contextmanager

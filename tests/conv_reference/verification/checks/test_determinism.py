@@ -8,6 +8,8 @@ import dishonest
 import pytest
 import torch
 from judging import exact_everywhere, failures
+from torch import Tensor
+from torch.nn.functional import conv2d
 
 from conv_reference import functional
 from conv_reference.verification.faults.collection import FAULTS
@@ -69,3 +71,29 @@ def test_what_is_right_answers_alike_for_ever(implementation: Any) -> None:
 def test_what_changes_or_stays_with_many_calls_is_found(name: str, said: str) -> None:
     found = failures(FAULTS[name].function, MANY)
     assert found["many_calls", "Y"].startswith(said)
+
+
+def test_a_tensor_that_is_kept_for_each_kernel_is_found() -> None:
+    kept: dict[int, Tensor] = {}
+
+    def matrices(input: Tensor, weight: Tensor) -> Tensor:
+        for matrix in kept.values():
+            if matrix.data_ptr() == weight.data_ptr():
+                return conv2d(input, weight)
+        kept[len(kept)] = weight.detach().flatten(1)
+        return conv2d(input, weight)
+
+    found = failures(matrices, f"{MANY} nobias")
+    assert found["many_calls", "Y"].endswith("calls, each on operands of its own")
+
+
+def test_a_cache_of_so_many_is_right() -> None:
+    kept: list[Tensor] = []
+
+    def cached(input: Tensor, weight: Tensor) -> Tensor:
+        kept.append(weight.detach().flatten(1))
+        del kept[:-100]
+        return conv2d(input, weight)
+
+    judgements = failures(cached, f"{MANY} nobias")
+    assert not judgements
