@@ -71,7 +71,8 @@ _PARTS: Mapping[Layout, _Parts] = MappingProxyType(
         Layout.CHANNELS_LAST: _Parts(_LAST),
         Layout.OFFSET: _Parts(before=(1, 0, 0, 0)),
         Layout.TRANSPOSED: _Parts((0, 1, 3, 2)),
-        Layout.SLICED: _Parts(before=(0, 1, 1, 1), after=(0, 0, 1, 2)),
+        # A border on all sides: of an even width, even steps from an odd place.
+        Layout.SLICED: _Parts(before=(0, 1, 1, 1), after=(0, 0, 1, 1)),
         Layout.SLICED_CHANNELS_LAST: _Parts(_LAST, after=(0, 1, 0, 0)),
         Layout.STRIDED: _Parts(before=(0, 0, 0, 1), step=(1, 1, 2, 2)),
         Layout.CHUNK: _Parts(after=(0, 1, 0, 0)),

@@ -60,8 +60,8 @@ def test_all_that_lies_between_the_elements_is_nan(shape: tuple[int, ...]) -> No
         (Layout.CHANNELS_LAST, (60, 1, 15, 3), 0),
         (Layout.OFFSET, (60, 20, 5, 1), 60),
         (Layout.TRANSPOSED, (60, 20, 1, 4), 0),
-        # Of (2, 4, 6, 8): one channel, one row and one column are skipped.
-        (Layout.SLICED, (192, 48, 8, 1), 48 + 8 + 1),
+        # Of (2, 4, 6, 7): one channel is skipped, and a border on all sides.
+        (Layout.SLICED, (168, 42, 7, 1), 42 + 7 + 1),
         # Of (2, 4, 5, 4) in memory: one channel more.
         (Layout.SLICED_CHANNELS_LAST, (80, 1, 20, 4), 0),
         # Of (2, 3, 8, 10): every second row, and every second column from the second on.
@@ -95,7 +95,7 @@ def test_one_image_has_the_steps_that_unsqueeze_gives_it() -> None:
     ("layout", "gap"),
     [
         (Layout.OFFSET, 1),
-        (Layout.SLICED, 2 * 3 * 4 - 1),
+        (Layout.SLICED, 2 * 3 * 3 - 1),
         (Layout.SLICED_CHANNELS_LAST, 1),
         (Layout.STRIDED, 3),
     ],
