@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.inference import no_layer
 from conv_reference.verification.model.judgement import Judgement
-from conv_reference.verification.target.answers import looked_at
+from conv_reference.verification.target.answers import looked_at, type_name
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.judge import whole
@@ -176,6 +176,44 @@ def reloaded_layer(trial: Trial) -> Iterator[Judgement]:
                 change(layer, call)
                 Y = looked_at(layer(call.X))
             yield from against_oracle(trial, "reloaded_layer", {"Y": Y}, said, operands=operands)
+    yield from _made_without_numbers(trial)
+
+
+def _made_without_numbers(trial: Trial) -> Iterator[Judgement]:
+    """As large models are loaded: on no device, then on one without numbers, then by a state.
+
+    What is in no state is lost there, of torch's layers nothing: nobody promises it.
+    """
+    call = trial.call(requires_grad="")
+    layer = call.layer
+    assert layer is not None  # or the check is unsupported
+    state = {name: value.clone() for name, value in layer.state_dict().items()}
+    said = ""
+    with torch.no_grad():
+        Y = call.forward()
+        try:
+            with target_code("Y"):
+                layer.to("meta").to_empty(device=trial.device)
+                for kept in (*layer.parameters(), *layer.buffers()):
+                    kept.zero_()
+                layer.load_state_dict(state)
+                again = looked_at(layer(call.X))
+        except TargetRaised as raised:
+            said = f"raises {type_name(raised.error)}"
+        else:
+            said = "" if _is_same(Y, again) else "answers otherwise"
+    if said:
+        said = (
+            f"a layer that is made on no device, and loaded by to_empty and load_state_dict, {said}"
+        )
+        yield observed("reloaded_layer", "Y", f"{said}: more than its state is needed")
+
+
+def _is_same(Y: Any, again: Any) -> bool:
+    """Or no tensors, which other checks report."""
+    if not isinstance(Y, Tensor) or not isinstance(again, Tensor):
+        return True
+    return Y.shape == again.shape and torch.equal(Y, again)
 
 
 def _of_its_state(trial: Trial) -> Iterator[Judgement]:

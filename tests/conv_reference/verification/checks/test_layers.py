@@ -240,3 +240,23 @@ def test_a_layer_that_shares_the_memory_of_a_loaded_state_is_found() -> None:
     found = {judgement.explanation.partition(":")[0] for judgement in judgements}
     said = "after load_state_dict with another kernel, which changes afterwards"
     assert found == {"", f"in train(), {said}", f"in eval(), {said}"}
+
+
+class Tabled(nn.Conv2d):
+    """Has a table in no state."""
+
+    sign: Tensor
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register_buffer("sign", -torch.ones(()), persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input * (self.sign * self.sign).to(input.dtype))
+
+
+def test_what_is_in_no_state_is_lost_where_a_layer_is_made_without_numbers() -> None:
+    judgements = judged(Tabled, f"reloaded_layer {SIZES} nobias")
+    assert all(judgement.is_exact for judgement in judgements)
+    said = "load_state_dict, answers otherwise: more than its state is needed"
+    assert any(judgement.observation.endswith(said) for judgement in judgements)
