@@ -36,6 +36,7 @@ from conv_reference.verification.model.result import (
     worst,
 )
 from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, full_bits
+from conv_reference.verification.trial.slow_targets import SPARED
 from conv_reference.verification.trial.values import miss_bound
 
 # What glibc says before it ends a process whose heap is damaged.
@@ -80,6 +81,7 @@ class Tally:
     # Of which every row was, in whole or in part, and nothing is wrong.
     refused: dict[Case, None] = field(default_factory=dict)
     raising: dict[Case, None] = field(default_factory=dict)  # of those: by what is no refusal
+    spared: dict[Case, None] = field(default_factory=dict)  # of those: for the target is too slow
     # In which dtypes what was observed, by its subject; what has none stands by itself.
     _notes: dict[tuple[str, ...], dict[str, set[torch.dtype]]] = field(default_factory=dict)
     _of_one_dtype: set[tuple[str, ...]] = field(default_factory=set)  # of these
@@ -106,11 +108,17 @@ class Tally:
             self._row(row, case).raising += any(_raises(j) for j in result if j.check == row)
         failed = any(j.verdict in FOUND for j in result)
         if refused and not failed and judged.keys() <= refused.keys():
-            self.refused[case] = None
-            if case.check not in self._optional and any(map(_raises, result)):
-                self.raising[case] = None
+            self._refuse(case, result)
         for judgement in result:
             self._take(self._row(judgement.check, case), case, judgement)
+
+    def _refuse(self, case: Case, result: Sequence[Judgement]) -> None:
+        """Count a case that has no verdict, by why."""
+        self.refused[case] = None
+        if {j.explanation for j in result if j.verdict == Verdict.UNSUPPORTED} <= SPARED:
+            self.spared[case] = None
+        if case.check not in self._optional and any(map(_raises, result)):
+            self.raising[case] = None
 
     def _row(self, name: str, case: Case) -> _Seen:
         key = name, case.dtype

@@ -146,6 +146,7 @@ class Report:
     # Of those refused: in a spelling or a mode that the contract does not promise.
     unpromised: int = 0
     raising: int = 0  # of those refused: they raise, in a mode or as a finding reports
+    spared: int = 0  # of those refused: large sizes, which were not put to a slow target
     silent: int = 0  # of those judged: for such sizes their check has nothing to check
     strict: bool = False  # whether a permissive target does not pass
     seconds: float = field(default=0.0, compare=False)  # of wall clock

@@ -38,8 +38,10 @@ def _without_verdict(report: Report) -> str:
             f"{'asks' if report.unpromised == 1 else 'ask'} for an optional feature",
         ),
     ]
-    others = report.refused - report.raising - report.unpromised  # as the first line counts them
-    if report.raising or report.unpromised:
+    kinds.append((report.spared, "too large for its pace"))
+    # As the first line counts them.
+    others = report.refused - report.raising - report.unpromised - report.spared
+    if others < report.refused:
         kinds.append((others, "other" if others == 1 else "others"))
     said = ", ".join(f"{number:,} {what}" for number, what in kinds if number)
     is_ = "is" if report.refused == 1 else "are"

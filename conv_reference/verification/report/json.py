@@ -60,6 +60,7 @@ def content(report: Report) -> dict[str, Any]:
         "partly": report.partly,
         "unpromised": report.unpromised,
         "raising": report.raising,
+        "spared": report.spared,
         "interrupted": report.interrupted,
         "seconds": _number(report.seconds),
         "coverage": None if report.coverage is None else asdict(report.coverage),

@@ -72,12 +72,15 @@ def _is_refused_in_part(check: CheckResult) -> bool:
 def _refused(report: Report) -> str:
     """How many more cases were refused; empty where none was, or nothing was answered.
 
-    The contract does not require some spellings, so a target without them refused nothing.
+    The contract does not require some spellings, so a target without them refused nothing; nor has
+    one that was spared large sizes, for it is slow.
     """
-    refused = report.refused - report.unpromised - report.raising
-    if report.verdict == Verdict.UNSUPPORTED or not refused:
+    refused = report.refused - report.unpromised - report.raising - report.spared
+    if report.verdict == Verdict.UNSUPPORTED:
         return ""
-    return f"with {refused:,} more unsupported"
+    counted_ones = ((refused, "unsupported"), (report.spared, "too large for its pace"))
+    more = [f"{number:,} more {what}" for number, what in counted_ones if number]
+    return f"with {' and '.join(more)}" if more else ""
 
 
 def _failed(report: Report) -> str:

@@ -167,6 +167,7 @@ class Run:
             partly=tally.partly,
             unpromised=tally.unpromised,
             raising=len(tally.raising),
+            spared=len(tally.spared),
             silent=done.silent(rows),
             called_as=self.target.called_as,
             convention=self.target.convention,

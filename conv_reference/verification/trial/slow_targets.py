@@ -19,6 +19,7 @@ TOO_SLOW = "too slow for such sizes: some 2,000 positions take more than 0.03 s"
 TOO_SLOW_FOR_ITS_SIZE = (
     "too slow for such sizes: at the pace of smaller ones they would take more than a second"
 )
+SPARED = frozenset((TOO_SLOW, TOO_SLOW_FOR_ITS_SIZE))
 # Seconds of the processor for a probe, forward and backward: a loop over pixels takes longer, and
 # through autograd its backward pass may grow with the square of their number.
 _PATIENCE = 0.03

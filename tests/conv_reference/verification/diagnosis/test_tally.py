@@ -13,6 +13,7 @@ from conv_reference.verification.model.judgement import Crash, Judgement, Quanti
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import AS_FOUND, CheckResult, Verdict
 from conv_reference.verification.trial.agreement import not_judged, observed
+from conv_reference.verification.trial.slow_targets import TOO_SLOW
 from conv_reference.verification.trial.values import miss_bound
 
 SMALL = Case.parse("certificate float32 h1 w2 k1x2")
@@ -265,6 +266,14 @@ def test_what_is_refused_in_a_mode_that_nobody_promised_is_counted_apart() -> No
         row = "forward" if check == "certificate" else check
         given.add(case, [Judgement(row, "Y", Verdict.UNSUPPORTED)])
     assert (len(given.refused), given.unpromised) == (3, 1)
+
+
+def test_large_sizes_that_a_slow_target_is_spared_are_counted_apart() -> None:
+    """It was said of them that the target does not support them."""
+    given = tally()
+    for case, why in ((SMALL, TOO_SLOW), (LARGE, "no strides")):
+        given.add(case, [Judgement("forward", "Y", Verdict.UNSUPPORTED, explanation=why)])
+    assert ([*given.refused], [*given.spared]) == ([SMALL, LARGE], [SMALL])
 
 
 def test_of_what_is_refused_it_is_counted_what_only_raises() -> None:

@@ -226,6 +226,10 @@ def test_it_is_said_what_became_of_each_case() -> None:
     ) in said
     alone = " ".join(text.render(replace(RIGHT, refused=300)).split())
     assert "Of 11,300 cases put to it 11,000 have a verdict and 300 are unsupported." in alone
+    slow = replace(RIGHT, refused=12, spared=9)
+    said = " ".join(text.render(slow).split())
+    assert "on 11,288 cases, with 3 more unsupported and 9 more too large for its pace" in said
+    assert "12 are unsupported (9 too large for its pace, 3 others)." in said
     one = replace(RIGHT, planned=4, judged=4, refused=2, unpromised=1, raising=1, silent=1)
     assert (
         "Of 4 cases put to it 1 has a verdict, 2 are unsupported (1 only raises, 1 asks for an "
