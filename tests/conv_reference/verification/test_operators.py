@@ -47,7 +47,13 @@ def test_a_right_one_by_a_stranger_passes() -> None:
 @pytest.mark.parametrize(
     ("implementation", "row", "quantity", "cause"),
     [
-        (transposed.ignores_output_padding, "forward", "Y", "the output padding is ignored"),
+        pytest.param(
+            transposed.ignores_output_padding,
+            "forward",
+            "Y",
+            "the output padding is ignored",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             transposed.wrong_size_with_dilation, "shapes", "Y", "", marks=pytest.mark.slow
         ),

@@ -15,7 +15,14 @@ from conv_reference.verification.model.result import Verdict
 
 
 @pytest.mark.parametrize(
-    "implementation", [conv2d, torch.nn.Conv2d, functional.conv2d, ConvLayer_1, right.Im2col]
+    "implementation",
+    [
+        conv2d,
+        torch.nn.Conv2d,
+        functional.conv2d,
+        pytest.param(ConvLayer_1, marks=pytest.mark.slow),
+        right.Im2col,
+    ],
 )
 def test_no_false_alarm(implementation: Any) -> None:
     verdicts = {j.verdict for j in judged_on_its_own(implementation, "fixed_filters", "float32")}

@@ -106,6 +106,7 @@ def test_the_gradient_of_a_border_is_its_adjoint() -> None:
     assert {*wrong} == {("padding_circular", "dX")}
 
 
+@pytest.mark.slow
 def test_a_layer_of_one_mode_is_asked_all_that_holds_of_it() -> None:
     layer = nn.Conv2d(2, 3, (2, 3), padding=(1, 2), padding_mode="circular")
     target = as_target(layer)

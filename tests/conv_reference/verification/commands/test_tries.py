@@ -323,6 +323,7 @@ def conv_last(x, w): return conv2d(x, w)
 """
 
 
+@pytest.mark.slow
 @FORKED
 def test_what_ends_its_process_or_does_not_return_costs_that_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -68,8 +68,9 @@ def nobody_traces() -> Iterator[None]:
     sys.settrace(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nobody_traces")
-@pytest.mark.parametrize("isolate", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("isolate", [False, True])
 def test_a_report_names_the_line_of_the_fault_and_those_that_never_ran(
     tmp_path: Path, *, isolate: bool
 ) -> None:

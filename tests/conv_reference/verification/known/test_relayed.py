@@ -183,7 +183,8 @@ def test_in_a_child_it_is_known_as_well(registry: Path) -> None:
 
 @pytest.mark.untraced
 @pytest.mark.parametrize(
-    "isolate", [pytest.param(True, id="in a child"), pytest.param(False, id="here")]
+    "isolate",
+    [pytest.param(True, id="in a child", marks=pytest.mark.slow), pytest.param(False, id="here")],
 )
 def test_what_the_target_itself_does_wrong_where_torch_has_a_defect_is_its_own(
     registry: Path, isolate: bool

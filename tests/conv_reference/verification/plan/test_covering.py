@@ -62,6 +62,7 @@ def test_what_was_met_has_a_level_of_each_factor(covering: Covering) -> None:
         assert {*levels} == {*row} == {*covering.factors}
 
 
+@pytest.mark.slow
 def test_further_rows_hold_triples_that_no_other_holds(covering: Covering) -> None:
     def triples(levels: Mapping[str, Any]) -> set[Any]:
         return {*combinations(sorted(levels.items()), 3)}

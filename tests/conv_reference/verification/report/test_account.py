@@ -61,10 +61,10 @@ def refusing_some(
     "target",
     [
         without_a_backward_pass,
-        without_an_empty_batch,
+        pytest.param(without_an_empty_batch, marks=pytest.mark.slow),
         refusing_some,
         faulty.not_implemented,
-        faulty.wrong_groups,
+        pytest.param(faulty.wrong_groups, marks=pytest.mark.slow),
     ],
 )
 def test_what_is_unsupported_adds_up(target: Callable[..., Any]) -> None:

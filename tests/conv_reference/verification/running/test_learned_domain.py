@@ -241,7 +241,10 @@ def test_strict_makes_refusals_failures() -> None:
     assert not strict.refuses
 
 
-@pytest.mark.parametrize("where", ["sh == sw == 1 and kh == kw == 3", "g == c and c > 1"])
+@pytest.mark.parametrize(
+    "where",
+    ["sh == sw == 1 and kh == kw == 3", pytest.param("g == c and c > 1", marks=pytest.mark.slow)],
+)
 def test_a_domain_that_is_given_is_where_all_cases_are(where: str) -> None:
     asked: list[Geometry] = []
 

@@ -264,6 +264,7 @@ def test_in_a_child_a_crash_costs_one_case_and_is_named(monkeypatch: pytest.Monk
     assert "--in-process" not in finding.reproduce
 
 
+@pytest.mark.slow
 def test_a_wrong_output_that_one_check_meets_in_one_dtype_is_shown_in_wider_ones() -> None:
     """The certificate's rows are not among those asked for."""
     request = Request(dtypes=tuple(DTYPES.values()), seed=0, cases=60, checks=("homogeneity",))

@@ -80,7 +80,9 @@ print(json.dumps(found))
 IGNORING = ["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"]
 
 
-@pytest.mark.parametrize("begun_by", [[], IGNORING], ids=["plainly", "ignoring"])
+@pytest.mark.parametrize(
+    "begun_by", [[], pytest.param(IGNORING, marks=pytest.mark.slow)], ids=["plainly", "ignoring"]
+)
 def test_a_fork_of_the_command_is_as_a_child_that_was_started_anew(
     begun_by: list[str], tmp_path: Path
 ) -> None:

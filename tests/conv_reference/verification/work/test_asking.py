@@ -107,5 +107,6 @@ def test_our_own_mistake_is_one(asking: Asking) -> None:
     assert answer.error == "LookupError: ours"
 
 
+@pytest.mark.slow
 def test_another_program_that_works_is_waited_for(asking: Asking) -> None:
     assert os.waitstatus_to_exitcode(asking.ask(compiles, None, None)) == 124  # of timeout

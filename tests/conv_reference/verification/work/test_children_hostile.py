@@ -137,6 +137,7 @@ def test_what_harms_nobody_costs_nothing(children: Children, harm: Any) -> None:
         assert list(other.run(answers, items, None)) == list(enumerate(items))
 
 
+@pytest.mark.slow
 def test_who_damaged_what_came_next_is_blamed(source: Forking) -> None:
     with closing(Children(CONV2D, 1, source=source)) as children:
         items = [0, "damages_what_comes_next", 2, 3]

@@ -100,6 +100,7 @@ def test_what_lies_in_the_working_directory_replaces_nothing(
         assert children.describe().name == "mine:conv2d"
 
 
+@pytest.mark.slow
 def test_a_module_of_the_users_called_analytic_is_none_of_ours(
     source: Forking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -211,7 +211,11 @@ def test_of_a_fault_that_shows_now_and_then_neighbours_are_asked_often_enough() 
 
 
 @pytest.mark.parametrize(
-    "smallest", ["float16 h1 w1 k1 values=heavy_weight", "float32 h1 w1 k1 values=heavy_weight"]
+    "smallest",
+    [
+        pytest.param("float16 h1 w1 k1 values=heavy_weight", marks=pytest.mark.slow),
+        "float32 h1 w1 k1 values=heavy_weight",
+    ],
 )
 def test_of_what_is_rounded_no_upper_limit_is_said(smallest: str) -> None:
     """Sums are the longer, and numbers the smaller, the more samples there are: that is ours."""

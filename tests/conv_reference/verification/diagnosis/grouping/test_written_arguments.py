@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -23,6 +24,7 @@ def found(report: Report) -> list[Group]:
     return [*groups(report.findings)]
 
 
+@pytest.mark.slow
 def test_an_answer_of_what_was_written_is_filed_under_the_writing() -> None:
     report = verify(doubles_first, checks="certificate", dtypes="float64", cases=60, seed=1)
     (group,) = found(report)

@@ -54,6 +54,7 @@ def test_a_layer_that_takes_no_size_is_judged_at_that_which_it_has(layer: Any, s
     assert again.where == report.where
 
 
+@pytest.mark.slow
 def test_what_is_wrong_there_is_found() -> None:
     class Twice(Pointwise):
         times = 2

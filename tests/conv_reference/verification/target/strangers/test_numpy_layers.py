@@ -99,6 +99,7 @@ class Nowhere(Held):
         return returned
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_nowhere_is_told_and_not_left_out() -> None:
     report = verify(
         as_target(Nowhere), checks="certificate", dtypes="float64", cases=20, seed=0, known=None

@@ -144,6 +144,7 @@ def test_one_that_computes_with_a_padding_and_hands_on_the_rest_is_given_integer
     assert as_target(implementation).integers == {"padding"}
 
 
+@pytest.mark.slow
 def test_a_wrong_one_is_judged_then() -> None:
     report = verify(
         one_sided, checks=["certificate"], dtypes=["float64"], cases=40, seed=0, known=None
