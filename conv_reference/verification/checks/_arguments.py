@@ -23,10 +23,10 @@ def cannot_be_given(target: Target) -> str | None:
     """Why a target cannot be given its options in a call; None where it can, within its domain."""
     if target.is_line:
         return "its arguments have one axis"
-    if target.convention:
-        return "its options are given by a convention found by trial"
     if target.call_with is None:
-        return SETTLED
+        return (
+            "its options are given by a convention found by trial" if target.convention else SETTLED
+        )
     return None
 
 

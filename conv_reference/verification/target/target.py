@@ -134,7 +134,8 @@ class Target:
     @property
     def has_glue(self) -> bool:
         """Whether something stands between it and its caller, and may answer in its place."""
-        return self.offer is not None or self.over_arrays or bool(self.called_as)
+        is_told_otherwise = bool(self.called_as) and self.call_with is None  # not by names alone
+        return self.offer is not None or self.over_arrays or is_told_otherwise
 
     @property
     def compiles_each_shape(self) -> bool:

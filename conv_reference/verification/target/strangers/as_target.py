@@ -14,7 +14,7 @@ from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D, OPTIONS
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import NotAsked
-from conv_reference.verification.target.option_names import LABEL
+from conv_reference.verification.target.option_names import LABEL, PLAIN
 from conv_reference.verification.target.padding_modes import modes_of
 from conv_reference.verification.target.spelling import LayerOfNames, StrangersSpelling
 from conv_reference.verification.target.strangers.attempt import (
@@ -51,6 +51,7 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
     if not form.has_channels:
         options -= {"groups"}
 
+    is_renamed = _is_renamed_alone(own, convention)
     target = Target(
         name=name,
         prepare=partial(_prepared, own, convention),
@@ -73,11 +74,30 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         pads=own.pads,
         called_as=convention.described(own),
         convention=convention.words,
-        words=False,
+        words=None if is_renamed and "padding" in options else False,
+        call_with=partial(_with_options, own, convention) if is_renamed else None,
         spelling=_spelling(own, convention),
     )
     alone = convention.kernels_alone(own)
     return target if alone is None else target.within(f"kh == {alone[0]} and kw == {alone[1]}")
+
+
+def _is_renamed_alone(own: Stranger, convention: Convention) -> bool:
+    """Whether it is a function that differs from torch's in the names of its parameters alone.
+
+    Then it can be given its options as its users write them.
+    """
+    names = [f"{name} for {option}" for option, name in own.names.items() if name != option]
+    is_as_it_stands = not (own.is_layer or own.over_arrays or own.several or own.in_dictionary)
+    return is_as_it_stands and own.only is None and [*convention.described(own)] == names
+
+
+def _with_options(
+    own: Stranger, convention: Convention, X: Tensor, K: Tensor, b: Tensor | None, **options: Any
+) -> Any:
+    """Its answer, with options as they are given; those that must be given are torch's defaults."""
+    needed = {o: v for o, v in PLAIN.items() if o in own.names and not is_neutral(own, o)}
+    return first_tensor(called(own.bound(needed | options), convention)(X, K, b))
 
 
 def _prepared(own: Stranger, convention: Convention, case: Case, operands: Operands) -> Call:
