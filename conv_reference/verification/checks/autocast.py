@@ -16,15 +16,18 @@ from conv_reference.verification.checks._modes import Mode, without_gradients_un
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import type_name
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import explained, observed
 from conv_reference.verification.trial.integers import Integers
-from conv_reference.verification.trial.judge import Expected, kind_mismatch, whole
+from conv_reference.verification.trial.judge import Expected, judge, kind_mismatch, whole
 from conv_reference.verification.trial.raised import raised_in_mode
+from conv_reference.verification.trial.transforms import transforms
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
+_OF_A_TRANSFORM = 4  # bits, of the greatest sum of absolute products, that one keeps at least
 _TIMES = 3  # as many cases as of a check in several dtypes: each size is to be far out once
 
 
@@ -204,4 +207,13 @@ def _to_its_precision(
     # Each operand was rounded once before it was multiplied: two more roundings for each
     # product, and one for the comparison in bfloat16.
     wanted = replace(expected, dtype=_LOW, terms=expected.terms + 3)
-    return trial.judge(row, name, actual.to(_LOW), wanted, real=real)
+    judged = trial.judge(row, name, actual.to(_LOW), wanted, real=real)
+    if judged.verdict != Verdict.WRONG:
+        return judged
+    # What autocast lowers of a transform, Winograd's of large tiles above all, are its numbers in
+    # between, whose digits are lost with them.
+    few = judge(row, name, actual.to(_LOW), wanted, allowed_bits=_OF_A_TRANSFORM, real=real)
+    if few.verdict == Verdict.ROUNDED and transforms(trial, name):
+        said = f"under autocast {name}, of a transform, keeps fewer digits than bfloat16 has"
+        return observed(row, name, said)
+    return judged

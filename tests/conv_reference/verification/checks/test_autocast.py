@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
 from conv_reference import functional, layer
+from conv_reference.verification.faults.sound import right
 from conv_reference.verification.model.result import Verdict
 
 SIZES = "float32 n2 c2 h5 w6 o3 k3x2"
@@ -192,3 +193,18 @@ def test_a_backward_pass_that_autocast_alone_lowers_is_observed() -> None:
     ]
     outside = "of a forward pass outside autocast and a backward pass within it, dX and dK are not"
     assert [any(text.startswith(outside) for text in each) for each in said] == [True, False]
+
+
+def test_a_transform_that_autocast_lowers_is_observed() -> None:
+    """Of Winograd's tiles of four by four bfloat16 keeps fewer digits than of a sum."""
+    case = "autocast float32 n3 c4 h8 w4 o9 k3x3 p1"
+    for seed in (1, 4, 8):
+        assert not failures(right.winograd_4, case, seed)
+    said = "under autocast Y, of a transform, keeps fewer digits than bfloat16 has"
+    assert said in {each.observation for each in judged(right.winograd_4, case)}
+
+    def a_quarter_more(input: Tensor, weight: Tensor) -> Tensor:
+        Y = conv2d(input, weight)
+        return 1.25 * Y if torch.is_autocast_enabled("cpu") else Y
+
+    assert failures(a_quarter_more, "autocast float32 n3 c4 h8 w4 o9 k3x3 nobias")
