@@ -34,6 +34,7 @@ class Some:
 
     def __init__(self, whole: Function, which: Sequence[bool], primals: Sequence[Any]) -> None:
         self.whole, self.which, self.primals = whole, tuple(which), tuple(primals)
+        self.__name__ = getattr(whole, "__name__", "some")  # compilers ask for it
 
     @property
     def moving(self) -> tuple[Any, ...]:

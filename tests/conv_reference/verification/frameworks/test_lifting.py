@@ -71,6 +71,25 @@ def test_only_the_gradients_that_are_asked_for_are_computed() -> None:
     assert asked == [1, 2]
 
 
+def test_each_function_that_an_adapter_is_handed_has_a_name() -> None:
+    names: list[str] = []
+
+    class Naming(Itself):
+        def vjp(self, f: Any, primals: Any, cotangents: Any) -> Any:
+            names.append(f.__name__)
+            return super().vjp(f, primals, cotangents)
+
+        def jit(self, f: Any) -> Any:
+            names.append(f.__name__)
+            return f
+
+    function = function_of(Naming())
+    X = torch.ones(1, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    function(X, torch.ones(1, 1, 1, 1, dtype=torch.float64)).sum().backward()
+
+    assert names == ["conv", "pullback", "conv"]
+
+
 def test_padding_may_differ_between_opposite_sides() -> None:
     function = function_of(Itself())
     X, K = torch.ones(1, 1, 2, 2, dtype=torch.float64), torch.ones(1, 1, 1, 1, dtype=torch.float64)
