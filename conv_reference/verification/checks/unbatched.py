@@ -127,18 +127,17 @@ def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement
         Y: as it was answered, not in the shape (O, H', W').
         batched: the shape (1, O, H', W'): a batch of one is what some return for an image.
     """
-    shape = tuple(Y.shape)
+    shape, wanted = tuple(Y.shape), tuple(batched[1:])
     said = f"an image without a batch is answered in {Y.dim()} dimensions"
-    if Y.numel() == batched.numel():
+    channels_last = *wanted[1:], wanted[0]
+    means_another = Y.dim() != _DIMENSIONS or shape == channels_last
+    if means_another and Y.shape != batched and Y.numel() == batched.numel():
         (found,) = against_oracle(trial, "unbatched", {"Y": Y.detach().reshape(batched)}, said)
-        means_another = Y.shape == batched or found.verdict == Verdict.WRONG
-    else:
-        means_another = Y.dim() != _DIMENSIONS
+        means_another = found.verdict == Verdict.WRONG
     if means_another:
         return not_judged("unbatched", said)
     if not _is_taken_with_two_channels(trial):
         return not_judged("unbatched", _NOT_TAKEN)
-    wanted = tuple(batched[1:])
     explanation = f"an image without a batch: should be of shape {wanted}, is of shape {shape}"
     return whole("unbatched", "Y", f"of shape {wanted}", f"of shape {shape}", explanation)
 

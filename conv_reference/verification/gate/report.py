@@ -148,9 +148,22 @@ def _lines(changes: Iterable[Change], with_finding: Collection[str]) -> Iterator
     for change in sorted(changes, key=lambda change: change.check not in with_finding):
         key = (change.check, change.device, change.was, change.now)
         alike.setdefault(key, []).append(change.dtype)
+    as_before: dict[tuple[str, ...], list[str]] = {}  # what is no news is told of many at once
     for (check, device, was, now), dtypes in alike.items():
-        said = f"was {was}, is {now}" if was != now else f"{now}, as it was"
-        yield one_line(f"{check} in {', '.join(dtypes)} on {device}: {said}")
+        where = f"in {', '.join(dtypes)} on {device}"
+        if was == now:
+            as_before.setdefault((where, now), []).append(check)
+        else:
+            yield one_line(f"{check} {where}: was {was}, is {now}")
+    for (where, now), checks in as_before.items():
+        more = [f"{len(checks) - _MOST_NAMED} more"] if len(checks) > _MOST_NAMED else []
+        names = ", ".join([*checks[:_MOST_NAMED], *more])
+        yield one_line(
+            f"{names} {where}: {now}, as {'it was' if len(checks) == 1 else 'they were'}"
+        )
+
+
+_MOST_NAMED = 6  # checks that fail as they did, of one verdict
 
 
 def _environment(comparison: Comparison) -> Iterator[str]:

@@ -106,6 +106,9 @@ def test_an_image_that_is_answered_as_an_image_of_other_sizes_is_wrong() -> None
     found = failures(swapped, "unbatched float32 n2 c2 h4 w5 o3 k2 p1x0")
     said = "an image without a batch: should be of shape (3, 5, 4), is of shape (3, 3, 6)"
     assert found == {("unbatched", "Y"): said}
+    turned = failures(swapped, "unbatched float32 n2 c2 h1 w1 o3 k1 p0x1")  # as many elements
+    said = "an image without a batch: should be of shape (3, 1, 3), is of shape (3, 3, 1)"
+    assert turned == {("unbatched", "Y"): said}
 
 
 def test_an_image_that_means_something_else_is_not_judged() -> None:

@@ -141,6 +141,17 @@ def test_what_is_not_judged_any_more_beside_a_finding_is_no_further_regression()
     assert said.endswith("BROKEN: 1 regression against the baseline, in 3 rows")
 
 
+def test_what_fails_as_it_did_is_told_of_many_checks_at_once() -> None:
+    """There were thirty-five lines of one fault that everybody knew."""
+    names = [f"check_{number}" for number in range(9)]
+    failing = replace(RIGHT, checks=tuple(row(name, verdict=Verdict.RAISED) for name in names))
+    baseline = baseline_of(failing, BASELINE.parameters)
+    result = run_gate(lambda seed: replace(failing, seed=seed), baseline, FRESH)
+    lines = told("text", result).splitlines()
+    listed = f"{', '.join(names[:6])}, 3 more"
+    assert f"  {listed} in float32 on cpu: raised, as they were" in lines
+
+
 def test_precision_beyond_the_margin_is_red() -> None:
     checks = tuple(
         replace(c, effective_bits=c.effective_bits - 3) if c.effective_bits is not None else c
