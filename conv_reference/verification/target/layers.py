@@ -188,7 +188,7 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
         prepare=prepare,
         options=frozenset(),
         operator=operator,
-        remainder=_remainder_of(layer, operator, sizes, name),
+        remainder=_remainder_of(layer, kernel[0], operator, sizes, name),
         always_biased=bias is not None,
         has_channels=kernel[1].dim() > 2,
         is_line=line,
@@ -205,12 +205,12 @@ def of_instance(layer: nn.Module, name: str, operator: Operator, *, line: bool) 
 
 
 def _remainder_of(
-    layer: nn.Module, operator: Operator, sizes: Mapping[str, Any], name: str
+    layer: nn.Module, kernel: str, operator: Operator, sizes: Mapping[str, Any], name: str
 ) -> Pair | None:
     """The output padding of a transposed layer; None of an operator without one."""
     if "output_padding" not in operator.options:
         return None
-    given: Any = getattr(layer, "output_padding", 0)
+    given = _settled(layer, kernel, "output_padding")
     height, width = (0, *given)[-2:] if isinstance(given, tuple) else (given, given)
     stride = sizes["stride"]
     if height >= stride[0] or width >= stride[1]:
@@ -224,7 +224,7 @@ def _remainder_of(
 def _settled(layer: nn.Module, kernel: str, option: str) -> Any:
     """An option of an instance: its own, else that of the nearest part around its kernel."""
     parts = (layer, *around(layer, kernel))
-    otherwise = PLAIN.get(option, "zeros")
+    otherwise = {**PLAIN, "output_padding": 0}.get(option, "zeros")
     return next((getattr(part, option) for part in parts if hasattr(part, option)), otherwise)
 
 

@@ -86,8 +86,12 @@ def _unfolded(
         return form.shape(shape)
     size = _attribute(held, "kernel_size")
     if size is None:
-        sides = (pair for pair in SIDES if all(hasattr(held[0], name) for name in pair))
-        size = next((tuple(getattr(held[0], name) for name in pair) for pair in sides), None)
+        sides = (
+            tuple(getattr(part, name) for name in pair)
+            for part, pair in product(held, SIDES)
+            if all(hasattr(part, name) for name in pair)
+        )
+        size = next(sides, None)
     kh, kw = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
     if not isinstance(kh, int) or not isinstance(kw, int) or kh * kw < 1 or shape[1] % (kh * kw):
         return None

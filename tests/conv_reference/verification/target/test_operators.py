@@ -152,6 +152,12 @@ def test_an_instance_is_asked_for_its_own_output_padding() -> None:
     assert target.restrict_geometry(restricted) == restricted
 
 
+def test_the_output_padding_of_an_instance_is_that_of_the_part_with_its_kernel() -> None:
+    inner = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=(1, 0))
+    target = as_target(nn.Sequential(nn.Sequential(inner)), operator="conv_transpose2d")
+    assert target.remainder == (1, 0)
+
+
 @pytest.mark.parametrize("text", ["h1 w1 k1 s5 p2", "h8 w9 k3x2 s3x4", "h2 w3 k1x2"])
 def test_without_output_padding_there_is_no_remainder(text: str) -> None:
     target = replace(as_target(conv_transpose2d), remainder=(0, 0))

@@ -86,6 +86,29 @@ def test_attributes_of_a_part_around_the_kernels_are_the_layers() -> None:
     assert all(judgement.is_exact for judgement in tiny_judgements(target))
 
 
+class TwoNumbers(nn.Module):
+    """Its kernel's height and width are two attributes of the part that has it."""
+
+    part: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        part: Any = nn.Module()
+        part.W = nn.Parameter(torch.randn(3, 2 * 2 * 3))
+        part.kernel_height, part.kernel_width = 2, 3
+        self.part = part
+
+    def forward(self, x: Tensor) -> Any:
+        rows, columns = x.shape[2] - 1, x.shape[3] - 2
+        return (self.part.W @ F.unfold(x, (2, 3))).unflatten(2, (rows, columns))
+
+
+def test_two_numbers_of_the_kernels_part_are_its_size() -> None:
+    target = as_target(TwoNumbers())
+    assert target.fixed["kernel_size"] == (2, 3)
+    assert all(judgement.is_exact for judgement in tiny_judgements(target))
+
+
 class Odd(Last):
     def forward(self, x: Tensor) -> Any:
         return 2 * super().forward(x)
