@@ -118,11 +118,10 @@ def _of_the_backward_pass_alone(trial: Trial) -> Iterator[Judgement]:
         )
     except TargetRaised:  # other checks report what raises outside; within, no call is promised
         return
-    changed = [name for name in outside if not _is_same(outside[name], within[name])]
-    if changed:
-        said = "of a forward pass outside autocast and a backward pass within it, "
-        said += f"{' and '.join(changed)} are not as outside: torch.amp.custom_bwd keeps them"
-        yield observed("autocast", changed[0], said)
+    if any(not _is_same(outside[name], within[name]) for name in outside):
+        said = "gradients of a forward pass outside autocast are others where the backward pass is "
+        said += "within it: torch.amp.custom_bwd keeps them"
+        yield observed("autocast", "", said)
 
 
 def _gradients(call: Call, within: AbstractContextManager[Any]) -> dict[str, Tensor | None]:

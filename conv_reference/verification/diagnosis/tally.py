@@ -173,7 +173,7 @@ class Tally:
             return f"{subject} {first}{' in some cases' * bool(more)}{others}".lstrip()
         if len(answers) == 1:
             [(what, seen)] = answers.items()
-            where = "" if seen >= self._answered else f" ({self._named(seen)})"
+            where = "" if seen >= self._answered else f" (met in {self._named(seen)})"
             return f"{subject} {what}{where}".lstrip()
         times = Counter(dtype for seen in answers.values() for dtype in seen)
         partly = {dtype for dtype, number in times.items() if number > 1}

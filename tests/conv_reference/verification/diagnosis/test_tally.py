@@ -310,7 +310,7 @@ def test_what_is_observed_is_noted_once_and_not_judged() -> None:
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]
     assert given.failures() == []
     given.add(DOUBLE, [Judgement("forward", "Y", Verdict.EXACT)])
-    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (float32)")]
+    assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads (met in float32)")]
     given.add(DOUBLE, [seen])
     assert given.notes == [Note(NoteKind.OBSERVED, "a NaN spreads")]
 
@@ -335,7 +335,7 @@ def test_several_answers_to_one_question_are_told_together_each_with_its_dtypes(
     given.add(DOUBLE, [lost, observed("forward", "Y", "a NaN spreads")])
     assert [str(note) for note in given.notes] == [
         "zeros are kept in Y in float32, and lost in Y in float64",
-        "a NaN spreads (float64)",
+        "a NaN spreads (met in float64)",
     ]
     given.add(LARGE, [lost])
     assert str(given.notes[0]) == (
