@@ -14,6 +14,7 @@ MOST_TRIES = 800
 # The simplest first: with ones a wrong element is a wrong count, with counting numbers one can
 # see which were taken.
 _SIMPLER = (Values.ONES, Values.COUNTING)
+_SMALL = 16  # sizes of an input, up to which both are made smaller at once
 _LARGE = 64  # a size, above which its limit is searched for by halves
 _BY_AXIS = ("kernel_size", "input_size", "stride", "dilation", "padding")
 
@@ -22,8 +23,8 @@ def smallest_failing(case: Case, quantity: str, fails: Callable[[Case], bool]) -
     """Make one thing after another smaller or simpler for as long as the case fails.
 
     The result fails, and no single step from it (one size smaller; two at once where they
-    must agree; one layout contiguous; fewer gradients; columns in place of rows) fails as well,
-    unless the tries ran out.
+    must agree; the height and the width of a small input; one layout contiguous; fewer gradients;
+    columns in place of rows) fails as well, unless the tries ran out.
     Its batch is empty only where a batch of one does not fail.
 
     Args:
@@ -119,6 +120,8 @@ def _steps(geometry: Geometry) -> Iterator[dict[str, Any]]:
         for pair in _pairs_below(getattr(g, name), 1):
             yield {name: pair}
     yield from _kernel_with_input(g)
+    yield from _stride_with_input(g)
+    yield from _height_with_width(g)
 
 
 def _kernel_with_input(geometry: Geometry) -> Iterator[dict[str, Any]]:
@@ -129,6 +132,27 @@ def _kernel_with_input(geometry: Geometry) -> Iterator[dict[str, Any]]:
             kernel[axis] -= 1
             size[axis] -= geometry.dilation[axis]
             yield {"kernel_size": tuple(kernel), "input_size": tuple(size)}
+
+
+def _stride_with_input(geometry: Geometry) -> Iterator[dict[str, Any]]:
+    """A smaller stride and an input smaller by as much: the output keeps its size."""
+    for axis in (0, 1):
+        own, left_over = geometry.stride[axis], geometry.remainder[axis]
+        for size in _below(own, 1):
+            stride, sizes = [*geometry.stride], [*geometry.input_size]
+            stride[axis] = size
+            sizes[axis] -= (geometry.output_size[axis] - 1) * (own - size)
+            sizes[axis] -= max(0, left_over - (size - 1))
+            yield {"stride": tuple(stride), "input_size": tuple(sizes)}
+
+
+def _height_with_width(geometry: Geometry) -> Iterator[dict[str, Any]]:
+    """Both sizes of a small input smaller: a fault may want that they fit each other."""
+    height, width = geometry.input_size
+    if max(height, width) <= _SMALL:
+        for size in _below(height, 1):
+            for other in _below(width, 1):
+                yield {"input_size": (size, other)}
 
 
 def _pairs_below(pair: Pair, least: int) -> Iterator[Pair]:

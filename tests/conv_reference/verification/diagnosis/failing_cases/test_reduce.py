@@ -81,6 +81,29 @@ def test_a_size_shrinks_to_any_threshold_one_by_one_where_halves_pass() -> None:
     assert reduced.geometry.input_size == (42, 1)
 
 
+@pytest.mark.parametrize(
+    ("start", "fails", "smallest"),
+    [
+        ("h5 w5", lambda g: g.input_size[0] == g.input_size[1] > 1, "h2 w2 o1 k1x1 s1"),
+        ("h10 w1 s4x1", lambda g: g.output_size[0] == 3, "h3 w1 o1 k1x1 s1"),
+        (
+            "h12 w1 s4x1",
+            lambda g: g.output_size[0] == 3 and g.remainder[0] != 1,
+            "h3 w1 o1 k1x1 s1",
+        ),
+    ],
+    ids=["a square", "an output", "an output, of a remainder"],
+)
+def test_two_sizes_are_made_smaller_at_once_where_neither_can_be_alone(
+    start: str, fails: Callable[[Geometry], bool], smallest: str
+) -> None:
+    """Im2col, say, raises where a wrong width does not divide the numbers that there are."""
+    case = Case.parse(f"certificate float32 n1 c1 {start} o1 k1 values=ones grad= nobias")
+    assert fails(case.geometry)
+    reduced = smallest_failing(case, "Y", lambda c: fails(c.geometry))
+    assert str(reduced.geometry) == f"n1 c1 {smallest} p0 d1 g1"
+
+
 def test_what_fails_in_a_column_and_in_a_row_is_shown_in_a_row() -> None:
     case = Case.parse("certificate float32 n1 c1 h5 w1 o1 k3x1 s2x1 values=ones grad= nobias")
     reduced = smallest_failing(case, "Y", lambda c: max(c.geometry.kernel_size) > 1)
