@@ -340,9 +340,9 @@ def asked(report: Report) -> tuple[str, ...]:
 def remarks(report: Report) -> Iterator[str]:
     """What else is reported of a run, a line each."""
     seen = [note for note in report.notes if note.kind == NoteKind.OBSERVED]
-    if seen:
-        every = "; ".join(one_line(str(note)) for note in seen)
-        yield f"Observed, and neither right nor wrong: {every}."
+    for number, note in enumerate(seen):
+        meant = "" if number else ", and neither right nor wrong"
+        yield f"Observed{meant}: {one_line(str(note))}."
     yield from (one_line(str(note)) for note in report.notes if note not in seen)
     if report.refused or report.silent or report.partly:
         yield account(report)

@@ -16,6 +16,7 @@ from made_reports import (
 )
 from syrupy.assertion import SnapshotAssertion
 
+from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import (
     AS_FOUND,
     Coverage,
@@ -30,6 +31,13 @@ from conv_reference.verification.report.view import View
 @pytest.mark.parametrize("report", [RIGHT, FAULTY], ids=["right", "faulty"])
 def test_printed(report: Report, snapshot: SnapshotAssertion) -> None:
     assert text.render(report) == snapshot
+
+
+def test_each_thing_that_is_observed_has_a_line() -> None:
+    notes = (Note(NoteKind.OBSERVED, "the sign is lost"), Note(NoteKind.OBSERVED, "a NaN spreads"))
+    lines = text.render(replace(RIGHT, notes=notes)).splitlines()
+    first = lines.index("Observed, and neither right nor wrong: the sign is lost.")
+    assert lines[first + 1] == "Observed: a NaN spreads."
 
 
 def test_a_report_is_printed_as_the_command_prints_it() -> None:
