@@ -68,12 +68,18 @@ STRANGERS = {
     "layers.py:PaddedOnce": (WRONG, "padding_size for padding"),
     "layers.py:CachedConv": (EXACT, "integers for padding, stride; b for bias"),
     "layers.py:TwiceTheBias": (WRONG, "b for bias"),
-    "layers.py:ChannelsLast": (EXACT, "X as NHWC; K as HWIO; SAME or VALID for padding"),
+    "layers.py:ChannelsLast": (
+        EXACT,
+        "X as NHWC; K as HWIO; TensorFlow's SAME or VALID for padding",
+    ),
     "arrays.py:square_forward": (WRONG, "square_backward for the gradients"),
     "arrays.py:zeros_between": (EXACT, "its dilation counts the zeros between taps"),
     "arrays.py:Whole": (EXACT, "(c, kh, kw) for the kernel's size"),
     "arrays.py:FourSizes": (EXACT, "(kh, kw, c, o) for the kernel's size"),
-    "arrays.py:OfShape": (EXACT, "(o, kh, kw, c) for the kernel's size; SAME or VALID for padding"),
+    "arrays.py:OfShape": (
+        EXACT,
+        "(o, kh, kw, c) for the kernel's size; TensorFlow's SAME or VALID for padding",
+    ),
     "arrays.py:odd_or_none": (EXACT, "X as HW; K as (kh, kw)"),
     "layers.py:StaticSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
     "layers.py:DynamicSame": (EXACT, "a padding of its own, TensorFlow's SAME"),
@@ -95,7 +101,7 @@ STRANGERS = {
         "the gradient of X alone, for an optimizer of its own steps",
     ),
     "courses.py:DXTwice": (WRONG, "the gradient of X alone, for an optimizer of its own steps"),
-    "courses.py:SameByWord": (WRONG, "SAME or VALID for padding"),
+    "courses.py:SameByWord": (WRONG, "TensorFlow's SAME or VALID for padding"),
     "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
     "parts.py:Layer": (EXACT, "integers for kernel_size"),
     "parts.py:made": (EXACT, ""),
@@ -145,7 +151,7 @@ def test_a_stranger_is_judged_as_it_is(name: str, verdict: Verdict, called_as: s
 
 def test_one_fault_of_a_padding_word_is_one_finding() -> None:
     target = load_target(f"{HERE}/functions.py:half_on_each_side")
-    assert "SAME or VALID for padding" in target.called_as
+    assert "TensorFlow's SAME or VALID for padding" in target.called_as
     checks = ["certificate", "degenerate"]
     report = verify(target, checks=checks, dtypes="float32", cases=60, seed=0, known=None)
     assert "wrong (1 finding)" in str(report), str(report)

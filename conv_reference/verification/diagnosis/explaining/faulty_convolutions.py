@@ -54,7 +54,8 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
             lambda X, K, b: plain(X, _exchanged(K, g), b),
         )
     for words, mistaken in mistaken_geometries(trial):
-        yield Candidate(words, _cropped(operator, mistaken, g), forward_only=words == _AS_SAME)
+        forward_only = words in {_AS_SAME, _HALF}
+        yield Candidate(words, _cropped(operator, mistaken, g), forward_only=forward_only)
     if g.groups > 1:
         yield Candidate(
             "every group reads the first group's channels",
@@ -90,6 +91,7 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
 
 
 _AS_SAME = "the padding is TensorFlow's SAME, whatever is asked for"
+_HALF = "half the kernel is padded on each side, whatever is asked for and whatever the stride"
 
 
 def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -117,6 +119,7 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"all padding of the {words} is put on one side", {"padding": tuple(sides)}
     yield from _one_sided(g)
     yield _AS_SAME, {"padding": _same(g)}
+    yield _HALF, {"padding": tuple(((span - 1) // 2,) * 2 for span in g.span)}
 
 
 def _one_sided(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -128,7 +128,7 @@ class Convention:
         said += [f"{option_numbers.described(self.sides)} for padding"] if self.sides else []
         said += [f"{WHOLES[self.whole]} for the kernel's size"] if self.whole else []
         said += ["its dilation counts the zeros between taps"] if own.counts_zeros else []
-        said += ["SAME or VALID for padding"] if own.same_padding else []
+        said += ["TensorFlow's SAME or VALID for padding"] if own.same_padding else []
         said += [f"a padding of its own, {own.pads}"] if own.pads else []
         if own.sides:
             said.append(f"{', '.join(own.sides)} for kernel_size")

@@ -304,6 +304,13 @@ def same_as_tensorflow(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> T
 
 
 @faulty
+def half_the_kernel(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """Pads half of it on each side, at any stride."""
+    (high, wide) = ((span - 1) // 2 for span in g.span)
+    return right(pad(X, (wide, wide, high, high)), K, b, g, padding=0)
+
+
+@faulty
 def wrong_offset(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """Reads three places further on, and zeros behind the end."""
     flat = X.flatten()

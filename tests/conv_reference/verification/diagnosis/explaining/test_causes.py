@@ -87,6 +87,11 @@ FAULTS = {
         "Y",
         "the padding is TensorFlow's SAME, whatever is asked for",
     ),
+    "half_the_kernel": (
+        "h6 w6 k3 s2 nobias",
+        "Y",
+        "half the kernel is padded on each side, whatever is asked for and whatever the stride",
+    ),
 }
 
 

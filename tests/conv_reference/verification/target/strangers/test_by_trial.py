@@ -311,7 +311,7 @@ def nhwc(x: Tensor, w: Tensor, strides: int = 1, padding: str = "SAME") -> Tenso
 def test_a_padding_that_is_a_word_is_asked_for_as_one() -> None:
     target = as_target(nhwc)
     assert target.same_padding
-    assert target.called_as[-2:] == ("SAME or VALID for padding", "strides for stride")
+    assert target.called_as[-2:] == ("TensorFlow's SAME or VALID for padding", "strides for stride")
     case = Case(check="certificate", geometry=Geometry.parse("h7 w8 k2x3 s2 p1"))
     assert str(target.restrict(case).geometry) == "n1 c1 h7 w8 o1 k2x3 s2 p0:1 d1 g1"
     report = verify(nhwc, checks="certificate", dtypes="float32", cases=90, seed=0, known=None)
@@ -333,7 +333,7 @@ def keras(x: Tensor, w: Tensor, strides: Any = (1, 1), padding: str = "valid") -
 def test_same_is_asked_for_where_it_pads_one_side_alone(check: str) -> None:
     report = verify(keras, checks=check, dtypes="float32", cases=150, seed=1, known=None)
     assert report, str(report)
-    assert "SAME or VALID for padding" in report.called_as
+    assert "TensorFlow's SAME or VALID for padding" in report.called_as
 
 
 def test_what_is_said_of_a_convention_holds_without_a_trial() -> None:
