@@ -148,8 +148,10 @@ def _is_taken_with_two_channels(trial: Trial) -> bool:
     The one channel of (1, H, W) may be taken for a batch of one, or the image for columns, by who
     takes no images at all; with two that raises.
     """
+    if trial.case.geometry.in_channels > 1:  # of which there may be as many groups
+        return True
     two = trial.target.restrict_geometry(replace(trial.case.geometry, in_channels=2))
-    if trial.case.geometry.in_channels > 1 or two.in_channels != 2:
+    if two.in_channels != 2:
         return True
     call = replace(trial, case=replace(trial.case, geometry=two)).call(requires_grad="")
     try:

@@ -68,6 +68,17 @@ def test_an_image_that_is_answered_with_a_batch_is_not_judged() -> None:
     assert judgement.explanation.endswith("is answered in 4 dimensions")
 
 
+def test_an_image_in_three_groups_that_is_padded_wrongly_is_of_a_wrong_shape() -> None:
+    """Of two channels, as which one is tried once more, there are no three groups."""
+
+    def swapped(input: Tensor, weight: Tensor, padding: Any = 0, groups: int = 1) -> Tensor:
+        return conv2d(input, weight, padding=padding[::-1], groups=groups)
+
+    found = failures(swapped, "unbatched float32 c3 h4 w5 o3 k1 p1x0 g3")
+    said = "an image without a batch: should be of shape (3, 6, 5), is of shape (3, 4, 7)"
+    assert found == {("unbatched", "Y"): said}
+
+
 def test_an_image_that_loses_its_sizes_of_one_is_of_a_wrong_shape() -> None:
     found = failures(_squeezed, "unbatched float32 n2 c2 h4 w3 o3 k2x3")
     said = "an image without a batch: should be of shape (3, 3, 1), is of shape (3, 3)"
