@@ -33,8 +33,9 @@ def explains(origin: Judgement, judgement: Judgement) -> bool:
         return False
     if first.reported == Reported.GRAPH or _is_shape_of_y(origin):
         return True
-    # A wrong number takes no gradient away.
-    return not judgement.lacks_gradient and origin.quantity in _rests_on(judgement)
+    # A wrong number takes no gradient away, and no graph.
+    is_lost = judgement.lacks_gradient or row.reported == Reported.GRAPH
+    return not is_lost and origin.quantity in _rests_on(judgement)
 
 
 def _is_shape_of_y(judgement: Judgement) -> bool:

@@ -89,6 +89,12 @@ def test_a_forward_pass_does_not_raise_for_the_shape_of_an_answer_nor_does_a_gra
     assert not explains(Judgement("grad_input", "dX", Verdict.WRONG), RAISED)  # nor for a number
 
 
+def test_a_graph_is_not_lost_because_a_number_is_wrong() -> None:
+    lost = Judgement("requires_grad", "Y", Verdict.WRONG, of_numbers=False)
+    assert explains(SHAPE, lost)
+    assert not explains(Judgement("forward", "Y", Verdict.WRONG), lost)
+
+
 def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
     same = replace(RAISED, check="grad_input")
     first = [Failure(NARROW, SHAPE), Failure(WIDE, same)]
