@@ -73,7 +73,7 @@ def pull(f: Any, points: Sequence[Grid], seeds: Sequence[Grid]) -> list[Grid]:
             back(parent, way(g))
 
     for y, seed in zip(f(*points), seeds, strict=True):
-        if seed.parents:
+        if seed.parents or not y.parents:  # gradients have no way back
             raise Unable("a gradient of a gradient is not offered")
         back(y, seed.numbers)
     return [Grid(totals[id(p)]) for p in points]

@@ -38,12 +38,14 @@ def test_the_recipe_judges_a_made_up_framework(
     followed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, *arguments = shlex.split(followed)
-    extra = ["--in-process", "--seed", "0", "--dtype", "float64", "--check", "certificate"]
+    checks = ["--check", "certificate", "--check", "double_backward"]
+    extra = ["--in-process", "--seed", "0", "--dtype", "float64", *checks]
     status = cli.main([*arguments, *extra, "--format", "text"])
 
     said = capsys.readouterr().out
     assert (status, "gridlib 0.1" in said) == (0, True)
     assert "right, bit for bit" in said
+    assert "a gradient of a gradient is not offered" in said
     for name in list(sys.modules):
         if name in {"gridlib", "_target_my_gridlib"}:
             del sys.modules[name]
