@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
@@ -351,7 +352,21 @@ def _wanted_as_integers(own: Stranger, implementation: Any) -> frozenset[str]:
     if hands_on(implementation) and not computes_with(implementation, called):
         return frozenset()
     errors = {o: asked(own, Convention(TORCHS), probed(own, plain, o)).error for o in taken}
-    return frozenset(option for option, error in errors.items() if is_of_pairs(error))
+    return frozenset(
+        o for o, e in errors.items() if is_of_pairs(e) or _refuses_pairs(own, plain, o, e)
+    )
+
+
+def _refuses_pairs(
+    own: Stranger, plain: Geometry, option: str, error: BaseException | None
+) -> bool:
+    """Whether it refuses one as a pair, in words of its own, and takes it as an integer."""
+    if error is None or not is_on_purpose(error):
+        return False
+    return (
+        asked(own, Convention(TORCHS, frozenset({option})), probed(own, plain, option)).error
+        is None
+    )
 
 
 def known_other_by_trial(implementation: Any, trials: Trials) -> str:

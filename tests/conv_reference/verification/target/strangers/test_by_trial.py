@@ -178,6 +178,20 @@ def test_a_failure_on_unequal_pairs_alone_stays_a_fault() -> None:
     assert not as_target(pairs).called_as
 
 
+def of_integers(
+    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Refuses pairs in words of its own."""
+    if not isinstance(stride, int) or not isinstance(padding, int):
+        raise ValueError("one number for both axes, please")
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def test_who_refuses_pairs_in_words_of_its_own_is_given_integers() -> None:
+    assert as_target(of_integers).integers == {"stride", "padding"}
+
+
 def test_a_bias_that_must_be_there_is_always_there() -> None:
     def required(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
         return F.conv2d(x, w) + b[:, None, None]
