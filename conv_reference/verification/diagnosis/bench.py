@@ -84,15 +84,22 @@ class Bench:
     ) -> dict[Any, Any]:
         """What a question has as its answer for each item; not those that are not reached.
 
-        Items on which the engine itself fails have none either, nor have those with a case that
-        the target cannot be asked: it would be called for one case and judged by another. Whoever
-        makes cases of a failing one need not look at that.
+        Items that take their process along, and those on which the engine itself fails, have none
+        either, nor have those with a case that the target cannot be asked: it would be called for
+        one case and judged by another. Whoever makes cases of a failing one need not look at that.
 
         Args:
             question: a function of the target, the item and the argument.
             items: cases, tuples that hold cases, or what holds none.
             argument: the same for each item.
         """
+        came = self._came_of(question, items, argument)
+        return {item: answer for item, answer in came.items() if not isinstance(answer, Crash)}
+
+    def _came_of(
+        self, question: Callable[[Target, Any, Any], Any], items: Iterable[Any], argument: Any
+    ) -> dict[Any, Any]:
+        """The same, with the crash where an item takes its process along."""
         if self.is_over:  # before each item is looked at
             return {}
         asked = (item for item in dict.fromkeys(items) if all(map(self.may_ask, _cases_in(item))))
@@ -124,7 +131,7 @@ class Bench:
             further: added to the seed of what is drawn.
         """
         settings = replace(self.settings, seed=self.settings.seed + further)
-        answers = self.ask(judge_case, cases, settings)
+        answers = self._came_of(judge_case, cases, settings)
         return {case: _judgements(case, answer) for case, answer in answers.items()}
 
     def judged_once(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Judgement]]:
@@ -199,7 +206,7 @@ class Bench:
         key = case, defect.name, question, time
         if key not in self._answers:
             argument = self.settings, defect
-            self._answers[key] = self.ask(question, [case], argument).get(case)
+            self._answers[key] = self._came_of(question, [case], argument).get(case)
         return self._answers[key]
 
     def may_ask(self, case: Case) -> bool:

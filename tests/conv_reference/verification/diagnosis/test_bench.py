@@ -65,6 +65,25 @@ def test_an_interrupt_keeps_the_answers_that_are_there_and_nothing_more_is_asked
     assert bench.ask(lambda *_: None, [3], None) == {}
 
 
+class Dying:
+    """In place of where a target runs: it dies on the first item, and answers the others."""
+
+    def run(self, _: Any, items: Sequence[Any], *__: Any, **___: Any) -> Iterator[Any]:
+        yield 0, CRASH
+        yield from ((number, (WRONG,)) for number in range(1, len(items)))
+
+
+def test_who_dies_of_a_question_has_no_answer_to_it_and_is_judged_as_crashed() -> None:
+    """Whoever asks reads the answer as what the question returns: a text, a set of rows."""
+    place: Any = Dying()
+    bench = Bench(as_target(conv2d), place, Settings(seed=0, device="cpu"), (), (), math.inf)
+    other = Case.parse("certificate float32 h1 w3 k1x2")
+
+    assert bench.ask(lambda *_: None, [CASE, other], None) == {other: (WRONG,)}
+    judged = {case: [j.verdict for j in each] for case, each in bench.judged([CASE, other]).items()}
+    assert judged == {CASE: [Verdict.CRASHED], other: [Verdict.WRONG]}
+
+
 class Hearing:
     """In place of where a target runs: what is put to it, in turn, and nothing else."""
 
