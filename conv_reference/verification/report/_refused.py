@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 
 from conv_reference.verification.model.judgement import without_what_differs
-from conv_reference.verification.model.result import CheckResult, Report, Verdict
+from conv_reference.verification.model.result import (
+    LEAST_ANSWERED,
+    CheckResult,
+    Report,
+    Verdict,
+)
 from conv_reference.verification.report.plain import counted, one_line
 
 NO_DTYPE = "-"  # a row that no dtype was put to
@@ -20,7 +25,7 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
     account. Where a check was refused some of its cases alone, it says of how many; of many such
     checks the first are named.
     """
-    whole = refused_dtypes(report)
+    whole = _mostly_refused_dtypes(report)
     put = [check for check in report.checks if check.dtype != NO_DTYPE]
     left = [check for check in put if check.dtype not in whole]
     dtypes = {check.dtype for check in left}
@@ -33,7 +38,9 @@ def unsupported(report: Report) -> tuple[tuple[str, str], ...]:
             refused.setdefault((reason, one_line(check.name)), []).append(check)
     reasons: dict[str, list[str]] = {}
     for dtype, reason in whole.items():
-        cases = _beside(sum(check.unsupported for check in put if check.dtype == dtype))
+        own = [check for check in put if check.dtype == dtype]
+        some = any(check.verdict != Verdict.UNSUPPORTED for check in own)
+        cases = f" ({_refused(own)})" if some else _beside(sum(c.unsupported for c in own))
         reasons.setdefault(reason, []).append(f"{one_line(dtype)}{cases}")
     wholly: dict[str, list[list[CheckResult]]] = {}
     parts: dict[str, list[list[CheckResult]]] = {}
@@ -106,14 +113,29 @@ def _in_dtypes(results: list[CheckResult], dtypes: Set[str]) -> str:
 
 def refused_dtypes(report: Report) -> dict[str, str]:
     """The dtypes in which nothing was answered, mostly for this reason; not all that there are."""
-    reasons: dict[str, Counter[str | None]] = {}
+    judged = {c.dtype for c in report.checks if c.verdict != Verdict.UNSUPPORTED}
+    mostly = _mostly_refused_dtypes(report).items()
+    return {dtype: reason for dtype, reason in mostly if dtype not in judged}
+
+
+def is_barely_answered(checks: Iterable[CheckResult]) -> bool:
+    """Whether nearly all that they put was refused: that nothing is wrong says little then."""
+    listed = [*checks]
+    judged = sum(check.cases for check in listed if check.verdict != Verdict.UNSUPPORTED)
+    refused = sum(check.unsupported for check in listed)
+    return judged < LEAST_ANSWERED * (judged + refused)
+
+
+def _mostly_refused_dtypes(report: Report) -> dict[str, str]:
+    """The dtypes in which nothing or next to nothing was answered, as above."""
+    by_dtype: dict[str, list[CheckResult]] = {}
     for check in report.checks:
         if check.dtype != NO_DTYPE:
-            refused = check.verdict == Verdict.UNSUPPORTED
-            reasons.setdefault(check.dtype, Counter())[check.reason if refused else None] += 1
-    found = {
-        dtype: one_line(every.most_common(1)[0][0] or "no reason given")
-        for dtype, every in reasons.items()
-        if None not in every
-    }
-    return found if len(found) < len(reasons) else {}
+            by_dtype.setdefault(check.dtype, []).append(check)
+    found = {}
+    for dtype, checks in by_dtype.items():
+        refused = [check for check in checks if check.verdict == Verdict.UNSUPPORTED]
+        if len(refused) == len(checks) or is_barely_answered(checks):
+            reasons = Counter(check.reason for check in refused)
+            found[dtype] = one_line(reasons.most_common(1)[0][0] or "no reason given")
+    return found if len(found) < len(by_dtype) else {}

@@ -22,7 +22,7 @@ from conv_reference.verification.model.result import (
     Report,
     Verdict,
 )
-from conv_reference.verification.report._refused import NO_DTYPE
+from conv_reference.verification.report._refused import NO_DTYPE, is_barely_answered
 from conv_reference.verification.report.account import account
 from conv_reference.verification.report.groups import Group, groups, rows_of
 from conv_reference.verification.report.plain import counted, failed_on, one_line
@@ -282,7 +282,7 @@ def by_dtype(report: Report) -> str:
     for dtype, word in words.items():
         found.setdefault(word, []).append(dtype)
     right = found.get(_RIGHT, [])
-    failing = [dtype for dtype, word in words.items() if word not in {_RIGHT, _UNCHECKED}]
+    failing = [dtype for dtype, word in words.items() if word not in _NOTHING_WRONG]
     apart: dict[str, list[str]] = {}  # of these, by why nothing is known of what fails elsewhere
     for dtype in right if failing else ():
         apart.setdefault(_not_judged(dtype, failing, report), []).append(dtype)
@@ -294,7 +294,8 @@ def by_dtype(report: Report) -> str:
     return "; ".join(parts) if parts[1:] else ""
 
 
-_RIGHT, _UNCHECKED = "right", "not checked"  # of a dtype
+_RIGHT, _BARELY, _UNCHECKED = "right", "barely tried", "not checked"  # of a dtype
+_NOTHING_WRONG = frozenset((_RIGHT, _BARELY, _UNCHECKED))
 _NONE_JUDGED = "what fails there was not judged"
 _SOME_JUDGED = "not all that fails there was judged"
 
@@ -308,7 +309,9 @@ def _word(alone: Report) -> str:
     failing = tuple(c for c in alone.checks if not is_right(c, alone))
     if alone.verdict == Verdict.UNSUPPORTED:
         return _UNCHECKED
-    return _RIGHT if alone.is_right else replace(alone, checks=failing).verdict.value
+    if not alone.is_right:
+        return replace(alone, checks=failing).verdict.value
+    return _BARELY if is_barely_answered(alone.checks) else _RIGHT
 
 
 def _not_judged(dtype: str, failing: Sequence[str], report: Report) -> str:

@@ -46,6 +46,34 @@ def test_a_dtype_that_is_refused_as_a_whole_is_one_line_and_no_column() -> None:
     assert "right in float32; not checked in bfloat16" in shown
 
 
+def test_a_dtype_in_which_next_to_nothing_was_answered_is_barely_tried_and_one_line() -> None:
+    refused: dict[str, Any] = {"reason": "RuntimeError: Unsupported dtype Half", "cases": 0}
+    rows = [row(name, "float32", cases=30) for name in ("forward", "jvp", "updated_arguments")]
+    rows += [
+        row(name, "float16", UNSUPPORTED, unsupported=30, **refused) for name in ("forward", "jvp")
+    ]
+    barely = row("updated_arguments", "float16", cases=3)
+    shown = text.render(replace(RIGHT, checks=(*rows, barely)))
+    assert "\n  float16 (60 of 63 cases): RuntimeError: Unsupported dtype Half\n" in shown
+    assert shown.splitlines()[-1].endswith(": right in float32; barely tried in float16")
+    assert "float16" in shown.splitlines()[2]  # the column of what was answered stays
+
+    enough = text.render(replace(RIGHT, checks=(*rows, replace(barely, cases=4))))
+    assert "  forward, jvp (together 60 cases in float16): " in enough
+    assert "barely" not in enough
+
+
+def test_where_something_is_wrong_a_dtype_that_is_barely_tried_is_not_called_right() -> None:
+    said: dict[str, Any] = {"reason": "no halves", "cases": 0, "unsupported": 99}
+    rows = (
+        row("forward", "float32", Verdict.WRONG),
+        row("forward", "float16", UNSUPPORTED, **said),
+        row("repetition", "float16", cases=1),
+    )
+    last = text.render(replace(RIGHT, checks=rows)).splitlines()[-1]
+    assert last.endswith(": wrong in float32; barely tried in float16")
+
+
 def test_what_is_unsupported_in_one_dtype_names_it() -> None:
     assert "  jvp (float64): it has no jvp rule\n" in text.render(FAULTY)
 
