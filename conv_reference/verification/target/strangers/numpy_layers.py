@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from conv_reference.verification.target.option_names import (
     method_of,
 )
 from conv_reference.verification.target.strangers.constructors import constructed
+from conv_reference.verification.target.strangers.held_arrays import Place, is_idle, places
 from conv_reference.verification.target.strangers.made_later import (
     Optimizer,
     optimizer_of,
@@ -97,11 +98,7 @@ def numpy_layer(layer: type) -> Stranger:
 
         def run(X: Any, K: Any, b: Any) -> Passed:
             made = partial(make, **dict(zip(own.arrays, (K, b), strict=False)))
-            with _quietly():
-                layer = with_its_kernel(
-                    made, X, lambda layer: _kernel_of(layer, K.shape)[1] is not None, _forward
-                )
-            return _Run(layer, K, b, ways).passed(X)
+            return _Run(_with_kernel(made, X, K, ways), K, b, ways).passed(X)
 
         return lifted(run, has_backward=has_backward)
 
@@ -114,6 +111,36 @@ def numpy_layer(layer: type) -> Stranger:
         demanded=demanded,
         seen=ways.seen,
     )
+
+
+def _with_kernel(make: Callable[..., Any], X: Any, K: Any, ways: _Ways) -> Any:
+    """An object with an array of K's shape on which Y depends; the last, where none has it."""
+
+    def made() -> Any:
+        with _quietly():
+            return with_its_kernel(
+                make, X, lambda each: _kernel_of(each, K.shape, ways.idle)[1] is not None, _forward
+            )
+
+    while True:
+        layer = made()
+        _, kernel = _kernel_of(layer, K.shape, ways.idle)
+        if kernel is None or kernel.name in ways.read:
+            return layer
+        if not _is_idle(made(), K, X, ways):
+            ways.read.update({kernel.name} if X.any() and K.any() else ())
+            return layer
+        ways.idle.add(kernel.name)
+
+
+def _is_idle(layer: Any, K: Any, X: Any, ways: _Ways) -> bool:
+    """Whether Y does not depend on what is taken for an object's kernel; it is used up."""
+    found, kernel = _kernel_of(layer, K.shape, ways.idle)
+    if kernel is not None:
+        with suppress(Exception), _quietly():  # what raises here does so when it is called
+            put = partial(_replace, found, kernel)
+            return is_idle(put, K, X, partial(_forward, layer))
+    return False
 
 
 @contextmanager
@@ -138,49 +165,16 @@ def _beside_the_gradient(layer: Any) -> tuple[str | None, tuple[str, ...]]:
     return rate, tuple(name for name in demanded if name != rate)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an object holds an array."""
-
-    name: str
-    holder: Any  # an object, or a dictionary or list
-    key: Any
-    array: Any
-
-    def put(self, array: Any) -> None:
-        """Hold another one."""
-        if isinstance(self.holder, MutableMapping | list):
-            self.holder[self.key] = array
-        else:
-            setattr(self.holder, self.key, array)
-
-
-def places(holder: Any, depth: int = 2, before: str = "") -> Iterator[Place]:
-    """Where an object, and what it is made of, holds arrays.
-
-    Args:
-        holder: the object.
-        depth: how far its parts are looked into.
-        before: what a part's name follows.
-    """
-    if isinstance(holder, Mapping):
-        items: list[tuple[Any, Any]] = list(holder.items())
-    elif isinstance(holder, list):
-        items = list(enumerate(holder))
-    else:
-        items = list(getattr(holder, "__dict__", {}).items())
-    for key, value in items:
-        name = f"{before}{key}"
-        if isinstance(value, np.ndarray):
-            yield Place(name, holder, key, value)
-        elif depth > 1 and not callable(value):
-            yield from places(value, depth - 1, f"{name}.")
-
-
-def _kernel_of(layer: Any, shape: tuple[int, ...]) -> tuple[list[Place], Place | None]:
-    """The arrays that it holds, and that which is its kernel."""
+def _kernel_of(
+    layer: Any, shape: tuple[int, ...], idle: Collection[str]
+) -> tuple[list[Place], Place | None]:
+    """The arrays that it holds, and that which is its kernel: none that is known to be idle."""
     found = list(places(layer))
-    meant = (p for p in found if p.array.shape == shape and not _is_gradient(p.name))
+    meant = (
+        p
+        for p in found
+        if p.array.shape == shape and not _is_gradient(p.name) and p.name not in idle
+    )
     return found, next(meant, None)
 
 
@@ -198,6 +192,8 @@ class _Ways:
     given: Mapping[str, Any]  # what it is given beside dY
     order: Order = field(default_factory=Order)
     seen: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)  # arrays on which Y depends
+    idle: set[str] = field(default_factory=set)  # arrays of a kernel's shape on which it does not
 
 
 class _Run:
@@ -211,7 +207,7 @@ class _Run:
         self._optimizer = optimizer_of(layer)
         if self._optimizer is not None:
             ways.seen.add(Optimizer.said)
-        found, self._kernel = _kernel_of(layer, K.shape)
+        found, self._kernel = _kernel_of(layer, K.shape, ways.idle)
         if self._kernel is None:
             shapes = ", ".join(str(p.array.shape) for p in found)
             raise TargetError(
