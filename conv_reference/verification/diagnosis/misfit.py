@@ -36,7 +36,7 @@ def _raised(judgement: Judgement) -> str:
     thrown = judgement.thrown
     assert thrown is not None  # or it would not be called alike
     place = f" (at {thrown.place})" if thrown.place else ""
-    return f"raised {thrown.said}{place}"
+    return f"{thrown.told}{place}"
 
 
 def _called(target: Target, case: Case) -> str:

@@ -41,7 +41,8 @@ def assumed(target: Target) -> Iterator[Note]:
     if target.unsettled:
         yield Note(NoteKind.ASSUMED, target.unsettled)
     if target.foreign:
-        no_bias = "" if "bias" in target.options else "; and no bias was asked for"
+        has_bias = "bias" in target.options or target.always_biased
+        no_bias = "" if has_bias else "; and no bias was asked for"
         names = ", ".join(target.foreign)
         named = f"{target.operator.name} has no parameter of this name: {names}{no_bias}"
         said = f"left at its default, for {named}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.result import Verdict
 
 if TYPE_CHECKING:  # it needs torch, for which the command's --help does not wait
@@ -61,8 +62,20 @@ class Thrown:
     refusal: bool = False  # whether it says that the target does not define what was asked
 
     @property
+    def is_uncalled(self) -> bool:
+        """Whether it was not called at all, for its kernel has an odd shape, or it has none."""
+        return self.kind == TargetError.__name__
+
+    @property
+    def told(self) -> str:
+        """What happened: "raised ValueError: no groups"."""
+        return f"cannot be called: {self.message}" if self.is_uncalled else f"raised {self.said}"
+
+    @property
     def said(self) -> str:
-        """The type and the message; the type alone where there is none."""
+        """The type and the message; the type alone where there is none, no type of the judge's."""
+        if self.is_uncalled:
+            return self.message
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
     @property

@@ -57,7 +57,7 @@ def judged_raised(
         verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
         actual=message if refusal or not transform else f"raises {message}{where}",
-        explanation=f"{when}raised {message}{where}{'' if unsupported else _hint(raised)}",
+        explanation=f"{when}{thrown.told}{where}{'' if unsupported else _hint(raised)}",
         thrown=replace(thrown, refusal=refusal),
         over=tuple(_mapped_alike(raised, thrown)),
     )

@@ -18,7 +18,6 @@ from conv_reference.verification.checks import Reported, all_rows
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
-from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.names import split
@@ -281,7 +280,7 @@ def _strangers_made(
 
 def _has_another_kernel(judgement: Judgement) -> bool:
     """Whether it was not called at all: the kernel that it makes has another shape."""
-    return judgement.thrown is not None and judgement.thrown.kind == TargetError.__name__
+    return judgement.thrown is not None and judgement.thrown.is_uncalled
 
 
 def _shapes_shown(spelling: StrangersSpelling, layer: LayerOfNames, tensors: _Tensors) -> str:

@@ -79,6 +79,15 @@ def test_a_parameter_of_another_name_is_left_alone_and_told() -> None:
     assert {check.name for check in report.checks} == {"forward"}
 
 
+def test_of_who_is_always_given_a_bias_it_is_not_said_that_none_was_asked_for() -> None:
+    def function(x: Any, w: Any, bias: Any, shift: Any = None, stride: Any = 1) -> Any:
+        return conv2d(x, w, bias + 0, stride)
+
+    target = as_target(function)
+    assert (target.always_biased, target.foreign) == (True, ("shift",))
+    assert any(str(note).endswith("of this name: shift") for note in notes.assumed(target))
+
+
 def test_what_a_layer_does_not_tell_is_said_to_be_assumed() -> None:
     class Silent(nn.Module):
         def __init__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from judging import judged
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from conv_reference.verification.execution import Settings, judge_case
@@ -37,6 +37,27 @@ def test_a_backward_pass_that_forgot_its_graph_is_no_missing_mode() -> None:
 
     assert [(j.quantity, j.verdict) for j in raised] == [("dX", Verdict.RAISED)]
     assert "does not require grad" in raised[0].explanation
+
+
+class OneGroup(nn.Module):
+    """Its kernel has the channels of one group, whatever their number."""
+
+    def __init__(self, c_in: int, c_out: int, kernel_size: int, groups: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(c_out, c_in, kernel_size, kernel_size))
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight, groups=self.groups)
+
+
+def test_what_cannot_be_called_for_its_kernel_has_thrown_nothing() -> None:
+    (raised,) = judged(OneGroup, "certificate float32 c2 h2 w2 o2 k1x1 g2 nobias")
+    assert raised.verdict == Verdict.RAISED
+    assert raised.explanation == (
+        "cannot be called: its kernel has the shape (2, 2, 1, 1), not (2, 1, 1, 1)"
+    )
+    assert raised.actual == raised.explanation.removeprefix("cannot be called: ")
 
 
 @pytest.mark.parametrize(
