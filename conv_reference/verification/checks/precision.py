@@ -28,7 +28,11 @@ from conv_reference.verification.trial.judge import Expected, can_transform, ful
 from conv_reference.verification.trial.layouts import collapse
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.products import MEASURABLE, flaws
-from conv_reference.verification.trial.transforms import as_mixed, mixes
+from conv_reference.verification.trial.slow_targets import (
+    TOO_SLOW_FOR_ITS_SIZE,
+    is_slow_for_its_size,
+)
+from conv_reference.verification.trial.transforms import as_mixed, larger, mixes
 from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
@@ -128,6 +132,11 @@ def precision_coherent(trial: Trial) -> Iterator[Judgement]:
 )
 def precision_long_sums(trial: Trial) -> Iterator[Judgement]:
     """Operands as of ``precision_coherent``, and single products among many zeros."""
+    # What may be a transform's rounding is asked on more pixels, where that takes far longer.
+    if any(map(is_slow_for_its_size, (trial, *larger(trial)))):
+        why = TOO_SLOW_FOR_ITS_SIZE
+        yield Judgement("precision_long_sums", "Y", Verdict.UNSUPPORTED, explanation=why)
+        return
     rows = dict.fromkeys(_ROWS, "precision_long_sums")
     leaves = ("",) if trial.target.forward_only else (ALL_LEAVES, "")
     for asked in leaves:

@@ -55,7 +55,7 @@ def mixes(trial: Trial, quantity: str) -> bool:
         trial: the case; the target is called on a few operands of its own.
         quantity: Y, dX or dK.
     """
-    return any(leaves_noise(tried, quantity) for tried in (trial, *_larger(trial)))
+    return any(leaves_noise(tried, quantity) for tried in (trial, *larger(trial)))
 
 
 def as_mixed(
@@ -93,15 +93,14 @@ def _is_wrong(trial: Trial, quantity: str) -> bool:
     return float(error) > _FAR * largest
 
 
-def _larger(trial: Trial) -> Iterator[Trial]:
+def larger(trial: Trial) -> Iterator[Trial]:
     """The same on a few more pixels: on the smallest sizes what is mixed may cancel exactly."""
     geometry = trial.case.geometry
     height, width = geometry.input_size
-    larger = replace(geometry, input_size=(height + 6, width + 6))
-    if trial.target.restrict_geometry(larger) == larger and trial.target.can_be_exact(
-        larger, trial.case.dtype
-    ):
-        yield replace(trial, case=trial.case.on(larger))
+    wider = replace(geometry, input_size=(height + 6, width + 6))
+    is_possible = trial.target.restrict_geometry(wider) == wider
+    if is_possible and trial.target.can_be_exact(wider, trial.case.dtype):
+        yield replace(trial, case=trial.case.on(wider))
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 import torch
-from judging import failures_on_its_own, judged_on_its_own
+from judging import failures_on_its_own, judged, judged_on_its_own
 from modes import ask, by_fft, by_winograd, dtypes_of, seven_bits, ten_bits, verdicts, wrong
 from torch import Tensor
 
 from conv_reference import functional, layer
-from conv_reference.verification.checks import all_checks
+from conv_reference.verification.checks import all_checks, precision
 from conv_reference.verification.faults.sound.strassen import strassen
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.trial.slow_targets import TOO_SLOW_FOR_ITS_SIZE
 
 CHECKS = ("precision", "precision_coherent")
 RIGHT = [torch.nn.functional.conv2d, torch.nn.Conv2d, functional.conv2d, layer.ConvLayer_1]
@@ -135,6 +136,24 @@ def test_fewer_bits_for_long_sums_are_wrong_where_no_gradient_is_asked_for() -> 
     found = failures_on_its_own(halves, "precision_long_sums")
     assert found.keys() == {("precision_long_sums", "Y")}
     assert found["precision_long_sums", "Y"].startswith("without gradients: ")
+
+
+def is_never_called(input: Tensor, weight: Tensor) -> Tensor:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("height", [3, 9])
+def test_who_is_too_slow_for_a_long_sum_or_its_larger_plane_is_not_asked(
+    height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow Winograd was waited for in vain while its noise was looked for, and had crashed."""
+    monkeypatch.setattr(
+        precision, "is_slow_for_its_size", lambda trial: trial.case.geometry.input_size[0] == height
+    )
+    case = "precision_long_sums float32 n2 c300 h3 w4 o2 k1 nobias"
+    (judgement,) = judged(is_never_called, case)
+    assert judgement.verdict == Verdict.UNSUPPORTED
+    assert judgement.explanation == TOO_SLOW_FOR_ITS_SIZE
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
