@@ -47,7 +47,9 @@ def reported(name: str, value: Any) -> tuple[str, list[str]]:
     seen = (f"computes {target.computes}",) if target.computes else ()
     hints = () if verdict == "right" else seen or _other(value, trials)
     unsettled = (one_line(target.unsettled),) if target.unsettled else ()
-    lines = (f"called {_how(target)}", *unsettled, said, *hints)
+    named = ", ".join(target.own_defaults)
+    defaults = (one_line(f"its defaults are not torch's: {named}"),) if named else ()
+    lines = (f"called {_how(target)}", *defaults, *unsettled, said, *hints)
     return verdict, [f"  {line}" for line in lines]
 
 

@@ -155,6 +155,7 @@ class Report:
     called_as: tuple[str, ...] = ()
     convention: str = ""
     never_varied: tuple[str, ...] = ()  # options of a function or class that has none of the name
+    own_defaults: tuple[str, ...] = ()  # of the target's options, if not torch's: "stride=2"
     where: str = ""  # the sizes that were tried: given, or what the target does not refuse
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: no groups)", of what was learned
     # Of a few cases that were watched, those in which torch's convolution was called; how many.

@@ -48,6 +48,7 @@ def content(report: Report) -> dict[str, Any]:
         "called_as": list(report.called_as),
         "convention": report.convention,
         "never_varied": list(report.never_varied),
+        "own_defaults": list(report.own_defaults),
         "certified": report.certified,
         "computes": report.computes,
         "by_torch": list(report.by_torch),

@@ -125,6 +125,8 @@ def calling(report: Report) -> tuple[str, ...]:
         )
     if report.never_varied:
         lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
+    if report.own_defaults:
+        lines.append(f"its defaults are not torch's: {', '.join(report.own_defaults)}")
     return tuple(map(one_line, lines))
 
 

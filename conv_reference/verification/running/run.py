@@ -172,6 +172,7 @@ class Run:
             called_as=self.target.called_as,
             convention=self.target.convention,
             never_varied=self.target.never_varied,
+            own_defaults=self.target.own_defaults,
             computes=self.target.computes,
             where=self.target.tried_where,
         )

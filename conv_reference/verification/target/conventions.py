@@ -21,6 +21,7 @@ from conv_reference.verification.target.layers import of_class, of_instance
 from conv_reference.verification.target.lines import written
 from conv_reference.verification.target.names import asked_convention, asked_operator, read_as
 from conv_reference.verification.target.operators import is_line, operator_of, reading
+from conv_reference.verification.target.own_defaults import own_defaults
 from conv_reference.verification.target.scripted import as_function
 from conv_reference.verification.target.signatures import (
     ACCEPTED,
@@ -82,6 +83,7 @@ def as_target(
         name=read_as(name, operator, convention),
         importable=importable,
         spelling=_spelt(fitted, is_apply=class_of_apply(given) is not None),
+        own_defaults=own_defaults(implementation, fitted),
         signature=shown_signature(implementation),
         constants=constants_of(implementation),
         written=written(implementation),

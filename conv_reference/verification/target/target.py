@@ -102,6 +102,7 @@ class Target:
     # Of an instance that does not declare them: an option, and what it is taken to be.
     assumed: Mapping[str, str] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()  # parameters of a function that are left at their defaults
+    own_defaults: tuple[str, ...] = ()  # those that are not torch's: "stride=2"
     # Options that are one integer for both axes, "kernel_size" among them.
     integers: frozenset[str] = frozenset()
     single_sample: bool = False  # whether it takes one sample, without a dimension for several

@@ -19,6 +19,7 @@ from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.target import option_numbers
 from conv_reference.verification.target.option_names import LABEL
+from conv_reference.verification.target.own_defaults import NEUTRAL
 from conv_reference.verification.target.padding_modes import WORD, given_mode
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 from conv_reference.verification.target.strangers.tensor_forms import (
@@ -39,13 +40,6 @@ ODD = Geometry.parse("n2 c4 h6 w10 o5 k3x5")
 SQUARE = Geometry.parse("n2 c4 h6 w6 o5 k3x3")
 # For those that have kernels of one tap alone.
 OF_ONE = Geometry.parse("n2 c3 h5 w9 o4 k1x1")
-# Defaults under which nothing is done.
-_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "stride": (1, (1, 1), None),
-    "padding": (0, (0, 0), None, "valid", "VALID", (0, 0, 0, 0), ((0, 0), (0, 0))),
-    "dilation": (1, (1, 1), None),
-    "groups": (1, None),
-}
 # What a geometry holds where nothing is done.
 _PLAIN: Mapping[str, Any] = {
     "stride": (1, 1),
@@ -380,4 +374,4 @@ def is_neutral(own: Stranger, option: str) -> bool:
         return own.defaults.get(option, "none") is None
     if option == "dilation" and own.counts_zeros:
         return True
-    return own.defaults.get(option, "none") in _NEUTRAL.get(option, ())
+    return own.defaults.get(option, "none") in NEUTRAL.get(option, ())
