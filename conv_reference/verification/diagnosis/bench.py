@@ -184,6 +184,14 @@ class Bench:
         passed_on = defect is not None and self._is_torchs(failure, defect)
         return as_passed_on(defect) if defect is not None and passed_on else None
 
+    def may_be(self, failure: Failure) -> str:
+        """The known defect of torch's that it looks like, if there was no time left to ask."""
+        defect = None if failure.judgement.setting else _first_match(self.torchs, failure)
+        if defect is None or not self.is_over:
+            return ""
+        asked = self._answers.get((failure.case, defect.name, judged_exactly, 0))
+        return defect.name if asked is None else ""
+
     def _is_torchs(self, failure: Failure, defect: Defect) -> bool:
         """Whether torch errs on the case, and it comes out right where torch does not.
 

@@ -260,7 +260,15 @@ class Diagnosis:
                 )
             ),
             circumstances=" ".join(
-                filter(None, (_hidden(groups[kind]), _unasked(groups[kind]), hint))
+                filter(
+                    None,
+                    (
+                        _hidden(groups[kind]),
+                        _unasked(groups[kind]),
+                        "" if kind.known else _perhaps_torchs(self.bench.may_be(shown)),
+                        hint,
+                    ),
+                )
             ),
             seen=setting or finding.seen,
             cause=cause or finding.cause or _usual_cause([*failures, shown]),
@@ -329,6 +337,16 @@ def _unasked(group: Group) -> str:
     return (
         f"Whether failures of {_listed(group.unasked, 'and')} follow from it was not asked, for "
         "want of time: they may show another fault."
+    )
+
+
+def _perhaps_torchs(defect: str) -> str:
+    """That it looks like a known defect; empty where it does not, or that was asked."""
+    if not defect:
+        return ""
+    return (
+        f"It looks like torch's known defect {defect}; whether it is that was not asked, for want "
+        "of time."
     )
 
 

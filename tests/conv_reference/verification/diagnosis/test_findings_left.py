@@ -14,6 +14,7 @@ from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.execution import Settings
+from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.target.loading import load_target
@@ -33,6 +34,30 @@ def test_what_has_no_size_is_not_said_to_be_left_large(
     failure = Failure(Case.parse(f"{check} float64 h4 w5 k2x3"), Judgement(row, "Y", verdict))
     (finding,) = Diagnosis([failure], {}, bench, in_process=False).gathered().findings
     assert ("was not made smaller" in finding.circumstances) == said
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(-math.inf, True), (math.inf, False)])
+def test_what_looks_like_a_known_defect_of_torchs_says_so_where_that_was_not_asked(
+    seconds: float, *, said: bool
+) -> None:
+    """An interrupted run asks nothing more, and tells every failure as the target's."""
+    target = load_target("faulty:flipped_kernel")
+    looks_alike = Defect(
+        name="flipped",
+        summary="The kernel is flipped.",
+        link="docs/found/flipped.md",
+        date="2026-11-26",
+        targets=("torch.nn.functional:conv2d",),
+        quantities=("Y",),
+    )
+    place, settings = Here(target), Settings(seed=0, device="cpu")
+    bench = Bench(target, place, settings, (), (looks_alike,), seconds)
+    case = Case.parse("certificate float64 h4 w5 k2x3 grad= nobias")
+    failures = [Failure(case, Judgement("forward", "Y", Verdict.WRONG))]
+    (finding,) = Diagnosis(failures, {}, bench, in_process=False).gathered().findings
+    assert finding.known is None
+    words = "looks like torch's known defect flipped; whether it is that was not asked, for want of"
+    assert (words in finding.circumstances) == said
 
 
 @pytest.mark.parametrize(("wrong_in", "said"), [("threads", False), ("certificate", True)])
