@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conv_reference.geometry import Geometry
+from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.target import option_numbers
 
 
@@ -61,6 +62,17 @@ class StrangersSpelling:
     sides: str = ""  # the order of four sides in one value of padding
     labels: Mapping[str, str] = field(default_factory=dict)  # what it is called, by parameters
 
+    def operands(self, case: Case) -> tuple[str, str]:
+        """X and K in its forms: contiguous there, where they are that in torch's, as in a run."""
+        X, K = "X" + self.input, "K" + self.weight
+        plain = {letter for letter, it in case.layouts_by_letter.items() if it is Layout.CONTIGUOUS}
+        if case.geometry.batch == case.geometry.out_channels == 1:
+            plain -= {"K"}  # so written, torch's backward pass may raise: docs/found/0052
+        return (
+            _contiguous(X) if "X" in plain else X,
+            _contiguous(K) if "K" in plain else K,
+        )
+
     def options(self, geometry: Geometry) -> dict[str, str]:
         """What it is given for a geometry, by its own names, but for the bias."""
         plain = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
@@ -100,6 +112,11 @@ class StrangersSpelling:
             "out_channels": str(geometry.out_channels),
             "kernel_size": str(pair[0] if "kernel_size" in self.integers else pair),
         }
+
+
+def _contiguous(written: str) -> str:
+    is_moved = "permute" in written or written.endswith(".t()")
+    return written + (".contiguous()" if is_moved else "")
 
 
 Spelling = FunctionSpelling | LayerSpelling | StrangersSpelling

@@ -237,7 +237,7 @@ def _strangers_call(target: Target, spelling: StrangersSpelling, case: Case) -> 
     given = spelling.options(case.geometry)
     if "bias" in spelling.names and (case.bias or "bias" not in spelling.optional):
         given[spelling.names["bias"]] = f"b{spelling.bias}" if case.bias else "None"
-    words = [f"X{spelling.input}", f"K{spelling.weight}"]
+    words = [*spelling.operands(case)]
     words = words[::-1] if spelling.exchanged else words
     if spelling.positional:
         words += [given.get(name, default) for name, default in spelling.positional]
@@ -253,11 +253,12 @@ def _strangers_layer(
     """Its parameters are replaced for the time of the call, so that K keeps torch's form."""
     case = tensors.case
     yield from _strangers_made(target, spelling, layer, case)
-    replaced = [f"{layer.kernel!r}: K{spelling.weight}"]
+    X, K = spelling.operands(case)
+    replaced = [f"{layer.kernel!r}: {K}"]
     if case.bias and layer.bias:
         shape = f"{_attribute(layer.bias)}.shape"
         replaced.append(f"{layer.bias!r}: b.reshape({shape})")
-    called = f"torch.func.functional_call(layer, {{{', '.join(replaced)}}}, (X{spelling.input},))"
+    called = f"torch.func.functional_call(layer, {{{', '.join(replaced)}}}, ({X},))"
     yield f"Y = {called}{spelling.output}"
 
 

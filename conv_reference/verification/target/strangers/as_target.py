@@ -27,7 +27,7 @@ from conv_reference.verification.target.strangers.attempt import (
     tiny,
 )
 from conv_reference.verification.target.strangers.stranger import LIKE, Stranger
-from conv_reference.verification.target.strangers.tensor_forms import first_tensor
+from conv_reference.verification.target.strangers.tensor_forms import first_tensor, laid_out
 from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Call, Target
 
@@ -113,7 +113,8 @@ def _prepared(own: Stranger, convention: Convention, case: Case, operands: Opera
             raise NotAsked(f"it computes in {alone} whatever it is given")
         return returned(first_tensor(call(X, K, b)), form)
 
-    G = operands.grad_output if form.has_channels else operands.grad_output[:, 0]
+    G = operands.grad_output
+    G = laid_out(G, form.input.order) if form.has_channels else G[:, 0]
     asks = case.requires_grad
     return Call(
         function=function,

@@ -27,6 +27,7 @@ from conv_reference.verification.target.strangers.tensor_forms import (
     BiasForm,
     Form,
     first_tensor,
+    laid_out,
 )
 from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 
@@ -286,8 +287,10 @@ def _level(Y: Any, expected: Tensor, biased: Tensor) -> Level:
 
 
 def own_form(X: Tensor, K: Tensor, form: Form) -> tuple[Tensor, Tensor]:
-    """X and K without what a form of one channel does not have."""
-    return (X, K) if form.has_channels else (X[:, 0], K[0, 0])
+    """X and K without what a form of one channel does not have, laid out for the form's order."""
+    if not form.has_channels:
+        return X[:, 0], K[0, 0]
+    return laid_out(X, form.input.order), laid_out(K, form.weight.order)
 
 
 def in_its_form(

@@ -148,7 +148,8 @@ def _comes_further(own: Stranger, found: Convention) -> bool:
 def _as_torchs(own: Stranger, implementation: Any, standard: Target, name: str) -> Target:
     """Called as torch is, where nothing fits; but with integers where pairs are its first fault."""
     integers = _wanted_as_integers(own, implementation)
-    target = as_called(own, Convention(TORCHS, integers), name) if integers else standard
+    is_other = integers or own.over_arrays
+    target = as_called(own, Convention(TORCHS, integers), name) if is_other else standard
     return replace(target, computes=_other(own))
 
 
@@ -196,7 +197,8 @@ def _settled_over_either(
     level = Level.RAISED if found is None else found.level
     if level < Level.AGREES:
         other = settled(arrays, words) if other is None else other
-        if other is not None and other.level > level:
+        only = level is Level.RAISED and not knows_torch(implementation)  # whatever it raises there
+        if only or (other is not None and other.level > level):
             return arrays, other
     return own, found
 

@@ -1,7 +1,8 @@
 """The forms in which strangers take a convolution's tensors, each as a way there and back.
 
 A form permutes or drops dimensions of X and K; the way back is that of Y, which strangers return
-as they take X. All are views or reshapings, so that autograd goes through them.
+as they take X. All are views or reshapings, so that autograd goes through them. So X and K are laid
+out anew for a form of another order: what is contiguous for torch is to be contiguous for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from itertools import product
 from typing import Any
 
 from torch import Tensor
+
+_PLAIN = (0, 1, 2, 3)
+_LAST = (0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class InputForm:
     batch: bool = True  # whether it has one of samples
     one_channel: bool = False  # whether X has none, and Y has
     one_output: bool = False  # whether X has some, and Y has none
+    order: tuple[int, ...] = _PLAIN  # of n, c, h and w in X, and in Y
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class WeightForm:
     # The shape (o, c, kh, kw) of a kernel of this form's shape; None where it is not determined.
     shape: Callable[[tuple[int, ...]], tuple[int, ...] | None]
     channels: bool = True
+    order: tuple[int, ...] = _PLAIN  # of o, c, kh and kw
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ INPUTS = (
         lambda Y: Y.permute(0, 3, 1, 2),
         (".permute(0, 2, 3, 1)", ".permute(0, 3, 1, 2)"),
         4,
+        order=_LAST,
     ),
     InputForm("CHW", "CHW", lambda X: X[0], lambda Y: Y[None], ("[0]", "[None]"), 3, batch=False),
     InputForm(
@@ -109,6 +116,7 @@ INPUTS = (
         ("[0].permute(1, 2, 0)", ".permute(2, 0, 1)[None]"),
         3,
         batch=False,
+        order=_LAST,
     ),
 )
 
@@ -126,6 +134,7 @@ WEIGHTS = (
         lambda K: K.permute(2, 3, 1, 0),
         ".permute(2, 3, 1, 0)",
         _permuted(3, 2, 0, 1),
+        order=(2, 3, 1, 0),
     ),
     WeightForm(
         "OHWI",
@@ -133,6 +142,7 @@ WEIGHTS = (
         lambda K: K.permute(0, 2, 3, 1),
         ".permute(0, 2, 3, 1)",
         _permuted(0, 3, 1, 2),
+        order=(0, 2, 3, 1),
     ),
     WeightForm(
         "IOHW",
@@ -140,10 +150,16 @@ WEIGHTS = (
         lambda K: K.permute(1, 0, 2, 3),
         ".permute(1, 0, 2, 3)",
         _permuted(1, 0, 2, 3),
+        order=(1, 0, 2, 3),
     ),
     WeightForm("(o, c·kh·kw)", "matrix", lambda K: K.flatten(1), ".flatten(1)", lambda _: None),
     WeightForm(
-        "(c·kh·kw, o)", "columns", lambda K: K.flatten(1).t(), ".flatten(1).t()", lambda _: None
+        "(c·kh·kw, o)",
+        "columns",
+        lambda K: K.flatten(1).t(),
+        ".flatten(1).t()",
+        lambda _: None,
+        order=(1, 2, 3, 0),
     ),
 )
 # Of one input channel, which X and K do not have; Y has its channels behind, or before.
@@ -157,10 +173,11 @@ _SINGLE = tuple(
         3,
         batch=False,
         one_channel=True,
+        order=order,
     )
-    for name, back, written in (
-        ("HWC", lambda Y: Y.permute(2, 0, 1)[None], ".permute(2, 0, 1)[None]"),
-        ("CHW", lambda Y: Y[None], "[None]"),
+    for name, back, written, order in (
+        ("HWC", lambda Y: Y.permute(2, 0, 1)[None], ".permute(2, 0, 1)[None]", _LAST),
+        ("CHW", lambda Y: Y[None], "[None]", _PLAIN),
     )
 )
 _FILTERS = WeightForm("(o, kh, kw)", "OHW", lambda K: K[:, 0], "[:, 0]", lambda _: None)
@@ -189,6 +206,7 @@ _OVER_CHANNELS = (
             2,
             batch=False,
             one_output=True,
+            order=_LAST,
         ),
         WeightForm(
             "(kh, kw, c)",
@@ -196,6 +214,7 @@ _OVER_CHANNELS = (
             lambda K: K[0].permute(1, 2, 0),
             "[0].permute(1, 2, 0)",
             lambda _: None,
+            order=_LAST,
         ),
     ),
 )
@@ -256,6 +275,21 @@ _USUAL = {
     ("HW", "HW"),
 }  # fmt: skip
 USUAL = tuple(f for f in FORMS if not f.exchanged and (f.input.word, f.weight.word) in _USUAL)
+
+
+def laid_out(tensor: Tensor, order: tuple[int, ...]) -> Tensor:
+    """The same values, which lie in this order where they are contiguous; in any other layout, it.
+
+    What is part of a larger memory, behind an offset or before a gap, is in a layout of its own.
+    """
+    if order == _PLAIN or not tensor.is_contiguous():
+        return tensor
+    if tensor.untyped_storage().nbytes() != tensor.numel() * tensor.element_size():
+        return tensor
+    if len(tensor) == 1:  # at its own step torch's backward pass raises: docs/found/0052
+        order = (0, *(dim for dim in order if dim != 0))
+    back = [order.index(dim) for dim in _PLAIN]
+    return tensor.permute(order).contiguous().permute(back)
 
 
 def first_tensor(answer: Any) -> Any:
