@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from judging import judged
 
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.strangers.held_arrays import is_idle, places
 from conv_reference.verification.trial.tiny import tiny_judgements
@@ -69,6 +71,19 @@ class WithMoment(InDictionary):
         super().make(kernel, bias)
 
 
+class MadeLate(InDictionary):
+    """Its kernel is made by its first call, which wants an image."""
+
+    def make(self, kernel: Parameter, bias: Parameter) -> None:
+        self.made_late = kernel, bias
+
+    def forward(self, x: Any) -> Any:
+        if not hasattr(self, "parameters"):
+            assert len(x), "no image"
+            self.parameters = dict(zip("wb", self.made_late, strict=True))
+        return super().forward(x)
+
+
 @pytest.mark.parametrize("layer", [InDictionary, WithMoment])
 def test_a_kernel_is_the_array_on_which_y_depends(layer: type) -> None:
     target = as_target(layer)
@@ -81,6 +96,13 @@ def test_a_kernel_is_the_array_on_which_y_depends(layer: type) -> None:
 def test_an_array_on_which_y_does_not_depend_is_no_kernel() -> None:
     with pytest.raises(TargetError, match="accepted is a layer that has a kernel of shape"):
         as_target(Hidden)
+
+
+def test_of_who_makes_its_kernel_at_its_first_call_what_that_throws_is_told() -> None:
+    case = "certificate float64 n0 c1 h2 w2 o1 k1x1"
+    (raised,) = judged(MadeLate, case)
+    assert raised.verdict == Verdict.UNSUPPORTED
+    assert raised.explanation.startswith("raised AssertionError: no image")
 
 
 def test_parameters_are_found_in_dictionaries_and_lists() -> None:
