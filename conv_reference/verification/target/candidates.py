@@ -33,12 +33,12 @@ def candidates(module: ModuleType) -> list[tuple[str, str, Any]]:
     """Attribute, kind and value of each, in the order of the file; not what it imports.
 
     But a package's are those of its modules, which it hands on. Names with a leading underscore are
-    its own business.
+    its own business, unless there is nothing else.
     """
-    return list(_candidates(module))
+    return list(_candidates(module)) or list(_candidates(module, underscored=True))
 
 
-def _candidates(module: ModuleType) -> Iterator[tuple[str, str, Any]]:
+def _candidates(module: ModuleType, *, underscored: bool = False) -> Iterator[tuple[str, str, Any]]:
     seen: list[Any] = []
     for attribute, held in vars(module).items():
         name, value = _static(attribute, held)
@@ -46,7 +46,7 @@ def _candidates(module: ModuleType) -> Iterator[tuple[str, str, Any]]:
         kind = _kind(function)
         own = _is_of(module, getattr(function, "__module__", module.__name__))
         is_instance = kind in {"instance of a layer", "adapter"}  # of whichever class
-        if name.startswith("_") or not kind or not (own or is_instance):
+        if name.startswith("_") != underscored or not kind or not (own or is_instance):
             continue
         if not any(value is one for one in seen):
             seen.append(value)

@@ -72,6 +72,17 @@ def test_what_could_be_a_convolution_is_listed_and_what_is_imported_is_not(file:
     ]
 
 
+def test_names_with_an_underscore_are_listed_where_there_are_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "underscored.py"
+    source = "def _convolve(x, w):\n    return x\n"
+    path.write_text(source)
+    assert [name for name, *_ in candidates(load_module(str(path)))] == ["_convolve"]
+
+    path = tmp_path / "handed_on.py"
+    path.write_text(f"{source}convolve = _convolve\n")
+    assert [name for name, *_ in candidates(load_module(str(path)))] == ["convolve"]
+
+
 def test_what_a_package_hands_on_of_its_modules_is_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
