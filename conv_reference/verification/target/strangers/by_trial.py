@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry
-from conv_reference.operands import exact_operands
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import option_numbers
@@ -56,7 +55,7 @@ from conv_reference.verification.target.strangers.option_forms import (
     is_of_pairs,
     probed,
 )
-from conv_reference.verification.target.strangers.other_operations import known_other
+from conv_reference.verification.target.strangers.other_operations import other_by_trial
 from conv_reference.verification.target.strangers.required_bias import with_required_bias
 from conv_reference.verification.target.strangers.settling import settled
 from conv_reference.verification.target.strangers.stranger import Stranger
@@ -126,11 +125,11 @@ def _found(
     # One that reads options from its **kwargs has these alone, whatever else it may be given.
     if standard is not None and not keys_of(implementation) and _is_torchs(own, found, standard):
         agrees = found.level is Level.AGREES
-        return standard if agrees else replace(standard, computes=_other(own))
+        return standard if agrees else replace(standard, computes=other_by_trial(own, found))
     target = as_called(own, found, name)
     if found.level is Level.AGREES or words is not None:
         return target
-    return replace(target, computes=_other(own))
+    return replace(target, computes=other_by_trial(own, found))
 
 
 def _comes_further(own: Stranger, found: Convention) -> bool:
@@ -150,7 +149,7 @@ def _as_torchs(own: Stranger, implementation: Any, standard: Target, name: str) 
     integers = _wanted_as_integers(own, implementation)
     is_other = integers or own.over_arrays
     target = as_called(own, Convention(TORCHS, integers), name) if is_other else standard
-    return replace(target, computes=_other(own))
+    return replace(target, computes=other_by_trial(own))
 
 
 def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, Convention | None]:
@@ -382,19 +381,5 @@ def known_other_by_trial(implementation: Any, trials: Trials) -> str:
     if own is None:
         return ""
     with suppress(OutOfTimeError):
-        return _other(replace(own, trials=trials))
-    return ""
-
-
-def _other(own: Stranger) -> str:
-    for convention in conventions_in_order(own, _ANY):
-        answer = asked(own, convention)
-        if answer.level in {Level.OTHER, Level.SHAPED} and isinstance(answer.Y, Tensor):
-            geometry = tiny(own, convention)
-            assert geometry is not None  # or there was no answer
-            given = exact_operands(geometry, own.dtype, seed=0)
-            Y = answer.Y if convention.form.has_channels else answer.Y[:, None]
-            said = known_other(Y, given.input, given.weight, given.bias, geometry)
-            if said:
-                return said
+        return other_by_trial(replace(own, trials=trials))
     return ""

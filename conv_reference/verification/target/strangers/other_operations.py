@@ -4,16 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from conv_reference.geometry import Geometry
+from conv_reference.operands import exact_operands
 from conv_reference.quantities import CONV2D
+from conv_reference.verification.reading.words import Words
+from conv_reference.verification.target.strangers.attempt import Convention, Level, asked, tiny
+from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
+from conv_reference.verification.target.strangers.stranger import Stranger
 
 _TOLERANCE = 2e-6  # of the greatest element: what a transform loses in float32
 
 _PLAIN = "a cross-correlation"
+
+
+def other_by_trial(own: Stranger, found: Convention | None = None) -> str:
+    """What else than a cross-correlation a stranger computes; or empty.
+
+    Args:
+        own: the stranger.
+        found: under which convention, before any other: of some, it alone has sizes that are taken.
+    """
+    settled = [] if found is None else [found]
+    for convention in chain(settled, conventions_in_order(own, Words())):
+        answer = asked(own, convention)
+        if answer.level in {Level.OTHER, Level.SHAPED} and isinstance(answer.Y, Tensor):
+            geometry = tiny(own, convention)
+            assert geometry is not None  # or there was no answer
+            given = exact_operands(geometry, own.dtype, seed=0)
+            Y = answer.Y if convention.form.has_channels else answer.Y[:, None]
+            said = known_other(Y, given.input, given.weight, given.bias, geometry)
+            if said:
+                return said
+    return ""
 
 
 def known_other(Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) -> str:
@@ -29,9 +56,10 @@ def known_other(Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) 
     X, K, b = (tensor.to(torch.float64) for tensor in (X, K, b))
     found = Y.detach().to("cpu", torch.float64)
     for said, value in _others(X, K, b, geometry):
-        if said != _PLAIN and _is(found, value):
+        wholes = value, value + b[:, None, None]
+        if said != _PLAIN and any(_is(found, whole) for whole in wholes):
             return said
-        if any(_is(found, whole.clamp(min=0)) for whole in (value, value + b[:, None, None])):
+        if any(_is(found, whole.clamp(min=0)) for whole in wholes):
             return f"{said}, with a ReLU behind it"
     return ""
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conv_reference.operands import exact_operands
+from conv_reference.verification.target.loading import target_of
 from conv_reference.verification.target.strangers.attempt import TINY
 from conv_reference.verification.target.strangers.other_operations import known_other
 
@@ -16,6 +17,9 @@ X, K, B = GIVEN.input, GIVEN.weight, GIVEN.bias
 
 OTHERS: dict[str, Callable[[], Tensor]] = {
     "a true convolution: the kernel is flipped": lambda: F.conv2d(X, K.flip(2, 3)),
+    "a true convolution with a padding of half the kernel": lambda: F.conv2d(
+        X, K.flip(2, 3), B, padding=(1, 2)
+    ),
     "a cross-correlation, with a ReLU behind it": lambda: F.conv2d(X, K).relu(),
     "a true convolution: the kernel is flipped, with a ReLU behind it": lambda: F.conv2d(
         X, K.flip(2, 3), B
@@ -45,3 +49,15 @@ def test_a_cross_correlation_is_no_other_thing() -> None:
 
 def test_what_is_no_number_is_nothing_known() -> None:
     assert not known_other(torch.full((2, 5, 4, 6), float("nan")), X, K, B, TINY)
+
+
+def flipped_squares(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    side = w.shape[2]
+    windows = x.unfold(2, side, 1).unfold(3, side, 1)
+    return torch.einsum("nchwij,ocij->nohw", windows, w.flip(2, 3)) + b[:, None, None]
+
+
+def test_a_flipped_kernel_is_told_where_only_equal_sides_are_taken() -> None:
+    target = target_of(flipped_squares, "mine:conv")
+    assert "kernels of equal sides alone, for it raises on others" in target.called_as
+    assert target.computes == "a true convolution: the kernel is flipped"
