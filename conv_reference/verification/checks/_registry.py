@@ -136,6 +136,8 @@ class Traits:
     graph: bool = False
     # Whether it calls at other sizes than the case's, too, for which a framework may compile anew.
     own_sizes: bool = False
+    # By how many columns at most an image of its calls is wider than the case's.
+    wider: int = 0
     # The modes, of vjp, jvp and vmap, without which it has nothing to check in a framework.
     needs: tuple[str, ...] = ()
     # Whether it loads torch's compiler though it calls through no transform, as deterministic

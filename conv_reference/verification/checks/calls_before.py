@@ -41,6 +41,7 @@ from conv_reference.verification.trial.trial import (
 _MORE = 3  # samples of a larger batch
 _SEVERAL = 3  # kinds of usual calls before, of a brief trial
 _SMALL = 200  # numbers in a column
+_MOST_KINDS = 20  # of calls before, each on columns of its own
 _FAR = (20, 90)  # columns by which an image is wider than those of other checks
 _Call = Callable[[Call], Any]
 _Other = Callable[[Trial], Trial | None]  # None where there is no such case
@@ -188,7 +189,7 @@ _KINDS = (*_ON_THE_SAME_TENSORS, *_OF_OTHERS, *_IN_ANOTHER_ORDER)
         "A cache or a workspace is filled by the call that comes first, in whatever mode it comes.",
         "a result cached without its graph, or a workspace of a larger batch (a class of faults)",
     ),
-    traits=Traits(sample=Sample.MODES, graph=True),
+    traits=Traits(sample=Sample.MODES, graph=True, wider=_FAR[1] + _MOST_KINDS),
 )
 def calls_before(trial: Trial) -> Iterator[Judgement]:
     """One call of each kind before, on sizes of its own: what is made for a shape is made there.
@@ -273,7 +274,7 @@ def _no_options(target: Target) -> str | None:
         "a padded buffer whose border holds the last pixels of a larger image (a class of faults)",
         follows=("certificate",),
     ),
-    traits=Traits(sample=Sample.MODES, cannot=_no_options),
+    traits=Traits(sample=Sample.MODES, cannot=_no_options, wider=_MOST_KINDS),
 )
 def options_before(trial: Trial) -> Iterator[Judgement]:
     """Two passes whose operands, padded images or outputs have the same shapes, or two calls.

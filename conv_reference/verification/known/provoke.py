@@ -58,8 +58,22 @@ def provoke(
 
 
 def first_concerned(defects: Sequence[Defect], case: Case) -> Defect | None:
-    """The first of the defects that concerns a case, if any."""
-    return next((defect for defect in defects if defect.concerns(case)), None)
+    """The first of the defects that concerns a case, or a wider one of its check, if any."""
+    return next((d for d in defects if d.concerns(case) or _concerns_wider(d, case)), None)
+
+
+def _concerns_wider(defect: Defect, case: Case) -> bool:
+    """Whether it concerns what the case's check may call: some more columns, or many."""
+    check = all_checks().get(case.check)
+    if check is None or not check.wider or not defect.harmless_at:
+        return False
+    height, width = case.geometry.input_size
+    more = (*range(1, min(check.wider, _STRIDES) + 1), check.wider)
+    sizes = (replace(case.geometry, input_size=(height, width + columns)) for columns in more)
+    return any(defect.concerns(replace(case, geometry=geometry)) for geometry in sizes)
+
+
+_STRIDES = 24  # columns, of which one leaves each remainder that a predicate may ask for
 
 
 def stale(

@@ -48,6 +48,16 @@ def test_a_known_crash_is_met_once_by_the_case_that_shows_it() -> None:
     assert provoked.spared == ((CRASH, OTHER),)
 
 
+def test_a_case_whose_check_calls_on_wider_images_is_spared_where_those_would_crash() -> None:
+    wide = replace(CRASH, geometry="w > 20 and w % 2 == 0", shows=(), harmless_at="AVX")
+    after = replace(OTHER, check="calls_before")
+    provoked = provoke((OTHER, after), [wide], TARGET, WANTED, isolated=True)
+    assert provoked.cases == (OTHER,)
+    assert provoked.spared == ((wide, after),)
+    nowhere = replace(wide, harmless_at="")  # then it would be put nowhere
+    assert not provoke((after,), [nowhere], TARGET, WANTED, isolated=True).spared
+
+
 def test_in_the_callers_own_process_a_known_crash_is_never_met() -> None:
     provoked = provoke((SHOWN, *PLANNED), [CRASH], TARGET, WANTED, isolated=False)
     assert provoked.cases == (ELSEWHERE,)
