@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from judging import exact_everywhere, failures
+from judging import exact_everywhere, failures, judged
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
@@ -12,6 +12,7 @@ from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.faults.sound import right
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.conventions import as_target
 
 LAWS = (
@@ -219,3 +220,29 @@ def test_what_is_not_the_adjoint_is_wrong_also_where_every_product_is_with_paddi
 
     case = "adjointness float32 n1 c1 h2 w1 o1 k1x2 s1x2 p0x1 d1x2"
     assert ("adjointness", "dX") in failures(shifted, case)
+
+
+class AThirdOfTheBias(torch.autograd.Function):
+    """The bias's gradient is the mean of the samples, and all else is right."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, K: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(X, K)
+        return torch.nn.functional.conv2d(X, K, b)
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        dX = torch.nn.grad.conv2d_input(X.shape, K, G)
+        return dX, torch.nn.grad.conv2d_weight(X, K.shape, G), G.mean(0).sum((1, 2))
+
+
+def test_a_fraction_of_a_gradient_is_no_rounding_of_who_does_not_transform() -> None:
+    def a_third(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        Y: Tensor = AThirdOfTheBias.apply(input, weight, bias)  # type: ignore[no-untyped-call]
+        return Y
+
+    case = "adjointness float32 n3 c5 h4 w8 o8 k2x3"
+    for seed in range(8):
+        judgements = judged(a_third, case, seed)
+        assert Verdict.ROUNDED not in {judgement.verdict for judgement in judgements}
