@@ -120,7 +120,7 @@ def _of_the_backward_pass_alone(trial: Trial) -> Iterator[Judgement]:
         return
     if any(not _is_same(outside[name], within[name]) for name in outside):
         said = "gradients of a forward pass outside autocast are others where the backward pass is "
-        said += "within it: torch.amp.custom_bwd keeps them"
+        said += "within it; of an autograd.Function torch.amp.custom_bwd keeps them"
         yield observed("autocast", "", said)
 
 

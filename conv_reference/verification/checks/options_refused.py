@@ -287,7 +287,7 @@ def _two_dtypes(trial: Trial, X: Tensor, K: Tensor, b: Tensor | None) -> Iterato
         value = float(K.numel() + (b is not None))
         error = (answer.detach().to("cpu", torch.float64) - value).abs()
         if bool((error <= _ROUNDING * value).all()):  # a transform rounds here, too
-            yield observed("refusals", "Y", "operands of two dtypes are answered, rightly")
+            yield observed("refusals", "Y", f"a {what} of another dtype is taken, rightly")
         else:
             said = f"a {what} of {other}: should be refused or {value}, is answered otherwise"
             quantity = f"Y of a {what} of another dtype"

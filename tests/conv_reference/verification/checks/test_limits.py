@@ -58,7 +58,7 @@ def in_its_own_dtype(input: Tensor, weight: Tensor) -> Tensor:
 )
 def test_whether_long_sums_are_rounded_once(implementation: Any, what: str, dtype: str) -> None:
     found = seen(implementation, f"long_sums {dtype} {LONG}")
-    assert found == {f"in Y sums of 4,096 numbers in half precision are rounded {what}"}
+    assert found == {f"in Y sums over 4,096 channels in half precision are rounded {what}"}
 
 
 class InRows(torch.autograd.Function):
@@ -90,12 +90,13 @@ def in_rows(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_a_gradients_long_sums_are_told_by_the_gradient(dtype: str) -> None:
-    sizes, said = "n64 c1 h8 w8 o1 k1", "sums of 4,096 numbers in half precision are rounded"
+    sizes, said = "n64 c1 h8 w8 o1 k1", "sums over 4,096 positions in half precision are rounded"
     found = seen(in_rows, f"long_sums {dtype} {sizes}")
     # Of dK it depends on the processor: torch's own sums it up on the way in float16.
     assert {each for each in found if each.startswith("in db")} == {f"in db {said} on their way"}
     assert f"in db {said} once" in seen(conv2d, f"long_sums {dtype} {sizes}")
-    assert seen(conv2d, f"long_sums {dtype} n1 c1 h1 w1 o4096 k1") == {f"in dX {said} once"}
+    over = "in dX sums over 4,096 channels in half precision are rounded once"
+    assert seen(conv2d, f"long_sums {dtype} n1 c1 h1 w1 o4096 k1") == {over}
 
 
 def test_where_sums_are_short_nothing_is_observed() -> None:
@@ -105,4 +106,11 @@ def test_where_sums_are_short_nothing_is_observed() -> None:
 def test_of_a_transposed_convolution_the_sums_over_its_own_channels_are_long() -> None:
     transposed = torch.nn.functional.conv_transpose2d
     found = seen(transposed, "long_sums float16 n1 c1 h1 w1 o4096 k1")
-    assert found == {"in Y sums of 4,096 numbers in half precision are rounded once"}
+    assert found == {"in Y sums over 4,096 channels in half precision are rounded once"}
+
+
+def test_what_is_wrong_in_every_dtype_is_said_to_be_rounded_in_none() -> None:
+    def a_third(input: Tensor, weight: Tensor) -> Tensor:
+        return conv2d(input, weight) / 3
+
+    assert not seen(a_third, f"long_sums float16 {LONG}")
