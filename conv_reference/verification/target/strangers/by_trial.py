@@ -306,10 +306,11 @@ def why_not(implementation: Any, trials: Trials) -> str:
     source = getattr(getattr(function, "__code__", None), "co_filename", "")
     if inspect.isfunction(implementation) and not knows_torch(implementation):
         own = over_arrays(own, implementation)
+    every = [*conventions_in_order(own, _ANY)]
+    # What it throws at a bias of None is of no use, where one must be given.
+    biased = [convention for convention in every if convention.biased] or every
     calls = (
-        (own, replace(convention, case=case))
-        for case in (TINY, OF_THREE)
-        for convention in conventions_in_order(own, _ANY)
+        (own, replace(convention, case=case)) for case in (TINY, OF_THREE) for convention in biased
     )
     try:
         return furthest(calls, source)
