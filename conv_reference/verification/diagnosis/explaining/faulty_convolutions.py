@@ -96,6 +96,8 @@ _HALF = "half the kernel is padded on each side, whatever is asked for and whate
 
 def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
     """The same call with one argument mistaken."""
+    # First: where one axis has a stride, it is as likely as that the other's is used for both.
+    yield "the stride is ignored", {"stride": (1, 1)}
     for name in ("stride", "dilation", "padding"):
         value = getattr(g, name)
         yield f"the {name}'s two axes are exchanged", {name: (value[1], value[0])}
