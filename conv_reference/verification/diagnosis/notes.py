@@ -98,6 +98,7 @@ def unseen(
         by_check.setdefault(case.check, []).append(case)
     # Where Y asks for no gradient, what needs one is never reached.
     graphs = {row.name for check in checks for row in check.rows if row.reported == Reported.GRAPH}
+    never: list[str] = []
     lacking: list[str] = []
     kept: list[str] = []
     graphless: list[str] = []
@@ -110,15 +111,17 @@ def unseen(
             of_gradients = check.gradient or row.quantity in GRADIENTS
             stopped = any(each.name in ended for each in check.rows)
             stopped = stopped or (of_gradients and bool(graphs & ended))
-            has_sizes = not row.own or bool(row.asked_of(target))
             asked = stopped and any(_asks_for(row, case) for case in cases)
             if target.over_arrays and row.reported == Reported.GRAPH:
                 graphless.append(row.name)
+            elif not _can_be_asked(row, target):
+                never.append(row.name)
             else:
-                (kept if asked and has_sizes else lacking).append(row.name)
+                (kept if asked else lacking).append(row.name)
     earlier = "not judged, for their cases failed, or were refused, at an earlier step"
     for names, why in (
         (graphless, "not asked, for torch's graph has no part in its gradients"),
+        (never, "not asked, for the target has no such sizes, or no bias"),
         (lacking, "not asked, for no case of this run has what it takes"),
         (kept, earlier),
     ):
@@ -126,11 +129,24 @@ def unseen(
             yield Note(NoteKind.NOT_ASKED, f"{why}: {', '.join(names)}")
 
 
+def _can_be_asked(row: Row, target: Target) -> bool:
+    """Whether the target has the sizes, or the bias, that the row is about."""
+    has_bias = "bias" in target.options or target.always_biased
+    has_sizes = not row.own or bool(row.asked_of(target))
+    return has_sizes and (has_bias or not _needs_bias(row))
+
+
 def _asks_for(row: Row, case: Case) -> bool:
     """Whether the case computes the row's quantity of the first order; for any other all do."""
-    leaf = QUANTITIES[row.quantity].leaf if row.quantity else ""
-    needs_bias = row.of_bias or leaf == "b"
-    return leaf in case.requires_grad and (case.bias or not needs_bias)
+    return _leaf(row) in case.requires_grad and (case.bias or not _needs_bias(row))
+
+
+def _needs_bias(row: Row) -> bool:
+    return row.of_bias or _leaf(row) == "b"
+
+
+def _leaf(row: Row) -> str:
+    return QUANTITIES[row.quantity].leaf if row.quantity else ""
 
 
 def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:

@@ -108,7 +108,7 @@ def test_a_row_that_no_case_has_anything_for_is_named() -> None:
     report = verify(
         ConvLayer_1, dtypes=["float64"], checks=["forward", "grad_bias"], budget=0.05, seed=0
     )
-    said = "not asked, for no case of this run has what it takes: grad_bias"
+    said = "not asked, for the target has no such sizes, or no bias: grad_bias"
     assert Note(NoteKind.NOT_ASKED, said) in report.notes
 
 
@@ -134,7 +134,7 @@ def test_a_row_that_what_came_before_kept_from_being_judged_says_so() -> None:
     said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
     why = "for their cases failed, or were refused, at an earlier step"
     assert f"not judged, {why}: grad_input, grad_weight" in said
-    assert "not asked, for no case of this run has what it takes: grad_bias" in said
+    assert "not asked, for the target has no such sizes, or no bias: grad_bias" in said
 
 
 def test_sizes_that_a_target_does_not_have_were_not_kept_from_being_judged() -> None:
@@ -143,7 +143,7 @@ def test_sizes_that_a_target_does_not_have_were_not_kept_from_being_judged() -> 
         _wrong_shape, dtypes="float64", checks="degenerate", cases=40, seed=0, known=None
     )
     said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
-    assert said[0].startswith("not asked, for no case of this run has what it takes: ")
+    assert said[0].startswith("not asked, for the target has no such sizes, or no bias: ")
     assert said[0].endswith("dilation_over_input, depthwise")
     assert not any("earlier step" in each for each in said)
 
@@ -151,7 +151,7 @@ def test_sizes_that_a_target_does_not_have_were_not_kept_from_being_judged() -> 
 def test_a_row_about_the_bias_of_a_target_without_one_was_not_kept_from_being_judged() -> None:
     report = verify(_wrong_shape, dtypes="float64", checks="nonfinite", cases=8, seed=0, known=None)
     said = [str(note) for note in report.notes if note.kind == NoteKind.NOT_ASKED]
-    assert any(each.endswith("what it takes: nonfinite_bias") for each in said)
+    assert any(each.endswith("or no bias: nonfinite_bias") for each in said)
     assert not any("earlier step" in each and "nonfinite_bias" in each for each in said)
 
 
@@ -213,9 +213,9 @@ def test_what_needs_a_gradient_was_kept_from_being_judged_where_y_asks_for_none(
     assert {"two_backwards", "adjointness", "precision_grad_input", "batched_gradients"} <= {
         *earlier.partition("step: ")[2].split(", ")
     }
-    (lacking,) = (each for each in said if "has what it takes: " in each)
+    (never,) = (each for each in said if "or no bias: " in each)
     assert {"grad_bias", "precision_grad_bias", "depthwise"} <= {
-        *lacking.partition("takes: ")[2].split(", ")
+        *never.partition("bias: ")[2].split(", ")
     }
 
 
