@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -186,13 +186,24 @@ def _under_autocast(
         found |= dict(zip(leaves, gradients, strict=True))
     if isinstance(Y, Tensor):  # either is accepted; where both are met, a reader is to know
         of = f"under autocast, Y of operands in {dtype_name(trial.case.dtype)} is"
-        yield observed(row, "Y", f"in {dtype_name(Y.dtype)}", of=of)
+        for dtype in dict.fromkeys((Y.dtype, *_dtype_without_bias(trial, operands))):
+            yield observed(row, "Y", f"in {dtype_name(dtype)}", of=of)
     asked = ("Y",) if trial.target.forward_only else only
     for name, expected in trial.expect(operands, only=asked).items():
         if name not in found:
             yield whole(row, name, "a gradient", NO_GRADIENT)
             continue
         yield _to_its_precision(trial, row, name, found[name], expected, real=real)
+
+
+def _dtype_without_bias(trial: Trial, operands: Operands) -> Iterator[torch.dtype]:
+    """That of Y where no bias, which may be of a wider dtype, is added; none where one must be."""
+    if trial.case.bias and "bias" in trial.target.options:
+        bare = replace(trial, case=replace(trial.case, bias=False))
+        with suppress(TargetRaised):
+            Y = _lowered(bare.call(operands, requires_grad=""), bare)
+            if isinstance(Y, Tensor):
+                yield Y.dtype
 
 
 def _to_its_precision(

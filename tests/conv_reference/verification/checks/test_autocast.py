@@ -142,6 +142,16 @@ def test_the_dtype_of_the_answer_is_observed() -> None:
         assert {j.observed for j in found} - {""} == {said + dtype}
 
 
+def test_a_bias_that_widens_the_answer_is_told_from_a_call_without_one() -> None:
+    def widens(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        Y = conv2d(input, weight)
+        return Y if bias is None else Y + bias[:, None, None]
+
+    said = "under autocast, Y of operands in float32 is in "
+    found = {each.observed for each in judged(widens, f"autocast {SIZES}")}
+    assert {f"{said}float32", f"{said}bfloat16"} <= found
+
+
 def test_who_refuses_what_it_gives_under_autocast_is_observed() -> None:
     def of_one_dtype(input: Tensor, weight: Tensor) -> Tensor:
         if input.dtype != weight.dtype:
