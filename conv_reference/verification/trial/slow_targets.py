@@ -75,9 +75,15 @@ def halved(geometry: Geometry, times: int) -> Geometry:
     'n1 c2048 h1 w1 o1 k1x1 s1 p0 d1 g1'
     >>> str(halved(Geometry.parse("n2 c65 h12 w12 o65 k3 p1 g65"), 5))
     'n2 c8 h6 w6 o8 k3x3 s1 p1 d1 g8'
+    >>> str(halved(Geometry.parse("n1 c1 h9 w9 o1 k3 p1x3 circular"), 9))
+    'n1 c1 h2 w4 o1 k3x3 s1 p1x3 d1 g1 circular'
     """
     pads = (sum(sides) for sides in geometry.padding)
     h, w = (max(1, span - pad) for span, pad in zip(geometry.span, pads, strict=True))
+    if geometry.padding_mode != "zeros":  # of which no image may be smaller than its padding
+        h, w = (
+            max(size, 1 + max(sides)) for size, sides in zip((h, w), geometry.padding, strict=True)
+        )
     least = {"h": h, "w": w}
     (c, o), g = geometry.group_channels, geometry.groups
     sizes = dict(zip("nghwco", (geometry.batch, g, *geometry.input_size, c, o), strict=True))
