@@ -82,9 +82,9 @@ def test_a_findings_check_leads_to_what_it_asserts(show: Open) -> None:
     page = show(FAULTY)
     page.find_element(By.CSS_SELECTOR, ".finding a[href='#c2']").click()
 
-    row = page.find_element(By.ID, "c2")
-    assert row.get_attribute("open") == "true"
-    assert page.switch_to.active_element.text == "grad_input"
+    # The page opens it, and moves there, once the browser has told it of the new address.
+    WebDriverWait(page, 10).until(lambda _: page.find_elements(By.CSS_SELECTOR, "#c2[open]"))
+    WebDriverWait(page, 10).until(lambda _: page.switch_to.active_element.text == "grad_input")
 
 
 def test_filters_hide_what_is_not_chosen_and_say_what_is_left(show: Open) -> None:
