@@ -160,4 +160,4 @@ def test_a_kernel_of_another_dtype_is_asked_for_with_its_bias() -> None:
     case = target.restrict(Case.parse("refusals float32 h4 w4 k2"))
     judged = judge_case(target, case, SETTINGS)
     assert not [judgement.explanation for judgement in judged if judgement.verdict in FAILURES]
-    assert any("two dtypes are answered, rightly" in j.observed for j in judged)
+    assert any("a kernel of another dtype is taken, rightly" in j.observed for j in judged)
