@@ -137,5 +137,7 @@ def _mostly_refused_dtypes(report: Report) -> dict[str, str]:
         refused = [check for check in checks if check.verdict == Verdict.UNSUPPORTED]
         if len(refused) == len(checks) or is_barely_answered(checks):
             reasons = Counter(check.reason for check in refused)
-            found[dtype] = one_line(reasons.most_common(1)[0][0] or "no reason given")
+            found[dtype] = one_line(
+                next((said for said, _ in reasons.most_common(1)), "") or "no reason given"
+            )
     return found if len(found) < len(by_dtype) else {}
