@@ -19,7 +19,7 @@ from conv_reference.verification.model.judgement import NO_GRADIENT, Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import type_name
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import explained, observed
+from conv_reference.verification.trial.agreement import agree, explained, observed
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, judge, kind_mismatch, whole
 from conv_reference.verification.trial.raised import raised_in_mode
@@ -118,7 +118,8 @@ def _of_the_backward_pass_alone(trial: Trial) -> Iterator[Judgement]:
         )
     except TargetRaised:  # other checks report what raises outside; within, no call is promised
         return
-    if any(not _is_same(outside[name], within[name]) for name in outside):
+    compared = agree(trial, "autocast", within, outside, "", same=True)
+    if any(not judgement.is_exact for judgement in compared):
         said = "gradients of a forward pass outside autocast are others where the backward pass is "
         said += "within it; of an autograd.Function torch.amp.custom_bwd keeps them"
         yield observed("autocast", "", said)
@@ -132,12 +133,6 @@ def _gradients(call: Call, within: AbstractContextManager[Any]) -> dict[str, Ten
     with target_code("dX"), within:
         found = torch.autograd.grad(Y, [*call.leaves.values()], call.G, allow_unused=True)
     return dict(zip(call.leaves, found, strict=True))
-
-
-def _is_same(one: Tensor | None, other: Tensor | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one.shape == other.shape and torch.equal(one, other)
 
 
 def _lowered(call: Call, trial: Trial) -> Any:

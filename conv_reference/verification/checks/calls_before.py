@@ -41,7 +41,6 @@ from conv_reference.verification.trial.trial import (
 _MORE = 3  # samples of a larger batch
 _SEVERAL = 3  # kinds of usual calls before, of a brief trial
 _SMALL = 200  # numbers in a column
-_MOST_KINDS = 20  # of calls before, each on columns of its own
 _FAR = (20, 90)  # columns by which an image is wider than those of other checks
 _Call = Callable[[Call], Any]
 _Other = Callable[[Trial], Trial | None]  # None where there is no such case
@@ -180,6 +179,7 @@ _IN_ANOTHER_ORDER: dict[str, dict[str, str]] = {  # and what is changed of both 
     "without gradients, after a call on the same numbers in another order": {"requires_grad": ""},
 }
 _KINDS = (*_ON_THE_SAME_TENSORS, *_OF_OTHERS, *_IN_ANOTHER_ORDER)
+_WIDTHS = (*_KINDS, *ORDINARY)  # by how many columns each is wider
 
 
 @check(
@@ -189,7 +189,7 @@ _KINDS = (*_ON_THE_SAME_TENSORS, *_OF_OTHERS, *_IN_ANOTHER_ORDER)
         "A cache or a workspace is filled by the call that comes first, in whatever mode it comes.",
         "a result cached without its graph, or a workspace of a larger batch (a class of faults)",
     ),
-    traits=Traits(sample=Sample.MODES, graph=True, wider=_FAR[1] + _MOST_KINDS),
+    traits=Traits(sample=Sample.MODES, graph=True, wider=_FAR[1] + len(_WIDTHS)),
 )
 def calls_before(trial: Trial) -> Iterator[Judgement]:
     """One call of each kind before, on sizes of its own: what is made for a shape is made there.
@@ -200,9 +200,6 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
         for said in trial.before or _kinds(trial):
             with one():
                 yield from _after(trial, said, _WIDTHS.index(said) + _farther(trial))
-
-
-_WIDTHS = (*_KINDS, *ORDINARY)  # by how many columns each is wider
 
 
 def _kinds(trial: Trial) -> Sequence[str]:
@@ -274,7 +271,7 @@ def _no_options(target: Target) -> str | None:
         "a padded buffer whose border holds the last pixels of a larger image (a class of faults)",
         follows=("certificate",),
     ),
-    traits=Traits(sample=Sample.MODES, cannot=_no_options, wider=_MOST_KINDS),
+    traits=Traits(sample=Sample.MODES, cannot=_no_options, wider=len(WITH_OTHER_OPTIONS)),
 )
 def options_before(trial: Trial) -> Iterator[Judgement]:
     """Two passes whose operands, padded images or outputs have the same shapes, or two calls.

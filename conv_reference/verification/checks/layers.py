@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from conv_reference.operands import Operands
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
@@ -21,7 +21,7 @@ from conv_reference.verification.checks.inference import no_layer
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at, type_name
 from conv_reference.verification.target.target import Call
-from conv_reference.verification.trial.agreement import against_oracle, observed
+from conv_reference.verification.trial.agreement import against_oracle, agree, observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
 
@@ -188,9 +188,9 @@ def _made_without_numbers(trial: Trial) -> Iterator[Judgement]:
     layer = call.layer
     assert layer is not None  # or the check is unsupported
     state = {name: value.clone() for name, value in layer.state_dict().items()}
-    said = ""
     with torch.no_grad():
-        Y = call.forward()
+        with target_code("Y"):
+            Y = looked_at(layer(call.X))
         try:
             with target_code("Y"):
                 layer.to("meta").to_empty(device=trial.device)
@@ -199,21 +199,14 @@ def _made_without_numbers(trial: Trial) -> Iterator[Judgement]:
                 layer.load_state_dict(state)
                 again = looked_at(layer(call.X))
         except TargetRaised as raised:
-            said = f"raises {type_name(raised.error)}"
+            became = f"raises {type_name(raised.error)}"
         else:
-            said = "" if _is_same(Y, again) else "answers otherwise"
-    if said:
-        said = (
-            f"a layer that is made on no device, and loaded by to_empty and load_state_dict, {said}"
-        )
-        yield observed("reloaded_layer", "Y", f"{said}: more than its state is needed")
-
-
-def _is_same(Y: Any, again: Any) -> bool:
-    """Or no tensors, which other checks report."""
-    if not isinstance(Y, Tensor) or not isinstance(again, Tensor):
-        return True
-    return Y.shape == again.shape and torch.equal(Y, again)
+            compared = agree(trial, "reloaded_layer", {"Y": again}, {"Y": Y}, "", same=True)
+            became = "" if all(each.is_exact for each in compared) else "answers otherwise"
+    if became:
+        said = "a layer that is made on no device, and loaded by to_empty and load_state_dict, "
+        said += f"{became}: more than its state is needed"
+        yield observed("reloaded_layer", "Y", said)
 
 
 def _of_its_state(trial: Trial) -> Iterator[Judgement]:
@@ -226,10 +219,8 @@ def _of_its_state(trial: Trial) -> Iterator[Judgement]:
         said = f"state_dict() holds more than the parameters: {', '.join(more)}"
         yield observed("reloaded_layer", "", said)
     if names == ["bias", "weight"]:
-        said = (
-            "parameters() has the bias before the kernel, torch's layers have it after: a vector "
-        )
-        said += "of parameters, or an optimizer's state, of one is not the other's"
+        said = "parameters() has the bias before the kernel, which is first in torch's layers: a "
+        said += "vector of parameters, or an optimizer's state, of one is not the other's"
         yield observed("reloaded_layer", "", said)
 
 

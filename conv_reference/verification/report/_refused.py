@@ -134,10 +134,9 @@ def _mostly_refused_dtypes(report: Report) -> dict[str, str]:
             by_dtype.setdefault(check.dtype, []).append(check)
     found = {}
     for dtype, checks in by_dtype.items():
-        refused = [check for check in checks if check.verdict == Verdict.UNSUPPORTED]
-        if len(refused) == len(checks) or is_barely_answered(checks):
-            reasons = Counter(check.reason for check in refused)
-            found[dtype] = one_line(
-                next((said for said, _ in reasons.most_common(1)), "") or "no reason given"
-            )
+        wholly = all(check.verdict == Verdict.UNSUPPORTED for check in checks)
+        if wholly or is_barely_answered(checks):
+            refused = [c for c in checks if c.unsupported or c.verdict == Verdict.UNSUPPORTED]
+            ((reason, _),) = Counter(check.reason for check in refused).most_common(1)
+            found[dtype] = one_line(reason or "no reason given")
     return found if len(found) < len(by_dtype) else {}

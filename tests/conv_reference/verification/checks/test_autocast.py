@@ -194,7 +194,7 @@ class InAutocastsDtype(torch.autograd.Function):
 def test_a_backward_pass_that_autocast_alone_lowers_is_observed() -> None:
     def lowered(input: Tensor, weight: Tensor) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            Y: Tensor = InAutocastsDtype.apply(input.float(), weight.float())  # type: ignore[no-untyped-call]
+            Y: Tensor = InAutocastsDtype.apply(input.float(), weight.float())  # type: ignore[no-untyped-call]  # torch's own
         return Y
 
     said = [

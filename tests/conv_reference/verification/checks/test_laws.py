@@ -250,7 +250,7 @@ def test_a_fraction_of_a_gradient_is_no_rounding_of_who_does_not_transform() -> 
         input: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any, dilation: Any
     ) -> Tensor:
         assert {"stride": stride, "padding": padding, "dilation": dilation} == SIZES
-        Y: Tensor = AThirdOfTheBias.apply(input, weight, bias)  # type: ignore[no-untyped-call]
+        Y: Tensor = AThirdOfTheBias.apply(input, weight, bias)  # type: ignore[no-untyped-call]  # torch's own
         return Y
 
     target = as_target(a_third)

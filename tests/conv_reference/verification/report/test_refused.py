@@ -150,3 +150,10 @@ def test_of_many_checks_that_are_refused_in_part_the_first_are_named() -> None:
     assert names.endswith("check_5 (1 of 4 cases), 3 further checks (3 of 12 cases)")
     ((_, names),) = unsupported(replace(RIGHT, checks=tuple(parts[:7])))
     assert names.endswith("check_5 (1 of 4 cases), check_6 (1 of 4 cases)")
+
+
+def test_of_a_dtype_that_is_barely_answered_the_reason_is_that_of_a_part() -> None:
+    """None of its rows was refused as a whole: it read "no reason given", or nothing at all."""
+    barely = row("forward", "float16", cases=1, unsupported=99, reason="no kernel for Half")
+    found = unsupported(replace(RIGHT, checks=(*RIGHT.checks, barely)))
+    assert ("no kernel for Half", "float16 (99 of 100 cases)") in found

@@ -67,7 +67,7 @@ def test_a_stride_that_is_ignored_is_not_laid_at_the_other_axis() -> None:
     """Of (1, 2) both make (1, 1); a case of (2, 2) tells."""
 
     def unspread(input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1) -> Tensor:
-        Y: Tensor = Unspread.apply(input, weight, stride)  # type: ignore[no-untyped-call]
+        Y: Tensor = Unspread.apply(input, weight, stride)  # type: ignore[no-untyped-call]  # torch's own
         return Y
 
     smallest, other = (

@@ -109,9 +109,9 @@ def test_parameters_are_found_in_dictionaries_and_lists() -> None:
     held = {"w": Parameter(np.ones(2)), "other": "word"}
     assert [p.name for p in places(type("Layer", (), {})())] == []
     layer = InDictionary(1, 1, 1)
-    layer.parameters = held  # type: ignore[assignment]
+    layer.parameters = held  # type: ignore[assignment]  # a dictionary, as courses have it
     assert [p.name for p in places(layer)] == ["parameters.w.data"]
-    layer.parameters = [*held.values()]  # type: ignore[assignment]
+    layer.parameters = [*held.values()]  # type: ignore[assignment]  # a list, as courses have it
     assert [p.name for p in places(layer)] == ["parameters.0.data"]
 
 
