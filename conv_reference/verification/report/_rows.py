@@ -10,7 +10,7 @@ from conv_reference.verification.reading import catalogue
 from conv_reference.verification.reading.catalogue import Entry
 from conv_reference.verification.report.groups import Group, rows_of
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.report.table import Cell, following, table
+from conv_reference.verification.report.table import Cell, following, rounding, table
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Shown:
     dtypes: tuple[str, ...]
     open: tuple[Row, ...]
     following: tuple[Row, ...]  # that fail by what the open ones show; a finding names them
+    rounding: tuple[Row, ...]  # that round as the open ones do, which says nothing new
     folded: tuple[Row, ...]  # exact everywhere; none where that is all there are, or a single one
     footnotes: tuple[str, ...]
 
@@ -76,5 +77,7 @@ def shown(report: Report, gathered: Sequence[Group]) -> Shown:
         exact = ()
     names = following(whole, report)
     later = tuple(row for row in rows if row.name in names)
-    rest = tuple(row for row in rows if row not in exact and row not in later)
-    return Shown(whole.dtypes, rest, later, exact, whole.footnotes)
+    names = rounding(whole, report)
+    alike = tuple(row for row in rows if row.name in names)
+    rest = tuple(row for row in rows if row not in (*exact, *later, *alike))
+    return Shown(whole.dtypes, rest, later, alike, exact, whole.footnotes)

@@ -50,7 +50,7 @@ def render(report: Report, view: View = PLAIN) -> str:
     checks = shown(report, gathered)
     anchors = {
         row.name: row.number
-        for row in (*checks.open, *checks.following, *checks.folded)
+        for row in (*checks.open, *checks.following, *checks.rounding, *checks.folded)
         if row.about
     }
     pages = derived(group.first for group in gathered)

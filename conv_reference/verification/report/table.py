@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from conv_reference.quantities import QUANTITIES
 from conv_reference.verification.model.result import FOUND, CheckResult, Report, Verdict, worst
 from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
 from conv_reference.verification.report.groups import groups, references
@@ -13,6 +14,8 @@ from conv_reference.verification.report.plain import one_line
 
 _MOST_SEEN = 2  # findings, in a cell
 _FEWEST_FOLLOWING = 3  # that are one line
+_FIRST = frozenset(quantity.row for quantity in QUANTITIES.values())  # what others round like
+_STANDS_OUT = 1.0  # bits less than those keep
 
 
 class Footnote(Enum):
@@ -25,6 +28,10 @@ class Footnote(Enum):
     NORMWISE = (
         "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound "
         "of a direct algorithm."
+    )
+    LEAST = (
+        "round like these: that line has the fewest bits that any of its checks kept, at most one "
+        "less than the rows above it (--verbose lists each)."
     )
     COUNT = "(n): how many of the checks on that line were asked in the dtype."
     MISS_BOUND = (
@@ -84,8 +91,8 @@ def table(report: Report, *, fold: bool = False) -> Table:
     Args:
         report: whose checks they are.
         fold: whether those that are exact in every dtype that they were put in are one line,
-            the last, which has the weakest of their bounds; and those that fail by what others
-            show, one before it.
+            the last, which has the weakest of their bounds; those that fail by what others show,
+            one before it; and those that only round, as the certificate does, one before that.
     """
     left_out = {NO_DTYPE, *refused_dtypes(report)}
     ran = [check for check in report.checks if check.dtype not in left_out]
@@ -107,7 +114,10 @@ def table(report: Report, *, fold: bool = False) -> Table:
         cases = sum(check.cases or check.geometries for check in by_dtype.values())
         rows.append((name, cells, cases))
     whole = Table(dtypes, tuple(rows))
-    return _without_exact(_without_following(whole, report), report) if fold else whole
+    if not fold:
+        return whole
+    rounding = _without_rounding(whole, report)
+    return _without_exact(_without_following(rounding, whole, report), report)
 
 
 def _references(report: Report) -> Mapping[tuple[str, str], tuple[int, ...]]:
@@ -121,15 +131,86 @@ def following(whole: Table, report: Report) -> frozenset[str]:
     found = groups(report.findings)
     own = {name for group in found for name in group.every_row}
     later = {name for group in found for name in group.every_following} - own
-    names = frozenset(row[0] for row in whole.rows if row[0] in later and _fails_alone(row[1]))
+    no_news = _rounding_alike(report)
+    names = frozenset(
+        row[0]
+        for row in whole.rows
+        if row[0] in later and _fails_alone(row[1], rounds=row[0] in no_news)
+    )
     return names if len(names) >= _FEWEST_FOLLOWING else frozenset()
 
 
-def _without_following(whole: Table, report: Report) -> Table:
+def rounding(whole: Table, report: Report) -> frozenset[str]:
+    """The rows that say nothing but that they round, as the first do; none where they are few."""
+    no_news, usual = _rounding_alike(report), {"", Verdict.EXACT.value, Verdict.ROUNDED.value}
+    names = frozenset(
+        name
+        for name, cells, _ in whole.rows
+        if name in no_news and {cell.verdict for cell in cells} <= usual
+    )
+    return names if len(names) >= _FEWEST_FOLLOWING else frozenset()
+
+
+def _rounding_alike(report: Report) -> frozenset[str]:
+    """The rows that round over integers, and nowhere more than the certificate's own.
+
+    Who transforms rounds in nearly every row, and that is one fact. A row stands out that rounds in
+    a dtype in which the certificate is exact, by the weaker bound alone, or to fewer bits.
+    """
+    first = [each for each in report.checks if each.name in _FIRST and _has_bits(each)]
+    rounds: dict[str, bool] = {}
+    for check in report.checks:
+        if check.name in _FIRST or check.verdict != Verdict.ROUNDED:
+            continue
+        beside = [each for each in first if each.dtype == check.dtype]
+        is_alike = not check.real and _has_bits(check) and _rounds_like(check, beside)
+        rounds[one_line(check.name)] = rounds.get(one_line(check.name), True) and is_alike
+    return frozenset(name for name, is_alike in rounds.items() if is_alike)
+
+
+def _has_bits(check: CheckResult) -> bool:
+    return check.verdict == Verdict.ROUNDED and check.effective_bits is not None
+
+
+def _rounds_like(check: CheckResult, first: Sequence[CheckResult]) -> bool:
+    """Whether it keeps about as many bits as one of these, by no weaker a bound."""
+    least = min((each.effective_bits or 0.0 for each in first), default=None)
+    if least is None or check.effective_bits is None:
+        return False
+    is_weaker = check.bound == "normwise" and check.bound not in {each.bound for each in first}
+    return not is_weaker and check.effective_bits >= least - _STANDS_OUT
+
+
+def _without_rounding(whole: Table, report: Report) -> Table:
+    """The rows that only round, as the certificate does, as one: with the fewest of their bits."""
+    names = rounding(whole, report)
+    if not names:
+        return whole
+    cells = tuple(_fewest(dtype, names, report) for dtype in whole.dtypes)
+    others = tuple(row for row in whole.rows if row[0] not in names)
+    return Table(whole.dtypes, (*others, (f"{len(names)} round like these", cells, None)))
+
+
+def _fewest(dtype: str, names: frozenset[str], report: Report) -> Cell:
+    """What rows that round have at the worst in a dtype: the fewest bits, and the weaker bound."""
+    those = [c for c in report.checks if one_line(c.name) in names and one_line(c.dtype) == dtype]
+    if not those:
+        return Cell("")
+    rounded = [check for check in those if _has_bits(check)]
+    if not rounded:
+        return Cell(Verdict.EXACT.value)
+    shown = min(rounded, key=lambda check: check.effective_bits or 0.0)
+    bounds = {check.bound for check in rounded}
+    bound = "normwise" if "normwise" in bounds else shown.bound
+    cell = _with(Cell(Verdict.ROUNDED.value), _parts(replace(shown, bound=bound)))
+    return replace(cell, notes=cell.notes | {Footnote.LEAST})
+
+
+def _without_following(folded: Table, whole: Table, report: Report) -> Table:
     """The rows that fail only by what other rows show as one; a finding names them."""
     names = following(whole, report)
     if not names:
-        return whole
+        return folded
     following_rows = [row for row in whole.rows if row[0] in names]
     seen = _references(report)
     cells = []
@@ -144,7 +225,7 @@ def _without_following(whole: Table, report: Report) -> Table:
         if asked:
             shown = replace(_worst(failing or asked), detail=detail, notes=frozenset())
         cells.append(shown)
-    others = tuple(row for row in whole.rows if row not in following_rows)
+    others = tuple(row for row in folded.rows if row not in following_rows)
     name = f"{len(names)} follow from these"
     return Table(whole.dtypes, (*others, (name, tuple(cells), None)))
 
@@ -154,9 +235,15 @@ def _worst(cells: Sequence[Cell]) -> Cell:
     return next(cell for cell in cells if cell.verdict == verdict.value)
 
 
-def _fails_alone(cells: Sequence[Cell]) -> bool:
-    """Whether there is nothing else to be read in a row: no bits, and no known defect."""
+def _fails_alone(cells: Sequence[Cell], *, rounds: bool) -> bool:
+    """Whether there is nothing else to be read in a row: no known defect, and no bits.
+
+    Args:
+        cells: of the row.
+        rounds: whether that it rounds is no news.
+    """
     usual = {"", Verdict.EXACT.value, Verdict.UNSUPPORTED.value}
+    usual |= {Verdict.ROUNDED.value} if rounds else set()
     return all(cell.verdict in usual if cell.right else not cell.known for cell in cells)
 
 

@@ -58,7 +58,7 @@ const filter = () => {
       || cells.every((cell) => cell.className === "");
     if (row.nextElementSibling?.className === "words") row.nextElementSibling.hidden = row.hidden;
   }
-  for (const folded of document.querySelectorAll(".exact-rows, .following-rows")) {
+  for (const folded of document.querySelectorAll(".exact-rows, .rounding-rows, .following-rows")) {
     folded.hidden = left([...folded.querySelectorAll("tr.check")]) === 0;
   }
   const said = [[findings, "findings"], [rows, "checks"]].filter(([all]) => all.length)

@@ -252,6 +252,20 @@ def test_what_fails_by_the_findings_alone_is_folded() -> None:
     assert few.folded("following-rows") == []
 
 
+def test_what_only_rounds_as_the_certificate_does_is_folded() -> None:
+    names = ("jvp", "vmap", "compositions")
+    checks = tuple(
+        row(name, verdict=Verdict.ROUNDED, effective_bits=20.0, bound="normwise")
+        for name in ("forward", *names)
+    )
+    page = Page(replace(RIGHT, checks=checks))
+    before, after = page.text.split("3 further checks round as those above do")
+
+    assert page.folded("rounding-rows") == ["rounding"]
+    assert "jvp" not in before
+    assert all(name in after for name in names)
+
+
 def test_versions_and_seed_stand_before_the_findings() -> None:
     head, _ = Page(FAULTY).text.split("Findings")
 

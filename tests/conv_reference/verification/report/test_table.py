@@ -3,9 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from made_reports import RIGHT, finding, row
 
-from conv_reference.verification.model.result import Finding, Report, Verdict
+from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict
 from conv_reference.verification.report import text
 from conv_reference.verification.report.table import table
 
@@ -95,3 +96,73 @@ def test_what_follows_is_named_by_its_checks_and_not_by_its_case() -> None:
     shown = text.render(of_one_fault(elsewhere))
     assert "likewise" not in shown
     assert "explicit_padding" in shown
+
+
+def rounding(name: str, bits: float, bound: str = "normwise", **more: Any) -> CheckResult:
+    return row(
+        name,
+        verdict=Verdict.ROUNDED,
+        effective_bits=bits,
+        expected_bits=24.0,
+        bound=bound,
+        miss_bound=None,
+        **more,
+    )
+
+
+TRANSFORMS = (
+    rounding("forward", 20.3),
+    rounding("grad_input", 20.0),
+    *(rounding(name, bits) for name, bits in zip(LATER, (22.0, 19.4, 23.0), strict=True)),
+)
+
+
+def rows_of(*checks: CheckResult, findings: tuple[Finding, ...] = ()) -> dict[str, str]:
+    folded = table(replace(RIGHT, checks=checks, findings=findings), fold=True)
+    return {name: str(cells[0]) for name, cells, _ in folded.rows}
+
+
+def test_that_a_transform_rounds_is_one_line_with_the_fewest_bits() -> None:
+    report = replace(RIGHT, checks=(*TRANSFORMS, row("shapes"), row("vmap")), findings=())
+    assert rows_of(*report.checks) == {
+        "forward": "rounded 20.3/24*",
+        "grad_input": "rounded 20.0/24*",
+        "3 round like these": "rounded 19.4/24*",
+        "other 2 checks": "exact",
+    }
+    assert "round like these: that line has the fewest bits" in text.render(report)
+    assert {*LATER} <= {name for name, _, _ in table(report).rows}
+
+
+@pytest.mark.parametrize(
+    "standing_out",
+    [
+        rounding("scales", 18.9),
+        rounding("scales", 22.0, real=True),
+        replace(rounding("scales", 50.0), dtype="float64"),
+        row("scales", verdict=Verdict.WRONG),
+    ],
+    ids=["fewer bits", "over real numbers", "where the certificate is exact", "wrong"],
+)
+def test_a_row_that_says_more_than_that_it_rounds_stands_out(standing_out: CheckResult) -> None:
+    exact = tuple(row(name, "float64") for name in ("forward", "grad_input"))
+    shown = rows_of(*TRANSFORMS, *exact, standing_out)
+    assert "scales" in shown
+    assert "3 round like these" in shown
+
+
+def test_a_row_stands_out_that_keeps_the_weaker_bound_alone() -> None:
+    direct = tuple(replace(check, bound="componentwise") for check in TRANSFORMS)
+    shown = rows_of(*direct, rounding("scales", 22.0))
+    assert shown["scales"] == "rounded 22.0/24*"
+    assert shown["3 round like these"] == "rounded 19.4/24"
+
+
+def test_what_rounds_alike_and_fails_by_what_others_show_follows() -> None:
+    names = ("jvp", "vmap", "compositions")
+    failing = tuple(row(name, "float64", Verdict.WRONG) for name in ("forward", *names))
+    beside = tuple(rounding(name, 22.0) for name in names)
+    found = finding(check="forward", dtype="float64", fault=1, also=names)
+    shown = rows_of(*TRANSFORMS, *beside, *failing, findings=(found,))
+    assert [*shown][-2:] == ["3 round like these", "3 follow from these"]
+    assert shown["3 follow from these"] == "rounded"  # in the first dtype, where nothing fails
