@@ -130,20 +130,30 @@ class Group:
 
     @property
     def likewise(self) -> tuple[str, ...]:
-        """Where else the same shows: dtypes alone where nothing else differs."""
+        """Where else the same shows, every dtype named: alone where nothing else differs."""
         first = self.first
         dtypes = dict.fromkeys(f.dtype for f in self.findings if _is_alike(f, first))
         dtypes.pop(first.dtype)
-        lines = [one_line(", ".join(dtypes))] if dtypes else []
         elsewhere: dict[str, list[Finding]] = {}
         for finding in self.findings:
             # What follows from it is named by its checks.
             if not _is_alike(finding, first) and finding.follows <= first.follows:
                 elsewhere.setdefault(_differing(finding, first), []).append(finding)
-        lines += [one_line(_told(those, place, first)) for place, those in elsewhere.items()]
-        if len(lines) > _MOST_LIKEWISE:
-            lines[_MOST_LIKEWISE:] = [f"{len(lines) - _MOST_LIKEWISE:,} more"]
-        return tuple(lines)
+        lines = [", ".join(dtypes)] if dtypes else []
+        places = [*elsewhere.items()]
+        room = _MOST_LIKEWISE - len(lines)
+        kept, cut = (places, []) if len(places) <= room else (places[:room], places[room:])
+        lines += [_told(those, place, first) for place, those in kept]
+        named = {first.dtype, *dtypes, *(f.dtype for _, those in kept for f in those)}
+        if cut:
+            unnamed = dict.fromkeys(f.dtype for _, those in cut for f in those)
+            others = ", ".join(dtype for dtype in unnamed if dtype not in named)
+            lines.append(f"{len(cut):,} more{others and ', in '}{others}")
+            named |= {*unnamed}
+        later = dict.fromkeys(f.dtype for f in self.findings if f.dtype not in named)
+        if later:
+            lines.append(f"{', '.join(later)}, by what follows from it alone")
+        return tuple(map(one_line, lines))
 
 
 def _told(findings: Sequence[Finding], place: str, first: Finding) -> str:

@@ -19,6 +19,28 @@ def test_dtypes_that_differ_in_nothing_else_share_a_line() -> None:
     assert group.likewise == ("float32, float16", f"float64, float32, float16 on {TINY}")
 
 
+def test_each_dtype_is_named_where_what_follows_alone_shows_it() -> None:
+    first = finding(fault=1, geometry=SMALL, dtype="float64")
+    follows = [
+        finding(fault=1, geometry=TINY, check="vmap", dtype=dtype, follows=True)
+        for dtype in ("float64", "float16", "bfloat16")
+    ]
+    (group,) = groups([first, *follows])
+    assert group.likewise == ("float16, bfloat16, by what follows from it alone",)
+
+
+def test_each_dtype_is_named_where_the_places_are_too_many_to_be() -> None:
+    first = finding(fault=1, geometry=SMALL)
+    sizes = [f"n{n} c1 h1 w2 o1 k1x2 s1 p0 d1 g1" for n in range(1, 9)]
+    others = [
+        finding(fault=1, geometry=size, dtype="float16" if size == sizes[-1] else "float32")
+        for size in sizes
+    ]
+    (group,) = groups([first, *others])
+    assert len(group.likewise) == 7
+    assert group.likewise[-1] == "2 more, in float16"
+
+
 def test_what_shows_otherwise_is_said_with_the_case() -> None:
     first = finding(fault=1, geometry=SMALL, quantity="Y", check="forward")
     raised = finding(
