@@ -55,8 +55,8 @@ def judge_case(target: Target, case: Case, settings: Settings) -> tuple[Judgemen
     """Put one case to the target; what it throws is judged, too.
 
     Beside sums of thousands a wrong 1 looks like rounding. So what rounds over integers is run
-    again over 0 and ±1, where no algorithm errs by as much as 1; the certificate, with thousands
-    of cases, looks for that itself, by impulses.
+    again over 0 and ±1, where no algorithm errs by as much as 1, and biases that differ; the
+    certificate, with thousands of cases, looks for that itself, by impulses.
 
     Args:
         target: what is judged.

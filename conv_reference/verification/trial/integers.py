@@ -26,6 +26,7 @@ from conv_reference.verification.trial.trial import (
     Trial,
     greatest_product,
 )
+from conv_reference.verification.trial.values import MOST_BIASES, told_apart
 
 _DIGIT = 9
 
@@ -37,6 +38,7 @@ class Integers:
     trial: Trial
     magnitude: int  # the greatest absolute value of an element
     generator: torch.Generator
+    biases: int = 0  # up to which those of neighbouring channels differ; 0: they are drawn, too
 
     @classmethod
     def of(
@@ -61,13 +63,15 @@ class Integers:
         magnitude = isqrt(largest // (terms * longest))
         if trial.case.values in {Values.ONES, Values.COUNTING}:
             magnitude = min(magnitude, _DIGIT)  # a case made simple: numbers that can be followed
+        biases = 0
         if trial.case.values == Values.SPARSE:
             magnitude = min(magnitude, 1)
+            biases = min(MOST_BIASES, largest // terms - longest + 1)  # itself one of those terms
         if magnitude < 1:
             return None
         key = f"{trial.seed} {trial.case}".encode()
         seed = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 1
-        return cls(trial, magnitude, torch.Generator().manual_seed(seed))
+        return cls(trial, magnitude, torch.Generator().manual_seed(seed), biases)
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
         """A tensor of this shape and the case's dtype."""
@@ -85,9 +89,15 @@ class Integers:
         return Operands(
             input=collapse(self.like("input"), case.input_layout),
             weight=collapse(self.like("weight"), case.weight_layout),
-            bias=self.like("bias"),
+            bias=self._bias(),
             grad_output=collapse(self.like("grad_output"), case.grad_output_layout, whole=True),
         )
+
+    def _bias(self) -> Tensor:
+        drawn = self.like("bias")
+        if not self.biases:
+            return drawn
+        return told_apart(drawn.to(torch.int64), self.biases).to(drawn.dtype)
 
 
 def answer(

@@ -90,17 +90,37 @@ def _varied(case: Case, seed: int, operator: Operator) -> Operands:
 
 
 _MOST_SPARSE = 100  # bfloat16 holds the integers up to 256
+MOST_BIASES = 8  # of neighbouring channels, of which no two are equal
+
+
+def _room(dtype: torch.dtype) -> tuple[int, int]:
+    """How long a sum of ±1 may be in a dtype, and how large a bias beside it."""
+    largest = largest_exact_integer(dtype)
+    bias = max(min(MOST_BIASES, largest // 32), 1)
+    return min(_MOST_SPARSE, largest - bias), bias
+
+
+def told_apart(signs: Tensor, up_to: int) -> Tensor:
+    """A bias of these signs whose neighbouring channels differ: 1, 2, ..., and so on again.
+
+    Of ±1 two channels would often have the same, and one in place of the other would not show.
+
+    Args:
+        signs: ±1, one for each channel.
+        up_to: the greatest absolute value.
+    """
+    return signs * (torch.arange(len(signs), device=signs.device) % up_to + 1)
 
 
 def _sparse(case: Case, seed: int, operator: Operator, device: torch.device | str) -> Operands:
-    """±1, with so few of them that no sum is longer than 101, or than the dtype's integers.
+    """±1, with so few of them that no sum is longer than 100, and a bias of up to ±8.
 
     In the form ⟨G, conv(X, K)⟩ few are in each of K's output channels and in G: an element of dX
     or dK meets each element of G at most once. What db sums, has few as well.
     """
     generator = torch.Generator(device).manual_seed(seed)
     geometry = case.geometry
-    most = min(_MOST_SPARSE, largest_exact_integer(case.dtype) - 1)  # and the bias
+    most, biases = _room(case.dtype)
 
     def signs(shape: tuple[int, ...]) -> Tensor:
         return torch.randint(0, 2, shape, generator=generator, device=device) * 2 - 1
@@ -129,7 +149,7 @@ def _sparse(case: Case, seed: int, operator: Operator, device: torch.device | st
         elif place == "grad_output" or (role == "grad_output" and operator.has_bias):
             tensor = thinned(1, shape)
         else:
-            tensor = signs(shape)
+            tensor = told_apart(signs(shape), biases) if place == "bias" else signs(shape)
         drawn[role] = tensor.to(case.dtype)
     return Operands(**drawn)
 

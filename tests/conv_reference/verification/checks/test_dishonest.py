@@ -4,7 +4,10 @@ from typing import Any
 
 import dishonest
 import pytest
+import torch
 from judging import failures, judged
+from torch import Tensor
+from torch.nn.functional import conv2d
 
 from conv_reference.verification.faults.sound import right
 from conv_reference.verification.model.case import Values
@@ -118,6 +121,33 @@ def test_a_stale_bias_is_no_rounding(dtype: str) -> None:
     found = judged(dishonest.StaleBias(), f"updated_arguments {dtype} n2 c16 h5 w6 o4 k3x2")
     assert Verdict.WRONG in {judgement.verdict for judgement in found}
     assert Verdict.ROUNDED not in {judgement.verdict for judgement in found}
+
+
+def exchanged(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Each channel has the bias of another where X has another scale, or has the negative bit."""
+    is_other = input.is_neg() or not 1 <= float(input.detach().abs().max()) < 2**24
+    return conv2d(input, weight, bias.flip(0) if is_other and bias is not None else bias)
+
+
+@pytest.mark.parametrize("check", ["scales", "negative_bit"])
+def test_the_bias_of_another_channel_is_no_rounding(check: str) -> None:
+    """Of two that are nearly the same it is little beside the sums, and of ±1 it is the same."""
+    case = f"{check} float32 n2 c16 h5 w6 o2 k3x2"
+    found = [j.verdict for seed in range(12) for j in judged(exchanged, case, seed)]
+    assert Verdict.WRONG in found
+    assert Verdict.ROUNDED not in found
+
+
+def test_in_a_mode_the_bias_of_another_channel_shows_over_small_integers() -> None:
+    """Its operands are drawn for it."""
+
+    def one_for_both(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        is_mode = torch._C._functorch.maybe_current_level() is not None
+        return conv2d(input, weight, bias if bias is None or not is_mode else bias.flip(0))
+
+    for seed in range(8):
+        found = judged(one_for_both, "vmap float32 n2 c2 h5 w6 o2 k3x2 values=sparse", seed)
+        assert Verdict.WRONG in {judgement.verdict for judgement in found}
 
 
 @pytest.mark.parametrize("check", ["additivity", "upstream_signs", "vmap", "nonfinite"])

@@ -96,6 +96,14 @@ def test_sparse_operands_are_exact_on_large_sizes_in_every_dtype(geometry: Geome
     assert min(sums.values()) > 0
 
 
+def test_of_sparse_operands_no_two_neighbouring_channels_have_one_bias() -> None:
+    geometry = Geometry.parse("n1 c1 h2 w3 o21 k1x2 s1 p0 d1 g1")
+    for seed in range(20):
+        bias = case_operands(certificate(geometry, torch.bfloat16, Values.SPARSE), seed).bias
+        assert all(len({*map(abs, bias[at : at + 8].tolist())}) == 8 for at in range(13))
+        assert 0 < bias.abs().min() <= bias.abs().max() <= 8
+
+
 @pytest.mark.parametrize("values", Values)
 def test_an_operand_holds_whole_numbers_unless_it_is_real(values: Values) -> None:
     operands = case_operands(certificate(GEOMETRY, torch.float32, values), 0)
