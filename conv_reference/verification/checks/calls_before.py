@@ -27,6 +27,7 @@ from conv_reference.verification.checks._other_options import (
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.target.loading import loaded_anew, loads_quickly
 from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import against_oracle
 from conv_reference.verification.trial.observation import observe
@@ -194,12 +195,29 @@ _WIDTHS = (*_KINDS, *ORDINARY)  # by how many columns each is wider
 def calls_before(trial: Trial) -> Iterator[Judgement]:
     """One call of each kind before, on sizes of its own: what is made for a shape is made there.
 
-    Whether what comes before is answered is a question of other checks.
+    Half of these are the first calls of the target's module, where that can be executed once more:
+    what is looked up once in a process is looked up then. Whether what comes before is answered is
+    a question of other checks.
     """
     with each_asked() as one:
         for said in trial.before or _kinds(trial):
-            with one():
-                yield from _after(trial, said, _WIDTHS.index(said) + _farther(trial))
+            for own in trial.some(_first_and_later(trial), f"{said} first"):
+                with one():
+                    yield from _after(own, said, _WIDTHS.index(said) + _farther(own))
+
+
+def _first_and_later(trial: Trial) -> Iterator[Trial]:
+    """The trial of a target of which no call was made, and of the one that others called, too."""
+    if _is_executed_again(trial.target):
+        prepare = loaded_anew(trial.target).prepare
+        yield replace(trial, target=replace(trial.target, prepare=prepare))
+    yield trial
+
+
+def _is_executed_again(target: Target) -> bool:
+    """Whether its module can be, and the target had of it without a call."""
+    is_plain = target.importable and not (target.has_glue or target.convention or target.own)
+    return is_plain and not target.name.startswith("torch.") and loads_quickly(target.name)
 
 
 def _kinds(trial: Trial) -> Sequence[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from inspect import getattr_static
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +37,7 @@ from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Target
 
 _MOST_OF_AN_IMPORT = 1000  # characters of what an import throws
+_MOST_SECONDS = 0.02  # that a module may take to be executed once more: it is done for each call
 _MOST_LOG = 1_000_000  # characters of a compiler's that are searched for its first error
 
 
@@ -109,6 +113,16 @@ def loaded_anew(target: Target) -> Target:
     """
     value = load_anew(target.name)
     return target_of(value, target.name) if is_benchmark(value) else called_as_before(value, target)
+
+
+@lru_cache(maxsize=16)
+def loads_quickly(name: str) -> bool:
+    """Whether the module of a target's name can be executed once more, and in a moment."""
+    begun = time.thread_time()
+    with suppress(TargetError):  # else it cannot be loaded twice
+        load_anew(name)
+        return time.thread_time() - begun <= _MOST_SECONDS
+    return False
 
 
 def load_anew(name: str) -> Any:

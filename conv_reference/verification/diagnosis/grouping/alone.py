@@ -14,14 +14,13 @@ from dataclasses import replace
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.explaining.wording import whole_run
 from conv_reference.verification.diagnosis.grouping.follows import meets_another_output
-from conv_reference.verification.diagnosis.grouping.freshly_loaded import loads_quickly
 from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
 from conv_reference.verification.diagnosis.kinds import row_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement
 from conv_reference.verification.model.result import FOUND, Finding, Verdict
-from conv_reference.verification.target.loading import loaded_anew
+from conv_reference.verification.target.loading import loaded_anew, loads_quickly
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.messages import Broken
 
@@ -86,7 +85,7 @@ def asked_alone(found: Sequence[tuple[Failure, Finding]], bench: Bench) -> list[
 def judge_by_itself(target: Target, case: Case, settings: Settings) -> tuple[Judgement, ...]:
     """The case put to a target of which no other was asked, where its module can be loaded anew."""
     if target.importable and loads_quickly(target.name):
-        target = loaded_anew(target)
+        target = replace(loaded_anew(target), importable=True)
     return judge_case(target, case, settings)
 
 

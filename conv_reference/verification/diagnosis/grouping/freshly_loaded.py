@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from conv_reference.operands import Operands
@@ -16,14 +14,13 @@ from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import FOUND, Verdict
-from conv_reference.verification.target.loading import load_anew, loaded_anew
+from conv_reference.verification.target.loading import loaded_anew, loads_quickly
 from conv_reference.verification.target.target import Call, Target
 
 Question = tuple[Case, str]  # a case, and the row that fails on it
 _TIMES = 4
 _ROUNDS = 2  # in which other calls come before a case that passes
 _BEFOREHAND = 8  # calls of one function or layer for which a module of their own is made
-_MOST_SECONDS = 0.02  # that loading may take: it is done for each call
 
 
 def shown_at_once(target: Target, question: Question, settings: Settings) -> tuple[Judgement, ...]:
@@ -86,16 +83,6 @@ def is_of_what_is_kept(target: Target, question: Question, settings: Settings) -
     )
 
 
-@lru_cache(maxsize=16)
-def loads_quickly(name: str) -> bool:
-    """Whether the module of a target's name can be executed once more, and in a moment."""
-    begun = time.thread_time()
-    with suppress(TargetError):  # else it cannot be loaded twice
-        load_anew(name)
-        return time.thread_time() - begun <= _MOST_SECONDS
-    return False
-
-
 def _fails(target: Target, case: Case, row: str, settings: Settings) -> bool:
     """Whether it does, if not at once, then where calls on other numbers came before all else.
 
@@ -149,4 +136,5 @@ def _forgetting(target: Target) -> Target:
 
         return replace(another(), function=function)
 
-    return replace(target, prepare=prepare)
+    # No check is to load it: that module would be loaded for several calls.
+    return replace(target, prepare=prepare, importable=False)

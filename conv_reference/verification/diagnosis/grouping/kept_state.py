@@ -22,7 +22,6 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
     Question,
     comes_out_right_anew,
     is_of_what_is_kept,
-    loads_quickly,
     shown_at_once,
 )
 from conv_reference.verification.diagnosis.grouping.group import Group, Groups
@@ -37,6 +36,7 @@ from conv_reference.verification.diagnosis.kinds import (
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.target.loading import loads_quickly
 
 KEPT = (
     "Where the target's module is loaded anew for each call, this comes out right: it is what the "

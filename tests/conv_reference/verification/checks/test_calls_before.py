@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from conv_reference.verification.faults.collection import FAULTS
 from conv_reference.verification.faults.sound import right
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.loading import load_target
 
 CASE = "calls_before float32 n2 c2 h4 w5 o3 k3x2 nobias"
 
@@ -63,6 +65,34 @@ def test_a_kernel_that_is_known_again_by_its_sums_is_found() -> None:
     assert failures(by_sums, CASE)["calls_before", "Y"].startswith(said)
     kernels.clear()
     assert not failures(by_sums, CASE.replace("calls_before", "certificate"))
+
+
+DTYPE_OF_THE_FIRST_CALL = """
+from functools import cache
+import torch
+from torch.nn.functional import conv2d
+
+@cache
+def of_autocast(dtype):
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else dtype
+
+def settled(input, weight):
+    dtype = of_autocast(input.dtype)
+    with torch.autocast("cpu", enabled=False):
+        return conv2d(input.to(dtype), weight.to(dtype))
+"""
+
+
+def test_what_the_first_call_of_a_process_settles_is_found(tmp_path: Path) -> None:
+    """An ordinary call was made of it before, as by the trial of how it is called."""
+    file = tmp_path / "first.py"
+    file.write_text(DTYPE_OF_THE_FIRST_CALL)
+    target = load_target(f"{file}:settled")
+    settings = Settings(seed=0, device="cpu")
+    plain = judge_case(target, Case.parse(CASE.replace("calls_before", "certificate")), settings)
+    assert {judgement.verdict.value for judgement in plain} == {"exact"}
+    found = {j.before for j in judge_case(target, Case.parse(CASE), settings) if not j.is_exact}
+    assert found == {"after a call under autocast on the same tensors"}
 
 
 _LINES: dict[int, Tensor] = {}
