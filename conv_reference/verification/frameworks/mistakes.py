@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from conv_reference.verification.frameworks.contract import Framework
 from conv_reference.verification.frameworks.lifting import Node
 from conv_reference.verification.frameworks.recipe import Recipe
 
+INSTALLED = frozenset(("site-packages", "dist-packages"))  # folders of installed packages
+_OURS = Path(__file__).parents[2]
 _METHODS = frozenset(("conv", "to", "back", "from_dlpack", "vjp", "jvp", "vmap", "jit"))
 
 
@@ -36,6 +39,16 @@ def method_of(error: BaseException, framework: Framework) -> str:
         if frame.f_code.co_name in _METHODS and frame.f_locals.get("self") is framework
     ]
     return passed[-1] if passed else ""
+
+
+def line_in_framework(error: BaseException) -> str:
+    """The line of an installed package that threw it, ``gridlib/grid.py:12``; or empty."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    path = Path(frame.f_code.co_filename)
+    if path.is_relative_to(_OURS) or not INSTALLED & {*path.parts}:
+        return ""
+    inside = max(i for i, part in enumerate(path.parts) if part in INSTALLED)
+    return f"{Path(*path.parts[inside + 1 :]).as_posix()}:{line}"
 
 
 def _frames(error: BaseException) -> Iterator[FrameType]:

@@ -177,7 +177,7 @@ def _layouts(framework: Framework) -> str:
         return f"{_raised(framework, 'to', error)} of a tensor with strides: {_words(error)}"
     if strides == tuple(lying.stride()):
         return ""
-    found = "no strides that can be read" if strides is None else f"strides {strides}"
+    found = "no strides that numpy or DLPack can read" if strides is None else f"strides {strides}"
     return (
         f"layouts names more than 'contiguous', but `to` of a tensor with strides "
         f"{tuple(lying.stride())} has {found}: what is declared never reaches the kernel"

@@ -10,7 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from conv_reference.operands import Operands
-from conv_reference.verification.frameworks.mistakes import is_mistake
+from conv_reference.verification.frameworks.mistakes import (
+    INSTALLED,
+    is_mistake,
+    line_in_framework,
+)
 from conv_reference.verification.model.judgement import Judgement, Quantity, Thrown
 from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.model.result import Verdict
@@ -24,7 +28,6 @@ from conv_reference.verification.trial.trial import LeftEnteredError, TargetRais
 
 _OURS = Path(__file__).parents[2]
 _PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside the engine
-_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def judged_raised(
@@ -48,7 +51,7 @@ def judged_raised(
     message = thrown.said
     refusal = refused or is_unsupported(raised.error, own=bool(thrown.place))
     unsupported = refusal or transform
-    where = f" (at {thrown.place})" if thrown.place else ""
+    where = _where(raised.error, thrown.place)
     when = f"{raised.under}: " if raised.under else ""
     return Judgement(
         check=row,
@@ -125,12 +128,19 @@ def _hint(raised: TargetRaised) -> str:
     return ""
 
 
+def _where(error: BaseException, place: str) -> str:
+    """The adapter's own line, which calls the framework's, and the framework's, which threw."""
+    inner = line_in_framework(error) if is_mistake(error) else ""
+    lines = [f"at {place}"] * bool(place) + [f"in {inner}"] * bool(inner)
+    return f" ({', '.join(lines)})" if lines else ""
+
+
 def _place(error: BaseException) -> str:
     """The last line of the target's own code, ``my_conv.py:12``; empty where there is none."""
     frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
     for filename, line in reversed(frames):
         path = Path(filename)
         ours = path.is_relative_to(_OURS) and not path.is_relative_to(_PLANTED)
-        if not ours and path.is_file() and not _INSTALLED & {*path.parts}:
+        if not ours and path.is_file() and not INSTALLED & {*path.parts}:
             return f"{path.name}:{line}"
     return ""

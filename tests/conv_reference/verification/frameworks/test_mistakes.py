@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -69,6 +70,28 @@ def test_an_error_in_a_transform_is_raised_not_unsupported(
     report = verify(framework, case=f"{check} float64 n1 c1 h3 w3 o1 k1", seed=0, known=None)
     assert [(f.check, f.verdict) for f in report.findings] == [(check, Verdict.RAISED)]
     assert "AttributeError" in report.findings[0].explanation
+
+
+class WrongVmap(Itself):
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        def mapped(*given: Any) -> Any:
+            dims = (0,) * 9 if given[0].shape[-1] == 3 else in_dims
+            return torch.func.vmap(f, dims)(*given)
+
+        return mapped
+
+
+def test_the_line_of_the_framework_that_threw_is_named_beside_the_adapters() -> None:
+    report = verify(WrongVmap(), case="vmap float64 n1 c1 h3 w3 o1 k1", seed=0, known=None)
+    assert re.search(
+        r"raised ValueError: .* \(at test_mistakes\.py:\d+, in torch/_functorch/\w+\.py:\d+\)",
+        report.findings[0].explanation,
+    )
+
+
+def test_an_error_of_the_adapters_own_has_no_line_of_a_framework() -> None:
+    report = verify(NoVmap(), case="vmap float64 n1 c1 h3 w3 o1 k1", seed=0, known=None)
+    assert re.search(r" \(at test_mistakes\.py:\d+\)", report.findings[0].explanation)
 
 
 def test_where_torch_itself_cannot_map_the_adapter_is_not_blamed() -> None:
