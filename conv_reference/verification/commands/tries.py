@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conv_reference.verification.commands import STATUSES
-from conv_reference.verification.commands.try_in_child import Asked, At, listed, tried
+from conv_reference.verification.commands.try_in_child import Asked, At, listed, placed, tried
 from conv_reference.verification.console import screen
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.judgement import Crash
@@ -102,7 +102,7 @@ class _Left:
 def _left_out(left_out: Mapping[int, _Left]) -> Iterator[str]:
     """What was left out, a line for each, and what to do about it."""
     for line in sorted(left_out)[:_MOST_LEFT]:
-        yield f"line {line} {left_out[line].said}"
+        yield f"{placed(line)} {left_out[line].said}"
     if len(left_out) > _MOST_LEFT:
         yield f"and {len(left_out) - _MOST_LEFT} more"
     if not all(one.lacks_module for one in left_out.values()):
@@ -132,7 +132,7 @@ class _Trying:
         """
         answer = self._answer(listed, None)
         if isinstance(answer, Crash):
-            where = At.read(answer.asked).what
+            where = At.read(answer.asked).shown
             at = f"{where} " if where else ""
             raise TargetError(f"cannot import {self._asked.file!r}: {at}{_became(answer)}")
         if isinstance(answer, str):
@@ -175,7 +175,7 @@ class _Trying:
 
     def _waits(self, place: str, seconds: float) -> None:
         """Name what takes long, while it does."""
-        what = At.read(place).what
+        what = At.read(place).shown
         if seconds > _SOON and what and what not in self._named:
             self._named.add(what)
             said = f"{self._asked.file}: {what} takes more than {_SOON:g} s"

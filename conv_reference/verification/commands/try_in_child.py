@@ -46,6 +46,15 @@ class At:
         found = _LINE.fullmatch(self.what)
         return None if found is None else int(found["line"])
 
+    @property
+    def shown(self) -> str:
+        """The same for a person.
+
+        >>> At("line 0", 2.0).shown
+        'its package'
+        """
+        return self.what if self.line is None else placed(self.line)
+
     @classmethod
     def read(cls, text: str) -> At:
         """From how it is written; a stranger's file may have written something else there."""
@@ -55,12 +64,17 @@ class At:
         return cls(found["what"], min(float(found["seconds"]), _IMPORT))
 
 
+def placed(line: int) -> str:
+    """A statement by its line; its package, which is imported before them, has none: it is 0."""
+    return f"line {line}" if line else "its package"
+
+
 @dataclass(frozen=True)
 class Asked:
     """Which file, and which of its statements are not to be executed again."""
 
     file: str  # or package.module
-    without: frozenset[int] = frozenset()  # their lines
+    without: frozenset[int] = frozenset()  # their lines; 0 is its package
 
 
 # Names and kinds; by its line what raised, and whether it is an import of what is not there.

@@ -27,12 +27,8 @@ from conv_reference.verification.target.names import (
     split,
 )
 from conv_reference.verification.target.operators import READINGS
-from conv_reference.verification.target.siblings import (
-    begun,
-    find_here,
-    named_in_its_package,
-    spec_of,
-)
+from conv_reference.verification.target.packaged import Packaged, hint, packaged
+from conv_reference.verification.target.siblings import begun, find_here, no_arguments
 from conv_reference.verification.target.strangers.trials import Trials
 from conv_reference.verification.target.target import Target
 
@@ -142,7 +138,8 @@ def load_anew(name: str) -> Any:
 
 
 def _executed(place: str) -> ModuleType:
-    spec = spec_of(Path(place)) if place.endswith(".py") else importlib.util.find_spec(place)
+    is_file = place.endswith(".py")
+    spec = packaged(Path(place)).spec if is_file else importlib.util.find_spec(place)
     assert spec is not None and spec.loader is not None  # it was imported before  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -164,13 +161,15 @@ def load_module(place: str) -> ModuleType:
 def _import(place: str) -> ModuleType:
     if not place.endswith(".py") and not all(map(str.isidentifier, place.split("."))):
         raise TargetError(f"cannot import {place!r}: accepted is package.module or path/file.py")
+    found = packaged(Path(place)) if place.endswith(".py") else None
     try:
-        if place.endswith(".py"):
-            return _import_file(Path(place))
+        if found is not None:
+            return _import_file(Path(place), found)
         find_here(place.partition(".")[0])
         return importlib.import_module(place)
     except (Exception, SystemExit) as error:
-        raise TargetError(_said(place, error)) from error
+        alone = "" if found is None else found.alone
+        raise TargetError(_said(place, error, alone)) from error
 
 
 # What compilers begin a line with: gcc's and clang's file:1:2, nvcc's file(1), a linker's file:.
@@ -180,20 +179,28 @@ _OF_A_COMPILER = re.compile(
 )
 
 
-def _said(place: str, error: BaseException) -> str:
-    """In one line why a file is not imported; of what does not compile the first error."""
+def _said(place: str, error: BaseException, alone: str = "") -> str:
+    """In one line why a file is not imported; of what does not compile the first error.
+
+    Args:
+        place: its module or file.
+        error: that it raised.
+        alone: why it was imported without its package, if it was.
+    """
     text = message_of(error, _MOST_LOG)
     found = next(filter(None, map(_OF_A_COMPILER.search, text.splitlines())), None)
     if found is not None and "building extension" in text:
         where = f"{Path(found['place']).name}{found['line'] or ''}"
         return f"cannot compile {place!r}: {one_line(f'{where}: ' + found['said'])}"
-    said = f"{type_name(error)}: {text}{named_in_its_package(error, Path(place))}"
+    said = f"{type_name(error)}: {text}{hint(error, Path(place), alone)}"
     return f"cannot import {place!r}: {one_line(said[:_MOST_OF_AN_IMPORT])}"
 
 
-def _import_file(path: Path) -> ModuleType:
-    with begun(path) as module:
-        spec = module.__spec__
-        assert spec is not None and spec.loader is not None  # a .py file has both  # noqa: PT018
-        spec.loader.exec_module(module)
+def _import_file(path: Path, found: Packaged) -> ModuleType:
+    if found.is_in_package:
+        with no_arguments(path):
+            return importlib.import_module(found.spec.name)
+    with begun(path, found.spec) as module:
+        assert found.spec.loader is not None  # a .py file has one
+        found.spec.loader.exec_module(module)
     return module

@@ -9,6 +9,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,14 @@ from typing import TypeVar
 
 from conv_reference.verification.model.printable import one_line
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.siblings import begun, named_in_its_package
+from conv_reference.verification.target.packaged import (
+    Packaged,
+    hint,
+    is_in_package,
+    on_its_own,
+    packaged,
+)
+from conv_reference.verification.target.siblings import begun
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _DEFINES = (
@@ -25,6 +33,7 @@ _DEFINES = (
 )  # fmt: skip
 _Node = TypeVar("_Node", bound=ast.AST)
 _MOST_SAID = 200  # characters of what is raised
+PACKAGE = 0  # in place of the line of a statement: what is executed before them
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ def executed(
 
     Args:
         path: of the file.
-        begins: called before each statement.
+        begins: called before its package is imported, and before each statement.
         without: the lines of statements that are not executed.
 
     Raises:
@@ -63,7 +72,11 @@ def executed(
     flags = _flags(tree)
     left: list[LeftOut] = []
     unbound: set[str] = set()  # names, for what is not installed
-    with begun(path) as module:
+    found = _placed(path, begins, without)
+    there = sys.modules.get(found.spec.name) if found.is_in_package else None
+    if there is not None:  # its package imports it
+        return there, ()
+    with begun(path, found.spec) as module:
         for node in tree.body:
             if node.lineno in without:
                 continue
@@ -75,9 +88,19 @@ def executed(
                 said = f"raises {type_name(error)}: {message_of(error)}"
                 lacks = isinstance(error, ImportError) or _name_of(error) in unbound
                 unbound |= _bound_by(node) if lacks else set()
-                said = one_line(said[:_MOST_SAID]) + named_in_its_package(error, path)
+                said = one_line(said[:_MOST_SAID]) + hint(error, path, found.alone)
                 left.append(LeftOut(node.lineno, said, lacks))
     return module, tuple(left)
+
+
+def _placed(path: Path, begins: Callable[[Statement], None], without: Collection[int]) -> Packaged:
+    """Under which name it is executed; its package is imported before it."""
+    if not is_in_package(path):
+        return on_its_own(path)
+    if PACKAGE in without:
+        return on_its_own(path, "its package is left out")
+    begins(Statement(PACKAGE, imports=True))
+    return packaged(path)
 
 
 def _name_of(error: BaseException) -> str | None:

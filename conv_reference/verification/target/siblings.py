@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -39,38 +39,44 @@ class Siblings(MetaPathFinder):
 
 
 @contextmanager
-def begun(file: Path) -> Iterator[ModuleType]:
+def begun(file: Path, spec: ModuleSpec) -> Iterator[ModuleType]:
     """The module of a file, empty; within, it is executed.
 
-    It finds what lies beside it, but not itself under its own name; and of a command line nothing,
-    so that a script's parser has its defaults.
+    It finds what lies beside it, but not itself under its own name.
+
+    Args:
+        file: that is executed.
+        spec: of its module, by whose name others find it.
     """
-    spec = spec_of(file)
     module = sys.modules[spec.name] = module_from_spec(spec)
-    _finder(file.resolve().parent).targets.add(file.stem)
-    _find_last()
+    if not module.__package__:
+        _finder(file.resolve().parent).targets.add(file.stem)
+    find_last(Path.cwd())
+    with no_arguments(file):
+        yield module
+
+
+@contextmanager
+def no_arguments(file: Path) -> Iterator[None]:
+    """Within, a script's parser finds nothing of a command line, and so has its defaults."""
     arguments, sys.argv = sys.argv, [str(file)]
     try:
-        yield module
+        yield
     finally:
         sys.argv = arguments
 
 
-def spec_of(file: Path) -> ModuleSpec:
-    """Under a name of its own: it is not what others mean who import its stem."""
-    spec = spec_from_file_location(f"_target_{file.stem}", file)
-    assert spec is not None  # of a .py file there is one
-    return spec
-
-
-def _find_last() -> None:
-    """Have the modules of the working directory found where nothing else has their name.
+def find_last(folder: Path) -> Siblings:
+    """Have the modules of a folder found where nothing else has their name.
 
     A file deep in a project imports the project by the folder from which it is run.
     """
-    finder = Siblings(str(Path.cwd()))
-    if not any(isinstance(f, Siblings) and f.folder == finder.folder for f in sys.meta_path):
-        sys.meta_path.append(finder)
+    there = (f for f in sys.meta_path if isinstance(f, Siblings) and f.folder == str(folder))
+    found = next(there, None)
+    if found is None:
+        found = Siblings(str(folder))
+        sys.meta_path.append(found)
+    return found
 
 
 def find_here(name: str) -> None:
@@ -87,17 +93,3 @@ def _finder(folder: Path) -> Siblings:
     made = Siblings(str(folder))
     sys.meta_path.insert(0, made)
     return made
-
-
-def named_in_its_package(error: BaseException, file: Path) -> str:
-    """What to name in place of a file whose imports begin at its package; of other errors nothing.
-
-    >>> named_in_its_package(ImportError("attempted relative import"), Path("nn/conv.py"))
-    '; accepted is its name in its package, nn.conv'
-    """
-    if not isinstance(error, ImportError) or "relative import" not in str(error):
-        return ""
-    parts = file.with_suffix("").parts
-    is_seen_from_here = len(parts) > 1 and all(map(str.isidentifier, parts))
-    name = ".".join(parts) if is_seen_from_here else f"package.{file.stem}, from beside that folder"
-    return f"; accepted is its name in its package, {name}"
