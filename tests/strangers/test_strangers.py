@@ -109,6 +109,12 @@ STRANGERS = {
     "parts.py:circular": (EXACT, ""),
     "set_up.py:Conv2D": (EXACT, "an optimizer that keeps the gradients which it is handed"),
     "set_up.py:AfterItsStep": (WRONG, "n_filters for out_channels"),
+    "depthwise.py:depthwise_forward": (
+        EXACT,
+        "X as NHWC; K as (kh, kw, c), one kernel for each channel; integers for padding, stride",
+    ),
+    "depthwise.py:depthwise_conv2d": (EXACT, "K as (kh, kw, c, 1), one kernel for each channel"),
+    "depthwise.py:rows_alone": (WRONG, "X as NHWC; K as (kh, kw, c), one kernel for each"),
     "one_line.py:KernelOnItsSide": (WRONG, "integers for stride"),
     "one_line.py:cut_alike": (WRONG, ""),
     "one_line.py:bias_by_rows": (WRONG, ""),

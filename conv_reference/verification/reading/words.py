@@ -23,6 +23,7 @@ WEIGHTS = (
     "OHW",
     "CHW",
     "HWC",
+    "HWC1",
 )  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
 _FIRST = ("input", "weight")
 _WHOLES = ("ihw", "hwio", "oihw", "ohwi")  # the kernel's shape, where a constructor takes it whole

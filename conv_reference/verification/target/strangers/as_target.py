@@ -50,6 +50,8 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         options, biased = options - {"bias"}, True
     if not form.has_channels:
         options -= {"groups"}
+    if form.weight.depthwise:
+        options |= {"groups"}  # as many as it has channels: it has no word for them
 
     is_renamed = _is_renamed_alone(own, convention)
     target = Target(
@@ -79,7 +81,8 @@ def as_called(own: Stranger, convention: Convention, name: str) -> Target:
         spelling=_spelling(own, convention),
     )
     alone = convention.kernels_alone(own)
-    return target if alone is None else target.within(f"kh == {alone[0]} and kw == {alone[1]}")
+    sizes = "" if alone is None else f"kh == {alone[0]} and kw == {alone[1]}"
+    return target.within(" and ".join(filter(None, (form.where, sizes))))
 
 
 def _is_renamed_alone(own: Stranger, convention: Convention) -> bool:

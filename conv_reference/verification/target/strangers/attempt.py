@@ -144,6 +144,9 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     if not convention.form.has_channels:
         changes |= {"in_channels": 1, "out_channels": 1}
     changes |= convention.form.fixed
+    if convention.form.weight.depthwise:
+        channels = convention.case.in_channels
+        changes |= {"out_channels": channels, "groups": channels}
     if not convention.form.input.batch:
         changes["batch"] = 1
     kh, kw = convention.case.kernel_size

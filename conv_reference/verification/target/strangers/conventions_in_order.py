@@ -39,7 +39,8 @@ def conventions_in_order(own: Stranger, words: Words) -> Iterator[Convention]:
             continue
         for (bias, of_bias), form in product(given, forms):
             convention = Convention(form, settled, order, whole, bias, of_bias)
-            possible = not (own.is_layer and form.exchanged) and _is_meant(form, words)
+            of_functions = form.exchanged or form.weight.depthwise
+            possible = not (own.is_layer and of_functions) and _is_meant(form, words)
             if possible and tiny(own, convention) is not None:
                 yield convention
 

@@ -47,6 +47,7 @@ class WeightForm:
     shape: Callable[[tuple[int, ...]], tuple[int, ...] | None]
     channels: bool = True
     order: tuple[int, ...] = _PLAIN  # of o, c, kh and kw
+    depthwise: bool = False  # whether it has one kernel for each input channel, and no sum of them
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class Form:
         if self.input.one_output:
             return {"out_channels": 1, "groups": 1}
         return {"in_channels": 1, "groups": 1} if self.input.one_channel else {}
+
+    @property
+    def where(self) -> str:
+        """The sizes that it can have; empty where these are all."""
+        return "g == c and o == c" if self.weight.depthwise else ""
 
     @property
     def is_torchs(self) -> bool:
@@ -218,6 +224,22 @@ _OVER_CHANNELS = (
         ),
     ),
 )
+# One kernel for each input channel, as TensorFlow has it where each makes one output channel.
+_DEPTHWISE = tuple(
+    WeightForm(
+        f"{name}, one kernel for each channel",
+        word,
+        there,
+        written,
+        lambda _: None,
+        order=(2, 3, 0, 1),
+        depthwise=True,
+    )
+    for name, word, there, written in (
+        ("(kh, kw, c)", "HWC", lambda K: K[:, 0].permute(1, 2, 0), "[:, 0].permute(1, 2, 0)"),
+        ("(kh, kw, c, 1)", "HWC1", lambda K: K.permute(2, 3, 0, 1), ".permute(2, 3, 0, 1)"),
+    )
+)
 FLAT = BiasForm("(o,)", _same, "")
 BIASES = (
     FLAT,
@@ -267,6 +289,7 @@ FORMS: tuple[Form, ...] = tuple(
         *((x, _PLANE) for x in _PLANES),
         *((x, _FILTERS) for x in _SINGLE),
         *_OVER_CHANNELS,
+        *product((x for x in INPUTS if x.order == _LAST), _DEPTHWISE),
     )
 )
 # Those that most strangers take.
