@@ -21,8 +21,9 @@ from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.checks.padding_modes import has_modes, in_mode
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import type_name
+from conv_reference.verification.target.nearest_sizes import with_remainder
 from conv_reference.verification.target.padding_modes import WORD
-from conv_reference.verification.target.target import Call, Target, with_remainder
+from conv_reference.verification.target.target import Call, Target
 from conv_reference.verification.trial.agreement import against_oracle, observed
 from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.judge import whole

@@ -13,7 +13,8 @@ from conv_reference.verification.checks._registry import Row, Sample, Traits, ch
 from conv_reference.verification.checks.degenerate import certified
 from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
-from conv_reference.verification.target.target import Target, enlarged
+from conv_reference.verification.target.nearest_sizes import enlarged
+from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.trial import Trial
 
 _OTHERS = tuple(mode for mode in MODES if mode != "zeros")

@@ -300,7 +300,8 @@ def _place(arguments: argparse.Namespace, shared: Shared) -> Iterator[dict[str, 
 def _search(arguments: argparse.Namespace) -> float:
     """Seconds for how the target is called."""
     single = arguments.case is not None or arguments.geometry is not None
-    budget = options.clocked(arguments.budget, arguments.cases, single=single)
+    quick = arguments.quick
+    budget = options.clocked(arguments.budget, arguments.cases, single=single, quick=quick)
     return math.inf if budget is None else clock.searching(budget)
 
 

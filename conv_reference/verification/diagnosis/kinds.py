@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from conv_reference.verification.checks import Reported, Row, Sample, all_checks, all_rows
+from conv_reference.verification.model import sizes
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement, Thrown
 from conv_reference.verification.model.result import Verdict
@@ -106,8 +107,7 @@ def few_of(failures: Iterable[Failure]) -> list[Failure]:
 
 def products(case: Case) -> int:
     """How many products one forward pass has."""
-    g = case.geometry
-    return math.prod((g.batch, *g.output_size, *g.weight_shape))
+    return sizes.products(case.geometry)
 
 
 def is_near(judgement: Judgement) -> bool:

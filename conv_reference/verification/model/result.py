@@ -160,6 +160,7 @@ class Report:
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: no groups)", of what was learned
     # Of a few cases that were watched, those in which torch's convolution was called; how many.
     by_torch: tuple[int, int] = (0, 0)
+    by_torch_where: tuple[str, ...] = ()  # where they are some: what they share, "g > 1", "float16"
     certified: str = ""  # the verdict in words, where it is of a network's calls and of no cases
     computes: str = ""  # what else than its operator it was seen to compute, where that is known
 

@@ -26,6 +26,11 @@ def outgrows(g: Geometry) -> str:
     return ""
 
 
+def products(g: Geometry) -> int:
+    """How many products one forward pass has."""
+    return prod((g.batch, *g.output_size, *g.weight_shape))
+
+
 @lru_cache(maxsize=2**14)  # each known defect asks of each case
 def sizes_of(g: Geometry) -> Mapping[str, int]:
     """Every size of a geometry, by name.

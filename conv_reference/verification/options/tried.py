@@ -27,6 +27,7 @@ OPERATORS = (
 )
 SWEEPS = ("default", "small", "random", "networks", "exhaustive")
 DEFAULT_BUDGET = 20.0  # seconds
+QUICK_BUDGET = 4.0  # the same of a quick run, which is to end soon whatever the target's pace
 DEFAULT_CASES = 8_000
 MOST_CASES = 100_000_000  # a month on two cores; more is a slip of the keyboard
 
@@ -50,17 +51,21 @@ def planned(budget: float | None, cases: int | None) -> int:
     return max(1, round(min(DEFAULT_CASES / DEFAULT_BUDGET * seconds, MOST_CASES)))
 
 
-def clocked(budget: float | None, cases: int | None, *, single: bool) -> float | None:
+def clocked(
+    budget: float | None, cases: int | None, *, single: bool, quick: bool = False
+) -> float | None:
     """The budget by which a run goes, in seconds; None where no clock cuts it.
 
     Args:
         budget: that was given, if it was.
         cases: their number, if it was given.
         single: whether one case or one geometry is asked for.
+        quick: whether a first answer is.
     """
     if single or (cases is not None and budget is None):
         return None
-    return DEFAULT_BUDGET if budget is None else budget
+    default = QUICK_BUDGET if quick else DEFAULT_BUDGET
+    return default if budget is None else budget
 
 
 OPERATOR = Option(

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from conv_reference.geometry import Geometry, Pair
+from conv_reference.operands import Role
 from conv_reference.verification.model.case import (
     EXACT_VALUES,
     LAYOUT_FIELDS,
@@ -28,7 +29,7 @@ from conv_reference.verification.model.case import (
     dtype_named,
 )
 from conv_reference.verification.plan.possible import as_possible
-from conv_reference.verification.target.target import Offer, Target
+from conv_reference.verification.target.target import Target
 
 Levels = Mapping[str, Any]
 
@@ -108,16 +109,16 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
         for axis in "hw":
             factors[f"remainder_{axis}"] = ("none",)
     factors |= {"sides_h": SIDES, "sides_w": SIDES} if target.sides else {}
-    return factors if target.offer is None else factors | _offered(target.offer)
+    return factors | {name: _families(target, role) for role, name in LAYOUT_FIELDS.items()}
 
 
-def _offered(offer: Offer) -> dict[str, tuple[Any, ...]]:
-    """The factors that an adapter limits, and those that it alone has."""
-    families = tuple(dict.fromkeys(family_of(layout) for layout in offer.layouts))
-    factors: dict[str, tuple[Any, ...]] = dict.fromkeys(LAYOUT_FIELDS.values(), families)
-    if "vjp" in offer.lacks:
-        factors["requires_grad"] = ("none",)
-    return factors
+def _families(target: Target, role: Role) -> tuple[str, ...]:
+    """Those of layouts of which an operand can be given one."""
+    return tuple(
+        family
+        for family, members in LAYOUT_FAMILIES.items()
+        if any(target.takes(role, layout) for layout in members)
+    )
 
 
 def family_of(layout: Layout) -> str:
@@ -149,7 +150,7 @@ def case_of(levels: Levels, target: Target, check: str) -> Case:
         dtype=dtype_named(levels["dtype"]),
         geometry=geometry_of(levels),
         values=Values(levels["values"]),
-        **_drawn_layouts(levels, target.offer),
+        **_drawn_layouts(levels, target),
         requires_grad="" if subset == "none" else subset,
         bias=levels["bias"] == "bias",
     )
@@ -176,14 +177,12 @@ def geometry_of(levels: Levels) -> Geometry:
     )
 
 
-def _drawn_layouts(levels: Levels, offer: Offer | None) -> dict[str, Any]:
+def _drawn_layouts(levels: Levels, target: Target) -> dict[str, Any]:
     """A layout of each operand's family, drawn by what the row holds."""
     random = Random(f"{sorted(levels.items())}")
     return {
-        name: random.choice(
-            [m for m in LAYOUT_FAMILIES[levels[name]] if offer is None or m in offer.layouts]
-        )
-        for name in LAYOUT_FIELDS.values()
+        name: random.choice([m for m in LAYOUT_FAMILIES[levels[name]] if target.takes(role, m)])
+        for role, name in LAYOUT_FIELDS.items()
     }
 
 

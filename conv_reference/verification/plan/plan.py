@@ -57,6 +57,7 @@ class Plan:
     covering: Covering | None = None  # those of them that are to cover every pair of levels
     later: Callable[[], Iterator[Case]] = field(default=_nothing, compare=False)  # what follows
     expected: int = 0  # about how many follow
+    left: str = ""  # what a target is not asked in a quick run, for it is too slow
 
     @property
     def planned(self) -> int:
@@ -109,7 +110,8 @@ def plan(target: Target, request: Request, ever: Ever = NEVER) -> Plan:
 
 def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -> Plan:
     if request.quick:
-        return Plan(_distinct(quick_cases(target, request, checks)))
+        found = quick_cases(target, request, checks)
+        return Plan(_distinct(found.cases), left=found.left)
     certified = certifying() in checks
     if request.limit is not None:
         return Plan(())  # it is swept in parts

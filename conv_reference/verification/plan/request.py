@@ -16,6 +16,7 @@ from conv_reference.verification.options.tried import (
     clocked,
     planned,
 )
+from conv_reference.verification.plan.call_pace import CallPace
 
 
 class Sweep(StrEnum):
@@ -49,6 +50,7 @@ class Request:
     geometry: Geometry | None = None  # only this one
     case: Case | None = None  # only this one
     quick: bool = False  # a first answer: some hundred cases of every kind
+    pace: CallPace = CallPace()  # noqa: RUF009 (it is frozen)  # of the target, once that is known
 
     @property
     def is_single(self) -> bool:
@@ -68,7 +70,7 @@ class Request:
     @property
     def clocked(self) -> float | None:
         """The budget by which it goes, in seconds; None where no clock cuts it."""
-        return clocked(self.budget, self.cases, single=self.is_single)
+        return clocked(self.budget, self.cases, single=self.is_single, quick=self.quick)
 
     @property
     def search_limit(self) -> float:

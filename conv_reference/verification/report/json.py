@@ -52,6 +52,7 @@ def content(report: Report) -> dict[str, Any]:
         "certified": report.certified,
         "computes": report.computes,
         "by_torch": list(report.by_torch),
+        "by_torch_where": list(report.by_torch_where),
         "where": report.where,
         "refuses": list(report.refuses),
         "planned": report.planned,

@@ -123,6 +123,12 @@ def calling(report: Report) -> tuple[str, ...]:
             "every answer whose operations were recorded came from torch's own convolution: a "
             "kernel of its own, if it has one, never ran"
         )
+    elif report.by_torch_where:
+        where = ", and for ".join(report.by_torch_where)
+        lines.append(f"for {where} torch's own convolution computed the answer")
+    elif torchs:
+        said = f"the answer to {torchs:,} of {answered:,} small cases"
+        lines.append(f"torch's own convolution computed {said}")
     if report.never_varied:
         lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
     if report.own_defaults:

@@ -28,13 +28,14 @@ from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
 from conv_reference.verification.plan.ever import NEVER
 from conv_reference.verification.plan.memory import Memory
-from conv_reference.verification.plan.plan import plan
+from conv_reference.verification.plan.plan import Plan, plan
 from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
-from conv_reference.verification.running.learned_domain import LEARNING, Limits, learned
+from conv_reference.verification.running.learned_domain import Limits, learned
 from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.run import Run
+from conv_reference.verification.running.small_cases import LEARNING
 from conv_reference.verification.store.store import Kept, opened
 from conv_reference.verification.store.version import version_of
 from conv_reference.verification.target.target import Target
@@ -114,14 +115,23 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
         report,
         refuses=found.limits.refuses,
         by_torch=(found.limits.by_torch, found.limits.answered),
+        by_torch_where=found.limits.by_torch_where,
         notes=(
             *(Note(NoteKind.NOT_ASKED, f"not asked: {each}") for each in found.limits.unasked),
             *report.notes,
+            *_too_slow_for_all(chosen),
             *_unlearned(found, passed),
             *filter(None, (lost,)),
         ),
         strict=settings.strict,
     )
+
+
+def _too_slow_for_all(chosen: Plan) -> Iterator[Note]:
+    """What a quick run leaves out of a slow target."""
+    if chosen.left:
+        said = f"not asked, for at the target's pace --quick would take long: {chosen.left}"
+        yield Note(NoteKind.NOT_ASKED, said)
 
 
 @dataclass(frozen=True)
@@ -153,8 +163,8 @@ def _learned(asked: Asked, backend: Backend, progress: Progress) -> _Learned:
         _ = [*backend.run(_nothing, [None], None)]
     until = None if limit is None else time.monotonic() + limit
     limits = _limits(target, wanted, backend, settings, until, progress)
-    target = target.within(limits.where)
-    wanted = _without(wanted, limits.dtypes)
+    target = replace(target.within(limits.where), refused_layouts=limits.layouts)
+    wanted = replace(_without(wanted, limits.dtypes), pace=limits.pace)
     return _Learned(target, wanted, replace(settings, domain=target.domain), limits, until)
 
 

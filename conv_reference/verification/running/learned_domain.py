@@ -8,28 +8,21 @@ domain: it is reported once, and not tried any further.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from math import prod
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from conv_reference.geometry import Geometry
-from conv_reference.verification.diagnosis.kinds import products
-from conv_reference.verification.execution import Settings, guarded
-from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
+from conv_reference.operands import Role
+from conv_reference.verification.execution import Settings
+from conv_reference.verification.model.case import CERTIFICATE, Case, Layout, dtype_name
 from conv_reference.verification.model.domain import Domain
-from conv_reference.verification.model.errors import NotAsked
-from conv_reference.verification.model.judgement import Crash
-from conv_reference.verification.plan.possible import as_possible, in_reach
+from conv_reference.verification.plan.call_pace import CallPace
+from conv_reference.verification.plan.possible import in_reach
+from conv_reference.verification.running.learned_layouts import learned_layouts
 from conv_reference.verification.running.progress import Counted, Progress
-from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.running.small_cases import Answered, Asking, Refused
 from conv_reference.verification.target.target import Target
-from conv_reference.verification.trial.listening import Listening
-from conv_reference.verification.trial.refused import is_refusal
-from conv_reference.verification.trial.trial import TargetRaised, target_code
 from conv_reference.verification.work.backend import Backend
 
 # What a refusal may be about, and the domain that is left; the simplest first.
@@ -59,8 +52,6 @@ _LIMITS = (
     ("c != o", "c == o"),
     ("rh > 0 or rw > 0", "rh == 0 and rw == 0"),
 )
-LEARNING = "learning what it refuses"
-_CRASHES = 3  # of the first cases, after which no further one is put
 _EVERYTHING = "each of some fifty small sizes"  # which shows nothing about a dtype
 _PLAIN = "n2 c4 h8 w8 o8 k3"
 _VARIED = (
@@ -87,114 +78,20 @@ _SMALL = (
 
 
 @dataclass(frozen=True)
-class Refused:
-    """The message with which a target refused a case."""
-
-    said: str  # "ValueError: groups are not supported"
-    unasked: bool = False  # whether it was not the target, but what lies between, that said so
-
-
-@dataclass(frozen=True)
-class Answered:
-    """That a target answered a case."""
-
-    by_torch: bool  # whether torch's own convolutions made all of its products
-
-
-@dataclass(frozen=True)
 class Limits:
     """Where a target answers, and the messages with which it refused the rest."""
 
     where: str = ""
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: groups are not supported)"
+    layouts: frozenset[tuple[Role, Layout]] = frozenset()  # of operands, that it refuses
     by_torch: int = 0  # of the cases that were answered, those in which torch convolved
     answered: int = 0
+    by_torch_where: tuple[str, ...] = ()  # what those have in common, and no others
     dtypes: tuple[torch.dtype, ...] = ()  # those that it refuses whatever the sizes
     unasked: tuple[str, ...] = ()  # "bfloat16 (numpy has no bfloat16)": what cannot be asked of it
     tried: int = 0  # small cases
     missed: int = 0  # of them that were not reached
-
-
-class _Listener(Listening):
-    """Notes how many products torch's convolutions make; None where there are none."""
-
-    products: int | None = None
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        Y = func(*args, **(kwargs or {}))
-        if "convolution" in func.__name__ or func.__name__.startswith("conv2d"):
-            X, K = args[:2]
-            outputs = max(X.numel(), Y.numel() if isinstance(Y, Tensor) else 0)
-            self.products = (self.products or 0) + outputs * (K.numel() // max(1, len(K)))
-        return Y
-
-    def made_all(self, geometry: Geometry) -> bool:
-        """Whether they were those of the case: one of indices, or of a window, has fewer."""
-        rows, columns = geometry.output_size
-        taps = geometry.weight_shape[1:]
-        needed = geometry.batch * geometry.out_channels * rows * columns * prod(taps)
-        return self.products is not None and self.products >= needed
-
-
-def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | Answered | None:
-    """What the target refuses the case with, or that it answers; None where it does neither.
-
-    Args:
-        target: which is called, forward alone.
-        case: that is put.
-        settings: of the run.
-    """
-    trial = settings.trial(target, case)
-    listener = _Listener()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
-    with guarded():
-        try:
-            call = trial.call()
-            with listener, target_code("Y"):
-                call.forward()
-        except TargetRaised as raised:
-            if is_refusal(trial, raised) or _is_of_glue(target, raised.error):
-                said = message_of(raised.error).strip().partition("\n")[0]
-                if issubclass(type(raised.error), NotAsked):
-                    return Refused(said, unasked=True)
-                return Refused(": ".join(filter(None, (type_name(raised.error), said))))
-            return None
-    return Answered(listener.made_all(case.geometry))
-
-
-@dataclass
-class _Asking:
-    """Small cases put to a target, as long as there is time: the lightest first."""
-
-    target: Target
-    backend: Backend
-    settings: Settings
-    deadline: float | None
-    progress: Progress
-    came: dict[Case, Any] = field(default_factory=dict)
-    missed: set[Case] = field(default_factory=set)  # that were not reached
-
-    def ask(self, cases: Iterable[Case]) -> None:
-        """Put them; where the first few all end their process, no further one is."""
-        listed = sorted(dict.fromkeys(cases), key=products)
-        self.missed |= {*listed} - {*self.came}
-        answers = self.backend.run(asked_whether, listed, self.settings, deadline=self.deadline)
-        with closing(answers):
-            for number, answer in answers:
-                self.came[listed[number]] = answer
-                self.missed.discard(listed[number])
-                done, planned = len(self.came), len(self.came) + len(self.missed)
-                self.progress.at(f"{LEARNING}, {done} of {planned} small cases")
-                if done == _CRASHES and self.all_crash:
-                    return
-
-    def ask_in_reach(self, cases: Iterable[Case]) -> None:
-        """The same of the nearest cases that are possible."""
-        self.ask([as_possible(self.target, in_reach(self.target, case)) for case in cases])
-
-    @property
-    def all_crash(self) -> bool:
-        """Whether all ended their process: of that nothing is refused."""
-        return bool(self.came) and all(isinstance(a, Crash) for a in self.came.values())
+    pace: CallPace = CallPace()  # noqa: RUF009 (it is frozen)
 
 
 def learned(
@@ -219,7 +116,7 @@ def learned(
         deadline: of ``time.monotonic``, after which no further case is put; None for no limit.
         progress: what follows the run.
     """
-    asking = _Asking(target, backend, settings, deadline, progress or Counted())
+    asking = Asking(target, backend, settings, deadline, progress or Counted())
     sizes = _cases(target, dtypes[0])
     asking.ask(sizes)
     came = asking.came
@@ -239,7 +136,6 @@ def learned(
         for case, result in came.items()
         if result is None or isinstance(result, Refused | Answered)
     }
-    answered = [result.by_torch for result in came.values() if isinstance(result, Answered)]
     # In the order of the sizes: of several refusals the first one is reported.
     open_ = {case.geometry for case in asking.missed}
     plain = {case: answers[case] for case in sizes if case in answers}
@@ -248,37 +144,68 @@ def learned(
         for dtype in dtypes
         if _refuses_all(answers, dtype) and not any(c.dtype == dtype for c in asking.missed)
     ]
-    reasons = {dtype: _first(answers, dtype) for dtype in whole}
-    alike = {said: [d for d in whole if reasons[d] == said] for said in reasons.values()}
-    dtypes_refused = [
-        _reported(_EVERYTHING if len(those) == len(dtypes) else _names(those), reason.said)
-        for reason, those in alike.items()
-        if not reason.unasked
-    ]
-    unasked = [_reported(_names(those), r.said) for r, those in alike.items() if r.unasked]
+    dtypes_refused, unasked = _dtypes_refused({d: _first(answers, d) for d in whole}, dtypes)
     limits = [] if dtypes[0] in whole else list(_limits(plain, open_))
     sizes_refused = [_reported(about, message) for about, _, message in limits]
     where = _together([left for _, left, _ in limits])
-    refused = (*sizes_refused, *dtypes_refused)
+    heard = {case: own.by_torch for case, own in came.items() if isinstance(own, Answered)}
+    shared = _of_torch(heard, dtypes, open_)
+    layouts = [*learned_layouts(asking, given[0])] if given else []
+    refused = (*sizes_refused, *dtypes_refused, *(_reported(r.about, r.said) for r in layouts))
     return Limits(
         where,
         refused,
-        sum(answered),
-        len(answered),
+        frozenset((each.role, layout) for each in layouts for layout in each.layouts),
+        sum(heard.values()),
+        len(heard),
+        shared,
         tuple(whole),
         tuple(unasked),
         len(came),
         len(asking.missed),
+        asking.pace,
     )
+
+
+def _dtypes_refused(
+    reasons: Mapping[torch.dtype, Refused], dtypes: Sequence[torch.dtype]
+) -> tuple[list[str], list[str]]:
+    """The dtypes that are refused whatever the sizes, as reported; and those not asked."""
+    alike = {said: [d for d in reasons if reasons[d] == said] for said in reasons.values()}
+    refused = [
+        _reported(_EVERYTHING if len(those) == len(dtypes) else _names(those), reason.said)
+        for reason, those in alike.items()
+        if not reason.unasked
+    ]
+    return refused, [_reported(_names(those), r.said) for r, those in alike.items() if r.unasked]
+
+
+def _of_torch(
+    heard: Mapping[Case, bool], dtypes: Sequence[torch.dtype], missed: Iterable[Geometry]
+) -> tuple[str, ...]:
+    """What the cases that torch answered have in common, where it answered some and no others.
+
+    Args:
+        heard: of the cases that were answered, whether torch's convolution made all products.
+        dtypes: of the run; in the first of them sizes are varied.
+        missed: sizes of which it is not known.
+    """
+    own = [case for case, by_torch in heard.items() if not by_torch]
+    theirs = [case for case, by_torch in heard.items() if by_torch]
+    if not own or not theirs:
+        return ()
+    elsewhere = {case.geometry for case in own}
+    alone = {case.dtype for case in theirs if case.geometry in elsewhere}
+    alone -= {case.dtype for case in own}
+    first = [case.geometry for case in theirs if case.dtype == dtypes[0]]
+    others = [*missed, *(case.geometry for case in own if case.dtype == dtypes[0])]
+    predicates = [text for pair in zip(*_LIMITS, strict=True) for text in pair]
+    sizes = (about for about, _ in _shared(first, others, predicates))
+    return (*sizes, *(dtype_name(dtype) for dtype in dtypes if dtype in alone))
 
 
 def _names(dtypes: Iterable[torch.dtype]) -> str:
     return ", ".join(map(dtype_name, dtypes))
-
-
-def _is_of_glue(target: Target, error: BaseException) -> bool:
-    """Whether what is between a stranger's arrays and torch's tensors does not support it."""
-    return target.over_arrays and isinstance(error, NotImplementedError)
 
 
 def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
@@ -304,15 +231,26 @@ def _limits(
     """What refusals are about, the domain that is left, and their messages."""
     accepted = [*missed, *(case.geometry for case, said in answers.items() if said is None)]
     refused = {case.geometry: said.said for case, said in answers.items() if said is not None}
-    possible = [pair for pair in _LIMITS if not any(g in Domain(pair[0]) for g in accepted)]
-    while refused and accepted:
-        counts = [sum(g in Domain(about) for g in refused) for about, _ in possible]
+    left = dict(_LIMITS)
+    for about, met in _shared([*refused], accepted, [*left]):
+        yield about, left[about], refused[met]
+
+
+def _shared(
+    those: Sequence[Geometry], others: Sequence[Geometry], predicates: Sequence[str]
+) -> Iterator[tuple[str, Geometry]]:
+    """What sizes have in common that no others have: predicates, each with the first that it meets.
+
+    That which most of them have comes first, then of the rest, until none is left that has any.
+    """
+    possible = [text for text in predicates if not any(g in Domain(text) for g in others)]
+    while those and others:
+        counts = [sum(g in Domain(text) for g in those) for text in possible]
         if not any(counts):
             return
-        about, left = possible[counts.index(max(counts))]
-        met = [geometry for geometry in refused if geometry in Domain(about)]
-        yield about, left, refused[met[0]]
-        refused = {g: said for g, said in refused.items() if g not in met}
+        text = possible[counts.index(max(counts))]
+        yield text, next(g for g in those if g in Domain(text))
+        those = [g for g in those if g not in Domain(text)]
 
 
 def _together(parts: Sequence[str]) -> str:

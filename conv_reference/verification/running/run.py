@@ -136,7 +136,8 @@ class Run:
         not_asked = cannot_be_asked(self.target, checks)
         rows = self._rows(chosen) - {result.name for result in not_asked}
         tally = done.add_to(Tally(checks, self.wanted.dtypes, self.target.operator), rows)
-        gathered = self._findings(tally, done.after, progress, cut=outcome.is_cut)
+        is_cut = outcome.is_cut or bool(chosen.left)
+        gathered = self._findings(tally, done.after, progress, cut=is_cut)
         interrupted = done.after.interrupted
         for failure in gathered.more:  # some are of the certificate, which may not be requested
             tally.add(failure.case, _of_rows([failure.judgement], rows))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from conv_reference.geometry import Geometry, Pair
-from conv_reference.operands import Operands, can_be_exact
-from conv_reference.padding_modes import Mode, least_size
+from conv_reference.operands import Operands, Role, can_be_exact
+from conv_reference.padding_modes import Mode
 from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.model.domain import EVERYWHERE, Domain, some_inside, towards
@@ -20,6 +20,13 @@ from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.sizes import outgrows
 from conv_reference.verification.target.answers import looked_at
 from conv_reference.verification.target.lines import Written
+from conv_reference.verification.target.nearest_sizes import (
+    OWN_PADDINGS,
+    enlarged,
+    flattened,
+    with_remainder,
+    with_same_padding,
+)
 from conv_reference.verification.target.spelling import Spelling
 
 _MOST_LOOKED_AT = 8  # geometries of a domain that are too large to be tried
@@ -128,6 +135,7 @@ class Target:
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first
     own_batch: int = 0  # of a benchmark: the batch of its inputs, of which ``own`` may have less
     domain: Domain = EVERYWHERE  # outside of it nothing is tried
+    refused_layouts: frozenset[tuple[Role, Layout]] = frozenset()  # of an operand, on purpose
     padding_modes: tuple[Mode, ...] = ("zeros",)  # those that it supports
     # Called with the case that follows: so that it is known what killed the process.
     about_to: Callable[[Case], None] = _unwatched
@@ -186,11 +194,18 @@ class Target:
         geometry = self.restrict_geometry(case.geometry)
         if (geometry, bias, asked) != (case.geometry, case.bias, case.requires_grad):
             case = replace(case, geometry=geometry, bias=bias, requires_grad=asked)
-        return case if self.offer is None else _offered(case, self.offer)
+        lost = {r: Layout.CONTIGUOUS for r, own in case.layouts.items() if not self.takes(r, own)}
+        return case.laid_out(lost)
+
+    def takes(self, role: Role, layout: Layout) -> bool:
+        """Whether it takes an operand that lies so."""
+        is_offered = self.offer is None or layout in self.offer.layouts
+        return is_offered and (role, layout) not in self.refused_layouts
 
     def handed(self, letters: str) -> str:
         """Those of the operands whose gradients can be requested of it."""
-        return "" if self.forward_only else "".join(x for x in letters if x in self.gradients)
+        is_forward = self.forward_only or (self.offer is not None and "vjp" in self.offer.lacks)
+        return "" if is_forward else "".join(x for x in letters if x in self.gradients)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
         """The nearest geometry that the target supports, inside its domain."""
@@ -246,7 +261,7 @@ class Target:
     def _restricted(self, geometry: Geometry) -> Geometry:
         """The nearest that its convention allows."""
         if self.is_line:
-            geometry = _flattened(geometry)
+            geometry = flattened(geometry)
         changes = {name: value for name, value in _DEFAULTS.items() if name not in self.options}
         if geometry.padding_mode not in self.padding_modes:
             changes["padding_mode"] = "zeros"
@@ -263,7 +278,7 @@ class Target:
         if any(getattr(geometry, name) != value for name, value in changes.items()):
             geometry = enlarged(geometry, changes)
         if self.same_padding and geometry.padding != _DEFAULTS["padding"]:
-            geometry = _with_same_padding(geometry)
+            geometry = with_same_padding(geometry)
         if self.pads:
             geometry = OWN_PADDINGS[self.pads](geometry)
         if self.remainder is None or geometry.remainder == self.remainder:
@@ -318,81 +333,5 @@ class Target:
         return tensor[:, :, None] if self.is_line and tensor.dim() == 3 else tensor
 
 
-def _half_padded(geometry: Geometry) -> Geometry:
-    """The geometry padded by half the kernel on each side, rounded down.
-
-    >>> print(_half_padded(Geometry.parse("n1 c1 h4 w4 o1 k3x2")))
-    n1 c1 h4 w4 o1 k3x2 s1 p1 d1 g1
-    """
-    rows, columns = (size // 2 for size in geometry.kernel_size)
-    return replace(geometry, padding=((rows, rows), (columns, columns)))
-
-
-def _with_same_padding(geometry: Geometry) -> Geometry:
-    """The geometry padded as TensorFlow's SAME does: outputs are inputs by the stride, rounded up.
-
-    Where the padding is odd, the greater part is below and on the right.
-    """
-    whole = (
-        max(0, (-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
-        for size, kernel, stride, dilation in zip(
-            geometry.input_size,
-            geometry.kernel_size,
-            geometry.stride,
-            geometry.dilation,
-            strict=True,
-        )
-    )
-    rows, columns = ((total // 2, total - total // 2) for total in whole)
-    return replace(geometry, padding=(rows, columns))
-
-
-# What layers without a word for their padding do of themselves.
-OWN_PADDINGS: Mapping[str, Callable[[Geometry], Geometry]] = {
-    "half the kernel": _half_padded,
-    "TensorFlow's SAME": _with_same_padding,
-}
-
-
-def _offered(case: Case, offer: Offer) -> Case:
-    """The case in layouts that reach the kernel, with no gradient where there is none to be had."""
-    lost = {r: Layout.CONTIGUOUS for r, own in case.layouts.items() if own not in offer.layouts}
-    case = case.laid_out(lost)
-    return replace(case, requires_grad="") if "vjp" in offer.lacks else case
-
-
 def _nowhere(*_: Any, **__: Any) -> Any:
     raise TargetError("this is a target's description; it cannot be called here")
-
-
-def enlarged(geometry: Geometry, changes: Mapping[str, Any]) -> Geometry:
-    """The geometry with the changes, its input large enough for the kernel and the padding."""
-    names = ("kernel_size", "dilation", "padding", "padding_mode")
-    kernel, dilation, padding, mode = (changes.get(key, getattr(geometry, key)) for key in names)
-    height, width = (
-        max(size, d * (k - 1) + 1 - sum(sides), least_size(sides, mode))
-        for size, k, d, sides in zip(geometry.input_size, kernel, dilation, padding, strict=True)
-    )
-    size: Pair = (height, width)
-    return replace(geometry, input_size=size, **changes)
-
-
-def with_remainder(geometry: Geometry, remainder: Pair) -> Geometry:
-    """The geometry with another remainder, which is below its stride."""
-    height, width = (
-        size + wanted - found + (stride if size + wanted <= found else 0)
-        for size, wanted, found, stride in zip(
-            geometry.input_size, remainder, geometry.remainder, geometry.stride, strict=True
-        )
-    )
-    size: Pair = (height, width)
-    return replace(geometry, input_size=size)
-
-
-def _flattened(geometry: Geometry) -> Geometry:
-    """The geometry of its width alone."""
-    flat: dict[str, Any] = {
-        name: (1, getattr(geometry, name)[1])
-        for name in ("input_size", "kernel_size", "stride", "dilation")
-    }
-    return replace(geometry, padding=((0, 0), geometry.padding[1]), **flat)

@@ -18,6 +18,7 @@ from conv_reference.geometry import Geometry, Pair
 from conv_reference.operands import Operands, exact_operands
 from conv_reference.quantities import CONV2D
 from conv_reference.verification.target import option_numbers
+from conv_reference.verification.target.nearest_sizes import OWN_PADDINGS, enlarged
 from conv_reference.verification.target.option_names import LABEL
 from conv_reference.verification.target.own_defaults import NEUTRAL
 from conv_reference.verification.target.padding_modes import WORD, given_mode
@@ -29,7 +30,6 @@ from conv_reference.verification.target.strangers.tensor_forms import (
     first_tensor,
     laid_out,
 )
-from conv_reference.verification.target.target import OWN_PADDINGS, enlarged
 
 # X (2, 3, 5, 9), K (5, 3, 2, 4), Y (2, 5, 4, 6): no two sizes of a tensor are the same.
 TINY = Geometry.parse("n2 c3 h5 w9 o5 k2x4")

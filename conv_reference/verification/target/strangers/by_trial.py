@@ -18,6 +18,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import option_numbers
+from conv_reference.verification.target.nearest_sizes import OWN_PADDINGS
 from conv_reference.verification.target.option_names import PAIRED, keys_of
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.signatures import is_function_class, lacks_its_object
@@ -63,7 +64,7 @@ from conv_reference.verification.target.strangers.tensor_forms import BIASES, TO
 from conv_reference.verification.target.strangers.tensor_functions import tensor_function
 from conv_reference.verification.target.strangers.tensor_layers import tensor_layer
 from conv_reference.verification.target.strangers.trials import OutOfTimeError, Trials
-from conv_reference.verification.target.target import OWN_PADDINGS, Target
+from conv_reference.verification.target.target import Target
 
 _ANY = Words()
 

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import re
+import time
+from dataclasses import replace
+
 import torch
 
 from conv_reference.verification import verify
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.checks._registry import Sample
+from conv_reference.verification.model.sizes import products
+from conv_reference.verification.plan.call_pace import CallPace
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.target.conventions import as_target
@@ -43,3 +49,37 @@ def test_a_quick_run_says_what_it_leaves_out() -> None:
     report = verify(wrong, quick=True, checks="certificate", dtypes="float32", seed=0, known=None)
     assert not report
     assert "without --quick" in str(report)
+
+
+def test_of_a_slow_target_there_are_the_lightest_and_as_many_as_take_seconds() -> None:
+    target = as_target(torch.nn.functional.conv2d)
+    request = Request(dtypes=(torch.float32,), seed=0, quick=True)
+    usual = plan(target, request)
+    assert not usual.left
+    assert plan(target, replace(request, pace=CallPace(1e-5, 1e-8))) == usual
+    slow = plan(target, replace(request, pace=CallPace(1e-4, 1e-5)))
+    slower = plan(target, replace(request, pace=CallPace(1e-4, 1e-4)))
+    numbers = [len(found.cases) for found in (usual, slow, slower)]
+    assert numbers == sorted(numbers, reverse=True)
+    greatest = [max(products(c.geometry) for c in found.cases) for found in (usual, slow, slower)]
+    assert greatest == sorted(greatest, reverse=True)
+    assert re.fullmatch(r"\d\d of 160 certificates, the largest, and \d other checks", slow.left), (
+        slow.left
+    )
+    hardly = plan(target, replace(request, pace=CallPace(1.0, 1e-4)))
+    assert [case.check for case in hardly.cases] == 12 * ["certificate"]
+    assert hardly.left.startswith("148 of 160 certificates, the largest, and ")
+    assert hardly.left.endswith(" other checks")
+
+
+def test_a_quick_run_of_a_slow_target_says_what_it_leaves_out() -> None:
+    def slow(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        Y = torch.nn.functional.conv2d(input, weight)
+        end = time.thread_time() + 1e-5 * Y.numel() * weight[0].numel()
+        while time.thread_time() < end:
+            pass
+        return Y
+
+    report = verify(slow, quick=True, checks="certificate", dtypes="float32", seed=0, known=None)
+    assert report, str(report)
+    assert "not asked, for at the target's pace --quick would take long: " in str(report)

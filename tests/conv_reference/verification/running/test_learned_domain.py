@@ -84,6 +84,29 @@ def test_a_convolution_of_indices_is_not_what_computes_the_answer() -> None:
     assert limits.by_torch < limits.answered
 
 
+def of_indices(input: Tensor, weight: Tensor) -> Tensor:
+    """By no convolution of torch's, nor by a product of matrices."""
+    windows = input.unfold(2, weight.shape[2], 1).unfold(3, weight.shape[3], 1)
+    return torch.einsum("nchwij,ocij->nohw", windows, weight)
+
+
+def test_where_torch_computes_a_part_it_is_said_by_what_these_cases_have_in_common() -> None:
+    def mixed(input: Tensor, weight: Tensor, padding: Any = 0, groups: int = 1) -> Tensor:
+        is_own = groups == 1 and weight.shape[2:] != (1, 1) and input.dtype != torch.float16
+        if is_own and padding in {0, (0, 0)}:
+            return of_indices(input, weight)
+        return conv2d(input, weight, padding=padding, groups=groups)
+
+    def now_and_then(input: Tensor, weight: Tensor) -> Tensor:
+        return (conv2d if input.shape[2] == 7 else of_indices)(input, weight)
+
+    limits = limits_of(mixed)
+    assert limits.by_torch_where == ("kh == kw == 1", "ph > 0 or pw > 0", "g > 1", "float16")
+    limits = limits_of(now_and_then)
+    assert limits.by_torch_where == ()
+    assert 0 < limits.by_torch < limits.answered
+
+
 def test_a_size_that_is_refused_in_every_dtype_is_no_refusal_of_a_dtype() -> None:
     def pointwise(input: Tensor, weight: Tensor) -> Tensor:
         if weight.shape[2:] != (1, 1):
