@@ -36,9 +36,12 @@ def explained_in_terms(
     """
     if judgement.verdict != Verdict.WRONG:
         return judgement
-    zero = "" if any(bool(term.any()) for term in terms.values()) else " = 0"
-    lines = [f"should be {_written(dict.fromkeys(terms, 1))}{zero}"]
+    right = dict.fromkeys(terms, 1)
     found, cause = _found(actual, terms, others), ""
+    if found == right:
+        return judgement  # its dtype or its kind is what is wrong, and no term
+    zero = "" if any(bool(term.any()) for term in terms.values()) else " = 0"
+    lines = [f"should be {_written(right)}{zero}"]
     if found is not None:
         lines.append(f"is        {_written(found)}")
         cause = f"Perhaps {'; '.join(_causes(found, terms))}."

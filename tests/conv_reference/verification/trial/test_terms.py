@@ -84,3 +84,16 @@ def test_where_that_is_not_known_the_formula_is_told_alone(
 def test_what_is_right_stays_as_it_is() -> None:
     right = Judgement("jvp", "tangent of Y", Verdict.EXACT)
     assert explained_in_terms(right, A + B, TERMS, OTHERS, where="") is right
+
+
+@pytest.mark.parametrize(
+    ("actual", "terms"),
+    [
+        pytest.param(A + B, TERMS, id="the sum"),
+        pytest.param(0 * A, {}, id="a sum of no terms"),
+    ],
+)
+def test_where_the_numbers_are_right_and_only_the_dtype_is_not_no_term_is_blamed(
+    actual: torch.Tensor, terms: dict[str, torch.Tensor]
+) -> None:
+    assert explained_in_terms(WRONG, actual, terms, OTHERS, where="V: a tangent") == WRONG
