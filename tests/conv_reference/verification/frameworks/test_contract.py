@@ -4,10 +4,13 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conv_reference import cli
@@ -49,6 +52,27 @@ def test_the_recipe_judges_a_made_up_framework(
     for name in list(sys.modules):
         if name in {"gridlib", "_target_my_gridlib"}:
             del sys.modules[name]
+
+
+def test_the_pages_way_with_symbols_compiles_once_for_dtypes_and_ranks() -> None:
+    (shown,) = re.findall(r"  ```python\n(.*?)  ```", PAGE, re.DOTALL)
+    made: list[Any] = []
+
+    def compiled(symbols: list[Any], answers: list[Any]) -> Any:
+        made.append(answers)
+        return lambda *arrays: (symbols, [array.shape for array in arrays])
+
+    names: dict[str, Any] = {"cache": cache, "compiled": compiled, "Symbol": lambda *kind: kind}
+    exec(textwrap.dedent(shown), names)
+    asked = names["jit"](None, lambda x, w: (x,))
+
+    x, w = np.ones((2, 3)), np.ones(4)
+    symbols, shapes = asked(x, w)
+    assert (symbols, shapes) == ([("float64", 2), ("float64", 1)], [(2, 3), (4,)])
+    assert asked(x.T, w)[1] == [(3, 2), (4,)]
+    assert made == [[("float64", 2)]]
+    asked(x.astype("float32"), w)
+    assert made[1:] == [[("float32", 2)]]
 
 
 def test_the_page_names_what_an_adapter_may_give() -> None:
