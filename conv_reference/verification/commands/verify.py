@@ -194,7 +194,10 @@ def _require_loaded(arguments: argparse.Namespace) -> None:
 
 
 def opening(arguments: argparse.Namespace) -> str:
-    """The first line, before torch is imported: what is judged, on how much, and for how long."""
+    """The first line, before torch is imported: what is judged, and on how much.
+
+    For how long depends on the target's pace, which nobody knows yet: the progress says it.
+    """
     dtypes = ", ".join(given.value(arguments, options.DTYPE))
     if arguments.python is not None and not arguments.dtype:  # an adapter may offer some of them
         dtypes = f"those of {dtypes} that it offers"
@@ -232,13 +235,11 @@ def _how_many(arguments: argparse.Namespace, dtypes: str) -> str:
     others = 0 if arguments.check else max(_OWN + _EACH * each, _OTHERS * each * asked)
     number = round(_PAIRS + _BULK * asked + others)
     number = round(number, 2 - len(str(number)))
-    seconds = number * options.DEFAULT_BUDGET / options.DEFAULT_CASES
     why = ""
     if arguments.cases is not None and number > _MUCH_MORE * asked:
         every = "" if arguments.check else ", and of each check in each dtype"
         why = f" ({asked:,} asked for, one at least of each pair of levels{every})"
-    pace = f"about {max(seconds, 1.0):.0f} s at torch's pace"
-    return f"about {number:,} cases{why} in {dtypes}, for {pace}"
+    return f"about {number:,} cases{why} in {dtypes}"
 
 
 _WHOLE = "certificate"  # the check that is put to as many cases as are asked for
