@@ -30,20 +30,15 @@ def _in_part(report: Report) -> str:
 
 
 def _without_verdict(report: Report) -> str:
-    """How many are unsupported, and how many of these are no refusal, or of what is optional."""
-    kinds = [
-        (report.raising, "only raises" if report.raising == 1 else "only raise"),
-        (
-            report.unpromised,
-            f"{'asks' if report.unpromised == 1 else 'ask'} for an optional feature",
-        ),
-    ]
-    kinds.append((report.spared, "too large for its pace"))
-    # As the first line counts them.
-    others = report.refused - report.raising - report.unpromised - report.spared
-    if others < report.refused:
-        kinds.append((others, "other" if others == 1 else "others"))
-    said = ", ".join(f"{number:,} {what}" for number, what in kinds if number)
+    """How many are unsupported, as the first line counts them, and what of that is no lack."""
+    kinds = (
+        (report.unpromised, "asks for an optional feature", "ask for an optional feature"),
+        (report.raising, "raises, as reported above", "raise, as reported above"),
+        (report.spared, "too large for its pace", "too large for its pace"),
+    )
+    said = ", ".join(
+        f"{number:,} {one if number == 1 else several}" for number, one, several in kinds if number
+    )
     is_ = "is" if report.refused == 1 else "are"
     beside = f" ({said})" if said else ""
     return f"{report.refused:,} {is_} unsupported{beside}"

@@ -70,17 +70,19 @@ def _is_refused_in_part(check: CheckResult) -> bool:
 
 
 def _refused(report: Report) -> str:
-    """How many more cases were refused; empty where none was, or nothing was answered.
+    """How many more cases were refused, as the account counts them; empty where nothing is missed.
 
-    The contract does not require some spellings, so a target without them refused nothing; nor has
-    one that was spared large sizes, for it is slow.
+    The contract does not require some spellings, so a target that lacks no more than these refused
+    nothing; nor has one that was spared large sizes, for it is slow.
     """
-    refused = report.refused - report.unpromised - report.raising - report.spared
+    missed = report.refused - report.unpromised - report.raising - report.spared
     if report.verdict == Verdict.UNSUPPORTED:
         return ""
-    counted_ones = ((refused, "unsupported"), (report.spared, "too large for its pace"))
-    more = [f"{number:,} more {what}" for number, what in counted_ones if number]
-    return f"with {' and '.join(more)}" if more else ""
+    spared = f"{report.spared:,} more too large for its pace" if report.spared else ""
+    if not missed:
+        return f"with {spared}" if spared else ""
+    among = f", {report.spared:,} of them too large for its pace" if spared else ""
+    return f"with {report.refused:,} more unsupported{among}"
 
 
 def _failed(report: Report) -> str:

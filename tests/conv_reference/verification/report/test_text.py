@@ -226,22 +226,25 @@ def test_it_is_said_what_became_of_each_case() -> None:
     """Those that have a verdict, were refused, or left nothing to check are those put to it."""
     report = replace(RIGHT, refused=310, unpromised=40, raising=10, silent=990, partly=7)
     said = " ".join(text.render(report).split())
-    assert "on 10,000 cases, with 260 more unsupported" in said
+    assert "on 10,000 cases, with 310 more unsupported" in said
     assert (
-        "Of 11,300 cases put to it 10,000 have a verdict, 310 are unsupported (10 only raise, 40 "
-        "ask for an optional feature, 260 others) and 990 left their checks nothing to compare; of "
-        "those with a verdict 7 parts are unsupported."
+        "Of 11,300 cases put to it 10,000 have a verdict, 310 are unsupported (40 ask for an "
+        "optional feature, 10 raise, as reported above) and 990 left their checks nothing to "
+        "compare; of those with a verdict 7 parts are unsupported."
     ) in said
     alone = " ".join(text.render(replace(RIGHT, refused=300)).split())
     assert "Of 11,300 cases put to it 11,000 have a verdict and 300 are unsupported." in alone
     slow = replace(RIGHT, refused=12, spared=9)
     said = " ".join(text.render(slow).split())
-    assert "on 11,288 cases, with 3 more unsupported and 9 more too large for its pace" in said
-    assert "12 are unsupported (9 too large for its pace, 3 others)." in said
+    assert "on 11,288 cases, with 12 more unsupported, 9 of them too large for its pace" in said
+    assert "12 are unsupported (9 too large for its pace)." in said
+    optional = " ".join(text.render(replace(RIGHT, refused=12, unpromised=3, spared=9)).split())
+    assert "on 11,288 cases, with 9 more too large for its pace" in optional
+    assert "more unsupported" not in optional
     one = replace(RIGHT, planned=4, judged=4, refused=2, unpromised=1, raising=1, silent=1)
     assert (
-        "Of 4 cases put to it 1 has a verdict, 2 are unsupported (1 only raises, 1 asks for an "
-        "optional feature) and 1 left its check nothing to compare."
+        "Of 4 cases put to it 1 has a verdict, 2 are unsupported (1 asks for an optional "
+        "feature, 1 raises, as reported above) and 1 left its check nothing to compare."
     ) in " ".join(text.render(one).split())
     assert "put to it" not in text.render(RIGHT)
 
