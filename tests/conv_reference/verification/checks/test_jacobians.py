@@ -97,7 +97,8 @@ def answers_nothing(input: Tensor, weight: Tensor) -> None:
 
 @pytest.mark.parametrize("check", ["hessian_vector", "hessian_vector_forward"])
 @pytest.mark.parametrize("implementation", [lacks_a_column, answers_nothing])
-def test_a_hessian_of_another_shape_is_not_asked_for(check: str, implementation: Any) -> None:
+def test_a_y_of_another_shape_has_no_hessian_and_is_wrong(check: str, implementation: Any) -> None:
     (judgement,) = ask(implementation, check)
-    assert judgement.verdict == Verdict.UNSUPPORTED
-    assert judgement.explanation == "Y has not the shape that it should have"
+    assert (judgement.verdict, judgement.quantity) == (Verdict.WRONG, "Y")
+    assert judgement.explanation.startswith("should be ")
+    assert judgement.of_another_kind == (implementation is lacks_a_column)
