@@ -81,7 +81,7 @@ def nonfinite(trial: Trial) -> Iterator[Judgement]:
             yield from _poisoned(plain, row, role)
 
 
-_ZEROS = "the zeros of a padding, or between strides, are multiplied"
+_ZEROS = "where only zeros of a padding, or between strides, stand against them"
 _ROWS = {
     "input": "nonfinite_input",
     "weight": "nonfinite_kernel",
@@ -166,7 +166,7 @@ def _propagated(
     yield explained(judgement, f"{said} does not take part in this element of {quantity}")
     spread = reach.open & ~reach.sure
     if bool((spread & ~actual.isfinite()).any()):
-        yield observed(row, quantity, f"{_ZEROS} in {quantity}: NaN and infinity spread there")
+        yield observed(row, quantity, f"NaN and infinity spread in {quantity} to {_ZEROS}")
 
 
 def _is_of_its_algorithm(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from conv_reference import functional
 from conv_reference.layer import ConvLayer_1
@@ -42,6 +42,26 @@ def test_zeros_that_are_not_in_the_definition_are_not_judged(
 ) -> None:
     for seed in range(12):
         assert not failures(implementation, f"nonfinite {sizes}", seed)
+
+
+def unfolded(X: Tensor, K: Tensor, padding: Any = (0, 0)) -> Tensor:
+    """Over the padded image, whose zeros are multiplied as other numbers are."""
+    height, width = padding
+    windows = pad(X, (width, width, height, height)).unfold(2, K.shape[2], 1)
+    return torch.einsum("nchwij,ocij->nohw", windows.unfold(3, K.shape[3], 1), K)
+
+
+def test_what_spreads_to_zeros_of_a_padding_is_not_said_to_be_multiplied_there() -> None:
+    """So it is by who unfolds the padded image; and so it is by a transform, which has none."""
+    said = "where only zeros of a padding, or between strides, stand against them"
+    for implementation in (unfolded, right.fft):
+        notes = {
+            judgement.observed
+            for seed in range(4)
+            for judgement in judged(implementation, "nonfinite float64 n1 c1 h3 w4 o2 k3 p1", seed)
+        }
+        assert f"NaN and infinity spread in Y to {said}" in notes
+        assert not [note for note in notes if "multiplied" in note]
 
 
 def cleaned(X: Tensor, K: Tensor) -> Tensor:
