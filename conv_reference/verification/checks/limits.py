@@ -25,6 +25,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _TERMS = 4_096
 _ROUNDED_ONCE = 1.0  # of the last digit: half of one, and what float32 adds in these sums
+_FAR = 1 / 8  # relative: an error that no rounding of the last sum makes
 _NONE = "(none: it is not judged)"
 
 
@@ -91,12 +92,29 @@ def long_sums(trial: Trial) -> Iterator[Judgement]:
         wanted = operator.first(name, exact, geometry)
         if value.shape != wanted.shape or not bool(value.isfinite().all()):
             continue
-        is_once = _digits_lost(value.detach().cpu(), wanted) <= _ROUNDED_ONCE
+        answer = value.detach().cpu()
+        is_once = _digits_lost(answer, wanted) <= _ROUNDED_ONCE
         if not is_once and not _is_right_in_float64(plain, given, name, wanted):
             continue  # other checks report it: no rounding made that
         said = f"in {name} sums over {_TERMS:,} {_over(name, geometry)} in half precision are"
-        how = "rounded once" if is_once else "rounded on their way"
+        how = "rounded once" if is_once else f"rounded on their way, {_how_far(answer, wanted)}"
         yield observed("long_sums", name, how, of=said)
+
+
+def _how_far(value: Tensor, wanted: Tensor) -> str:
+    """How far off the worst is; and that it stopped growing, where it did: no digit tells that.
+
+    Terms are less than 2, so that each is lost once the last digit of the sum is worth more than
+    twice as much. Numbers become that coarse at a power of two, and there such a sum stays.
+    """
+    errors = (value.to(torch.float64) - wanted).abs() / wanted
+    place = int(errors.argmax())
+    error, shown, right = (float(t.reshape(-1)[place]) for t in (errors, value, wanted))
+    stays = float(value.new_tensor(shown) + 2) == shown and math.frexp(shown)[0] == 0.5
+    if error >= _FAR and shown < right and stays:
+        far = f"{shown:,.0f} where {right:,.0f} is right, an error of {100 * error:.0f} %"
+        return f"and stop growing: {far}"
+    return f"with an error of {100 * error:.2g} %"
 
 
 def _over(name: str, geometry: Geometry) -> str:
