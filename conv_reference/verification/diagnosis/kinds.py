@@ -90,9 +90,9 @@ def rank(failure: Failure) -> int:
 def size(failure: Failure) -> tuple[bool, int, int]:
     """Small and plain cases first: they are reduced sooner."""
     g = failure.case.geometry
-    empty = g.batch == 0  # it shows little: last
+    little = g.batch == 0 or failure.judgement.of_zeros  # it shows little: last
     work = products(failure.case) * 4 + g.input_size[0] * g.input_size[1]
-    return empty, work, len(failure.case.layout)
+    return little, work, len(failure.case.layout)
 
 
 def few_of(failures: Iterable[Failure]) -> list[Failure]:

@@ -125,6 +125,7 @@ class Judgement:
     observation: str = ""  # what is noted in the report and judged neither right nor wrong
     subject: str = ""  # of what, where other cases may answer otherwise: it precedes that
     of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
+    of_zeros: bool = False  # whether a gradient is missing that is right as zeros
     of_numbers: bool = True  # False where a shape, a graph or the memory is what is wrong
     derived: str = ""  # whose like it is, where it is a derivative of those: Y, dX, dK or db
     mapped: Quantity | None = None  # the quantity in its parts, where it is mapped over something

@@ -163,8 +163,7 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
         return None  # nearly always, and quickly
     wanted = _kind(tuple(expected.value.shape), expected.dtype, expected.device)
     if seen is None:
-        found = NO_GRADIENT if quantity != "Y" else "NoneType"
-        return whole(check, quantity, f"a tensor {wanted}", found)
+        return _missing(check, quantity, wanted, expected.value)
     if isinstance(seen, Odd):
         what = f"a tensor {wanted}" if seen.expected == "a tensor" else seen.expected
         return whole(check, quantity, what, seen.found)
@@ -172,6 +171,16 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
     if kind != wanted:
         return replace(whole(check, quantity, wanted, kind), of_another_kind=True)
     return None
+
+
+def _missing(check: str, quantity: str, wanted: str, value: Tensor) -> Judgement:
+    if quantity == "Y":
+        return whole(check, quantity, f"a tensor {wanted}", "NoneType")
+    if bool(value.any()) or not value.numel():
+        return whole(check, quantity, f"a tensor {wanted}", NO_GRADIENT)
+    said = f"should be zeros {wanted}, is {NO_GRADIENT}: zero is right, and None was returned"
+    zeros = whole(check, quantity, f"zeros {wanted}", NO_GRADIENT, said)
+    return replace(zeros, of_zeros=True)
 
 
 def _described(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:

@@ -27,7 +27,7 @@ def minimal(
     shown = [failure]
 
     def fails(case: Case) -> bool:
-        again = _again(failure, case, bench, is_own)
+        again = _again(shown[0], case, bench, is_own)
         if again is not None:
             shown[0] = again
         return again is not None
@@ -40,10 +40,14 @@ def minimal(
 
 
 def _again(wanted: Failure, case: Case, bench: Bench, is_own: Condition) -> Failure | None:
-    """The same failure on another case, if it fails there too."""
+    """The same failure on another case, if it fails there too.
+
+    And shows as much: a gradient that is missing where it should be zero says less than another.
+    """
     kind = kind_of(wanted).in_any_dtype
     for failure in bench.failures_on([case]).get(case, ()):
         if kind_of(failure).in_any_dtype == kind:
-            same = bench.known(failure) is None and is_own(failure)
+            says_less = failure.judgement.of_zeros and not wanted.judgement.of_zeros
+            same = not says_less and bench.known(failure) is None and is_own(failure)
             return failure if same else None
     return None

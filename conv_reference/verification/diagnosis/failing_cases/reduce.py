@@ -119,9 +119,21 @@ def _steps(geometry: Geometry) -> Iterator[dict[str, Any]]:
     for name in ("dilation", "stride", "kernel_size", "input_size"):
         for pair in _pairs_below(getattr(g, name), 1):
             yield {name: pair}
+    yield from _both_axes(g)
     yield from _kernel_with_input(g)
     yield from _stride_with_input(g)
     yield from _height_with_width(g)
+
+
+def _both_axes(geometry: Geometry) -> Iterator[dict[str, Any]]:
+    """One option smaller on both axes at once: a target may take one integer for the two."""
+    (top, *_), (left, *_) = geometry.padding
+    if top == left:
+        yield from ({"padding": ((size, size), (size, size))} for size in _below(top, 0))
+    for name in ("dilation", "stride", "kernel_size"):
+        first, second = getattr(geometry, name)
+        if first == second:
+            yield from ({name: (size, size)} for size in _below(first, 1))
 
 
 def _kernel_with_input(geometry: Geometry) -> Iterator[dict[str, Any]]:

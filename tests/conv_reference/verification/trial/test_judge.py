@@ -181,6 +181,18 @@ def test_what_is_no_right_answer_is_never_right(actual: Any, explanation: str) -
     assert judgement.explanation == explanation
 
 
+def test_a_gradient_that_is_missing_where_it_should_be_zero_says_so() -> None:
+    zeros = replace(EXPECTED, value=torch.zeros_like(EXPECTED.value))
+    judgement = judge("grad_input", "dX", None, zeros)
+    assert judgement.of_zeros
+    assert judgement.lacks_gradient
+    assert judgement.explanation == (
+        "should be zeros of shape (1, 2) and torch.float32, is no gradient: zero is right, and "
+        "None was returned"
+    )
+    assert not judge("grad_input", "dX", None, EXPECTED).of_zeros
+
+
 class AlwaysEqual(torch.Tensor):
     """Says of itself that it equals anything."""
 

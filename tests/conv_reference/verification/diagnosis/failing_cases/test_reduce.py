@@ -85,6 +85,11 @@ def test_a_size_shrinks_to_any_threshold_one_by_one_where_halves_pass() -> None:
     ("start", "fails", "smallest"),
     [
         ("h5 w5", lambda g: g.input_size[0] == g.input_size[1] > 1, "h2 w2 o1 k1x1 s1"),
+        (
+            "h5 w5 s4 p3",
+            lambda g: g.stride[0] == g.stride[1] and g.padding[0] == g.padding[1],
+            "h1 w1 o1 k1x1 s1",
+        ),
         ("h10 w1 s4x1", lambda g: g.output_size[0] == 3, "h3 w1 o1 k1x1 s1"),
         (
             "h12 w1 s4x1",
@@ -92,7 +97,7 @@ def test_a_size_shrinks_to_any_threshold_one_by_one_where_halves_pass() -> None:
             "h3 w1 o1 k1x1 s1",
         ),
     ],
-    ids=["a square", "an output", "an output, of a remainder"],
+    ids=["a square", "options of one integer", "an output", "an output, of a remainder"],
 )
 def test_two_sizes_are_made_smaller_at_once_where_neither_can_be_alone(
     start: str, fails: Callable[[Geometry], bool], smallest: str
