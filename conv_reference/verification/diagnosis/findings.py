@@ -148,7 +148,7 @@ class Diagnosis:
             follows = kind in fault.following
             shown = (
                 self._shown(kind, groups, elsewhere, follows=follows)
-                if apart
+                if apart and not fault.as_met
                 else first_own(groups[kind].failures, lambda _: True)
             )
             finding = self._finding(kind, shown, groups, explained=apart)

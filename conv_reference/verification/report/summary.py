@@ -201,8 +201,13 @@ def _permissive(report: Report) -> str:
 
 
 def is_permissive(report: Report) -> bool:
-    """Whether it answers what it should refuse, and nobody expected that."""
-    return any(c.verdict == Verdict.PERMISSIVE and not c.known for c in report.checks)
+    """Whether it answers what it should refuse, nobody expected it, and no other fault shows so."""
+    firsts: dict[tuple[str, str], list[Verdict]] = {}  # of the faults that a row shows in a dtype
+    for group in groups(report.findings):
+        for finding in group.findings:
+            firsts.setdefault((finding.check, finding.dtype), []).append(group.first.verdict)
+    own = (c for c in report.checks if c.verdict == Verdict.PERMISSIVE and not c.known)
+    return any(Verdict.PERMISSIVE in firsts.get((c.name, c.dtype), [c.verdict]) for c in own)
 
 
 def _is_permissive_alone(report: Report) -> bool:

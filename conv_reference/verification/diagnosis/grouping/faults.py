@@ -50,6 +50,7 @@ class Fault:
     kinds: list[Kind] = field(default_factory=list)
     following: list[Kind] = field(default_factory=list)
     cause: str = ""  # where it was asked for
+    as_met: bool = False  # whether its cases, run once more, show what is another fault's, too
 
 
 def faults_of(groups: Groups, bench: Bench) -> list[Fault]:

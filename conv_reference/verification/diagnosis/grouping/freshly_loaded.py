@@ -70,6 +70,13 @@ def comes_out_right_anew(target: Target, question: Question, settings: Settings)
     return _passes(_forgetting(target), *question, settings)
 
 
+def judged_anew(target: Target, question: Question, settings: Settings) -> tuple[Judgement, ...]:
+    """What the row comes to on the case where the module is loaded for each call."""
+    case, row = question
+    judged = judge_case(_forgetting(target), case, settings)
+    return tuple(judgement for judgement in judged if judgement.check == row)
+
+
 def is_of_what_is_kept(target: Target, question: Question, settings: Settings) -> bool:
     """Whether the row fails on the case, and does not where the module is loaded for each call."""
     if not loads_quickly(target.name):
@@ -136,5 +143,11 @@ def _forgetting(target: Target) -> Target:
 
         return replace(another(), function=function)
 
+    def call_with(*given: Any, **options: Any) -> Any:
+        anew = loaded_anew(target).call_with
+        assert anew is not None  # as of the target itself
+        return anew(*given, **options)
+
+    by_options = None if target.call_with is None else call_with
     # No check is to load it: that module would be loaded for several calls.
-    return replace(target, prepare=prepare, importable=False)
+    return replace(target, prepare=prepare, importable=False, call_with=by_options)

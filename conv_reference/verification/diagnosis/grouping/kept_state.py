@@ -22,6 +22,7 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
     Question,
     comes_out_right_anew,
     is_of_what_is_kept,
+    judged_anew,
     shown_at_once,
 )
 from conv_reference.verification.diagnosis.grouping.group import Group, Groups
@@ -35,12 +36,16 @@ from conv_reference.verification.diagnosis.kinds import (
 )
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
-from conv_reference.verification.model.result import Verdict
+from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.target.loading import loads_quickly
 
 KEPT = (
     "Where the target's module is loaded anew for each call, this comes out right: it is what the "
     "target keeps from one call to the next, or shares between two at once."
+)
+ANSWERED_ANEW = (
+    "These are answered where the target's module is loaded anew for each call, too: whatever else "
+    "is answered beside them comes of what the target keeps from one call to the next."
 )
 _MOST_ASKED = 24  # faults
 _OPTIONS = "options_before"  # the row that asks of one state alone, by other options
@@ -92,8 +97,38 @@ def filed_under_what_is_kept(
     return [
         each
         for n, fault in enumerate(faults)
-        for each in (ones if n == kept[0] else () if n in kept else [fault])
+        for each in (
+            ones if n == kept[0] else () if n in kept else [_permissive_anew(fault, groups, bench)]
+        )
     ]
+
+
+def _permissive_anew(fault: Fault, groups: Groups, bench: Bench) -> Fault:
+    """The fault; one of arguments that are answered shows those alone that nothing kept answers.
+
+    Their sizes are those of a convolution that came before, and its answer may be found for them.
+    """
+    if fault.kinds[0].verdict != Verdict.PERMISSIVE or not loads_quickly(bench.target.name):
+        return fault
+    failures = [failure for kind in fault.kinds for failure in groups[kind].failures]
+    questions = [(failure.case, failure.judgement.check) for failure in failures]
+    anew = bench.ask(judged_anew, questions, bench.settings)
+    shown = {kind_of(f): f for (case, _), judged in anew.items() for f in _found_in(case, judged)}
+    fewer = {
+        kind
+        for kind in fault.kinds
+        if kind in shown
+        and shown[kind].judgement.explanation != groups[kind].failures[0].judgement.explanation
+    }
+    if not fewer:
+        return fault
+    for kind in fewer:
+        groups[kind].failures[:] = [shown[kind]]
+    return replace(fault, cause=ANSWERED_ANEW, as_met=True)
+
+
+def _found_in(case: Case, judged: Sequence[Judgement]) -> list[Failure]:
+    return [Failure(case, judgement) for judgement in judged if judgement.verdict in FOUND]
 
 
 def _is_of_numbers_before(failure: Failure) -> bool:

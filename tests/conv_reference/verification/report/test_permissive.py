@@ -82,6 +82,16 @@ def test_the_first_and_the_last_line_say_it(report: Report, first: str, last: st
     assert lines[-1].startswith(f"my_kernels:conv2d: {last}")
 
 
+def test_what_follows_from_what_is_wrong_is_not_said_to_be_permissive() -> None:
+    """As an answer that was kept, of other arguments with these sizes."""
+    wrong = finding(check="grad_bias", quantity="db", fault=1)
+    report = replace(BOTH, findings=(wrong, replace(ANSWERED, fault=1, follows=True)))
+    printed = text.render(report)
+    assert "my_kernels:conv2d: wrong (1 finding), on 11,300 cases\n" in printed
+    assert "permissive:" not in printed
+    assert "from it follow failures of refusals" in printed
+
+
 def test_what_is_wrong_comes_before_it_and_it_names_no_geometry_and_derives_none() -> None:
     printed = text.render(BOTH)
     assert printed.index("1. WRONG: db") < printed.index(
