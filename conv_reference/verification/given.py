@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from conv_reference.verification import options
@@ -61,3 +62,47 @@ def keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         option.keyword: value(arguments, option) for option in options.OPTIONS if option.keyword
     }
+
+
+def not_default(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given for options of ``verify`` and is not their default, as plain data.
+
+    Args:
+        values: by keyword; others than options are left out.
+    """
+    found = {}
+    for option in options.OPTIONS:
+        if option.keyword and option.keyword in values:
+            plain = _plain(values[option.keyword])
+            if plain != option.default:
+                found[option.keyword] = plain
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(map(_plain, value))
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def as_words(values: Mapping[str, Any]) -> list[str]:
+    """Options of the command that amount to these keywords of ``verify``, none its default."""
+    words = []
+    for option in options.OPTIONS:
+        if option.keyword not in values or not option.keyword:
+            continue
+        value_given = values[option.keyword]
+        for one in value_given if option.repeated else (value_given,):
+            told = (
+                [] if option.kind is None else [f"{one:g}" if isinstance(one, float) else f"{one}"]
+            )
+            words += [f"--{option.flag}", *told]
+    return words
+
+
+def in_python(values: Mapping[str, Any]) -> str:
+    """The same as keywords of a call, each behind a comma."""
+    told = {**values}
+    if told.get("known") == options.NONE:
+        told["known"] = None
+    return "".join(f", {name}={value_given!r}" for name, value_given in told.items())

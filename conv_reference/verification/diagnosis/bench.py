@@ -46,6 +46,8 @@ class Bench:
     deadline: float  # of ``time.monotonic``
     spared: tuple[Defect, ...] = ()  # the known ones that crash: their cases are not run
     stop: Stop = field(default_factory=Stop)  # when it is wanted, no time is left
+    given: tuple[tuple[str, Any], ...] = ()  # for options of ``verify``, see ``given.not_default``
+    checks: tuple[str, ...] = ()  # that were requested, or rows of them; none of all
     _answers: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # see ``_once``
 
     @property

@@ -33,6 +33,7 @@ STRICT = Option(
     default=False,
     recorded=True,
     plugin="strict",
+    decides=True,
 )
 ALLOW_BITS = Option(
     flag="allow-bits",
@@ -45,6 +46,7 @@ ALLOW_BITS = Option(
     accepted=f"must be 1..{MOST_BITS}",
     unset="the dtype's",
     recorded=True,
+    decides=True,
 )
 KNOWN = Option(
     flag="known",
@@ -54,6 +56,7 @@ KNOWN = Option(
     metavar="FILE",
     default=SHIPPED,
     recorded=True,
+    decides=True,
 )
 XFAIL = Option(
     flag="xfail",

@@ -33,6 +33,7 @@ class Option:
     accepted: str = ""  # the error for a value that is not valid, behind its name
     checked: Callable[[Any], object] | None = None  # raises a ValueError that says more
     recorded: bool = False  # cases or verdicts follow from it: a baseline holds it
+    decides: bool = False  # one case may come out otherwise without it: a finding's command has it
     short: str = ""
     plugin: str = ""  # its flag in pytest, behind "--conv-"; empty where it has none
 

@@ -13,6 +13,7 @@ IN_PROCESS = Option(
     help="call the target in this process, for debuggers; a crash then ends the run",
     kind=None,
     plugin="in-process",
+    decides=True,
 )
 MOST_CHILDREN = 4  # by default: each is a process with torch in it
 MOST_WORKERS = 256  # each is a process with torch in it; more is a slip of the keyboard
@@ -48,6 +49,7 @@ PYTHON = Option(
     metavar="PATH",
     checked=require_interpreter,
     unset="this one",
+    decides=True,
 )
 WATCH = Option(
     flag="watch",

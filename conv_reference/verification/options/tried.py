@@ -75,6 +75,7 @@ OPERATOR = Option(
     f"output_padding says it: {', '.join(OPERATORS)}",
     choices=OPERATORS,
     metavar="NAME",
+    decides=True,
 )
 AS = Option(
     flag="as",
@@ -86,6 +87,7 @@ AS = Option(
     unset="found by trial",
     checked=lambda text: _texts().convention(text),
     recorded=True,
+    decides=True,
 )
 WHERE = Option(
     flag="where",
@@ -95,6 +97,7 @@ WHERE = Option(
     "tried outside; what it refuses on purpose is learned",
     metavar="EXPR",
     recorded=True,
+    decides=True,
 )
 SOURCE = Option(
     flag="source",
@@ -129,6 +132,7 @@ DEVICE = Option(
     default="cpu",
     recorded=True,
     plugin="device",
+    decides=True,
 )
 SWEEP = Option(
     flag="sweep",
@@ -186,6 +190,7 @@ CHECK = Option(
     checked=lambda name: _texts().known_check(name),
     recorded=True,
     plugin="check",
+    decides=True,
 )
 SKIP = Option(
     flag="skip",
@@ -197,6 +202,7 @@ SKIP = Option(
     repeated=True,
     checked=lambda name: _texts().known_check(name),
     recorded=True,
+    decides=True,
 )
 SEED = Option(
     flag="seed",

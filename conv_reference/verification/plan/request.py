@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import torch
 
@@ -51,6 +52,8 @@ class Request:
     case: Case | None = None  # only this one
     quick: bool = False  # a first answer: some hundred cases of every kind
     pace: CallPace = CallPace()  # noqa: RUF009 (it is frozen)  # of the target, once that is known
+    # All that differs from the defaults of ``verify``, by its keywords: see ``given.not_default``.
+    given: tuple[tuple[str, Any], ...] = ()
 
     @property
     def is_single(self) -> bool:

@@ -269,7 +269,7 @@ class Run:
     def _findings(self, tally: Tally, after: _After, progress: Progress, *, cut: bool) -> Gathered:
         """What failed, taken apart; where that is interrupted, or fails, as it was met."""
         patience = 0.0 if after.interrupted else self.wanted.apart_limit(cut=cut)
-        failures, judged_in = tally.failures(), tally.judged_in
+        failures, judged_in, here = tally.failures(), tally.judged_in, self.backend.is_here
 
         def taken_apart(seconds: float) -> Gathered:
             deadline = time.monotonic() + seconds
@@ -283,10 +283,10 @@ class Run:
                 deadline,
                 () if self.wanted.is_single else self._crashing,
                 after.stop,
+                self.wanted.given,
+                self.wanted.checks,
             )
-            in_process = self.backend.is_here
-            told = progress.at
-            return Diagnosis(failures, judged_in, bench, in_process, told=told).gathered()
+            return Diagnosis(failures, judged_in, bench, here, told=progress.at).gathered()
 
         name = "taking failures apart"
         found = after.done(name, lambda: taken_apart(patience), None)

@@ -15,8 +15,8 @@ import torch
 from conv_reference.geometry import Geometry
 from conv_reference.verification import accelerator, given, options
 from conv_reference.verification.execution import Settings
-from conv_reference.verification.known.known import load
-from conv_reference.verification.model.case import DTYPES, Case, dtype_named
+from conv_reference.verification.known.known import SHIPPED, load
+from conv_reference.verification.model.case import DTYPES, Case, dtype_name, dtype_named
 from conv_reference.verification.model.domain import require_where
 from conv_reference.verification.model.result import Report, Verdict
 from conv_reference.verification.plan.memory import Memory
@@ -109,6 +109,7 @@ def _request(keywords: Mapping[str, Any]) -> Request:
         geometry=Geometry.parse(geometry) if isinstance(geometry, str) else geometry,
         case=Case.parse(case) if isinstance(case, str) else case,
         **{name: keywords[name] for name in ("budget", "cases", "quick", "limit")},
+        given=tuple(given.not_default(_as_texts(keywords)).items()),
     )
 
 
@@ -127,6 +128,15 @@ def _asked(keywords: Mapping[str, Any], wanted: Request) -> Asked:
         store=_path(keywords["store"]),
         is_seeded=keywords["seed"] is not None,
     )
+
+
+def _as_texts(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given for the options, as the command would be given it."""
+    names = {SHIPPED: options.SHIPPED, None: options.NONE}
+    known = names.get(keywords["known"], keywords["known"])
+    dtypes = (dtype_named(d) if isinstance(d, str) else d for d in keywords["dtypes"])
+    texts = {name: value for name, value in keywords.items() if not isinstance(value, Executor)}
+    return texts | {"known": known, "dtypes": tuple(map(dtype_name, dtypes))}
 
 
 def _require_together(wanted: Request, where: str | None) -> None:

@@ -37,7 +37,9 @@ _OTHERS = {"torch", "numpy", "conv_reference", "analytic"}  # what a file would 
 PLACEHOLDER = "my_conv"  # for a target that no name leads back to
 
 
-def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+def snippet(
+    target: Target, case: Case, judgement: Judgement, settings: Settings, more: str = ""
+) -> str:
     """Under ten lines: with torch alone where that is possible, otherwise through ``verify``.
 
     Args:
@@ -45,6 +47,7 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
         case: on which it failed.
         judgement: whose quantity they print.
         settings: of the run; on another device than the CPU they go through ``verify``.
+        more: further keywords that ``verify`` needs, behind a comma.
     """
     row = all_rows()[judgement.check]
     is_whole = target.has_channels and not target.is_line  # so that elements have these numbers
@@ -68,23 +71,25 @@ def snippet(target: Target, case: Case, judgement: Judgement, settings: Settings
                 call = _layer(target, spelling, tensors)
                 K, b = _attribute(spelling.kernel), _attribute(spelling.bias)
             case None:
-                return _through_verify(target, case, judgement, settings)
+                return _through_verify(target, case, judgement, settings, more)
         shown = _shown(judgement, tensors, {"X": "X", "K": K, "b": b})
         return "\n".join([*imports(target), *call, *shown])
-    return _through_verify(target, case, judgement, settings)
+    return _through_verify(target, case, judgement, settings, more)
 
 
-def _through_verify(target: Target, case: Case, judgement: Judgement, settings: Settings) -> str:
+def _through_verify(
+    target: Target, case: Case, judgement: Judgement, settings: Settings, more: str
+) -> str:
+    asked = f'case="{case}", seed={settings.seed}{more}'
     lines = [
-        "from conv_reference.verification import load_target, verify",
-        f"target = load_target({target.name!r})",
-        f'report = verify(target, case="{case}", seed={settings.seed}, isolate=True)',
+        "from conv_reference.verification import verify",
+        f"report = verify({target.name!r}, {asked}, isolate=True)",
     ]
     if not target.importable:  # its name need not be Python: "<lambda>", "f.<locals>.g"
         lines = [
             "from conv_reference.verification import verify",
             f"{PLACEHOLDER} = ...  # what was given to verify",
-            f'report = verify({PLACEHOLDER}, case="{case}", seed={settings.seed})',
+            f"report = verify({PLACEHOLDER}, {asked})",
         ]
     # One case may have several, and one quantity may fail in several ways.
     sought = (judgement.check, judgement.quantity, judgement.verdict.value)

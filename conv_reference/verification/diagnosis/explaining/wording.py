@@ -1,18 +1,16 @@
-"""A failure as a finding: what it says, and how it is seen again."""
+"""A failure as a finding: what it says."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-
 from conv_reference.quantities import LETTERS
-from conv_reference.verification.checks import Reported, all_rows
+from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.explaining import again
 from conv_reference.verification.diagnosis.explaining.explain import Explanation
-from conv_reference.verification.diagnosis.explaining.snippet import PLACEHOLDER, snippet
+from conv_reference.verification.diagnosis.explaining.snippet import snippet
 from conv_reference.verification.diagnosis.kinds import has_own_sizes, row_of
 from conv_reference.verification.known.relayed import as_passed_on
-from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.case import dtype_name
 from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Finding, Verdict
 from conv_reference.verification.target.operators import arguments
@@ -55,12 +53,18 @@ def finding_of(
         explanation="\n".join(filter(None, lines)),
         seen=next(filter(None, lines), ""),
         of_numbers=_is_of_numbers(judgement) and not _made(failure),
-        reproduce=_reproduce(
+        reproduce=again.of_case(
             case, judgement.check, bench, in_process=in_process, setting=judgement.setting
         ),
         known=known or None,
         case=str(case),
-        snippet=snippet(bench.target, case, judgement, bench.settings),
+        snippet=snippet(
+            bench.target,
+            case,
+            judgement,
+            bench.settings,
+            again.keywords(case, judgement.check, bench),
+        ),
         cause=explanation.cause,
         grids=explanation.grids,
         picture=explanation.picture,
@@ -125,36 +129,3 @@ def _where(failure: Failure) -> str:
     if has_own_sizes(failure):
         return "While the check tried sizes of its own, not that one."
     return ""
-
-
-def whole_run(bench: Bench, *, in_process: bool) -> str:
-    """A command, or a call, that puts all cases of the seed: for what one of them does not show."""
-    if not bench.target.importable:
-        return f"verify({PLACEHOLDER}, seed={bench.settings.seed})"
-    return _command([], bench, in_process=in_process)
-
-
-def _reproduce(case: Case, row: str, bench: Bench, *, in_process: bool, setting: str = "") -> str:
-    """A command, or for what cannot be imported a call, that shows the same."""
-    if not bench.target.importable:
-        return f'verify({PLACEHOLDER}, case="{case}", seed={bench.settings.seed})'
-    words = ["--case", str(case)]
-    if not all_rows()[row].repeatable:  # its case alone does not show it
-        words += ["--check", row]
-    command = _command(words, bench, in_process=in_process)
-    return f"{setting} {command}" if setting else command
-
-
-def _command(chosen: Sequence[str], bench: Bench, *, in_process: bool) -> str:
-    """What is chosen, put to the target under the settings of the run."""
-    settings = bench.settings
-    words = ["conv-reference", "verify", bench.target.name, *chosen]
-    if settings.domain.where:
-        words += ["--where", settings.domain.where]
-    if settings.device != "cpu":
-        words += ["--device", settings.device]
-    if in_process:
-        words += ["--in-process"]
-    if settings.allowed_bits is not None:
-        words += ["--allow-bits", str(settings.allowed_bits)]
-    return shlex.join([*words, "--seed", str(settings.seed)])
