@@ -275,7 +275,7 @@ def test_what_no_line_of_torch_shows_is_shown_through_verify(tmp_path: Path) -> 
         (conv2d, case, replace(wrong, check="vmap")),
     ):
         shown = snippet(target, asked, judgement, SETTINGS)
-        assert f"target = load_target({target.name!r})" in shown
+        assert f"report = verify({target.name!r}, case=" in shown
     assert mine.splitlines() == [
         "from conv_reference.verification import verify",
         "my_conv = ...  # what was given to verify",
