@@ -23,6 +23,8 @@ NO_PARAMETER = (
     "instance that was called once, where the first call makes it"
 )
 
+NOT_ONE_KERNEL = "accepted is a layer of one kernel and at most one bias, got parameters of shapes"
+
 
 @contextmanager
 def drawn_alike() -> Iterator[None]:

@@ -15,6 +15,8 @@ from conv_reference.verification.target.strangers.numpy_layers import is_numpy_l
 # with them on the tiny case is not to end a run.
 _TAKERS = {"conv2d", "convolution", "_conv_forward", "apply", "ops"}
 
+_PADDINGS = (("SAME", "VALID"), ("same", "valid"))
+
 
 def is_own_code(implementation: Any) -> bool:
     """Whether it is somebody's; torch's own are called as torch says, and made of torch's own."""
@@ -49,6 +51,13 @@ def has_torchs_names(implementation: Any) -> bool:
     """Whether its first two parameters are called as in torch; a layer's are not known."""
     function = implementation.forward if is_function_class(implementation) else implementation
     return {"input", "weight"} <= {*inspect.signature(function).parameters}
+
+
+def same_by_code(implementation: Any) -> str:
+    """SAME as its code spells it, where it has a word for a padding; else empty."""
+    code = getattr(implementation, "__code__", None)
+    words = {word for word in getattr(code, "co_consts", ()) if isinstance(word, str)}
+    return next((same for same, valid in _PADDINGS if words & {same, valid}), "")
 
 
 def hands_on(implementation: Any) -> bool:

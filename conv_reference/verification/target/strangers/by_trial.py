@@ -18,7 +18,6 @@ from conv_reference.geometry import Geometry
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target import option_numbers
-from conv_reference.verification.target.nearest_sizes import OWN_PADDINGS
 from conv_reference.verification.target.option_names import PAIRED, keys_of
 from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.signatures import is_function_class, lacks_its_object
@@ -26,7 +25,6 @@ from conv_reference.verification.target.strangers.as_target import as_called
 from conv_reference.verification.target.strangers.attempt import (
     OF_ONE,
     OF_THREE,
-    SQUARE,
     TINY,
     Convention,
     Level,
@@ -40,6 +38,7 @@ from conv_reference.verification.target.strangers.by_code import (
     has_torchs_names,
     is_own_code,
     knows_torch,
+    same_by_code,
 )
 from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
 from conv_reference.verification.target.strangers.instances import instance
@@ -57,6 +56,7 @@ from conv_reference.verification.target.strangers.option_forms import (
     probed,
 )
 from conv_reference.verification.target.strangers.other_operations import other_by_trial
+from conv_reference.verification.target.strangers.own_padding import padding_of_itself
 from conv_reference.verification.target.strangers.required_bias import with_required_bias
 from conv_reference.verification.target.strangers.settling import settled
 from conv_reference.verification.target.strangers.stranger import Stranger
@@ -157,9 +157,11 @@ def _best(own: Stranger, implementation: Any, words: Words) -> tuple[Stranger, C
     """Where nothing agrees, and it has no word for its padding, as one that pads of itself."""
     own, found = _settled_over_either(own, implementation, words)
     # An instance that declares its padding is judged by what it declares.
+    if found is None or found.level < Level.AGREES:
+        own, found = _padding_by_word(own, implementation, words) or (own, found)
     is_open = "padding" not in own.names and (own.fixed is None or "padding" in own.assumed)
     if is_open and (found is None or found.level < Level.AGREES):
-        own, found = _padding_of_itself(own, words) or (own, found)
+        own, found = padding_of_itself(own, words) or (own, found)
     if found is None:
         return own, None
     own, found = _known(own, found), _with_its_bias(own, found)
@@ -203,24 +205,16 @@ def _settled_over_either(
     return own, found
 
 
-def _padding_of_itself(own: Stranger, words: Words) -> tuple[Stranger, Convention] | None:
-    """As one that pads so, whatever is asked, where it agrees; of several, with the most kernels.
-
-    Of three by three half the kernel and SAME are one. One that answers nothing is not tried.
-    """
-    cases = [TINY, *(() if own.has_no_size else (OF_THREE, SQUARE))]
-    tried = (replace(c, case=k) for k in cases for c in conventions_in_order(own, words))
-    if not any(asked(own, each).level is Level.OTHER for each in tried):
+def _padding_by_word(
+    own: Stranger, implementation: Any, words: Words
+) -> tuple[Stranger, Convention] | None:
+    """As one whose padding is a word, where it must be given and its code has one for it."""
+    same = same_by_code(implementation)
+    if not same or "padding" not in own.names or "padding" in own.defaults:
         return None
-    padded = [replace(own, pads=padding) for padding in OWN_PADDINGS]
-    found = [(each, best) for each in padded if (best := settled(each, words)) is not None]
-    agreeing = [pair for pair in found if pair[1].level is Level.AGREES]
-    return min(agreeing, key=lambda pair: _restriction(pair[1]), default=None)
-
-
-def _restriction(found: Convention) -> tuple[bool, int]:
-    """How much it leaves out: kernels of unequal sides, and options that are no pairs."""
-    return found.case != TINY, len(found.integers)
+    by_word = replace(own, defaults={**own.defaults, "padding": same})  # no default that is left
+    by_word, found = _settled_over_either(by_word, implementation, words)
+    return (by_word, found) if found is not None and found.level is Level.AGREES else None
 
 
 def _with_its_bias(own: Stranger, found: Convention) -> Convention:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.target.answers import message_of, type_name
-from conv_reference.verification.target.layer_calls import NO_PARAMETER
+from conv_reference.verification.target.layer_calls import NO_PARAMETER, NOT_ONE_KERNEL
 from conv_reference.verification.target.strangers.attempt import Convention, asked
 from conv_reference.verification.target.strangers.stranger import Stranger
 
@@ -36,10 +36,10 @@ def furthest(calls: Iterable[tuple[Stranger, Convention]], source: str) -> str:
 
 
 def _is_told(own: Stranger, error: BaseException | None) -> bool:
-    """Whether its own code threw nothing: an object of arrays, or a layer, that has no kernel."""
+    """Whether its own code threw nothing: an object of arrays, or a layer, without one kernel."""
     if not isinstance(error, TargetError):
         return False
-    return own.over_arrays or str(error) == NO_PARAMETER
+    return own.over_arrays or str(error).startswith((NO_PARAMETER, NOT_ONE_KERNEL))
 
 
 def _depth(frames: list[traceback.FrameSummary]) -> tuple[int, list[int]]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from conv_reference.verification.model.errors import NotAsked, TargetError
-from conv_reference.verification.target.layer_calls import NO_PARAMETER, drawn_alike
+from conv_reference.verification.target.layer_calls import NO_PARAMETER, NOT_ONE_KERNEL, drawn_alike
 from conv_reference.verification.target.option_names import NAMES
 from conv_reference.verification.target.strangers.constructors import constructed
 from conv_reference.verification.target.strangers.stranger import LIKE, Bound, Stranger
@@ -108,5 +108,5 @@ def parts(layer: nn.Module) -> tuple[tuple[str, Tensor], tuple[str, Tensor] | No
         raise TargetError(NO_PARAMETER)
     if len(kernels) != 1 or len(biases) > 1:
         shapes = [tuple(p.shape) for _, p in held]
-        raise TargetError(f"accepted is one kernel and at most one bias, got {shapes}")
+        raise TargetError(f"{NOT_ONE_KERNEL} {shapes}")
     return kernels[0], biases[0] if biases else None

@@ -95,3 +95,25 @@ class Tutorials(Padded):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.w, None, self.stride, self.w.shape[-1] // 2)
+
+
+def by_word(x: Tensor, filters: Tensor, padding: str) -> Tensor:
+    """As TensorFlow's users have it: there is no default, and no other padding."""
+    if padding == "VALID":
+        found = F.conv2d(x.movedim(-1, 1), filters.permute(3, 2, 0, 1))
+    if padding == "SAME":
+        found = as_same(x.movedim(-1, 1), filters.permute(3, 2, 0, 1))
+    return found.movedim(1, -1)
+
+
+def by_word_or_number(x: Tensor, w: Tensor, padding: Any) -> Tensor:
+    return F.conv2d(x, w, None, 1, 0 if padding == "VALID" else padding)
+
+
+def test_a_word_for_padding_is_seen_in_the_code_of_who_must_be_given_one() -> None:
+    said = ("X as NHWC", "K as HWIO", "TensorFlow's SAME or VALID for padding")
+    assert as_target(by_word).called_as == said
+    report = verify(by_word, checks="certificate", dtypes="float64", cases=60, seed=1, known=None)
+    assert report, str(report)
+    numbers = as_target(by_word_or_number)
+    assert not numbers.same_padding
