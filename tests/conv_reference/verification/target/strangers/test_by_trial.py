@@ -41,6 +41,8 @@ UNDONE: dict[str, Callable[[Tensor], Tensor]] = {
     "(o, kh, kw)": lambda K: K[:, None],
     "(c, kh, kw)": lambda K: K[None],
     "(kh, kw, c)": lambda K: K.permute(2, 0, 1)[None],
+    "(kh, kw, c), one kernel for each channel": lambda K: K.permute(2, 0, 1)[:, None],
+    "(kh, kw, c, 1), one kernel for each channel": lambda K: K.permute(2, 3, 0, 1),
 }  # a kernel in torch's form again
 
 
@@ -59,7 +61,8 @@ def in_form(form: Form) -> Any:
         if form.input.one_channel:
             Y = F.conv2d(image[None, None], undone(kernel))[0]
             return Y.permute(1, 2, 0) if form.input.word.endswith("HWC") else Y
-        Y = F.conv2d(_four(form.input.back(image), form), undone(kernel))
+        X, K = _four(form.input.back(image), form), undone(kernel)
+        Y = F.conv2d(X, K, groups=len(K) if form.weight.depthwise else 1)
         return form.input.there(Y if form.has_channels else Y[:, 0])
 
     return convolution
