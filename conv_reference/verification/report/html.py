@@ -25,12 +25,12 @@ from conv_reference.verification.report._map import maps
 from conv_reference.verification.report._picture import HEIGHT, scene
 from conv_reference.verification.report._refused import not_put, unsupported
 from conv_reference.verification.report._rows import Shown, shown
+from conv_reference.verification.report.calling import calling
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import one_line, printable
 from conv_reference.verification.report.sizes_in_words import in_words
 from conv_reference.verification.report.summary import (
-    calling,
     headline,
     numbers,
     provenance,

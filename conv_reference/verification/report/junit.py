@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
 from conv_reference.verification.report._refused import NO_DTYPE
+from conv_reference.verification.report.calling import calling
 from conv_reference.verification.report.groups import rows_of
 from conv_reference.verification.report.plain import failed_on, one_line, printable
 from conv_reference.verification.report.summary import (
     asked,
-    calling,
     headline,
     remarks,
 )

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from conv_reference.verification.model.result import Finding, Report, Verdict
 from conv_reference.verification.report._refused import not_put, unsupported
 from conv_reference.verification.report._source import source
+from conv_reference.verification.report.calling import calling
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, few, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
     asked,
-    calling,
     headline,
     provenance,
     remarks,

@@ -100,42 +100,16 @@ def _raises(report: Report) -> str:
 
 
 def _raising(name: str, report: Report) -> str:
-    """The row, and in how many of its cases where in some it answers."""
+    """The row, and in how many of its cases where in some it answers.
+
+    In none of them where a case that raises in one question fails in another, and so has a verdict.
+    """
     rows = [check for check in report.checks if check.name == name]
     raised = sum(row.raising for row in rows if row.raises)
+    if not raised:
+        return f"{name} (in part)"
     put = sum(row.cases + row.unsupported for row in rows)
     return f"{name} ({raised:,} of {counted(put, 'case')})" if raised < put else name
-
-
-def calling(report: Report) -> tuple[str, ...]:
-    """What is to be known before the verdict is read: how it was called, and what was not varied.
-
-    Empty where it was called as torch is, with every option.
-    """
-    lines = []
-    if report.called_as:
-        fixed = f' (to have it so always: --as "{report.convention}")' if report.convention else ""
-        lines.append(f"called with {'; '.join(report.called_as)}{fixed}")
-    lines += [f"refuses: {refused}" for refused in report.refuses]
-    if report.computes:
-        lines.append(f"seems to compute {report.computes}")
-    torchs, answered = report.by_torch
-    if torchs and torchs == answered:
-        lines.append(
-            "every answer whose operations were recorded came from torch's own convolution: a "
-            "kernel of its own, if it has one, never ran"
-        )
-    elif report.by_torch_where:
-        where = ", and for ".join(report.by_torch_where)
-        lines.append(f"for {where} torch's own convolution computed the answer")
-    elif torchs:
-        said = f"the answer to {torchs:,} of {answered:,} small cases"
-        lines.append(f"torch's own convolution computed {said}")
-    if report.never_varied:
-        lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
-    if report.own_defaults:
-        lines.append(f"its defaults are not torch's: {', '.join(report.own_defaults)}")
-    return tuple(map(one_line, lines))
 
 
 def answered(report: Report) -> str:

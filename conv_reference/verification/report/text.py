@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report._refused import not_put, unsupported
+from conv_reference.verification.report.calling import calling
 from conv_reference.verification.report.derivation import derivation
 from conv_reference.verification.report.groups import Group, groups
 from conv_reference.verification.report.plain import counted, one_line, printable
 from conv_reference.verification.report.summary import (
     asked,
-    calling,
     closing,
     headline,
     provenance,

@@ -103,6 +103,9 @@ def test_what_raises_under_a_transform_now_and_then_is_judged_where_it_answers()
     none = row("jvp", verdict=UNSUPPORTED, raises=True, unsupported=12, raising=12, cases=0)
     first = text.render(replace(RIGHT, checks=(row("forward"), some, none))).splitlines()[0]
     assert first.endswith("; raises under vmap (2 of 41 cases), jvp: not judged there")
+    beside = row("vmap", verdict=Verdict.WRONG, raises=True, cases=1)
+    first = text.render(replace(RIGHT, checks=(row("forward"), beside))).splitlines()[0]
+    assert first.endswith("; raises under vmap (in part): not judged there")
 
 
 def test_nothing_wrong_is_short_and_says_so_first() -> None:

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from conv_reference.verification import verify
 from conv_reference.verification.commands.tiny_case import reported
+from conv_reference.verification.report.calling import calling
 from conv_reference.verification.report.json import content
-from conv_reference.verification.report.summary import calling
 from conv_reference.verification.target.conventions import as_target
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
