@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from conv_reference.geometry import Geometry
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import observed
@@ -45,3 +46,9 @@ def call_with(trial: Trial) -> Any:
     """The target's function of X, K, b and its options, by their names and as they are given."""
     assert trial.target.call_with is not None  # or the check is unsupported
     return trial.target.call_with
+
+
+def can_be_put(trial: Trial, geometry: Geometry) -> bool:
+    """Whether it lies in the target's domain, and there are integers for which it is exact."""
+    inside = geometry in trial.target.domain
+    return inside and trial.target.can_be_exact(geometry, trial.case.dtype)

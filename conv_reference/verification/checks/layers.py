@@ -15,13 +15,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from conv_reference.geometry import resolve_padding
 from conv_reference.operands import Operands
+from conv_reference.verification.checks._arguments import can_be_put
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.inference import no_layer
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at, type_name
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.agreement import against_oracle, agree, observed
+from conv_reference.verification.trial.integers import own
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code, under
 
@@ -41,7 +44,7 @@ def copied_layer(trial: Trial) -> Iterator[Judgement]:
     """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not checked."""
     call = trial.call(requires_grad="")
     assert call.layer is not None  # or the check is unsupported
-    for how, copied in (("copied", copy.deepcopy), ("pickled and loaded", _pickled)):
+    for how, copied in _COPIES:
         with target_code("Y"):
             other = copied(call.layer)
             if other is None:
@@ -53,6 +56,33 @@ def copied_layer(trial: Trial) -> Iterator[Judgement]:
         yield from found
         if all(judgement.is_exact for judgement in found):
             yield from _by_its_own(trial, call, other, how)
+    yield from _of_a_word(trial)
+
+
+def _of_a_word(trial: Trial) -> Iterator[Judgement]:
+    """A layer whose padding is "same": how much that is on each side may be worked out once."""
+    plain, layer_with = replace(trial, case=trial.case.contiguous()), trial.target.layer_with
+    g = plain.case.geometry
+    same = resolve_padding("same", g.kernel_size, (1, 1), g.dilation)
+    there = replace(plain, case=plain.case.on(replace(g, stride=(1, 1), padding=same)))
+    if not trial.target.words or layer_with is None or not can_be_put(there, there.case.geometry):
+        return
+    given = {"padding": "same", "dilation": g.dilation, "groups": g.groups}
+    options = {name: value for name, value in given.items() if name in trial.target.options}
+    X, K = own(there, "dX", there.operands.input), own(there, "dK", there.operands.weight)
+    b = own(there, "db", there.operands.bias) if there.case.bias else None
+    with suppress(TargetRaised):  # as padding_words finds of the layer itself
+        with target_code("Y"):
+            layer = layer_with(K, b, **options)
+            layer(X)
+        for how, copied in _COPIES:
+            with target_code("Y"), torch.no_grad():
+                other = copied(layer)
+                if other is None:
+                    continue
+                Y = looked_at(other(X))
+            said = f"of the layer {how}, with padding='same' and a stride of 1"
+            yield from against_oracle(there, "copied_layer", {"Y": Y}, said)
 
 
 def _thawed(layer: nn.Module, other: nn.Module, how: str) -> Iterator[Judgement]:
@@ -92,6 +122,13 @@ def _pickled(layer: nn.Module) -> nn.Module | None:
         return None
     loaded: nn.Module = pickle.loads(data)
     return loaded
+
+
+_Copied = Callable[[nn.Module], nn.Module | None]
+_COPIES: tuple[tuple[str, _Copied], ...] = (
+    ("copied", copy.deepcopy),
+    ("pickled and loaded", _pickled),
+)
 
 
 @check(

@@ -70,8 +70,9 @@ def _threads(count: int) -> AbstractContextManager[None]:
 
 
 _AUTOCAST = "under autocast, which leaves float64 alone"
+_DETERMINISTIC = "with deterministic algorithms"
 _SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "with deterministic algorithms": _deterministic,
+    _DETERMINISTIC: _deterministic,
     "with float64 as the default dtype": lambda: _default_dtype(torch.float64),
     "with float16 as the default dtype": lambda: _default_dtype(torch.float16),
     "in anomaly mode": lambda: torch.autograd.set_detect_anomaly(mode=True, check_nan=False),
@@ -88,12 +89,16 @@ _SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "A setting of the process chooses another path, or is read where it has no business.",
         "a result made in torch's default dtype (a class of faults)",
     ),
-    traits=Traits(sample=Sample.SMALL, parallel=True, compiler=True),
+    traits=Traits(sample=Sample.MODES, times=2, parallel=True, compiler=True),
 )
 def settings(trial: Trial) -> Iterator[Judgement]:
-    """Some settings in turn, each with a call, forward and backward."""
+    """Some settings in turn, each with a call, forward and backward.
+
+    Deterministic algorithms are set in each case: they choose among kernels by their sizes.
+    """
+    others = [said for said in _settings(trial) if said != _DETERMINISTIC]
     with each_asked() as one:
-        for said in trial.some(_settings(trial)):
+        for said in (_DETERMINISTIC, *trial.some(others)):
             call = trial.call()
             with one():
                 try:

@@ -13,6 +13,7 @@ from conv_reference.padding_modes import Mode
 from conv_reference.verification.checks._arguments import (
     answered_before,
     call_with,
+    can_be_put,
     cannot_be_given,
     lacks,
 )
@@ -151,7 +152,7 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
             if "stride" not in trial.target.options and stride != (1, 1):
                 continue
             changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
-            if not _can_be_put(trial, changed):
+            if not can_be_put(trial, changed):
                 continue
             plain = replace(trial, case=replace(trial.case.contiguous(), geometry=changed))
             try:
@@ -178,7 +179,7 @@ def _same_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:
     same = ((kh - 1) // 2, kh // 2), ((kw - 1) // 2, kw // 2)
     plain = replace(trial.case.geometry, stride=ones, dilation=ones, padding=same)
     there = replace(trial, case=trial.case.contiguous().on(in_mode(plain, mode)))
-    if not any(map(any, same)) or not _can_be_put(trial, there.case.geometry):
+    if not any(map(any, same)) or not can_be_put(trial, there.case.geometry):
         return
     said = f"padding='same' with padding_mode={mode!r}"
     given = {"padding": "same", "padding_mode": mode, **_of_two_axes(there.case.geometry)}
@@ -197,8 +198,8 @@ def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
     """That the word is not taken; or that it is, but not beside pairs of the same numbers."""
     sizes = trial.case.geometry
     plain = replace(trial, case=trial.case.on(replace(sizes, stride=(1, 1), dilation=(1, 1))))
-    can_be_put = _can_be_put(plain, plain.case.geometry)
-    beside = _thrown_beside(plain, word, (1, 1)) if can_be_put else None
+    fits = can_be_put(plain, plain.case.geometry)
+    beside = _thrown_beside(plain, word, (1, 1)) if fits else None
     if beside is not None and _thrown_beside(plain, word, 1) is None:
         found = judged_raised("padding_words", beside)
         said = f"padding={word!r} is taken beside integers, and not beside pairs of them"
@@ -214,12 +215,6 @@ def _thrown_beside(trial: Trial, word: str, one: Pair | int) -> TargetRaised | N
     except TargetRaised as raised:
         return raised
     return None
-
-
-def _can_be_put(trial: Trial, geometry: Geometry) -> bool:
-    """Whether it lies in the target's domain, and there are integers for which it is exact."""
-    inside = geometry in trial.target.domain
-    return inside and trial.target.can_be_exact(geometry, trial.case.dtype)
 
 
 def _of_two_axes(geometry: Geometry) -> dict[str, Pair]:
@@ -256,7 +251,7 @@ def _square(trial: Trial) -> Trial | None:
         square = with_remainder(square, (min(square.remainder),) * 2)
     if not trial.target.operator.is_convolution:  # which has an output whatever the remainder
         square = trial.target.restrict_geometry(square)
-    if not _can_be_put(trial, square):
+    if not can_be_put(trial, square):
         return None
     return replace(trial, case=replace(trial.case.contiguous(), geometry=square))
 

@@ -94,6 +94,9 @@ def _of(option: str, value: Any, what: str) -> Impossible:
 IMPOSSIBLE = (
     Impossible("3 input channels for a kernel of 4", X=(1, 3, 5, 5), channels=True),
     Impossible("5 input channels for a kernel of 4", X=(1, 5, 5, 5), channels=True),
+    # Sizes of one go together with any other in whatever adds or multiplies element by element.
+    Impossible("1 input channel for a kernel of 4", X=(1, 1, 5, 5), channels=True),
+    Impossible("4 input channels for a kernel of 1", K=(4, 1, 3, 3), channels=True, slides=True),
     Impossible("an input of two dimensions", X=(5, 5), channels=True),
     Impossible("a kernel of three dimensions", K=(4, 3, 3), channels=True),
     Impossible("a kernel taller than its input", X=(1, 4, 1, 5), slides=True),

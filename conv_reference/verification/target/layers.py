@@ -59,13 +59,16 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
     def prepare(case: Case, operands: Operands) -> Call:
         return module_call(own.of_geometry(case.geometry, bias=case.bias), case, operands)
 
-    def call_with(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+    def layer_with(K: Tensor, b: Tensor | None, **options: Any) -> nn.Module:
         module = own.of_kernel(K, bias=b is not None, **options)
         kernel, bias = kernel_and_bias(module, name)
         set_parameter(module, kernel[0], nn.Parameter(K))
         if bias is not None and b is not None:
             set_parameter(module, bias[0], nn.Parameter(b))
-        return module(X)
+        return module
+
+    def call_with(X: Tensor, K: Tensor, b: Tensor | None, **options: Any) -> Any:
+        return layer_with(K, b, **options)(X)
 
     try:
         taps = (1, 2) if line else (2, 2)
@@ -91,6 +94,7 @@ def of_class(layer: type[nn.Module], name: str, operator: Operator, *, line: boo
         or ("padding" in parameters and takes_words(layer.__init__)),
         padding_modes=modes_of(parameters, operator),
         call_with=None if line else call_with,
+        layer_with=None if line else layer_with,
         spelling=LayerSpelling(kernel[0], "" if bias is None else bias[0], parameters),
     )
 

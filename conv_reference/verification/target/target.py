@@ -130,6 +130,8 @@ class Target:
     words: bool | None = False  # whether padding may be "same" or "valid"; None: it is to be seen
     # (X, K, b, **options) → Y, with options as they are given: 2, (2,), "same", or nonsense.
     call_with: Callable[..., Any] | None = None
+    # (K, b, **options) → the layer, of a class; with options as they are given, too.
+    layer_with: Callable[..., nn.Module] | None = None
     spelling: Spelling | None = None  # None for what no line of Python calls: an adapter
     offer: Offer | None = None  # of a framework's adapter; None for what takes torch's tensors
     own: Geometry | None = None  # the sizes that it is made for, at which it is judged first

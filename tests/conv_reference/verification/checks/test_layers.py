@@ -9,7 +9,7 @@ import pytest
 import torch
 from judging import exact_everywhere, failures, judged
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from conv_reference.layer import ConvLayer_1
 from conv_reference.verification.faults.collection import FAULTS
@@ -26,6 +26,41 @@ def test_a_copied_layer_is_the_same_layer() -> None:
 def test_a_layer_that_loses_an_option_when_it_is_copied_is_found() -> None:
     found = failures(FAULTS["LosesPadding"].function, f"copied_layer {SIZES} p1")
     assert found["copied_layer", "Y"].startswith("of the layer pickled and loaded: should")
+
+
+class OtherSideWhenCopied(nn.Conv2d):
+    """Works out which side has the odd element, and once more, otherwise, where it is copied."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.above = [0, 0]
+        if self.padding == "same":
+            self.above = [d * (k - 1) // 2 for d, k in self._axes]
+
+    @property
+    def _axes(self) -> list[tuple[int, int]]:
+        return [*zip(self.dilation, self.kernel_size, strict=True)]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # of torch
+        if self.padding == "same":
+            self.above = [(d * (k - 1) + 1) // 2 for d, k in self._axes]
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.padding != "same":
+            return super().forward(input)
+        totals = [d * (k - 1) for d, k in self._axes]
+        down, across = ((n, t - n) for n, t in zip(self.above, totals, strict=True))
+        padded = pad(input, (*across, *down))
+        return conv2d(padded, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
+
+
+def test_padding_that_is_on_the_other_side_in_a_copy_is_found() -> None:
+    found = failures(OtherSideWhenCopied, f"copied_layer {SIZES} s2")
+    said = "of the layer pickled and loaded, with padding='same' and a stride of 1: "
+    assert found["copied_layer", "Y"].startswith(said)
+    assert not failures(OtherSideWhenCopied, f"copied_layer {SIZES.replace('k3x2', 'k3')} s2")
+    assert not failures(OtherSideWhenCopied, f"padding_words {SIZES}")
 
 
 class Unpicklable(nn.Conv2d):

@@ -102,6 +102,8 @@ def test_answers_to_impossible_questions_are_found() -> None:
     assert {each.strip().partition(", with Y of shape ")[0] for each in answered} == {
         "3 input channels for a kernel of 4",
         "5 input channels for a kernel of 4",
+        "1 input channel for a kernel of 4",
+        "4 input channels for a kernel of 1",
         "no stride: stride=(0, 0)",
         "no stride across: stride=(1, 0)",
         "a negative stride: stride=(-1, 1)",
