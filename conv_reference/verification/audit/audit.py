@@ -93,8 +93,9 @@ def _missed(number: int, auditor: Backend) -> tuple[Note, ...]:
     if not number:
         return ()
     why = "; ".join(map(str, auditor.notes))
-    those = "one certificate that was" if number == 1 else f"{number} certificates that were"
-    text = f"not audited: {those} chosen for it{f' ({why})' if why else ''}"
+    those = "one case" if number == 1 else f"{number} cases"
+    chosen = f"{those} chosen to be asked again in another process"
+    text = f"not audited: {chosen}{f' ({why})' if why else ''}"
     return (Note(NoteKind.NOT_REACHED, text),)
 
 

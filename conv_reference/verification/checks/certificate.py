@@ -101,7 +101,7 @@ GRAPHLESS = (
     ),
     Row(
         "audit",
-        "Some hundred certificates that passed pass again, asked of a process that judges nothing.",
+        "Some hundred cases that passed pass again, asked of a process that judges nothing.",
         "A target that shares a process with its judge can turn the verdict, on purpose or not.",
         "a mode left entered, or an operator of torch overridden, for all that comes after",
         repeatable=False,

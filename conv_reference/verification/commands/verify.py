@@ -237,8 +237,9 @@ def _how_many(arguments: argparse.Namespace, dtypes: str) -> str:
     number = round(number, 2 - len(str(number)))
     why = ""
     if arguments.cases is not None and number > _MUCH_MORE * asked:
-        every = "" if arguments.check else ", and of each check in each dtype"
-        why = f" ({asked:,} asked for, one at least of each pair of levels{every})"
+        every = "" if arguments.check else ", and each check in each dtype"
+        pairs = "each pair of sizes, options, layouts and the like"
+        why = f" ({asked:,} asked for; {pairs}{every}, has at least one)"
     return f"about {number:,} cases{why} in {dtypes}"
 
 

@@ -154,7 +154,8 @@ def unswept(wanted: Request, checks: Sequence[Check]) -> Iterator[Note]:
     others = [check.name for check in checks if check != certifying()]
     if wanted.sweep != Sweep.DEFAULT and not wanted.is_single and others:
         left = f"not asked: {len(others)} other checks"
-        said = f"{left}, for the sweep {wanted.sweep} puts the {certifying().name} alone"
+        alone = f"puts the check {certifying().name} alone (a call, forward and backward)"
+        said = f"{left}, for the sweep {wanted.sweep} {alone}"
         yield Note(NoteKind.NOT_ASKED, said)
 
 
@@ -182,9 +183,11 @@ def ever(
     )
     if covering is not None:
         met = covering.coverage({case for case, _ in results}, before.rows)
-        pairs = f"{met.pairs:,} of {met.possible_pairs:,} pairs"
-        triples = f"{met.triples:,} of {met.possible_triples:,} triples"
-        said += f"; {pairs} and {triples} of levels"
+        pairs = f"of two at a time {met.pairs:,} of {met.possible_pairs:,}"
+        triples = f"of three {met.triples:,} of {met.possible_triples:,}"
+        said += (
+            f"; of combinations of sizes, options, layouts, dtypes and the like {pairs}, {triples}"
+        )
     yield Note(NoteKind.EVER, said)
 
 
@@ -214,7 +217,10 @@ def unrequested(
     if wanted.case is not None:
         parts.append("anything but this case")
     elif wanted.quick:
-        parts.append("large sizes, every pair of levels and the audit (without --quick)")
+        parts.append(
+            "large sizes, every pair of sizes, options, layouts and the like, and the check audit "
+            "(without --quick)"
+        )
     elif wanted.geometry is not None:
         parts.append("other geometries than this one (--geometry)")
     if wanted.case is None:

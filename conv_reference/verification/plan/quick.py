@@ -13,7 +13,7 @@ from random import Random
 import torch
 
 from conv_reference.verification.checks import Check, certifying
-from conv_reference.verification.model.case import Case, dtype_name
+from conv_reference.verification.model.case import CERTIFICATE, Case, dtype_name
 from conv_reference.verification.model.sizes import products
 from conv_reference.verification.plan.bulk import small_cases
 from conv_reference.verification.plan.call_pace import CallPace
@@ -34,7 +34,7 @@ class Quick:
     """The cases of a quick run."""
 
     cases: tuple[Case, ...]
-    left: str = ""  # what a slow target is not asked: "96 of 160 certificates, the largest"
+    left: str = ""  # what a slow target is not asked: "the largest 96 of 160 cases of ..."
 
 
 def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> Quick:
@@ -87,7 +87,8 @@ def _lighter(
     asked = _lightest([c for cases in drawn.values() for c in cases], _OTHER_PASSES, pace, 0)
     found = {name: [c for c in cases if c in asked] for name, cases in drawn.items()}
     without = [name for name, cases in found.items() if others[name] and not cases]
-    said = [f"{len(certificates) - len(kept)} of {len(certificates)} certificates, the largest"]
+    left = f"the largest {len(certificates) - len(kept)} of {len(certificates)} cases"
+    said = [f"{left} of the check {CERTIFICATE}"]
     said += [f"{len(without)} other checks"] if without else []
     return kept, found, ", and ".join(said)
 

@@ -341,8 +341,9 @@ def remarks(report: Report) -> Iterator[str]:
     if report.coverage is not None and report.verdict != Verdict.UNSUPPORTED:
         c = report.coverage
         pairs, triples = share(c.pairs, c.possible_pairs), share(c.triples, c.possible_triples)
-        of = "Covered of what can occur together, by the cases drawn for that alone"
-        yield f"{of}: {pairs} pairs and {triples} triples of levels."
+        of = "Combinations of sizes, options, layouts, dtypes and the like that can occur together"
+        drawn = "are in the cases drawn for that alone"
+        yield f"{of}: of two at a time {pairs} {drawn}, of three {triples}."
     for unjudged in map(str, report.unjudged[:_MOST_UNJUDGED]):
         yield f"Not judged, for the engine itself failed; please report it: {one_line(unjudged)}"
     for row in report.unexpected:

@@ -26,8 +26,8 @@ class Footnote(Enum):
         "sum of the absolute products, so they may be smaller than the dtype's own (>)."
     )
     NORMWISE = (
-        "*: within the normwise bound that Winograd and FFT keep, outside the componentwise bound "
-        "of a direct algorithm."
+        "*: farther off than plain sums of products may be (the componentwise bound), within what "
+        "Winograd and FFT may lose (the normwise bound)."
     )
     LEAST = (
         "round like these: that line has the fewest bits that any of its checks kept, at most one "
@@ -35,8 +35,9 @@ class Footnote(Enum):
     )
     COUNT = "(n): how many of the checks on that line were asked in the dtype."
     MISS_BOUND = (
-        "≤: the probability that a fault passes one geometry's balanced trial is at most this, if "
-        "the implementation computes a multilinear map, too."
+        "≤: the probability that a fault does not show in the random integers drawn for one "
+        "geometry is at most this, if what is computed is linear in each operand (input, kernel, "
+        "upstream gradient), as a convolution is."
     )
 
 

@@ -59,7 +59,7 @@ from conv_reference.verification.work.stop import Stop
 
 T = TypeVar("T")
 # What is done once the cases are judged, as is reported meanwhile.
-AUDITING = "asking for some certificates again, in another process"
+AUDITING = "asking for some answers again, in another process"
 ELSEWHERE = "trying cases with other instructions"
 
 

@@ -58,7 +58,8 @@ def contrast(
     failing = [f.case for f in alike if not first or f.case.check == certifying().name]
     every_one = len({*failing}) == len({f.case for f in alike})
     fails, passed = _that_fail(alike)
-    among = f" cases{'' if every_one else ' of the certificate'} {fails}"
+    plain = f" of the check {certifying().name} (a call, forward and backward)"
+    among = f" cases{'' if every_one else plain} {fails}"
     rows = {f.judgement.check for f in alike if row_of(f.judgement).is_first == first}
     if _has_no_answer(alike[0]):  # a wrong answer is one: of numbers, or of another shape
         every = [failure for failure in every if _has_no_answer(failure)]

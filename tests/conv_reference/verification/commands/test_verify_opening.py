@@ -29,8 +29,8 @@ _NUMBERS = re.compile(r"about [\d,]+")
         ("", f"about 8,600 cases in {ALL}"),
         (
             "--cases 20",
-            "about 640 cases (20 asked for, one at least of each pair of levels, and of each check "
-            f"in each dtype) in {ALL}",
+            "about 640 cases (20 asked for; each pair of sizes, options, layouts and the like, and "
+            f"each check in each dtype, has at least one) in {ALL}",
         ),
         (
             "--check forward --dtype float32",

@@ -63,12 +63,12 @@ def test_of_a_slow_target_there_are_the_lightest_and_as_many_as_take_seconds() -
     assert numbers == sorted(numbers, reverse=True)
     greatest = [max(products(c.geometry) for c in found.cases) for found in (usual, slow, slower)]
     assert greatest == sorted(greatest, reverse=True)
-    assert re.fullmatch(r"\d\d of 160 certificates, the largest, and \d other checks", slow.left), (
-        slow.left
-    )
+    assert re.fullmatch(
+        r"the largest \d\d of 160 cases of the check certificate, and \d other checks", slow.left
+    ), slow.left
     hardly = plan(target, replace(request, pace=CallPace(1.0, 1e-4)))
     assert [case.check for case in hardly.cases] == 12 * ["certificate"]
-    assert hardly.left.startswith("148 of 160 certificates, the largest, and ")
+    assert hardly.left.startswith("the largest 148 of 160 cases of the check certificate, and ")
     assert hardly.left.endswith(" other checks")
 
 

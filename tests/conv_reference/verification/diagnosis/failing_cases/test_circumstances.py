@@ -125,6 +125,15 @@ def test_in_which_way_the_cases_fail_is_said_where_they_are_counted(
     assert (those.among, those.passed) == (f" cases {said}", passed)
 
 
+def test_cases_of_one_check_among_those_that_fail_alike_are_said_to_be_of_it() -> None:
+    failures = [Failure(case, WRONG) for case in cases()]
+    elsewhere = Failure(replace(cases()[0], check="vmap"), WRONG)
+    kind = kind_of(elsewhere)
+    those = contrast(kind, {kind: [*failures, elsewhere]}, failures, {})
+    said = " cases of the check certificate (a call, forward and backward) in which Y is wrong"
+    assert those.among == said
+
+
 def test_of_a_gradient_that_is_wrong_it_is_not_said_that_it_was_asked_for() -> None:
     lost = replace(WRONG, check="requires_grad", quantity="dK", actual=NO_GRADIENT)
     failing = [Failure(case, lost) for case in cases() if "K" in case.requires_grad]
