@@ -85,7 +85,7 @@ _OF_OPTION = {
 def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple[Any, ...]]:
     """The factors with those of their levels that this target can be asked for."""
     factors = {**_FACTORS, "dtype": tuple(dtype_name(dtype) for dtype in dtypes)}
-    asked = (s for s in factors["requires_grad"] if s == "none" or target.handed(s) == s)
+    asked = (s for s in factors["requires_grad"] if s == "none" or _is_handed(s, target))
     factors |= {"requires_grad": ("",) if target.forward_only else tuple(asked)}
     single = [
         f for option, names in _OF_OPTION.items() if option not in target.options for f in names
@@ -110,6 +110,12 @@ def factors_of(target: Target, dtypes: Sequence[torch.dtype]) -> dict[str, tuple
             factors[f"remainder_{axis}"] = ("none",)
     factors |= {"sides_h": SIDES, "sides_w": SIDES} if target.sides else {}
     return factors | {name: _families(target, role) for role, name in LAYOUT_FIELDS.items()}
+
+
+def _is_handed(letters: str, target: Target) -> bool:
+    """Whether all these gradients can be requested of it."""
+    has_none = target.offer is not None and "vjp" in target.offer.lacks
+    return not has_none and target.handed(letters) == letters
 
 
 def _families(target: Target, role: Role) -> tuple[str, ...]:

@@ -197,7 +197,10 @@ class Target:
         if (geometry, bias, asked) != (case.geometry, case.bias, case.requires_grad):
             case = replace(case, geometry=geometry, bias=bias, requires_grad=asked)
         lost = {r: Layout.CONTIGUOUS for r, own in case.layouts.items() if not self.takes(r, own)}
-        return case.laid_out(lost)
+        case = case.laid_out(lost)
+        # It says itself that it has none where a check asks for one all the same.
+        is_forward = self.offer is not None and "vjp" in self.offer.lacks
+        return replace(case, requires_grad="") if is_forward else case
 
     def takes(self, role: Role, layout: Layout) -> bool:
         """Whether it takes an operand that lies so."""
@@ -206,8 +209,7 @@ class Target:
 
     def handed(self, letters: str) -> str:
         """Those of the operands whose gradients can be requested of it."""
-        is_forward = self.forward_only or (self.offer is not None and "vjp" in self.offer.lacks)
-        return "" if is_forward else "".join(x for x in letters if x in self.gradients)
+        return "" if self.forward_only else "".join(x for x in letters if x in self.gradients)
 
     def restrict_geometry(self, geometry: Geometry) -> Geometry:
         """The nearest geometry that the target supports, inside its domain."""

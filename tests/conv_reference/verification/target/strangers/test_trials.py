@@ -70,7 +70,7 @@ def test_no_call_is_made_twice() -> None:
     target = as_target(function, trials=trials)
     made = len(slow.calls)
     assert target.computes
-    assert made < 450
+    assert made < 500
     assert known_other_by_trial(function, trials) == target.computes
     assert len(slow.calls) == made == trials.made
 
