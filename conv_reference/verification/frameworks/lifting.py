@@ -72,10 +72,13 @@ class Node:
     Args:
         framework: whose arrays and transforms.
         function: answers a tuple.
+        in_dims: that it is mapped over, if it is.
     """
 
-    def __init__(self, framework: Framework, function: Function) -> None:
-        self.framework, self.function = framework, function
+    def __init__(
+        self, framework: Framework, function: Function, in_dims: tuple[int | None, ...] = ()
+    ) -> None:
+        self.framework, self.function, self.in_dims = framework, function, in_dims
         self._compiled: Function | None = None
         self._transforms: dict[Any, Node] = {}
 
@@ -107,6 +110,8 @@ class Node:
                 raise NotImplementedError(said) from error
             raise
         change_alike(framework, tensors, arrays)
+        if self.in_dims:
+            _require_mapped(answers, tensors, self.in_dims)
         return answers
 
     def pullback(self, outputs: int, wanted: tuple[bool, ...]) -> Node:
@@ -138,14 +143,16 @@ class Node:
         def mapped(*given: Any) -> tuple[Any, ...]:
             return framework.vmap(function, in_dims)(*given)
 
-        return self._transform(("vmap", in_dims), mapped)
+        return self._transform(("vmap", in_dims), mapped, in_dims)
 
-    def _transform(self, key: Any, function: Function) -> Node:
+    def _transform(
+        self, key: Any, function: Function, in_dims: tuple[int | None, ...] = ()
+    ) -> Node:
         if key not in self._transforms:
             if len(self._transforms) >= _MOST_HELD:
                 self._transforms.clear()
             words = f"{key} of {getattr(self.function, 'words', '')}"
-            self._transforms[key] = Node(self.framework, Made(function, words))
+            self._transforms[key] = Node(self.framework, Made(function, words), in_dims)
         return self._transforms[key]
 
 
@@ -214,6 +221,19 @@ def _listed(found: Any, function: Function) -> Iterator[Any]:
             f"{getattr(function, '__name__', type(function).__name__)}"
         )
     return iter(found)
+
+
+def _require_mapped(
+    answers: Sequence[Tensor], tensors: Sequence[Tensor], in_dims: Sequence[int | None]
+) -> None:
+    pairs = zip(tensors, in_dims, strict=True)
+    size = next(tensor.shape[dim] for tensor, dim in pairs if dim is not None)
+    for answer in answers:
+        if answer.shape[:1] != (size,):
+            raise AdapterError(
+                f"vmap must answer {size} samples along the first axis of each answer, also of one "
+                f"that does not depend on what is mapped; got shape {tuple(answer.shape)}"
+            )
 
 
 def _one_each(found: Any, count: int, method: str, answer: str, each: str) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from torch_as_framework import Itself
 
 from conv_reference.verification import Framework, Verdict, verify
 from conv_reference.verification.frameworks.convolving import function_of
+from conv_reference.verification.frameworks.lifting import AdapterError
 from conv_reference.verification.frameworks.mistakes import is_mistake, method_of
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
@@ -92,6 +93,31 @@ def test_the_line_of_the_framework_that_threw_is_named_beside_the_adapters() -> 
 def test_an_error_of_the_adapters_own_has_no_line_of_a_framework() -> None:
     report = verify(NoVmap(), case="vmap float64 n1 c1 h3 w3 o1 k1", seed=0, known=None)
     assert re.search(r" \(at test_mistakes\.py:\d+\)", report.findings[0].explanation)
+
+
+class MapsWhatDepends(Itself):
+    """As who maps a graph of symbols: what is the same of each sample has no axis for it."""
+
+    def vmap(self, f: Any, in_dims: Any) -> Any:
+        def mapped(*given: Any) -> Any:
+            found = torch.func.vmap(f, in_dims)(*given)
+            return tuple(each[0] if (each == each[:1]).all() else each for each in found)
+
+        return mapped
+
+
+def test_an_answer_that_was_not_mapped_is_told_as_that() -> None:
+    convolve, X = function_of(MapsWhatDepends()), torch.arange(18.0, dtype=torch.float64)
+    K, b = torch.ones(1, 1, 3, 3, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+
+    def db(X: Tensor) -> Any:
+        answered: Any = torch.func.vjp(lambda b: convolve(X, K, b), b)
+        return answered[1](torch.ones_like(answered[0]))[0]
+
+    message = r"vmap must answer 2 samples .* also of one that does not .*; got shape \(1,\)$"
+    with pytest.raises(AdapterError, match=message) as caught:
+        torch.func.vmap(db)(X.reshape(2, 1, 1, 3, 3))
+    assert is_mistake(caught.value)
 
 
 def test_where_torch_itself_cannot_map_the_adapter_is_not_blamed() -> None:
