@@ -93,14 +93,26 @@ _COMMONEST = replace(
 )
 # What most of the other layers are: a product of matrices, for which many have a path of its own.
 _POINTWISE = replace(_COMMONEST, kernel=(1,))
+# Stems, and depthwise layers of later networks: for these some transform.
+_LARGE = replace(
+    _ANY,
+    channels=(1, 2, 3, 4),
+    kernel=(5, 7, 7, 7, 9, 11),
+    stride=(1, 1, 1, 2),
+    dilation=(1,),
+    multiples=(1, 2, 3, 5, 8, 12),
+    depthwise=0.5,
+)
 _COMMON = 0.25  # of the miniatures
 _OF_POINTS = 0.12  # of them, too
+_OF_LARGE_KERNELS = 0.15
+_KINDS = (_COMMONEST, _POINTWISE, _LARGE, _ANY)
+_OF_EACH = (_COMMON, _OF_POINTS, _OF_LARGE_KERNELS, 1 - _COMMON - _OF_POINTS - _OF_LARGE_KERNELS)
 
 
 def miniature(random: Random) -> Geometry:
     """A layer as networks have it, on images of a few pixels, which its stride often divides."""
-    kind = random.random()
-    levels = _COMMONEST if kind < _COMMON else _POINTWISE if kind < _COMMON + _OF_POINTS else _ANY
+    (levels,) = random.choices(_KINDS, _OF_EACH)
     while True:
         axes = [_axis(levels, random) for _ in range(2)]
         if random.random() < 0.75:  # all but the sizes of the image
