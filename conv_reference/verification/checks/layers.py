@@ -71,18 +71,20 @@ def _of_a_word(trial: Trial) -> Iterator[Judgement]:
     options = {name: value for name, value in given.items() if name in trial.target.options}
     X, K = own(there, "dX", there.operands.input), own(there, "dK", there.operands.weight)
     b = own(there, "db", there.operands.bias) if there.case.bias else None
-    with suppress(TargetRaised):  # as padding_words finds of the layer itself
+    try:
         with target_code("Y"):
             layer = layer_with(K, b, **options)
             layer(X)
-        for how, copied in _COPIES:
-            with target_code("Y"), torch.no_grad():
-                other = copied(layer)
-                if other is None:
-                    continue
-                Y = looked_at(other(X))
-            said = f"of the layer {how}, with padding='same' and a stride of 1"
-            yield from against_oracle(there, "copied_layer", {"Y": Y}, said)
+    except TargetRaised:  # as padding_words finds
+        return
+    for how, copied in _COPIES:
+        said = f"of the layer {how}, with padding='same' and a stride of 1"
+        with torch.no_grad(), under(said), target_code("Y"):
+            other = copied(layer)
+            if other is None:
+                continue
+            Y = looked_at(other(X))
+        yield from against_oracle(there, "copied_layer", {"Y": Y}, said)
 
 
 def _thawed(layer: nn.Module, other: nn.Module, how: str) -> Iterator[Judgement]:

@@ -63,6 +63,29 @@ def test_padding_that_is_on_the_other_side_in_a_copy_is_found() -> None:
     assert not failures(OtherSideWhenCopied, f"padding_words {SIZES}")
 
 
+class LosesItsSides(nn.Conv2d):
+    """Its copy does not know how much padding is on each side."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.known = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # of torch
+        self.known = self.padding != "same"
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.known:
+            raise AttributeError("sides")
+        return super().forward(input)
+
+
+def test_a_copy_that_raises_with_the_word_is_found() -> None:
+    (said,) = failures(LosesItsSides, f"copied_layer {SIZES}").values()
+    asked = "of the layer copied, with padding='same' and a stride of 1"
+    assert said.startswith(f"{asked}: raised AttributeError: sides")
+
+
 class Unpicklable(nn.Conv2d):
     """Holds what no process can send to another."""
 
