@@ -97,12 +97,13 @@ def long_sums(trial: Trial) -> Iterator[Judgement]:
         if not is_once and not _is_right_in_float64(plain, given, name, wanted):
             continue  # other checks report it: no rounding made that
         said = f"in {name} sums over {_TERMS:,} {_over(name, geometry)} in half precision are"
-        how = "rounded once" if is_once else f"rounded on their way, {_how_far(answer, wanted)}"
-        yield observed("long_sums", name, how, of=said)
+        far, stops = _how_far(answer, wanted)
+        how = "rounded once" if is_once else f"rounded on their way, {far}"
+        yield observed("long_sums", name, how, of=said, warns=stops and not is_once)
 
 
-def _how_far(value: Tensor, wanted: Tensor) -> str:
-    """How far off the worst is; and that it stopped growing, where it did: no digit tells that.
+def _how_far(value: Tensor, wanted: Tensor) -> tuple[str, bool]:
+    """How far off the worst is; and whether it stopped growing: no digit tells that.
 
     Terms are less than 2, so that each is lost once the last digit of the sum is worth more than
     twice as much. Numbers become that coarse at a power of two, and there such a sum stays.
@@ -113,8 +114,8 @@ def _how_far(value: Tensor, wanted: Tensor) -> str:
     stays = float(value.new_tensor(shown) + 2) == shown and math.frexp(shown)[0] == 0.5
     if error >= _FAR and shown < right and stays:
         far = f"{shown:,.0f} where {right:,.0f} is right, an error of {100 * error:.0f} %"
-        return f"and stop growing: {far}"
-    return f"with an error of {100 * error:.2g} %"
+        return f"and stop growing: {far}", True
+    return f"with an error of {100 * error:.2g} %", False
 
 
 def _over(name: str, geometry: Geometry) -> str:

@@ -85,6 +85,7 @@ class Tally:
     # In which dtypes what was observed, by its subject; what has none stands by itself.
     _notes: dict[tuple[str, ...], dict[str, set[torch.dtype]]] = field(default_factory=dict)
     _of_one_dtype: set[tuple[str, ...]] = field(default_factory=set)  # of these
+    _warned: set[tuple[str, ...]] = field(default_factory=set)  # of them, too: to be known first
     _answered: set[torch.dtype] = field(default_factory=set)  # in which anything was
     _seen: dict[tuple[str, torch.dtype], _Seen] = field(default_factory=dict)
 
@@ -147,11 +148,17 @@ class Tally:
             else:
                 seen.thrown.setdefault(thrown.alike_in_words, said)
         elif judgement.observed:
-            what = judgement.observation
-            about = (judgement.subject,) if judgement.subject else ("", what)
-            self._notes.setdefault(about, {}).setdefault(what, set()).add(case.dtype)
-            if len(self._check(case).dtypes or ()) == 1:  # in which dtype is no news
-                self._of_one_dtype.add(about)
+            self._note(case, judgement)
+
+    def _note(self, case: Case, judgement: Judgement) -> None:
+        """Take what was observed, by its subject."""
+        what = judgement.observation
+        about = (judgement.subject,) if judgement.subject else ("", what)
+        self._notes.setdefault(about, {}).setdefault(what, set()).add(case.dtype)
+        if judgement.warns:
+            self._warned.add(about)
+        if len(self._check(case).dtypes or ()) == 1:  # in which dtype is no news
+            self._of_one_dtype.add(about)
 
     def _check(self, case: Case) -> Check:
         return next(check for check in self.checks if check.name == case.check)
@@ -160,7 +167,10 @@ class Tally:
     def notes(self) -> list[Note]:
         """What was observed and not judged; where not in every dtype with answers, in which."""
         return [
-            Note(NoteKind.OBSERVED, self._noted(about, answers))
+            Note(
+                NoteKind.WARNED if about in self._warned else NoteKind.OBSERVED,
+                self._noted(about, answers),
+            )
             for about, answers in self._notes.items()
         ]
 

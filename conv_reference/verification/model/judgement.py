@@ -123,6 +123,7 @@ class Judgement:
     case: Case | None = None  # on which it failed, where the check made another of its own
     cause: str = ""  # a guess at why it is wrong, where the check itself can make one
     observation: str = ""  # what is noted in the report and judged neither right nor wrong
+    warns: bool = False  # whether that is to be known before the verdict is read
     subject: str = ""  # of what, where other cases may answer otherwise: it precedes that
     of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
     of_zeros: bool = False  # whether a gradient is missing that is right as zeros

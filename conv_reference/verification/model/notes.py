@@ -12,6 +12,7 @@ class NoteKind(StrEnum):
     ASSUMED = "assumed"  # taken for granted: where it is otherwise, all looks wrong
     EVER = "ever"  # what all runs of a store have judged
     OBSERVED = "observed"  # of the target, and neither right nor wrong
+    WARNED = "warned"  # the same, to be known before the verdict is read
     NOT_ASKED = "not asked"  # checks that had nothing to judge, or were not chosen
     NOT_TRIED = "not tried"  # cases that were left out, for a known defect may crash there
     TRIED_ELSEWHERE = "tried elsewhere"  # such cases, with other instructions of the processor

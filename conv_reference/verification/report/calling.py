@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.report.plain import one_line
 
@@ -9,7 +10,8 @@ from conv_reference.verification.report.plain import one_line
 def calling(report: Report) -> tuple[str, ...]:
     """What is to be known before the verdict is read: how it was called, and what was not varied.
 
-    Empty where it was called as torch is, with every option.
+    And what no rule forbids, but who trusts the verdict must know. Empty where it was called as
+    torch is, with every option.
     """
     lines = []
     if report.called_as:
@@ -34,4 +36,5 @@ def calling(report: Report) -> tuple[str, ...]:
         lines.append(f"never varied, for it has none: {', '.join(report.never_varied)}")
     if report.own_defaults:
         lines.append(f"its defaults are not torch's: {', '.join(report.own_defaults)}")
+    lines += [f"beware: {note}" for note in report.notes if note.kind == NoteKind.WARNED]
     return tuple(map(one_line, lines))

@@ -335,7 +335,8 @@ def remarks(report: Report) -> Iterator[str]:
     for number, note in enumerate(seen):
         meant = "" if number else ", and neither right nor wrong"
         yield f"Observed{meant}: {one_line(str(note))}."
-    yield from (one_line(str(note)) for note in report.notes if note not in seen)
+    above = {NoteKind.OBSERVED, NoteKind.WARNED}
+    yield from (one_line(str(note)) for note in report.notes if note.kind not in above)
     if report.refused or report.silent or report.partly:
         yield account(report)
     if report.coverage is not None and report.verdict != Verdict.UNSUPPORTED:

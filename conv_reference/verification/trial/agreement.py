@@ -94,7 +94,7 @@ def explained(judgement: Judgement, said: str) -> Judgement:
     return replace(judgement, explanation=f"{said}: {judgement.explanation}")
 
 
-def observed(row: str, quantity: str, what: str, *, of: str = "") -> Judgement:
+def observed(row: str, quantity: str, what: str, *, of: str = "", warns: bool = False) -> Judgement:
     """What is reported in the notes and judged neither right nor wrong.
 
     Args:
@@ -103,8 +103,9 @@ def observed(row: str, quantity: str, what: str, *, of: str = "") -> Judgement:
         what: was seen, in words.
         of: the subject, where it is one of several answers to one question: those are listed
             together, each with its dtypes.
+        warns: whether it stands at the top of the report: who reads the verdict must know it.
     """
-    return Judgement(row, quantity, Verdict.EXACT, observation=what, subject=of)
+    return Judgement(row, quantity, Verdict.EXACT, observation=what, subject=of, warns=warns)
 
 
 def not_judged(row: str, reason: str, thrown: Thrown | None = None) -> Judgement:

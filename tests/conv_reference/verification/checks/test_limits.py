@@ -11,6 +11,8 @@ from judging import judged
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from conv_reference.verification import verify
+
 SIZES = "n1 c2 h5 w5 o2 k3"
 LONG = "n1 c4096 h1 w1 o1 k1"
 
@@ -80,6 +82,14 @@ def test_a_sum_that_stops_growing_is_said_to(dtype: str, last: str, error: str) 
     (found,) = seen(term_by_term, f"long_sums {dtype} {LONG}")
     said = rf"are rounded on their way, and stop growing: {last} where 6,1\d\d is right"
     assert re.search(f"{said}, an error of {error}$", found)
+
+
+def test_a_sum_that_stops_growing_is_told_before_the_verdict_is_read() -> None:
+    only = "kh == 1 and kw == 1 and o == 1 and n == 1"
+    report = verify(term_by_term, checks=["long_sums"], dtypes=["bfloat16"], where=only)
+    whole = " ".join(str(report).split())
+    assert whole.index("beware: in Y sums over") < whole.index("check bfloat16")
+    assert whole.count("stop growing") == 1
 
 
 class InRows(torch.autograd.Function):
