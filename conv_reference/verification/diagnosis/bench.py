@@ -31,6 +31,7 @@ from conv_reference.verification.work.messages import Broken
 from conv_reference.verification.work.stop import Stop
 
 _HEAVY = (Values.HEAVY_INPUT, Values.HEAVY_WEIGHT, Values.HEAVY_GRAD_OUTPUT)
+_UNASKED = object()  # in place of an answer
 _RIGHT, _WRONG = 2, 3  # times that a case is run: see ``Bench._is_torchs``
 
 
@@ -184,39 +185,48 @@ class Bench:
             return own
         defect = _first_match(self.torchs, failure)
         passed_on = defect is not None and self._is_torchs(failure, defect)
-        return as_passed_on(defect) if defect is not None and passed_on else None
+        return as_passed_on(defect) if defect is not None and passed_on is True else None
 
     def may_be(self, failure: Failure) -> str:
         """The known defect of torch's that it looks like, if there was no time left to ask."""
-        defect = None if failure.judgement.setting else _first_match(self.torchs, failure)
-        if defect is None or not self.is_over:
+        if failure.judgement.setting or _first_match(self.defects, failure) is not None:
             return ""
-        asked = self._answers.get((failure.case, defect.name, judged_exactly, 0))
-        return defect.name if asked is None else ""
+        defect = _first_match(self.torchs, failure)
+        is_unasked = defect is not None and self._is_torchs(failure, defect) is None
+        return defect.name if defect is not None and is_unasked else ""
 
-    def _is_torchs(self, failure: Failure, defect: Defect) -> bool:
+    def _is_torchs(self, failure: Failure, defect: Defect) -> bool | None:
         """Whether torch errs on the case, and it comes out right where torch does not.
 
         And only there: a target that is right now and then, whatever torch does, is not excused. So
         it is to be right twice, and to fail once more as it is while torch errs, which is given
-        several times to do so: what it reads may be what the memory held. Where there is no time
-        left to ask, it is the target's.
+        several times to do so: what it reads may be what the memory held. None where there was no
+        time left to ask.
         """
-        judgement = failure.judgement
-        return all(
-            is_right_without(judgement, self._once(judged_exactly, failure.case, defect, time))
-            for time in range(_RIGHT)
-        ) and any(
-            errs_again(judgement, self._once(judged_beside, failure.case, defect, time))
-            for time in range(_WRONG)
-        )
+        judgement, case = failure.judgement, failure.case
+        for turn in range(_RIGHT):
+            if (answer := self._once(judged_exactly, case, defect, turn)) is _UNASKED:
+                return None
+            if not is_right_without(judgement, answer):
+                return False
+        for turn in range(_WRONG):
+            if (answer := self._once(judged_beside, case, defect, turn)) is _UNASKED:
+                return None
+            if errs_again(judgement, answer):
+                return True
+        return False
 
-    def _once(self, question: Any, case: Case, defect: Defect, time: int) -> Any:
-        """The answer to a question about a case and a defect, which is remembered."""
-        key = case, defect.name, question, time
+    def _once(self, question: Any, case: Case, defect: Defect, turn: int) -> Any:
+        """The answer to a question about a case and a defect, which is remembered.
+
+        What there was no time for is not: a share of the time may be over, and another not.
+        """
+        key = case, defect.name, question, turn
         if key not in self._answers:
-            argument = self.settings, defect
-            self._answers[key] = self._came_of(question, [case], argument).get(case)
+            came = self._came_of(question, [case], (self.settings, defect))
+            if case not in came and self.is_over:
+                return _UNASKED
+            self._answers[key] = came.get(case)
         return self._answers[key]
 
     def may_ask(self, case: Case) -> bool:

@@ -144,7 +144,8 @@ class Diagnosis:
         smallest: dict[Kind, Case] = {}
         for kind in (*fault.kinds, *fault.following):
             elsewhere = smallest.get(kind.in_any_dtype)
-            apart = not kind.known and number <= MOST_REDUCED and not self.bench.is_over
+            is_own = not (kind.known or kind.perhaps)
+            apart = is_own and number <= MOST_REDUCED and not self.bench.is_over
             follows = kind in fault.following
             shown = (
                 self._shown(kind, groups, elsewhere, follows=follows)
@@ -265,7 +266,7 @@ class Diagnosis:
                     (
                         _hidden(groups[kind]),
                         _unasked(groups[kind]),
-                        "" if kind.known else _perhaps_torchs(self.bench.may_be(shown)),
+                        _perhaps_torchs(kind.perhaps),
                         hint,
                     ),
                 )

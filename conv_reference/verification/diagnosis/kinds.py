@@ -31,6 +31,7 @@ class Kind:
     thrown: Thrown | None
     dtype: str
     known: str = ""  # the known defect, or empty
+    perhaps: str = ""  # the known defect that it may be: that was not asked, for want of time
 
     @property
     def in_any_dtype(self) -> Kind:
@@ -38,12 +39,13 @@ class Kind:
         return replace(self, dtype="")
 
 
-def kind_of(failure: Failure, known: str = "") -> Kind:
+def kind_of(failure: Failure, known: str = "", perhaps: str = "") -> Kind:
     """The kind of a failure.
 
     Args:
         failure: the failure.
         known: the name of the known defect that it is, or empty.
+        perhaps: likewise, of that which it may be.
     """
     judgement = failure.judgement
     thrown = thrown_alike(failure)
@@ -54,6 +56,7 @@ def kind_of(failure: Failure, known: str = "") -> Kind:
         thrown,
         dtype_name(failure.case.dtype),
         known,
+        perhaps,
     )
 
 
@@ -67,6 +70,17 @@ def thrown_alike(failure: Failure) -> Thrown | None:
     if thrown is None:
         return None
     return thrown.alike_in_words if failure.case.geometry.batch == 0 else thrown.alike
+
+
+def manner(judgement: Judgement) -> tuple[object, ...]:
+    """In which way it fails: whoever gives another shape may as well lose a gradient elsewhere."""
+    should, found = _shown(judgement)
+    return (
+        judgement.of_another_kind,
+        judgement.lacks_gradient,
+        judgement.of_numbers,
+        math.isnan(found) and math.isfinite(should),
+    )
 
 
 def row_of(judgement: Judgement) -> Row:

@@ -13,6 +13,7 @@ from conv_reference.verification.diagnosis.grouping.follows import (
     CHANGED,
     disturbs,
     explains,
+    is_made_of,
     meets_a_graph_gone,
     meets_a_level_gone,
     misses_a_shape,
@@ -26,6 +27,7 @@ from conv_reference.verification.diagnosis.kinds import (
     Kind,
     has_own_sizes,
     is_near,
+    manner,
     row_of,
     size,
 )
@@ -64,8 +66,10 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     what leaves the process with one status.
     """
     faults: dict[Kind, Fault] = {}
+    perhaps: dict[str, Kind] = {}  # of each known defect that some may be
     for kind in groups:
-        faults.setdefault(kind.in_any_dtype, Fault()).kinds.append(kind)
+        first = perhaps.setdefault(kind.perhaps, kind.in_any_dtype)
+        faults.setdefault(first if kind.perhaps else kind.in_any_dtype, Fault()).kinds.append(kind)
     for fault in faults.values():
         fault.kinds.sort(key=lambda kind: _PRECISION[kind.dtype])
     _file_raises(faults, groups, "arguments", writes_in_place)
@@ -79,6 +83,7 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     if forward is not None:
         _file_gradients(faults, forward, groups, bench)
     _file_one_backward(faults, groups, bench)
+    _file_if_alike(faults, groups)
     return [*faults.values()]
 
 
@@ -210,6 +215,36 @@ def _file_slight(faults: dict[Kind, Fault], groups: Groups) -> None:
             faults[slight[0]].following += faults.pop(kind).kinds
 
 
+def _file_if_alike(faults: dict[Kind, Fault], groups: Groups) -> None:
+    """File what there was no time to try under what fails in one way with it: that says so.
+
+    Or under what fails in a mode that it is made of.
+    """
+    own = [kind for kind in faults if not (kind.known or kind.perhaps)]
+    for place, kind in enumerate(own):
+        if not all(groups[each].loose for each in faults[kind].kinds):
+            continue
+        shown = groups[faults[kind].kinds[0]].failures[0].judgement
+        follows = row_of(shown).follows
+        for other in own:
+            if other == kind or other not in faults:
+                continue
+            first = groups[faults[other].kinds[0]].failures[0]
+            is_alike = other in own[:place] and _are_alike(first.judgement, shown)
+            if is_alike or (first.case.check in follows and is_made_of(first.judgement, shown)):
+                groups[faults[other].kinds[0]].unasked[shown.check] = None
+                fault = faults.pop(kind)
+                faults[other].following += [*fault.kinds, *fault.following]
+                break
+
+
+def _are_alike(one: Judgement, other: Judgement) -> bool:
+    """Whether both are about one of Y, dX, dK and db, or computed like it, and fail in one way."""
+    is_raise = one.thrown is not None or other.thrown is not None  # which have their own kinds
+    same = (one.like, one.verdict, manner(one)) == (other.like, other.verdict, manner(other))
+    return same and not is_raise
+
+
 def _is_y_of_another_kind(fault: Fault, groups: Groups) -> bool:
     """Whether it is that of Y's dtype: where its shape is wrong, no gradient is asked for."""
     if fault.kinds[0].known or fault.kinds[0].quantity != "Y":
@@ -258,7 +293,7 @@ def first_own(failures: Iterable[Failure], is_own: Condition) -> Failure:
 def _wrong_quantity(kind: Kind) -> str:
     """The quantity of the first order whose numbers are wrong; empty for other kinds."""
     quantity = QUANTITIES.get(kind.quantity)
-    if kind.known or kind.verdict != Verdict.WRONG or quantity is None:
+    if kind.known or kind.perhaps or kind.verdict != Verdict.WRONG or quantity is None:
         return ""
     return quantity.name if quantity.row == kind.row else ""
 

@@ -18,6 +18,8 @@ class Group:
     hidden: dict[str, None] = field(default_factory=dict)
     # Those that are attributed to it for want of time: whether they follow was not tried.
     unasked: dict[str, None] = field(default_factory=dict)
+    # Whether there was no time to try what they follow from, and nothing is likely.
+    loose: bool = False
 
     def join(self, other: Group) -> None:
         """Take what another holds, which is of the same kind after all."""
@@ -25,6 +27,7 @@ class Group:
         self.also |= other.also
         self.hidden |= other.hidden
         self.unasked |= other.unasked
+        self.loose |= other.loose
 
 
 Groups = dict[Kind, Group]

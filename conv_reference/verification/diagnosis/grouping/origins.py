@@ -14,12 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.grouping.empty_batches import (
-    filed_by_words,
-    may_throw_alike,
-)
+from conv_reference.verification.diagnosis.grouping.empty_batches import filed_by_words
 from conv_reference.verification.diagnosis.grouping.follows import (
-    CHANGED,
     disturbs,
     explains,
     is_made_of,
@@ -28,6 +24,7 @@ from conv_reference.verification.diagnosis.grouping.follows import (
 from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.grouping.intermittent import behind_changes, changeable
 from conv_reference.verification.diagnosis.grouping.own_operands import behind_own_operands
+from conv_reference.verification.diagnosis.grouping.unasked import likely, may_be_behind
 from conv_reference.verification.diagnosis.kinds import (
     Kind,
     kind_of,
@@ -82,6 +79,7 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
             if own.known:  # what stands for it is torch's fault, and it is not
                 own, shown = _kind(each.failure, bench), each.failure
             _file(groups[own], shown)
+            groups[own].loose |= each.unasked
             continue
         kind = _kind(each.origin, bench)
         _file_under(groups[kind], each.origin, each)
@@ -110,7 +108,9 @@ def _file_under(group: Group, origin: Failure, each: _Attributed) -> None:
 
 def _kind(failure: Failure, bench: Bench) -> Kind:
     defect = bench.known(failure)
-    return kind_of(failure, "" if defect is None else defect.name)
+    if defect is not None:
+        return kind_of(failure, defect.name)
+    return kind_of(failure, perhaps=bench.may_be(failure))
 
 
 def _attributed(
@@ -136,26 +136,30 @@ def _attributed(
     simpler = _run_for(_left(asked, origins), partial(_simpler_modes, bench=bench), bench)
     origins |= _first_behind(simpler, lacks_alike, is_made_of)
     origins |= _on_other_numbers(_left(asked, origins), failures, bench)
-    unasked: _Origins = {}
-    if bench.is_over:
-        origins |= _as_in_other_dtypes(asked, origins)
-        left = _left(asked, {**origins, **certified})
-        unasked = _likely(left, [*first, *filter(_is_change, asked)], bench)
-        origins |= unasked
+    origins |= _as_in_other_dtypes(asked, origins) if bench.is_over else {}
+    unasked = _untried(_left(asked, origins), certified) if bench.is_over else []
+    among = [*first, *filter(may_be_behind, asked)]
+    origins |= likely(_left(unasked, certified), among, bench)
     simplest = _simplest(_left(asked, origins), bench)
     usual = {_of_quantity(f): origins.get(f) for f in reversed(asked)}
-    sampled = {*asked}
+    sampled, untried = {*asked}, {*map(_of_quantity, unasked)}
     for failure in failures:
         if failure not in sampled:
-            yield _Attributed(failure, failure, usual[_of_quantity(failure)])
+            place = _of_quantity(failure)
+            yield _Attributed(failure, failure, usual[place], unasked=place in untried)
             continue
         yield _Attributed(
             failure,
             simplest.get(failure, failure),
             origins.get(failure),
             hidden=failure in hidden,
-            unasked=failure in unasked,
+            unasked=_of_quantity(failure) in untried,
         )
+
+
+def _untried(failures: Iterable[Failure], certified: Collection[Failure]) -> list[Failure]:
+    """Those of which not all was run that may be behind them: certificates, then simpler modes."""
+    return [f for f in failures if f not in certified or row_of(f.judgement).follows]
 
 
 def _certified(failures: Sequence[Failure], bench: Bench) -> dict[Failure, list[Failure]]:
@@ -304,36 +308,6 @@ def _as_in_other_dtypes(asked: Sequence[Failure], origins: _Origins) -> _Origins
     hung = [f for f in asked if f.judgement.crash is not None and f.judgement.crash.hung]
     usual = {f.judgement.check: origins[f] for f in reversed(hung) if f in origins}
     return {f: usual[f.judgement.check] for f in _left(hung, origins) if f.judgement.check in usual}
-
-
-def _likely(failures: Iterable[Failure], first: Iterable[Failure], bench: Bench) -> _Origins:
-    """The certificate's failure of which each would be a consequence, had its case been run.
-
-    That of its own dtype where there is one; a known defect is none. A number that is wrong makes
-    others wrong before an argument does that is changed.
-    """
-    smallest: dict[Kind, Failure] = {}
-    for failure in sorted(first, key=size):
-        smallest.setdefault(kind_of(failure), failure)
-    among = [failure for failure in smallest.values() if bench.known(failure) is None]
-    found: _Origins = {}
-    for failure in failures:
-        behind = [
-            other
-            for is_behind in (explains, disturbs)
-            for other in among
-            if is_behind(other.judgement, failure.judgement) and may_throw_alike(other, failure)
-        ]
-        behind.sort(key=lambda other: other.judgement.verdict != failure.judgement.verdict)
-        own = [other for other in behind if other.case.dtype == failure.case.dtype]
-        for origin in (own or behind)[:1]:
-            found[failure] = origin
-    return found
-
-
-def _is_change(failure: Failure) -> bool:
-    """Whether it is an argument that the certificate's call has changed."""
-    return failure.judgement.check == CHANGED
 
 
 def _simplest(failures: Sequence[Failure], bench: Bench) -> _Origins:

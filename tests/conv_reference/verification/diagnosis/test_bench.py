@@ -208,3 +208,14 @@ def test_under_a_setting_no_case_is_left_out_and_the_place_is_closed() -> None:
     assert backend.closed == 1
     with replace(bench, deadline=0.0).at("ONEDNN_MAX_CPU_ISA=AVX") as there:
         assert there is None
+
+
+def test_what_there_was_no_time_to_ask_is_asked_where_there_is_time_and_until_then_may_be() -> None:
+    place: Any = Scripted([ERRS], [RIGHT, RIGHT])
+    settings = Settings(seed=0, device="cpu")
+    over = Bench(as_target(conv2d), place, settings, (), (DEFECT,), -math.inf)
+    failure = Failure(CASE, WRONG)
+    assert (over.known(failure), over.may_be(failure)) == (None, "flipped")
+    in_time = replace(over, deadline=math.inf)
+    assert in_time.known(failure) is not None
+    assert (in_time.may_be(failure), over.may_be(failure)) == ("", "")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
+import time
+from dataclasses import replace
+from functools import wraps
 from typing import Any
 
+import faulty
+import modes
 import pytest
 from torch import Tensor
 from torch.nn.functional import conv2d
@@ -13,10 +18,14 @@ from torch.nn.functional import conv2d
 from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
+from conv_reference.verification.diagnosis.grouping.faults import faults_of
+from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.options import clock
+from conv_reference.verification.report.groups import groups
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.work.here import Here
 
@@ -72,3 +81,58 @@ def test_no_condition_is_said_of_calls_at_once_which_meet_by_chance(
     report = verify(shared, case=f"{wrong_in} float64 n3 c2 h4 w5 o2 k2 grad=XK nobias", seed=1)
     finding, *_ = report.findings
     assert ("it fails where n ≥ 2" in finding.circumstances) == said
+
+
+def without_tangent(input: Tensor, weight: Tensor) -> Any:
+    return modes.ForgetsWeightTangent.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+@pytest.mark.parametrize("target", [faulty.lost_bias_gradient, without_tangent])
+def test_a_slow_fault_that_the_clock_cuts_is_not_as_many_findings_as_rows_that_show_it(
+    target: Any, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @wraps(target)
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.005)
+        return target(*args, **kwargs)
+
+    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: seconds)
+    checks = ["certificate", "jvp", "dual_numbers", "jacfwd", "forward_over_reverse", "degenerate"]
+    report = verify(slow, dtypes=["float64"], checks=checks, cases=20, budget=30, seed=1)
+    failing = {check.name for check in report.checks if check.verdict == Verdict.WRONG}
+    (group,) = groups(report.findings)
+    assert len(failing) >= 3
+    assert failing <= {*group.every_row, *group.every_following}
+    assert "from it was not asked, for want of time" in group.first.circumstances
+
+
+def test_what_may_be_torchs_stays_apart_of_what_is_wrong_otherwise_though_time_is_left_later() -> (
+    None
+):
+    """Sorting has a share of the time: what was not asked within it is said to be so."""
+    target = load_target("faulty:flipped_kernel")
+    looks_alike = Defect(
+        name="flipped",
+        summary="The kernel is flipped.",
+        link="docs/found/flipped.md",
+        date="2026-11-26",
+        targets=("torch.nn.functional:conv2d",),
+        quantities=("Y",),
+        dtypes=("bfloat16",),
+    )
+    settings = Settings(seed=0, device="cpu")
+    bench = Bench(target, Here(target), settings, (), (looks_alike,), -math.inf)
+    failures = [
+        Failure(
+            Case.parse(f"certificate {dtype} h4 w5 k2x3 grad= nobias"),
+            Judgement("forward", "Y", Verdict.WRONG),
+        )
+        for dtype in ("float64", "bfloat16")
+    ]
+    kinds, _ = sorted_out(failures, bench)
+    assert [kind.perhaps for kind in kinds] == ["", "flipped"]
+    own, torchs = faults_of(kinds, replace(bench, deadline=math.inf))
+    assert [kind.dtype for kind in (*own.kinds, *torchs.kinds)] == ["float64", "bfloat16"]
+    found = Diagnosis(failures, {}, bench, in_process=False).gathered().findings
+    assert ["looks like torch's known" in f.circumstances for f in found] == [False, True]

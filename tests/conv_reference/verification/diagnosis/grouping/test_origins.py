@@ -13,6 +13,7 @@ import modes
 import pytest
 import several
 import torch
+from benches import NothingKnown
 from torch import Tensor
 
 from conv_reference.verification import Report, Verdict, verify
@@ -301,6 +302,9 @@ class _Bench:
         (defect,) = (d for d in load(SHIPPED) if d.name == name)
         return defect if failure.judgement.quantity == "Y" else None
 
+    def may_be(self, failure: Failure) -> str:
+        return ""
+
     def own_certificates_of(self, failure: Failure) -> list[Case]:
         return [failure.case]
 
@@ -329,13 +333,10 @@ def test_a_failure_beside_one_of_torchs_is_not_taken_for_it() -> None:
     assert shown == {"Y": True, "dK": False}
 
 
-class _OutOfTime(_Bench):
+class _OutOfTime(NothingKnown, _Bench):
     """Each case hangs, and the clock ended it after the first dtype."""
 
     is_over = True
-
-    def known(self, failure: Failure) -> None:
-        return None
 
     def failures_on(self, cases: Iterable[Case], further: int = 0) -> dict[Case, list[Failure]]:
         asked = (case for case in cases if case.dtype == torch.float32)
@@ -368,14 +369,11 @@ def test_too_few_bits_are_one_fault_whatever_quantities_they_show_in(dtype: str)
     assert {f.quantity for f in only.findings} == {"Y", "dX", "dK"}, str(report)
 
 
-class _AtSettings(_Bench):
+class _AtSettings(NothingKnown, _Bench):
     """At a setting, a case fails in its certificate, too; elsewhere nothing fails."""
 
     is_over = False
     asked: tuple[str, ...] = ()
-
-    def known(self, failure: Failure) -> None:
-        return None
 
     @contextmanager
     def at(self, setting: str) -> Iterator[_AtSettings]:

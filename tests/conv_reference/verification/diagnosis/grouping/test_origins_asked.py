@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
+from benches import NothingKnown
+
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.model.case import Case
@@ -13,16 +15,13 @@ from conv_reference.verification.model.judgement import Failure, Judgement
 from conv_reference.verification.model.result import Verdict
 
 
-class _Explaining:
+class _Explaining(NothingKnown):
     """The failure's own certificate explains what fails on an image of one row, and no other."""
 
     is_over = False
 
     def __init__(self) -> None:
         self.plain: list[Case] = []
-
-    def known(self, failure: Failure) -> None:
-        return None
 
     def own_certificates_of(self, failure: Failure) -> list[Case]:
         return [replace(failure.case, check="certificate")]

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 import several
+from benches import NothingKnown
 
 from conv_reference.verification import Verdict, verify
 from conv_reference.verification.diagnosis.bench import Bench
@@ -28,13 +29,10 @@ RAISED = Judgement(
 WIDE, NARROW = (Case.parse(f"upstream_accumulated float64 h1 w{width} k1") for width in (5, 1))
 
 
-class _Bench:
+class _Bench(NothingKnown):
     """Asked for nothing but this: on narrow images Y has another shape, and nothing else fails."""
 
     is_over = False
-
-    def known(self, failure: Failure) -> None:
-        return None
 
     def own_certificates_of(self, failure: Failure) -> list[Case]:
         return [failure.case]
@@ -150,7 +148,7 @@ def test_without_time_what_a_changed_argument_may_cause_is_filed_under_it(
     assert "was not asked, for want of time" in group.first.circumstances
 
 
-class _RightByChance:
+class _RightByChance(NothingKnown):
     """A simpler mode comes out right on the numbers of the run, and wrong on others."""
 
     is_over = False
@@ -158,9 +156,6 @@ class _RightByChance:
 
     def ask(self, *_: object) -> dict[object, object]:
         return {}
-
-    def known(self, failure: Failure) -> None:
-        return None
 
     def own_certificates_of(self, failure: Failure) -> list[Case]:
         return []
