@@ -72,15 +72,15 @@ def thrown_alike(failure: Failure) -> Thrown | None:
     return thrown.alike_in_words if failure.case.geometry.batch == 0 else thrown.alike
 
 
-def manner(judgement: Judgement) -> tuple[object, ...]:
+def manner(judgement: Judgement) -> tuple[bool, bool, bool]:
     """In which way it fails: whoever gives another shape may as well lose a gradient elsewhere."""
+    return judgement.of_another_kind, judgement.lacks_gradient, judgement.of_numbers
+
+
+def is_nan(judgement: Judgement) -> bool:
+    """Whether what is shown of it is NaN, and should be a number."""
     should, found = _shown(judgement)
-    return (
-        judgement.of_another_kind,
-        judgement.lacks_gradient,
-        judgement.of_numbers,
-        math.isnan(found) and math.isfinite(should),
-    )
+    return math.isnan(found) and math.isfinite(should)
 
 
 def row_of(judgement: Judgement) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
@@ -64,3 +65,34 @@ def test_a_gradient_that_is_missing_is_shown_where_it_should_not_be_zero() -> No
     assert shown.case.geometry.input_size == (1, 2)
     shown = minimal(zero, BENCH, elsewhere=None, is_own=has_these_options)
     assert shown.judgement.of_zeros  # where no smaller one shows more
+
+
+def nan_on_small_ones(input: Tensor, weight: Tensor) -> Tensor:
+    """Wrong by one, and NaN where the image is one row high."""
+    return conv2d(input, weight) + (math.nan if input.shape[2] == 1 else 1)
+
+
+def lost_on_small_ones(input: Tensor, weight: Tensor) -> Tensor:
+    """Its dK is twice what it should be, and missing where the image is one row high."""
+    if input.shape[2] == 1:
+        return conv2d(input, weight.detach())
+    return conv2d(input, 2 * weight - weight.detach())
+
+
+@pytest.mark.parametrize(
+    ("target", "check", "quantity"),
+    [(nan_on_small_ones, "certificate", "Y"), (lost_on_small_ones, "upstream_signs", "dK")],
+)
+@pytest.mark.parametrize("height", [1, 3])
+def test_the_smallest_case_fails_as_the_finding_does(
+    target: Any, check: str, quantity: str, height: int
+) -> None:
+    described = as_target(target)
+    bench = Bench(described, Here(described), Settings(seed=1, device="cpu"), (), (), math.inf)
+    case = Case.parse(f"{check} float64 h{height} w3 k1x2 grad=XK nobias")
+    met = next(f for f in bench.failures_on([case])[case] if f.judgement.quantity == quantity)
+    shown = minimal(met, bench, elsewhere=None, is_own=lambda _: True)
+    assert shown.judgement.check == met.judgement.check
+    assert shown.judgement.lacks_gradient == met.judgement.lacks_gradient
+    assert ("nan" in shown.judgement.actual) == ("nan" in met.judgement.actual)
+    assert shown.case.geometry.input_size[0] == min(height, 2)
