@@ -208,7 +208,8 @@ def large_cases(
     """Layers of real sizes, those of known networks in turn, and where libraries change algorithm.
 
     Of sixty eight are layers of networks, from another one on in each run, but for the first: what
-    most networks of images begin with. Two geometries are put to every dtype.
+    most networks of images begin with, of which every gradient is asked for. Two geometries are put
+    to every dtype.
 
     Args:
         target: what they are put to.
@@ -236,6 +237,7 @@ def _large_cases(
             if ever.has(geometry, dtype):
                 dtype = next((kind for kind in dtypes if not ever.has(geometry, kind)), dtype)
             case = _miniature_case(geometry, dtype, random)
+            case = case if place else replace(case, requires_grad=ALL_LEAVES)
         else:
             draw = random.choice((large_geometry, real_geometry))
             case = _small_case(draw(random), dtype, random)

@@ -16,7 +16,7 @@ from conv_reference.verification.model.case import DTYPES, dtype_name
 from conv_reference.verification.plan.bulk import large_cases, pair_cases, small_cases
 from conv_reference.verification.plan.ever import Ever
 from conv_reference.verification.plan.far import far_geometry, log_uniform, real_geometry
-from conv_reference.verification.plan.networks import network_geometries
+from conv_reference.verification.plan.networks import STEM, network_geometries
 from conv_reference.verification.target.conventions import as_target
 
 pytestmark = pytest.mark.untraced
@@ -86,6 +86,13 @@ def test_layers_of_known_networks_come_in_turn() -> None:
         assert len(tonight) >= 7
         met |= tonight
     assert met == layers
+
+
+def test_each_gradient_of_the_stem_is_asked_for_in_each_run() -> None:
+    for seed in range(20):
+        first = next(large_cases(TARGET, ALL, seed, 1))
+        assert first.geometry == STEM
+        assert first.requires_grad == ("XKb" if first.bias else "XK")
 
 
 def nights_with_a_store(month: int, *, every_dtype: bool = False) -> int:
