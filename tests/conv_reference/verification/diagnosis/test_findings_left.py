@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 import faulty
@@ -87,19 +85,13 @@ def without_tangent(input: Tensor, weight: Tensor) -> Any:
     return modes.ForgetsWeightTangent.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.3])
 @pytest.mark.parametrize("target", [faulty.lost_bias_gradient, without_tangent])
-def test_a_slow_fault_that_the_clock_cuts_is_not_as_many_findings_as_rows_that_show_it(
-    target: Any, seconds: float, monkeypatch: pytest.MonkeyPatch
+def test_a_fault_that_nobody_has_time_to_take_apart_is_not_as_many_findings_as_rows_that_show_it(
+    target: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @wraps(target)
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        time.sleep(0.005)
-        return target(*args, **kwargs)
-
-    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: seconds)
+    monkeypatch.setattr(clock, "taking_apart", lambda *_, **__: 0.0)
     checks = ["certificate", "jvp", "dual_numbers", "jacfwd", "forward_over_reverse", "degenerate"]
-    report = verify(slow, dtypes=["float64"], checks=checks, cases=20, budget=30, seed=1)
+    report = verify(target, dtypes=["float64"], checks=checks, cases=20, budget=30, seed=1)
     failing = {check.name for check in report.checks if check.verdict == Verdict.WRONG}
     (group,) = groups(report.findings)
     assert len(failing) >= 3
