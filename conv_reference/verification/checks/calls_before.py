@@ -201,21 +201,25 @@ def calls_before(trial: Trial) -> Iterator[Judgement]:
     """
     with each_asked() as one:
         for said in trial.before or _kinds(trial):
-            for own in trial.some(_first_and_later(trial), f"{said} first"):
+            for first in trial.some(_whether_first(trial.target), f"{said} first"):
                 with one():
+                    own = _executed_again(trial) if first else trial
                     yield from _after(own, said, _WIDTHS.index(said) + _farther(own))
 
 
-def _first_and_later(trial: Trial) -> Iterator[Trial]:
-    """The trial of a target of which no call was made, and of the one that others called, too."""
-    if _is_executed_again(trial.target):
-        prepare = loaded_anew(trial.target).prepare
-        yield replace(trial, target=replace(trial.target, prepare=prepare))
-    yield trial
+def _whether_first(target: Target) -> tuple[bool, ...]:
+    """Whether the calls are to be the first of its module: both, where that can be had."""
+    return (True, False) if _can_be_executed_again(target) else (False,)
 
 
-def _is_executed_again(target: Target) -> bool:
-    """Whether its module can be, and the target had of it without a call."""
+def _executed_again(trial: Trial) -> Trial:
+    """The trial of a target of whose module no call was made."""
+    prepare = loaded_anew(trial.target).prepare
+    return replace(trial, target=replace(trial.target, prepare=prepare))
+
+
+def _can_be_executed_again(target: Target) -> bool:
+    """Whether its module can be executed once more, and the target had of it without a call."""
     is_plain = target.importable and not (target.has_glue or target.convention or target.own)
     return is_plain and not target.name.startswith("torch.") and loads_quickly(target.name)
 

@@ -5,9 +5,9 @@ Of a slow target, a loop over pixels in Python, say, it is those that take some 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 
 import torch
@@ -53,14 +53,12 @@ def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> Qu
     certificates = list(islice(drawn, _CERTIFICATES))
     others = {check.name: [*_of(check, target, request, certificates)] for check in chosen}
     asked = certificates if certifying() in chosen else []
-    every = [case for cases in others.values() for case in cases]
     left = ""
-    if (
-        _seconds(asked, _PASSES, request.pace) + _seconds(every, _OTHER_PASSES, request.pace)
-        > _SECONDS
-    ):
-        asked, others, left = _lighter(target, request, chosen, asked or certificates, others)
-        asked = asked if certifying() in chosen else []
+    if _taken(asked, others, request.pace) > _SECONDS:
+        kept, found = _lighter(target, request, chosen, certificates)
+        kept = kept if asked else []
+        left = _left_out(len(asked), len(asked) - len(kept), others, found)
+        asked, others = kept, found
     first = [check.name for check in chosen if check.loads_compiler]
     rest = [check.name for check in chosen if not check.loads_compiler]
     ordered = (*(others[name] for name in first), asked, *(others[name] for name in rest))
@@ -68,13 +66,9 @@ def quick_cases(target: Target, request: Request, checks: Iterable[Check]) -> Qu
 
 
 def _lighter(
-    target: Target,
-    request: Request,
-    checks: Sequence[Check],
-    certificates: Sequence[Case],
-    others: dict[str, list[Case]],
-) -> tuple[list[Case], dict[str, list[Case]], str]:
-    """Those that take some seconds at the target's pace, the lightest; and what is left out."""
+    target: Target, request: Request, checks: Sequence[Check], certificates: Sequence[Case]
+) -> tuple[list[Case], dict[str, list[Case]]]:
+    """The lightest certificates, and cases of other checks: some seconds at the target's pace."""
     pace = request.pace
     kept = _lightest(certificates, _PASSES, pace, _LEAST)
     drawn = {
@@ -84,13 +78,21 @@ def _lighter(
         )
         for check in checks
     }
-    asked = _lightest([c for cases in drawn.values() for c in cases], _OTHER_PASSES, pace, 0)
-    found = {name: [c for c in cases if c in asked] for name, cases in drawn.items()}
-    without = [name for name, cases in found.items() if others[name] and not cases]
-    left = f"the largest {len(certificates) - len(kept)} of {len(certificates)} cases"
-    said = [f"{left} of the check {CERTIFICATE}"]
-    said += [f"{len(without)} other checks"] if without else []
-    return kept, found, ", and ".join(said)
+    others = {*_lightest([*chain(*drawn.values())], _OTHER_PASSES, pace, 0)}
+    return kept, {name: [c for c in cases if c in others] for name, cases in drawn.items()}
+
+
+def _left_out(
+    asked: int,
+    fewer: int,
+    others: Mapping[str, Sequence[Case]],
+    found: Mapping[str, Sequence[Case]],
+) -> str:
+    """In words what is not asked: so many of the certificates, and checks that have no case now."""
+    without = sum(bool(cases) and not found[name] for name, cases in others.items())
+    said = [f"the largest {fewer} of {asked} cases of the check {CERTIFICATE}"] if fewer else []
+    said += [f"{without} other checks"] if without else []
+    return ", and ".join(said)
 
 
 def _lightest(cases: Sequence[Case], passes: int, pace: CallPace, least: int) -> list[Case]:
@@ -103,6 +105,13 @@ def _lightest(cases: Sequence[Case], passes: int, pace: CallPace, least: int) ->
             break
         kept.add(case)
     return [case for case in cases if case in kept]
+
+
+def _taken(
+    certificates: Iterable[Case], others: Mapping[str, Iterable[Case]], pace: CallPace
+) -> float:
+    every = chain(*others.values())
+    return _seconds(certificates, _PASSES, pace) + _seconds(every, _OTHER_PASSES, pace)
 
 
 def _seconds(cases: Iterable[Case], passes: int, pace: CallPace) -> float:

@@ -17,7 +17,7 @@ from conv_reference.verification.options.tried import (
     clocked,
     planned,
 )
-from conv_reference.verification.plan.call_pace import CallPace
+from conv_reference.verification.plan.call_pace import UNKNOWN, CallPace
 
 
 class Sweep(StrEnum):
@@ -51,7 +51,7 @@ class Request:
     geometry: Geometry | None = None  # only this one
     case: Case | None = None  # only this one
     quick: bool = False  # a first answer: some hundred cases of every kind
-    pace: CallPace = CallPace()  # noqa: RUF009 (it is frozen)  # of the target, once that is known
+    pace: CallPace = UNKNOWN  # of the target, once that is learned
     # All that differs from the defaults of ``verify``, by its keywords: see ``given.not_default``.
     given: tuple[tuple[str, Any], ...] = ()
 

@@ -33,9 +33,9 @@ from conv_reference.verification.plan.possible import is_possible
 from conv_reference.verification.plan.request import Request
 from conv_reference.verification.plan.selection import selected_checks
 from conv_reference.verification.running.learned_domain import Limits, learned
+from conv_reference.verification.running.learning import LEARNING
 from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.running.run import Run
-from conv_reference.verification.running.small_cases import LEARNING
 from conv_reference.verification.store.store import Kept, opened
 from conv_reference.verification.store.version import version_of
 from conv_reference.verification.target.target import Target

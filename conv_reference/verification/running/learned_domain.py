@@ -17,11 +17,11 @@ from conv_reference.operands import Role
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import CERTIFICATE, Case, Layout, dtype_name
 from conv_reference.verification.model.domain import Domain
-from conv_reference.verification.plan.call_pace import CallPace
+from conv_reference.verification.plan.call_pace import UNKNOWN, CallPace
 from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.running.learned_layouts import learned_layouts
+from conv_reference.verification.running.learning import Answered, Asking, Refused
 from conv_reference.verification.running.progress import Counted, Progress
-from conv_reference.verification.running.small_cases import Answered, Asking, Refused
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.backend import Backend
 
@@ -91,7 +91,7 @@ class Limits:
     unasked: tuple[str, ...] = ()  # "bfloat16 (numpy has no bfloat16)": what cannot be asked of it
     tried: int = 0  # small cases
     missed: int = 0  # of them that were not reached
-    pace: CallPace = CallPace()  # noqa: RUF009 (it is frozen)
+    pace: CallPace = UNKNOWN
 
 
 def learned(

@@ -12,7 +12,7 @@ from conv_reference.operands import Role
 from conv_reference.quantities import CONV2D, LETTERS
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.plan.possible import as_possible
-from conv_reference.verification.running.small_cases import Asking, Refused
+from conv_reference.verification.running.learning import Asking, Refused
 from conv_reference.verification.trial.layouts import lay_out
 
 _OPERANDS: tuple[Role, ...] = ("input", "weight")

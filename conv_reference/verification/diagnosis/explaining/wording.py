@@ -5,7 +5,7 @@ from __future__ import annotations
 from conv_reference.quantities import LETTERS
 from conv_reference.verification.checks import Reported
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.explaining import again
+from conv_reference.verification.diagnosis.explaining import reproduce
 from conv_reference.verification.diagnosis.explaining.explain import Explanation
 from conv_reference.verification.diagnosis.explaining.snippet import snippet
 from conv_reference.verification.diagnosis.kinds import has_own_sizes, row_of
@@ -53,7 +53,7 @@ def finding_of(
         explanation="\n".join(filter(None, lines)),
         seen=next(filter(None, lines), ""),
         of_numbers=_is_of_numbers(judgement) and not _made(failure),
-        reproduce=again.of_case(
+        reproduce=reproduce.of_case(
             case, judgement.check, bench, in_process=in_process, setting=judgement.setting
         ),
         known=known or None,
@@ -63,7 +63,7 @@ def finding_of(
             case,
             judgement,
             bench.settings,
-            again.keywords(case, judgement.check, bench),
+            reproduce.keywords(case, judgement.check, bench),
         ),
         cause=explanation.cause,
         grids=explanation.grids,

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.explaining.again import whole_run
+from conv_reference.verification.diagnosis.explaining.reproduce import whole_run
 from conv_reference.verification.diagnosis.grouping.follows import meets_another_output
 from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
 from conv_reference.verification.diagnosis.kinds import row_of

@@ -42,7 +42,7 @@ class OtherSideWhenCopied(nn.Conv2d):
         return [*zip(self.dilation, self.kernel_size, strict=True)]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]  # of torch
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's is untyped
         if self.padding == "same":
             self.above = [(d * (k - 1) + 1) // 2 for d, k in self._axes]
 
@@ -71,7 +71,7 @@ class LosesItsSides(nn.Conv2d):
         self.known = True
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]  # of torch
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's is untyped
         self.known = self.padding != "same"
 
     def forward(self, input: Tensor) -> Tensor:

@@ -43,22 +43,24 @@ def test_what_has_no_size_is_not_said_to_be_left_large(
     assert ("was not made smaller" in finding.circumstances) == said
 
 
+LOOKS_ALIKE = Defect(
+    name="flipped",
+    summary="The kernel is flipped.",
+    link="docs/found/flipped.md",
+    date="2026-11-26",
+    targets=("torch.nn.functional:conv2d",),
+    quantities=("Y",),
+)
+
+
 @pytest.mark.parametrize(("seconds", "said"), [(-math.inf, True), (math.inf, False)])
 def test_what_looks_like_a_known_defect_of_torchs_says_so_where_that_was_not_asked(
     seconds: float, *, said: bool
 ) -> None:
     """An interrupted run asks nothing more, and tells every failure as the target's."""
     target = load_target("faulty:flipped_kernel")
-    looks_alike = Defect(
-        name="flipped",
-        summary="The kernel is flipped.",
-        link="docs/found/flipped.md",
-        date="2026-11-26",
-        targets=("torch.nn.functional:conv2d",),
-        quantities=("Y",),
-    )
     place, settings = Here(target), Settings(seed=0, device="cpu")
-    bench = Bench(target, place, settings, (), (looks_alike,), seconds)
+    bench = Bench(target, place, settings, (), (LOOKS_ALIKE,), seconds)
     case = Case.parse("certificate float64 h4 w5 k2x3 grad= nobias")
     failures = [Failure(case, Judgement("forward", "Y", Verdict.WRONG))]
     (finding,) = Diagnosis(failures, {}, bench, in_process=False).gathered().findings
@@ -104,15 +106,7 @@ def test_what_may_be_torchs_stays_apart_of_what_is_wrong_otherwise_though_time_i
 ):
     """Sorting has a share of the time: what was not asked within it is said to be so."""
     target = load_target("faulty:flipped_kernel")
-    looks_alike = Defect(
-        name="flipped",
-        summary="The kernel is flipped.",
-        link="docs/found/flipped.md",
-        date="2026-11-26",
-        targets=("torch.nn.functional:conv2d",),
-        quantities=("Y",),
-        dtypes=("bfloat16",),
-    )
+    looks_alike = replace(LOOKS_ALIKE, dtypes=("bfloat16",))
     settings = Settings(seed=0, device="cpu")
     bench = Bench(target, Here(target), settings, (), (looks_alike,), -math.inf)
     failures = [

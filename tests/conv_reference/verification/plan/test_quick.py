@@ -72,6 +72,15 @@ def test_of_a_slow_target_there_are_the_lightest_and_as_many_as_take_seconds() -
     assert hardly.left.endswith(" other checks")
 
 
+def test_what_was_not_requested_is_not_said_to_be_left_out_of_a_slow_target() -> None:
+    target = as_target(torch.nn.functional.conv2d)
+    request = Request(
+        dtypes=(torch.float32,), seed=0, quick=True, checks=("large", "vmap", "additivity")
+    )
+    slow = plan(target, replace(request, pace=CallPace(1.0, 1e-4)))
+    assert (slow.cases, slow.left) == ((), "2 other checks")
+
+
 def test_a_quick_run_of_a_slow_target_says_what_it_leaves_out() -> None:
     def slow(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         Y = torch.nn.functional.conv2d(input, weight)

@@ -10,9 +10,9 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import verify
 from conv_reference.verification.running.asked import CALLING, PLANNING, WATCHING, tell
+from conv_reference.verification.running.learning import LEARNING
 from conv_reference.verification.running.progress import Counted
 from conv_reference.verification.running.run import AUDITING
-from conv_reference.verification.running.small_cases import LEARNING
 
 
 @dataclass(frozen=True)

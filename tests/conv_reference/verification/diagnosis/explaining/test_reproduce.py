@@ -13,7 +13,7 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification import given, options, verify
 from conv_reference.verification.diagnosis.bench import Bench
-from conv_reference.verification.diagnosis.explaining import again
+from conv_reference.verification.diagnosis.explaining import reproduce
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.gate.command import registry
 from conv_reference.verification.model.case import Case
@@ -82,7 +82,7 @@ def test_of_each_option_it_is_said_whether_a_case_needs_it() -> None:
 
 def test_the_command_of_a_case_has_what_decides_and_nothing_else() -> None:
     bench = benched({**DECIDING, **PLANNING})
-    command = again.of_case(CERTIFICATE, "grad_input", bench, in_process=True)
+    command = reproduce.of_case(CERTIFICATE, "grad_input", bench, in_process=True)
     found = given.keywords(parsed(command))
     assert found == {
         **{option.keyword: option.default for option in options.OPTIONS if option.keyword},
@@ -92,13 +92,13 @@ def test_the_command_of_a_case_has_what_decides_and_nothing_else() -> None:
         "seed": 3,
     }
     assert parsed(command).in_process
-    keywords = again.keywords(CERTIFICATE, "grad_input", bench)
+    keywords = reproduce.keywords(CERTIFICATE, "grad_input", bench)
     called = eval(f"dict(seed=3{keywords})")  # as whoever pastes it does
     assert called == {**DECIDING, "known": None, "seed": 3}
 
 
 def test_the_command_of_the_whole_run_has_all_that_its_cases_follow_from() -> None:
-    command = again.whole_run(benched({**DECIDING, **PLANNING}), in_process=False)
+    command = reproduce.whole_run(benched({**DECIDING, **PLANNING}), in_process=False)
     found = given.keywords(parsed(command))
     asked = {**DECIDING, **PLANNING, "seed": 3}
     assert given.not_default(found) == asked
@@ -106,7 +106,7 @@ def test_the_command_of_the_whole_run_has_all_that_its_cases_follow_from() -> No
 
 def test_what_the_name_says_is_not_said_twice() -> None:
     bench = benched(DECIDING, "torch.nn.functional:conv2d@conv2d@input=NHWC")
-    command = again.of_case(CERTIFICATE, "grad_input", bench, in_process=False)
+    command = reproduce.of_case(CERTIFICATE, "grad_input", bench, in_process=False)
     assert "--as" not in command
     assert parsed(command).target == "torch.nn.functional:conv2d@conv2d@input=NHWC"
 
@@ -125,7 +125,7 @@ def test_the_rows_are_those_that_the_run_asked_for(
     asked: tuple[str, ...], words: list[str] | None
 ) -> None:
     bench = benched({"checks": asked})
-    command = again.of_case(CERTIFICATE, "grad_input", bench, in_process=False)
+    command = reproduce.of_case(CERTIFICATE, "grad_input", bench, in_process=False)
     if words is None:
         assert "--skip" in command
         assert "--check" not in command
