@@ -7,10 +7,10 @@ call it as the certificate does.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import cycle, islice
+from itertools import chain, cycle, islice, zip_longest
 
 from conv_reference.verification.checks import Check, Sample
 from conv_reference.verification.model.case import ALL_LEAVES, EXACT_VALUES, Case, Values
@@ -20,8 +20,8 @@ from conv_reference.verification.target.target import Target
 
 QUESTIONS = 10  # on each geometry
 LESS_MODES = 4  # times fewer cases of modes: each is a few programs of its own
-_FIRST = 100  # certificates, before which no mode is put
-_FEW = 2  # cases of each mode, before the other certificates
+_FIRST = 100  # certificates, with which the modes take turns
+_FEW = 2  # cases of each mode and dtype, before the other certificates
 
 
 def fewer(request: Request, times: int) -> Request:
@@ -63,18 +63,37 @@ def _asks_alike(check: Check) -> bool:
     return alike and not (check.real or check.transform or check.own_sizes)
 
 
-def modes_early(certificates: Sequence[Case], modes: Iterable[Case]) -> Iterator[Case]:
-    """Some certificates, two cases of each mode and dtype, the other certificates, then the rest.
+def modes_early(
+    certificates: Sequence[Case], modes: Iterable[Case], checks: Iterable[Check]
+) -> Iterator[Case]:
+    """Certificates and modes in turn, two of each mode and dtype, then all that is left of both.
+
+    The clock may cut a run within minutes, after a hundred programs: it has asked for each mode
+    once by then.
 
     Args:
         certificates: in their order.
         modes: in the order of their checks.
+        checks: of the run.
     """
     met: Counter[object] = Counter()
-    early: list[Case] = []
+    early: defaultdict[str, list[Case]] = defaultdict(list)
     late: list[Case] = []
     for case in modes:
         key = case.check, case.dtype
-        (early if met[key] < _FEW else late).append(case)
+        (early[case.check] if met[key] < _FEW else late).append(case)
         met[key] += 1
-    yield from (*certificates[:_FIRST], *early, *certificates[_FIRST:], *late)
+    transforms_first = sorted(checks, key=lambda check: not check.transform)
+    queues = [early[check.name] for check in transforms_first if early[check.name]]
+    begun = [
+        [*queue[place % len(queue) :], *queue[: place % len(queue)]]
+        for place, queue in enumerate(queues)
+    ]
+    first = certificates[:_FIRST]
+    yield from filter(None, chain(*zip_longest(first, _in_turn(begun))))
+    yield from (*certificates[_FIRST:], *late)
+
+
+def _in_turn(queues: Iterable[Sequence[Case]]) -> Iterator[Case]:
+    """The first of each, the second of each, and so on."""
+    return filter(None, chain(*zip_longest(*queues)))

@@ -65,12 +65,15 @@ class Plan:
         return len(self.cases) + self.expected
 
     def completed(self, left_out: Callable[[Case], bool]) -> Plan:
-        """Further cases in place of those that will be left out: every pair still occurs."""
+        """Further cases in place of those that will be left out: every pair still occurs.
+
+        They come first, and the order of the others stays.
+        """
         if self.covering is None:
             return self
-        covering = self.covering.without(left_out)
-        cases = tuple(dict.fromkeys((*covering.cases, *self.cases)))
-        return replace(self, cases=cases, covering=covering)
+        covering, planned = self.covering.without(left_out), set(self.cases)
+        further = (case for case in covering.cases if case not in planned)
+        return replace(self.preceded_by(further), covering=covering)
 
     def preceded_by(self, cases: Iterable[Case]) -> Plan:
         """The same, with other cases first."""
@@ -126,7 +129,7 @@ def _chosen(target: Target, request: Request, checks: list[Check], ever: Ever) -
     modes = mode_cases(target, asked, checks, covering.cases)
     if not certified:  # nothing follows, so that each check that is named has its turn, too
         return Plan(_distinct(by_turns(modes)))
-    first = modes_early(covering.cases, modes) if compiled else (*covering.cases, *modes)
+    first = modes_early(covering.cases, modes, checks) if compiled else (*covering.cases, *modes)
     # The bulk comes last: the clock may cut its end.
     chosen = _followed_by_the_bulk(first, target, request, checks, ever)
     return replace(chosen, covering=covering)

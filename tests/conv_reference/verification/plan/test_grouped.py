@@ -93,6 +93,32 @@ def test_two_of_each_mode_come_before_the_second_hundred_certificates(
     assert {key: min(2, count) for key, count in every.items()} == before
 
 
+def test_a_run_that_is_cut_early_has_asked_for_each_mode(default: tuple[Case, ...]) -> None:
+    kinds = [check for check in all_checks().values() if check.name != certifying().name]
+    names = {check.name for check in kinds} & {case.check for case in default}
+    modes = {check.name for check in kinds if check.transform} & names
+    soon = [case for case in default[: 2 * len(modes)] if case.check in modes]
+
+    assert len(modes) > 10
+    assert {case.check for case in soon} == modes
+    assert {case.dtype for case in soon} == {*ALL}  # not all of them in the first
+    certificates = [case.check == certifying().name for case in default[: 2 * len(names)]]
+    assert sum(certificates) == len(names)  # in turn with them
+    assert {case.check for case in default[: 2 * len(names)]} - {certifying().name} == names
+
+
+def test_cases_in_place_of_those_that_would_crash_leave_the_others_in_order() -> None:
+    drawn = plan(as_target(Compiled()), Request(ALL, seed=0, cases=60))
+    dropped = {case for case in drawn.cases if case.check == certifying().name and case.bias}
+
+    assert drawn.completed(lambda _: False) == drawn
+    completed = drawn.completed(lambda case: case in dropped).cases
+    further = len(completed) - len(drawn.cases)
+    assert further > 0
+    assert completed[further:] == drawn.cases
+    assert {case.check for case in completed[:further]} == {certifying().name}
+
+
 def test_what_compiles_for_no_shape_has_a_geometry_for_each_question() -> None:
     cases = cases_of(Free(), Request(ALL, seed=0, cases=500))[-200:]
     assert len({case.geometry for case in cases}) > 190
