@@ -13,7 +13,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Role
 from conv_reference.operands import Operands
-from conv_reference.quantities import LETTERS, QUANTITIES, ROLES
+from conv_reference.quantities import LETTERS, QUANTITIES, ROLES, Operator
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.model.digits import digits
@@ -75,7 +75,7 @@ def _uneven(trial: Trial, random: Random) -> Iterator[Judgement]:
     beside a larger one.
     """
     sparse = replace(trial, case=replace(trial.case, values=Values.SPARSE))
-    for role, name in (("input", "Y"), ("grad_output", "dX")):
+    for role, name in _of_samples(trial.target.operator):
         judged = [*_beside_larger(sparse, role, name, _apart(sparse, random))]
         if _is_wrong(judged):
             wide = torch.float32 if trial.case.dtype == torch.float64 else torch.float64
@@ -90,6 +90,18 @@ def _uneven(trial: Trial, random: Random) -> Iterator[Judgement]:
                 said = f"a sample beside one that is larger by far loses digits in {name}"
                 judged = [observed("uneven_scales", name, said)]
         yield from judged
+
+
+def _of_samples(operator: Operator) -> Iterator[tuple[Role, str]]:
+    """An operand and what is computed of it, where both have the samples of the form, one by one.
+
+    A gradient of the kernel, of which ``conv2d_weight`` makes its Y, is a sum over them.
+    """
+    with_samples = {"input", "grad_output"}
+    pairs: tuple[tuple[Role, str], ...] = (("input", "Y"), ("grad_output", "dX"))
+    for role, name in pairs:
+        if {operator.place(role), operator.place(QUANTITIES[name].of)} <= with_samples:
+            yield role, name
 
 
 def _is_wrong(judged: Iterable[Judgement]) -> bool:

@@ -128,3 +128,11 @@ def test_a_threshold_of_who_asks_for_no_gradients_is_found() -> None:
     assert any(
         found.get(("scales", "Y"), "").startswith("without gradients, of 2^") for found in seeds
     )
+
+
+def test_who_sums_over_the_samples_has_none_that_is_larger() -> None:
+    """Of conv2d_weight the own G has as many rows as there are output channels."""
+    case = "scales float32 n4 c2 h10 w1 o2 k5x1 s1x3 p2x0 d3x1 g2 nobias"
+    judgements = judged(torch.nn.grad.conv2d_weight, case)
+    assert {judgement.verdict for judgement in judgements} == {Verdict.EXACT}
+    assert "uneven_scales" not in {judgement.check for judgement in judgements}
