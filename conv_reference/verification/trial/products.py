@@ -24,6 +24,7 @@ MEASURABLE = frozenset({torch.float32, torch.float16, torch.bfloat16})
 _FEWEST = 40  # products, for a mean
 _DEVIATIONS = 5.0
 _LEAST = 0.1  # units in the last place: a tie that is always rounded up has a mean, too
+_LEAST_OF_FEW = 0.3  # the same where few numbers are times many: rounding has a mean of its own
 _SPREAD = 0.29  # of errors that are anywhere within half a unit, 1/√12
 _MOST = 4.0  # units in the last place: to scale by something and back costs as much
 
@@ -55,13 +56,26 @@ def flaws(trial: Trial) -> Iterator[Flaw]:
             continue
         single = _products(plain, quantity, operands).reshape(wanted.shape) == 1
         numbers = value.detach().to("cpu", torch.float64)[single]
-        said = _said(numbers, wanted[single], trial.case.dtype)
+        distinct = min(_distinct(getattr(operands, role)) for role in quantity.factors)
+        said = _said(numbers, wanted[single], trial.case.dtype, distinct)
         if said:
             yield Flaw(quantity.name, said)
 
 
-def _said(value: Tensor, wanted: Tensor, dtype: torch.dtype) -> str:
-    """What is wrong with the errors; empty where nothing is."""
+def _distinct(operand: Tensor) -> int:
+    return len(operand[operand != 0].unique())
+
+
+def _said(value: Tensor, wanted: Tensor, dtype: torch.dtype, distinct: int) -> str:
+    """What is wrong with the errors; empty where nothing is.
+
+    Args:
+        value: the single products, as they came.
+        wanted: the same, exact.
+        dtype: in which they are rounded.
+        distinct: how many numbers the factor has that has the fewest. Errors of one number times
+            many have a mean of their own, which depends on how those are spread.
+    """
     info = torch.finfo(dtype)
     usable = (wanted.abs() > 4 * info.tiny) & (wanted.abs() < info.max / 4)
     value, wanted = value[usable], wanted[usable]
@@ -74,7 +88,8 @@ def _said(value: Tensor, wanted: Tensor, dtype: torch.dtype) -> str:
         return f"a single product is {greatest:.3g} units in the last place off"
     count, mean = len(errors), float(errors.mean())
     deviation = max(float(errors.std(correction=0)), _SPREAD) / sqrt(count)
-    if count < _FEWEST or abs(mean) < max(_LEAST, _DEVIATIONS * deviation):
+    least = _LEAST if distinct >= _FEWEST else _LEAST_OF_FEW
+    if count < _FEWEST or abs(mean) < max(least, _DEVIATIONS * deviation):
         return ""
     way = "towards zero" if mean < 0 else "away from zero"
     return (
