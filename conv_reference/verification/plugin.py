@@ -175,7 +175,7 @@ class Suite:
                 checks=rows,
                 strict=self._config.getoption("--conv-strict"),
                 isolate=isolate,
-                workers=1 if hasattr(self._config, "workerinput") else None,
+                workers=1 if isolate and hasattr(self._config, "workerinput") else None,
             )
         except TargetError as error:
             pytest.exit(f"--conv: {one_line(str(error))}", returncode=pytest.ExitCode.USAGE_ERROR)

@@ -94,8 +94,9 @@ def verify(
         allowed_bits: the precision that is allowed in place of the dtype's, 1..53.
         isolate: call it in child processes, which may crash or hang; it must be importable.
             Or children that were started on it before; they are the caller's to close.
-        workers: how many child processes; by default one for each core, up to four. Or an
-            executor that carries the work out, wherever that is; it is the caller's to shut down.
+        workers: how many child processes, with ``isolate``; by default one for each core, up to
+            four. Or an executor of processes that carry the work out, wherever that is; it is the
+            caller's to shut down.
         python: the interpreter of another environment, whose children call the target; it must
             be named, and ``isolate`` be asked for. Torch must be there, too.
         known: the registry of known defects, a file; None takes none for known.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 # The groups, as ``--help`` shows them in this order.
@@ -12,6 +13,13 @@ JUDGED = "how it is judged"
 PLACE = "where it runs"
 REPORT = "the report"
 GATE = "the gate"
+
+
+# What may be given from Python for what the command reads as one.
+_NUMBERS: Mapping[Any, tuple[type, str]] = {
+    int: (Integral, "an integer"),
+    float: (Real, "a number"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +64,9 @@ class Option:
             return
         for one in value if self.repeated else (value,):
             called = name or self.keyword or self.flag
+            number, what = _NUMBERS.get(self.kind, (object, ""))
+            if not isinstance(one, number) or (what and isinstance(one, bool)):
+                raise ValueError(f"{called} must be {what}, got {one!r}")
             if self.choices and one not in self.choices:
                 accepted = ", ".join(self.choices)
                 raise ValueError(f"{called} must be one of {accepted}, got {str(one)!r}")

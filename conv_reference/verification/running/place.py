@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -60,6 +60,7 @@ def opened(
 
     Raises:
         TargetError: when it is no target, or another process could not import it.
+        ValueError: when workers are threads, or children that are not asked for.
     """
     if isinstance(isolate, Children):
         yield isolate
@@ -103,8 +104,15 @@ def _started(
     full_run: bool,
     setup: Setup,
 ) -> Backend:
+    if isinstance(workers, ThreadPoolExecutor):
+        raise ValueError(
+            "workers must be an executor of processes, got a ThreadPoolExecutor: threads share "
+            "torch's modes and settings, which a case changes"
+        )
     if isinstance(workers, Executor):
         return OnExecutor(_importable(implementation, "workers"), workers)
+    if workers is not None and not isolate:
+        raise ValueError(f"workers={workers} goes with isolate=True: no child process is begun")
     count = number_of(workers)
     is_name = isinstance(implementation, str)
     if is_name and isolate:

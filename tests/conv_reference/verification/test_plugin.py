@@ -353,12 +353,15 @@ def convolve(input, weight, bias=None, stride=(1, 1)):
 
 
 @pytest.mark.slow
-def test_a_real_fault_is_found_by_a_real_run_of_two_workers(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("place", [(), ("--conv-in-process",)], ids=["children", "in process"])
+def test_a_real_fault_is_found_by_a_real_run_of_two_workers(
+    pytester: pytest.Pytester, place: tuple[str, ...]
+) -> None:
     pytester.path.joinpath("kernels.py").write_text(KERNELS)
     command = ("--conv", "kernels.py:convolve", "--conv-dtype", "float32", "--conv-budget", "0.1")
     chosen = only("forward", "shapes", "arguments")
 
-    result = pytester.runpytest_subprocess(*SUITE, *command, *chosen, "-n", "2")
+    result = pytester.runpytest_subprocess(*SUITE, *command, *place, *chosen, "-n", "2")
     text = result.stdout.str()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "kernels.py:convolve: wrong in float32, seed" in text

@@ -231,7 +231,7 @@ def test_who_refuses_nearly_everything_is_not_called_right() -> None:
     assert limits_of(tiny).refuses == (
         "each of some fifty small sizes (NotImplementedError: one pixel only)",
     )
-    report = verify(tiny, checks="certificate", dtypes="float64", cases=300, known=None)
+    report = verify(tiny, checks="certificate", dtypes="float64", cases=300, seed=1, known=None)
     assert 0 < report.judged - report.refused < report.judged / 20
     assert report.is_right
     assert not report.passed

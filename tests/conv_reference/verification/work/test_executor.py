@@ -5,7 +5,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
@@ -166,3 +166,9 @@ def test_where_the_executor_breaks_what_was_under_way_is_not_judged() -> None:
 def test_a_function_that_nobody_can_import_is_refused(pool: Executor) -> None:
     with pytest.raises(TargetError, match="workers"):
         verify(lambda input, weight: None, workers=pool)
+
+
+def test_threads_are_refused_which_share_what_a_case_changes() -> None:
+    accepted = "workers must be an executor of processes, got a ThreadPoolExecutor"
+    with ThreadPoolExecutor(2) as threads, pytest.raises(ValueError, match=accepted):
+        verify(CONV2D, case=CASES[0], seed=0, workers=threads)
