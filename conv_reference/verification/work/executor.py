@@ -7,8 +7,8 @@ business here: Dask's ``client.get_executor()``, for one, is such an executor; a
 what came of a case's text under the same target, version and settings.
 
 An executor cannot be made to end what hangs, and one whose process dies is broken as a whole. What
-was under way then is not judged, so that the run does not pass. It serves targets that are known
-to come back.
+has not come back then, and all that follows, is carried out by a child process of this machine,
+where a crash costs one item. It serves targets that are known to come back.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.work.backend import Item, Result
 from conv_reference.verification.work.children import START_LIMIT, Children
@@ -116,20 +118,32 @@ class OnExecutor:
 
     target_name: str
     executor: Executor
-    isolates: bool = False  # a crash breaks the executor
     is_here: bool = False
     ran: set[tuple[str, int]] = field(default_factory=set)  # nobody watches there
-    notes: list[Note] = field(default_factory=list)
-    _is_broken: bool = False
+    _said: list[Note] = field(default_factory=list)
+    _instead: Children | None = None  # of a broken executor
+
+    @property
+    def isolates(self) -> bool:
+        """Whether a child does the work by now: a crash breaks the executor."""
+        return self._instead is not None
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """Why a child does the work, and what it says."""
+        return [*self._said, *(self._instead.notes if self._instead else ())]
 
     @property
     def processes(self) -> tuple[int, ...]:
-        """Nobody knows, wherever that is."""
-        return ()
+        """The child's, if there is one; nobody knows those of the executor, wherever that is."""
+        return self._instead.processes if self._instead else ()
 
     def describe(self, told: Callable[[str], None] = lambda _: None) -> Target:  # noqa: ARG002 (of the protocol)
         """The target, as the other side finds it."""
-        future = self.executor.submit(described, self.target_name, VERSION)
+        try:
+            future = self.executor.submit(described, self.target_name, VERSION)
+        except RuntimeError as error:
+            raise TargetError(f"the executor takes no work: {error}") from error
         try:
             return future.result(timeout=START_LIMIT)
         except TargetError:
@@ -145,9 +159,32 @@ class OnExecutor:
         argument: Any,
         *,
         deadline: float | None = None,
-        weigh: Callable[[Item], Size] | None = None,  # noqa: ARG002 (an executor has no time limit for one item)
-    ) -> Generator[tuple[int, Result | Broken], None, None]:
+        weigh: Callable[[Item], Size] | None = None,
+    ) -> Generator[tuple[int, Result | Crash | Broken], None, None]:
         """See ``Backend.run``."""
+        left = dict(enumerate(items))
+        with closing(self._there(function, items, argument, deadline)) as came:
+            for number, result in came:
+                del left[number]
+                yield number, result
+        if self._instead is None:
+            return
+        numbers = [*left]
+        instead = self._instead.run(
+            function, [*left.values()], argument, deadline=deadline, weigh=weigh
+        )
+        with closing(instead):
+            for place, result in instead:
+                yield numbers[place], result
+
+    def _there(
+        self,
+        function: Callable[[Target, Any, Any], Any],
+        items: Sequence[Item],
+        argument: Any,
+        deadline: float | None,
+    ) -> Generator[tuple[int, Result], None, None]:
+        """What the executor carries out; all of it, but where the time is up or it breaks."""
         firsts = iter(range(0, len(items), UNIT))
         pending: dict[Future[list[Result]], range] = {}
         try:
@@ -160,7 +197,7 @@ class OnExecutor:
                     try:
                         pending[self.executor.submit(carry_out, unit)] = numbers
                     except RuntimeError as error:  # it was shut down, or is broken
-                        yield from self._broken(numbers, error)
+                        self._give_up(_last_line(error))
                     if len(pending) >= IN_FLIGHT or self._is_over(deadline):
                         break
                 if not pending:
@@ -188,34 +225,30 @@ class OnExecutor:
         return Children(self.target_name, 1).unmarked()
 
     def close(self) -> None:
-        """Nothing to end: the executor is the caller's."""
+        """End the child, if there is one: the executor is the caller's."""
+        if self._instead is not None:
+            self._instead.close()
 
     def _is_over(self, deadline: float | None) -> bool:
-        return self._is_broken or (deadline is not None and time.monotonic() > deadline)
+        return self.isolates or (deadline is not None and time.monotonic() > deadline)
 
     def _results(
         self, future: Future[list[Result]], numbers: range
-    ) -> Generator[tuple[int, Result | Broken], None, None]:
+    ) -> Generator[tuple[int, Result], None, None]:
+        """Those of a unit; none where it did not come back."""
         try:
             results = future.result()
         except Exception as error:
-            yield from self._broken(numbers, error)
+            self._give_up(_last_line(error))
             return
         yield from zip(numbers, results, strict=False)
 
-    def _broken(
-        self, numbers: range, error: Exception
-    ) -> Generator[tuple[int, Broken], None, None]:
-        """Of a unit that did not come back nothing is known: it is not judged."""
-        if isinstance(error, BrokenExecutor) and not self._is_broken:
-            self._give_up(_last_line(error))
-        said = Broken("".join(traceback.format_exception_only(error)))
-        for number in numbers:
-            yield number, said
-
     def _give_up(self, why: str) -> None:
-        self._is_broken = True
-        self.notes.append(Note(NoteKind.NOT_REACHED, f"not reached: the executor broke ({why})"))
+        """From now on a child does the work."""
+        if self._instead is None:
+            said = f"the executor broke ({why}): a child process of this machine did the rest"
+            self._said.append(Note(NoteKind.WARNED, said))
+            self._instead = Children(self.target_name, 1)
 
 
 def _last_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from typing import Any
 
@@ -15,13 +16,13 @@ from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.errors import TargetError
+from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.work import executor as place
 from conv_reference.verification.work.backend import Backend
 from conv_reference.verification.work.executor import UNIT, OnExecutor, carry_out
 from conv_reference.verification.work.here import Here
-from conv_reference.verification.work.messages import Broken
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
 
@@ -152,15 +153,26 @@ def dies(_: Any, item: int, __: Any) -> int:
     return item
 
 
-def test_where_the_executor_breaks_what_was_under_way_is_not_judged() -> None:
+def test_where_the_executor_breaks_a_child_does_the_rest_and_finds_what_broke_it() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as broken:
         backend = OnExecutor(CONV2D, broken)
-        results = dict(backend.run(dies, range(5), None))
-        assert dict(backend.run(answers, range(5), None)) == {}
-    assert all(isinstance(result, Broken) for result in results.values())
-    assert len(results) == 5
+        with closing(backend):
+            assert not backend.isolates
+            results = dict(backend.run(dies, range(5), None))
+            crash = results.pop(3)
+            assert isinstance(crash, Crash)
+            assert results == {number: number for number in (0, 1, 2, 4)}
+            assert dict(backend.run(answers, range(5), None)) == dict(enumerate(range(5)))
+            assert backend.isolates
     (note,) = backend.notes
-    assert note.text.startswith("not reached: the executor broke (concurrent.futures")
+    assert note.text.startswith("the executor broke (concurrent.futures")
+
+
+def test_an_executor_that_was_shut_down_is_refused_in_one_line() -> None:
+    closed = ProcessPoolExecutor(1)
+    closed.shutdown()
+    with pytest.raises(TargetError, match="^the executor takes no work: cannot schedule"):
+        verify(CONV2D, case=CASES[0], seed=0, workers=closed)
 
 
 def test_a_function_that_nobody_can_import_is_refused(pool: Executor) -> None:
