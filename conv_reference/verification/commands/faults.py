@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         screen.show(rendered(outcomes, alarms, arguments.format))
     if any(not_measured(outcomes, alarms)):
         return 2
-    missed = any(outcome.found is None for outcome in outcomes)
+    missed = any(outcome.found is None and not outcome.observed for outcome in outcomes)
     return int(missed or any(alarm.check for alarm in alarms))
 
 

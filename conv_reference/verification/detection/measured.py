@@ -60,6 +60,7 @@ class Outcome:
     found: Found | None = None
     failed: str = ""  # in one line why it could not be measured; then nothing else is known of it
     operator: str = "conv2d"  # in which it is planted
+    observed: str = ""  # the observation that is made of it, where it is not found
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,22 @@ def put(mutant: Mutant, seed: int, *, explained: bool = True) -> Outcome:
     found = first_found(target, cases, seed)
     if found is not None and explained:
         found = _explained(mutant, found, seed)
+    observed = found is None and _is_observed(mutant.observed, target, cases, seed)
     return replace(
         nothing_of(mutant, seed),
         planned=len(cases),
         seconds=time.process_time() - begun,
         found=found,
+        observed=mutant.observed if observed else "",
     )
+
+
+def _is_observed(said: str, target: Target, cases: tuple[Case, ...], seed: int) -> bool:
+    """Whether a report has this observation; not asked where it is empty."""
+    if not said:
+        return False
+    judged = failures(target, cases, seed, {Verdict.EXACT})
+    return any(judgement.observed == said for _, _, judgement in judged)
 
 
 def nothing_of(mutant: Mutant, seed: int, failed: str = "") -> Outcome:

@@ -40,7 +40,9 @@ def summary(outcomes: Sequence[Outcome], alarms: Sequence[Alarm]) -> Iterator[st
         count = sum(each.found is not None for each in own)
         classes = len({each.fault_class for each in own})
         of = "" if operator == "conv2d" else f" of {operator}"
-        yield f"{count} of {len(own)} faults{of} in {classes} classes found"
+        observed = sum(bool(each.observed) for each in own)
+        more = f", {observed} observed" if observed else ""
+        yield f"{count} of {len(own)} faults{of} in {classes} classes found{more}"
     for name, why in not_measured(outcomes, alarms):
         yield f"not measured: {name}: {why}"
     if found:
@@ -68,7 +70,8 @@ def row(outcome: Outcome) -> tuple[str, ...]:
     if outcome.failed:
         return (*own, "NOT MEASURED", "", "", "", "")
     if found is None:
-        return (*own, "MISSED", f"{outcome.planned}", f"{outcome.seconds:.1f}", "", "")
+        said = "observed" if outcome.observed else "MISSED"
+        return (*own, said, f"{outcome.planned}", f"{outcome.seconds:.1f}", "", "")
     reduced = f"{found.geometry} ({found.products} products)" if found.geometry else ""
     return (
         *own, found.check, f"{found.cases}", f"{found.seconds:.1f}", reduced, found.named,
@@ -83,6 +86,9 @@ def in_full(outcome: Outcome) -> Iterator[str]:
     yield f"  planted in {outcome.quantity}, where: {outcome.guard}{thread}"
     if outcome.failed:
         yield f"  NOT MEASURED: {outcome.failed}"
+        return
+    if outcome.observed:
+        yield f"  observed, and not judged to be wrong: {outcome.observed}"
         return
     if found is None:
         yield f"  MISSED by all {outcome.planned} cases of seed {outcome.seed}"

@@ -40,6 +40,7 @@ class Mutant:
     function: Planted  # called as conv2d is; or a layer's class
     about: tuple[str, ...] = ()  # the subjects of its guard; none where it is a state, as of a call
     operator: str = "conv2d"  # what it should compute
+    observed: str = ""  # the observation that a report makes of it, where nobody promises otherwise
 
     @property
     def target(self) -> str:
@@ -71,6 +72,7 @@ class FaultClass:
         thread: str = "",
         blind: int = 0,
         about: str = "",
+        observed: str = "",
         **others: Any,
     ) -> Callable[[Callable[..., Any]], Planted]:
         """Put the decorated function in the place of a part; by default the quantity's own.
@@ -82,13 +84,16 @@ class FaultClass:
             thread: the public one that it follows.
             blind: see ``Mutant``.
             about: the subjects of the guard, of ``SUBJECTS``: "groups stride".
+            observed: see ``Mutant``.
             **others: further parts.
         """
 
         def plant(function: Callable[..., Any]) -> Planted:
             exchanged: dict[str, Any] = {part or _PART[quantity]: function, **others}
             mutant = _MADE[self.operator](**exchanged)
-            return self._planted(function.__name__, quantity, guard, thread, blind, about, mutant)
+            return self._planted(
+                function.__name__, quantity, guard, thread, blind, about, mutant, observed
+            )
 
         return plant
 
@@ -112,6 +117,7 @@ class FaultClass:
         blind: int,
         about: str,
         function: Planted,
+        observed: str = "",
     ) -> Planted:
         assert name not in self.mutants, f"two mutants are called {name}"
         subjects = tuple(about.split())
@@ -120,6 +126,6 @@ class FaultClass:
         function.__module__ = _ROOM  # where targets name it
         self.mutants[name] = Mutant(
             name, self.name, self.kind, quantity, guard, thread, blind, function, subjects,
-            self.operator,
+            self.operator, observed,
         )  # fmt: skip
         return function

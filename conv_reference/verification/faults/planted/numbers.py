@@ -18,7 +18,10 @@ branch = FaultClass("BRANCH", "Another path for numbers that look alike")
 chopped = FaultClass("CHOPPED", "Results cut, or added in parts of fewer bits")
 
 
-@scale("Y", "float32: subnormal operands are flushed to zero", blind=1, about="float32")
+@scale(
+    "Y", "float32: subnormal operands are flushed to zero", blind=1, about="float32",
+    observed="subnormal numbers are flushed to zero in Y",
+)  # fmt: skip
 def flushes_subnormals(X: Tensor, K: Tensor, z: Sizes) -> Tensor:
     if X.dtype == torch.float32:
         least = torch.finfo(X.dtype).tiny

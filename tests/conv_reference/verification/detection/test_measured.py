@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,26 @@ def test_a_fault_is_found_reduced_and_named() -> None:
 
 def test_what_no_case_shows_is_missed() -> None:
     assert measured.first_found(as_target(SOUND["direct"]), (), 1) is None
+
+
+def test_what_nobody_promises_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = (Case.parse("extremes float32 n2 c2 h5 w6 o3 k2x2"),)
+    monkeypatch.setattr(measured, "planned", lambda *_: cases)
+    outcome = measured.put(FAULTS["flushes_subnormals"], seed=1)
+
+    assert outcome.found is None
+    assert outcome.observed == "subnormal numbers are flushed to zero in Y"
+
+
+def test_the_observation_tells_the_fault_from_a_right_convolution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A right convolution keeps them: the observation tells the fault from it."""
+    cases = (Case.parse("extremes float32 n2 c2 h5 w6 o3 k2x2"),)
+    monkeypatch.setattr(measured, "planned", lambda *_: cases)
+    right = replace(FAULTS["flushes_subnormals"], function=SOUND["direct"])
+
+    assert measured.put(right, seed=1).observed == ""
 
 
 @pytest.mark.slow

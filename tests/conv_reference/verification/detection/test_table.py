@@ -25,16 +25,19 @@ MISSED = Outcome(
     "eleven|channels", "THRESHOLD", "Another path from some size on", "Y", "11 output channels",
     "", 1, 1, 10_267, 26.0, None,
 )  # fmt: skip
+OBSERVED = replace(
+    MISSED, name="flushes_subnormals", observed="subnormal numbers are flushed to zero in Y"
+)
 QUIET = Alarm("direct", 500, 3.2)
 LOUD = Alarm("fft", 500, 3.2, "forward", "certificate float32 h2 w2 k1x1", "Y[0,0,0,0] is 1, not 2")
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_table(form: str, snapshot: SnapshotAssertion) -> None:
-    assert rendered([SEEN, MISSED], [QUIET, LOUD], form) == snapshot
+    assert rendered([SEEN, MISSED, OBSERVED], [QUIET, LOUD], form) == snapshot
 
 
-@pytest.mark.parametrize("outcome", [SEEN, MISSED], ids=["found", "missed"])
+@pytest.mark.parametrize("outcome", [SEEN, MISSED, OBSERVED], ids=["found", "missed", "observed"])
 def test_one_fault_is_shown_in_full(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
     assert rendered([outcome], [], "text") == snapshot
 
