@@ -44,8 +44,8 @@ def of_callable(
     """
     known = operator.options
     is_face = operator.is_sized
-    parameters = dict.fromkeys(known) if is_face else positional_parameters(function, name, known)
-    keywords = [] if is_face else keyword_options(function, known)
+    parameters = positional_parameters(function, name, known, operands=3 if is_face else 2)
+    keywords = keyword_options(function, known)
     if operator.is_convolution and takes_by_keyword(function, WORD):
         keywords.append(WORD)
     default = default_of(function, WORD)

@@ -41,8 +41,12 @@ _FACES_OF_A_LINE = (grad.conv1d_input, grad.conv1d_weight)
 _LAYERS = (nn.Conv3d, nn.ConvTranspose3d)
 _LINES = (torch.nn.functional.conv1d, torch.nn.functional.conv_transpose1d)
 _LINE_LAYERS = (nn.Conv1d, nn.ConvTranspose1d)
-# What says that the first operand is to be scattered, where torch's convention is followed.
-_TELLING = "output_padding"
+# Parameters that say what is computed, where torch's names are followed.
+_TELLING: tuple[tuple[frozenset[str], Operator], ...] = (
+    (frozenset({"output_padding"}), CONV_TRANSPOSE2D),
+    (frozenset({"weight_size", "grad_output"}), CONV2D_WEIGHT),
+    (frozenset({"input_size", "grad_output"}), CONV2D_INPUT),
+)
 
 
 def operator_of(implementation: Any, name: str) -> Operator:
@@ -73,7 +77,8 @@ def operator_of(implementation: Any, name: str) -> Operator:
     if issubclass(kind, nn.Module):
         transposed = issubclass(kind, nn.ConvTranspose2d | nn.ConvTranspose1d)
         return CONV_TRANSPOSE2D if transposed else CONV2D
-    return CONV_TRANSPOSE2D if _TELLING in _parameters(implementation) else CONV2D
+    named = {*_parameters(implementation)}
+    return next((operator for names, operator in _TELLING if names <= named), CONV2D)
 
 
 # One dimension is the width of two.
@@ -173,8 +178,8 @@ def sized(function: Faces, operator: Operator, geometry: Geometry) -> Faces:
         return function
     size = operator.shape("grad_output", geometry)
 
-    def of_operands(X: Tensor, K: Tensor, *options: Any) -> Any:
+    def of_operands(X: Tensor, K: Tensor, *options: Any, **by_name: Any) -> Any:
         by_place = dict(zip(operator.places, (X, K, size), strict=True))
-        return function(*(by_place[role] for role in ROLES), *options)
+        return function(*(by_place[role] for role in ROLES), *options, **by_name)
 
     return of_operands

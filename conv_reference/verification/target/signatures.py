@@ -65,9 +65,15 @@ def shown_signature(implementation: Any) -> str:
 
 
 def positional_parameters(
-    function: Callable[..., Any], name: str, options: tuple[str, ...] = OPTIONS
+    function: Callable[..., Any], name: str, options: tuple[str, ...] = OPTIONS, operands: int = 2
 ) -> dict[str, Any]:
-    """The parameters after input and weight, with their defaults.
+    """The parameters after the operands, with their defaults.
+
+    Args:
+        function: whose they are.
+        name: for messages.
+        options: of its operator.
+        operands: how many parameters come before: input and weight; of a gradient a size, too.
 
     Raises:
         TargetError: when a parameter that must be given is none of conv2d's.
@@ -82,7 +88,9 @@ def positional_parameters(
         named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
         return dict.fromkeys(takewhile(lambda option: option not in named, options))
     positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    foreign = [p.name for p in positional[2:] if p.name not in options and p.default is p.empty]
+    foreign = [
+        p.name for p in positional[operands:] if p.name not in options and p.default is p.empty
+    ]
     keyword = [
         p.name
         for p in parameters
@@ -93,13 +101,13 @@ def positional_parameters(
             f"cannot call {name!r}, a method without its object; accepted is that of an instance, "
             f"path/file.py:instance.{function.__name__}, or a layer's class"
         )
-    if len(positional) < 2 or foreign or keyword:
+    if len(positional) < operands or foreign or keyword:
         names = ", ".join([*foreign, *keyword])
         unknown = f": no parameter of conv2d is called {names}" if names else ""
         raise TargetError(
             f"cannot call {name!r} with the signature {signature}{unknown}; {ACCEPTED}"
         )
-    return {p.name: None if p.default is p.empty else p.default for p in positional[2:]}
+    return {p.name: None if p.default is p.empty else p.default for p in positional[operands:]}
 
 
 def lacks_its_object(function: Callable[..., Any]) -> bool:

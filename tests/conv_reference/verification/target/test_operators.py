@@ -28,6 +28,18 @@ LAYER = nn.ConvTranspose2d(
 )
 
 
+def of_weight(
+    input: torch.Tensor, weight_size: Any, grad_output: torch.Tensor, stride: Any = 1
+) -> Any:
+    return torch.nn.grad.conv2d_weight(input, weight_size, grad_output, stride)
+
+
+def of_input(
+    input_size: Any, weight: torch.Tensor, grad_output: torch.Tensor, *, padding: Any = 0
+) -> Any:
+    return torch.nn.grad.conv2d_input(input_size, weight, grad_output, padding=padding)
+
+
 @pytest.mark.parametrize(
     ("implementation", "name"),
     [
@@ -40,12 +52,26 @@ LAYER = nn.ConvTranspose2d(
         (nn.ConvTranspose2d, "conv_transpose2d"),
         (LAYER, "conv_transpose2d"),
         (transposed.right, "conv_transpose2d"),
+        (of_weight, "conv2d_weight"),
+        (of_input, "conv2d_input"),
     ],
 )
 def test_torchs_own_are_known_and_others_by_class_and_parameters(
     implementation: Any, name: str
 ) -> None:
     assert as_target(implementation).operator.name == name
+
+
+@pytest.mark.parametrize(
+    ("implementation", "option", "given"),
+    [(of_weight, "stride", "s2x1"), (of_input, "padding", "p1")],
+)
+def test_a_gradient_with_torchs_names_is_judged_as_one(
+    implementation: Any, option: str, given: str
+) -> None:
+    assert as_target(implementation).options == {option}
+    case = f"certificate float32 h4 w5 c2 o3 k2x3 {given} nobias grad=XK"
+    assert verify(implementation, case=case, seed=0).verdict == "exact"
 
 
 def scatters(input: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
