@@ -115,6 +115,12 @@ STRANGERS = {
     ),
     "depthwise.py:depthwise_conv2d": (EXACT, "K as (kh, kw, c, 1), one kernel for each channel"),
     "depthwise.py:rows_alone": (WRONG, "X as NHWC; K as (kh, kw, c), one kernel for each"),
+    "handed.py:Filtering": (EXACT, "integers for padding, stride"),
+    "handed.py:FilteringOnItsSide": (WRONG, "its kernel handed to its forward"),
+    "handed.py:Correlation": (EXACT, "its kernel handed to its forward"),
+    "handed.py:Operation": (EXACT, "its kernel handed to its __call__"),
+    "handed.py:LastStepAlone": (WRONG, "its kernel handed to its __call__"),
+    "handed.py:LeavesItsOwn": (EXACT, "its kernel handed to its __call__"),
     "one_line.py:KernelOnItsSide": (WRONG, "integers for stride"),
     "one_line.py:cut_alike": (WRONG, ""),
     "one_line.py:bias_by_rows": (WRONG, ""),
@@ -132,7 +138,7 @@ AT_ONCE = {
     "by_hand.py:UpsideDown.forward",
     "functions.py:onnx_conv",
     *("functions.py:conv2d_nhwc", "functions.py:im2col_strided", "functions.py:im2col_flat"),
-    *("arrays.py:Conv2d", "layers.py:CachedConv"),
+    *("arrays.py:Conv2d", "layers.py:CachedConv", "handed.py:FilteringOnItsSide"),
 }
 
 

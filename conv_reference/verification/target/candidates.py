@@ -13,6 +13,7 @@ from torch import nn
 from conv_reference.verification.frameworks.contract import Framework
 from conv_reference.verification.frameworks.recipe import is_adapter
 from conv_reference.verification.target.scripted import as_function
+from conv_reference.verification.target.strangers.handed_kernels import takes_a_kernel
 from conv_reference.verification.target.strangers.numpy_layers import is_numpy_layer, static_forward
 
 KINDS = (
@@ -82,6 +83,8 @@ def _kind_of_class(value: type) -> str:
         return "layer"
     if is_numpy_layer(value):
         return "numpy layer"
+    if takes_a_kernel(value):
+        return "layer"
     if issubclass(value, Framework):
         return "framework"
     return "autograd.Function" if issubclass(value, torch.autograd.Function) else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.reading.nearest import meant
-from conv_reference.verification.target.option_names import BACKWARDS, FORWARDS
+from conv_reference.verification.target.option_names import BACKWARDS, FORWARDS, HANDED
 
 
 def asked_operator(name: str) -> tuple[str, str | None]:
@@ -231,11 +231,19 @@ def _static_forward(node: ast.ClassDef) -> str:
 
 
 def _is_layer(node: ast.ClassDef, before: Sequence[str]) -> bool:
-    """Of torch's layers and Functions, of a framework, or with a layer's two methods."""
+    """Of torch's layers and Functions, of a framework, with a layer's two methods, or a kernel."""
     bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
-    methods = {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
-    has_both = bool(methods & {*FORWARDS}) and bool(methods & {*BACKWARDS})
-    return has_both or not bases.isdisjoint({"Module", "Function", "Conv2d", "Framework", *before})
+    methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
+    forwards = [methods[name] for name in FORWARDS if name in methods]
+    is_handed = "vjp" not in methods and any(
+        it.arg.lower() in HANDED for each in forwards for it in each.args.args[2:3]
+    )
+    has_both = bool(forwards) and not methods.keys().isdisjoint(BACKWARDS)
+    return (
+        has_both
+        or is_handed
+        or not bases.isdisjoint({"Module", "Function", "Conv2d", "Framework", *before})
+    )
 
 
 def source_of(name: str) -> Path | None:

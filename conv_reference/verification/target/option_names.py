@@ -72,6 +72,8 @@ PLANES = ("image_size", "img_size", "image_hw")
 # The kernel itself, of a layer that is made of its arrays; and its bias.
 KERNELS = ("w", "weight", "weights")
 BIASES = ("b", "bias", "biases", "B")
+# The same of a layer that is handed it with each input.
+HANDED = (*KERNELS, "kernel", "kernels", "k", "filter", "filters", "filt", "f")
 # The methods of a layer over arrays.
 FORWARDS = (
     "forward", "forward_pass", "forward_propagate", "forward_propagation", "forward_prop", "fprop",

@@ -115,7 +115,7 @@ class Convention:
             raises = "" if own.has_no_size else ", for it raises on others"
             said.append(f"kernels of {alone[0]}x{alone[1]} alone{raises}")
         integers = self.integers - ({"padding"} if own.same_padding else set())
-        if "kernel_size" in integers and not own.is_layer:
+        if "kernel_size" in integers and not ("kernel_size" in own.takes or own.is_layer):
             integers -= {"kernel_size"}
             said.append("kernels of equal sides alone, for it raises on others")
         if integers:

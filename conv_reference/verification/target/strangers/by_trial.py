@@ -7,6 +7,7 @@ kept; where nothing does, what answers in the right shape: that is how it is cal
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,10 @@ from conv_reference.verification.target.strangers.by_code import (
     same_by_code,
 )
 from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
+from conv_reference.verification.target.strangers.handed_kernels import (
+    kernel_handed,
+    takes_a_kernel,
+)
 from conv_reference.verification.target.strangers.instances import instance
 from conv_reference.verification.target.strangers.no_convention import furthest
 from conv_reference.verification.target.strangers.numpy_functions import backward_of, over_arrays
@@ -88,15 +93,26 @@ def convention_by_trial(
         trials: how long they may take, and whom they are told; by default as long as they take.
     """
     own = _stranger(implementation)
-    if own is None:
-        return None
     trials = Trials() if trials is None else trials
-    own = replace(own, trials=trials)
-    try:
-        found = _found(own, implementation, standard, name, words)
-    except OutOfTimeError:
-        found = _unsettled(trials, standard, name)
-    return found
+    for each in [*([] if own is None else [own]), *_handed(implementation)]:
+        try:
+            found = _found(replace(each, trials=trials), implementation, standard, name, words)
+        except OutOfTimeError:
+            found = _unsettled(trials, standard, name)
+        if found is not None:
+            return found
+    return None
+
+
+def _handed(implementation: Any) -> Iterator[Stranger]:
+    """A layer that is handed its kernel, over tensors or over arrays."""
+    if not takes_a_kernel(implementation):
+        return
+    of_tensors = [False] if knows_torch(implementation) else []
+    of_arrays = [] if issubclass(implementation, nn.Module) else [True]
+    for is_given_arrays in (*of_tensors, *of_arrays):
+        with suppress(TargetError):
+            yield kernel_handed(implementation, of_arrays=is_given_arrays)
 
 
 def _unsettled(trials: Trials, standard: Target | None, name: str) -> Target | None:

@@ -33,12 +33,13 @@ class Constructed:
     arrays: tuple[str, ...] = ()
 
 
-def constructed(layer: Callable[..., Any], *, sized: bool = True) -> Constructed:
+def constructed(layer: Callable[..., Any], *, sized: bool | None = True) -> Constructed:
     """What a layer's constructor calls its parameters.
 
     Args:
         layer: the class.
-        sized: whether one must be the kernel's size; without it the channels must be there.
+        sized: whether one must be the kernel's size; without it the channels must be there, but
+            for None, of a layer that is handed its kernel.
 
     Raises:
         TargetError: when one that must be given is of no known name, or none is the kernel's size.
@@ -90,13 +91,13 @@ def constructed(layer: Callable[..., Any], *, sized: bool = True) -> Constructed
     )
 
 
-def _has_no_size(names: Mapping[str, str], *, has_size: bool, sized: bool) -> bool:
+def _has_no_size(names: Mapping[str, str], *, has_size: bool, sized: bool | None) -> bool:
     """Whether the kernel has one size whatever is given.
 
     Raises:
         TargetError: when that is not allowed, or the channels are not given either.
     """
-    if has_size or "kernel_size" in names:
+    if has_size or "kernel_size" in names or sized is None:
         return False
     if sized or not {"in_channels", "out_channels"} <= {*names}:
         raise TargetError("accepted is a layer whose constructor takes the kernel's size")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+_GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|x|weights?|inputs?|bias(es)?|kernels?|filters?))$")
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,10 @@ def is_idle(put: Callable[[Any], None], K: Any, X: Any, forward: Callable[[Any],
         return False
     put(K)
     return np.array_equal(forward(X), zeroed, equal_nan=True)
+
+
+def is_gradient(name: str) -> bool:
+    """``dW``, ``dLdW``, ``W_grad``, ``grads.W``, ``d_filters``."""
+    return (
+        "grad" in name.lower() or _GRADIENT.match(name.rpartition(".")[2].lstrip("_")) is not None
+    )

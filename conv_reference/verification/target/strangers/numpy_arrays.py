@@ -20,6 +20,16 @@ from conv_reference.verification.model.errors import NotAsked
 from conv_reference.verification.target.strangers.stranger import Bound
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Leave numpy's random state alone: an object is made for each call."""
+    before = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
+
+
 @dataclass(frozen=True)
 class Passed:
     """One forward pass over arrays."""

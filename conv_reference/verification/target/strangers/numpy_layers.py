@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,13 +25,18 @@ from conv_reference.verification.target.option_names import (
     method_of,
 )
 from conv_reference.verification.target.strangers.constructors import constructed
-from conv_reference.verification.target.strangers.held_arrays import Place, is_idle, places
+from conv_reference.verification.target.strangers.held_arrays import (
+    Place,
+    is_gradient,
+    is_idle,
+    places,
+)
 from conv_reference.verification.target.strangers.made_later import (
     Optimizer,
     optimizer_of,
     with_its_kernel,
 )
-from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted
+from conv_reference.verification.target.strangers.numpy_arrays import Passed, lifted, quietly
 from conv_reference.verification.target.strangers.numpy_functions import Order
 from conv_reference.verification.target.strangers.stranger import Bound, Stranger
 
@@ -93,7 +98,7 @@ def numpy_layer(layer: type) -> Stranger:
     def bound(settings: Mapping[str, Any]) -> Bound:
         make = own.made(settings)
         if not own.arrays:
-            with _quietly():
+            with quietly():
                 make()  # what cannot be constructed is reported before a call
 
         def run(X: Any, K: Any, b: Any) -> Passed:
@@ -117,7 +122,7 @@ def _with_kernel(make: Callable[..., Any], X: Any, K: Any, ways: _Ways) -> Any:
     """An object with an array of K's shape on which Y depends; the last, where none has it."""
 
     def made() -> Any:
-        with _quietly():
+        with quietly():
             return with_its_kernel(
                 make, X, lambda each: _kernel_of(each, K.shape, ways.idle)[1] is not None, _forward
             )
@@ -126,7 +131,7 @@ def _with_kernel(make: Callable[..., Any], X: Any, K: Any, ways: _Ways) -> Any:
         layer = made()
         _, kernel = _kernel_of(layer, K.shape, ways.idle)
         if kernel is None and ways.read:  # others had one: what its call throws is why
-            with _quietly():
+            with quietly():
                 _forward(layer, X)
         if kernel is None or kernel.name in ways.read:
             return layer
@@ -140,20 +145,10 @@ def _is_idle(layer: Any, K: Any, X: Any, ways: _Ways) -> bool:
     """Whether Y does not depend on what is taken for an object's kernel; it is used up."""
     found, kernel = _kernel_of(layer, K.shape, ways.idle)
     if kernel is not None:
-        with suppress(Exception), _quietly():  # what raises here does so when it is called
+        with suppress(Exception), quietly():  # what raises here does so when it is called
             put = partial(_replace, found, kernel)
             return is_idle(put, K, X, partial(_forward, layer))
     return False
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Leave numpy's random state alone: an object is made for each call."""
-    before = np.random.get_state()
-    try:
-        yield
-    finally:
-        np.random.set_state(before)
 
 
 def _beside_the_gradient(layer: Any) -> tuple[str | None, tuple[str, ...]]:
@@ -176,7 +171,7 @@ def _kernel_of(
     meant = (
         p
         for p in found
-        if p.array.shape == shape and not _is_gradient(p.name) and p.name not in idle
+        if p.array.shape == shape and not is_gradient(p.name) and p.name not in idle
     )
     return found, next(meant, None)
 
@@ -275,7 +270,7 @@ class _Run:
         if handed is not None:
             return handed
         own = place.name.rpartition(".")[2]
-        left = [p for p in places(self._layer) if _is_gradient(p.name)]
+        left = [p for p in places(self._layer) if is_gradient(p.name)]
         named = [p for p in left if _is_of(p.name, own) and p.array.ndim == before.ndim]
         alike = [p for p in left if p.array.shape == before.shape]
         if alike or named:
@@ -322,22 +317,12 @@ def _is_bias(place: Place) -> bool:
     named = any(
         part in {*NAMES["bias"], "w0"} or part.startswith("b") or "bias" in part for part in parts
     )
-    return named and not _is_gradient(place.name)
-
-
-_GRADIENT = re.compile(r"d(_.*|[A-Z].*|L?(w|b|k|x|weights?|inputs?|bias(es)?|kernels?|filters?))$")
+    return named and not is_gradient(place.name)
 
 
 _OF_INPUT = re.compile(
     r"(.*\.)?_*(d_?l?_?d?_?(x|a|input|inputs|in)|grad_(input|x)|(input|x)_grad)$"
 )
-
-
-def _is_gradient(name: str) -> bool:
-    """``dW``, ``dLdW``, ``W_grad``, ``grads.W``, ``d_filters``."""
-    return (
-        "grad" in name.lower() or _GRADIENT.match(name.rpartition(".")[2].lstrip("_")) is not None
-    )
 
 
 def _is_of(gradient: str, own: str) -> bool:
