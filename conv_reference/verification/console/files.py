@@ -33,6 +33,8 @@ def require_writable(option: str, path: Path) -> None:
     Raises:
         OSError: that names the option.
     """
+    if str(path) == "-":  # elsewhere standard output, which has the report where no file is named
+        raise FileNotFoundError(f"{option}: '-' is no file; accepted is a path, as /dev/stdout")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{option}: no folder {str(path.parent)!r}")
     refuse_folder(option, path)

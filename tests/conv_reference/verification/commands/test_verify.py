@@ -277,6 +277,11 @@ CONV2D = "torch.nn.functional:conv2d"
             [CONV2D, "--in-process", "--workers", "2"],
             "--workers says nothing beside --in-process; accepted is one of them",
         ),
+        ([CONV2D, "--format", "json", "--output", "-"], "--output: '-' is no file; accepted is "),
+        (
+            ["--baseline", "-", "--update-baseline", CONV2D],
+            "--baseline: '-' is no file; accepted is ",
+        ),
         ([CONV2D, "--output", "/proc/x"], "--output: cannot write '/proc/x': "),
         (
             [CONV2D, "--known", "missing.toml"],
