@@ -7,11 +7,12 @@ import pytest
 from torch_as_framework import Right
 
 from conv_reference.verification import as_target
-from conv_reference.verification.frameworks.thinning import thin
+from conv_reference.verification.frameworks import thinning
+from conv_reference.verification.frameworks.thinning import MOST_FRESH, thin
 
 
-def filled(folder: Path) -> Path:
-    for number in range(40):
+def filled(folder: Path, count: int = 40) -> Path:
+    for number in range(count):
         (folder / f"{number}").touch()
     return folder
 
@@ -22,6 +23,21 @@ def test_a_tenth_goes_once_for_all_children_of_a_run(tmp_path: Path) -> None:
     os.utime(tmp_path / ".thinned", (0, 0))
     assert thin(tmp_path) == 4
     assert len([*tmp_path.iterdir()]) == 40 - 8 + 1
+
+
+def test_of_many_a_hundred_go(tmp_path: Path) -> None:
+    filled(tmp_path, count=11 * MOST_FRESH)
+    assert thin(tmp_path) == MOST_FRESH
+
+
+def test_of_too_many_the_eldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thinning, "MOST_KEPT", 30)
+    monkeypatch.setattr(thinning, "SHARE", 0.0)
+    filled(tmp_path)
+    for number in range(40):
+        os.utime(tmp_path / f"{number}", (number, number))
+    assert thin(tmp_path) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {".thinned", *map(str, range(10, 40))}
 
 
 def test_folders_below_are_thinned_too(tmp_path: Path) -> None:
