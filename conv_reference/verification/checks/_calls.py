@@ -58,7 +58,7 @@ def plain_forward(trial: Trial, operands: Operands) -> Tensor | None:
 def backward(call: Call, Y: Tensor, *, retain_graph: bool = False) -> dict[str, Tensor]:
     """The gradients themselves, not copies, of those leaves that get one."""
     leaves = call.leaves
-    with target_code(next(iter(leaves))):
+    with target_code(*leaves):
         gradients = torch.autograd.grad(
             Y,
             list(leaves.values()),

@@ -31,8 +31,8 @@ class _Verdicts(RegexHighlighter):
 
     base_style = "word."
     highlights = (
-        r"(?P<bad>^(\d+\. )?(WRONG|RAISED|CRASHED|BROKEN)\b)",
-        r"(?P<bad>(?<=  )(WRONG|RAISED|CRASHED)\b)",
+        r"(?P<bad>^(\d+\. )?(WRONG|RAISED|CRASHED|TIMED OUT|BROKEN)\b)",
+        r"(?P<bad>(?<=  )(WRONG|RAISED|CRASHED|TIMED OUT)\b)",
         r"(?P<bad>(?<=: )(wrong|raised|crashed|BROKEN|FOUND|nothing was checked)\b)",
         r"(?P<known>^(\d+\. )?(KNOWN|PERMISSIVE)\b|(?<=  )permissive\b|permissive(?=: it answers))",
         r"(?P<right>(?<=  )exact\b|(?<=: )(right|green)\b)",

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conv_reference.verification.checks import all_checks, certifying
+from conv_reference.verification.diagnosis.crashes import crashed
 from conv_reference.verification.diagnosis.kinds import is_of_few_bits
-from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect, first_match
 from conv_reference.verification.known.relayed import (

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +14,7 @@ from conv_reference.geometry import Geometry
 from conv_reference.operands import can_be_exact
 from conv_reference.quantities import CONV2D, GRADIENTS, Operator
 from conv_reference.verification.checks import Check, Reported, Row, Sample
+from conv_reference.verification.diagnosis.crashes import crashed
 from conv_reference.verification.diagnosis.mapped import refused_over
 from conv_reference.verification.model.case import Case, Layout, Values, dtype_name
 from conv_reference.verification.model.families import count_families
@@ -39,15 +38,7 @@ from conv_reference.verification.trial.judge import COMPONENTWISE, NORMWISE, ful
 from conv_reference.verification.trial.slow_targets import SPARED
 from conv_reference.verification.trial.values import miss_bound
 
-# What glibc says before it ends a process whose heap is damaged.
-_DAMAGED = re.compile(
-    r"(free|realloc|malloc|munmap_chunk|malloc_consolidate)\(\): |corrupted |double free"
-)
 _MISFIT = "returned an invalid gradient"  # as torch says it
-DAMAGE = (
-    "The memory beside a block was written over, perhaps behind the end of a tensor or of a "
-    "workspace; that shows when the block is freed, which may be in a later call."
-)
 
 
 @dataclass
@@ -269,6 +260,11 @@ class Tally:
     ) -> CheckResult:
         seen = self._seen[row, dtype]
         new = {f.judgement.verdict for f in seen.failures if id(f) not in excused}
+        crashes = [
+            f.judgement.crash
+            for f in seen.failures
+            if f.judgement.crash is not None and not (new and id(f) in excused)
+        ]
         # Beside a new failure a known one says nothing of how bad it is.
         verdicts = (seen.verdicts - FOUND) | new if new else seen.verdicts
         # A mode that some cases have and others do not is judged by those that do.
@@ -300,6 +296,7 @@ class Tally:
             optional=any(each.optional for each in check.rows if each.name == row),
             families=count_families(seen.geometries),
             bits=_whole(seen.bits),
+            timed_out=verdict == Verdict.CRASHED and all(crash.hung for crash in crashes),
         )
 
     def _with_operands(self, row: str, reason: str) -> str:
@@ -356,32 +353,3 @@ def _weakest(
     if not quantity or not exact:
         return None
     return max(miss_bound(geometry, dtype, quantity, operator) for geometry in exact)
-
-
-def crashed(check: Check, case: Case, crash: Crash) -> Judgement:
-    """What is reported of a case in which the process died.
-
-    Args:
-        check: of the case: the row is that of Y.
-        case: that was sent.
-        crash: how the process ended, and what it was at.
-    """
-    said = f": {crash.said}" if crash.said else ""
-    return Judgement(
-        check.row_for("Y", case.geometry).name,
-        "Y",
-        Verdict.CRASHED,
-        expected="an answer",
-        actual=crash.how,
-        explanation=f"{crash.how}{said}",
-        beneath=(DAMAGE,) if _DAMAGED.match(crash.said) else (),
-        case=_asked(crash),
-        crash=crash,
-    )
-
-
-def _asked(crash: Crash) -> Case | None:
-    """The case at which the process died, where that is another than the one it was given."""
-    with suppress(ValueError):  # it has written there: what was to be read may be anything
-        return Case.parse(crash.asked) if crash.asked else None
-    return None

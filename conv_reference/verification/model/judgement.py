@@ -101,6 +101,7 @@ class Crash:
     how: str  # "killed by SIGSEGV", "did not return within 20 s", "left with status 3"
     said: str = ""  # the end of what it wrote to standard error
     asked: str = ""  # the case that the target had last, where that is not the item itself
+    quantity: str = ""  # what of that the target was to compute: "Y", "dX dK"; or empty
     hung: bool = False  # whether it did not return in time
     again: str = ""  # what came of it alone, in a new process, where that was something else
     left: bool = False  # whether it was left by a call that ends it, with a status

@@ -23,6 +23,7 @@ class Verdict(StrEnum):
     CRASHED = "crashed"  # killed the process, or did not return in time
 
 
+TIMED_OUT = "timed out"  # the word for what crashed, where it only did not return in time
 LEAST_SHARE = 0.25  # of the planned cases, below which a run that was cut does not pass
 LEAST_ANSWERED = 0.05  # of the judged cases, below which a run does not pass: others were refused
 # Why no gradient is requested of a target that has none.
@@ -80,6 +81,12 @@ class Finding:
     follows: bool = False  # whether it follows from another finding of that number
     picture: Picture | None = None  # of a small case: the numbers, and what the element is made of
     differences: tuple[Difference, ...] = ()  # where they lie: on that case, and on a larger one
+    timed_out: bool = False  # of what crashed: whether it did not return in time, and nothing else
+
+    @property
+    def word(self) -> str:
+        """The verdict, as a reader has it."""
+        return TIMED_OUT if self.timed_out else self.verdict.value
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,7 @@ class CheckResult:
     families: tuple[tuple[str, int], ...] = ()  # geometries judged, by family: see `families`
     # How many judgements had how many whole bits at the least, of those that rounded.
     bits: tuple[tuple[int, int], ...] = ()
+    timed_out: bool = False  # of what crashed: whether all of it only did not return in time
 
     @property
     def has_refusals(self) -> bool:
@@ -203,6 +211,13 @@ class Report:
         """The worst verdict of the checks that ran; unsupported when none did."""
         verdicts = (_counted(check) for check in self.checks)
         return worst(verdict for verdict in verdicts if verdict != Verdict.UNSUPPORTED)
+
+    @property
+    def word(self) -> str:
+        """The verdict, as a reader has it: who only did not return in time has timed out."""
+        crashed = [check for check in self.checks if check.verdict == Verdict.CRASHED]
+        late = bool(crashed) and all(check.timed_out for check in crashed)
+        return TIMED_OUT if late else self.verdict.value
 
     @property
     def passed(self) -> bool:

@@ -198,7 +198,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def _finding(group: Group, *, numbered: bool) -> Iterator[str]:
     first = group.first
-    word = first.verdict.upper() if first.known is None else f"known, {first.verdict}"
+    word = first.word.upper() if first.known is None else f"known, {first.word}"
     number = f"{group.number}. " if numbered else ""
     if first.known is None and group.number <= _MOST_OPEN:
         yield f"#### {number}{word}: {code(group.title)}"

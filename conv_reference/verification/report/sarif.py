@@ -140,7 +140,7 @@ def _result(
 
 def _paragraphs(group: Group) -> Iterator[str]:
     first = group.first
-    yield f"{first.verdict}: {group.title}"
+    yield f"{first.word}: {group.title}"
     yield printable(first.explanation).strip("\n")
     if first.grids:
         yield printable(first.grids).strip("\n")

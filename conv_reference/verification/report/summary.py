@@ -217,14 +217,15 @@ def _verdict(report: Report) -> str:
     failing = [check for check in report.checks if not is_right(check, report)]
     if not any(check.verdict in FOUND for check in failing):
         return "not exact, which was required"
-    word = replace(report, checks=tuple(failing)).verdict
+    found = replace(report, checks=tuple(failing))
+    word = found.word
     failing_ones, permissive, known = _kinds(groups(report.findings), strict=report.strict)
     # As many as are numbered below: what is permissive is numbered with what is wrong.
     beside = f", {len(permissive):,} permissive" if permissive else ""
     beside += f", and {known}" if known else ""
     number = len(failing_ones)
-    said = f"{word.value} ({counted(number, 'finding')}{beside})" if number else word.value
-    forbidden = ", which does not pass with --strict" if word == Verdict.PERMISSIVE else ""
+    said = f"{word} ({counted(number, 'finding')}{beside})" if number else word
+    forbidden = ", which does not pass with --strict" if found.verdict == Verdict.PERMISSIVE else ""
     return f"{said}{forbidden}"
 
 
@@ -299,7 +300,7 @@ def _word(alone: Report) -> str:
     if alone.verdict == Verdict.UNSUPPORTED:
         return _UNCHECKED
     if not alone.is_right:
-        return replace(alone, checks=failing).verdict.value
+        return replace(alone, checks=failing).word
     return _BARELY if is_barely_answered(alone.checks) else _RIGHT
 
 

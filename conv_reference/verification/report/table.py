@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from conv_reference.quantities import QUANTITIES
-from conv_reference.verification.model.result import FOUND, CheckResult, Report, Verdict, worst
+from conv_reference.verification.model.result import (
+    FOUND,
+    TIMED_OUT,
+    CheckResult,
+    Report,
+    Verdict,
+    worst,
+)
 from conv_reference.verification.report._refused import NO_DTYPE, refused_dtypes
 from conv_reference.verification.report.groups import groups, references
 from conv_reference.verification.report.plain import one_line
@@ -53,9 +60,15 @@ class Cell:
     notes: frozenset[Footnote] = frozenset()  # that say what is in the detail
     known: bool = False
     right: bool = True
+    timed_out: bool = False  # of what crashed: whether it only did not return in time
+
+    @property
+    def word(self) -> str:
+        """The verdict, as a reader has it."""
+        return TIMED_OUT if self.timed_out else self.verdict
 
     def __str__(self) -> str:
-        verdict = self.verdict if self.right else self.verdict.upper()
+        verdict = self.word if self.right else self.word.upper()
         known = "(known)" if self.known else ""
         return " ".join(word for word in (verdict, known, self.detail) if word)
 
@@ -280,7 +293,7 @@ def _bound(miss_bound: float) -> str:
 def _cell(check: CheckResult, report: Report, seen: Sequence[int]) -> Cell:
     known = check.known and check.verdict in FOUND
     right = is_right(check, report)
-    cell = Cell(check.verdict.value, known=known, right=right)
+    cell = Cell(check.verdict.value, known=known, right=right, timed_out=check.timed_out)
     if seen and (not right or check.verdict == Verdict.PERMISSIVE):
         return replace(cell, detail=f"see {_listed(seen)}")
     return _with(cell, _parts(check))

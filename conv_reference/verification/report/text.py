@@ -129,7 +129,7 @@ def _findings(findings: Iterable[Finding]) -> Iterator[str]:
 
 def _group(group: Group, *, numbered: bool) -> Iterator[str]:
     first = group.first
-    word = first.verdict.upper() if first.known is None else f"KNOWN, {first.verdict}"
+    word = first.word.upper() if first.known is None else f"KNOWN, {first.word}"
     number = f"{group.number}. " if numbered else ""
     yield f"{number}{word}: {group.title}"
     if first.known is not None:

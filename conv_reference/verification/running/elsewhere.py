@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.diagnosis.tally import crashed
+from conv_reference.verification.diagnosis.crashes import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case

@@ -10,7 +10,7 @@ from conv_reference.verification.known.known import Defect
 from conv_reference.verification.model.case import Case, dtype_name
 from conv_reference.verification.model.judgement import Crash, Judgement
 from conv_reference.verification.model.printable import MOST_SHOWN, one_line
-from conv_reference.verification.model.result import FAILURES, Verdict
+from conv_reference.verification.model.result import FAILURES, TIMED_OUT, Verdict
 from conv_reference.verification.running.progress import Progress
 
 _LEFT = "the rest is judged first"
@@ -41,7 +41,8 @@ class First:
 
     def _said(self, case: Case, result: Any) -> str:
         if isinstance(result, Crash):
-            return _line(Verdict.CRASHED, "", case, result.how)
+            word = TIMED_OUT if result.hung else Verdict.CRASHED.value
+            return _line(word, "", case, result.how)
         for judgement in result if isinstance(result, tuple) else ():
             if judgement.verdict in FAILURES and judgement.check in self.rows:
                 return _line(
@@ -54,7 +55,7 @@ def _what(judgement: Judgement) -> str:
     return judgement.explanation if judgement.thrown is None else judgement.thrown.said
 
 
-def _line(verdict: Verdict, quantity: str, case: Case, what: str) -> str:
+def _line(verdict: str, quantity: str, case: Case, what: str) -> str:
     """``wrong so far: Y in float32 on n1 c1 h1 w2 o1 k1x1 s1 p0 d1 g1: ...``."""
     where = f"in {dtype_name(case.dtype)} on {case.geometry}"
     named = f"{quantity} {where}" if quantity else where

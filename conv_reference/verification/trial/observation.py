@@ -30,7 +30,7 @@ def observe(call: Call) -> dict[str, Any]:
         return {"Y": Y} | dict.fromkeys(leaves)
     value = Y.detach().clone()  # before the backward pass can touch it
     try:
-        with target_code(next(iter(leaves))):
+        with target_code(*leaves):
             gradients = torch.autograd.grad(
                 Y, list(leaves.values()), call.G.to(Y.dtype), allow_unused=True
             )

@@ -49,12 +49,26 @@ class LeftEnteredError(RuntimeError):
     """A call has changed how torch works for all that comes later."""
 
 
+def _nobody(_: str) -> None:
+    """Nobody is told."""
+
+
+_reported: Callable[[str], None] = _nobody
+
+
+def report_requests(reported: Callable[[str], None]) -> None:
+    """Before each call of the target from now on, what it is to compute: "Y", "dX dK"."""
+    global _reported  # noqa: PLW0603 (a process has one target)
+    _reported = reported
+
+
 @contextmanager
-def target_code(quantity: str | Quantity) -> Iterator[None]:
+def target_code(quantity: str | Quantity, *others: str) -> Iterator[None]:
     """Around every call into foreign code: what it throws is an observation, not our fault.
 
     Args:
         quantity: what was requested, for the report.
+        *others: what the same call computes, too.
 
     Raises:
         TargetRaised: in place of whatever was thrown, ``SystemExit`` and what else is no
@@ -62,6 +76,7 @@ def target_code(quantity: str | Quantity) -> Iterator[None]:
             was left entered, which is undone: the judge's own numbers would be made under it.
     """
     before, trace = entered(), lines.tracer()
+    _reported(" ".join((str(quantity), *others)))
     raised = None
     if trace is not None:
         sys.settrace(trace)

@@ -142,6 +142,11 @@ class Child:
         """What the target was asked for last, where that is not the item itself."""
         return self._place.asked
 
+    @property
+    def quantity(self) -> str:
+        """What the target was to compute last, as far as it is known."""
+        return self._place.quantity
+
     def look(self) -> bool:
         """See how it is; whether it has ended, of which a fork may keep the connection open."""
         seen = self.process.seen()

@@ -368,7 +368,7 @@ class Children:
             crash: how it ended.
             slow: whether it may have come back in the end: then it was not reached.
         """
-        piece, asked = child.piece, child.asked
+        piece, asked, quantity = child.piece, child.asked, child.quantity
         at = 0 if piece is None else child.current()
         alone = child.is_fresh and at == 0
         self._drop(child)
@@ -382,7 +382,8 @@ class Children:
         self.has_results = True  # a crash is one
         if slow and piece.suspicion is None:
             self._patience.leave_out()
-        self._job.lost(piece, at, replace(crash, asked=asked), child.past, alone=alone, slow=slow)
+        crash = replace(crash, asked=asked, quantity=quantity)
+        self._job.lost(piece, at, crash, child.past, alone=alone, slow=slow)
 
     def _drop(self, child: Child) -> None:
         if child is self._describer:

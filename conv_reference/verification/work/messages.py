@@ -103,21 +103,26 @@ class Place:
     """
 
     SIZE = 1024  # bytes
-    _NUMBER, _LENGTH = slice(0, 8), slice(8, 10)
-    _TEXT = 10
+    _NUMBER, _LENGTH, _QUANTITY = slice(0, 8), slice(8, 10), slice(10, 74)
+    _TEXT = 74
 
     def __init__(self, descriptor: int) -> None:
         self._memory = mmap.mmap(descriptor, self.SIZE)
 
     def begin(self, number: int) -> None:
         """Item by this number is begun; nothing is called yet."""
-        self._memory[: self._TEXT] = number.to_bytes(8, "little") + bytes(2)
+        self._memory[: self._TEXT] = number.to_bytes(8, "little").ljust(self._TEXT, b"\0")
 
     def ask(self, text: str) -> None:
         """Something else than the item itself is put to the target."""
         said = text.encode()[: self.SIZE - self._TEXT]
         self._memory[self._TEXT : self._TEXT + len(said)] = said
         self._memory[self._LENGTH] = len(said).to_bytes(2, "little")
+
+    def request(self, quantity: str) -> None:
+        """What of it the target is to compute next: "Y", or "dX dK"."""
+        said = quantity.encode()[: self._TEXT - self._QUANTITY.start]
+        self._memory[self._QUANTITY] = said.ljust(self._TEXT - self._QUANTITY.start, b"\0")
 
     @property
     def number(self) -> int:
@@ -129,6 +134,11 @@ class Place:
         """What was called last for this item, where that was not the item itself; or empty."""
         length = min(int.from_bytes(self._memory[self._LENGTH], "little"), self.SIZE - self._TEXT)
         return self._memory[self._TEXT : self._TEXT + length].decode(errors="replace")
+
+    @property
+    def quantity(self) -> str:
+        """What the target was to compute last; or empty."""
+        return self._memory[self._QUANTITY].rstrip(b"\0").decode(errors="replace")
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -77,7 +77,7 @@ class Affair:
         """
         if suspect.number == self.at.number:
             return [(suspect.number, crash)]
-        blamed = replace(crash, asked="", again=LATER if place else "")
+        blamed = replace(crash, asked="", quantity="", again=LATER if place else "")
         return [(suspect.number, blamed), (self.at.number, self.answer)]
 
     def given_up(self) -> list[Any]:

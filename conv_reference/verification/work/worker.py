@@ -42,6 +42,7 @@ from conv_reference.verification.work.pace import Pace
 FLUSH = 0.2  # seconds between two messages with results
 _CHECKS = "conv_reference.verification.checks"
 _LINES = "conv_reference.verification.target.lines"
+_TRIAL = "conv_reference.verification.trial.trial"
 _Fresh = Callable[[], tuple[tuple[str, int], ...]]  # the lines of the target that ran since
 # What the work needs, imported before the first piece of it.
 _NEEDED = (
@@ -102,7 +103,7 @@ def main(connection: int, shared: int) -> None:
     line.send(wire.encoded(Described(target.described())))
     if start.only_describe:
         return
-    fresh = _prepared(start, target)
+    fresh = _prepared(start, target, place)
     while (payload := line.receive()) is not None:
         _Piece(line, place, target, wire.trusted(payload), owner, fresh).carry_out()
 
@@ -125,12 +126,13 @@ def _loaded(start: Start, place: Place) -> Any:
     return load_target(start.target, found=lambda: place.ask(CALLED), trials=trials)
 
 
-def _prepared(start: Start, target: Target) -> _Fresh:
+def _prepared(start: Start, target: Target, place: Place) -> _Fresh:
     """Import what the work needs, and watch the target; a bare child does neither."""
     if start.bare:
         return _nothing
     # While the parent plans; most often it was forked with them.
     prepare(full_run=start.full_run)
+    importlib.import_module(_TRIAL).report_requests(place.request)
     watch = importlib.import_module(_LINES).begin(target.written)
     return _nothing if watch is None else watch.fresh
 

@@ -68,6 +68,7 @@ def finding_of(
         cause=explanation.cause,
         grids=explanation.grids,
         picture=explanation.picture,
+        timed_out=judgement.crash is not None and judgement.crash.hung,
     )
 
 

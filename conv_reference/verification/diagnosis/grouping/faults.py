@@ -62,8 +62,8 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     because of it, see ``own_gradients``; so are dX and dK of one backward pass, see
     ``of_one_other_map``; so is all that is wrong by a little; and what raises
     because of an argument that is changed, of a gradient of another shape, or of an answer that
-    was kept from an earlier call; what lacks a gradient where G is empty and where it is zero; and
-    what leaves the process with one status.
+    was kept from an earlier call; what lacks a gradient where G is empty and where it is zero; what
+    leaves the process with one status; and gradients that end it, or are late, alike.
     """
     faults: dict[Kind, Fault] = {}
     perhaps: dict[str, Kind] = {}  # of each known defect that some may be
@@ -78,6 +78,7 @@ def faults_of(groups: Groups, bench: Bench) -> list[Fault]:
     _file_raises(faults, groups, "forward", meets_a_level_gone, partial(_is_kept, groups, bench))
     _file_without_upstream(faults, groups, bench)
     _file_left(faults, groups)
+    _file_backward(faults, groups, bench)
     _file_slight(faults, groups)
     forward = next((kind for kind in faults if _wrong_quantity(kind) == "Y"), None)
     if forward is not None:
@@ -198,6 +199,22 @@ def _file_left(faults: dict[Kind, Fault], groups: Groups) -> None:
         cause = next(alike, None)
         if cause is not None:
             faults[cause].following += faults.pop(kind).kinds
+
+
+def _file_backward(faults: dict[Kind, Fault], groups: Groups, bench: Bench) -> None:
+    """File a gradient that ends its process, or is late, under another that does so on its case.
+
+    One call computes them, and which of them was requested differs from case to case.
+    """
+    ended = [k for k in faults if k.verdict == Verdict.CRASHED and k.quantity in GRADIENTS]
+    own = [kind for kind in ended if not (kind.known or kind.perhaps)]
+    own.sort(key=lambda kind: [*QUANTITIES].index(kind.quantity))
+    for kind in own[1:]:
+        shown = min((f for k in faults[kind].kinds for f in groups[k].failures), key=size)
+        wanted = replace(shown.case, requires_grad=QUANTITIES[own[0].quantity].leaf)
+        answers = bench.failures_on([wanted]).get(wanted, ())
+        if any(other.judgement.crash is not None for other in answers):
+            faults[own[0]].following += faults.pop(kind).kinds
 
 
 def _file_slight(faults: dict[Kind, Fault], groups: Groups) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conv_reference.verification.checks import all_checks
-from conv_reference.verification.diagnosis.tally import DAMAGE, Tally
+from conv_reference.verification.diagnosis.tally import Tally
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Judgement, Quantity, Thrown
 from conv_reference.verification.model.notes import Note, NoteKind
@@ -192,33 +192,23 @@ def test_a_crash_at_a_rows_own_geometry_is_that_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "case"), [(str(LARGE), LARGE), ("", None), ("what the target wrote there", None)]
-)
-def test_a_crash_tells_what_it_was_asked_for_where_that_can_be_read(
-    asked: str, case: Case | None
-) -> None:
-    given = tally()
-    given.add(SMALL, Crash("killed by SIGSEGV", asked=asked))
-    (failure,) = given.failures()
-    assert (failure.case, failure.judgement.case) == (SMALL, case)
-
-
-@pytest.mark.parametrize(
-    "said",
+    ("hung", "known", "timed_out"),
     [
-        "free(): invalid pointer",
-        "corrupted size vs. prev_size in fastbins",
-        "double free or corruption (!prev)",
-        "malloc(): unaligned tcache chunk detected",
+        ([True, True], [], True),
+        ([True, False], [], False),
+        ([True, False], [1], True),  # what is known says nothing beside it
+        ([True, False], [0, 1], False),
     ],
 )
-def test_where_the_heap_is_damaged_it_is_said_what_that_means(said: str) -> None:
+def test_what_only_did_not_return_in_time_is_said_to_have_timed_out(
+    hung: list[bool], known: list[int], *, timed_out: bool
+) -> None:
     given = tally()
-    crash = Crash("killed by SIGABRT", said)
-    given.add(SMALL, crash)
-    (failure,) = given.failures()
-    assert failure.judgement.crash is crash
-    assert failure.judgement.lines == (f"killed by SIGABRT: {said}", DAMAGE)
+    for case, late in zip((SMALL, LARGE), hung, strict=True):
+        given.add(case, Crash("killed by SIGKILL", hung=late))
+    failures = given.failures()
+    (found,) = given.results([failures[place] for place in known])
+    assert (found.verdict, found.timed_out) == (Verdict.CRASHED, timed_out)
 
 
 def test_a_row_is_known_when_all_its_failures_are() -> None:

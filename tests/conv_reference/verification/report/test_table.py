@@ -49,6 +49,28 @@ def test_the_line_says_the_worst_of_them_and_which_findings_they_follow() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("late", "cell", "verdict"),
+    [([True, True], "TIMED OUT", "timed out"), ([True, False], "TIMED OUT", "crashed")],
+)
+def test_what_only_did_not_return_in_time_is_no_crash_to_its_reader(
+    late: list[bool], cell: str, verdict: str
+) -> None:
+    crashed = row("grad_input", verdict=Verdict.CRASHED)
+    first, second = (
+        replace(crashed, dtype=dtype, timed_out=own)
+        for dtype, own in zip(("float32", "float64"), late, strict=True)
+    )
+    shown = finding(check="grad_input", verdict=Verdict.CRASHED, timed_out=True, dtype="float32")
+    report = replace(RIGHT, checks=(first, second), findings=(shown,), notes=())
+    (_, cells, _) = table(report).rows[0]
+    assert str(cells[0]).startswith(cell)
+    lines = text.render(report).splitlines()
+    assert lines[0].partition(": ")[2].startswith(f"{verdict} (1 finding)")
+    assert any(line.startswith("TIMED OUT: ") for line in lines)
+    assert report.verdict == Verdict.CRASHED  # as a program reads it
+
+
 def test_what_is_exact_in_one_dtype_alone_is_not_said_to_be_in_another() -> None:
     alone = [row(name, "float64") for name in ("gradgradcheck", "jacrev", "jacfwd")]
     report = replace(RIGHT, checks=(*alone, row("shapes", "float64"), row("shapes")), findings=())

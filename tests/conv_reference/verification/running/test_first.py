@@ -47,6 +47,10 @@ class Log:
             Crash("killed by SIGSEGV"),
             f"crashed so far: {ON}: killed by SIGSEGV; the rest is judged first",
         ),
+        (
+            Crash("did not return within 3 s", hung=True),
+            f"timed out so far: {ON}: did not return within 3 s; the rest is judged first",
+        ),
         ((RIGHT,), ""),
         ((replace(WRONG, check="grad_input"),), ""),  # a row that is not asked for
     ],

@@ -299,6 +299,30 @@ def test_where_one_hung_the_next_is_waited_for_no_longer_than_the_others_tell(
     }
 
 
+DIES_BACKWARD = """
+import os, torch
+
+class Dies(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        return torch.nn.functional.conv2d(x, w)
+
+    @staticmethod
+    def backward(ctx, g):
+        os.abort()
+
+def conv(input, weight):
+    return Dies.apply(input, weight)
+"""
+
+
+def test_of_a_process_that_died_it_is_known_what_it_was_to_compute(tmp_path: Path) -> None:
+    (tmp_path / "dies_backward.py").write_text(DIES_BACKWARD)
+    with closing(Children(f"{tmp_path}/dies_backward.py:conv", count=1)) as children:
+        (crash,) = dict(children.run(judge_case, [RIGHT], SETTINGS)).values()
+    assert crash == Crash("killed by SIGABRT", quantity="dX dK")
+
+
 COMPILED = """
 from conv_reference.adapters.numpy import Numpy
 

@@ -13,11 +13,11 @@ from torch.nn.functional import conv2d
 
 from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.bench import Bench
+from conv_reference.verification.diagnosis.crashes import crashed
 from conv_reference.verification.diagnosis.explaining.explain import Explanation
 from conv_reference.verification.diagnosis.explaining.wording import finding_of
 from conv_reference.verification.diagnosis.grouping.alone import ALONE, asked_alone, judge_by_itself
 from conv_reference.verification.diagnosis.grouping.kept_state import KEPT
-from conv_reference.verification.diagnosis.tally import crashed
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case
 from conv_reference.verification.model.judgement import Crash, Failure, Judgement, Thrown, exact

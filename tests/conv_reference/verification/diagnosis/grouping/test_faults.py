@@ -201,6 +201,44 @@ def test_what_leaves_the_process_alike_in_a_check_of_its_own_sizes_is_one_fault(
     assert as_faults(first, drawn) == [(["forward"], []), (["batch_independence"], [])]
 
 
+class Ending:
+    """In place of a bench: whether the case of another gradient ends its process, too."""
+
+    def __init__(self, *ends: str) -> None:
+        self.ends, self.asked = ends, list[str]()
+
+    def failures_on(self, cases: Iterable[Case]) -> dict[Case, list[Failure]]:
+        (case,) = cases
+        self.asked.append(case.requires_grad)
+        found = Judgement("grad_input", "dX", Verdict.CRASHED, crash=Crash("killed"))
+        return {case: [Failure(case, found)] * (str(case.geometry) in self.ends)}
+
+
+def test_gradients_that_end_the_process_alike_are_one_fault() -> None:
+    """Each call requested one of them, as the plan has it."""
+
+    def ended(row: str, quantity: str, text: str) -> Failure:
+        judgement = Judgement(row, quantity, Verdict.CRASHED, crash=Crash("killed"))
+        return Failure(Case.parse(text), judgement)
+
+    K = ended("grad_weight", "dK", "certificate float32 h4 w5 k2x3 grad=K")
+    X = ended("grad_input", "dX", "certificate float32 h4 w6 k2x3 grad=X")
+    Y = ended("forward", "Y", "certificate float32 h4 w7 k2x3 grad=")
+    alike, apart = Ending(str(K.case.geometry)), Ending()
+    for bench, expected in (
+        (alike, [(["grad_input"], ["grad_weight"]), (["forward"], [])]),
+        (apart, [(["grad_weight"], []), (["grad_input"], []), (["forward"], [])]),
+    ):
+        groups = {kind_of(f): Group([f]) for f in (K, X, Y)}
+        found = faults_of(groups, bench)  # type: ignore[arg-type]  # that is all it is asked
+        said = [
+            ([kind.row for kind in fault.kinds], [kind.row for kind in fault.following])
+            for fault in found
+        ]
+        assert said == expected
+        assert bench.asked == ["X"]
+
+
 def lacking(row: str, quantity: str, text: str) -> Failure:
     judgement = Judgement(row, quantity, Verdict.WRONG, actual=NO_GRADIENT, of_numbers=False)
     return Failure(Case.parse(text), judgement)
