@@ -35,6 +35,7 @@ class Settings:
     brief: bool = False  # whether a check of modes may put a part of its questions to each case
     domain: Domain = EVERYWHERE  # the sizes for which the target is tried
     strict: bool = False  # whether a refusal on purpose is a failure
+    refused_at: frozenset[str] = frozenset()  # see ``Trial.refused_at``
     before: tuple[str, ...] = ()  # see ``Trial.before``
 
     def trial(self, target: Target, case: Case) -> Trial:
@@ -47,6 +48,7 @@ class Settings:
             allowed_bits=self.allowed_bits,
             brief=self.brief,
             strict=self.strict,
+            refused_at=self.refused_at,
             before=self.before,
         )
 

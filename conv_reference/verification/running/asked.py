@@ -165,7 +165,8 @@ def _learned(asked: Asked, backend: Backend, progress: Progress) -> _Learned:
     limits = _limits(target, wanted, backend, settings, until, progress)
     target = replace(target.within(limits.where), refused_layouts=limits.layouts)
     wanted = replace(_without(wanted, limits.dtypes), pace=limits.pace)
-    return _Learned(target, wanted, replace(settings, domain=target.domain), limits, until)
+    settings = replace(settings, domain=target.domain, refused_at=limits.refused_at)
+    return _Learned(target, wanted, settings, limits, until)
 
 
 def _nothing(_: Target, __: None, ___: None) -> None:

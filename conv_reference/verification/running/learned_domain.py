@@ -84,6 +84,7 @@ class Limits:
     where: str = ""
     refuses: tuple[str, ...] = ()  # "g > 1 (ValueError: groups are not supported)"
     layouts: frozenset[tuple[Role, Layout]] = frozenset()  # of operands, that it refuses
+    refused_at: frozenset[str] = frozenset()  # where its backward pass refuses those of G
     by_torch: int = 0  # of the cases that were answered, those in which torch convolved
     answered: int = 0
     by_torch_where: tuple[str, ...] = ()  # what those have in common, and no others
@@ -156,6 +157,7 @@ def learned(
         where,
         refused,
         frozenset((each.role, layout) for each in layouts for layout in each.layouts),
+        frozenset(place for each in layouts for place in each.at),
         sum(heard.values()),
         len(heard),
         shared,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,10 +12,10 @@ from conv_reference.operands import Role
 from conv_reference.quantities import CONV2D, LETTERS
 from conv_reference.verification.model.case import Case, Layout
 from conv_reference.verification.plan.possible import as_possible
-from conv_reference.verification.running.learning import Asking, Refused
+from conv_reference.verification.running.learning import Answered, Asking, Refused
 from conv_reference.verification.trial.layouts import lay_out
 
-_OPERANDS: tuple[Role, ...] = ("input", "weight")
+_OPERANDS: tuple[Role, ...] = ("input", "weight", "grad_output")
 _PROBE = Layout.SLICED  # contiguous in no order of dimensions
 
 
@@ -27,6 +27,7 @@ class RefusedLayouts:
     layouts: frozenset[Layout]
     about: str  # "X not contiguous"
     said: str  # the target's message
+    at: frozenset[str]  # of those that its backward pass refuses: the lines that raise
 
 
 def learned_layouts(asking: Asking, plain: Case) -> Iterator[RefusedLayouts]:
@@ -34,9 +35,13 @@ def learned_layouts(asking: Asking, plain: Case) -> Iterator[RefusedLayouts]:
 
     Args:
         asking: puts small cases to it.
-        plain: one that it answers, contiguous.
+        plain: one that it answers, contiguous; without a backward pass.
     """
     for role in _OPERANDS:
+        if role == "grad_output":
+            plain = replace(plain, requires_grad=asking.target.handed("XK"))
+            if not (plain.requires_grad and _is_answered(asking, plain)):
+                return
         probe = _laid_out(asking, plain, role, _PROBE)
         asking.ask([probe])
         if not isinstance(asking.came.get(probe), Refused):
@@ -47,7 +52,13 @@ def learned_layouts(asking: Asking, plain: Case) -> Iterator[RefusedLayouts]:
         answers = {layout: asking.came.get(case) for layout, case in cases.items()}
         refused = {own: answer for own, answer in answers.items() if isinstance(answer, Refused)}
         about = f"{LETTERS[role]} {_named(role, plain.geometry, set(answers), set(refused))}"
-        yield RefusedLayouts(role, frozenset(refused), about, refused[_PROBE].said)
+        at = frozenset(answer.at for answer in refused.values() if answer.at)
+        yield RefusedLayouts(role, frozenset(refused), about, refused[_PROBE].said, at)
+
+
+def _is_answered(asking: Asking, case: Case) -> bool:
+    asking.ask([case])
+    return isinstance(asking.came.get(case), Answered)
 
 
 def _laid_out(asking: Asking, plain: Case, role: Role, layout: Layout) -> Case:

@@ -21,8 +21,10 @@ from conv_reference.verification.plan.call_pace import CallPace
 from conv_reference.verification.plan.possible import as_possible, in_reach
 from conv_reference.verification.running.progress import Progress
 from conv_reference.verification.target.answers import message_of, type_name
+from conv_reference.verification.target.purpose import place_of
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.listening import Listening
+from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.trial import TargetRaised, target_code
 from conv_reference.verification.work.backend import Backend
@@ -37,6 +39,7 @@ class Refused:
 
     said: str  # "ValueError: groups are not supported"
     unasked: bool = False  # whether it was not the target, but what lies between, that said so
+    at: str = ""  # of a backward pass: the line that said so, as ``place_of`` has it
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,13 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
     """What the target refuses the case with, or that it answers; None where it does neither.
 
     Args:
-        target: which is called, forward alone.
+        target: which is called; backward, too, where the case asks for gradients.
         case: that is put.
         settings: of the run.
     """
     trial = settings.trial(target, case)
     listener = _Listener()  # type: ignore[no-untyped-call]  # torch's constructor is untyped
+    is_backward = False
     with guarded():
         try:
             call = trial.call()
@@ -85,12 +89,16 @@ def asked_whether(target: Target, case: Case, settings: Settings) -> Refused | A
             with listener, target_code("Y"):
                 call.forward()
             taken = time.thread_time() - start
+            if case.requires_grad:
+                is_backward = True
+                observe(trial.call())
         except TargetRaised as raised:
             if is_refusal(trial, raised) or _is_of_glue(target, raised.error):
                 said = message_of(raised.error).strip().partition("\n")[0]
                 if issubclass(type(raised.error), NotAsked):
                     return Refused(said, unasked=True)
-                return Refused(": ".join(filter(None, (type_name(raised.error), said))))
+                at = place_of(raised.error) if is_backward else ""
+                return Refused(": ".join(filter(None, (type_name(raised.error), said))), at=at)
             return None
     return Answered(listener.made_all(case.geometry), taken)
 

@@ -68,6 +68,12 @@ def declares_a_limit(error: BaseException) -> bool:
     return _DECLARES.search(message_of(error)) is not None
 
 
+def place_of(error: BaseException) -> str:
+    """The file and the line where it was raised; empty of what has no traceback."""
+    steps = [*_steps(error.__traceback__)]
+    return f"{steps[-1].tb_frame.f_code.co_filename}:{steps[-1].tb_lineno}" if steps else ""
+
+
 def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
     """From the outermost call to the innermost."""
     while traceback is not None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from conv_reference.verification.frameworks.mistakes import is_mistake
-from conv_reference.verification.target.purpose import declares_a_limit, is_on_purpose
+from conv_reference.verification.target.purpose import (
+    declares_a_limit,
+    is_on_purpose,
+    place_of,
+)
 from conv_reference.verification.target.strangers.numpy_arrays import listening
 from conv_reference.verification.target.target import Call
 from conv_reference.verification.trial.listening import Listening
@@ -31,7 +37,8 @@ def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
     Its words may declare what is not done. Of others it counts whether anything was computed
     before: what is raised in the midst of that may be a consistency check that failed. Whether
     something was computed is watched as the call that threw is made once more: it may be of another
-    size than the case, which the target answers.
+    size than the case, which the target answers. A backward pass is handed a G that lies as the
+    case says, and no other: what was seen to refuse a layout of G does so in every check.
 
     Args:
         trial: that threw.
@@ -43,7 +50,9 @@ def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
         return True  # that is an adapter's word, wherever it is raised
     if not (isinstance(raised.error, Exception | SystemExit) and is_on_purpose(raised.error)):
         return False
-    return declares_a_limit(raised.error) or not _computes(trial, _thrown_by(raised.error))
+    if declares_a_limit(raised.error) or place_of(raised.error) in trial.refused_at:
+        return True
+    return not _computes(trial, _thrown_by(raised.error))
 
 
 class _Listener(Listening):
@@ -92,8 +101,23 @@ def _computes(trial: Trial, thrown_by: Call | None) -> bool:
     """Whether the target computes anything before it throws."""
     with suppress(TargetRaised):
         call = thrown_by or trial.call()
-        listener = _Listener((call.X, call.K, call.b))
-        with suppress(Exception, SystemExit), listening() as arrays, listener:
-            call.forward()
-        return listener.computed or arrays.anything
+        computed, Y = _watched((call.X, call.K, call.b), call.forward)
+        if (
+            thrown_by is None
+            and isinstance(Y, Tensor)
+            and Y.requires_grad
+            and Y.shape == call.G.shape
+        ):
+            back = partial(torch.autograd.grad, Y, [*call.leaves.values()], call.G.to(Y.dtype))
+            of_backward, gradients = _watched((call.X, call.K, call.b, call.G), back)
+            return computed if gradients is not None else of_backward
+        return computed
     return False
+
+
+def _watched(given: Iterable[Tensor | None], run: Callable[[], Any]) -> tuple[bool, Any]:
+    """Whether anything is computed of what is given, and what that comes to; None if it raises."""
+    listener, answer = _Listener(given), None
+    with suppress(Exception, SystemExit), listening() as arrays, listener:
+        answer = run()
+    return listener.computed or arrays.anything, answer

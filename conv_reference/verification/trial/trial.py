@@ -145,6 +145,8 @@ class Trial:
     device: torch.device
     allowed_bits: int | None = None  # the precision that the user allows
     strict: bool = False  # whether a refusal on purpose is a failure
+    # Where in its code the target's backward pass was seen to refuse a layout of G.
+    refused_at: frozenset[str] = frozenset()
     brief: bool = False  # whether many cases are to come, each asked a few of its questions
     # Of a check that makes calls of several kinds before its own: those that it makes, in this
     # order; all of its kinds where empty.

@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from conv_reference.operands import Role
 from conv_reference.verification import verify
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import Case, Layout
+from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.running.learned_domain import Limits, learned
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.work.here import Here
@@ -38,6 +40,44 @@ def without_an_offset(input: Tensor, weight: Tensor) -> Tensor:
     return conv2d(input, weight)
 
 
+class Backward(torch.autograd.Function):
+    """Its forward pass takes whatever comes."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        return conv2d(input, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        if not grad_output.is_contiguous():
+            raise ValueError("dense gradients, please")
+        input, weight = ctx.saved_tensors
+        return (
+            conv2d_input(input.shape, weight, grad_output),
+            conv2d_weight(input, weight.shape, grad_output),
+        )
+
+
+def backward_alone(input: Tensor, weight: Tensor) -> Any:
+    return Backward.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's is untyped
+
+
+class Late(Backward):
+    """What it notices in the midst of its work may be a fault of that."""
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        halved = grad_output / 2
+        if not grad_output.is_contiguous():
+            raise ValueError("dense gradients, please")
+        return Backward.backward(ctx, 2 * halved)
+
+
+def backward_late(input: Tensor, weight: Tensor) -> Any:
+    return Late.apply(input, weight)  # type: ignore[no-untyped-call]  # torch's is untyped
+
+
 def limits_of(function: object) -> Limits:
     target = as_target(function)
     return learned(target, (torch.float32,), Here(target), Settings(seed=0, device="cpu"))
@@ -59,6 +99,7 @@ def limits_of(function: object) -> Limits:
             "X as offset, sliced, strided, last_chunk, channels_last_offset "
             "(NotImplementedError: no offsets)",
         ),
+        (backward_alone, "G not contiguous (ValueError: dense gradients, please)"),
     ],
 )
 def test_what_layouts_are_refused_is_told_by_what_they_have_in_common(
@@ -95,3 +136,25 @@ def test_later_cases_are_contiguous_and_judged() -> None:
         contiguous, dtypes="float32", checks="certificate", cases=120, known=None, strict=True
     )
     assert not strict
+
+
+def test_what_a_backward_pass_refuses_is_told_once_and_no_finding_of_any_check() -> None:
+    checks = ["certificate", "upstream_layouts", "upstream_accumulated"]
+    report = verify(backward_alone, dtypes="float32", checks=checks, cases=60, seed=0, known=None)
+    assert report, str(report)
+    assert "refuses: G not contiguous (ValueError: dense gradients, please)" in str(report)
+    certificate = [c for c in report.checks if c.name in {"grad_input", "grad_weight"}]
+    assert all(c.verdict is Verdict.EXACT for c in certificate)
+    assert report.refused  # by the checks that hand an expanded G whatever the case says
+    strict = verify(
+        backward_alone, dtypes="float32", checks=checks, cases=60, seed=0, known=None, strict=True
+    )
+    assert not strict
+
+
+def test_what_a_backward_pass_raises_in_the_midst_of_its_work_is_no_refusal() -> None:
+    assert limits_of(backward_late).refuses == ()
+    report = verify(
+        backward_late, dtypes="float32", checks="certificate", cases=60, seed=0, known=None
+    )
+    assert report.verdict is Verdict.RAISED
