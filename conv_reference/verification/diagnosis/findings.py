@@ -235,7 +235,7 @@ class Diagnosis:
     def _finding(
         self, kind: Kind, shown: Failure, groups: Groups, *, explained: bool, cause: str = ""
     ) -> Finding:
-        failures = groups[kind].failures
+        failures, places = groups[kind].failures, groups[kind].places
         cases = {failure.case: None for failure in failures}
         explanation = self._explained(shown, _spread(cases)) if explained else Explanation()
         finding = finding_of(
@@ -274,7 +274,10 @@ class Diagnosis:
             seen=setting or finding.seen,
             cause=cause or finding.cause or _usual_cause([*failures, shown]),
             snippet=script or finding.snippet,
-            also=tuple(row for row in _rows(groups[kind]) if row != finding.check),
+            also=tuple(
+                row for row, dtype in places if dtype == kind.dtype and row != finding.check
+            ),
+            elsewhere=tuple(place for place in places if place[1] != kind.dtype),
             differences=differences(shown, failures, self.bench) if explained else (),
         )
 
@@ -300,11 +303,6 @@ def _counted(finding: Finding, cases: Collection[Case], met: Collection[Case]) -
         cases=frozenset(map(hash, cases)),
         cases_in_check=frozenset(map(hash, met)),
     )
-
-
-def _rows(group: Group) -> dict[str, None]:
-    """Those in which it shows; the smallest case of a raise may be of another than the first."""
-    return {group.failures[0].judgement.check: None, **group.also}
 
 
 def _also_raised(shown: Failure, failures: Sequence[Failure]) -> str:

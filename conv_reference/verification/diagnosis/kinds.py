@@ -17,6 +17,9 @@ _SLIGHT = 2.0**-6  # relative to what it should be
 Condition = Callable[[Failure], bool]  # whether a failure is a fault of its own
 
 
+Place = tuple[str, str]  # a row and a dtype: a cell of the report's table
+
+
 @dataclass(frozen=True)
 class Kind:
     """What failures have in common that are reported as one.
@@ -60,6 +63,11 @@ def kind_of(failure: Failure, known: str = "", perhaps: str = "") -> Kind:
     )
 
 
+def place_of(failure: Failure) -> Place:
+    """Where it stands in the report's table."""
+    return failure.judgement.check, dtype_name(failure.case.dtype)
+
+
 def thrown_alike(failure: Failure) -> Thrown | None:
     """What is the same for all that one mistake throws; None where nothing is thrown.
 
@@ -72,12 +80,21 @@ def thrown_alike(failure: Failure) -> Thrown | None:
     return thrown.alike_in_words if failure.case.geometry.batch == 0 else thrown.alike
 
 
-def manner(judgement: Judgement) -> tuple[bool, bool, bool]:
+def manner(judgement: Judgement) -> tuple[tuple[str, ...], bool, bool]:
     """In which way it fails: whoever gives another shape may as well lose a gradient elsewhere."""
-    return judgement.of_another_kind, judgement.lacks_gradient, judgement.of_numbers
+    return judgement.unlike, judgement.lacks_gradient, judgement.of_numbers
 
 
-def is_nan(judgement: Judgement) -> bool:
+def fails_as(judgement: Judgement, wanted: Judgement) -> bool:
+    """Whether it fails in the way that is wanted: a finding about a number is shown by a number.
+
+    What is NaN may be a number elsewhere, as in memory that was never written.
+    """
+    same = manner(judgement) == manner(wanted)
+    return same and (_is_nan(wanted) or not _is_nan(judgement))
+
+
+def _is_nan(judgement: Judgement) -> bool:
     """Whether what is shown of it is NaN, and should be a number."""
     should, found = _shown(judgement)
     return math.isnan(found) and math.isfinite(should)

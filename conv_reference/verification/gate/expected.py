@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conv_reference.verification.model.result import FOUND, CheckResult, Finding, Report, Verdict
 from conv_reference.verification.reading.patterns import Pattern, identifier
-from conv_reference.verification.report.groups import rows_of
+from conv_reference.verification.report.groups import places_of
 
 
 def expecting(report: Report, patterns: Sequence[Pattern]) -> Report:
@@ -42,7 +42,7 @@ def unmatched(report: Report, patterns: Sequence[Pattern]) -> Iterator[str]:
 
 def _expected(finding: Finding, reasons: dict[tuple[str, str], str]) -> Finding:
     """The finding as one that is known, where every row in which it shows is expected to fail."""
-    places = [(row, finding.dtype) for row in rows_of(finding)]
+    places = places_of(finding)
     if finding.known is not None or not all(place in reasons for place in places):
         return finding
     return replace(finding, known=f"expected to fail: {reasons[places[0]]}")

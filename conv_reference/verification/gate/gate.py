@@ -21,7 +21,7 @@ from conv_reference.verification.gate.comparison import (
 )
 from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import Finding, Report, Verdict
-from conv_reference.verification.report.groups import rows_of
+from conv_reference.verification.report.groups import places_of
 
 
 class OnFound(StrEnum):
@@ -121,5 +121,5 @@ def _of_rows(report: Report, changes: tuple[Change, ...]) -> tuple[Finding, ...]
     return tuple(
         finding
         for finding in report.findings
-        if finding.known is None and any((row, finding.dtype) in rows for row in rows_of(finding))
+        if finding.known is None and not rows.isdisjoint(places_of(finding))
     )

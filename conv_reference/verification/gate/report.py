@@ -10,7 +10,7 @@ from conv_reference.verification.gate.comparison import Change, Comparison, Kind
 from conv_reference.verification.gate.gate import GateResult, OnFound
 from conv_reference.verification.model.result import Finding, Report
 from conv_reference.verification.report import markdown
-from conv_reference.verification.report.groups import groups, rows_of
+from conv_reference.verification.report.groups import groups, places_of, rows_of
 from conv_reference.verification.report.plain import counted, failed_on, one_line
 from conv_reference.verification.report.summary import share
 from conv_reference.verification.report.view import Item, Top, View
@@ -44,12 +44,12 @@ def _tests(result: GateResult) -> Iterator[Item]:
     yield Item("held")
     for kind, changes in (("broken", result.comparison.regressions), ("found", result.found)):
         for change in changes:
-            shown = [f for f in result.findings if f.dtype == change.dtype]
+            place = change.check, change.dtype
             yield Item(
                 name="-".join((kind, change.check, change.dtype, change.device)),
                 kind=kind,
                 message=one_line(str(change)),
-                findings=[f for f in shown if change.check in rows_of(f)],
+                findings=[f for f in result.findings if place in places_of(f)],
                 fails=kind == "broken" or result.on_found == OnFound.FAIL,
             )
 

@@ -126,7 +126,7 @@ class Judgement:
     observation: str = ""  # what is noted in the report and judged neither right nor wrong
     warns: bool = False  # whether that is to be known before the verdict is read
     subject: str = ""  # of what, where other cases may answer otherwise: it precedes that
-    of_another_kind: bool = False  # whether the answer's shape, dtype or device is what is wrong
+    unlike: tuple[str, ...] = ()  # which of the answer's shape, dtype and device are wrong
     of_zeros: bool = False  # whether a gradient is missing that is right as zeros
     of_numbers: bool = True  # False where a shape, a graph or the memory is what is wrong
     derived: str = ""  # whose like it is, where it is a derivative of those: Y, dX, dK or db
@@ -146,6 +146,11 @@ class Judgement:
     def observed(self) -> str:
         """The subject and what was observed of it; empty where nothing was."""
         return f"{self.subject} {self.observation}".strip()
+
+    @property
+    def of_another_kind(self) -> bool:
+        """Whether the answer's shape, dtype or device is what is wrong."""
+        return bool(self.unlike)
 
     @property
     def lacks_gradient(self) -> bool:

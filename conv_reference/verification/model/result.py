@@ -74,6 +74,7 @@ class Finding:
     cases: frozenset[int] = field(default=frozenset(), repr=False)
     cases_in_check: frozenset[int] = field(default=frozenset(), repr=False)
     also: tuple[str, ...] = ()  # other rows in which the same fault shows
+    elsewhere: tuple[tuple[str, str], ...] = ()  # the same in other dtypes: a row, and the dtype
     grids: str = ""  # X, K and G of the smallest case as text, the element marked
     seen: str = ""  # what is wrong in one line, the explanation's first
     of_numbers: bool = True  # whether the answer's numbers are wrong, or the shape they come in

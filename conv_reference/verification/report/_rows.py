@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from conv_reference.verification.model.result import Report
 from conv_reference.verification.reading import catalogue
 from conv_reference.verification.reading.catalogue import Entry
-from conv_reference.verification.report.groups import Group, rows_of
+from conv_reference.verification.report.groups import Group, places_of
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.table import Cell, following, rounding, table
 
@@ -54,8 +54,9 @@ def shown(report: Report, gathered: Sequence[Group]) -> Shown:
     quantities: dict[str, dict[str, None]] = {}
     for group in gathered:
         for finding in group.findings:
-            for row in map(one_line, rows_of(finding)):
-                links.setdefault((row, one_line(finding.dtype)), group.number)
+            for place in places_of(finding):
+                row, dtype = map(one_line, place)
+                links.setdefault((row, dtype), group.number)
                 quantities.setdefault(row, {})[one_line(finding.quantity)] = None
     whole = table(report)
     rows = tuple(

@@ -150,7 +150,8 @@ class Group:
             others = ", ".join(dtype for dtype in unnamed if dtype not in named)
             lines.append(f"{len(cut):,} more{others and ', in '}{others}")
             named |= {*unnamed}
-        later = dict.fromkeys(f.dtype for f in self.findings if f.dtype not in named)
+        every = (dtype for f in self.findings for _, dtype in places_of(f))
+        later = dict.fromkeys(dtype for dtype in every if dtype not in named)
         if later:
             lines.append(f"{', '.join(later)}, by what follows from it alone")
         return tuple(map(one_line, lines))
@@ -176,8 +177,14 @@ def _differing(finding: Finding, first: Finding) -> str:
 
 
 def rows_of(finding: Finding) -> tuple[str, ...]:
-    """The rows of the checks in which the finding shows."""
-    return (finding.check, *finding.also)
+    """The rows of the checks in which the finding shows, in whatever dtype."""
+    return tuple(dict.fromkeys(row for row, _ in places_of(finding)))
+
+
+def places_of(finding: Finding) -> tuple[tuple[str, str], ...]:
+    """The cells of the table in which the finding shows: a row and a dtype of each."""
+    own = tuple((row, finding.dtype) for row in (finding.check, *finding.also))
+    return (*own, *finding.elsewhere)
 
 
 def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
@@ -219,8 +226,8 @@ def references(findings: Iterable[Finding]) -> dict[tuple[str, str], tuple[int, 
     found: dict[tuple[str, str], dict[int, None]] = {}
     for group in groups(findings):
         for finding in group.findings:
-            for row in rows_of(finding):
-                found.setdefault((row, finding.dtype), {})[group.number] = None
+            for place in places_of(finding):
+                found.setdefault(place, {})[group.number] = None
     return {place: tuple(numbers) for place, numbers in found.items()}
 
 

@@ -11,7 +11,7 @@ from conv_reference.verification.model.notes import Unjudged
 from conv_reference.verification.model.result import CheckResult, Finding, Report, Verdict, worst
 from conv_reference.verification.report._refused import NO_DTYPE
 from conv_reference.verification.report.calling import calling
-from conv_reference.verification.report.groups import rows_of
+from conv_reference.verification.report.groups import places_of
 from conv_reference.verification.report.plain import failed_on, one_line, printable
 from conv_reference.verification.report.summary import (
     asked,
@@ -113,8 +113,8 @@ def _rows(report: Report) -> Iterator[tuple[CheckResult, list[Finding]]]:
     """Each row of the checks with its findings."""
     by_row: dict[tuple[str, str], list[Finding]] = {}
     for finding in report.findings:
-        for row in rows_of(finding):
-            by_row.setdefault((row, finding.dtype), []).append(finding)
+        for place in places_of(finding):
+            by_row.setdefault(place, []).append(finding)
     for check in report.checks:
         yield check, by_row.pop((check.name, check.dtype), [])
     for (name, dtype), findings in by_row.items():  # of rows that the table lacks: not to be lost

@@ -169,7 +169,7 @@ def kind_mismatch(check: str, quantity: str, actual: Any, expected: Expected) ->
         return whole(check, quantity, what, seen.found)
     kind = _kind(tuple(seen.shape), seen.dtype, seen.device)
     if kind != wanted:
-        return replace(whole(check, quantity, wanted, kind), of_another_kind=True)
+        return replace(whole(check, quantity, wanted, kind), unlike=_unlike(seen, expected))
     return None
 
 
@@ -181,6 +181,16 @@ def _missing(check: str, quantity: str, wanted: str, value: Tensor) -> Judgement
     said = f"should be zeros {wanted}, is {NO_GRADIENT}: zero is right, and None was returned"
     zeros = whole(check, quantity, f"zeros {wanted}", NO_GRADIENT, said)
     return replace(zeros, of_zeros=True)
+
+
+def _unlike(seen: Tensor, expected: Expected) -> tuple[str, ...]:
+    """Which of its shape, dtype and device are not as they should be."""
+    pairs = {
+        "shape": (seen.shape, expected.value.shape),
+        "dtype": (seen.dtype, expected.dtype),
+        "device": (seen.device, expected.device),
+    }
+    return tuple(name for name, (is_, should) in pairs.items() if is_ != should)
 
 
 def _described(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:

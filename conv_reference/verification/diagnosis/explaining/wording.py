@@ -85,7 +85,7 @@ def _made(failure: Failure) -> str:
     made, judgement = failure.judgement.case, failure.judgement
     if made is None or judgement.crash is not None or made.geometry == failure.case.geometry:
         return ""
-    return f"That call is on {made.geometry}, which the check makes of the case."
+    return f"The call that fails is on {made.geometry}, which the check makes of the case."
 
 
 def _own_sizes(failure: Failure, bench: Bench) -> str:

@@ -8,13 +8,12 @@ from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.failing_cases.reduce import smallest_failing
 from conv_reference.verification.diagnosis.kinds import (
     Condition,
+    fails_as,
     has_own_sizes,
-    is_nan,
     kind_of,
-    manner,
 )
 from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.judgement import Failure
 
 
 def minimal(
@@ -52,18 +51,9 @@ def _again(wanted: Failure, case: Case, bench: Bench, is_own: Condition) -> Fail
     """
     kind = kind_of(wanted).in_any_dtype
     for failure in bench.failures_on([case]).get(case, ()):
-        alike = _fails_so(failure.judgement, wanted.judgement)
+        alike = fails_as(failure.judgement, wanted.judgement)
         if alike and kind_of(failure).in_any_dtype == kind:
             says_less = failure.judgement.of_zeros and not wanted.judgement.of_zeros
             same = not says_less and bench.known(failure) is None and is_own(failure)
             return failure if same else None
     return None
-
-
-def _fails_so(judgement: Judgement, wanted: Judgement) -> bool:
-    """Whether it fails in the way that is wanted: a finding about a number is shown by a number.
-
-    What is NaN may be a number elsewhere, as in memory that was never written.
-    """
-    same = manner(judgement) == manner(wanted)
-    return same and (is_nan(wanted) or not is_nan(judgement))

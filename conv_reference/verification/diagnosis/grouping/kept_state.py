@@ -8,7 +8,7 @@ fails there is a fault of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -28,6 +28,7 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
 from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.kinds import (
     Kind,
+    fails_as,
     few_of,
     kind_of,
     row_of,
@@ -147,9 +148,13 @@ def _joined(stale: Fault, raised: Fault) -> Fault:
 
 def _as_one(faults: Sequence[Fault], groups: Groups, bench: Bench, in_turn: _InTurn) -> Fault:
     """The faults as one that states what it comes of."""
-    shown = _shown_alone(faults, groups, bench, in_turn) or faults[0].kinds
+    shown = _shown_alone(faults, groups, bench, in_turn) or min(faults, key=_is_raised).kinds
     every = (kind for fault in faults for kind in (*fault.kinds, *fault.following))
     return Fault([*shown], [kind for kind in every if kind not in shown], KEPT)
+
+
+def _is_raised(fault: Fault) -> bool:
+    return fault.kinds[0].verdict == Verdict.RAISED
 
 
 def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTurn) -> bool:
@@ -159,7 +164,7 @@ def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTu
     stale may raise, too: then calls with other options show both.
     """
     kind = fault.kinds[0]
-    if kind.verdict != Verdict.RAISED:
+    if not _is_raised(fault):
         return False
     questions = _by_itself(fault, groups, bench, in_turn)
     alone = bench.ask(shown_at_once, questions, bench.settings)
@@ -186,11 +191,12 @@ def _shows_in_turn_alone(
     """
     if not in_turn or not loads_quickly(bench.target.name):
         return False
-    if any(bench.ask(shown_at_once, own, bench.settings).values()):
+    alone = bench.ask(shown_at_once, own, bench.settings)
+    if len(alone) < len(own) or any(alone.values()):  # what was not reached shows nothing
         return False
     questions = _asked_in_turn(kind, groups, bench, in_turn)
-    alone = bench.ask(shown_at_once, questions, bench.settings)
-    alike = [q for q, judged in alone.items() if any(_is_like(j, q[0], kind) for j in judged)]
+    in_turns = bench.ask(shown_at_once, questions, bench.settings)
+    alike = [q for q, judged in in_turns.items() if any(_is_like(j, q[0], kind) for j in judged)]
     return any(bench.ask(comes_out_right_anew, alike, bench.settings).values())
 
 
@@ -265,25 +271,34 @@ def _shown_alone(
     """
     first = groups[faults[0].kinds[0]]
     smallest = min(first.failures, key=size)
-    rows = (row for row in first.also if all_rows()[row].repeatable)
+    rows = (row for row in first.rows if all_rows()[row].repeatable)
     further = filter(None, (_put_by(row, smallest.case, bench) for row in rows))
     own = (question for fault in faults for question in _by_itself(fault, groups, bench, in_turn))
     ordinary = filter(None, [_put_by(_ORDINARY, smallest.case, bench)])
     alone = bench.ask(shown_at_once, (*ordinary, *own, *further), bench.settings)
     failures = [Failure(case, j) for (case, _), judged in alone.items() for j in judged]
     failures = [failure for failure in failures if bench.known(failure) is None]
-    if faults[0].kinds[0].verdict == Verdict.RAISED:  # a wrong number is not what it shows
-        raised = {fault.kinds[0].thrown for fault in faults}
-        failures = [f for f in failures if thrown_alike(f) in raised - {None}]
-    if not failures:
+    # Where all raise, a wrong number is not what they show; and no raise shows what is wrong.
+    thrown = {f.kinds[0].thrown for f in faults} if all(map(_is_raised, faults)) else {None}
+    failures = [failure for failure in failures if thrown_alike(failure) in thrown]
+    plainest = _first_kept(sorted(failures, key=_obscurity), bench)
+    if plainest is None:
         return []
-    plainest = min(failures, key=_obscurity)
     kind = kind_of(plainest)
     groups.setdefault(kind, Group()).failures.insert(0, plainest)
     return [
         kind,
         *(k for f in faults for k in f.kinds if k.in_any_dtype == kind.in_any_dtype and k != kind),
     ]
+
+
+def _first_kept(failures: Iterable[Failure], bench: Bench) -> Failure | None:
+    """The first that comes out right where nothing is kept: what raises in every call does not."""
+    for failure in failures:
+        question = failure.case, failure.judgement.check
+        if bench.ask(comes_out_right_anew, [question], bench.settings).get(question):
+            return failure
+    return None
 
 
 def _obscurity(failure: Failure) -> tuple[bool, int]:
@@ -314,7 +329,8 @@ def smallest_alone(failure: Failure, bench: Bench, elsewhere: Case | None) -> Fa
     def fails(case: Case) -> bool:
         question, wanted = (case, failure.judgement.check), kind_of(failure).in_any_dtype
         judged = bench.ask(shown_at_once, [question], settings).get(question, ())
-        alike = [f for j in judged if kind_of(f := Failure(case, j)).in_any_dtype == wanted]
+        failures = (Failure(case, j) for j in judged if fails_as(j, shown[0].judgement))
+        alike = [f for f in failures if kind_of(f).in_any_dtype == wanted]
         shown.extend(alike[:1])
         return bool(alike)
 

@@ -28,6 +28,7 @@ from conv_reference.verification.diagnosis.grouping.unasked import likely, may_b
 from conv_reference.verification.diagnosis.kinds import (
     Kind,
     kind_of,
+    place_of,
     rank,
     row_of,
     size,
@@ -79,6 +80,7 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
             if own.known:  # what stands for it is torch's fault, and it is not
                 own, shown = _kind(each.failure, bench), each.failure
             _file(groups[own], shown)
+            groups[own].places[place_of(each.failure)] = None
             groups[own].loose |= each.unasked
             continue
         kind = _kind(each.origin, bench)
@@ -90,16 +92,15 @@ def sorted_out(failures: Iterable[Failure], bench: Bench) -> tuple[Groups, list[
 
 def _file(group: Group, failure: Failure) -> None:
     """With its own; a raise shows in the rows of others, too."""
-    if group.failures and failure.judgement.check != group.failures[0].judgement.check:
-        group.also[failure.judgement.check] = None
+    group.places[place_of(failure)] = None
     group.failures.append(failure)
 
 
 def _file_under(group: Group, origin: Failure, each: _Attributed) -> None:
-    """With what it follows from, by its row alone."""
+    """With what it follows from, by its place alone."""
     row = {each.failure.judgement.check: None}
     group.failures.append(origin)
-    group.also |= row
+    group.places[place_of(each.failure)] = None
     if each.hidden:
         group.hidden |= row
     if each.unasked:

@@ -10,22 +10,35 @@ from typing import Any
 import faulty
 import modes
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import conv2d
 
 from conv_reference.verification import Verdict, verify
+from conv_reference.verification.checks import all_checks
 from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.diagnosis.grouping.faults import faults_of
+from conv_reference.verification.diagnosis.grouping.follows import CHANGED
 from conv_reference.verification.diagnosis.grouping.origins import sorted_out
+from conv_reference.verification.diagnosis.kinds import place_of
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.known.known import Defect
-from conv_reference.verification.model.case import Case
-from conv_reference.verification.model.judgement import Failure, Judgement
+from conv_reference.verification.model.case import DTYPES, Case
+from conv_reference.verification.model.judgement import (
+    NO_GRADIENT,
+    Crash,
+    Failure,
+    Judgement,
+    Thrown,
+)
 from conv_reference.verification.options import clock
-from conv_reference.verification.report.groups import groups
+from conv_reference.verification.report.groups import groups, references
 from conv_reference.verification.target.loading import load_target
 from conv_reference.verification.work.here import Here
+
+WRONG = Verdict.WRONG
 
 
 @pytest.mark.parametrize(
@@ -122,3 +135,51 @@ def test_what_may_be_torchs_stays_apart_of_what_is_wrong_otherwise_though_time_i
     assert [kind.dtype for kind in (*own.kinds, *torchs.kinds)] == ["float64", "bfloat16"]
     found = Diagnosis(failures, {}, bench, in_process=False).gathered().findings
     assert ["looks like torch's known" in f.circumstances for f in found] == [False, True]
+
+
+@st.composite
+def failing(draw: st.DrawFn) -> Failure:
+    """Any row that fails, whoever would fail in it."""
+    row, check = draw(st.sampled_from([(row, c) for c in all_checks().values() for row in c.rows]))
+    dtypes = [name for name, dtype in DTYPES.items() if check.applies(dtype)]
+    verdict = draw(st.sampled_from([Verdict.WRONG, Verdict.RAISED, Verdict.CRASHED]))
+    said = draw(st.sampled_from(["no room for 3", "no room for 4", "no such mode"]))
+    about = ["X", "K"] if row.name == CHANGED else ["Y", "dX", "dK", "db"]
+    judgement = Judgement(
+        row.name,
+        draw(st.sampled_from(about)),
+        verdict,
+        expected=draw(st.sampled_from(["8", "a gradient"])),
+        actual=draw(st.sampled_from(["7.9", "4", NO_GRADIENT])),
+        explanation=said,
+        of_numbers=draw(st.booleans()),
+        thrown=Thrown("ValueError", said, "conv.py:3") if verdict == Verdict.RAISED else None,
+        crash=Crash("killed by SIGSEGV") if verdict == Verdict.CRASHED else None,
+    )
+    batch = draw(st.integers(0, 2))
+    case = f"{check.name} {draw(st.sampled_from(dtypes))} n{batch} h4 w5 k2x3 grad=XK nobias"
+    return Failure(Case.parse(case), judgement)
+
+
+@given(failures=st.lists(failing(), min_size=1, max_size=12, unique_by=str))
+def test_each_cell_of_the_table_that_fails_belongs_to_a_finding(failures: list[Failure]) -> None:
+    """Without time to try anything: what follows is filed by what it says, in any dtype."""
+    target = load_target("torch.nn.functional:conv2d")
+    bench = Bench(target, Here(target), Settings(seed=0, device="cpu"), (), (), -math.inf)
+    found = Diagnosis(failures, {}, bench, in_process=False).gathered().findings
+    assert {*map(place_of, failures)} <= references(found).keys()
+
+
+def test_a_cell_belongs_to_the_finding_of_another_dtype_from_which_it_follows() -> None:
+    """A sum in bfloat16 may be right by chance where the same in float32 is wrong."""
+    first = Failure(Case.parse("certificate float32 h4 w5 k2"), Judgement("forward", "Y", WRONG))
+    later = Failure(Case.parse("jvp bfloat16 h4 w5 k2"), Judgement("jvp", "Y", WRONG))
+    target = load_target("faulty:flipped_kernel")
+    bench = Bench(target, Here(target), Settings(seed=0, device="cpu"), (), (), -math.inf)
+    (finding,) = Diagnosis([first, later], {}, bench, in_process=False).gathered().findings
+    assert (finding.dtype, finding.also) == ("float32", ())
+    assert finding.elsewhere == (("jvp", "bfloat16"),)
+    assert references([finding]) == {("forward", "float32"): (1,), ("jvp", "bfloat16"): (1,)}
+    (group,) = groups([finding])
+    assert group.likewise == ("bfloat16, by what follows from it alone",)
+    assert group.every_following == ("jvp",)

@@ -77,7 +77,8 @@ def test_where_the_check_has_made_other_sizes_these_are_told_and_no_others_deriv
     found = worded(Failure(CERTIFICATE, replace(judgement, case=made)), settings)
     assert found.explanation.splitlines() == [
         "one is wrong",
-        "That call is on n1 c1 h2 w5 o1 k2x2 s3 p0 d1 g1, which the check makes of the case.",
+        "The call that fails is on n1 c1 h2 w5 o1 k2x2 s3 p0 d1 g1, "
+        "which the check makes of the case.",
     ]
     assert not derivation(found)
     same = replace(made, geometry=CERTIFICATE.geometry)
@@ -100,7 +101,7 @@ def test_the_command_repeats_what_the_run_was_asked_with() -> None:
     [
         (Judgement("forward", "Y", Verdict.WRONG), True),
         (whole("shapes", "Y", "of shape (2,)", "of shape (1,)"), True),
-        (replace(whole("vmap", "Y", "of shape (2,)", ""), of_another_kind=True), True),
+        (replace(whole("vmap", "Y", "of shape (2,)", ""), unlike=("dtype",)), True),
         (whole("vmap", "Y", "a tensor", "str"), False),
         (whole("requires_grad", "Y", "a graph", "no graph"), False),
         (whole("requires_grad", "dX", "a gradient", NO_GRADIENT), False),

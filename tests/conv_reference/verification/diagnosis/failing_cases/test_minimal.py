@@ -79,9 +79,19 @@ def lost_on_small_ones(input: Tensor, weight: Tensor) -> Tensor:
     return conv2d(input, 2 * weight - weight.detach())
 
 
+def of_another_dtype_on_small_ones(input: Tensor, weight: Tensor) -> Tensor:
+    """Lacks a column, and where the image is one row high is right but for its dtype."""
+    Y = conv2d(input, weight)
+    return Y.half() if input.shape[2] == 1 else Y[..., 1:]
+
+
 @pytest.mark.parametrize(
     ("target", "check", "quantity"),
-    [(nan_on_small_ones, "certificate", "Y"), (lost_on_small_ones, "upstream_signs", "dK")],
+    [
+        (nan_on_small_ones, "certificate", "Y"),
+        (lost_on_small_ones, "upstream_signs", "dK"),
+        (of_another_dtype_on_small_ones, "certificate", "Y"),
+    ],
 )
 @pytest.mark.parametrize("height", [1, 3])
 def test_the_smallest_case_fails_as_the_finding_does(
@@ -93,6 +103,7 @@ def test_the_smallest_case_fails_as_the_finding_does(
     met = next(f for f in bench.failures_on([case])[case] if f.judgement.quantity == quantity)
     shown = minimal(met, bench, elsewhere=None, is_own=lambda _: True)
     assert shown.judgement.check == met.judgement.check
+    assert shown.judgement.unlike == met.judgement.unlike
     assert shown.judgement.lacks_gradient == met.judgement.lacks_gradient
     assert ("nan" in shown.judgement.actual) == ("nan" in met.judgement.actual)
     assert shown.case.geometry.input_size[0] == min(height, 2)

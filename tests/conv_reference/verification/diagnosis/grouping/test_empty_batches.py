@@ -43,11 +43,11 @@ def test_what_a_line_raises_for_want_of_numbers_is_a_fault_beside_what_it_raises
 
 
 def test_what_is_raised_in_the_same_words_is_one_whatever_the_batch_is() -> None:
-    rows = {"jvp": None}
+    rows = {("jvp", "float32"): None}
     met = grouped(raised(SIZES, 0), raised(SIZES, 1), raised("another size", 2))
-    met[kind_of(raised(SIZES, 0))].also = rows
+    met[kind_of(raised(SIZES, 0))].places = rows
     ((kind, group),) = filed_by_words(met).items()
-    assert (kind, len(group.failures), group.also) == (kind_of(raised(SIZES, 1)), 3, rows)
+    assert (kind, len(group.failures), group.places) == (kind_of(raised(SIZES, 1)), 3, rows)
     assert not may_throw_alike(raised(SIZES, 1), raised(SIZES, 1, "conv.py:17"))
 
 

@@ -274,7 +274,7 @@ def slightly_wrong(quantity: str, row: str) -> Failure:
 @pytest.mark.parametrize("by_dtype", [True, False])
 def test_gradients_that_lack_bits_follow_from_a_y_of_another_dtype(*, by_dtype: bool) -> None:
     """G is given in Y's dtype, so that no gradient has more bits; a missing tensor has no dtype."""
-    Y = Judgement("shapes", "Y", Verdict.WRONG, of_another_kind=by_dtype)
+    Y = Judgement("shapes", "Y", Verdict.WRONG, unlike=("dtype",) * by_dtype)
     dX, dK = slightly_wrong("dX", "grad_input"), slightly_wrong("dK", "grad_weight")
     found = as_faults(Failure(CASES[0], Y), dX, dK)
     if by_dtype:

@@ -9,30 +9,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from keeping import bench_of, failing
 
 from conv_reference.verification.checks.calls_before import ORDINARY
-from conv_reference.verification.diagnosis.bench import Bench
 from conv_reference.verification.diagnosis.findings import Diagnosis
 from conv_reference.verification.diagnosis.grouping.faults import Fault
 from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
     is_of_what_is_kept,
     shown_at_once,
 )
-from conv_reference.verification.diagnosis.grouping.group import Group, Groups
+from conv_reference.verification.diagnosis.grouping.group import Group
 from conv_reference.verification.diagnosis.grouping.kept_state import (
     KEPT,
     filed_under_what_is_kept,
     smallest_alone,
 )
-from conv_reference.verification.diagnosis.grouping.origins import sorted_out
-from conv_reference.verification.diagnosis.kinds import kind_of
 from conv_reference.verification.execution import Settings, judge_case
 from conv_reference.verification.model.case import Case, Values
 from conv_reference.verification.model.judgement import Failure
 from conv_reference.verification.model.result import FOUND, Verdict
 from conv_reference.verification.plan.possible import is_possible
-from conv_reference.verification.target.loading import load_target, loaded_anew
-from conv_reference.verification.work.here import Here
+from conv_reference.verification.target.loading import loaded_anew
 
 ONE_BUFFER = """
 import torch
@@ -83,22 +80,6 @@ def told(tmp_path: Path, source: str, texts: tuple[str, ...]) -> dict[str, tuple
     }
 
 
-def bench_of(tmp_path: Path, source: str) -> Bench:
-    file = tmp_path / "kept_by_a_user.py"
-    file.write_text(source)
-    target = load_target(f"{file}:conv2d")
-    return Bench(target, Here(target), Settings(seed=1, device="cpu"), (), (), math.inf)
-
-
-def failing(bench: Bench, texts: tuple[str, ...]) -> Groups:
-    """How the cases fail, one after another, each kind with the rows that fail because of it."""
-    groups: Groups = {}
-    for text in texts:
-        for failure in bench.failures_on([bench.target.restrict(Case.parse(text))]).popitem()[1]:
-            groups.setdefault(kind_of(failure), Group()).failures.append(failure)
-    return groups
-
-
 @pytest.mark.slow
 def test_a_buffer_that_is_handed_out_again_is_one_fault_whatever_shows_it(tmp_path: Path) -> None:
     found = told(tmp_path, ONE_BUFFER.format(**PLAIN), CASES)
@@ -139,7 +120,7 @@ def test_an_answer_that_is_kept_is_shown_by_a_case_that_shows_it_by_itself(tmp_p
     bench = bench_of(tmp_path, BY_SHAPE)
     groups = failing(bench, ("certificate float64 h2 w3 k2 nobias", CERTIFICATE))
     (kind,) = groups
-    groups[kind].also["fresh_values"] = None
+    groups[kind].places["fresh_values", "float64"] = None
     (fault,) = filed_under_what_is_kept([Fault([kind])], groups, bench)
     assert (fault.cause, fault.following) == (KEPT, [kind])
     (shown,) = fault.kinds
@@ -271,107 +252,6 @@ def test_what_a_layer_does_in_every_call_is_another_fault(tmp_path: Path) -> Non
     found = told(tmp_path, source, ("certificate float64 n2 h2 w3 k1 grad=", *OF_A_LAYER[:2]))
     assert found.pop("forward Y") == (1, False)
     assert {*found.values()} == {(2, True)}
-
-
-# The place of each tap is kept by the sizes of Y and K alone, and in whatever mode it comes.
-INDICES = """
-import torch
-from torch.nn.functional import pad
-
-indices = {}
-
-
-def conv2d(input, weight, stride=1):
-    n, c, h, w = input.shape
-    o, _, kh, kw = weight.shape
-    oh, ow = (h - kh) // stride[0] + 1, (w - kw) // stride[1] + 1
-    key = oh, ow, kh, kw
-    if key not in indices:
-        r = (torch.arange(oh) * stride[0])[:, None, None, None] + torch.arange(kh)[:, None]
-        s = (torch.arange(ow) * stride[1])[:, None, None] + torch.arange(kw)
-        indices[key] = (r * w + s).reshape(oh * ow, kh * kw)
-    columns = input.reshape(n, c, h * w)[:, :, indices[key]]
-    return torch.einsum("nclk,ock->nol", columns, weight.flatten(2)).reshape(n, o, oh, ow)
-"""
-IN_TURN = ("options_before float64 h4 w5 k2 nobias", "calls_before float64 h4 w5 k2 nobias")
-
-
-def test_what_raises_by_itself_is_told_beside_what_is_stale(tmp_path: Path) -> None:
-    """Of one cache two faults: what lacks in its key, and that it is made in inference mode."""
-    bench = bench_of(tmp_path, INDICES)
-    groups = failing(bench, IN_TURN)
-    faults = [Fault([kind]) for kind in groups]
-    filed = filed_under_what_is_kept(
-        faults, groups, bench, {"options_before": [], "calls_before": []}
-    )
-    assert [(f.kinds[0].verdict, f.cause) for f in filed] == [
-        (Verdict.WRONG, KEPT),
-        (Verdict.RAISED, KEPT),
-    ]
-    stale, raised = filed
-    assert stale.kinds[0].row == "options_before"
-    assert {k.thrown and k.thrown.kind for k in (*raised.kinds, *raised.following)} == {
-        "RuntimeError"
-    }
-    assert "inference" in groups[raised.kinds[0]].failures[0].judgement.explanation
-
-
-def test_what_was_left_by_other_options_is_shown_by_them(tmp_path: Path) -> None:
-    """The state of a process may be any by then: what is right alone and wrong in turn is kept."""
-    bench = bench_of(tmp_path, INDICES)
-    in_turn = ("certificate float64 h3 w5 k2 nobias", "certificate float64 h5 w9 k2 s2 nobias")
-    groups = failing(bench, in_turn)
-    (kind,) = (kind for kind in groups if kind.quantity == "Y")
-    fresh = Here(loaded_anew(bench.target))  # where it does not fail again
-    none = dict[str, list[Failure]]()
-    for asked, said in ((none, ""), ({"options_before": []}, KEPT)):
-        (fault,) = filed_under_what_is_kept(
-            [Fault([kind])], groups, replace(bench, backend=fresh), asked
-        )
-        assert fault.cause == said
-    assert fault.kinds[0].row == "options_before"
-    assert fault.following == [kind]
-
-
-def test_a_fault_of_what_is_kept_counts_every_case_that_it_breaks(tmp_path: Path) -> None:
-    """What follows is the fault itself, elsewhere: 'seen in 1 case' stood above a hundred."""
-    bench = bench_of(tmp_path, INDICES)
-    texts = [
-        f"{row} {dtype} h{h} w6 k1"
-        for row in ("options_before", "certificate")
-        for dtype in ("float64", "float32")
-        for h in (3, 4)
-    ]
-    cases = [bench.target.restrict(Case.parse(f"{text} s2 nobias")) for text in texts]
-    met = [failure for those in bench.failures_on(cases).values() for failure in those]
-    groups, _ = sorted_out(met, bench)
-    others, plainest = [*groups], next(f for f in met if f.judgement.check == "options_before")
-    shown = kind_of(plainest)
-    groups.setdefault(shown, Group()).failures.insert(0, plainest)
-    diagnosis = Diagnosis(met, {}, replace(bench, deadline=-math.inf), in_process=False)
-    (_, first), *further = diagnosis.of_kept(1, Fault([shown], others, KEPT), groups)
-    operands = {(f.case.geometry, f.case.dtype) for f in met}
-    assert first.occurrences >= len(operands) > len({f.case for f in groups[shown].failures})
-    wrong = [f for f in met if f.judgement.verdict == Verdict.WRONG]
-    in_row = {f.case for f in wrong if f.judgement.check == "options_before"}
-    assert first.in_check == len(in_row) > 1
-    assert all(finding.follows for _, finding in further)
-    alone = Diagnosis([plainest], {}, replace(bench, deadline=-math.inf), in_process=False)
-    (_, first), *_ = alone.of_kept(1, Fault([shown], others, KEPT), groups)
-    assert first.occurrences == 1  # no more than failed, whatever calls a row made of the case
-
-
-def test_the_runs_own_case_of_calls_in_turn_shows_what_is_kept(tmp_path: Path) -> None:
-    """What it leaves behind makes a certificate wrong, whose own calls may come out right."""
-    bench = bench_of(tmp_path, INDICES)
-    texts = (f"options_before float64 h{h} w6 k1 nobias grad=" for h in range(1, 9))
-    cases = [bench.target.restrict(Case.parse(text)) for text in texts]
-    case, met = next((c, met) for c, met in bench.failures_on(cases).items() if met)
-    groups, _ = sorted_out(met, bench)
-    faults = [Fault([kind]) for kind in groups]
-    (fault,) = filed_under_what_is_kept(faults, groups, bench, {"options_before": met})
-    shown = groups[fault.kinds[0]].failures[0]
-    assert (shown.case, shown.judgement.check) == (case, "options_before")
 
 
 def test_what_is_only_refused_where_nothing_is_kept_is_not_said_to_be_kept(tmp_path: Path) -> None:

@@ -391,7 +391,7 @@ def test_what_fails_under_a_setting_is_asked_its_certificate_under_it() -> None:
     law = Judgement("autocast", "Y", Verdict.WRONG).met_under("LEVEL=low")
     found, _ = sorted_out([Failure(case, law)], cast("Bench", _AtSettings()))
     ((kind, group),) = found.items()
-    assert (kind.row, [*group.also]) == ("forward", ["autocast"])
+    assert (kind.row, [*group.rows]) == ("forward", ["autocast"])
     assert {f.judgement.explanation for f in group.failures} == {"with LEVEL=low: is 2"}
     # Without a setting the certificate passes: the row is a fault of its own.
     found, _ = sorted_out([Failure(case, replace(law, setting=""))], cast("Bench", _AtSettings()))

@@ -74,7 +74,7 @@ def test_of_many_raises_a_sample_is_run_and_the_others_follow_as_those_do() -> N
     found, _ = sorted_out([Failure(case, RAISED) for case in cases], cast("Bench", _Bench()))
 
     ((kind, group),) = found.items()
-    assert (kind.row, [*group.also]) == ("shapes", ["upstream_accumulated"])
+    assert (kind.row, [*group.rows]) == ("shapes", ["upstream_accumulated"])
     assert len(group.failures) == len(cases)
 
 
@@ -97,8 +97,8 @@ def test_without_time_a_raise_is_laid_to_a_raise_where_there_is_one() -> None:
     same = replace(RAISED, check="grad_input")
     first = [Failure(NARROW, SHAPE), Failure(WIDE, same)]
     found, _ = sorted_out([*first, Failure(WIDE, RAISED)], cast("Bench", _OutOfTime()))
-    also = {kind.row: [*group.also] for kind, group in found.items()}
-    assert also == {"shapes": [], "": ["upstream_accumulated"]}
+    also = {kind.row: [*group.rows] for kind, group in found.items()}
+    assert also == {"shapes": ["shapes"], "": ["grad_input", "upstream_accumulated"]}
 
 
 def test_without_time_what_an_empty_batch_raises_in_other_words_is_laid_to_no_other_raise() -> None:
@@ -181,7 +181,9 @@ def test_what_a_simpler_mode_shows_on_other_numbers_alone_follows_from_the_runs_
     cases = [Case.parse(f"{check} bfloat16 h1 w1 o2 k1") for check in ("jvp", "dual_numbers")]
     bench = cast("Bench", _RightByChance())
     found, _ = sorted_out(map(_tangent, cases), bench)
-    assert {kind.row: [*group.also] for kind, group in found.items()} == {"jvp": ["dual_numbers"]}
+    assert {kind.row: [*group.rows] for kind, group in found.items()} == {
+        "jvp": ["jvp", "dual_numbers"]
+    }
     assert {f.case.check for group in found.values() for f in group.failures} == {"jvp"}
     alone, _ = sorted_out([_tangent(cases[1])], bench)
     assert [kind.row for kind in alone] == ["dual_numbers"]
