@@ -6,7 +6,7 @@ a stride leaves when a gradient is computed as a convolution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor
 from conv_reference.geometry import Geometry
 from conv_reference.operands import Operands
 from conv_reference.quantities import QUANTITIES, ROLES
+from conv_reference.verification.model.digits import digits
+from conv_reference.verification.model.judgement import Judgement
+from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.trial import Trial
 
 
@@ -79,3 +82,24 @@ def _open(quantity: str, role: str, marked: list[int], geometry: Geometry) -> An
             return marked[1]
         case _:
             return slice(0, 0)
+
+
+def first_missed(
+    row: str, quantity: str, actual: Tensor, missed: Tensor, should_be: str, why: str
+) -> Judgement:
+    """The first element that is a number where it should be none.
+
+    Args:
+        row: of the check.
+        quantity: whose element it is.
+        actual: what the target answered.
+        missed: which elements should be something else; at least one.
+        should_be: "nan", or "not finite".
+        why: the words before the element.
+    """
+    index = tuple(int(i) for i in missed.nonzero()[0])
+    shown = digits(float(actual[index]))
+    should = "should be nan" if should_be == "nan" else "should not be finite"
+    explanation = f"{why} {quantity}{list(index)}: {should}, is {shown}"
+    wrong = whole(row, quantity, should_be, shown, explanation, of_numbers=True)
+    return replace(wrong, index=index)

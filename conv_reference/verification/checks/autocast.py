@@ -23,7 +23,7 @@ from conv_reference.verification.trial.agreement import agree, explained, observ
 from conv_reference.verification.trial.integers import Integers
 from conv_reference.verification.trial.judge import Expected, judge, kind_mismatch, whole
 from conv_reference.verification.trial.raised import raised_in_mode
-from conv_reference.verification.trial.transforms import transforms
+from conv_reference.verification.trial.transforms import A_TRANSFORM, transforms
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
 _LOW = torch.bfloat16  # what torch.autocast chooses on a CPU
@@ -219,6 +219,6 @@ def _to_its_precision(
     # between, whose digits are lost with them.
     few = judge(row, name, actual.to(_LOW), wanted, allowed_bits=_OF_A_TRANSFORM, real=real)
     if few.verdict == Verdict.ROUNDED and transforms(trial, name):
-        said = f"under autocast {name}, of a transform, keeps fewer digits than bfloat16 has"
+        said = f"under autocast {name}, of {A_TRANSFORM}, keeps fewer digits than bfloat16 has"
         return observed(row, name, said)
     return judged

@@ -18,7 +18,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.observation import observe
-from conv_reference.verification.trial.transforms import mixes
+from conv_reference.verification.trial.transforms import A_TRANSFORM, mixes
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 Ask = Callable[[Mapping[str, list[int]]], Judgement | None]
@@ -87,7 +87,7 @@ def _over_impulses(
 def unearned(judgement: Judgement) -> Judgement:
     """A wrong judgement that would be a transform's rounding, where none is seen."""
     said = (
-        "a transform (Winograd, FFT) may round so, but this is none: large numbers leave no noise "
+        f"{A_TRANSFORM} may round so, but this is none: large numbers leave no noise "
         "in elements that they have no part in"
     )
     return replace(judgement, explanation=f"{judgement.explanation}; {said}")

@@ -23,6 +23,7 @@ from conv_reference.verification.trial.judge import Expected
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import Trial
 
+A_TRANSFORM = "a transform (Winograd, FFT)"  # as a report names it
 _FAR = 0.25  # of the greatest element or product
 NOISE = 2.0**-7  # of the greatest element: more is no rounding
 

@@ -36,6 +36,7 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.picture import Picture
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.transforms import A_TRANSFORM
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 MOST_TERMS = 9
@@ -182,7 +183,7 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
     if extra and len(found.terms) > 2 and not opposite:
         yield f"  adds      {_sum(trial, quantity, extra)}"
     if len(found.terms) < read:
-        yield "  (and terms no larger than a rounding, as a transform leaves them)"
+        yield f"  (and terms no larger than a rounding, as {A_TRANSFORM} leaves them)"
     if not found.explains:
         yield "  (read out by impulses; on the values above it answers something else again)"
 

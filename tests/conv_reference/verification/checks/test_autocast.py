@@ -210,7 +210,7 @@ def test_a_transform_that_autocast_lowers_is_observed() -> None:
     case = "autocast float32 n3 c4 h8 w4 o9 k3x3 p1"
     for seed in (1, 4, 8):
         assert not failures(right.winograd_4, case, seed)
-    said = "under autocast Y, of a transform, keeps fewer digits than bfloat16 has"
+    said = "under autocast Y, of a transform (Winograd, FFT), keeps fewer digits than bfloat16 has"
     assert said in {each.observation for each in judged(right.winograd_4, case)}
 
     def a_quarter_more(input: Tensor, weight: Tensor) -> Tensor:
