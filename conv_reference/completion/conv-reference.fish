@@ -146,6 +146,7 @@ complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l cases 
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l budget -x -d 'alone, the number of cases follows from it, 500 a second, and a target too slow for them is cut after it, at least 10 s, any at 3 times as much, on a busy processor at 2 times that, at least 40 s; beside --cases it is the time limit itself; what failed is taken apart for 3 times as long, 20 to 60 s, of a run that was cut for half as long, at least 5 s (20)'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l seed -x -d 'repeat the run with this seed'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l dtype -xka "float64 float32 float16 bfloat16" -d 'may be repeated; of float64, float32, float16, bfloat16, all by default'
+complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l check -x -d 'only this check, row or family of them, or one that runs on request; may be repeated (see checks)'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l workers -x -d 'child processes (one a core, up to 4)'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l format -xka "text markdown html" -d 'of the table; else that which the name of --output asks for, or text'
 complete -c conv-reference -n '_shtab_conv_reference_using frameworks' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the table there, in place of standard output; may be repeated'

@@ -99,6 +99,7 @@ _shtab_conv_reference_frameworks_options=(
   "--budget[alone, the number of cases follows from it, 500 a second, and a target too slow for them is cut after it, at least 10 s, any at 3 times as much, on a busy processor at 2 times that, at least 40 s\; beside --cases it is the time limit itself\; what failed is taken apart for 3 times as long, 20 to 60 s, of a run that was cut for half as long, at least 5 s (20)]:SECONDS:"
   "--seed[repeat the run with this seed]:N:"
   "*--dtype[may be repeated\; of float64, float32, float16, bfloat16, all by default]:D:(float64 float32 float16 bfloat16)"
+  "*--check[only this check, row or family of them, or one that runs on request\; may be repeated (see checks)]:NAME:"
   "--workers[child processes (one a core, up to 4)]:N:"
   "--format[of the table\; else that which the name of --output asks for, or text]:format:(text markdown html)"
   "*--output[write the table there, in place of standard output\; may be repeated]:FILE:_files"

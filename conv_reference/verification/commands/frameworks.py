@@ -33,7 +33,14 @@ DESCRIPTION = (
 )
 EPILOG: tuple[str, ...] = (STATUSES, EXAMPLES)
 _OWN = (conformance.ENVIRONMENT, conformance.ENVIRONMENTS, conformance.REPORTS)
-_OF_A_RUN = (options.CASES, options.BUDGET, options.SEED, options.DTYPE, options.WORKERS)
+_OF_A_RUN = (
+    options.CASES,
+    options.BUDGET,
+    options.SEED,
+    options.DTYPE,
+    options.CHECK,
+    options.WORKERS,
+)
 _TEXT = "text"
 _SHOWN = (conformance.TABLE_FORMAT, conformance.TABLE_OUTPUT)
 
@@ -56,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns:
         0 where every framework passed, 1 where one did not, 2 where a run could not be carried
-        out; the table has the others, 130 interrupted.
+        out, which the table says in its column, 130 interrupted.
 
     Raises:
         ValueError: when nothing is asked for, or an argument is outside its range.
@@ -69,24 +76,21 @@ def run(arguments: argparse.Namespace) -> int:
     outputs: Sequence[Path] = arguments.output or ()
     _require_files(outputs, arguments.format)
     runs = [*map(read_report.read, arguments.files)]
-    failed = False
     for environment in wanted:
         made, status = _made(arguments, environment)
         if status == 130:
             return 130
-        failed |= made is None
-        runs += [made] if made is not None else []
+        runs.append(made)
     runs = read_report.named_apart(runs)
-    if runs:
-        from conv_reference.verification.conformance.rendering import rendered  # noqa: PLC0415 (jinja2, which no other command waits for)
+    from conv_reference.verification.conformance.rendering import rendered  # noqa: PLC0415 (jinja2, which no other command waits for)
 
-        if not outputs:
-            screen.show(rendered(runs, arguments.format or _TEXT))
-        for file in outputs:
-            text = rendered(runs, arguments.format or format_of(file) or _TEXT)
-            with named_refusal(f"--output: cannot write {str(file)!r}"):
-                file.write_text(text, encoding="utf-8")
-    return 2 if failed else int(not table.passed(runs))
+    if not outputs:
+        screen.show(rendered(runs, arguments.format or _TEXT))
+    for file in outputs:
+        text = rendered(runs, arguments.format or format_of(file) or _TEXT)
+        with named_refusal(f"--output: cannot write {str(file)!r}"):
+            file.write_text(text, encoding="utf-8")
+    return 2 if any(run.failure for run in runs) else int(not table.passed(runs))
 
 
 def _require_files(files: Sequence[Path], form: str | None) -> None:
@@ -129,10 +133,8 @@ def _require_asked(arguments: argparse.Namespace, wanted: Sequence[Environment])
             raise ValueError(f"the report {str(file)!r} {said}")
 
 
-def _made(
-    arguments: argparse.Namespace, environment: Environment
-) -> tuple[read_report.Run | None, int]:
-    """One run as ``verify`` makes it, and its status; None where it could not be carried out."""
+def _made(arguments: argparse.Namespace, environment: Environment) -> tuple[read_report.Run, int]:
+    """One run as ``verify`` makes it, and its status."""
     target, python, report = environment.target, environment.python, environment.report
     report.unlink(missing_ok=True)
     parser = argparse.ArgumentParser()
@@ -142,9 +144,13 @@ def _made(
     try:
         status = verify.run(parser.parse_args([*words, *_given(arguments)]))
     except (ValueError, ImportError, OSError) as error:
-        sys.stderr.write(f"conv-reference frameworks: error: {one_line(str(error))}\n")
-        return None, 2
-    return (read_report.read(report) if report.exists() else None), status
+        why = one_line(str(error))
+        sys.stderr.write(f"conv-reference frameworks: error: {why}\n")
+        return read_report.failed(target, why), 2
+    if not report.exists():
+        why = f"verify ended with status {status}, and wrote no report"
+        return read_report.failed(target, why), status
+    return read_report.read(report), status
 
 
 def _given(arguments: argparse.Namespace) -> Iterator[str]:

@@ -50,6 +50,7 @@ class Cell:
     asked: int  # at least 1
     bits: Bits | None
     known: bool  # whether all that is wrong is a known defect
+    timed_out: bool  # whether all of it that crashed only did not return in time
     finding: int | None  # the place of the first that shows in it, among those of the run
 
 
@@ -60,6 +61,7 @@ class Run:
     name: str  # the framework's, with its version; else that of the target
     target: str
     verdict: Verdict
+    timed_out: bool  # whether all that crashed only did not return in time
     passed: bool
     judged: int  # cases that have a verdict
     refused: int  # further cases
@@ -68,8 +70,10 @@ class Run:
     seed: int
     seconds: float | None
     bits: Bits | None
-    cells: Mapping[str, Cell]  # by group; a group that is not there was not put to it
+    cells: Mapping[str, Cell]  # by group; a group that is not there has no answer
+    unreached: frozenset[str]  # groups of which the time, or an interrupt, left cases over
     findings: tuple[Found, ...]  # one for each cause
+    failure: str = ""  # why there was no run at all, in one line
 
 
 def read(path: Path) -> Run:
@@ -110,6 +114,7 @@ def run_of(report: Mapping[str, Any]) -> Run:
         name=str(report["environment"].get("framework", report["target"])),
         target=str(report["target"]),
         verdict=Verdict(report["verdict"]),
+        timed_out=_timed_out(report["checks"]),
         passed=bool(report["passed"]),
         judged=int(report["judged"]) - refused - int(report.get("silent", 0)),
         refused=refused,
@@ -117,9 +122,37 @@ def run_of(report: Mapping[str, Any]) -> Run:
         cut=int(report["judged"]) + len(report.get("unjudged", ())) < int(report["planned"]),
         seed=int(report["seed"]),
         seconds=report.get("seconds"),
-        bits=Bits.least(report["checks"]),
+        bits=Bits.least(map(_judged, report["checks"])),
         cells={group: _cell(group, rows, findings) for group, rows in by_group.items()},
+        unreached=frozenset(map(_group, report.get("unreached", ()))),
         findings=findings,
+    )
+
+
+def failed(target: str, why: str) -> Run:
+    """One that could not be carried out: the adapter, or its environment, failed.
+
+    Args:
+        target: that was to be run.
+        why: it was not.
+    """
+    return Run(
+        name=target,
+        target=target,
+        verdict=Verdict.UNSUPPORTED,
+        timed_out=False,
+        passed=False,
+        judged=0,
+        refused=0,
+        planned=0,
+        cut=False,
+        seed=0,
+        seconds=None,
+        bits=None,
+        cells={},
+        unreached=frozenset(),
+        findings=(),
+        failure=why,
     )
 
 
@@ -149,8 +182,20 @@ def _class_of(run: Run) -> str:
 
 
 def _group(name: str) -> str:
-    """The group of a row; a row that another version had is its own."""
-    return next((entry.group for entry in catalogue.entries() if entry.name == name), name)
+    """The group of a row or a check; one that another version had is its own."""
+    entries = catalogue.entries()
+    return next((entry.group for entry in entries if name in {entry.name, entry.check}), name)
+
+
+def _judged(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row; without its bits where it is unsupported, of which they say nothing."""
+    return {} if row["verdict"] == Verdict.UNSUPPORTED else row
+
+
+def _timed_out(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether there are some that crashed, and each of these only did not return in time."""
+    crashed = [row for row in rows if row["verdict"] == Verdict.CRASHED]
+    return bool(crashed) and all(row.get("timed_out", False) for row in crashed)
 
 
 def _cell(group: str, rows: list[Mapping[str, Any]], findings: tuple[Found, ...]) -> Cell:
@@ -165,8 +210,9 @@ def _cell(group: str, rows: list[Mapping[str, Any]], findings: tuple[Found, ...]
         verdict=worst(answered),
         answered=len(answered),
         asked=len(rows),
-        bits=Bits.least(rows),
+        bits=Bits.least(map(_judged, rows)),
         known=known,
+        timed_out=_timed_out(rows),
         finding=next(iter(new or showing), None),
     )
 

@@ -31,7 +31,8 @@ def _text(runs: Sequence[Run]) -> str:
     lines = [table.head(runs), *((r.title, *(c.text for c in r.cells)) for r in table.rows(runs))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in lines]
-    return "\n".join([*aligned, "", table.LEGEND, *_listed(runs)]) + "\n"
+    failed = [line for said in table.failures(runs) for line in ("", said)]
+    return "\n".join([*aligned, "", table.LEGEND, *failed, *_listed(runs)]) + "\n"
 
 
 def _listed(runs: Sequence[Run]) -> Iterator[str]:
@@ -48,7 +49,8 @@ def _markdown(runs: Sequence[Run]) -> str:
     for row in table.rows(runs):
         cells = (f"**{_word(c.text)}**" if c.bad else _word(c.text) for c in row.cells)
         lines.append(_cells([_word(row.title), *cells]))
-    blocks = ["\n".join(lines), table.LEGEND, *_folded(runs)]
+    failed = (f"not run: {code(said)}" for said in table.failures(runs))
+    blocks = ["\n".join(lines), table.LEGEND, *failed, *_folded(runs)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -83,5 +85,9 @@ def _html(runs: Sequence[Run]) -> str:
     )
     environment.filters |= {"line": one_line, "printable": printable}
     return environment.get_template("page.html.j2").render(
-        head=table.head(runs), rows=[*table.rows(runs)], runs=runs, legend=table.LEGEND
+        head=table.head(runs),
+        rows=[*table.rows(runs)],
+        runs=runs,
+        legend=table.LEGEND,
+        failures=[*table.failures(runs)],
     )

@@ -259,4 +259,5 @@ def unreached(
         numbers[certifying().name] += planned - drawn
     if numbers and (why or numbers.total() != too_slow):
         counts = (f"{n:,} case{'s' if n > 1 else ''} of {name}" for name, n in numbers.items())
-        yield Note(NoteKind.NOT_REACHED, f"not reached{why}: {', '.join(counts)}")
+        said = f"not reached{why}: {', '.join(counts)}"
+        yield Note(NoteKind.NOT_REACHED, said, by_check=tuple(numbers.items()))

@@ -31,6 +31,7 @@ class Note:
     kind: NoteKind
     text: str  # the whole sentence
     number: int = 0  # of cases, where the sentence counts those of all jobs so far
+    by_check: tuple[tuple[str, int], ...] = ()  # cases, where it counts those of each check
 
     def __str__(self) -> str:
         return self.text

@@ -187,6 +187,11 @@ class Report:
         return self.judged - self.refused - self.silent
 
     @property
+    def unreached(self) -> dict[str, int]:
+        """Cases of each check that the clock, or an interrupt, left over."""
+        return dict(pair for note in self.notes for pair in note.by_check)
+
+    @property
     def was_cut(self) -> bool:
         """Whether the budget, or an interrupt, kept it from some of the planned cases."""
         return self.judged + sum(bool(each.case) for each in self.unjudged) < self.planned

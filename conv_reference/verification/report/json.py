@@ -63,6 +63,7 @@ def content(report: Report) -> dict[str, Any]:
         "unpromised": report.unpromised,
         "raising": report.raising,
         "spared": report.spared,
+        "unreached": report.unreached,
         "interrupted": report.interrupted,
         "seconds": _number(report.seconds),
         "coverage": None if report.coverage is None else asdict(report.coverage),

@@ -45,12 +45,13 @@ def test_runs_are_made_one_after_another_with_the_options_given(
     listed = tmp_path / "environments.txt"
     listed.write_text(f"# two\nmine:Two={sys.executable}  # an old one\n\n", encoding="utf-8")
     words = ["--environment", f"mine:One={sys.executable}", "--environments", str(listed)]
-    options = ["--cases", "30", "--seed", "1", "--dtype", "float32", "--reports", str(tmp_path)]
+    options = ["--cases", "30", "--seed", "1", "--dtype", "float32", "--check", "vmap"]
+    options += ["--check", "certificate", "--reports", str(tmp_path)]
     status = main(["frameworks", *words, *options])
 
     assert (status, [run.targets for run in asked]) == (0, [["mine:One"], ["mine:Two"]])
-    assert {(r.python, r.cases, r.seed, *r.dtype) for r in asked} == {
-        (sys.executable, 30, 1, "float32")
+    assert {(r.python, r.cases, r.seed, *r.dtype, *r.check) for r in asked} == {
+        (sys.executable, 30, 1, "float32", "vmap", "certificate")
     }
     assert capsys.readouterr().out.splitlines()[0].split() == ["mine:One", "mine:Two"]
     assert (tmp_path / "mine-Two.json").exists()
@@ -74,6 +75,9 @@ def test_the_status_says_whether_one_did_not_pass_or_could_not_be_run(
     assert "mine:Right" in page
     assert markdown.startswith("|")
     assert "mine:Right" in markdown
+    for text in (page, markdown):
+        assert ("mine:None" in text) == (target == "mine:None")  # a column, with why below
+        assert ("no module named" in text) == (target == "mine:None")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,8 @@ def test_the_status_says_whether_one_did_not_pass_or_could_not_be_run(
         ),
         (["right.json", "--seed", "0"], "--seed is of runs that are made here, got reports alone"),
         (["right.json", "--dtype", "float32"], "--dtype is of runs that are made here"),
+        (["right.json", "--check", "vmap"], "--check is of runs that are made here"),
+        (["--environment", ONE, "--check", "vmp"], "no check 'vmp'; accepted are"),
         (["right.json", "--reports", "new"], "--reports is of runs that are made here"),
         (["--environment", "a:B=none"], "python must be an interpreter"),
         (["none.json"], "cannot read 'none.json'"),

@@ -20,6 +20,13 @@ def test_a_report_is_read_as_verify_writes_it(tmp_path: Path) -> None:
     assert run.refused == report.refused
     assert {"certificate", "vmap"} <= {*run.cells}
     assert sum(cell.asked for cell in run.cells.values()) == len(report.checks)
+    assert run.unreached == frozenset()
+
+
+def test_what_the_clock_left_over_is_read_by_its_group() -> None:
+    """A check may have the name of none of its rows, as `certificate`."""
+    run = run_of(RIGHT | {"unreached": {"certificate": 5, "vmap_nested": 2, "of_old": 1}})
+    assert run.unreached == {"certificate", "vmap", "of_old"}
 
 
 def test_findings_of_one_cause_are_one_which_shows_in_all_their_rows() -> None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 from conformance_reports import FINDING, OTHER, RIGHT
 from syrupy.assertion import SnapshotAssertion
 
-from conv_reference.verification.conformance.read_report import run_of
+from conv_reference.verification.conformance.read_report import failed, run_of
 from conv_reference.verification.conformance.rendering import rendered
-from conv_reference.verification.conformance.table import Shown, rows
+from conv_reference.verification.conformance.table import LEGEND, Shown, rows
 
 RUNS = [run_of(RIGHT), run_of(OTHER)]
 
@@ -25,6 +26,54 @@ def test_not_asked_unsupported_and_exact_are_three_cells() -> None:
     assert table["certificate"] == (Shown("exact 1/2"), Shown("exact"))
     assert table["vmap"] == (Shown("-"), Shown("WRONG", bad=True, finding=0))
     assert table["one_more"] == (Shown("-"), Shown("exact"))  # another version's
+
+
+def test_not_reached_is_a_cell_of_its_own() -> None:
+    cut = run_of(RIGHT | {"judged": 290, "unreached": {"certificate": 9, "vmap": 1, "large": 2}})
+    table = {row.title: row.cells for row in rows([cut, RUNS[1]])}
+
+    assert table["certificate"][0] == Shown("exact 1/2")  # in part, as the run's verdict says
+    assert table["vmap"][0] == table["large"][0] == Shown("not reached")
+    assert (table["one_more"][0], table["large"][1]) == (Shown("-"), Shown("-"))
+    for form in ("text", "markdown", "html"):
+        page = rendered([cut, RUNS[1]], form)
+        assert re.search(r"large.*not reached", page), form
+        assert LEGEND.split(". cut")[0] in page, form  # "-: not asked. not reached: ..."
+
+
+def test_of_what_is_unsupported_there_are_no_bits() -> None:
+    """Of a case that was judged before another of its questions was refused."""
+    refused = {**RIGHT["checks"][3], "verdict": "unsupported", "effective_bits": 3.0}
+    alone = run_of(RIGHT | {"checks": [*RIGHT["checks"][:3], refused]})
+    table = {row.title: row.cells[0].text for row in rows([alone])}
+    assert (table["precision"], table["effective bits"]) == ("unsupported", "-")
+
+    beside = run_of(RIGHT | {"checks": [*RIGHT["checks"], refused]})
+    table = {row.title: row.cells[0].text for row in rows([beside])}
+    assert table["precision"] == "rounded 23.2 of 24b 2/3"
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_what_could_not_be_run_has_a_column_and_says_why(form: str) -> None:
+    runs = [RUNS[0], failed("mine:<None>", "no module named\n'mine'")]
+    (verdict, *others) = rows(runs)
+    assert verdict.cells[1] == Shown("NOT RUN", bad=True)
+    assert {row.cells[1] for row in others} == {Shown("-")}
+
+    page = html.unescape(rendered(runs, form))
+    assert page.count("NOT RUN") == 2  # the cell and the legend
+    assert re.search(r"mine:<None>: no module named.{0,4}'mine'", page)
+
+
+def test_what_did_not_return_in_time_has_timed_out() -> None:
+    late = OTHER["checks"][1] | {"verdict": "crashed", "timed_out": True}
+    told = OTHER | {"verdict": "crashed", "judged": 300, "checks": [late], "findings": []}
+    table = {row.title: row.cells for row in rows([run_of(told)])}
+    assert table["verdict"] == table["vmap"] == (Shown("TIMED OUT", bad=True),)
+
+    died = late | {"name": "vmap_nested", "timed_out": False}
+    table = {row.title: row.cells for row in rows([run_of(told | {"checks": [late, died]})])}
+    assert table["verdict"] == table["vmap"] == (Shown("CRASHED", bad=True),)
 
 
 def test_the_bits_are_those_that_fall_the_farthest_short() -> None:

@@ -18,6 +18,7 @@ from conv_reference.verification.model.case import DTYPES
 from conv_reference.verification.model.notes import NoteKind
 from conv_reference.verification.plan.plan import plan
 from conv_reference.verification.plan.request import Request
+from conv_reference.verification.report.json import content
 from conv_reference.verification.target.conventions import as_target
 
 pytestmark = pytest.mark.usefixtures("without_the_clock", "without_circumstances")
@@ -58,6 +59,7 @@ def test_the_clock_cuts_the_run_and_the_report_says_so(late: Callable[[int, int]
     assert report.judged == 5 < report.planned
     assert note == f"not reached, for the clock cut the run: {reached} cases of certificate"
     assert report.judged + reached == report.planned
+    assert report.unreached == content(report)["unreached"] == {"certificate": reached}
     assert report.coverage is None
     assert not report.interrupted
 
