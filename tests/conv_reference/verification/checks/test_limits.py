@@ -92,6 +92,32 @@ def test_a_sum_that_stops_growing_is_told_before_the_verdict_is_read() -> None:
     assert whole.count("stop growing") == 1
 
 
+def depthwise_tap_by_tap(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1
+) -> Tensor:
+    """Large depthwise kernels are not converted, so each sum is kept in the operands' dtype."""
+    if groups == 1:
+        return conv2d(input, weight, bias)
+    kh, kw = weight.shape[2:]
+    Y = torch.zeros_like(input[:, :, kh - 1 :, kw - 1 :])
+    for i in range(kh):
+        for j in range(kw):
+            part = input[:, :, i : i + Y.shape[2], j : j + Y.shape[3]]
+            Y = Y + part * weight[:, 0, i, j, None, None]
+    return Y if bias is None else Y + bias[:, None, None]
+
+
+@pytest.mark.parametrize(("dtype", "last"), [("bfloat16", "512"), ("float16", "4,096")])
+def test_depthwise_kernels_are_told_apart_where_they_are_summed_otherwise(
+    dtype: str, last: str
+) -> None:
+    grouped = f"long_sums {dtype} n1 c2 h64 w64 o2 k64 g2"
+    (found,) = seen(depthwise_tap_by_tap, grouped)
+    said = "in Y sums over 4,096 taps of depthwise kernels in half precision are rounded on their"
+    assert found.startswith(f"{said} way, and stop growing: {last} where ")
+    assert not seen(conv2d, grouped)
+
+
 class InRows(torch.autograd.Function):
     """The gradient of the bias is summed up row by row, in its own dtype."""
 
