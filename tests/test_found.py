@@ -31,7 +31,5 @@ def test_whether_a_defect_shows_is_the_exit_status_of_its_script(script: Path) -
 
 @pytest.mark.parametrize("page", sorted(FOUND.glob("0*.md")), ids=lambda path: path.stem[:4])
 def test_each_page_says_what_is_known_of_it_in_public(page: Path) -> None:
-    (said,) = re.findall(
-        r"^\*\*Reported\.\*\* (.+)$", page.read_text("utf-8"), re.MULTILINE
-    )
+    (said,) = re.findall(r"^\*\*Reported\.\*\* (.+)$", page.read_text("utf-8"), re.MULTILINE)
     assert not re.search(r"not looked", said, re.IGNORECASE)

@@ -28,7 +28,7 @@ from conv_reference.verification.reading import catalogue, limited
 from conv_reference.verification.report import formats, renderer
 from conv_reference.verification.report.plain import one_line
 from conv_reference.verification.report.view import Shown
-from conv_reference.verification.target.names import completed, read_as
+from conv_reference.verification.target.names import completed, may_be_adapter, read_as
 from conv_reference.verification.work.anew import Shared
 from conv_reference.verification.work.children import Children, number_of
 from conv_reference.verification.work.cluster import dask_executor
@@ -199,7 +199,8 @@ def opening(arguments: argparse.Namespace) -> str:
     For how long depends on the target's pace, which nobody knows yet: the progress says it.
     """
     dtypes = ", ".join(given.value(arguments, options.DTYPE))
-    if arguments.python is not None and not arguments.dtype:  # an adapter may offer some of them
+    offers = arguments.python is not None or may_be_adapter(arguments.target)
+    if offers and not arguments.dtype:  # an adapter may offer some of them
         dtypes = f"those of {dtypes} that it offers"
     if arguments.case is not None:
         what = "one case"

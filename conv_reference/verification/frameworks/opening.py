@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -38,19 +38,25 @@ _OPTION = {case: "padding" if name == "sides" else name for name, case in _WITH.
 _ENOUGH = 20.0  # seconds, where each program is compiled for so long; the run tries the rest
 
 
-def mistake(framework: Framework) -> str:
-    """What is wrong with an adapter, in one line; empty where nothing is to be seen."""
+def mistake(framework: Framework, opened: Callable[[str], None] = lambda _: None) -> str:
+    """What is wrong with an adapter, in one line; empty where nothing is to be seen.
+
+    Args:
+        framework: as its adapter has it.
+        opened: called with each question before it is put: which may end the process, or hang.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as around each case
-        return problem(framework) or _met(framework) or _layouts(framework)
+        return problem(framework) or _met(framework, opened) or _layouts(framework, opened)
 
 
-def _met(framework: Framework) -> str:
+def _met(framework: Framework, opened: Callable[[str], None]) -> str:
     """The first mistake that a question shows; empty where none does."""
     begun, refused = time.monotonic(), False
     for question in _questions(framework):
         if refused and question.method != "conv":  # nor can what is made of it be asked
             continue
+        opened(f"{question.method} on {question.geometry}")
         wrong = _wrong(framework, question)
         if wrong is None:
             refused |= question.geometry is GEOMETRY
@@ -163,11 +169,12 @@ def _in_order(shape: tuple[int, ...], order: tuple[str, ...]) -> tuple[int, ...]
     return tuple(shape["NCHW".index(letter)] for letter in order) if len(shape) == 4 else ()
 
 
-def _layouts(framework: Framework) -> str:
+def _layouts(framework: Framework, opened: Callable[[str], None]) -> str:
     """What ``to`` does to an operand with steps, where the adapter says that it hands it on."""
     if set(framework.layouts) == {"contiguous"}:
         return ""
     dtype: torch.dtype = getattr(torch, framework.dtypes[0])
+    opened("to of a tensor with strides")
     lying = torch.ones((2, 12, 15, 3), dtype=dtype).permute(0, 3, 1, 2)
     try:
         strides = arrays.seen_strides(framework.to(lying))

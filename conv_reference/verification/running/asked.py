@@ -46,7 +46,7 @@ from conv_reference.verification.trial.own_kernel import (
     why_not_judged,
 )
 from conv_reference.verification.work.backend import Backend
-from conv_reference.verification.work.messages import CALLED
+from conv_reference.verification.work.messages import CALLED, OPENED
 
 CALLING = "finding how it is called"
 PLANNING = "choosing the cases"
@@ -178,11 +178,13 @@ def tell(progress: Progress, asked: str) -> None:
 
     Args:
         progress: what follows the run.
-        asked: where it is, as it reports that; see ``CALLED``.
+        asked: where it is, as it reports that; see ``CALLED`` and ``OPENED``.
     """
     if asked.startswith(CALLED):
         calls = asked.removeprefix(CALLED).strip()
         progress.at(f"{CALLING}, {calls} calls so far" if calls not in {"", "0"} else CALLING)
+    elif asked.startswith(OPENED):
+        progress.at(f"trying the adapter, {asked.removeprefix(OPENED).strip()}")
 
 
 def _unlearned(found: _Learned, passed: PassedOn) -> Iterator[Note]:

@@ -129,7 +129,7 @@ def _fitted(
     framework = framework_of(implementation, name)
     if framework is not None:
         asked = CONV2D if operator is None else reading(operator)[0]
-        return target_of(framework, name, asked)
+        return target_of(framework, name, asked, trials.opened)
     if not _is_found_by_trial(operator):
         return _adapted(implementation, name, operator)
     standard, refused = None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -39,8 +40,16 @@ def framework_of(implementation: Any, name: str) -> Framework | None:
     return Recipe(implementation) if is_adapter(implementation) else None
 
 
-def target_of(framework: Framework, name: str, operator: Operator) -> Target:
-    """The framework as a target, after one case of it.
+def target_of(
+    framework: Framework, name: str, operator: Operator, opened: Callable[[str], None]
+) -> Target:
+    """The framework as a target, after a few cases of it.
+
+    Args:
+        framework: as its adapter has it.
+        name: as it is reported.
+        operator: that it should compute.
+        opened: called with what the adapter is asked, before each of these cases.
 
     Raises:
         TargetError: when the adapter itself is mistaken, or another operator is asked for.
@@ -51,7 +60,7 @@ def target_of(framework: Framework, name: str, operator: Operator) -> Target:
         )
     if framework.compiles_per is not None and framework.cache is not None:
         thin(framework.cache)
-    if wrong := mistake(framework):
+    if wrong := mistake(framework, opened):
         raise TargetError(f"the adapter {name!r}: {' '.join(wrong.split())}")
     function = function_of(framework)
 

@@ -258,3 +258,21 @@ def source_of(name: str) -> Path | None:
             return None
         folders, source = list(spec.submodule_search_locations or ()), spec.origin
     return None if source is None else Path(source)
+
+
+def may_be_adapter(name: str) -> bool:
+    """Whether a target's file imports what adapters of frameworks derive from, by its text."""
+    try:
+        source = source_of(without_convention(name))
+        tree = ast.parse("" if source is None else source.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError, TargetError):  # the import says what is wrong
+        return False
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return any(
+        (node.module or "").startswith("conv_reference.adapters.")
+        or (
+            (node.module or "").startswith("conv_reference.verification")
+            and any(alias.name == "Framework" for alias in node.names)
+        )
+        for node in imports
+    )

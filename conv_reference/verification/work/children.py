@@ -29,6 +29,7 @@ from conv_reference.verification.work.job import Job, is_tried_in_quiet, piece_f
 from conv_reference.verification.work.launching import MOST_STARTS, Launcher, Setup
 from conv_reference.verification.work.messages import (
     CALLED,
+    OPENED,
     Broken,
     Described,
     Results,
@@ -338,7 +339,8 @@ class Children:
 
     def _overdue(self, child: Child) -> None:
         if not child.ready:
-            is_asleep = child.asked.startswith(CALLED) and child.sleeps_at_a_call(self.limit)
+            called = child.asked.startswith((CALLED, OPENED))
+            is_asleep = called and child.sleeps_at_a_call(self.limit)
             if is_asleep or child.is_late(START_LIMIT):
                 limit = self.limit if is_asleep else START_LIMIT
                 why = f"{self._cannot(child.asked)}: not done within {limit:.0f} s"
@@ -358,6 +360,8 @@ class Children:
         """What a process that did not come so far as to work was at."""
         if asked.startswith(CALLED):
             return f"cannot call {self.target_name!r} on the tiny case that shows how it is called"
+        if asked.startswith(OPENED):
+            return f"the adapter {self.target_name!r}: {asked.removeprefix(OPENED).strip()}"
         return f"cannot import {self.target_name!r}"
 
     def _lost(self, child: Child, crash: Crash, *, slow: bool = False) -> None:

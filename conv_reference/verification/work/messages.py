@@ -18,12 +18,14 @@ else:
 
 NO_TARGET = ""  # in place of a target's name, where what is run needs none
 CALLED = "called"  # where a child is that tries how its target is to be called, and how often
+OPENED = "opened"  # where it tries an adapter before a run, and by which question
 LOST = 74  # the status of a process that lost its device; EX_IOERR of sysexits.h
 
 __all__ = [
     "CALLED",
     "LOST",
     "NO_TARGET",
+    "OPENED",
     "Broken",
     "Described",
     "NoTarget",

@@ -26,6 +26,7 @@ from conv_reference.verification.work.messages import (
     CALLED,
     LOST,
     NO_TARGET,
+    OPENED,
     Broken,
     Described,
     NoTarget,
@@ -122,7 +123,11 @@ def _loaded(start: Start, place: Place) -> Any:
         from conv_reference.verification.target.strangers.trials import (  # noqa: PLC0415 (as above)
             Trials,
         )
-    trials = Trials(start.search, counted=lambda made: place.ask(f"{CALLED} {made}"))
+    trials = Trials(
+        start.search,
+        counted=lambda made: place.ask(f"{CALLED} {made}"),
+        opened=lambda question: place.ask(f"{OPENED} {question}"),
+    )
     return load_target(start.target, found=lambda: place.ask(CALLED), trials=trials)
 
 

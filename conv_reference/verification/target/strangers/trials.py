@@ -30,6 +30,7 @@ class Trials:
 
     seconds: float = math.inf  # for the search
     counted: Callable[[int], None] = lambda _: None  # called with how many there were, before each
+    opened: Callable[[str], None] = lambda _: None  # called with each question to an adapter
     clock: Callable[[], float] = time.process_time
     made: int = 0
     nearest: Any = None  # the convention that came nearest so far, with its stranger

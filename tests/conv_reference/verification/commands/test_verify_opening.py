@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from torch.nn.functional import conv2d
@@ -51,6 +52,29 @@ def test_the_first_line_promises_no_number_that_is_none(words: str, what: str) -
     # How many there are follows from the checks, of which there may be one more tomorrow.
     expected = f"conv-reference {version('conv-reference')}: mine:conv, {what}"
     assert _NUMBERS.sub("about N", said) == _NUMBERS.sub("about N", expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "offers"),
+    [
+        ("from conv_reference.verification import (\n    Framework,\n)\n", True),
+        ("from conv_reference.adapters.numpy import Numpy\n", True),
+        ("from conv_reference.verification import verify\n", False),
+        ("from gridlib import Framework\n", False),
+        ("this is no Python", False),
+        (None, False),
+    ],
+)
+def test_of_an_adapter_no_dtypes_are_promised_that_it_may_not_offer(
+    source: str | None, offers: bool, tmp_path: Path
+) -> None:
+    if source is not None:
+        (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    target = argparse.Namespace(target=f"{tmp_path}/mine.py:Mine@input=NHWC")
+    said = opening(parser.parse_args([], target))
+    assert said.endswith(f" in those of {ALL} that it offers" if offers else f" in {ALL}")
 
 
 @pytest.mark.parametrize("dtypes", [["float32"], [*DTYPES]])

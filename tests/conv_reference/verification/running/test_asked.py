@@ -32,6 +32,7 @@ class Told(Counted):
         ("called", [CALLING]),
         ("called 0", [CALLING]),
         ("called 12", [f"{CALLING}, 12 calls so far"]),
+        ("opened vjp on n2 c3", ["trying the adapter, vjp on n2 c3"]),
     ],
 )
 def test_where_the_search_is_is_told_as_its_process_reports_it(

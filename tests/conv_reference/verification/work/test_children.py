@@ -323,6 +323,39 @@ def test_of_a_process_that_died_it_is_known_what_it_was_to_compute(tmp_path: Pat
     assert crash == Crash("killed by SIGABRT", quantity="dX dK")
 
 
+HANGS_OR_DIES = """
+import os, time
+from conv_reference.adapters.numpy import Numpy
+
+class Dies(Numpy):
+    def conv(self, *given, **options):
+        os.abort()
+
+class Sleeps(Numpy):
+    def vjp(self, *given):
+        time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Dies", r"conv on n2 c3 h12 w15 o4 k5x6 .*: killed by SIGABRT"),
+        ("Sleeps", r"vjp on n2 c3 h12 w15 o4 k5x6 .*: not done within 1 s"),
+    ],
+)
+def test_of_an_adapter_that_hangs_or_dies_before_a_run_the_method_is_named(
+    name: str, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "adapters.py"
+    file.write_text(HANGS_OR_DIES)
+    with (
+        closing(Children(f"{file}:{name}", count=1, limit=1.0)) as children,
+        pytest.raises(TargetError, match=rf"^the adapter '.*:{name}': {said}$"),
+    ):
+        children.describe()
+
+
 COMPILED = """
 from conv_reference.adapters.numpy import Numpy
 
