@@ -22,7 +22,13 @@ from conv_reference.verification.known.relayed import (
     relayed,
     torchs,
 )
-from conv_reference.verification.model.case import EXACT_VALUES, Case, dtype_name, dtype_named
+from conv_reference.verification.model.case import (
+    DTYPES,
+    EXACT_VALUES,
+    Case,
+    dtype_name,
+    dtype_named,
+)
 from conv_reference.verification.model.errors import TargetError
 from conv_reference.verification.model.notes import Note, NoteKind
 from conv_reference.verification.model.result import FAILURES, Report, Verdict
@@ -105,7 +111,7 @@ def report_of(asked: Asked, backend: Backend, progress: Progress) -> Report:
             passed_on=passed.defects,
             torchs=tuple(map(in_each_quantity, others)),
             wanted=wanted,
-            refused=found.limits.dtypes,
+            refused=(*found.limits.dtypes, *_not_offered(target)),
             kept=kept,
         )
         report = run.report(chosen, asked.require, progress)
@@ -222,6 +228,13 @@ def _offered(wanted: Request, target: Target) -> Request:
             f"{', '.join(map(dtype_name, asked))}"
         )
     return replace(wanted, dtypes=dtypes)
+
+
+def _not_offered(target: Target) -> list[torch.dtype]:
+    """The dtypes that an adapter does not offer: no option would try them."""
+    if target.offer is None:
+        return []
+    return [dtype for name, dtype in DTYPES.items() if name not in target.offer.dtypes]
 
 
 def _without(wanted: Request, refused: Sequence[torch.dtype]) -> Request:

@@ -75,7 +75,7 @@ class Run:
     passed_on: tuple[Defect, ...]  # that it may meet, for it calls torch
     torchs: tuple[Defect, ...]  # all of torch's, for which failures are held
     wanted: Request
-    refused: tuple[torch.dtype, ...] = ()  # dtypes, whatever the sizes
+    refused: tuple[torch.dtype, ...] = ()  # dtypes whatever the sizes, or not offered
     kept: Kept | None = None  # this run in a store
 
     @property
