@@ -140,23 +140,11 @@ def _changed(
 )
 def padding_words(trial: Trial) -> Iterator[Judgement]:
     """Both words, against the padding that they stand for."""
+    undilated: set[str] = set()  # words that are right where that kernel is not dilated
     for geometry in _with_odd_totals(trial):
-        (dh, dw), (kh, kw) = geometry.dilation, geometry.kernel_size
-        height, width = dh * (kh - 1), dw * (kw - 1)
-        same = ((height // 2, height - height // 2), (width // 2, width - width // 2))
-        input_size = (height + geometry.input_size[0], width + geometry.input_size[1])
-        for word, stride, padding in (
-            ("same", (1, 1), same),
-            ("valid", geometry.stride, ((0, 0), (0, 0))),
-        ):
-            if "stride" not in trial.target.options and stride != (1, 1):
-                continue
-            changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
-            if not can_be_put(trial, changed):
-                continue
-            plain = replace(trial, case=replace(trial.case.contiguous(), geometry=changed))
+        for word, plain in _worded(trial, geometry):
             try:
-                found = _asked(plain, {"padding": word, **_of_two_axes(changed)})
+                found = _asked(plain, {"padding": word, **_of_two_axes(plain.case.geometry)})
             except TargetRaised as raised:
                 if trial.target.words is not None:  # it declared that it takes them
                     raise
@@ -165,12 +153,38 @@ def padding_words(trial: Trial) -> Iterator[Judgement]:
                     return
                 yield answered_before("padding_words", f"with padding={word!r}", raised)
                 found = raised.observed
-            other = f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}"
-            said = f"padding={word!r}{other if geometry != trial.case.geometry else ''}"
-            yield from _on_its_own_case(plain, "padding_words", found, said)
+            is_own = geometry == trial.case.geometry
+            said = "" if is_own else _of_kernel(geometry, is_right_without=word in undilated)
+            judged = [*_on_its_own_case(plain, "padding_words", found, f"padding={word!r}{said}")]
+            yield from judged
+            if geometry.dilation == (1, 1) and not is_own and all(j.is_exact for j in judged):
+                undilated.add(word)
     if has_modes(trial.target):
         for mode in trial.some(trial.target.padding_modes[1:], "padding modes"):
             yield from _same_in(trial, mode)
+
+
+def _of_kernel(geometry: Geometry, *, is_right_without: bool) -> str:
+    (dh, dw), (kh, kw) = geometry.dilation, geometry.kernel_size
+    otherwise = ", without which it is right" if is_right_without else ""
+    return f" with a kernel of {kh}×{kw} and a dilation of {dh}×{dw}{otherwise}"
+
+
+def _worded(trial: Trial, geometry: Geometry) -> Iterator[tuple[str, Trial]]:
+    """Each word with the trial of the padding that it stands for, as far as that can be put."""
+    (dh, dw), (kh, kw) = geometry.dilation, geometry.kernel_size
+    height, width = dh * (kh - 1), dw * (kw - 1)
+    same = ((height // 2, height - height // 2), (width // 2, width - width // 2))
+    input_size = (height + geometry.input_size[0], width + geometry.input_size[1])
+    for word, stride, padding in (
+        ("same", (1, 1), same),
+        ("valid", geometry.stride, ((0, 0), (0, 0))),
+    ):
+        if "stride" not in trial.target.options and stride != (1, 1):
+            continue
+        changed = replace(geometry, input_size=input_size, stride=stride, padding=padding)
+        if can_be_put(trial, changed):
+            yield word, replace(trial, case=replace(trial.case.contiguous(), geometry=changed))
 
 
 def _same_in(trial: Trial, mode: Mode) -> Iterator[Judgement]:

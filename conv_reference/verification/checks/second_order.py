@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass, field, replace
+from itertools import combinations, compress
 from random import Random
 from typing import Any
 
@@ -57,16 +57,27 @@ class _Point:
         return {quantity.formula(): at(trial, quantity.name, **read).value}
 
 
-def _questions(trial: Trial) -> Iterator[tuple[tuple[str, ...], str]]:
-    """All gradients of the first order together, and each alone: with it, which leaves ask.
+@dataclass(frozen=True)
+class _Question:
+    """What is differentiated once more."""
 
-    Both all leaves and only those of the gradients: the masks of both backward passes.
+    asked: tuple[str, ...]  # gradients of the first order
+    leaves: str  # those that ask for a gradient
+    is_constant: bool = False  # whether G asks for none, as in a gradient penalty
+
+
+def _questions(trial: Trial) -> Iterator[_Question]:
+    """All gradients of the first order together, and each alone.
+
+    Both all leaves and only those of the gradients: the masks of both backward passes. And once
+    with a G that asks for no gradient, of which db, which reads nothing else, has none.
     """
     names = GRADIENTS if trial.case.bias else GRADIENTS[:-1]
     every = "".join(QUANTITIES[name].leaf for name in names)
-    yield names, every
+    yield _Question(names, every)
     for name in names:
-        yield from (((name,), mask) for mask in sorted({QUANTITIES[name].leaf, every}))
+        yield from (_Question((name,), mask) for mask in sorted({QUANTITIES[name].leaf, every}))
+    yield _Question(GRADIENTS[:-1], every, is_constant=True)
 
 
 _LAID_OUT = 0.5  # of the upstream gradients of the second order
@@ -100,17 +111,24 @@ def double_backward(trial: Trial) -> Iterator[Judgement]:
     point = _Point(integers.operands(), upstream)
     together, *others = _questions(trial)
     with each_asked() as one:
-        for asked, mask in (together, *trial.some(others)):
+        for question in (together, *trial.some(others)):
             with one():
-                yield from _first_order(trial, point, asked, mask)
+                judged = _first_order(trial, point, question)
+                yield from map(_of_a_constant, judged) if question.is_constant else judged
 
 
-def _first_order(
-    trial: Trial, point: _Point, asked: tuple[str, ...], mask: str
-) -> Iterator[Judgement]:
+def _of_a_constant(judgement: Judgement) -> Judgement:
+    if judgement.is_exact:
+        return judgement
+    said = "where G asks for no gradient, as that of Y.sum() does not"
+    return replace(judgement, explanation=f"{said}: {judgement.explanation}")
+
+
+def _first_order(trial: Trial, point: _Point, question: _Question) -> Iterator[Judgement]:
     """Differentiate the requested gradients in what they read, together and each alone."""
-    call = trial.call(point.operands, requires_grad=mask)
-    G = call.G.detach().requires_grad_()
+    asked = question.asked
+    call = trial.call(point.operands, requires_grad=question.leaves)
+    G = call.G.detach().requires_grad_(not question.is_constant)
     upstream = [_laid_out(trial, name, point.upstream[name]) for name in asked]
     quantity = f"gradient of {_terms(asked)}"
     with target_code(quantity):
@@ -121,20 +139,21 @@ def _first_order(
     if any(gradient is None for gradient in gradients):
         return  # reported by requires_grad
     inputs = {"G": G} | {leaf[1]: tensor for leaf, tensor in call.leaves.items() if leaf != "db"}
+    inputs = {letter: tensor for letter, tensor in inputs.items() if tensor.requires_grad}
+    leads_back = [gradient.requires_grad for gradient in gradients]
+    if question.is_constant and not any(leads_back):
+        # What is once differentiable says so where G asks for a gradient, and only there.
+        require_second_order(trial.call(point.operands, requires_grad=question.leaves))
     # Whether there is a second order at all was reported where all terms were requested together.
-    if len(asked) == 1 and not any(gradient.requires_grad for gradient in gradients):
+    if (len(asked) == 1 or question.is_constant) and not any(leads_back):
         second = _Second([(letter, None) for letter in inputs])
     else:
+        if question.is_constant:
+            gradients = (*compress(gradients, leads_back),)
+            upstream = [*compress(upstream, leads_back)]
         requests = _requests(trial, tuple(inputs), asked)
         second = _differentiated(quantity, gradients, inputs, upstream, requests)
-    for letter, actual in second.answers:
-        name = f"{quantity} in {letter}"
-        if actual is None and not any(letter in QUANTITIES[name].letters for name in asked):
-            yield Judgement("double_backward", letter, Verdict.EXACT)  # it is constant in this
-        elif letter in second.misfits:
-            yield resized("double_backward", name, second.misfits[letter])
-        else:
-            yield _judged(trial, point, asked, letter, name, actual)
+    yield from _all_judged(trial, point, asked, second)
 
 
 @dataclass
@@ -170,6 +189,20 @@ def _differentiated(
         second.misfits |= {misfit.leaf[1:]: misfit for misfit in misfits if misfit.is_resized}
         second.answers += zip(letters, found, strict=True)
     return second
+
+
+def _all_judged(
+    trial: Trial, point: _Point, asked: tuple[str, ...], second: _Second
+) -> Iterator[Judgement]:
+    """Each answer against its closed form; or what is odd about it."""
+    for letter, actual in second.answers:
+        name = f"gradient of {_terms(asked)} in {letter}"
+        if actual is None and not any(letter in QUANTITIES[name].letters for name in asked):
+            yield Judgement("double_backward", letter, Verdict.EXACT)  # it is constant in this
+        elif letter in second.misfits:
+            yield resized("double_backward", name, second.misfits[letter])
+        else:
+            yield _judged(trial, point, asked, letter, name, actual)
 
 
 def _judged(

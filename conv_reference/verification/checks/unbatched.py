@@ -139,6 +139,8 @@ def _of_another_shape(trial: Trial, Y: Tensor, batched: torch.Size) -> Judgement
     if not _is_taken_with_two_channels(trial):
         return not_judged("unbatched", _NOT_TAKEN)
     explanation = f"an image without a batch: should be of shape {wanted}, is of shape {shape}"
+    if 1 in wanted and shape == tuple(size for size in wanted if size != 1):
+        explanation += ": its sizes of 1 are gone with the batch, as by squeeze()"
     return whole("unbatched", "Y", f"of shape {wanted}", f"of shape {shape}", explanation)
 
 

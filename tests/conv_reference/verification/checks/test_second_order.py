@@ -6,6 +6,8 @@ import pytest
 import several
 import torch
 from modes import (
+    FollowsG,
+    FollowsGForX,
     ForgetsCrossTerm,
     GradientTakenForConstant,
     Once,
@@ -59,6 +61,16 @@ def test_one_forgotten_term_is_named() -> None:
         "gradient of ⟨V, dX⟩ + ⟨W, dK⟩ in K",
         "gradient of ⟨V, dX⟩ in K",
     }
+
+
+@pytest.mark.parametrize(("implementation", "lost"), [(FollowsG, "XK"), (FollowsGForX, "K")])
+def test_a_gradient_penalty_hands_a_g_that_asks_for_no_gradient(
+    implementation: Any, lost: str
+) -> None:
+    judgements = ask(implementation, "double_backward")
+    assert wrong(judgements) == {f"gradient of ⟨V, dX⟩ + ⟨W, dK⟩ in {letter}" for letter in lost}
+    said = [j.explanation for j in judgements if j.verdict is Verdict.WRONG]
+    assert all(s.startswith("where G asks for no gradient, as that of Y.sum() does") for s in said)
 
 
 @pytest.mark.parametrize("check", ["double_backward", "gradgradcheck", "third_order"])

@@ -81,7 +81,8 @@ def test_an_image_in_three_groups_that_is_padded_wrongly_is_of_a_wrong_shape() -
 
 def test_an_image_that_loses_its_sizes_of_one_is_of_a_wrong_shape() -> None:
     found = failures(_squeezed, "unbatched float32 n2 c2 h4 w3 o3 k2x3")
-    said = "an image without a batch: should be of shape (3, 3, 1), is of shape (3, 3)"
+    said = "an image without a batch: should be of shape (3, 3, 1), is of shape (3, 3): "
+    said += "its sizes of 1 are gone with the batch, as by squeeze()"
     assert found == {("unbatched", "Y"): said}
     assert not failures(_squeezed, "unbatched float32 n2 c2 h4 w4 o3 k2x3")
 

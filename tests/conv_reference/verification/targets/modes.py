@@ -114,6 +114,26 @@ class ForgetsCrossTerm(Right):
         return conv2d_input(X.shape, K.detach(), G), conv2d_weight(X, K.shape, G)
 
 
+class FollowsG(Right):
+    """Its gradients have a graph where G has one, and in no other case."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        with torch.set_grad_enabled(torch.is_grad_enabled() and G.requires_grad):
+            return conv2d_input(X.shape, K, G), conv2d_weight(X, K.shape, G)
+
+
+class FollowsGForX(Right):
+    """The same of dX alone."""
+
+    @staticmethod
+    def backward(ctx: Any, G: Tensor) -> Any:
+        X, K = ctx.saved_tensors
+        dX, _ = FollowsG.backward(ctx, G)
+        return dX, conv2d_weight(X, K.shape, G)
+
+
 class CutOff(Right):
     """Its gradients have no graph, and nothing says so."""
 
