@@ -12,9 +12,11 @@ The names below are imported when they are first used, for with them comes torch
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # of typing, whose import takes as long as it takes to press Ctrl-C
 if TYPE_CHECKING:
+    from typing import Any
+
     from conv_reference.layer import Conv2d, ConvLayer_1
     from conv_reference.verification import assert_correct, verify
 
@@ -51,4 +53,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__} - {"TYPE_CHECKING"})

@@ -16,7 +16,7 @@ from conv_reference.verification.commands import STATUSES
 from conv_reference.verification.console.screen import has_no_reader, lose_nothing
 from conv_reference.verification.reading.nearest import meant, nearest
 from conv_reference.verification.report.plain import one_line
-from conv_reference.verification.work.anew import begin_anew
+from conv_reference.verification.work.anew import begin_anew, begun_anew
 
 PROGRAM = "conv-reference"
 TRACEBACK = "CONV_REFERENCE_TRACEBACK"  # set to 1: a mistake of ours is shown whole
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lose_nothing()
     with _ended_as_interrupted():
         try:
+            begun_anew()
             return _carried_out(arguments, own=own)
         except BrokenPipeError:
             # The reader has enough; what is left in the buffer would raise again at exit.

@@ -30,6 +30,7 @@ from conv_reference.verification.work.processes import FORKS, Forking, Processes
 from conv_reference.verification.work.starting import of_libraries, of_memory, surroundings
 
 BEFORE = "CONV_REFERENCE_BEFORE"  # what the environment had where it was changed
+_INTERRUPT = {signal.SIGINT}
 _SERVER = "conv_reference.verification.work.server"
 
 
@@ -44,8 +45,21 @@ def begin_anew() -> None:
     before = json.dumps({name: os.environ.get(name) for name in own})
     arguments = [sys.executable, *sys.orig_argv[1:]]
     changed = {**os.environ, **own, **of_libraries(), BEFORE: before}
+    # Of an interrupt while Python itself begins there would be a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
     with contextlib.suppress(OSError):
         os.execve(sys.executable, arguments, changed)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
+
+
+def begun_anew() -> None:
+    """Where this process began anew, hear interrupts again, and one that came meanwhile.
+
+    Raises:
+        KeyboardInterrupt: when one did.
+    """
+    if BEFORE in os.environ:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
 
 
 class Shared:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,37 @@ def test_where_it_cannot_begin_anew_it_goes_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "execve", refused)
     anew.begin_anew()
     assert asked == [[sys.executable, *sys.orig_argv[1:]]]
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Interrupts raise, as they do in a command; a job in the background ignores them."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.usefixtures("heard")
+def test_an_interrupt_while_python_begins_anew_is_heard_after_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held: list[bool] = []
+
+    def refused(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        held.append(signal.SIGINT in signal.sigpending())
+        raise OSError("no")
+
+    monkeypatch.delenv(descent.MARK, raising=False)
+    monkeypatch.setattr(os, "execve", refused)
+    with pytest.raises(KeyboardInterrupt):
+        anew.begin_anew()
+    assert held == [True]
+    monkeypatch.setenv(anew.BEFORE, "{}")  # as in the process that it is then
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        anew.begun_anew()
 
 
 def test_a_process_that_did_not_begin_anew_shares_where_runs_follow_one_another() -> None:
