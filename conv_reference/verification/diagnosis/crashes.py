@@ -23,8 +23,8 @@ DAMAGE = (
     "workspace; that shows when the block is freed, which may be in a later call."
 )
 LATE = (
-    f"It may be slow, and come back later. A case has {LIMIT:g} s; fewer once another has not "
-    "returned, or while its process does nothing."
+    f"It may only be slow: a case has {LIMIT:g} s, fewer once another was late or while it does "
+    "nothing."
 )
 
 

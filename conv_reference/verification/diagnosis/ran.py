@@ -40,9 +40,10 @@ def never_run(
     """
     if not any((each.file, line) in ran for each in functions for line in each.lines):
         return
-    those_that_crashed = "a crashed case" if crashed == 1 else f"{crashed:,} crashed cases"
+    those_that_crashed = "a case" if crashed == 1 else f"{crashed:,} cases"
     watching = "one case was watched" if cases == 1 else f"{cases:,} cases were watched"
-    died = f"; what {those_that_crashed} ran is not known" if crashed else ""
+    died = f"; what {those_that_crashed} ran that crashed or timed out is not known"
+    died = died if crashed else ""
     for file, those in groupby(functions, key=lambda each: each.file):
         listed = [*those]
         said = [*_stretches(file, listed, ran)]

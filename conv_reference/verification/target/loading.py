@@ -192,8 +192,15 @@ def _said(place: str, error: BaseException, alone: str = "") -> str:
     if found is not None and "building extension" in text:
         where = f"{Path(found['place']).name}{found['line'] or ''}"
         return f"cannot compile {place!r}: {one_line(f'{where}: ' + found['said'])}"
-    said = f"{type_name(error)}: {text}{hint(error, Path(place), alone)}"
+    said = f"{type_name(error)}: {text}{hint(error, Path(place), alone)}{_elsewhere(place, error)}"
     return f"cannot import {place!r}: {one_line(said[:_MOST_OF_AN_IMPORT])}"
+
+
+def _elsewhere(place: str, error: BaseException) -> str:
+    """That a framework with an adapter of ours is in an environment of its own; else empty."""
+    if not place.startswith("conv_reference.adapters.") or not isinstance(error, ImportError):
+        return ""
+    return "; --python names the interpreter of an environment that has it: see docs/frameworks.md"
 
 
 def _import_file(path: Path, found: Packaged) -> ModuleType:

@@ -53,7 +53,7 @@ def test_what_did_not_return_in_time_may_be_slow_alone() -> None:
         "did not return within 3 s in the backward pass, for dX and dK",
         LATE,
     )
-    assert "A case has 20 s" in LATE
+    assert "a case has 20 s" in LATE
 
 
 @pytest.mark.parametrize(

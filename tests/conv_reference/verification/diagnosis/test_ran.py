@@ -51,7 +51,8 @@ def test_what_a_crashed_case_ran_is_not_said_to_have_never_run() -> None:
     """A loop that never ends is the line that hangs: its process is ended, and tells nothing."""
     (note,) = said({4, 5, 6, 9, 21, 22}, crashed=6)
     assert note.endswith(
-        "as far as 1,200 cases were watched; what 6 crashed cases ran is not known"
+        "as far as 1,200 cases were watched; what 6 cases ran that crashed or timed out is not "
+        "known"
     )
 
 

@@ -37,6 +37,12 @@ def test_a_path_is_imported_with_its_neighbours(tmp_path: Path) -> None:
         ("no_such.py", "cannot import 'no_such.py': no such file"),
         ("torch:", "not a target: 'torch:'"),
         ("no_such_module:conv2d", "cannot import 'no_such_module': ModuleNotFoundError"),
+        # Of a framework that is nowhere installed beside us.
+        (
+            "conv_reference.adapters.mlx:Mlx",
+            "cannot import 'conv_reference.adapters.mlx': ModuleNotFoundError: No module named "
+            "'mlx'; --python names the interpreter of an environment that has it",
+        ),
         ("missing.py:conv2d", "cannot import 'missing.py': no such file"),
         (".:conv2d", "cannot import '.': it is a folder; accepted is one of its files"),
         ("/", "cannot import '/': it is a folder; accepted is one of its files, path/file.py"),
