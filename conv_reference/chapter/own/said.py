@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 Gettext = Callable[[str], str]
+_ALONE = "(?:with a single 1 in each operand it )?"
 
 
 def said(explanation: str, _: Gettext = str) -> str:
@@ -70,12 +71,12 @@ def _sentences(_: Gettext) -> Iterator[tuple[str, str]]:
     yield r"  lacks {5}(?P<formula>.+)", _("  lacks     {formula}")
     yield r"  adds {6}(?P<formula>.+)", _("  adds      {formula}")
     yield (
-        r"  over impulses it is just that: the fault shows on other values only",
-        _("  over impulses it is just that: the fault shows on other values only"),
+        r"  with a single 1 in each operand it is just that: the fault shows on others only",
+        _("  with a single 1 in each operand it is just that: the fault shows on others only"),
     )
     yield (
-        r"  \(read out by impulses; on the values above it answers something else again\)",
-        _("  (read out by impulses; on the values above it answers something else again)"),
+        r"  \(read out with a single 1 in each operand; on the values above it differs again\)",
+        _("  (read out with a single 1 in each operand; on the values above it differs again)"),
     )
     yield from _of_another_kind(_)
 
@@ -83,10 +84,10 @@ def _sentences(_: Gettext) -> Iterator[tuple[str, str]]:
 def _of_another_kind(_: Gettext) -> Iterator[tuple[str, str]]:
     """No numbers to compare: an error, another shape, no gradient."""
     yield (
-        r"(?:over impulses it )?raised (?P<error>.+) \(at (?P<place>[^()]+:\d+)\).*",
+        rf"{_ALONE}raised (?P<error>.+) \(at (?P<place>[^()]+:\d+)\).*",
         _("raised {error} (at {place})"),
     )
-    yield r"(?:over impulses it )?raised (?P<error>.+)", _("raised {error}")
+    yield rf"{_ALONE}raised (?P<error>.+)", _("raised {error}")
     yield (
         r"should be of shape (?P<should>\(.*?\)) and (?P<dtype>torch\.\w+), "
         r"is of shape (?P<found>\(.*?\)) and (?P<other>torch\.\w+)",

@@ -93,7 +93,7 @@ def _if_possible(geometry: Geometry, **changed: Any) -> Iterator[Geometry]:
 _STRIDES, _MOST_LONGER = (1, 3, 4), 3
 WITH_OTHER_OPTIONS: dict[str, Callable[[Geometry, Iterable[Axes]], Iterator[Apart]]] = {
     "after a pass with other options on operands of these shapes": _of_the_same_operands,
-    "after a pass of a larger image, with less padding as large": _of_larger_images,
-    "after a pass of a smaller image, with more padding as large": _of_smaller_images,
+    "after a pass of a larger image, which with less padding is as large": _of_larger_images,
+    "after a pass of a smaller image, which with more padding is as large": _of_smaller_images,
     "after a pass with other options and an output of this shape": _of_the_same_outputs,
 }

@@ -120,8 +120,8 @@ def _of_the_backward_pass_alone(trial: Trial) -> Iterator[Judgement]:
         return
     compared = agree(trial, "autocast", within, outside, "", same=True)
     if any(not judgement.is_exact for judgement in compared):
-        said = "gradients of a forward pass outside autocast are others where the backward pass is "
-        said += "within it; of an autograd.Function torch.amp.custom_bwd keeps them"
+        said = "where the backward pass alone is under autocast, the gradients are not the same; "
+        said += "torch.amp.custom_bwd keeps those of an autograd.Function as they are"
         yield observed("autocast", "", said)
 
 

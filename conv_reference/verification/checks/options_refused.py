@@ -35,7 +35,7 @@ def _who_refuses(target: Target) -> str | None:
     if operator.is_sized or operator.place("weight") != "weight":
         return "what must be refused is known of conv2d and conv_transpose2d alone"
     if target.has_glue:
-        return "what lies between it and torch's convention decides what is refused"
+        return "its arguments are converted for it, which decides what is refused"
     if not _is_asked_inside(target):
         return "these would ask for sizes outside of its domain"
     return cannot_be_given(target)

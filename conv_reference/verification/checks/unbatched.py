@@ -28,7 +28,11 @@ _NOT_TAKEN = "an image without a batch is not taken"
 def _no_batch(target: Target) -> str | None:
     if target.is_line or target.single_sample or not target.has_channels:
         return "its arguments have no batch to leave out, or one axis"
-    return "what lies before it takes images with a batch alone" if target.has_glue else None
+    return (
+        "its arguments are converted for it, which takes images with a batch"
+        if target.has_glue
+        else None
+    )
 
 
 @check(

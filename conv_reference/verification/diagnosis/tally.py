@@ -179,7 +179,8 @@ class Tally:
         times = Counter(dtype for seen in answers.values() for dtype in seen)
         partly = {dtype for dtype, number in times.items() if number > 1}
         each = [f"{what} in {self._named(seen, partly)}" for what, seen in answers.items()]
-        return f"{subject} {', and '.join(each)}"
+        between = "; " if any(", " in what for what in answers) else ", and "
+        return f"{subject} {between.join(each)}"
 
     def _named(self, dtypes: Set[torch.dtype], partly: Set[torch.dtype] = frozenset()) -> str:
         """Their names in the order asked for, and of which only some cases are meant."""

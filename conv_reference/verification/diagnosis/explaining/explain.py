@@ -91,7 +91,7 @@ def explain_case(
             text = "\n".join(filter(None, (*formulas, _repetition(trial, quantity), varies)))
             picture = _picture(trial, quantity, judgement.index, found[judgement.index])
         except TargetRaised as raised:
-            text = f"over impulses it raised {raised}"
+            text = f"with a single 1 in each operand it raised {raised}"
     return Explanation(text, cause, _grids(trial, quantity, judgement.index), picture)
 
 
@@ -159,7 +159,7 @@ def _derived(trial: Trial, quantity: str, index: Index) -> Terms:
 
 def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Iterator[str]:
     if found.terms == should and not found.offset:
-        yield "  over impulses it is just that: the fault shows on other values only"
+        yield "  with a single 1 in each operand it is just that: the fault shows on others only"
         return
     if any(map(math.isnan, found.terms.values())):
         yield "  is        nan, whatever the operands"
@@ -185,7 +185,7 @@ def _actual(trial: Trial, quantity: str, should: Terms, found: Readout) -> Itera
     if len(found.terms) < read:
         yield f"  (and terms no larger than a rounding, as {A_TRANSFORM} leaves them)"
     if not found.explains:
-        yield "  (read out by impulses; on the values above it answers something else again)"
+        yield "  (read out with a single 1 in each operand; on the values above it differs again)"
 
 
 def _without_noise(terms: Terms, dtype: torch.dtype) -> Terms:

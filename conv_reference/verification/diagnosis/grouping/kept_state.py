@@ -28,7 +28,6 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
 from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.kinds import (
     Kind,
-    fails_as,
     few_of,
     kind_of,
     row_of,
@@ -308,6 +307,8 @@ def _obscurity(failure: Failure) -> tuple[bool, int]:
         place = ordinary.index(judgement.before)
     else:  # what says what was called before comes next
         place = len(ordinary) + (judgement.check != _OPTIONS)
+        # What raises after calls in some mode is rarer than what raises by itself.
+        place += judgement.thrown is not None and judgement.check == _ORDINARY
     return not _is_of_a_number(judgement), place
 
 
@@ -329,8 +330,8 @@ def smallest_alone(failure: Failure, bench: Bench, elsewhere: Case | None) -> Fa
     def fails(case: Case) -> bool:
         question, wanted = (case, failure.judgement.check), kind_of(failure).in_any_dtype
         judged = bench.ask(shown_at_once, [question], settings).get(question, ())
-        failures = (Failure(case, j) for j in judged if fails_as(j, shown[0].judgement))
-        alike = [f for f in failures if kind_of(f).in_any_dtype == wanted]
+        # By number or by shape: which of them what is kept spoils is another on each case.
+        alike = [f for j in judged if kind_of(f := Failure(case, j)).in_any_dtype == wanted]
         shown.extend(alike[:1])
         return bool(alike)
 

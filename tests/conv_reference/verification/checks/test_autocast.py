@@ -201,7 +201,7 @@ def test_a_backward_pass_that_autocast_alone_lowers_is_observed() -> None:
         {each.observation for each in judged(target, f"autocast {SIZES} nobias")}
         for target in (lowered, conv2d)
     ]
-    outside = "gradients of a forward pass outside autocast are others where the backward pass is"
+    outside = "where the backward pass alone is under autocast, the gradients are not the same"
     assert [any(text.startswith(outside) for text in each) for each in said] == [True, False]
 
 

@@ -147,7 +147,7 @@ class Padding:
 def test_a_border_left_by_a_larger_image_is_found(graph: bool, when: str) -> None:
     found = failures(Padding(graph=graph), OPTIONS)
     said = found["options_before", "Y"]
-    assert said.startswith("after a pass of a larger image, with less padding as large")
+    assert said.startswith("after a pass of a larger image, which with less padding is as large")
     assert (", both without gradients" in said) == bool(when)
 
 

@@ -289,7 +289,7 @@ def test_a_backward_pass_that_reads_a_list_wrongly_is_found() -> None:
 
 def test_what_glue_decides_is_not_asked() -> None:
     refuses = all_checks()["refusals"].unsupported
-    words = "what lies between it and torch's convention decides what is refused"
+    words = "its arguments are converted for it, which decides what is refused"
 
     assert refuses(as_target(Nothing())) == words
     found_by_trial = replace(

@@ -213,7 +213,7 @@ Y[1,0,0]:
             """\
 Y[0,0,0,0]:
   should be K[0,0]·X[0,0] + K[0,1]·X[0,1]
-  over impulses it is just that: the fault shows on other values only""",
+  with a single 1 in each operand it is just that: the fault shows on others only""",
             id="what impulses do not show",
         ),
         pytest.param(
@@ -224,7 +224,7 @@ Y[0,0,0,0]:
 Y[0,0,0,0]:
   should be K[0,0]·X[0,0] + K[0,1]·X[0,1]
   is        K[0,0]·X[0,1] + K[0,1]·X[0,0]
-  (read out by impulses; on the values above it answers something else again)""",
+  (read out with a single 1 in each operand; on the values above it differs again)""",
             id="what impulses show in part",
         ),
         pytest.param(

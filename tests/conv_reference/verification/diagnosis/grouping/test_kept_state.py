@@ -269,3 +269,31 @@ first = builtins.conv_reference_loaded == 1
         del builtins.conv_reference_loaded  # type: ignore[attr-defined]  # see above
     assert len({fault for fault, _ in found.values()}) > 1
     assert not any(said for _, said in found.values())
+
+
+BORDERED = """
+import torch
+from torch.nn.functional import conv2d as convolved
+
+kept = {}
+
+
+def conv2d(input, weight):
+    image = kept.setdefault((input.shape, input.dtype), torch.empty_like(input))
+    image = image.detach()
+    image.copy_(input)
+    return convolved(image, weight)
+"""
+
+
+def test_of_what_raises_the_plainest_calls_are_shown_and_none_in_a_mode(tmp_path: Path) -> None:
+    """An image that the next call overwrites: two calls, then both backward passes."""
+    bench = bench_of(tmp_path, BORDERED)
+    texts = ("calls_before float64 h2 w3 k2 nobias", "open_graphs float64 n2 h2 w3 k2 nobias")
+    groups = failing(bench, texts)
+    faults = [Fault([kind]) for kind in groups if kind.verdict == Verdict.RAISED]
+    assert len(faults) > 1
+    first, *_ = filed_under_what_is_kept(faults, groups, bench)
+    shown = groups[first.kinds[0]].failures[0].judgement
+    assert (first.cause, shown.check) == (KEPT, "open_graphs")
+    assert "modified by an inplace operation" in shown.explanation
