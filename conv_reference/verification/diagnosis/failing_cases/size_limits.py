@@ -40,7 +40,7 @@ class Limit:
     def __str__(self) -> str:
         least, most = self.least, self.most
         if self.size in {"rh", "rw"} and (least, most) in {(1, None), (0, 0)}:
-            return f"{'no' if most == 0 else 'a'} remainder in {self.size[1]}"
+            return f"the stride leaves {'no' if most == 0 else 'a'} remainder in {self.size[1]}"
         if self.modulus:
             return f"{self.size} % {self.modulus} = {self.remainder}"
         if most is None:

@@ -147,6 +147,12 @@ def said(target: Any, smallest: str) -> str:
             id="not contiguous",
         ),
         pytest.param(
+            lambda X, K, given: (X.shape[3] - K.shape[3]) % given["stride"][1] > 0,
+            "certificate float32 h1 w2 k1 s1x2 grad= nobias",
+            "sw ≥ 2 and the stride leaves a remainder in w",
+            id="a remainder",
+        ),
+        pytest.param(
             lambda X, K, given: X.shape[3] % 2 == 1,
             "certificate float32 h1 w3 k1x2 grad= nobias",
             "w % 2 = 1",
@@ -170,7 +176,7 @@ def said(target: Any, smallest: str) -> str:
 def test_where_it_fails(guard: Guard, smallest: str, where: str) -> None:
     """Who moves a kernel or a stride alone moves the output, too: the sentence says what we did."""
     sentence = SAID.format(where)
-    if where in {"sw > sh", "sh ≠ sw", "kw ≥ sw", "kh ≥ sh + 2"}:
+    if where in {"sw > sh", "sh ≠ sw", "kw ≥ sw", "kh ≥ sh + 2"} or where.startswith("sw ≥ 2"):
         sentence = sentence.replace(MOVED, WITH_INPUT)
     assert said(wrong_where(guard), smallest) == (sentence if where else "")
 
