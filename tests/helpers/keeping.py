@@ -16,6 +16,7 @@ from conv_reference.verification.work.here import Here
 
 def bench_of(tmp_path: Path, source: str) -> Bench:
     """On a target of that source."""
+    tmp_path.mkdir(exist_ok=True)
     file = tmp_path / "kept_by_a_user.py"
     file.write_text(source)
     target = load_target(f"{file}:conv2d")

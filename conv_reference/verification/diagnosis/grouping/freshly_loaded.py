@@ -77,6 +77,19 @@ def judged_anew(target: Target, question: Question, settings: Settings) -> tuple
     return tuple(judgement for judgement in judged if judgement.check == row)
 
 
+def shows_by_its_own_calls(target: Target, question: Question, settings: Settings) -> bool:
+    """Whether the row fails on a module of its own, and not where it is loaded for each call.
+
+    Whatever the process has kept by then: that may happen to be what is right for these calls.
+    """
+    if not loads_quickly(target.name):
+        return False
+    return all(
+        _at_once(target, question, settings) and comes_out_right_anew(target, question, settings)
+        for _ in range(_TIMES)
+    )
+
+
 def is_of_what_is_kept(target: Target, question: Question, settings: Settings) -> bool:
     """Whether the row fails on the case, and does not where the module is loaded for each call."""
     if not loads_quickly(target.name):

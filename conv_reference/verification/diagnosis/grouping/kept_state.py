@@ -24,6 +24,7 @@ from conv_reference.verification.diagnosis.grouping.freshly_loaded import (
     is_of_what_is_kept,
     judged_anew,
     shown_at_once,
+    shows_by_its_own_calls,
 )
 from conv_reference.verification.diagnosis.grouping.group import Group, Groups
 from conv_reference.verification.diagnosis.kinds import (
@@ -81,6 +82,7 @@ def filed_under_what_is_kept(
         n
         for n, each in asked.items()
         if all(answers.get(q) is True for q in each)
+        or _shows_by_their_own_calls(each, bench)
         or _shows_in_turn_alone(faults[n].kinds[0], [*each], groups, bench, in_turn)
     ]
     if not kept:
@@ -178,6 +180,14 @@ def _raises_by_itself(fault: Fault, groups: Groups, bench: Bench, in_turn: _InTu
         if any(j.of_numbers and j.thrown is None for j in judged)
     }
     return bool(raised_in) and _OPTIONS not in raised_in & wrong_in
+
+
+def _shows_by_their_own_calls(questions: Mapping[Question, str], bench: Bench) -> bool:
+    """Whether each row calls so that it fails by what is kept then, and by nothing from before."""
+    if any(questions.values()):  # under a setting, which this is not
+        return False
+    answers = bench.ask(shows_by_its_own_calls, questions, bench.settings)
+    return all(answers.get(question) is True for question in questions)
 
 
 def _shows_in_turn_alone(

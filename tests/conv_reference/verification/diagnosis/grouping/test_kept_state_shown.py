@@ -6,9 +6,11 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from keeping import bench_of, failing
 
 from conv_reference.verification.diagnosis.findings import Diagnosis
+from conv_reference.verification.diagnosis.grouping import kept_state
 from conv_reference.verification.diagnosis.grouping.faults import Fault
 from conv_reference.verification.diagnosis.grouping.group import Group
 from conv_reference.verification.diagnosis.grouping.kept_state import (
@@ -112,6 +114,25 @@ def test_a_number_that_is_wrong_in_every_call_does_not_show_what_is_kept(tmp_pat
     (fault,) = filed_under_what_is_kept([Fault([kind])], groups, bench, {"calls_before": [wrong]})
     shown = groups[fault.kinds[0]].failures[0]
     assert (fault.cause, shown.case.geometry.batch) == (KEPT, 1)
+
+
+def test_what_a_process_keeps_by_then_may_be_what_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of calls with other options is then judged by these alone, in a process of its own."""
+    bench = bench_of(tmp_path, INDICES)
+    groups = failing(bench, IN_TURN[:1])
+    faults = [Fault([kind]) for kind in groups]
+    monkeypatch.setattr(kept_state, "is_of_what_is_kept", lambda *_: False)
+    (fault, *_) = filed_under_what_is_kept(faults, groups, bench, {"options_before": []})
+    assert (fault.cause, fault.kinds[0].row) == (KEPT, "options_before")
+    always = INDICES.replace(
+        "n, c, h, w = input.shape", "input = input + 1; n, c, h, w = input.shape"
+    )
+    other = bench_of(tmp_path / "other", always)
+    groups = failing(other, IN_TURN[:1])
+    faults = [Fault([kind]) for kind in groups]
+    assert not any(f.cause for f in filed_under_what_is_kept(faults, groups, other))
 
 
 def test_a_fault_of_what_is_kept_counts_every_case_that_it_breaks(tmp_path: Path) -> None:
