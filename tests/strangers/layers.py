@@ -195,6 +195,27 @@ class DynamicSame(nn.Conv2d):
         return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride)
 
 
+class HalfOnEachSide(nn.Module):
+    """SAME as half a kernel on each side: of another shape, of other numbers, or right."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: str = "same",
+    ) -> None:
+        super().__init__()
+        sides = kernel_size, kernel_size
+        self.weight = nn.Parameter(torch.rand(out_channels, in_channels, *sides))
+        self.pad = kernel_size // 2 if padding == "same" else 0
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, None, self.stride, self.pad)
+
+
 class SetUp(torch.autograd.Function):
     """Its context is set up apart from its forward pass."""
 

@@ -49,6 +49,7 @@ STRANGERS = {
     "by_hand.py:Sandwich.forward": (EXACT, "backward for the gradients"),
     "layers.py:SetUp": (EXACT, "integers for padding, stride"),
     "layers.py:SetUpWrongly": (WRONG, "integers for padding, stride"),
+    "layers.py:HalfOnEachSide": (WRONG, "TensorFlow's SAME or VALID for padding"),
     "layers.py:LinearOnPatches": (EXACT, "K as (o, c·kh·kw)"),
     "arrays.py:conv_forward": (EXACT, "conv_param['stride'] for stride"),
     "arrays.py:forward_nhwc": (EXACT, "X as NHWC; K as HWIO; b as (1, 1, 1, o)"),

@@ -46,6 +46,7 @@ from conv_reference.verification.diagnosis.grouping.one_step_smaller import (
 )
 from conv_reference.verification.diagnosis.grouping.origins import sorted_out
 from conv_reference.verification.diagnosis.grouping.right_when_contiguous import filed_by_what_mends
+from conv_reference.verification.diagnosis.grouping.same_cause import filed_by_cause
 from conv_reference.verification.diagnosis.grouping.wider_dtypes import with_wider
 from conv_reference.verification.diagnosis.grouping.written_arguments import (
     filed_under_what_is_overwritten,
@@ -117,6 +118,7 @@ class Diagnosis:
         found = filed_under_what_is_overwritten(found)
         found = filed_under_what_larger_images_show(found, self.bench)
         found = filed_under_what_smaller_sizes_show(found, self.bench)
+        found = filed_by_cause(found)
         found = filed_by_layouts(found, self.bench)
         if len({case for cases in self.judged_in.values() for case in cases}) < 2:
             return Gathered(tuple(finding for _, finding in found), tuple(known), more)

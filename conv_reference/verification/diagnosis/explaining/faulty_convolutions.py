@@ -54,7 +54,7 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
             lambda X, K, b: plain(X, _exchanged(K, g), b),
         )
     for words, mistaken in mistaken_geometries(trial):
-        forward_only = words in {_AS_SAME, _HALF}
+        forward_only = words in {_AS_SAME, _HALF, _HALF_UP}
         yield Candidate(words, _cropped(operator, mistaken, g), forward_only=forward_only)
     if g.groups > 1:
         yield Candidate(
@@ -91,7 +91,8 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
 
 
 _AS_SAME = "the padding is TensorFlow's SAME, whatever is asked for"
-_HALF = "half the kernel is padded on each side, whatever is asked for and whatever the stride"
+_WHATEVER = "is padded on each side, whatever is asked for and whatever the stride"
+_HALF, _HALF_UP = f"half the kernel {_WHATEVER}", f"half the kernel, rounded up, {_WHATEVER}"
 
 
 def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -122,6 +123,7 @@ def _other_geometries(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from _one_sided(g)
     yield _AS_SAME, {"padding": _same(g)}
     yield _HALF, {"padding": tuple(((span - 1) // 2,) * 2 for span in g.span)}
+    yield _HALF_UP, {"padding": tuple((span // 2,) * 2 for span in g.span)}
 
 
 def _one_sided(g: Geometry) -> Iterator[tuple[str, dict[str, Any]]]:

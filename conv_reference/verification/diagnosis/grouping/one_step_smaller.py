@@ -108,7 +108,7 @@ class _Tries:
         base = self._on(self.failure.case.geometry)
         if base.geometry.batch == 0 or self._own not in self._kinds([base]).get(base, ()):
             return set()
-        steps = [*_steps_down(base)]
+        steps = [self._reached(step) for step in _steps_down(base)]
         steps += [[self._on(other)] for other in _exchanged(base.geometry)]
         answers = self._kinds(case for step in steps for case in step)
         turned = (
@@ -151,7 +151,7 @@ class _Tries:
 
     def _that_mend(self, case: Case, options: Sequence[Sequence[Dial]]) -> list[Sequence[Dial]]:
         """The options that, made plain, let the case come out right."""
-        plain = [_plain(case, option) for option in options]
+        plain = self._reached(_plain(case, option) for option in options)
         answers = self._kinds(plain)
         return [
             option
@@ -167,6 +167,10 @@ class _Tries:
         """On dense numbers, and contiguous: what the memory's layout breaks is another fault."""
         case = self.failure.case.contiguous().on(geometry)
         return in_reach(self.bench.target, replace(case, values=Values.BALANCED))
+
+    def _reached(self, cases: Iterable[Case]) -> list[Case]:
+        """The nearest that the target supports: where a word stands for the padding, it follows."""
+        return [in_reach(self.bench.target, case) for case in cases]
 
     def _kinds(self, cases: Iterable[Case]) -> dict[Case, _Kinds]:
         """How each fails; without those that were not judged."""

@@ -311,6 +311,13 @@ def half_the_kernel(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tens
 
 
 @faulty
+def half_the_kernel_and_more(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    """The same with k // 2, which of an even kernel is more than half of what is between."""
+    (high, wide) = (span // 2 for span in g.span)
+    return right(pad(X, (wide, wide, high, high)), K, b, g, padding=0)
+
+
+@faulty
 def wrong_offset(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     """Reads three places further on, and zeros behind the end."""
     flat = X.flatten()

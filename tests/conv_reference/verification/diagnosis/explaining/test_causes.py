@@ -17,6 +17,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.trial import Trial
 
+_WHATEVER = "is padded on each side, whatever is asked for and whatever the stride"
 # Each fault on sizes on which it shows, asked for in what it shows.
 FAULTS = {
     "flipped_kernel": (
@@ -87,10 +88,11 @@ FAULTS = {
         "Y",
         "the padding is TensorFlow's SAME, whatever is asked for",
     ),
-    "half_the_kernel": (
+    "half_the_kernel": ("h6 w6 k3 s2 nobias", "Y", f"half the kernel {_WHATEVER}"),
+    "half_the_kernel_and_more": (
         "h6 w6 k3 s2 nobias",
         "Y",
-        "half the kernel is padded on each side, whatever is asked for and whatever the stride",
+        f"half the kernel, rounded up, {_WHATEVER}",
     ),
 }
 
