@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from conv_reference.verification.frameworks.mistakes import is_mistake
+from conv_reference.verification.model.case import Layout
 from conv_reference.verification.target.purpose import (
     declares_a_limit,
     is_on_purpose,
@@ -102,8 +103,11 @@ def _computes(trial: Trial, thrown_by: Call | None) -> bool:
     with suppress(TargetRaised):
         call = thrown_by or trial.call()
         computed, Y = _watched((call.X, call.K, call.b), call.forward)
+        # A contiguous G is what every backward pass is for: who throws there has computed Y.
+        is_laid_out = trial.case.grad_output_layout != Layout.CONTIGUOUS
         if (
             thrown_by is None
+            and is_laid_out
             and isinstance(Y, Tensor)
             and Y.requires_grad
             and Y.shape == call.G.shape
