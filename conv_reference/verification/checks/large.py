@@ -42,6 +42,8 @@ _ROWS = (
             "n1 c1 h1 w65543 o1 k1x3",
             "n1 c1 h32771 w1 o1 k2x1 s2x1",
             "n1 c1 h258 w257 o1 k3x2 p1",
+            "n1 c2 h257 w257 o2 k1",  # a product of matrices
+            "n1 c2 h257 w257 o2 k1 s2",  # pixels that are picked out first
         ),
     ),
     Row(

@@ -72,6 +72,7 @@ def large_numbers(trial: Trial) -> Iterator[Judgement]:
             "n1 c2 h64 w64 o2 k64 g2",  # by code of its own, often
             f"n1 c1 h1 w1 o{_TERMS} k1",  # in dX
             f"n{_TERMS // 64} c1 h8 w8 o1 k1",  # in dK and db
+            f"n{_TERMS} c1 h1 w1 o1 k1",  # the same, of samples: many sum up each by itself first
         ),
     ),
     traits=Traits(sample=Sample.OWN, dtypes=frozenset({torch.float16, torch.bfloat16})),
@@ -124,7 +125,7 @@ def _how_far(value: Tensor, wanted: Tensor) -> tuple[str, bool]:
 def _over(name: str, geometry: Geometry) -> str:
     """What so many numbers are of: of a target of which only one is long, others may be summed."""
     if name in {"dK", "db"}:
-        return "positions"
+        return "samples" if geometry.batch == _TERMS else "positions"
     if math.prod(geometry.kernel_size) == 1:
         return "channels"
     return "taps" if geometry.groups == 1 else "taps of depthwise kernels"

@@ -41,6 +41,8 @@ _PHRASES = (
     "cannot access data pointer of tensor that doesn't have storage",
     "cannot access storage of",
     "not supported by autograd",
+    # torch.func inside the target, under torch.utils.checkpoint or whoever packs saved tensors.
+    "don't yet support saved tensor hooks",
 )
 # What torch raises where nobody can differentiate further; and to code that forgot to request it.
 _NO_GRAPH = "does not require grad and does not have a grad_fn"

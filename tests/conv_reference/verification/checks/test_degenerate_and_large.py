@@ -145,6 +145,20 @@ def test_a_narrow_index_is_found(axis: int, limit: int, row: str) -> None:
     assert (row, "Y") in failures_on_its_own(narrow(axis, limit), "large")
 
 
+def test_pixels_that_a_stride_picks_out_past_16_bits_are_found() -> None:
+    """A strided 1×1 layer gathers its pixels first, by offsets that wrap around."""
+
+    def gathered(input: Tensor, weight: Tensor, stride: Any = 1) -> Tensor:
+        (h, w), (sh, sw) = input.shape[2:], torch.nn.modules.utils._pair(stride)
+        if weight.shape[2:] != (1, 1) or sh * sw == 1:
+            return conv2d(input, weight, stride=stride)
+        chosen = (torch.arange(0, h, sh)[:, None] * w + torch.arange(0, w, sw)) % 65_536
+        return conv2d(input.flatten(2)[:, :, chosen], weight)
+
+    found = failures_on_its_own(gathered, "large")
+    assert {row for row, _ in found} == {"large_plane"}
+
+
 def test_planes_that_a_grid_has_no_block_for_are_found() -> None:
     """As many blocks as 16 bits count, each for one plane of one sample."""
 

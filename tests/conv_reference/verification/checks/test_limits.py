@@ -157,6 +157,16 @@ def test_a_gradients_long_sums_are_told_by_the_gradient(dtype: str) -> None:
     assert seen(conv2d, f"long_sums {dtype} n1 c1 h1 w1 o4096 k1") == {over}
 
 
+@pytest.mark.parametrize(("dtype", "last"), [("bfloat16", "512"), ("float16", "4,096")])
+def test_sums_over_the_samples_are_told_apart_from_those_over_the_positions(
+    dtype: str, last: str
+) -> None:
+    found = seen(in_rows, f"long_sums {dtype} n4096 c1 h1 w1 o1 k1")
+    (of_bias,) = (each for each in found if each.startswith("in db"))
+    said = "in db sums over 4,096 samples in half precision are rounded on their way, and stop"
+    assert of_bias.startswith(f"{said} growing: {last} where ")
+
+
 def test_where_sums_are_short_nothing_is_observed() -> None:
     assert judged(conv2d, f"long_sums float16 {SIZES}") == ()
 

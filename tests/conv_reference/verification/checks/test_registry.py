@@ -57,4 +57,8 @@ def test_rows_own_sizes_stay_small_in_whatever_domain() -> None:
     asked = {row.name: row.asked_of(square) for row in rows}
 
     assert max(prod(g.input_shape) for those in asked.values() for g in those) < 200_000
-    assert [str(g) for g in asked["large_plane"]] == ["n1 c1 h258 w258 o1 k2x2 s1 p1 d1 g1"]
+    assert [str(g) for g in asked["large_plane"]] == [
+        "n1 c1 h258 w258 o1 k2x2 s1 p1 d1 g1",
+        "n1 c2 h257 w257 o2 k1x1 s1 p0 d1 g1",
+        "n1 c2 h257 w257 o2 k1x1 s2 p0 d1 g1",
+    ]

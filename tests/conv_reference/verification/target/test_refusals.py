@@ -35,10 +35,16 @@ def twice(function: Any) -> None:
     torch.autograd.grad(dX.sum(), X)
 
 
+def packed(function: Any) -> None:
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        torch.func.vjp(function, torch.ones(2))
+
+
 MODES: dict[str, Callable[[Any], Any]] = {
     "vmap": lambda function: torch.func.vmap(function)(torch.ones(2, 2)),
     "forward mode": lambda function: torch.func.jvp(function, (torch.ones(2),), (torch.ones(2),)),
     "second order": twice,
+    "a transform of its own where tensors are packed": packed,
     "an operator in a dtype": lambda _: torch.linalg.qr(torch.ones(2, 2, dtype=torch.bfloat16)),
     "a solver in a dtype": lambda _: torch.linalg.inv(torch.ones(2, 2, dtype=torch.float16)),
     "a transform in a dtype": lambda _: torch.fft.rfft2(torch.ones(2, 2, dtype=torch.bfloat16)),
