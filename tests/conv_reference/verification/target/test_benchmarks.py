@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from conv_reference.geometry import Geometry
+from conv_reference.quantities import CONV_TRANSPOSE2D
 from conv_reference.verification.diagnosis import notes
 from conv_reference.verification.model.errors import TargetError
-from conv_reference.verification.target.loading import load_target
+from conv_reference.verification.target.loading import load_target, loaded_anew
 
 BENCHMARK = """
 import torch
@@ -65,3 +66,11 @@ def test_a_batch_that_is_cut_is_told_in_the_report(tmp_path: Path) -> None:
     for text, is_told in ((filling, True), (BENCHMARK, False)):
         target = load_target(written(tmp_path, text))
         assert any(said in str(note) for note in notes.assumed(target)) is is_told
+
+
+def test_what_it_should_compute_is_kept_where_it_is_loaded_anew(tmp_path: Path) -> None:
+    transposed = BENCHMARK.replace("Conv2d(channels, 4, size)", "ConvTranspose2d(channels, 4, 2, 2)")
+    target = load_target(f"{written(tmp_path, transposed)}@conv_transpose2d")
+    again = loaded_anew(target)
+    assert (again.operator, again.name) == (CONV_TRANSPOSE2D, target.name)
+    assert again.fixed == target.fixed
