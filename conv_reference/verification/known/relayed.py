@@ -57,7 +57,8 @@ def torchs(
     defects: Iterable[Defect], environment: Mapping[str, str], operator: Operator
 ) -> list[Defect]:
     """Those of torch's convolution and its matrix product that an operator may meet here."""
-    here = [d for d in defects if any(d.applies(name, environment) for name in (TORCH, PRODUCT))]
+    called = (TORCH, PRODUCT, f"torch.nn.functional:{operator.name}")
+    here = [d for d in defects if any(d.applies(name, environment) for name in called)]
     return [as_met_by(defect, operator) for defect in here]
 
 

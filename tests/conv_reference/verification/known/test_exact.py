@@ -28,6 +28,16 @@ def test_an_operation_is_carried_out_in_float64_and_rounded_once() -> None:
     assert found.tolist() == [[258.0, 258.0]]
 
 
+def test_a_convolution_that_is_not_transposed_is_without_output_padding() -> None:
+    """Torch's third derivative of a transposed one asks for it, which raises."""
+    X, K, options = torch.ones(1, 1, 4, 4), torch.ones(1, 1, 2, 2), ([2, 2], [0, 0], [1, 1])
+    convolution = torch.ops.aten.convolution.default
+    found = in_float64(convolution, (X, K, None, *options, False, [1, 1], 1), {})
+    assert found.tolist() == [[[[4.0, 4.0], [4.0, 4.0]]]]
+    transposed = in_float64(convolution, (X, K, None, *options, True, [1, 1], 1), {})
+    assert transposed.shape == (1, 1, 9, 9)
+
+
 @pytest.mark.parametrize(
     ("found", "right", "sums", "given", "expected"),
     [

@@ -69,7 +69,9 @@ def test_a_batch_that_is_cut_is_told_in_the_report(tmp_path: Path) -> None:
 
 
 def test_what_it_should_compute_is_kept_where_it_is_loaded_anew(tmp_path: Path) -> None:
-    transposed = BENCHMARK.replace("Conv2d(channels, 4, size)", "ConvTranspose2d(channels, 4, 2, 2)")
+    transposed = BENCHMARK.replace(
+        "Conv2d(channels, 4, size)", "ConvTranspose2d(channels, 4, 2, 2)"
+    )
     target = load_target(f"{written(tmp_path, transposed)}@conv_transpose2d")
     again = loaded_anew(target)
     assert (again.operator, again.name) == (CONV_TRANSPOSE2D, target.name)
