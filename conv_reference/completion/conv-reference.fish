@@ -78,7 +78,7 @@ complete -c conv-reference -n '_shtab_conv_reference_using verify' -l budget -x 
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l cases -x -d 'about how many are planned, one at least of each check in each dtype, of a sweep of small sizes twice as many; without --budget there is then no time limit (8,000)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l require -xka "rounded exact" -d 'the least that passes (rounded)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l require-modes -d 'fail where a mode is unsupported, too'
-complete -c conv-reference -n '_shtab_conv_reference_using verify' -l strict -d 'fail where arguments for which there is no convolution are answered (permissive), too'
+complete -c conv-reference -n '_shtab_conv_reference_using verify' -l strict -d 'fail where arguments for which there is no convolution are answered (permissive), and where the target refuses on purpose what it was asked, too'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l allow-bits -x -d 'accept a precision of N bits, as of TF32 (10), in place of the dtype'"'"'s'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l known -xka "(__fish_complete_path (commandline -ct))" -d 'another registry of known defects, or none (shipped)'
 complete -c conv-reference -n '_shtab_conv_reference_using verify' -l xfail -xka "(__fish_complete_path (commandline -ct))" -d 'rows that fail and must: a pattern a line, like grad_weight-bfloat16-*, with its reason behind a #'

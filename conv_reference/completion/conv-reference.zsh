@@ -162,7 +162,7 @@ _shtab_conv_reference_verify_options=(
   "--cases[about how many are planned, one at least of each check in each dtype, of a sweep of small sizes twice as many\; without --budget there is then no time limit (8,000)]:N:"
   "--require[the least that passes (rounded)]:require:(rounded exact)"
   "--require-modes[fail where a mode is unsupported, too]"
-  "--strict[fail where arguments for which there is no convolution are answered (permissive), too]"
+  "--strict[fail where arguments for which there is no convolution are answered (permissive), and where the target refuses on purpose what it was asked, too]"
   "--allow-bits[accept a precision of N bits, as of TF32 (10), in place of the dtype\'s]:N:"
   "--known[another registry of known defects, or none (shipped)]:FILE:_files"
   "--xfail[rows that fail and must\: a pattern a line, like grad_weight-bfloat16-\*, with its reason behind a \#]:FILE:_files"

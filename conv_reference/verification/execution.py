@@ -19,7 +19,6 @@ from conv_reference.verification.model.result import FAILURES, Verdict
 from conv_reference.verification.target import lines
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.raised import judged_raised
-from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -101,10 +100,7 @@ def _judged(target: Target, case: Case, settings: Settings) -> tuple[Judgement, 
             if isinstance(raised.error, OutsideError):
                 return tuple(judgements)
             blamed = _blamed(check, case, raised)
-            refused = is_refusal(trial, raised)
-            judgements.append(
-                judged_raised(blamed, raised, transform=check.transform, refused=refused)
-            )
+            judgements.append(judged_raised(blamed, raised, trial, transform=check.transform))
     return tuple(judgements)
 
 

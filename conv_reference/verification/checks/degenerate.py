@@ -10,7 +10,6 @@ from conv_reference.verification.checks.certificate import certificate
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.trial.raised import judged_raised
-from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
 _WHY = "Sizes that no network has are the ones that no one tried."
@@ -115,7 +114,7 @@ def certified(trial: Trial, row: str) -> Iterator[Judgement]:
     try:
         judgements = list(certificate(trial))
     except TargetRaised as raised:
-        judgements = [judged_raised(row, raised, refused=is_refusal(trial, raised))]
+        judgements = [judged_raised(row, raised, trial)]
     for judgement in judgements:
         if judgement.verdict in {Verdict.EXACT, Verdict.ROUNDED}:
             yield replace(judgement, check=row)

@@ -104,7 +104,7 @@ def _in_forms(trial: Trial, forms: Mapping[str, Mapping[str, Any]]) -> Iterator[
             if form == "pairs":
                 if is_refusal(trial, raised):
                     raise  # of the sizes, whatever form they have
-                thrown = judged_raised("integers_for_pairs", raised)
+                thrown = judged_raised("integers_for_pairs", raised, trial)
                 yield replace(thrown, explanation=f"options given as {form}: {thrown.explanation}")
                 return  # what is refused in any form shows nothing about the others
             if raised.quantity == "Y":  # the contract requires no form but pairs
@@ -215,7 +215,7 @@ def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
     fits = can_be_put(plain, plain.case.geometry)
     beside = _thrown_beside(plain, word, (1, 1)) if fits else None
     if beside is not None and _thrown_beside(plain, word, 1) is None:
-        found = judged_raised("padding_words", beside)
+        found = judged_raised("padding_words", beside, trial)
         said = f"padding={word!r} is taken beside integers, and not beside pairs of them"
         return replace(found, explanation=f"{said}: {found.explanation}")
     alone = replace(trial, case=trial.case.on(replace(sizes, padding=((0, 0), (0, 0)))))

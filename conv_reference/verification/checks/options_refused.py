@@ -24,7 +24,6 @@ from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.agreement import observed
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.raised import judged_raised
-from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.state import STATES
 from conv_reference.verification.trial.trial import TargetRaised, Trial, target_code
 
@@ -158,7 +157,7 @@ def refusals(trial: Trial) -> Iterator[Judgement]:
     try:  # a target that refuses everything has refused nothing of this
         _ask(trial, Impossible("a convolution after all"))
     except TargetRaised as raised:
-        yield judged_raised("refusals", raised, refused=is_refusal(trial, raised))
+        yield judged_raised("refusals", raised, trial)
         return
     left = _Left()
     answered = []

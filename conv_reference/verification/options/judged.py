@@ -28,7 +28,8 @@ STRICT = Option(
     flag="strict",
     keyword="strict",
     group=JUDGED,
-    help="fail where arguments for which there is no convolution are answered (permissive), too",
+    help="fail where arguments for which there is no convolution are answered (permissive), and "
+    "where the target refuses on purpose what it was asked, too",
     kind=None,
     default=False,
     recorded=True,

@@ -19,11 +19,11 @@ from conv_reference.verification.model.judgement import Judgement, Quantity, Thr
 from conv_reference.verification.model.printable import MOST_SHOWN
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.target.answers import kind_of, message_of
-from conv_reference.verification.target.purpose import is_on_purpose
 from conv_reference.verification.target.refusals import is_unsupported
 from conv_reference.verification.trial.agreement import not_judged
 from conv_reference.verification.trial.judge import whole
 from conv_reference.verification.trial.observation import observe
+from conv_reference.verification.trial.refused import fails_by_word, is_refusal
 from conv_reference.verification.trial.trial import LeftEnteredError, TargetRaised, Trial
 
 _OURS = Path(__file__).parents[2]
@@ -31,17 +31,17 @@ _PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside
 
 
 def judged_raised(
-    row: str, raised: TargetRaised, *, transform: bool = False, refused: bool = False
+    row: str, raised: TargetRaised, trial: Trial, *, transform: bool = False
 ) -> Judgement:
-    """Raised, or unsupported where the exception says that there is no such mode.
+    """Raised, or unsupported where it is a refusal, or says that there is no such mode.
 
     Args:
         row: of the report.
         raised: what was thrown.
+        trial: the question.
         transform: whether it was called through a transform of torch's, or a compiler: what only
             raises there is silently wrong nowhere, and so not judged there. An adapter of a
             framework gives the transform itself, and says what it lacks.
-        refused: whether it is a refusal on purpose, see ``refused``.
     """
     if isinstance(raised.error, LeftEnteredError):
         said = f"{raised.error}"
@@ -49,7 +49,9 @@ def judged_raised(
     transform = transform and not is_mistake(raised.error)
     thrown = thrown_of(raised)
     message = thrown.said
-    refusal = refused or is_unsupported(raised.error, own=bool(thrown.place))
+    refusal = is_refusal(trial, raised) or (
+        is_unsupported(raised.error, own=bool(thrown.place)) and not fails_by_word(trial, raised)
+    )
     unsupported = refusal or transform
     where = _where(raised.error, thrown.place)
     when = f"{raised.under}: " if raised.under else ""
@@ -60,7 +62,7 @@ def judged_raised(
         verdict=Verdict.UNSUPPORTED if unsupported else Verdict.RAISED,
         expected="an answer",
         actual=message if refusal or not transform else f"raises {message}{where}",
-        explanation=f"{when}{thrown.told}{where}{'' if unsupported else _hint(raised)}",
+        explanation=f"{when}{thrown.told}{where}{'' if unsupported else _hint(trial, raised)}",
         thrown=replace(thrown, refusal=refusal),
         over=tuple(_mapped_alike(raised, thrown)),
     )
@@ -89,7 +91,7 @@ def raised_in_mode(
         operands: that it was called with, in place of the trial's own.
     """
     if is_mistake(raised.error):
-        return judged_raised(row, raised)
+        return judged_raised(row, raised, trial)
     thrown = thrown_of(raised)
     alike = thrown.alike == _raised_plainly(trial, operands)
     return not_judged(row, thrown.said if alike else said, thrown)
@@ -112,8 +114,8 @@ def thrown_of(raised: TargetRaised) -> Thrown:
     return Thrown(kind, message.removeprefix(f"{kind}:").lstrip(), _place(raised.error))
 
 
-def _hint(raised: TargetRaised) -> str:
-    """How to refuse, where that seems to be meant; and what torch asks of a backward pass."""
+def _hint(trial: Trial, raised: TargetRaised) -> str:
+    """What would let a refusal pass; and what torch asks of a backward pass."""
     if is_mistake(raised.error):
         return "; where it is meant as a refusal, NotImplementedError or a pair in refusals says so"
     message = thrown_of(raised).said
@@ -121,10 +123,9 @@ def _hint(raised: TargetRaised) -> str:
     if position:
         which = f"argument {position[1]} of forward asks for no gradient there"
         return f"; {which}, as a bias that is None: backward is to return None for it"
-    said = r"(not |un|only .*)supported|does not support|not allowed"
-    own = isinstance(raised.error, Exception) and is_on_purpose(raised.error)
-    if own and re.search(said, message, re.IGNORECASE):
-        return "; where it is meant as a refusal, NotImplementedError says so"
+    lenient = replace(trial, strict=False)
+    if trial.strict and (fails_by_word(trial, raised) or is_refusal(lenient, raised)):
+        return "; without --strict that is a refusal"
     return ""
 
 

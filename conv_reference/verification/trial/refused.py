@@ -56,6 +56,19 @@ def is_refusal(trial: Trial, raised: TargetRaised) -> bool:
     return not _computes(trial, _thrown_by(raised.error))
 
 
+def fails_by_word(trial: Trial, raised: TargetRaised) -> bool:
+    """Whether a NotImplementedError of the target's own is a failure, as each refusal then is.
+
+    Not so an adapter's, by which it says what its framework does not offer, nor torch's.
+
+    Args:
+        trial: that threw.
+        raised: what it threw.
+    """
+    is_word = isinstance(raised.error, NotImplementedError) and trial.target.offer is None
+    return trial.strict and is_word and is_on_purpose(raised.error)
+
+
 class _Listener(Listening):
     """Notes whether anything is computed of what a call is given.
 

@@ -13,7 +13,6 @@ from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.target import Target
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.raised import judged_raised
-from conv_reference.verification.trial.refused import is_refusal
 from conv_reference.verification.trial.returned import intercepted_backward, resized
 from conv_reference.verification.trial.trial import TargetRaised, Trial
 
@@ -67,4 +66,4 @@ def _judgements(target: Target, case: Case) -> Iterator[Judgement]:
     for name, misfit in of_another_shape.items():
         yield resized(name, name, misfit)
     if raised is not None and not of_another_shape:
-        yield judged_raised(raised.quantity, raised, refused=is_refusal(trial, raised))
+        yield judged_raised(raised.quantity, raised, trial)

@@ -51,6 +51,25 @@ def test_what_an_adapter_raises_on_purpose_is_no_refusal_but_as_it_declares() ->
         assert any("groups are not supported" in each for each in lenient.refuses)
 
 
+def not_implemented(X: Tensor, K: Tensor, stride: Any = 1, groups: int = 1) -> Tensor:
+    if groups > 1:
+        raise NotImplementedError("groups")
+    return torch.nn.functional.conv2d(X, K, None, stride, groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("target", "verdict"),
+    [(DeclaresEvenGroups(), Verdict.UNSUPPORTED), (not_implemented, Verdict.RAISED)],
+    ids=["adapter", "function"],
+)
+def test_who_is_strict_fails_a_targets_own_word_and_not_an_adapters(
+    target: Any, verdict: Verdict
+) -> None:
+    case = "certificate float64 n1 c2 h4 w5 o2 k2 g2 grad=XK nobias"
+    report = verify(target, case=case, seed=0, known=None, strict=True)
+    assert report.verdict == verdict
+
+
 class NoJvp(Itself):
     def jvp(self, f: Any, primals: Any, tangents: Any) -> Any:
         return f.nowhere if primals[0].shape[0] == 1 else super().jvp(f, primals, tangents)
